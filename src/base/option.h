@@ -1,0 +1,96 @@
+/* One table describes an option for the command line, the config file, --help, the man page and
+ * the web page, so that they cannot disagree.
+ *
+ * Options come in groups. A module (detector, masks, a processor, the encoder ...) owns one group:
+ * a plain struct with its values and a table that points into it. struct rp_settings holds one
+ * struct of every group in the list it was made from:
+ *
+ *     const struct rp_swapper_options *o = rp_settings_get(settings, &rp_swapper_group);
+ *
+ * The list of all groups is src/pipeline/options.c. */
+#ifndef RP_OPTION_H
+#define RP_OPTION_H
+
+#include "base/base.h"
+
+enum rp_opt_type {
+    RP_OPT_FLAG,    /* bool; no value on the command line, yes/no/true/false/1/0 in a file */
+    RP_OPT_INT,     /* int */
+    RP_OPT_FLOAT,   /* double; with .step > 0 the value must be min + k*step (FaceFusion's rule) */
+    RP_OPT_STRING,  /* char *, NULL when unset */
+    RP_OPT_CHOICE,  /* int, an index into the choices; -1 when unset and def_text is NULL */
+    RP_OPT_SIZE,    /* struct rp_opt_size, "640x640"; choices (when given) limit it */
+    RP_OPT_STRINGS, /* struct rp_opt_strings: one or more words */
+    RP_OPT_CHOICES, /* uint64_t, bit i = choice i; order kept in struct rp_opt_choices */
+    RP_OPT_INTS,    /* struct rp_opt_ints: 1 to 8 integers in min..max */
+    RP_OPT_BYTES,   /* int64_t: "512M", "2G", plain bytes */
+};
+
+#define RP_OPT_MAX_LIST 64
+
+struct rp_opt_size { int w, h; };
+struct rp_opt_strings { int n; char **v; };
+struct rp_opt_choices { int n; int v[RP_OPT_MAX_LIST]; }; /* RP_OPT_CHOICES, in the given order */
+struct rp_opt_ints { int n; int v[8]; };
+
+struct rp_opt {
+    const char *name;     /* without dashes: "face-detector-model" */
+    char letter;          /* short form, 0 for none */
+    enum rp_opt_type type;
+    size_t offset;        /* into the group's struct; RP_OPT_CHOICES: a struct rp_opt_choices */
+    double min, max, step;
+    const char *def_text; /* default as a person would type it; NULL = unset (0, NULL, -1, empty) */
+    const char *const *choices;               /* NULL-terminated */
+    const char *const *(*choices_fn)(void);   /* instead of choices: made from a table */
+    const char *meta;     /* placeholder in --help: "FILE", "N" */
+    const char *help;     /* one line, lower case, no full stop */
+};
+
+struct rp_opt_group {
+    const char *name;    /* section of the config file and heading of --help: "face_detector" */
+    const char *title;   /* "Face detector" */
+    size_t size;         /* of the struct */
+    const struct rp_opt *opts; /* ends with {0} */
+};
+
+struct rp_settings;
+
+/* @param groups  NULL-terminated; must outlive the settings. All values are set to defaults. */
+int rp_settings_create(struct rp_settings **out, const struct rp_opt_group *const *groups);
+void rp_settings_destroy(struct rp_settings **settings);
+
+/* The group's struct. Valid until the settings are changed or destroyed. */
+const void *rp_settings_get(const struct rp_settings *settings, const struct rp_opt_group *group);
+
+/* True if the option was given (command line, file, job), false if it has its default. */
+bool rp_settings_is_set(const struct rp_settings *settings, const char *name);
+
+/* The option of this name ("face-detector-model" or "face_detector_model"), NULL if none; an
+ * unambiguous prefix is found too, *ambiguous says so otherwise (may be NULL). */
+const struct rp_opt *rp_settings_find(const struct rp_settings *settings, const char *name,
+                                      bool *ambiguous);
+
+/* Set one option from words. Leaves the settings as they were on failure. Messages name the option,
+ * the value and what would be right:
+ *     --face-detector-score: 1.01 is outside 0.00 to 1.00
+ * @return 0 or RP_ERR_USAGE (RP_ERR_NOMEM). */
+int rp_settings_set(struct rp_settings *settings, const char *name, int n, const char *const *words);
+
+/* The value as text, heap string ("640x640", "0 0 0 0"); NULL when unset or out of memory. */
+char *rp_settings_text(const struct rp_settings *settings, const char *name);
+
+/* Read an ini file (inih). Keys with an empty value are skipped (FaceFusion's rule). An unknown key
+ * or section is an error that names file, line and key. Values become "set". Keys that already are
+ * set stay (the command line comes first). */
+int rp_settings_read_ini(struct rp_settings *settings, const char *path);
+int rp_settings_read_ini_text(struct rp_settings *settings, const char *name, const char *text);
+
+/* Walk: call fn for every option of every group. */
+void rp_settings_each(const struct rp_settings *settings,
+                      void (*fn)(void *priv, const struct rp_opt_group *, const struct rp_opt *),
+                      void *priv);
+
+/* The choices of an option from either source, NULL if it has none. */
+const char *const *rp_opt_choices(const struct rp_opt *opt);
+
+#endif /* RP_OPTION_H */

@@ -1,0 +1,55 @@
+/* Paths and whole files. Strings returned are heap strings that the caller frees. */
+#ifndef RP_PATH_H
+#define RP_PATH_H
+
+#include "base/base.h"
+
+/* "dir/name"; NULL when memory is out. An empty dir gives name. */
+char *rp_path_join(const char *dir, const char *name);
+
+/* The part after the last dot of the last component, without the dot; "" if none. Not a copy. */
+const char *rp_path_ext(const char *path);
+
+/* The last component. Not a copy. */
+const char *rp_path_base(const char *path);
+
+/* The folder part, "." if there is none. */
+char *rp_path_dir(const char *path);
+
+bool rp_path_is_file(const char *path);
+bool rp_path_is_dir(const char *path);
+
+/* Same file on disk (device and inode), also through links and other spellings. */
+bool rp_path_same(const char *a, const char *b);
+
+/* Make a folder and its parents. */
+int rp_path_mkdirs(const char *path);
+
+/* $XDG_CACHE_HOME/reprise or ~/.cache/reprise, with `sub` appended when not NULL. */
+char *rp_path_user_cache(const char *sub);
+
+/* Whole file into memory, a zero byte after it. RP_ERR_IO, RP_ERR_NOMEM, RP_ERR_LIMIT if > max. */
+int rp_file_read(const char *path, size_t max, uint8_t **data, size_t *size);
+
+/* An output that appears under its name only when complete.
+ *
+ * begin: picks a hidden temporary name in the same folder, same extension (".NAME.PID-N.part.EXT"),
+ *        checks that the folder exists and can be written. The name is removed again by abort and,
+ *        as far as a process can, on exit by a signal (see rp_partial_cleanup).
+ * commit: fsync, rename onto `path`. Returns RP_ERR_IO with a sentence; the temporary is removed. */
+struct rp_partial {
+    char *path; /* final */
+    char *temp; /* write here */
+};
+int rp_partial_begin(struct rp_partial *p, const char *path);
+int rp_partial_commit(struct rp_partial *p);
+void rp_partial_abort(struct rp_partial *p); /* also after commit: frees only */
+
+/* Unlink every temporary that is begun and not yet ended. Async-signal-safe: for the handler of a
+ * second Ctrl-C or SIGTERM. */
+void rp_partial_cleanup(void);
+
+/* Write a whole file through rp_partial. */
+int rp_file_write(const char *path, const void *data, size_t size);
+
+#endif /* RP_PATH_H */

@@ -1,0 +1,159 @@
+/* Pictures, video and audio files: the only folder that includes libav*, libjpeg-turbo, libspng and
+ * libwebp. Everything above it sees host memory in the formats below.
+ *
+ * Threads: a reader or writer belongs to one thread at a time; several may exist. */
+#ifndef RP_MEDIA_H
+#define RP_MEDIA_H
+
+#include "base/base.h"
+
+/* Pixel formats that frames keep from decoder to encoder, so that untouched pixels stay as they
+ * were. A decoder's other formats are converted to the nearest of these by libswscale. */
+enum rp_pixfmt {
+    RP_FMT_YUV420P = 0, /* 8 bit, three planes */
+    RP_FMT_YUV422P,
+    RP_FMT_YUV444P,
+    RP_FMT_YUV420P10, /* 10 bit in 16, little endian */
+    RP_FMT_YUV422P10,
+    RP_FMT_YUV444P10,
+    RP_FMT_BGR24,  /* pictures, RGB video, GIF: one plane */
+    RP_FMT_YUVA420P, /* with a fourth plane: VP9 with alpha */
+    RP_FMT_YUVA444P10, /* ProRes 4444 */
+};
+
+enum rp_matrix { RP_MATRIX_BT709 = 0, RP_MATRIX_BT601, RP_MATRIX_BT2020 };
+
+/* What decides how YUV becomes BGR. Unknown tags: bt601 under 720 lines, bt709 from there; limited. */
+struct rp_colour {
+    enum rp_matrix matrix;
+    bool full_range;
+};
+
+/* A frame in host memory. Owned by whoever holds it; planes belong to `ref`. */
+struct rp_media_frame {
+    enum rp_pixfmt fmt;
+    struct rp_colour colour;
+    int w, h;
+    uint8_t *plane[4];
+    int stride[4];     /* bytes */
+    int64_t index;     /* number in the file, from 0 */
+    int64_t pts;       /* in the reader's time base */
+    int64_t duration;  /* same; 0 when unknown */
+    bool key;
+    void *ref;         /* the AVFrame that holds the planes; written by media only */
+};
+
+void rp_media_frame_free(struct rp_media_frame **frame);
+
+/* Make the planes of a frame writable (copies when they are shared with the decoder). */
+int rp_media_frame_writable(struct rp_media_frame *frame);
+
+enum rp_media_kind { RP_MEDIA_UNKNOWN = 0, RP_MEDIA_IMAGE, RP_MEDIA_VIDEO, RP_MEDIA_AUDIO };
+
+/* What a file is, by its content and, where that is not enough, its extension. A GIF with one frame
+ * is an image, with several a video. A sentence and a negative status for a missing, empty,
+ * unreadable or unknown file and for a directory. */
+int rp_media_probe(const char *path, enum rp_media_kind *kind);
+
+/* ---- video in ---------------------------------------------------------------------------------- */
+
+struct rp_reader;
+
+struct rp_reader_params {
+    int64_t start, end; /* frame numbers, end excluded; end <= 0 means to the last */
+    int threads;        /* of the decoder; 0 = as many as cores */
+};
+
+struct rp_video_info {
+    int w, h;                 /* after rotation */
+    enum rp_pixfmt fmt;
+    struct rp_colour colour;
+    int fps_num, fps_den;     /* r_frame_rate (what FaceFusion calls fps); average if that is absurd */
+    int tb_num, tb_den;       /* time base of pts */
+    int64_t frames;           /* estimate of the whole file: round(duration * fps) */
+    double duration;          /* seconds, 0 when unknown */
+    bool variable_rate;       /* avg and r_frame_rate differ */
+    int rotation;             /* that was undone: 0, 90, 180, 270 */
+    char codec[32], container[32];
+    int audio_tracks, subtitle_tracks;
+};
+
+/* Open the first video stream that is not a cover picture. Frames come turned upright by the
+ * display matrix (the output then carries none). Frames before `start` are decoded and dropped by
+ * count where seeking is not exact, so that numbers are always those of the whole file. */
+int rp_reader_open(struct rp_reader **out, const char *path, const struct rp_reader_params *params);
+void rp_reader_close(struct rp_reader **reader);
+const struct rp_video_info *rp_reader_info(const struct rp_reader *reader);
+
+/* Next frame in presentation order. *frame is NULL at the end. A broken packet is skipped with one
+ * warning for the file; a file with no decodable frame at all fails with RP_ERR_FORMAT. */
+int rp_reader_next(struct rp_reader *reader, struct rp_media_frame **frame);
+
+/* One frame by number, clamped to the last: for the reference frame. */
+int rp_reader_frame(const char *path, int64_t index, struct rp_media_frame **frame);
+
+/* ---- video out --------------------------------------------------------------------------------- */
+
+struct rp_writer;
+
+/* Encoder settings; names as in FaceFusion. Mapping of quality and preset: pipeline facts, section
+ * 10, done in media/encoder.c. */
+struct rp_writer_params {
+    const char *video_encoder;  /* "libx264"; NULL: the first that FFmpeg has */
+    const char *video_preset;   /* "veryfast" */
+    int video_quality;          /* 0..100 */
+    const char *audio_encoder;  /* NULL: copy; used when a track cannot be copied or volume != 100 */
+    int audio_quality;          /* 0..100 */
+    int audio_volume;           /* 0..100; 0 drops audio, 100 copies */
+    int out_w, out_h;           /* size of the encoded picture; 0 = as the frames */
+    double fps;                 /* 0: timestamps of the target as they are (also variable rate); else
+                                   frames are dropped or repeated to this constant rate */
+    const char *replace_audio;  /* a file whose first audio track replaces the target's; or NULL */
+    const struct rp_mark *mark; /* written into the metadata */
+    int threads;
+};
+
+/* Start an output file.
+ *
+ * @param path    the temporary name; its extension chooses the container (mp4, m4v, mkv, webm, mov,
+ *                avi, gif ...). The caller renames it when the writer finished.
+ * @param target  the file whose audio and subtitle tracks, metadata, chapters and colour tags are
+ *                kept: tracks are copied packet by packet where the container allows, else encoded
+ *                (audio) or dropped with one warning that names track and reason.
+ * @param reader  of the same target: gives size, time base, trim range.
+ * RP_ERR_USAGE when the encoder is unknown here or does not fit the container. */
+int rp_writer_open(struct rp_writer **out, const char *path, const char *target,
+                   const struct rp_reader *reader, const struct rp_writer_params *params);
+
+/* Encode one frame; it must have the reader's format and size (or the size given by w,h of the first
+ * frame). The frame stays the caller's. Audio and subtitle packets are interleaved by time, with
+ * bounded buffering. RP_ERR_IO with a sentence when the disk is full. */
+int rp_writer_write(struct rp_writer *writer, const struct rp_media_frame *frame);
+
+/* Flush and end the file. After a failure only rp_writer_close() is legal. */
+int rp_writer_finish(struct rp_writer *writer);
+void rp_writer_close(struct rp_writer **writer);
+
+/* Encoders of FaceFusion's list that this FFmpeg has, NULL-terminated. For option choices. */
+const char *const *rp_video_encoders(void);
+const char *const *rp_audio_encoders(void);
+
+/* ---- pictures ---------------------------------------------------------------------------------- */
+
+/* rp_image_read() and rp_image_write() of the public header live here too. */
+
+/* As rp_image_write() to exactly this name, with the mark inside; `format_of` is the name whose
+ * extension chooses the format. JPEG, PNG, WebP: an XMP packet in its proper place; TIFF, BMP: an XMP
+ * packet (tag 700 / after the pixels). */
+int rp_image_write_marked(const rp_image *image, const char *path, const char *format_of,
+                          int quality, const struct rp_mark *mark);
+
+/* ---- marking ----------------------------------------------------------------------------------- */
+
+/* The XMP packet of a mark (heap string): Iptc4xmpExt:DigitalSourceType, xmp:CreatorTool,
+ * reprise:Processors, reprise:Models. NULL when memory is out. */
+char *rp_mark_xmp(const struct rp_mark *mark);
+
+/* rp_inspect() of the public header lives here. */
+
+#endif /* RP_MEDIA_H */

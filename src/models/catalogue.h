@@ -1,0 +1,67 @@
+/* Every model the program knows: facts only, no code. FaceFusion 3.8.1's 252 files and our lite set.
+ *
+ * What a network expects of its tensors (size, template, mean ...) is with the code that feeds it
+ * (src/face, src/processors); here is what a file is, where it comes from and under which licence. */
+#ifndef RP_CATALOGUE_H
+#define RP_CATALOGUE_H
+
+#include "base/base.h"
+
+enum rp_model_kind {
+    RP_KIND_FACE_DETECTOR = 0,
+    RP_KIND_FACE_LANDMARKER,
+    RP_KIND_FACE_LANDMARKER_5_68, /* fan_68_5 */
+    RP_KIND_FACE_RECOGNIZER,
+    RP_KIND_FACE_CLASSIFIER,
+    RP_KIND_FACE_OCCLUDER,
+    RP_KIND_FACE_PARSER,
+    RP_KIND_CONTENT_ANALYSER,
+    RP_KIND_VOICE_EXTRACTOR,
+    RP_KIND_FACE_SWAPPER,
+    RP_KIND_EMBEDDING_CONVERTER,
+    RP_KIND_DEEP_SWAPPER,
+    RP_KIND_FACE_ENHANCER,
+    RP_KIND_LIVE_PORTRAIT, /* files of expression_restorer and face_editor */
+    RP_KIND_AGE_MODIFIER,
+    RP_KIND_LIP_SYNCER,
+    RP_KIND_FRAME_ENHANCER,
+    RP_KIND_FRAME_COLORIZER,
+    RP_KIND_BACKGROUND_REMOVER,
+    RP_KIND_COUNT
+};
+
+enum rp_model_flag {
+    RP_MODEL_LITE = 1,    /* installed by set-up */
+    RP_MODEL_DEFAULT = 2, /* FaceFusion's default of its kind */
+    RP_MODEL_PART = 4,    /* a file that is not a choice of its own (converter, second file) */
+};
+
+struct rp_model_entry {
+    enum rp_model_kind kind;
+    const char *name; /* as in options */
+    const char *file; /* "yoloface_8n.onnx"; deep swappers "iperov/elon_musk_224.dfm" */
+    const char *vendor, *licence;
+    int year;
+    const char *base;   /* release folder at the download providers; NULL for the lite set */
+    const char *origin; /* lite set: the npm package it comes from; else NULL */
+    unsigned flags;
+    int64_t size;       /* bytes, 0 = unknown */
+    uint32_t crc32;     /* 0 = unknown */
+    const char *sha256; /* NULL = unknown */
+};
+
+/* All of them, grouped by kind. */
+const struct rp_model_entry *rp_catalogue(int *count);
+
+/* NULL if there is none. */
+const struct rp_model_entry *rp_catalogue_find(enum rp_model_kind kind, const char *name);
+const struct rp_model_entry *rp_catalogue_default(enum rp_model_kind kind);
+const struct rp_model_entry *rp_catalogue_lite(enum rp_model_kind kind); /* first of its kind */
+
+const char *rp_model_kind_name(enum rp_model_kind kind); /* "face_detector" */
+
+/* Names of one kind for option choices (no parts), NULL-terminated, in FaceFusion's order, then the
+ * lite ones, `many` in front where FaceFusion has it. */
+const char *const *rp_catalogue_choices(enum rp_model_kind kind);
+
+#endif /* RP_CATALOGUE_H */
