@@ -1,0 +1,308 @@
+/* Every pixel and box operation of the pipeline, as one table of function pointers.
+ *
+ * The C versions (rp_ops_c) are the definition of right; a CUDA device brings its own table and must
+ * give the same bytes. The arithmetic of one element is written once, in the *_core.h files of this
+ * folder, which both compilers compile; -ffp-contract=off and no library transcendentals there.
+ *
+ * Rules for every operation, so that it can be recorded into a CUDA graph:
+ *   - all pointers are device memory (host memory on the CPU device), at addresses fixed when the
+ *     work is recorded; sizes in the argument struct are fixed then as well;
+ *   - whatever depends on pixels (boxes, matrices, counts) is read from device memory;
+ *   - no allocation, no host synchronisation, no result returned to the host.
+ * They return 0, or a negative status when a launch fails; the C versions cannot fail.
+ *
+ * Pixels are 8-bit BGR interleaved unless said otherwise. Coordinates: pixel centres at whole
+ * numbers. "Truncate" is towards zero. Where a method comes from FaceFusion the comment says so. */
+#ifndef RP_OPS_H
+#define RP_OPS_H
+
+#include "ops/types.h"
+
+struct rp_stream; /* a device's queue of work; NULL on the CPU */
+
+/* ---- pixels ------------------------------------------------------------------------------------ */
+
+/* Planes to BGR; chroma is replicated (nearest), as FFmpeg's default converter does for BGR output.
+ * 10-bit input is rounded to 8 bits in the same step. */
+struct rp_op_yuv_to_bgr { struct rp_planes src; struct rp_img dst; };
+
+/* BGR back into the planes, only in tiles marked as changed, and there only in chroma blocks (1x1,
+ * 2x1 or 2x2 pixels) whose BGR is no longer what yuv_to_bgr() gives for the planes: everything else
+ * keeps the decoder's values. Chroma is the mean over the block. */
+struct rp_op_bgr_to_yuv { struct rp_canvas src; struct rp_planes dst; };
+
+/* Bilinear, half-pixel centres, edges clamped, 11-bit fixed-point weights: equal to OpenCV's 8-bit
+ * INTER_LINEAR, including its exact 2:1 shrink as 2x2 mean. src and dst have equal ch. */
+struct rp_op_resize { struct rp_img src, dst; };
+
+/* 2x3 affine sample, bilinear at true float coordinates (OpenCV >= 4.11), result rounded.
+ * border: 0 = constant black, 1 = replicate. area: 1 = average n x n samples a pixel, n from the
+ * shrink of the matrix (at most 8), for small inputs of the lite models; 0 = FaceFusion's plain
+ * sample. */
+struct rp_op_warp { struct rp_img src; const struct rp_affine *affine; struct rp_img dst; int border, area; };
+
+/* Tensor from pixels: dst[c][y][x] = lut[c][src pixel], c counted in tensor order. src is placed in
+ * the top left corner; the rest is lut[c][0] (zero padding before normalisation). With step > 1 only
+ * pixels (x * step + off_x, y * step + off_y) are read: one polyphase tile of pixel boost. */
+struct rp_op_to_tensor {
+    struct rp_img src;
+    const float *lut; /* [3][256], in tensor channel order */
+    float *dst;       /* [3][h][w], or [h][w][3] when nhwc */
+    int w, h;         /* of the tensor */
+    int rgb;          /* 1: tensor channel 0 is red; 0: blue */
+    int nhwc;
+    int step, off_x, off_y; /* 1, 0, 0 for the whole picture */
+};
+
+/* Grey tensor [1][h][w] = (0.114 B + 0.587 G + 0.299 R, rounded to 8 bits as OpenCV) * scale. */
+struct rp_op_to_gray { struct rp_img src; float *dst; float scale; };
+
+/* Float BGR crop (interleaved, 0..255) from a tensor: v * mul + add, clip 0..1, * 255. Tensor channel
+ * 0 is red when rgb. round: 0 = keep the float, 1 = truncate, 2 = round half to even (to whole
+ * numbers, still stored as float). step/off as in to_tensor: the tile is written there. */
+struct rp_op_from_tensor {
+    const float *src; /* [3][h][w] */
+    int w, h;
+    float mul[3], add[3]; /* in tensor channel order */
+    int rgb, round;
+    float *dst;           /* [h * step][w * step][3] */
+    int step, off_x, off_y;
+};
+
+/* 8-bit pixels to float 0..255 interleaved, and back with truncation after a clip. */
+struct rp_op_u8_to_float { struct rp_img src; float *dst; };
+struct rp_op_float_to_u8 { const float *src; struct rp_img dst; };
+
+/* Paste a float BGR crop through a mask (FaceFusion's paste-back, algorithms section 5): region =
+ * hull of the warped crop corners, mask border 0, crop border replicate, both bilinear;
+ * out = truncate(frame * (1 - m) + crop * m). Marks the tiles of the region as changed. An empty
+ * region does nothing. */
+struct rp_op_paste {
+    struct rp_canvas dst;
+    const float *crop; /* [h][w][3] */
+    const float *mask; /* [h][w] */
+    int w, h;
+    const struct rp_affine *affine;
+};
+
+/* dst = round(a * (1 - f) + b * f) over whole frames; marks all tiles. */
+struct rp_op_blend { struct rp_img a, b; float f; struct rp_canvas dst; };
+
+/* ---- masks (float, packed [h][w], 0..1) -------------------------------------------------------- */
+
+/* Ones with black edges (algorithms 15.1) before the blur; padding in percent: top, right, bottom,
+ * left. border = max(int(w * 0.5 * blur) / 2, 1). */
+struct rp_op_box_mask { float *dst; int w, h; float blur; int padding[4]; };
+
+/* Separable Gaussian, border reflect-101. kernel: `size` weights (odd) in device memory, made by
+ * rp_gaussian_kernel(). tmp: w * h floats. src may equal dst. */
+struct rp_op_gaussian { const float *src; float *dst, *tmp; int w, h; const float *kernel; int size; };
+
+/* dst = clip(min(a, b), 0, 1); b may be NULL. */
+struct rp_op_mask_min { const float *a, *b; float *dst; int n; };
+
+/* dst = (clip(src, 0.5, 1) - 0.5) * 2: second half of the "soft threshold" (15.2). */
+struct rp_op_mask_ramp { const float *src; float *dst; int n; };
+
+/* Bilinear resize of floats, half-pixel centres (OpenCV's float INTER_LINEAR). ch interleaved. */
+struct rp_op_resize_float { const float *src; int sw, sh; float *dst; int dw, dh; int ch; };
+
+/* Filled convex hull of landmarks in crop space, truncated to whole pixels (15.3); 1 inside, else 0.
+ * use: 68 bytes in device memory, 1 = point belongs to a chosen area. */
+struct rp_op_hull_mask { const struct rp_dface *face; const struct rp_affine *affine; const uint8_t *use; float *dst; int w, h; };
+
+/* ---- geometry ---------------------------------------------------------------------------------- */
+
+enum rp_template {
+    RP_TEMPLATE_ARCFACE_112_V1 = 0,
+    RP_TEMPLATE_ARCFACE_112_V2,
+    RP_TEMPLATE_ARCFACE_128,
+    RP_TEMPLATE_DFL_WHOLE_FACE,
+    RP_TEMPLATE_FFHQ_512,
+    RP_TEMPLATE_MTCNN_512,
+    RP_TEMPLATE_STYLEGANEX_384,
+    RP_TEMPLATE_COUNT
+};
+
+/* Similarity from the face's "5/68" points to template * size, by OpenCV's RANSAC recipe (algorithms
+ * section 3). scale: nose-centred factor on the points first (1 = none). points: 0 = lm5_68, 1 = lm5.
+ * A degenerate set gives the identity. */
+struct rp_op_align {
+    const struct rp_dface *face;
+    int points;
+    int template_id;
+    int w, h;
+    float scale;
+    struct rp_affine *dst;
+};
+
+enum rp_box_fit {
+    RP_BOX_STRETCH = 0,    /* box * factor (about its centre) onto w x h, each axis by itself */
+    RP_BOX_LANDMARKER = 1, /* scale 195 / max(1, longest side), centred (algorithms 8.1), then turned
+                              by the face's angle about the crop's centre */
+    RP_BOX_SQUARE = 2,     /* square of longest side * factor about the centre, onto w x h */
+};
+
+/* Map from the face's box to a crop. */
+struct rp_op_box_affine { const struct rp_dface *face; int fit; float factor; int w, h; struct rp_affine *dst; };
+
+/* ---- detection --------------------------------------------------------------------------------- */
+
+enum rp_decoder {
+    RP_DECODE_ULTRAFACE = 0, /* t[0] scores [n][2], t[1] corner boxes [n][4] in 0..1 of the input */
+    RP_DECODE_YUNET,         /* 12 tensors: cls, obj, box, landmarks; strides 8, 16, 32 */
+    RP_DECODE_RETINAFACE,    /* 9 tensors; also scrfd */
+    RP_DECODE_YOLO,          /* t[0] [20][n] */
+};
+
+/* Detector output to candidates (algorithms 6.4), appended to dst (clear it first with .first = 1 on
+ * the first detector of a frame). ratio: frame pixels per detector pixel; shift: subtracted after
+ * (margins). score threshold: >= except yolo (>). */
+struct rp_op_decode {
+    int decoder;
+    const float *t[12];
+    int w, h;    /* detector input */
+    int count;   /* rows of t[0]: ultraface, yolo */
+    float threshold;
+    float ratio_x, ratio_y, shift_x, shift_y;
+    int first;
+    struct rp_candidates *dst;
+};
+
+/* Non-maximum suppression (algorithms 7): score > threshold strictly, best first, drop IoU > iou.
+ * Fills count, box, score, lm5 of each face and zeroes the rest of it. Boxes get x1 <= x2, y1 <= y2.
+ * Order: score descending, then candidate index. */
+struct rp_op_nms { const struct rp_candidates *src; float threshold, iou; struct rp_dfaces *dst; };
+
+/* ---- one face ---------------------------------------------------------------------------------- */
+
+/* cur = faces.face[*index], and back. */
+struct rp_op_face_load { const struct rp_dfaces *faces; const int32_t *index; struct rp_dface *cur; };
+struct rp_op_face_store { struct rp_dfaces *faces; const int32_t *index; const struct rp_dface *cur; };
+
+/* cur = faces.face[selection.index[*index]]. */
+struct rp_op_face_pick { const struct rp_dfaces *faces; const struct rp_selection *selection; const int32_t *index; struct rp_dface *cur; };
+
+enum rp_landmarker {
+    RP_LANDMARK_BOX_68 = 0, /* fr_landmark: t[0] [68][2] in 0..1 of the crop, no score (set to 1) */
+    RP_LANDMARK_2DFAN4,     /* t[0] [68][3] in 64-pixel units, t[1] heat maps [68][64][64] */
+    RP_LANDMARK_PEPPA,      /* t[0] [68][3] */
+    RP_LANDMARK_FAN_68_5,   /* t[0] [68][2] in the unit square: fills lm68_5 and the angle */
+};
+
+/* Landmark network output to the face (algorithms 8): points through affine->inv into the frame,
+ * score by the rule of the model. Fills lm68 and landmark_score (fan_68_5: lm68_5, angle, and lm68 =
+ * lm68_5, lm5_68 = lm5). */
+struct rp_op_landmarks { int kind; const float *t[2]; int w, h; const struct rp_affine *affine; struct rp_dface *face; };
+
+/* Choose the points that crops use: if landmark_score > threshold, lm5_68 = 68-to-5 of lm68, else lm5.
+ * no_detector_points: 1 when the detector gives none (ultraface): lm5_68 and lm5 come from lm68, and
+ * lm68_5 = lm68, angle from it. Sets has bits. */
+struct rp_op_face_points { struct rp_dface *face; float threshold; int no_detector_points; };
+
+/* 512 numbers to embedding and its L2-normalised copy (sum in double, fixed order). */
+struct rp_op_embedding { const float *src; struct rp_dface *face; };
+
+enum rp_classifier {
+    RP_CLASSIFY_FAIRFACE = 0, /* t[0] race id, t[1] gender id, t[2] age id: int64 [1] each */
+    RP_CLASSIFY_SSR_GENDER,   /* SSR-Net, 9 outputs of 3 stages: > 0.5 male */
+    RP_CLASSIFY_SSR_AGE,      /* the same * 101: age range = FairFace's range that holds it */
+};
+struct rp_op_classify { int kind; const void *t[9]; struct rp_dface *face; };
+
+/* ---- selection --------------------------------------------------------------------------------- */
+
+enum rp_select_mode { RP_SELECT_MANY = 0, RP_SELECT_ONE, RP_SELECT_REFERENCE };
+enum rp_select_order {
+    RP_ORDER_LEFT_RIGHT = 0,
+    RP_ORDER_RIGHT_LEFT,
+    RP_ORDER_TOP_BOTTOM,
+    RP_ORDER_BOTTOM_TOP,
+    RP_ORDER_SMALL_LARGE,
+    RP_ORDER_LARGE_SMALL,
+    RP_ORDER_BEST_WORST,
+    RP_ORDER_WORST_BEST,
+};
+
+/* Which faces are worked on, and in which order (algorithms 13). gender, race: 0 = no filter.
+ * age filter active when age_from or age_to is > 0: keeps faces whose range meets [from, to).
+ * reference: faces (unsorted, unfiltered) with (1 - dot) / 2 < distance to any reference. */
+struct rp_op_select {
+    const struct rp_dfaces *faces;
+    int mode, order;
+    int gender, race, age_from, age_to;
+    const struct rp_references *references; /* mode reference; may be NULL else */
+    float distance;
+    struct rp_selection *dst;
+};
+
+/* ---- content check ----------------------------------------------------------------------------- */
+
+enum rp_gate {
+    RP_GATE_NSFWJS = 0, /* [5] probabilities: hentai + porn > 0.5 */
+    RP_GATE_NSFW_1, RP_GATE_NSFW_2, RP_GATE_NSFW_3,
+};
+/* Adds one checked frame to the verdict; n = numbers in the tensor. */
+struct rp_op_gate { int kind; const float *src; int n; struct rp_verdict *dst; };
+
+/* ---- drawing (face debugger, algorithms 30) ---------------------------------------------------- */
+
+enum rp_debug_item {
+    RP_DEBUG_BOX = 1,
+    RP_DEBUG_LANDMARK_5 = 2,
+    RP_DEBUG_LANDMARK_5_68 = 4,
+    RP_DEBUG_LANDMARK_68 = 8,
+    RP_DEBUG_LANDMARK_68_5 = 16,
+    RP_DEBUG_MASK = 32,
+};
+
+/* Box, points; items other than the mask. Line and point scale from the frame's height. */
+struct rp_op_draw_face { struct rp_canvas dst; const struct rp_dface *face; unsigned items; };
+
+/* Contour of a crop mask: mask * 255 truncated, warped to the frame, > 100, all borders drawn. tmp:
+ * w * h bytes of the frame's size. */
+struct rp_op_draw_mask { struct rp_canvas dst; const struct rp_dface *face; const float *mask; int w, h; const struct rp_affine *affine; uint8_t *tmp; };
+
+/* ---- the table --------------------------------------------------------------------------------- */
+
+/* name: one line here adds the entry to the table, to rp_ops_c and to the checker. */
+#define RP_OPS(X)                                                                                  \
+    X(yuv_to_bgr) X(bgr_to_yuv) X(resize) X(warp) X(to_tensor) X(to_gray) X(from_tensor)           \
+    X(u8_to_float) X(float_to_u8) X(paste) X(blend)                                                \
+    X(box_mask) X(gaussian) X(mask_min) X(mask_ramp) X(resize_float) X(hull_mask)                  \
+    X(align) X(box_affine) X(decode) X(nms)                                                        \
+    X(face_load) X(face_store) X(face_pick) X(landmarks) X(face_points) X(embedding) X(classify)   \
+    X(select) X(gate) X(draw_face) X(draw_mask)
+
+struct rp_ops {
+#define RP_OP_ENTRY(name) int (*name)(struct rp_stream *stream, const struct rp_op_##name *a);
+    RP_OPS(RP_OP_ENTRY)
+#undef RP_OP_ENTRY
+};
+
+extern const struct rp_ops rp_ops_c;
+
+/* The C functions by name, for the table and for tests: rp_c_warp(NULL, &args). */
+#define RP_OP_PROTO(name) int rp_c_##name(struct rp_stream *stream, const struct rp_op_##name *a);
+RP_OPS(RP_OP_PROTO)
+#undef RP_OP_PROTO
+
+/* ---- host helpers (used while preparing, not recorded) ------------------------------------------ */
+
+/* OpenCV's Gaussian kernel: size = 0 chooses odd(round(8 sigma + 1)) for float images. Writes at most
+ * max weights, returns the size (odd). */
+int rp_gaussian_kernel(double sigma, int size, float *kernel, int max);
+
+/* lut[c][v] = ((v / div) - mean[c]) / std[c] in double, cast to float; c in tensor order. */
+void rp_tensor_lut(float lut[3][256], double div, const double mean[3], const double std[3]);
+
+/* Corners of the template times its size; points in pixels. */
+extern const float rp_templates[RP_TEMPLATE_COUNT][5][2];
+
+/* Tiles of a frame. */
+static inline int rp_tiles(int pixels)
+{
+    return (pixels + RP_TILE - 1) / RP_TILE;
+}
+
+#endif /* RP_OPS_H */

@@ -1,0 +1,108 @@
+/* Plain structs that live in device memory and are shared by C and CUDA: no pointers to the host,
+ * no bool, fixed sizes. Compiled by both compilers. */
+#ifndef RP_OPS_TYPES_H
+#define RP_OPS_TYPES_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Capacities. More faces than this in one frame: the best ones by score are kept and `overflow` is
+ * set, so that the frame can be reported. */
+#define RP_MAX_FACES 128
+#define RP_MAX_CANDIDATES 4096
+#define RP_MAX_REFERENCES 64
+
+/* Side of a tile of the "changed" map, in pixels. */
+#define RP_TILE 16
+
+/* 8-bit interleaved pixels, BGR order. */
+struct rp_img {
+    uint8_t *data;
+    int stride; /* bytes */
+    int w, h;
+    int ch;     /* 1, 3 or 4 */
+};
+
+/* A 2x3 affine map from the frame to a crop, row by row: [m0 m1 m2; m3 m4 m5], and its inverse. */
+struct rp_affine {
+    double m[6];
+    double inv[6];
+};
+
+/* The frame being worked on. `changed` has one byte per tile: not zero where a processor wrote. */
+struct rp_canvas {
+    struct rp_img img;
+    uint8_t *changed;
+    int tiles_w, tiles_h;
+};
+
+/* Planes as the decoder gave them (see media/media.h for the formats; same numbers). */
+struct rp_planes {
+    uint8_t *plane[4];
+    int stride[4]; /* bytes */
+    int w, h;
+    int sub_x, sub_y;   /* log2 of the chroma subsampling: 0 or 1 */
+    int depth;          /* 8 or 10 (10 bit little endian in 16) */
+    int matrix;         /* enum rp_matrix of media.h: 0 bt709, 1 bt601, 2 bt2020 */
+    int full_range;
+};
+
+/* A face as the analysing stage fills it in. Same meaning as struct rp_face of the public header,
+ * plus FaceFusion's four landmark sets and the raw embedding. Coordinates in frame pixels. */
+struct rp_dface {
+    float box[4];
+    float score;
+    float landmark_score;
+    float lm5[10];    /* "5": the detector's points */
+    float lm5_68[10]; /* "5/68": the points that crops use */
+    float lm68[136];
+    float lm68_5[136]; /* "68/5" */
+    float embedding[512];
+    float embedding_norm[512];
+    int32_t angle;
+    int32_t gender, age_from, age_to, race; /* enum values of the public header */
+    uint32_t has;                           /* enum rp_face_has bits */
+    int32_t origin;                         /* 0 detected, 1 refilled by the tracker */
+};
+
+struct rp_dfaces {
+    int32_t count;
+    int32_t overflow;
+    struct rp_dface face[RP_MAX_FACES];
+};
+
+/* What a detector proposes before non-maximum suppression, in frame pixels. */
+struct rp_candidate {
+    float box[4];
+    float score;
+    int32_t index; /* position in the detector's output: breaks ties of the score */
+    float lm5[10];
+};
+
+struct rp_candidates {
+    int32_t count; /* may exceed the capacity: then overflow */
+    int32_t has_landmarks;
+    struct rp_candidate c[RP_MAX_CANDIDATES];
+};
+
+/* Indices into rp_dfaces, in the order in which they are processed. */
+struct rp_selection {
+    int32_t count;
+    int32_t index[RP_MAX_FACES];
+};
+
+/* Reference identities for selector mode "reference". */
+struct rp_references {
+    int32_t count;
+    int32_t pad[3];
+    float embedding_norm[RP_MAX_REFERENCES][512];
+};
+
+/* Running result of the content check. */
+struct rp_verdict {
+    int32_t checked, positive;
+    float last_score;
+    int32_t last_positive;
+};
+
+#endif /* RP_OPS_TYPES_H */
