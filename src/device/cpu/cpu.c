@@ -1,0 +1,110 @@
+/* The CPU as a device: memory is memory, a stream is nothing, a loop is a loop.
+ *
+ * It is the default, the reference for every other device, and what CI runs. */
+#include "device/device.h"
+
+#include "base/base.h"
+
+static void cpu_destroy(struct rp_device *dev)
+{
+    free(dev);
+}
+
+static int cpu_alloc(struct rp_device *dev, size_t size, void **out)
+{
+    const size_t rounded = (size + 63) & ~(size_t) 63;
+
+    (void) dev;
+    *out = NULL;
+    if (rounded < size)
+        return rp_fail(RP_ERR_NOMEM, "out of memory: %zu bytes", size);
+    void *const p = aligned_alloc(64, RP_MAX(rounded, 64));
+    if (!p)
+        return rp_fail(RP_ERR_NOMEM, "out of memory: %zu bytes", size);
+    *out = memset(p, 0, RP_MAX(rounded, 64));
+    return 0;
+}
+
+static void cpu_free(struct rp_device *dev, void *p)
+{
+    (void) dev;
+    free(p);
+}
+
+static int cpu_stream_create(struct rp_device *dev, struct rp_stream **out)
+{
+    (void) dev;
+    *out = NULL;
+    return 0;
+}
+
+static void cpu_stream_destroy(struct rp_device *dev, struct rp_stream *stream)
+{
+    (void) dev;
+    (void) stream;
+}
+
+static int cpu_copy(struct rp_device *dev, struct rp_stream *s, void *dst, const void *src, size_t n)
+{
+    (void) dev;
+    (void) s;
+    if (dst != src && n)
+        memcpy(dst, src, n);
+    return 0;
+}
+
+static int cpu_zero(struct rp_device *dev, struct rp_stream *s, void *dst, size_t n)
+{
+    (void) dev;
+    (void) s;
+    memset(dst, 0, n);
+    return 0;
+}
+
+static int cpu_sync(struct rp_device *dev, struct rp_stream *s)
+{
+    (void) dev;
+    (void) s;
+    return 0;
+}
+
+static int cpu_loop(struct rp_device *dev, struct rp_stream *s, const int32_t *count,
+                    int32_t *index, rp_record_fn *body, void *priv)
+{
+    int ret = 0;
+
+    (void) dev;
+    (void) s;
+    for (*index = 0; *index < *count && ret >= 0; ++*index)
+        ret = body(priv);
+    return ret;
+}
+
+static const struct rp_device_fns cpu_fns = {
+    .name = "cpu",
+    .host_memory = true,
+    .destroy = cpu_destroy,
+    .alloc = cpu_alloc,
+    .free = cpu_free,
+    .stream_create = cpu_stream_create,
+    .stream_destroy = cpu_stream_destroy,
+    .upload = cpu_copy,
+    .download = cpu_copy,
+    .copy = cpu_copy,
+    .zero = cpu_zero,
+    .sync = cpu_sync,
+    .loop = cpu_loop,
+};
+
+int rp_device_cpu(struct rp_device **out)
+{
+    struct rp_device *const dev = *out = calloc(1, sizeof(*dev));
+
+    if (!dev)
+        return rp_fail(RP_ERR_NOMEM, "out of memory");
+    dev->fns = &cpu_fns;
+    dev->ops = &rp_ops_c;
+    snprintf(dev->title, sizeof(dev->title), "CPU, %d core%s", rp_cpu_count(),
+             rp_cpu_count() == 1 ? "" : "s");
+    return 0;
+}
