@@ -1,0 +1,234 @@
+/* A model bound to fixed buffers. ONNX Runtime writes straight into them: nothing is allocated or
+ * copied by us in a run, which is also what lets a run be recorded. */
+#include "engine/ort.h"
+
+struct binding {
+    OrtIoBinding *io;
+    OrtMemoryInfo *memory;
+    OrtRunOptions *run;
+    OrtValue *in[RP_MAX_TENSORS], *out[RP_MAX_TENSORS];
+};
+
+static int fix_size(const struct rp_model *m, struct rp_tensor *t, const char *name)
+{
+    size_t count = 1;
+
+    for (int i = 0; i < t->rank; i++) {
+        if (t->dim[i] < 0 || (t->dim[i] > 0 && count > ((size_t) 1 << 31) / (size_t) t->dim[i]))
+            return rp_fail(RP_ERR_MODEL, "%s: tensor '%s' has a size that is open or absurd",
+                           m->path, name);
+        count *= (size_t) t->dim[i];
+    }
+    t->count = count;
+    t->bytes = count * rp_type_size(t->type);
+    return t->bytes || !count ? 0 : rp_fail(RP_ERR_MODEL, "%s: tensor '%s' has a type that is not "
+                                            "supported", m->path, name);
+}
+
+static int make_value(struct rp_net *net, struct rp_tensor *t, OrtValue **value)
+{
+    int ret = 0;
+    struct binding *const b = net->binding;
+    const OrtApi *const api = net->model->engine->api;
+
+    if (*value)
+        api->ReleaseValue(*value);
+    *value = NULL;
+    ORT(api, net->model->path,
+        CreateTensorWithDataAsOrtValue(b->memory, t->data, t->bytes, t->dim, (size_t) t->rank,
+                                       rp_ort_element(t->type), value));
+fail:
+    return ret;
+}
+
+static int bind_tensor(struct rp_net *net, bool input, int i)
+{
+    int ret = 0;
+    struct binding *const b = net->binding;
+    const struct rp_model *const m = net->model;
+    const OrtApi *const api = m->engine->api;
+    struct rp_tensor *const t = input ? &net->in[i] : &net->out[i];
+    OrtValue **const value = input ? &b->in[i] : &b->out[i];
+
+    RP_TRY(make_value(net, t, value));
+    if (input)
+        ORT(api, m->path, BindInput(b->io, m->in[i].name, *value));
+    else
+        ORT(api, m->path, BindOutput(b->io, m->out[i].name, *value));
+fail:
+    return ret;
+}
+
+static int open_inputs(struct rp_net *net, const int64_t *const *in_dim)
+{
+    int ret = 0;
+    const struct rp_model *const m = net->model;
+
+    for (int i = 0; i < m->nin; i++) {
+        struct rp_tensor *const t = &net->in[i];
+
+        t->type = m->in[i].type;
+        t->rank = m->in[i].rank;
+        for (int d = 0; d < t->rank; d++)
+            t->dim[d] = in_dim && in_dim[i] ? in_dim[i][d] : m->in[i].dim[d];
+        RP_TRY(fix_size(m, t, m->in[i].name));
+        RP_TRY(rp_slot_alloc(net->slot, t->bytes, &t->data));
+        RP_TRY(bind_tensor(net, true, i));
+    }
+fail:
+    return ret;
+}
+
+/* Run once with zeros and outputs of ONNX Runtime's choice to learn their sizes. */
+static int learn_outputs(struct rp_net *net)
+{
+    int ret = 0;
+    size_t n = 0;
+    OrtAllocator *alloc = NULL;
+    OrtValue **values = NULL;
+    OrtTensorTypeAndShapeInfo *shape = NULL;
+    struct binding *const b = net->binding;
+    const struct rp_model *const m = net->model;
+    const OrtApi *const api = m->engine->api;
+
+    ORT(api, m->path, GetAllocatorWithDefaultOptions(&alloc));
+    for (int i = 0; i < m->nout; i++)
+        ORT(api, m->path, BindOutputToDevice(b->io, m->out[i].name, b->memory));
+    ORT(api, m->path, RunWithBinding(m->session, b->run, b->io));
+    ORT(api, m->path, GetBoundOutputValues(b->io, alloc, &values, &n));
+    for (int i = 0; i < m->nout && (size_t) i < n; i++) {
+        size_t rank;
+
+        ORT(api, m->path, GetTensorTypeAndShape(values[i], &shape));
+        ORT(api, m->path, GetDimensionsCount(shape, &rank));
+        if (rank > RP_MAX_RANK) {
+            ret = rp_fail(RP_ERR_MODEL, "%s: output '%s' has too many dimensions", m->path,
+                          m->out[i].name);
+            goto fail;
+        }
+        net->out[i].rank = (int) rank;
+        ORT(api, m->path, GetDimensions(shape, net->out[i].dim, rank));
+        api->ReleaseTensorTypeAndShapeInfo(shape);
+        shape = NULL;
+    }
+    api->ClearBoundOutputs(b->io);
+
+fail:
+    if (shape)
+        api->ReleaseTensorTypeAndShapeInfo(shape);
+    for (size_t i = 0; values && i < n; i++)
+        if (values[i])
+            api->ReleaseValue(values[i]);
+    if (values)
+        alloc->Free(alloc, values);
+    return ret;
+}
+
+static int open_outputs(struct rp_net *net)
+{
+    int ret = 0;
+    bool open = false;
+    const struct rp_model *const m = net->model;
+
+    for (int i = 0; i < m->nout; i++) {
+        struct rp_tensor *const t = &net->out[i];
+
+        t->type = m->out[i].type;
+        t->rank = m->out[i].rank;
+        memcpy(t->dim, m->out[i].dim, sizeof(t->dim));
+        for (int d = 0; d < t->rank; d++)
+            open |= t->dim[d] < 0;
+    }
+    if (open)
+        RP_TRY(learn_outputs(net));
+    for (int i = 0; i < m->nout; i++) {
+        struct rp_tensor *const t = &net->out[i];
+
+        RP_TRY(fix_size(m, t, m->out[i].name));
+        RP_TRY(rp_slot_alloc(net->slot, t->bytes, &t->data));
+        RP_TRY(bind_tensor(net, false, i));
+    }
+fail:
+    return ret;
+}
+
+int rp_net_open(struct rp_net **out, struct rp_slot *slot, struct rp_model *model,
+                const int64_t *const *in_dim)
+{
+    int ret;
+    const OrtApi *const api = model->engine->api;
+    struct binding *b;
+    struct rp_net *const net = *out = calloc(1, sizeof(*net));
+
+    if (!net)
+        return rp_fail(RP_ERR_NOMEM, "out of memory");
+    net->model = model;
+    net->slot = slot;
+    net->nin = model->nin;
+    net->nout = model->nout;
+    net->binding = b = calloc(1, sizeof(*b));
+    if (!b) {
+        ret = rp_fail(RP_ERR_NOMEM, "out of memory");
+        goto fail;
+    }
+    ORT(api, model->path, CreateCpuMemoryInfo(OrtDeviceAllocator, OrtMemTypeDefault, &b->memory));
+    ORT(api, model->path, CreateRunOptions(&b->run));
+    ORT(api, model->path, CreateIoBinding(model->session, &b->io));
+    RP_TRY(open_inputs(net, in_dim));
+    RP_TRY(open_outputs(net));
+    return 0;
+
+fail:
+    rp_net_close(out);
+    return ret;
+}
+
+void rp_net_close(struct rp_net **out)
+{
+    struct rp_net *const net = *out;
+
+    if (!net)
+        return;
+    struct binding *const b = net->binding;
+    const OrtApi *const api = net->model->engine->api;
+    if (b) {
+        if (b->io)
+            api->ReleaseIoBinding(b->io);
+        for (int i = 0; i < RP_MAX_TENSORS; i++) {
+            if (b->in[i])
+                api->ReleaseValue(b->in[i]);
+            if (b->out[i])
+                api->ReleaseValue(b->out[i]);
+        }
+        if (b->run)
+            api->ReleaseRunOptions(b->run);
+        if (b->memory)
+            api->ReleaseMemoryInfo(b->memory);
+        free(b);
+    }
+    free(net);
+    *out = NULL;
+}
+
+int rp_net_set_input(struct rp_net *net, int index, void *data)
+{
+    net->in[index].data = data;
+    return bind_tensor(net, true, index);
+}
+
+int rp_run(struct rp_net *net)
+{
+    int ret = 0;
+    struct binding *const b = net->binding;
+    struct rp_slot *const slot = net->slot;
+    const enum rp_stage stage = rp_slot_stage(slot, slot->stage);
+    const double start = rp_now();
+
+    ORT(net->model->engine->api, net->model->path,
+        RunWithBinding(net->model->session, b->run, b->io));
+    const double end = rp_now();
+    slot->model_seconds[stage] += end - start;
+    slot->stage_start = end; /* the run is not own time */
+fail:
+    return ret;
+}

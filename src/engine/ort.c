@@ -1,0 +1,152 @@
+/* The library behind engine.h. ONNX Runtime's C API is a table of functions that return a status
+ * object; ORT() turns one into our status with a sentence. */
+#include "engine/engine.h"
+#include "engine/ort.h"
+
+#include <dlfcn.h>
+#include <limits.h>
+#include <unistd.h>
+
+#include "base/path.h"
+#include "rp_config.h"
+
+/* ONNX Runtime's own lines: of interest to a developer only, errors come back as statuses. */
+static void ORT_API_CALL on_log(void *param, OrtLoggingLevel severity, const char *category,
+                                const char *logid, const char *location, const char *message)
+{
+    (void) param;
+    (void) severity;
+    (void) category;
+    (void) logid;
+    (void) location;
+    rp_log(RP_LOG_DEBUG, "onnxruntime: %s", message);
+}
+
+int rp_ort_fail(const OrtApi *api, OrtStatus *status, int code, const char *what)
+{
+    /* First line only: the rest is ONNX Runtime's own source positions. */
+    const char *const text = api->GetErrorMessage(status);
+    const int n = (int) strcspn(text, "\n");
+    const int ret = rp_fail(code, "%s: %.*s", what, RP_MIN(n, 400), text);
+
+    api->ReleaseStatus(status);
+    return ret;
+}
+
+/* Folder of the running program, with a slash; "" when it cannot be told. */
+static void program_folder(char *buf, size_t size)
+{
+    const ssize_t n = readlink("/proc/self/exe", buf, size - 1);
+
+    buf[RP_MAX(n, 0)] = 0;
+    char *const slash = strrchr(buf, '/');
+    if (slash)
+        slash[1] = 0;
+    else
+        buf[0] = 0;
+}
+
+static int try_library(struct rp_engine *e, const char *path)
+{
+    if (strchr(path, '/') && !rp_path_is_file(path))
+        return -1;
+    e->lib = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    if (!e->lib) {
+        rp_log(RP_LOG_DEBUG, "%s: %s", path, dlerror());
+        return -1;
+    }
+    e->library = strdup(path);
+    return e->library ? 0 : -1;
+}
+
+/* A library that was asked for by name is the only one tried. */
+static int load_library(struct rp_engine *e, const char *asked)
+{
+    char folder[PATH_MAX], path[2 * PATH_MAX];
+    const char *const home = getenv("ORT_HOME");
+
+    if (!asked)
+        asked = getenv("REPRISE_ONNXRUNTIME");
+    if (asked && *asked) {
+        if (try_library(e, asked) < 0)
+            return rp_fail(RP_ERR_UNSUPPORTED, "ONNX Runtime: %s cannot be loaded; give the path "
+                           "of a libonnxruntime.so for x86-64", asked);
+        return 0;
+    }
+    if (home && *home) {
+        snprintf(path, sizeof(path), "%s/lib/libonnxruntime.so", home);
+        if (try_library(e, path) < 0)
+            return rp_fail(RP_ERR_UNSUPPORTED, "ONNX Runtime: %s cannot be loaded; ORT_HOME must "
+                           "name a folder with lib/libonnxruntime.so", path);
+        return 0;
+    }
+    program_folder(folder, sizeof(folder));
+    snprintf(path, sizeof(path), "%s../lib/reprise/libonnxruntime.so", folder);
+    if (try_library(e, path) == 0 || try_library(e, RP_ORT_HOME "/lib/libonnxruntime.so") == 0 ||
+        try_library(e, "libonnxruntime.so.1") == 0 || try_library(e, "libonnxruntime.so") == 0)
+        return 0;
+    return rp_fail(RP_ERR_UNSUPPORTED, "ONNX Runtime was not found; run scripts/setup.sh, or set "
+                   "ORT_HOME to a folder with lib/libonnxruntime.so");
+}
+
+int rp_engine_create(struct rp_engine **out, const char *library)
+{
+    int ret;
+    OrtStatus *status;
+    const OrtApiBase *(*base)(void);
+    struct rp_engine *const e = *out = calloc(1, sizeof(*e));
+
+    if (!e)
+        return rp_fail(RP_ERR_NOMEM, "out of memory");
+    RP_TRY(load_library(e, library));
+    *(void **) &base = dlsym(e->lib, "OrtGetApiBase");
+    if (!base) {
+        ret = rp_fail(RP_ERR_UNSUPPORTED, "%s: not an ONNX Runtime library", e->library);
+        goto fail;
+    }
+    e->version = base()->GetVersionString();
+    e->api = base()->GetApi(ORT_API_VERSION);
+    if (!e->api) {
+        ret = rp_fail(RP_ERR_UNSUPPORTED, "%s: ONNX Runtime %s is too old, 1.%d or newer is needed",
+                      e->library, e->version, ORT_API_VERSION);
+        goto fail;
+    }
+    status = e->api->CreateEnvWithCustomLogger(on_log, NULL, ORT_LOGGING_LEVEL_ERROR, "reprise",
+                                               &e->env);
+    if (status) {
+        ret = rp_ort_fail(e->api, status, RP_ERR_UNSUPPORTED, "ONNX Runtime");
+        goto fail;
+    }
+    status = e->api->DisableTelemetryEvents(e->env);
+    if (status)
+        e->api->ReleaseStatus(status);
+    return 0;
+
+fail:
+    rp_engine_destroy(out);
+    return ret;
+}
+
+void rp_engine_destroy(struct rp_engine **out)
+{
+    struct rp_engine *const e = *out;
+
+    if (!e)
+        return;
+    if (e->env)
+        e->api->ReleaseEnv(e->env);
+    free(e->library);
+    /* The library stays loaded: it keeps thread-local state that outlives its last user. */
+    free(e);
+    *out = NULL;
+}
+
+const char *rp_engine_version(const struct rp_engine *engine)
+{
+    return engine->version;
+}
+
+const char *rp_engine_library(const struct rp_engine *engine)
+{
+    return engine->library;
+}
