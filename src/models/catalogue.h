@@ -38,30 +38,34 @@ enum rp_model_flag {
 
 struct rp_model_entry {
     enum rp_model_kind kind;
-    const char *name; /* as in options */
+    const char *name; /* as in options; of a part: its file's name without ending */
     const char *file; /* "yoloface_8n.onnx"; deep swappers "iperov/elon_musk_224.dfm" */
     const char *vendor, *licence;
-    int year;
+    int year;           /* 0 = not stated */
     const char *base;   /* release folder at the download providers; NULL for the lite set */
-    const char *origin; /* lite set: the npm package it comes from; else NULL */
+    const char *origin; /* lite set: the npm package it comes from, NULL if we make it; else NULL */
     unsigned flags;
     int64_t size;       /* bytes, 0 = unknown */
     uint32_t crc32;     /* 0 = unknown */
     const char *sha256; /* NULL = unknown */
 };
 
-/* All of them, grouped by kind. */
+/* All of them, grouped by kind, FaceFusion's first. count may be NULL. */
 const struct rp_model_entry *rp_catalogue(int *count);
 
-/* NULL if there is none. */
+/* By name, parts included. NULL if there is none, also for "many", which is no model: whoever
+ * offers it knows which models it stands for. */
 const struct rp_model_entry *rp_catalogue_find(enum rp_model_kind kind, const char *name);
+
+/* The choice of this kind with the flag, NULL if there is none. For the content analyser the
+ * default is the first of the three that FaceFusion always runs together. */
 const struct rp_model_entry *rp_catalogue_default(enum rp_model_kind kind);
-const struct rp_model_entry *rp_catalogue_lite(enum rp_model_kind kind); /* first of its kind */
+const struct rp_model_entry *rp_catalogue_lite(enum rp_model_kind kind);
 
 const char *rp_model_kind_name(enum rp_model_kind kind); /* "face_detector" */
 
 /* Names of one kind for option choices (no parts), NULL-terminated, in FaceFusion's order, then the
- * lite ones, `many` in front where FaceFusion has it. */
+ * lite ones, `many` in front where FaceFusion has it. Lives as long as the process. */
 const char *const *rp_catalogue_choices(enum rp_model_kind kind);
 
 #endif /* RP_CATALOGUE_H */
