@@ -1,4 +1,11 @@
-/* Where model files are, and which one is used when the wanted one is not installed. */
+/* Where model files are, and which one is used when the wanted one is not installed.
+ *
+ * A model folder is laid out as FaceFusion's .assets/models: files by name, deep swappers in one
+ * subfolder a scope. So that folder can be given as it is, and is only read. File names come from
+ * the catalogue, never from input.
+ *
+ * Threads: a store does not change once made; use it from any. Strings returned are heap strings
+ * that the caller frees. */
 #ifndef RP_STORE_H
 #define RP_STORE_H
 
@@ -6,17 +13,17 @@
 
 struct rp_store;
 
-/* @param path  model folder; NULL: $REPRISE_MODELS, else the user cache's "models". It need not exist
- *              (then nothing is installed). */
+/* @param path  model folder; NULL: $REPRISE_MODELS, else the user cache's "models". It need not
+ * exist (then nothing is installed). */
 int rp_store_create(struct rp_store **out, const char *path);
 void rp_store_destroy(struct rp_store **store);
 const char *rp_store_path(const struct rp_store *store);
 
-/* Path of the installed file (heap string) or NULL. A file counts as installed when it is there and
+/* Path of the installed file or NULL. A file counts as installed when it is there and
  * not empty; its content is checked by `models --verify` and when it is loaded. */
 char *rp_store_file(const struct rp_store *store, const struct rp_model_entry *entry);
 
-/* The file for a model that a job needs.
+/* The file for a model that a job needs. RP_ERR_USAGE if the kind has no such model.
  *
  * Installed: it. Not installed and `named` (the user asked for it by name): RP_ERR_MISSING and a
  * sentence with the command that fetches it. Not installed and only the default: the lite model of
@@ -25,7 +32,17 @@ char *rp_store_file(const struct rp_store *store, const struct rp_model_entry *e
 int rp_store_resolve(const struct rp_store *store, enum rp_model_kind kind, const char *name,
                      bool named, const struct rp_model_entry **entry, char **path);
 
-/* The command that installs an entry: heap string. */
+/* The shell command that installs an entry. NULL when memory is out. */
 char *rp_store_fetch_command(const struct rp_store *store, const struct rp_model_entry *entry);
+
+/* Check an installed file against what is known of it: size, then SHA-256 or CRC-32 of the
+ * catalogue, else the CRC-32 in FaceFusion's .hash file beside it (exactly 8 hex digits).
+ * @return RP_OK; RP_ERR_MODEL with a sentence when it differs; RP_ERR_MISSING when it is not
+ *         installed; RP_ERR_UNSUPPORTED, without a log line, when nothing is known of it. */
+int rp_store_verify(const struct rp_store *store, const struct rp_model_entry *entry);
+
+/* Call fn for every file of the catalogue, in its order. Returns RP_OK or RP_ERR_NOMEM. */
+int rp_store_each(const struct rp_store *store, void (*fn)(void *priv, const rp_model_info *info),
+                  void *priv);
 
 #endif /* RP_STORE_H */
