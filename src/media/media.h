@@ -43,6 +43,9 @@ struct rp_media_frame {
     void *ref;         /* the AVFrame that holds the planes; written by media only */
 };
 
+/* A frame with room for pixels (not cleared), colour as the unknown tags of its size say. */
+int rp_media_frame_alloc(struct rp_media_frame **out, enum rp_pixfmt fmt, int w, int h);
+
 void rp_media_frame_free(struct rp_media_frame **frame);
 
 /* Make the planes of a frame writable (copies when they are shared with the decoder). */

@@ -1,0 +1,184 @@
+/* libav* at its edges: log, errors, opening files. */
+#include "media/av.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <libavutil/log.h>
+
+/* ---- log and errors ---------------------------------------------------------------------------- */
+
+static void on_log(void *avcl, int level, const char *fmt, va_list args)
+{
+    char line[1024];
+    int prefix = 1;
+
+    if (level > av_log_get_level() || !rp_log_enabled(RP_LOG_DEBUG))
+        return;
+    av_log_format_line2(avcl, level, fmt, args, line, sizeof(line), &prefix);
+    size_t n = strlen(line);
+    while (n > 0 && (line[n - 1] == '\n' || line[n - 1] == '\r'))
+        line[--n] = 0;
+    if (n > 0)
+        rp_log(RP_LOG_DEBUG, "libav: %s", line);
+}
+
+static void init_once(void)
+{
+    av_log_set_level(AV_LOG_ERROR);
+    av_log_set_callback(on_log);
+}
+
+void rp_av_init(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+    pthread_once(&once, init_once);
+}
+
+int rp_av_status(int averror)
+{
+    switch (averror) {
+    case AVERROR(ENOMEM):
+        return RP_ERR_NOMEM;
+    case AVERROR(EINVAL):
+    case AVERROR(ERANGE):
+    case AVERROR(EDOM):
+    case AVERROR_INVALIDDATA:
+    case AVERROR_EOF:
+    case AVERROR_DEMUXER_NOT_FOUND:
+    case AVERROR_STREAM_NOT_FOUND:
+        return RP_ERR_FORMAT;
+    case AVERROR(ENOSYS):
+    case AVERROR_DECODER_NOT_FOUND:
+    case AVERROR_ENCODER_NOT_FOUND:
+    case AVERROR_MUXER_NOT_FOUND:
+    case AVERROR_PATCHWELCOME:
+    case AVERROR_EXPERIMENTAL:
+        return RP_ERR_UNSUPPORTED;
+    default:
+        return averror < 0 && averror > -200 ? RP_ERR_IO : RP_ERR_FORMAT; /* errno or a tag */
+    }
+}
+
+int rp_av_fail(int averror, const char *path, const char *doing)
+{
+    char reason[AV_ERROR_MAX_STRING_SIZE] = "";
+
+    av_strerror(averror, reason, sizeof(reason));
+    return rp_fail(rp_av_status(averror), "%s: %s: %s", path, doing, reason);
+}
+
+/* ---- opening ----------------------------------------------------------------------------------- */
+
+int rp_file_check(const char *path)
+{
+    struct stat st;
+    const int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+
+    if (fd < 0 || fstat(fd, &st) < 0) {
+        const int err = errno;
+        if (fd >= 0)
+            close(fd);
+        return rp_fail(RP_ERR_IO, "%s: opening: %s", path, strerror(err));
+    }
+    close(fd);
+    if (S_ISDIR(st.st_mode))
+        return rp_fail(RP_ERR_IO, "%s: opening: Is a directory", path);
+    if (!S_ISREG(st.st_mode))
+        return rp_fail(RP_ERR_IO, "%s: opening: Not a regular file", path);
+    if (st.st_size == 0)
+        return rp_fail(RP_ERR_FORMAT, "%s: the file is empty", path);
+    return 0;
+}
+
+int rp_size_check(const char *path, int64_t w, int64_t h)
+{
+    if (w < 1 || h < 1)
+        return rp_fail(RP_ERR_FORMAT, "%s: a picture of %dx%d pixels", path, (int) w, (int) h);
+    if (w > RP_SIDE_MAX || h > RP_SIDE_MAX || w * h > RP_PIXELS_MAX)
+        return rp_fail(RP_ERR_LIMIT, "%s: %lldx%lld pixels are more than %d a side or 2^28", path,
+                       (long long) w, (long long) h, RP_SIDE_MAX);
+    return 0;
+}
+
+/* Text files played as terminal output, and lists that name further files. */
+static bool is_refused(const char *format)
+{
+    static const char *const refused[] = {
+        "tty", "bin", "xbin", "adf", "idf", "concat", "hls", "hls,applehttp", "dash", "sdp",
+        "rtsp", "lavfi", "imf", "webm_dash_manifest", "vapoursynth", "libopenmpt", "libgme",
+    };
+
+    for (size_t i = 0; i < RP_ARRAY_LEN(refused); i++)
+        if (!strcmp(format, refused[i]))
+            return true;
+    return false;
+}
+
+/* Looking at streams decodes a little: the limits hold there too. */
+static int look_at_streams(AVFormatContext *ic)
+{
+    const unsigned n = ic->nb_streams;
+    AVDictionary **opts = av_calloc(n ? n : 1, sizeof(*opts));
+    char max[24];
+
+    if (!opts)
+        return AVERROR(ENOMEM);
+    snprintf(max, sizeof(max), "%d", RP_PIXELS_MAX);
+    for (unsigned i = 0; i < n; i++)
+        av_dict_set(&opts[i], "max_pixels", max, 0);
+    const int ret = avformat_find_stream_info(ic, opts);
+    for (unsigned i = 0; i < n; i++)
+        av_dict_free(&opts[i]);
+    av_free(opts);
+    return ret;
+}
+
+int rp_av_open(AVFormatContext **out, const char *path, bool streams)
+{
+    int ret;
+    AVDictionary *opts = NULL;
+    char *url = NULL;
+
+    rp_av_init();
+    *out = NULL;
+    RP_TRY(rp_file_check(path));
+    ret = RP_ERR_NOMEM;
+    if (!(url = rp_asprintf("file:%s", path))) /* a colon in a name is no protocol */
+        goto fail;
+    av_dict_set(&opts, "protocol_whitelist", "file", 0);
+    if ((ret = avformat_open_input(out, url, NULL, &opts)) < 0) {
+        ret = rp_av_fail(ret, path, "opening");
+        goto fail;
+    }
+    if (is_refused((*out)->iformat->name) || (*out)->probe_score < AVPROBE_SCORE_RETRY) {
+        ret = rp_fail(RP_ERR_FORMAT, "%s: opening: not a picture, video or audio file", path);
+        goto fail;
+    }
+    if (streams && (ret = look_at_streams(*out)) < 0) {
+        ret = rp_av_fail(ret, path, "reading");
+        goto fail;
+    }
+    ret = 0;
+fail:
+    if (ret < 0)
+        avformat_close_input(out);
+    av_dict_free(&opts);
+    free(url);
+    return ret;
+}
+
+int rp_av_video_stream(const AVFormatContext *ic)
+{
+    for (unsigned i = 0; i < ic->nb_streams; i++) {
+        const AVStream *const st = ic->streams[i];
+        if (st->codecpar->codec_type == AVMEDIA_TYPE_VIDEO &&
+            !(st->disposition & (AV_DISPOSITION_ATTACHED_PIC | AV_DISPOSITION_TIMED_THUMBNAILS)))
+            return (int) i;
+    }
+    return -1;
+}

@@ -1,0 +1,195 @@
+/* Inside of the media folder: what its files share. Nobody else includes this. */
+#ifndef RP_MEDIA_AV_H
+#define RP_MEDIA_AV_H
+
+#include <libavcodec/avcodec.h>
+#include <libavformat/avformat.h>
+#include <libavutil/pixdesc.h>
+#include <libswscale/swscale.h>
+
+#include "media/media.h"
+
+#define RP_SIDE_MAX 32768             /* pixels a side */
+#define RP_PIXELS_MAX (1 << 28)       /* pixels a picture */
+#define RP_PICTURE_FILE_MAX (1u << 30) /* bytes of a picture file */
+
+/* ---- av.c ------------------------------------------------------------------------------------- */
+
+/* Route libav's log to ours (debug level). Cheap; every entry into libav calls it. */
+void rp_av_init(void);
+
+/* Status for an AVERROR, without words. */
+int rp_av_status(int averror);
+
+/* "PATH: DOING: reason", as rp_fail(). */
+int rp_av_fail(int averror, const char *path, const char *doing);
+
+/* Is it a file that can be read, with something in it? A sentence and a status if not. */
+int rp_file_check(const char *path);
+
+/* Open a local media file; no other protocol, and no format that opens further files. With
+ * `streams` its streams are looked at too, under our limits of size. */
+int rp_av_open(AVFormatContext **out, const char *path, bool streams);
+
+/* First video stream that is not a cover picture; -1 if there is none. */
+int rp_av_video_stream(const AVFormatContext *ic);
+
+/* RP_ERR_LIMIT with a sentence if a picture may not be this large. */
+int rp_size_check(const char *path, int64_t w, int64_t h);
+
+/* ---- frame.c ---------------------------------------------------------------------------------- */
+
+enum AVPixelFormat rp_pixfmt_to_av(enum rp_pixfmt fmt);
+
+/* The nearest of our formats, and whether the planes are used as they are. */
+enum rp_pixfmt rp_pixfmt_nearest(enum AVPixelFormat fmt, bool *same);
+
+int rp_pixfmt_planes(enum rp_pixfmt fmt);
+int rp_pixfmt_depth(enum rp_pixfmt fmt);
+bool rp_pixfmt_alpha(enum rp_pixfmt fmt);
+
+struct rp_colour rp_colour_of(const AVFrame *f);
+int rp_sws_matrix(enum rp_matrix matrix); /* SWS_CS_* */
+
+/* Takes over the AVFrame (NULL afterwards, also on failure). */
+int rp_frame_wrap(struct rp_media_frame **out, AVFrame **f, enum rp_pixfmt fmt,
+                  struct rp_colour colour);
+
+/* A new AVFrame with room for a picture; from the pool when there is one. */
+struct rp_pool {
+    AVBufferPool *buffers;
+    size_t size;
+};
+int rp_avframe_alloc(AVFrame **out, enum AVPixelFormat fmt, int w, int h, struct rp_pool *pool);
+
+/* Convert and scale f to `dst`. *sws is kept between calls. `from` and `to` say how YUV is meant. */
+int rp_sws_run(struct SwsContext **sws, const AVFrame *src, struct rp_colour from, AVFrame *dst,
+               struct rp_colour to);
+
+/* ---- orient.c --------------------------------------------------------------------------------- */
+
+/* A turn by a multiple of 90 degrees with or without a flip: first swap x and y, then flip. */
+struct rp_orient {
+    bool swap, flip_x, flip_y;
+};
+struct rp_orient rp_orient_exif(int orientation);              /* 1..8, others like 1 */
+struct rp_orient rp_orient_matrix(const int32_t matrix[9]);    /* display matrix, nearest turn */
+bool rp_orient_none(struct rp_orient o);
+int rp_orient_degrees(struct rp_orient o); /* clockwise turn that it does; flips not counted */
+
+/* One plane of w x h pixels of `bytes` each; dst is h x w when o.swap. */
+void rp_orient_plane(struct rp_orient o, uint8_t *dst, ptrdiff_t dst_stride, const uint8_t *src,
+                     ptrdiff_t src_stride, int w, int h, int bytes);
+
+/* ---- reader.c --------------------------------------------------------------------------------- */
+
+/* What the writer takes over from the target's video stream. */
+struct rp_video_tags {
+    enum AVColorPrimaries primaries;
+    enum AVColorTransferCharacteristic trc;
+    enum AVColorSpace space;
+    enum AVColorRange range;
+    enum AVChromaLocation chroma;
+    AVRational sar;
+    AVDictionary *metadata; /* of the stream; owned by the reader */
+    int disposition;
+    int stream;
+};
+const struct rp_video_tags *rp_reader_tags(const struct rp_reader *reader);
+const struct rp_reader_params *rp_reader_range(const struct rp_reader *reader);
+
+/* ---- encoder.c -------------------------------------------------------------------------------- */
+
+/* Value of an encoder setting at a quality of 0..100; see the table in encoder.c. */
+int rp_quality_video(const char *encoder, int quality);
+double rp_quality_audio(const char *encoder, int quality);
+
+/* Put quality, preset and what else an encoder wants into its context and option list. */
+int rp_encoder_setup_video(AVCodecContext *enc, AVDictionary **opts, const char *preset,
+                           int quality);
+int rp_encoder_setup_audio(AVCodecContext *enc, int quality);
+
+/* The format that keeps most of `fmt` with this encoder. */
+enum AVPixelFormat rp_encoder_pixfmt(const AVCodec *codec, enum rp_pixfmt fmt);
+
+/* Can this container hold this codec? Also knows what FFmpeg's muxers only find out later. */
+bool rp_container_takes(const AVOutputFormat *format, enum AVCodecID codec);
+
+/* ---- tracks.c --------------------------------------------------------------------------------- */
+
+/* Everything of the output that is not the video stream. */
+struct rp_tracks;
+struct rp_tracks_params {
+    const char *target, *replace_audio;
+    const char *audio_encoder;
+    int audio_quality, audio_volume;
+    bool cut_start, cut_end;
+};
+int rp_tracks_open(struct rp_tracks **out, AVFormatContext *oc, const char *path,
+                   const struct rp_tracks_params *params);
+void rp_tracks_close(struct rp_tracks **tracks);
+
+/* The output starts at this time of the target (microseconds). Before the first _until(). */
+void rp_tracks_start(struct rp_tracks *tracks, int64_t start);
+
+/* Write packets up to this time of the target. */
+int rp_tracks_until(struct rp_tracks *tracks, int64_t time);
+
+/* Write the rest: to the end of the video when cut, else to the end of the tracks. */
+int rp_tracks_finish(struct rp_tracks *tracks, int64_t end);
+
+/* ---- mark.c ----------------------------------------------------------------------------------- */
+
+#define RP_MARK_SOURCE_TYPE                                                                        \
+    "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
+
+/* Put the mark into container metadata. */
+int rp_mark_to_dict(const struct rp_mark *mark, AVDictionary **dict);
+
+/* Fill a mark from XMP text (need not end in zero). False if there is none. */
+bool rp_mark_parse(struct rp_mark *mark, const uint8_t *xmp, size_t size);
+
+/* After the muxer ended the file: formats whose muxer keeps no tags (GIF). */
+int rp_mark_append(const struct rp_mark *mark, const char *path, const AVOutputFormat *format);
+
+/* ---- image*.c --------------------------------------------------------------------------------- */
+
+/* One picture format. `size` bytes at `data`; `name` is for messages. */
+struct rp_image_codec {
+    const char *name;
+    const char *extensions; /* "jpg,jpeg" */
+    bool (*is)(const uint8_t *data, size_t size);
+    int (*decode)(rp_image *out, const uint8_t *data, size_t size, const char *name);
+    /* Write into memory: *data is malloc()ed. xmp may be NULL. */
+    int (*encode)(const rp_image *image, int quality, const char *xmp, uint8_t **data,
+                  size_t *size, const char *name);
+    /* Where the XMP packet lies; NULL if there is none. */
+    const uint8_t *(*xmp)(const uint8_t *data, size_t size, size_t *length);
+};
+extern const struct rp_image_codec rp_image_jpeg, rp_image_png, rp_image_webp, rp_image_bmp,
+    rp_image_tiff, rp_image_gif;
+
+/* Room for pixels; stride without padding. Checks the limits. */
+int rp_image_alloc(rp_image *out, int64_t w, int64_t h, enum rp_pixel format, const char *name);
+
+/* The codec for a file's first bytes or for a name's extension; NULL if unknown. */
+const struct rp_image_codec *rp_image_codec_of(const uint8_t *data, size_t size);
+const struct rp_image_codec *rp_image_codec_for(const char *path);
+
+/* A picture file in memory. */
+int rp_image_decode(rp_image *out, const uint8_t *data, size_t size, const char *name);
+
+/* Turn in place (allocates anew when sides swap). */
+int rp_image_orient(rp_image *image, struct rp_orient o);
+
+/* Orientation 1..8 of an EXIF block ("II*\0" or "MM\0*" first); 1 when it does not say. */
+int rp_exif_orientation(const uint8_t *data, size_t size);
+
+/* An XMP packet anywhere in these bytes. */
+const uint8_t *rp_xmp_scan(const uint8_t *data, size_t size, size_t *length);
+
+/* Decode one frame with libavcodec, through a demuxer of this name. */
+int rp_image_av_decode(rp_image *out, const uint8_t *data, size_t size, const char *demuxer,
+                       const char *name);
+
+#endif /* RP_MEDIA_AV_H */

@@ -1,0 +1,272 @@
+/* Frames: our pixel formats and libav's, conversion, and frames that own an AVFrame. */
+#include "media/av.h"
+
+#include <libavutil/imgutils.h>
+
+/* clang-format off */
+static const struct {
+    enum AVPixelFormat av;
+    int planes, depth;
+    bool alpha;
+} formats[] = {
+    [RP_FMT_YUV420P]     = {AV_PIX_FMT_YUV420P,       3,  8, false},
+    [RP_FMT_YUV422P]     = {AV_PIX_FMT_YUV422P,       3,  8, false},
+    [RP_FMT_YUV444P]     = {AV_PIX_FMT_YUV444P,       3,  8, false},
+    [RP_FMT_YUV420P10]   = {AV_PIX_FMT_YUV420P10LE,   3, 10, false},
+    [RP_FMT_YUV422P10]   = {AV_PIX_FMT_YUV422P10LE,   3, 10, false},
+    [RP_FMT_YUV444P10]   = {AV_PIX_FMT_YUV444P10LE,   3, 10, false},
+    [RP_FMT_BGR24]       = {AV_PIX_FMT_BGR24,         1,  8, false},
+    [RP_FMT_YUVA420P]    = {AV_PIX_FMT_YUVA420P,      4,  8, true},
+    [RP_FMT_YUVA444P10]  = {AV_PIX_FMT_YUVA444P10LE,  4, 10, true},
+};
+/* clang-format on */
+
+enum AVPixelFormat rp_pixfmt_to_av(enum rp_pixfmt fmt)
+{
+    return formats[fmt].av;
+}
+
+int rp_pixfmt_planes(enum rp_pixfmt fmt)
+{
+    return formats[fmt].planes;
+}
+
+int rp_pixfmt_depth(enum rp_pixfmt fmt)
+{
+    return formats[fmt].depth;
+}
+
+bool rp_pixfmt_alpha(enum rp_pixfmt fmt)
+{
+    return formats[fmt].alpha;
+}
+
+static enum rp_pixfmt nearest_yuv(const AVPixFmtDescriptor *d)
+{
+    const bool deep = d->comp[0].depth > 8, grey = d->nb_components < 3;
+
+    if (!grey && (d->flags & AV_PIX_FMT_FLAG_ALPHA))
+        return !deep && d->log2_chroma_w == 1 && d->log2_chroma_h == 1 ? RP_FMT_YUVA420P
+                                                                       : RP_FMT_YUVA444P10;
+    if (grey || (d->log2_chroma_w && d->log2_chroma_h))
+        return deep ? RP_FMT_YUV420P10 : RP_FMT_YUV420P;
+    if (d->log2_chroma_w)
+        return deep ? RP_FMT_YUV422P10 : RP_FMT_YUV422P;
+    return deep ? RP_FMT_YUV444P10 : RP_FMT_YUV444P;
+}
+
+enum rp_pixfmt rp_pixfmt_nearest(enum AVPixelFormat fmt, bool *same)
+{
+    const AVPixFmtDescriptor *const d = av_pix_fmt_desc_get(fmt);
+
+    *same = true;
+    for (size_t i = 0; i < RP_ARRAY_LEN(formats); i++)
+        if (formats[i].av == fmt)
+            return (enum rp_pixfmt) i;
+    switch (fmt) { /* full range by another name */
+    case AV_PIX_FMT_YUVJ420P:
+        return RP_FMT_YUV420P;
+    case AV_PIX_FMT_YUVJ422P:
+        return RP_FMT_YUV422P;
+    case AV_PIX_FMT_YUVJ444P:
+        return RP_FMT_YUV444P;
+    default:
+        break;
+    }
+    *same = false;
+    if (!d || (d->flags & (AV_PIX_FMT_FLAG_RGB | AV_PIX_FMT_FLAG_PAL | AV_PIX_FMT_FLAG_BAYER)))
+        return RP_FMT_BGR24;
+    return nearest_yuv(d);
+}
+
+/* ---- colour ------------------------------------------------------------------------------------ */
+
+static bool is_full_range(const AVFrame *f)
+{
+    switch (f->format) {
+    case AV_PIX_FMT_YUVJ420P:
+    case AV_PIX_FMT_YUVJ422P:
+    case AV_PIX_FMT_YUVJ444P:
+    case AV_PIX_FMT_YUVJ440P:
+    case AV_PIX_FMT_YUVJ411P:
+        return true;
+    default:
+        return f->color_range == AVCOL_RANGE_JPEG;
+    }
+}
+
+struct rp_colour rp_colour_of(const AVFrame *f)
+{
+    struct rp_colour c = {.full_range = is_full_range(f)};
+
+    switch (f->colorspace) {
+    case AVCOL_SPC_BT470BG:
+    case AVCOL_SPC_SMPTE170M:
+    case AVCOL_SPC_FCC:
+        c.matrix = RP_MATRIX_BT601;
+        break;
+    case AVCOL_SPC_BT2020_NCL:
+    case AVCOL_SPC_BT2020_CL:
+        c.matrix = RP_MATRIX_BT2020;
+        break;
+    case AVCOL_SPC_BT709:
+    case AVCOL_SPC_SMPTE240M: /* nearly the same numbers */
+        c.matrix = RP_MATRIX_BT709;
+        break;
+    default:
+        c.matrix = f->height < 720 ? RP_MATRIX_BT601 : RP_MATRIX_BT709;
+        break;
+    }
+    return c;
+}
+
+int rp_sws_matrix(enum rp_matrix matrix)
+{
+    return matrix == RP_MATRIX_BT601    ? SWS_CS_ITU601
+           : matrix == RP_MATRIX_BT2020 ? SWS_CS_BT2020
+                                        : SWS_CS_ITU709;
+}
+
+/* Grey has no chroma to convert, and swscale would take it for full range. */
+static bool copy_grey(const AVFrame *src, AVFrame *dst)
+{
+    if (src->format != AV_PIX_FMT_GRAY8 || dst->format != AV_PIX_FMT_YUV420P ||
+        src->width != dst->width || src->height != dst->height)
+        return false;
+    const int cw = (dst->width + 1) / 2, ch = (dst->height + 1) / 2;
+    av_image_copy_plane(dst->data[0], dst->linesize[0], src->data[0], src->linesize[0], src->width,
+                        src->height);
+    for (int p = 1; p < 3; p++)
+        for (int y = 0; y < ch; y++)
+            memset(dst->data[p] + (ptrdiff_t) y * dst->linesize[p], 128, (size_t) cw);
+    return true;
+}
+
+int rp_sws_run(struct SwsContext **sws, const AVFrame *src, struct rp_colour from, AVFrame *dst,
+               struct rp_colour to)
+{
+    const bool scaled = src->width != dst->width || src->height != dst->height;
+    const int flags = (scaled ? SWS_BICUBIC : SWS_BILINEAR) | SWS_ACCURATE_RND |
+                      SWS_FULL_CHR_H_INT | SWS_FULL_CHR_H_INP;
+
+    if (copy_grey(src, dst))
+        return 0;
+    *sws = sws_getCachedContext(*sws, src->width, src->height, src->format, dst->width,
+                                dst->height, dst->format, flags, NULL, NULL, NULL);
+    if (!*sws)
+        return rp_fail(RP_ERR_UNSUPPORTED, "no conversion from %s to %s",
+                       av_get_pix_fmt_name(src->format), av_get_pix_fmt_name(dst->format));
+    /* Fails for pairs where it has no meaning. */
+    sws_setColorspaceDetails(*sws, sws_getCoefficients(rp_sws_matrix(from.matrix)),
+                             from.full_range, sws_getCoefficients(rp_sws_matrix(to.matrix)),
+                             to.full_range, 0, 1 << 16, 1 << 16);
+    const int n = sws_scale(*sws, (const uint8_t *const *) src->data, src->linesize, 0,
+                            src->height, dst->data, dst->linesize);
+    return n < 0 ? rp_fail(rp_av_status(n), "converting pixels: %s", av_err2str(n)) : 0;
+}
+
+/* ---- allocation -------------------------------------------------------------------------------- */
+
+#define ALIGN 64
+
+static AVBufferRef *get_buffer(size_t size, struct rp_pool *pool)
+{
+    if (!pool)
+        return av_buffer_alloc(size);
+    if (pool->size != size) {
+        av_buffer_pool_uninit(&pool->buffers);
+        pool->buffers = av_buffer_pool_init(size, NULL);
+        pool->size = size;
+    }
+    return pool->buffers ? av_buffer_pool_get(pool->buffers) : NULL;
+}
+
+int rp_avframe_alloc(AVFrame **out, enum AVPixelFormat fmt, int w, int h, struct rp_pool *pool)
+{
+    const int size = av_image_get_buffer_size(fmt, FFALIGN(w, ALIGN), h, ALIGN);
+    AVFrame *const f = *out = av_frame_alloc();
+
+    if (!f || size < 0)
+        goto nomem;
+    f->format = fmt;
+    f->width = w;
+    f->height = h;
+    if (!(f->buf[0] = get_buffer((size_t) size + ALIGN * 8, pool)))
+        goto nomem;
+    uint8_t *const base = (uint8_t *) FFALIGN((uintptr_t) f->buf[0]->data, ALIGN);
+    if (av_image_fill_linesizes(f->linesize, fmt, FFALIGN(w, ALIGN)) < 0)
+        goto nomem;
+    for (int p = 0; p < 4; p++)
+        f->linesize[p] = FFALIGN(f->linesize[p], ALIGN);
+    if (av_image_fill_pointers(f->data, fmt, h, base, f->linesize) < 0)
+        goto nomem;
+    f->extended_data = f->data;
+    return 0;
+
+nomem:
+    av_frame_free(out);
+    return rp_fail(RP_ERR_NOMEM, "no memory for a frame of %dx%d", w, h);
+}
+
+int rp_frame_wrap(struct rp_media_frame **out, AVFrame **f, enum rp_pixfmt fmt,
+                  struct rp_colour colour)
+{
+    struct rp_media_frame *const m = *out = calloc(1, sizeof(*m));
+
+    if (!m) {
+        av_frame_free(f);
+        return rp_fail(RP_ERR_NOMEM, "no memory for a frame");
+    }
+    m->fmt = fmt;
+    m->colour = colour;
+    m->w = (*f)->width;
+    m->h = (*f)->height;
+    for (int p = 0; p < formats[fmt].planes; p++) {
+        m->plane[p] = (*f)->data[p];
+        m->stride[p] = (*f)->linesize[p];
+    }
+    m->pts = (*f)->pts;
+    m->key = (*f)->key_frame;
+    m->ref = *f;
+    *f = NULL;
+    return 0;
+}
+
+int rp_media_frame_alloc(struct rp_media_frame **out, enum rp_pixfmt fmt, int w, int h)
+{
+    int ret;
+    AVFrame *f = NULL;
+
+    *out = NULL;
+    RP_TRY(rp_size_check("frame", w, h));
+    RP_TRY(rp_avframe_alloc(&f, formats[fmt].av, w, h, NULL));
+    return rp_frame_wrap(out, &f, fmt, rp_colour_of(f));
+fail:
+    return ret;
+}
+
+void rp_media_frame_free(struct rp_media_frame **frame)
+{
+    if (!*frame)
+        return;
+    AVFrame *f = (*frame)->ref;
+    av_frame_free(&f);
+    free(*frame);
+    *frame = NULL;
+}
+
+int rp_media_frame_writable(struct rp_media_frame *frame)
+{
+    AVFrame *const f = frame->ref;
+
+    if (!f)
+        return 0;
+    const int ret = av_frame_make_writable(f);
+    if (ret < 0)
+        return rp_fail(rp_av_status(ret), "no memory for a copy of a frame");
+    for (int p = 0; p < formats[frame->fmt].planes; p++) {
+        frame->plane[p] = f->data[p];
+        frame->stride[p] = f->linesize[p];
+    }
+    return 0;
+}

@@ -1,0 +1,143 @@
+/* Built instead of the rest of this folder when FFmpeg and the picture libraries are not there. */
+#include "media/media.h"
+
+static int none(void)
+{
+    return rp_fail(RP_ERR_UNSUPPORTED,
+                   "this program was built without FFmpeg: it cannot read or write media files");
+}
+
+int rp_media_frame_alloc(struct rp_media_frame **out, enum rp_pixfmt fmt, int w, int h)
+{
+    (void) fmt, (void) w, (void) h;
+    *out = NULL;
+    return none();
+}
+
+void rp_media_frame_free(struct rp_media_frame **frame)
+{
+    *frame = NULL;
+}
+
+int rp_media_frame_writable(struct rp_media_frame *frame)
+{
+    (void) frame;
+    return none();
+}
+
+int rp_media_probe(const char *path, enum rp_media_kind *kind)
+{
+    (void) path;
+    *kind = RP_MEDIA_UNKNOWN;
+    return none();
+}
+
+int rp_reader_open(struct rp_reader **out, const char *path, const struct rp_reader_params *params)
+{
+    (void) path, (void) params;
+    *out = NULL;
+    return none();
+}
+
+void rp_reader_close(struct rp_reader **reader)
+{
+    *reader = NULL;
+}
+
+const struct rp_video_info *rp_reader_info(const struct rp_reader *reader)
+{
+    (void) reader;
+    return NULL;
+}
+
+int rp_reader_next(struct rp_reader *reader, struct rp_media_frame **frame)
+{
+    (void) reader;
+    *frame = NULL;
+    return none();
+}
+
+int rp_reader_frame(const char *path, int64_t index, struct rp_media_frame **frame)
+{
+    (void) path, (void) index;
+    *frame = NULL;
+    return none();
+}
+
+int rp_writer_open(struct rp_writer **out, const char *path, const char *target,
+                   const struct rp_reader *reader, const struct rp_writer_params *params)
+{
+    (void) path, (void) target, (void) reader, (void) params;
+    *out = NULL;
+    return none();
+}
+
+int rp_writer_write(struct rp_writer *writer, const struct rp_media_frame *frame)
+{
+    (void) writer, (void) frame;
+    return none();
+}
+
+int rp_writer_finish(struct rp_writer *writer)
+{
+    (void) writer;
+    return none();
+}
+
+void rp_writer_close(struct rp_writer **writer)
+{
+    *writer = NULL;
+}
+
+static const char *const no_encoders[] = {NULL};
+
+const char *const *rp_video_encoders(void)
+{
+    return no_encoders;
+}
+
+const char *const *rp_audio_encoders(void)
+{
+    return no_encoders;
+}
+
+int rp_image_read(rp_image *out, const char *path)
+{
+    (void) path;
+    memset(out, 0, sizeof(*out));
+    return none();
+}
+
+int rp_image_write(const rp_image *image, const char *path, int quality)
+{
+    (void) image, (void) path, (void) quality;
+    return none();
+}
+
+void rp_image_free(rp_image *image)
+{
+    if (image->owned)
+        free(image->data);
+    memset(image, 0, sizeof(*image));
+}
+
+int rp_image_write_marked(const rp_image *image, const char *path, const char *format_of,
+                          int quality, const struct rp_mark *mark)
+{
+    (void) image, (void) path, (void) format_of, (void) quality, (void) mark;
+    return none();
+}
+
+char *rp_mark_xmp(const struct rp_mark *mark)
+{
+    (void) mark;
+    none();
+    return NULL;
+}
+
+int rp_inspect(const char *path, rp_mark *out)
+{
+    (void) path;
+    memset(out, 0, sizeof(*out));
+    return none();
+}

@@ -1,0 +1,80 @@
+/* What kind of file it is. */
+#include "media/av.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "base/path.h"
+
+/* First bytes of a file; the rest of `head` is zero. */
+static int read_head(const char *path, uint8_t *head, size_t size)
+{
+    FILE *const f = fopen(path, "rbe");
+
+    memset(head, 0, size);
+    if (!f)
+        return rp_fail(RP_ERR_IO, "%s: opening: %m", path);
+    const size_t n = fread(head, 1, size, f);
+    fclose(f);
+    return (int) n;
+}
+
+/* More than one picture? */
+static bool is_animated(AVFormatContext *ic)
+{
+    AVPacket *packet = av_packet_alloc();
+    int n = 0;
+
+    while (packet && n < 2 && av_read_frame(ic, packet) >= 0) {
+        av_packet_unref(packet);
+        n++;
+    }
+    av_packet_free(&packet);
+    return n > 1;
+}
+
+static bool has_suffix(const char *s, const char *suffix)
+{
+    const size_t a = strlen(s), b = strlen(suffix);
+
+    return a >= b && !strcmp(s + a - b, suffix);
+}
+
+static int probe_av(const char *path, enum rp_media_kind *kind)
+{
+    AVFormatContext *ic = NULL;
+    int ret;
+
+    RP_TRY(rp_av_open(&ic, path, true));
+    const char *const format = ic->iformat->name;
+    if (rp_av_video_stream(ic) >= 0) {
+        const bool still = has_suffix(format, "_pipe") || !strcmp(format, "image2") ||
+                           (!strcmp(format, "gif") && !is_animated(ic));
+        *kind = still ? RP_MEDIA_IMAGE : RP_MEDIA_VIDEO;
+    } else if (av_find_best_stream(ic, AVMEDIA_TYPE_AUDIO, -1, -1, NULL, 0) >= 0) {
+        *kind = RP_MEDIA_AUDIO;
+    } else {
+        ret = rp_fail(RP_ERR_FORMAT, "%s: there is no picture, video or sound in it", path);
+    }
+fail:
+    avformat_close_input(&ic);
+    return RP_MIN(ret, 0);
+}
+
+int rp_media_probe(const char *path, enum rp_media_kind *kind)
+{
+    uint8_t head[64];
+    int ret;
+
+    *kind = RP_MEDIA_UNKNOWN;
+    RP_TRY(rp_file_check(path));
+    RP_TRY(read_head(path, head, sizeof(head)));
+    const struct rp_image_codec *const codec = rp_image_codec_of(head, (size_t) ret);
+    if (codec && codec != &rp_image_gif) {
+        *kind = RP_MEDIA_IMAGE;
+        return 0;
+    }
+    return probe_av(path, kind);
+fail:
+    return ret;
+}

@@ -1,0 +1,486 @@
+/* Video in: demux, decode, frames upright and in one of our pixel formats.
+ *
+ * Frames whose format is ours already leave as references to the decoder's own buffers. The first
+ * frame is decoded when the file is opened, so that size and format are what the decoder really
+ * gives, whatever the container promises.
+ */
+#include "media/av.h"
+
+#define ERRORS_MAX 1000 /* broken packets in a row: then what follows is no video either */
+
+struct rp_reader {
+    char *path;
+    struct rp_reader_params range;
+    struct rp_video_info info;
+    struct rp_video_tags tags;
+
+    AVFormatContext *format;
+    AVCodecContext *codec;
+    AVStream *stream;
+    AVPacket *packet;
+    AVFrame *first; /* decoded by open, not yet handed out */
+    struct SwsContext *sws;
+    struct rp_pool converted, turned;
+    struct rp_orient orient;
+
+    int64_t index;    /* of the next frame out of the decoder */
+    int64_t last_pts; /* of the one before */
+    int64_t step;     /* duration to guess with */
+    int errors;       /* in a row */
+    bool drained, warned, warned_size;
+};
+
+/* ---- opening ----------------------------------------------------------------------------------- */
+
+/* libvpx sees the alpha layer of VP8 and VP9, FFmpeg's own decoders do not. */
+static const AVCodec *find_decoder(const AVStream *st)
+{
+    const AVDictionaryEntry *const alpha = av_dict_get(st->metadata, "alpha_mode", NULL, 0);
+    const AVCodec *codec = NULL;
+
+    if (alpha && !strcmp(alpha->value, "1")) {
+        if (st->codecpar->codec_id == AV_CODEC_ID_VP9)
+            codec = avcodec_find_decoder_by_name("libvpx-vp9");
+        else if (st->codecpar->codec_id == AV_CODEC_ID_VP8)
+            codec = avcodec_find_decoder_by_name("libvpx");
+    }
+    return codec ? codec : avcodec_find_decoder(st->codecpar->codec_id);
+}
+
+static int open_decoder(struct rp_reader *r)
+{
+    const AVCodec *const codec = find_decoder(r->stream);
+    int ret;
+
+    if (!codec)
+        return rp_fail(RP_ERR_UNSUPPORTED, "%s: this FFmpeg has no decoder for %s", r->path,
+                       avcodec_get_name(r->stream->codecpar->codec_id));
+    if (!(r->codec = avcodec_alloc_context3(codec)))
+        return rp_fail(RP_ERR_NOMEM, "%s: no memory for the decoder", r->path);
+    if ((ret = avcodec_parameters_to_context(r->codec, r->stream->codecpar)) < 0)
+        return rp_av_fail(ret, r->path, "opening the decoder");
+    r->codec->pkt_timebase = r->stream->time_base;
+    r->codec->max_pixels = RP_PIXELS_MAX;
+    r->codec->thread_count = r->range.threads > 0 ? r->range.threads : rp_cpu_count();
+    r->codec->flags |= AV_CODEC_FLAG_OUTPUT_CORRUPT; /* a damaged frame still counts */
+    if ((ret = avcodec_open2(r->codec, codec, NULL)) < 0)
+        return rp_av_fail(ret, r->path, "opening the decoder");
+    return 0;
+}
+
+static void find_orientation(struct rp_reader *r)
+{
+    size_t size = 0;
+    const uint8_t *const m =
+        av_stream_get_side_data(r->stream, AV_PKT_DATA_DISPLAYMATRIX, &size);
+
+    if (m && size >= 9 * sizeof(int32_t)) {
+        int32_t matrix[9];
+        memcpy(matrix, m, sizeof(matrix));
+        r->orient = rp_orient_matrix(matrix);
+    }
+}
+
+static bool is_rate(AVRational q)
+{
+    return q.num > 0 && q.den > 0;
+}
+
+/* r_frame_rate is the least common rate of all timestamps; with uneven ones it becomes absurd. */
+static AVRational frame_rate(const AVStream *st)
+{
+    const AVRational r = st->r_frame_rate, avg = st->avg_frame_rate;
+
+    if (is_rate(r) && av_q2d(r) <= 480 && (!is_rate(avg) || av_q2d(r) <= 8 * av_q2d(avg)))
+        return r;
+    return is_rate(avg) && av_q2d(avg) <= 1000 ? avg : (AVRational){25, 1};
+}
+
+static double duration_of(const struct rp_reader *r)
+{
+    if (r->stream->duration > 0)
+        return (double) r->stream->duration * av_q2d(r->stream->time_base);
+    return r->format->duration > 0 ? (double) r->format->duration / AV_TIME_BASE : 0;
+}
+
+static int count_streams(const AVFormatContext *ic, enum AVMediaType type)
+{
+    int n = 0;
+
+    for (unsigned i = 0; i < ic->nb_streams; i++)
+        n += ic->streams[i]->codecpar->codec_type == type;
+    return n;
+}
+
+static void fill_timing(struct rp_reader *r)
+{
+    struct rp_video_info *const v = &r->info;
+    const AVStream *const st = r->stream;
+    const AVRational fps = frame_rate(st);
+    const double avg = is_rate(st->avg_frame_rate) ? av_q2d(st->avg_frame_rate) : av_q2d(fps);
+
+    v->fps_num = fps.num;
+    v->fps_den = fps.den;
+    v->tb_num = st->time_base.num;
+    v->tb_den = st->time_base.den;
+    v->duration = duration_of(r);
+    v->frames = st->nb_frames > 0 ? st->nb_frames : (int64_t) (v->duration * av_q2d(fps) + 0.5);
+    v->variable_rate = avg < 0.995 * av_q2d(fps) || avg > 1.005 * av_q2d(fps);
+    r->step = RP_MAX(1, av_rescale_q(1, av_inv_q(fps), st->time_base));
+}
+
+static void fill_info(struct rp_reader *r, const AVFrame *f)
+{
+    struct rp_video_info *const v = &r->info;
+    bool same;
+
+    v->w = r->orient.swap ? f->height : f->width;
+    v->h = r->orient.swap ? f->width : f->height;
+    v->fmt = rp_pixfmt_nearest(f->format, &same);
+    if (r->orient.swap && v->fmt == RP_FMT_YUV422P) /* turned, it would be 4:4:0 */
+        v->fmt = RP_FMT_YUV444P;
+    else if (r->orient.swap && v->fmt == RP_FMT_YUV422P10)
+        v->fmt = RP_FMT_YUV444P10;
+    v->colour = rp_colour_of(f);
+    v->rotation = rp_orient_degrees(r->orient);
+    fill_timing(r);
+    snprintf(v->codec, sizeof(v->codec), "%s", avcodec_get_name(r->stream->codecpar->codec_id));
+    snprintf(v->container, sizeof(v->container), "%s", r->format->iformat->name);
+    v->audio_tracks = count_streams(r->format, AVMEDIA_TYPE_AUDIO);
+    v->subtitle_tracks = count_streams(r->format, AVMEDIA_TYPE_SUBTITLE);
+}
+
+static void fill_tags(struct rp_reader *r, const AVFrame *f)
+{
+    struct rp_video_tags *const t = &r->tags;
+    const AVRational sar = f->sample_aspect_ratio.num > 0 ? f->sample_aspect_ratio
+                                                          : r->stream->sample_aspect_ratio;
+
+    t->primaries = f->color_primaries;
+    t->trc = f->color_trc;
+    t->space = f->colorspace;
+    t->range = r->info.colour.full_range ? AVCOL_RANGE_JPEG : f->color_range;
+    t->chroma = rp_orient_none(r->orient) ? f->chroma_location : AVCHROMA_LOC_UNSPECIFIED;
+    t->sar = sar.num > 0 && sar.den > 0 ? sar : (AVRational){0, 1};
+    if (r->orient.swap && t->sar.num > 0)
+        t->sar = av_inv_q(t->sar);
+    t->metadata = r->stream->metadata;
+    t->disposition = r->stream->disposition;
+    t->stream = r->stream->index;
+}
+
+static int decode(struct rp_reader *r, AVFrame **out);
+
+static int open_file(struct rp_reader *r)
+{
+    int ret;
+
+    RP_TRY(rp_av_open(&r->format, r->path, true));
+    const int n = rp_av_video_stream(r->format);
+    if (n < 0)
+        return rp_fail(RP_ERR_FORMAT, "%s: there is no video in it", r->path);
+    r->stream = r->format->streams[n];
+    for (unsigned i = 0; i < r->format->nb_streams; i++)
+        if ((int) i != n)
+            r->format->streams[i]->discard = AVDISCARD_ALL;
+    if (r->stream->codecpar->width > 0)
+        RP_TRY(rp_size_check(r->path, r->stream->codecpar->width, r->stream->codecpar->height));
+    RP_TRY(open_decoder(r));
+    find_orientation(r);
+    RP_TRY(decode(r, &r->first));
+    if (!r->first)
+        return rp_fail(RP_ERR_FORMAT, "%s: no frame of its video can be decoded", r->path);
+    fill_info(r, r->first);
+    fill_tags(r, r->first);
+    return 0;
+fail:
+    return ret;
+}
+
+int rp_reader_open(struct rp_reader **out, const char *path, const struct rp_reader_params *params)
+{
+    int ret = RP_ERR_NOMEM;
+    struct rp_reader *const r = *out = calloc(1, sizeof(*r));
+
+    if (!r)
+        return rp_fail(RP_ERR_NOMEM, "%s: no memory", path);
+    if (params)
+        r->range = *params;
+    r->range.start = RP_MAX(r->range.start, 0);
+    r->last_pts = AV_NOPTS_VALUE;
+    if (!(r->path = strdup(path)) || !(r->packet = av_packet_alloc()))
+        goto fail;
+    RP_TRY(open_file(r));
+    return 0;
+
+fail:
+    rp_reader_close(out);
+    return ret;
+}
+
+/* Also takes a reader that was only half opened. */
+void rp_reader_close(struct rp_reader **reader)
+{
+    struct rp_reader *const r = *reader;
+
+    if (!r)
+        return;
+    av_frame_free(&r->first);
+    sws_freeContext(r->sws);
+    av_buffer_pool_uninit(&r->converted.buffers); /* frames still held keep it alive */
+    av_buffer_pool_uninit(&r->turned.buffers);
+    avcodec_free_context(&r->codec);
+    avformat_close_input(&r->format);
+    av_packet_free(&r->packet);
+    free(r->path);
+    free(r);
+    *reader = NULL;
+}
+
+const struct rp_video_info *rp_reader_info(const struct rp_reader *reader)
+{
+    return &reader->info;
+}
+
+const struct rp_video_tags *rp_reader_tags(const struct rp_reader *reader)
+{
+    return &reader->tags;
+}
+
+const struct rp_reader_params *rp_reader_range(const struct rp_reader *reader)
+{
+    return &reader->range;
+}
+
+/* ---- decoding ---------------------------------------------------------------------------------- */
+
+static void warn_damage(struct rp_reader *r, int averror)
+{
+    r->errors++;
+    if (!r->warned)
+        rp_log(RP_LOG_WARN, "%s: damaged near %.2f s (%s); what cannot be decoded is skipped",
+               r->path,
+               r->last_pts == AV_NOPTS_VALUE ? 0.0
+                                             : (double) r->last_pts * av_q2d(r->stream->time_base),
+               av_err2str(averror));
+    r->warned = true;
+}
+
+/* Hand the decoder one more packet, or the end. */
+static int feed(struct rp_reader *r)
+{
+    int ret = av_read_frame(r->format, r->packet);
+
+    if (ret < 0 || r->errors > ERRORS_MAX) {
+        if (ret == AVERROR(ENOMEM))
+            return ret;
+        if (ret < 0 && ret != AVERROR_EOF)
+            warn_damage(r, ret);
+        av_packet_unref(r->packet);
+        r->drained = true;
+        return avcodec_send_packet(r->codec, NULL);
+    }
+    if (r->packet->stream_index == r->stream->index) {
+        ret = avcodec_send_packet(r->codec, r->packet);
+        if (ret < 0 && ret != AVERROR(ENOMEM) && ret != AVERROR(EAGAIN)) {
+            warn_damage(r, ret);
+            ret = 0;
+        }
+    }
+    av_packet_unref(r->packet);
+    return ret;
+}
+
+/* Next frame of the decoder; *out is NULL at the end. */
+static int decode(struct rp_reader *r, AVFrame **out)
+{
+    AVFrame *f = av_frame_alloc();
+    int ret = f ? 0 : AVERROR(ENOMEM);
+
+    *out = NULL;
+    while (ret >= 0) {
+        ret = avcodec_receive_frame(r->codec, f);
+        if (ret >= 0) {
+            r->errors = 0;
+            *out = f;
+            return 0;
+        }
+        if (ret == AVERROR_EOF)
+            break;
+        if (ret != AVERROR(EAGAIN)) {
+            if (ret == AVERROR(ENOMEM))
+                break;
+            warn_damage(r, ret);
+            if (r->drained && r->errors > ERRORS_MAX)
+                break;
+            ret = 0;
+            if (r->drained)
+                continue;
+        }
+        ret = r->drained ? AVERROR_EOF : feed(r);
+    }
+    av_frame_free(&f);
+    return ret == AVERROR(ENOMEM) ? rp_fail(RP_ERR_NOMEM, "%s: no memory to decode", r->path) : 0;
+}
+
+/* Timestamps of the file, made to rise where they are missing or fall back. */
+static int64_t time_of(struct rp_reader *r, const AVFrame *f)
+{
+    int64_t pts = f->best_effort_timestamp;
+
+    if (pts == AV_NOPTS_VALUE)
+        pts = r->last_pts == AV_NOPTS_VALUE ? 0 : r->last_pts + r->step;
+    else if (r->last_pts != AV_NOPTS_VALUE && pts <= r->last_pts)
+        pts = r->last_pts + 1;
+    return r->last_pts = pts;
+}
+
+/* ---- making it ours ---------------------------------------------------------------------------- */
+
+/* Replace *f by a frame of this format and size. */
+static int convert(struct rp_reader *r, AVFrame **f, enum AVPixelFormat fmt, int w, int h)
+{
+    AVFrame *to = NULL;
+    const struct rp_colour colour = rp_colour_of(*f);
+    int ret;
+
+    RP_TRY(rp_avframe_alloc(&to, fmt, w, h, &r->converted));
+    RP_TRY(rp_sws_run(&r->sws, *f, colour, to, r->info.colour));
+    if ((ret = av_frame_copy_props(to, *f)) < 0) {
+        ret = rp_av_fail(ret, r->path, "converting");
+        goto fail;
+    }
+    av_frame_free(f);
+    *f = to;
+    return 0;
+
+fail:
+    av_frame_free(&to);
+    return ret;
+}
+
+static int turn(struct rp_reader *r, AVFrame **f)
+{
+    const struct rp_orient o = r->orient;
+    const AVPixFmtDescriptor *const d = av_pix_fmt_desc_get((*f)->format);
+    const bool rgb = r->info.fmt == RP_FMT_BGR24;
+    const int bytes = rgb ? 3 : (d->comp[0].depth + 7) / 8;
+    AVFrame *to = NULL;
+    int ret;
+
+    RP_TRY(rp_avframe_alloc(&to, (*f)->format, r->info.w, r->info.h, &r->turned));
+    for (int p = 0; p < rp_pixfmt_planes(r->info.fmt); p++) {
+        const bool chroma = p == 1 || p == 2;
+        const int w = chroma ? AV_CEIL_RSHIFT((*f)->width, d->log2_chroma_w) : (*f)->width;
+        const int h = chroma ? AV_CEIL_RSHIFT((*f)->height, d->log2_chroma_h) : (*f)->height;
+        rp_orient_plane(o, to->data[p], to->linesize[p], (*f)->data[p], (*f)->linesize[p], w, h,
+                        bytes);
+    }
+    if ((ret = av_frame_copy_props(to, *f)) < 0) {
+        ret = rp_av_fail(ret, r->path, "turning");
+        goto fail;
+    }
+    av_frame_free(f);
+    *f = to;
+    return 0;
+
+fail:
+    av_frame_free(&to);
+    return ret;
+}
+
+/* Format, size and direction of every frame are those of the first. */
+static int normalise(struct rp_reader *r, AVFrame **f)
+{
+    const int w = r->orient.swap ? r->info.h : r->info.w;
+    const int h = r->orient.swap ? r->info.w : r->info.h;
+    bool same;
+    int ret;
+
+    const enum rp_pixfmt fmt = rp_pixfmt_nearest((*f)->format, &same);
+    const bool resized = (*f)->width != w || (*f)->height != h;
+    if (resized && !r->warned_size) {
+        rp_log(RP_LOG_WARN, "%s: the picture changes from %dx%d to %dx%d; scaled back", r->path, w,
+               h, (*f)->width, (*f)->height);
+        r->warned_size = true;
+    }
+    if (!same || fmt != r->info.fmt || resized)
+        RP_TRY(convert(r, f, rp_pixfmt_to_av(r->info.fmt), w, h));
+    if (!rp_orient_none(r->orient))
+        RP_TRY(turn(r, f));
+    return 0;
+fail:
+    return ret;
+}
+
+/* The next frame of the file, wherever the range is; *f is NULL at the end. */
+static int next_raw(struct rp_reader *r, AVFrame **f)
+{
+    int ret = 0;
+
+    *f = r->first;
+    r->first = NULL;
+    if (!*f)
+        ret = decode(r, f);
+    if (*f) {
+        (*f)->pts = time_of(r, *f);
+        r->index++;
+    }
+    return ret;
+}
+
+static int finish_frame(struct rp_reader *r, AVFrame **f, struct rp_media_frame **out)
+{
+    int ret;
+    const int64_t duration = (*f)->pkt_duration;
+
+    RP_TRY(normalise(r, f));
+    RP_TRY(rp_frame_wrap(out, f, r->info.fmt, r->info.colour));
+    (*out)->index = r->index - 1;
+    (*out)->duration = RP_MAX(duration, 0);
+    return 0;
+fail:
+    av_frame_free(f);
+    return ret;
+}
+
+int rp_reader_next(struct rp_reader *r, struct rp_media_frame **frame)
+{
+    AVFrame *f = NULL;
+    int ret;
+
+    *frame = NULL;
+    if (r->range.end > 0 && r->index >= r->range.end)
+        return 0;
+    do {
+        av_frame_free(&f);
+        if ((ret = next_raw(r, &f)) < 0 || !f)
+            return ret;
+    } while (r->index <= r->range.start);
+    return finish_frame(r, &f, frame);
+}
+
+int rp_reader_frame(const char *path, int64_t index, struct rp_media_frame **frame)
+{
+    struct rp_reader *r = NULL;
+    AVFrame *f = NULL, *last = NULL;
+    int ret;
+
+    *frame = NULL;
+    RP_TRY(rp_reader_open(&r, path, NULL));
+    while (r->index <= index || !last) {
+        RP_TRY(next_raw(r, &f));
+        if (!f)
+            break;
+        av_frame_free(&last);
+        last = f;
+    }
+    if (!last)
+        ret = rp_fail(RP_ERR_FORMAT, "%s: no frame of its video can be decoded", path);
+    else
+        ret = finish_frame(r, &last, frame);
+fail:
+    av_frame_free(&last);
+    rp_reader_close(&r);
+    return ret;
+}
