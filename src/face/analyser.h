@@ -1,0 +1,45 @@
+/* The analysing stage: detector, landmarker, recogniser, classifier.
+ *
+ *   rp_analyser   the chosen models, shared by all slots
+ *   rp_analysis   their bindings and buffers in one slot, for frames of one size
+ *
+ * rp_analysis_record() records the whole stage: the frame's pixels in, struct rp_dfaces out, all in
+ * device memory. Only the networks that the job needs are run. */
+#ifndef RP_ANALYSER_H
+#define RP_ANALYSER_H
+
+#include "face/options.h"
+#include "models/pool.h"
+
+enum rp_need {
+    RP_NEED_LANDMARKS = 1, /* 68 points although nothing but a report uses them */
+    RP_NEED_EMBEDDING = 2,
+    RP_NEED_CLASSES = 4,   /* gender, age, race */
+};
+
+struct rp_analyser;
+struct rp_analysis;
+
+int rp_analyser_create(struct rp_analyser **out, struct rp_pool *pool,
+                       const struct rp_settings *settings, unsigned needs);
+void rp_analyser_destroy(struct rp_analyser **analyser);
+
+/* @param w,h  size of the frames */
+int rp_analysis_create(struct rp_analysis **out, const struct rp_analyser *analyser,
+                       struct rp_slot *slot, int w, int h);
+void rp_analysis_destroy(struct rp_analysis **analysis);
+
+/* Record: find all faces of the frame. */
+int rp_analysis_record(struct rp_analysis *analysis, const struct rp_img *frame);
+
+/* Where the faces are (device memory of the slot). */
+struct rp_dfaces *rp_analysis_faces(const struct rp_analysis *analysis);
+
+/* "face_detector=ultraface face_landmarker=..." of what is used; for reports. */
+const char *rp_analyser_models(const struct rp_analyser *analyser);
+
+/* Names for options: tables of this folder. */
+const char *const *rp_detector_choices(void);
+const char *const *rp_landmarker_choices(void);
+
+#endif /* RP_ANALYSER_H */

@@ -1,0 +1,38 @@
+/* Settings of the analysing stage; names, values and defaults are FaceFusion's. */
+#ifndef RP_FACE_OPTIONS_H
+#define RP_FACE_OPTIONS_H
+
+#include "base/option.h"
+
+struct rp_detector_options {
+    int model; /* index into rp_detector_choices() */
+    struct rp_opt_size size;
+    double score;
+};
+extern const struct rp_opt_group rp_detector_group;
+
+struct rp_landmarker_options {
+    int model; /* index into rp_landmarker_choices() */
+    double score;
+};
+extern const struct rp_opt_group rp_landmarker_group;
+
+struct rp_selector_options {
+    int mode, order;          /* enum rp_select_mode, rp_select_order */
+    int age_start, age_end;
+    int gender, race;         /* -1 unset, 0 auto, else enum value */
+    int reference_position;
+    double reference_distance;
+    int reference_frame;
+};
+extern const struct rp_opt_group rp_selector_group;
+
+struct rp_mask_options {
+    struct rp_opt_choices types; /* enum rp_mask_type */
+    struct rp_opt_choices areas; /* enum rp_mask_area */
+    double blur;
+    struct rp_opt_ints padding;  /* percent: 1 to 4 numbers as in CSS */
+};
+extern const struct rp_opt_group rp_mask_group;
+
+#endif /* RP_FACE_OPTIONS_H */

@@ -1,0 +1,89 @@
+#include "face/selector.h"
+
+#include "face/analyser.h"
+
+enum { AUTO = 0 }; /* index of "auto" in the gender and race choices; the rest are enum values */
+
+int rp_selector_init(struct rp_selector *out, const struct rp_settings *settings,
+                     const struct rp_dface *source)
+{
+    const struct rp_selector_options *const o = rp_settings_get(settings, &rp_selector_group);
+    const bool from = rp_settings_is_set(settings, "face-selector-age-start");
+    const bool to = rp_settings_is_set(settings, "face-selector-age-end");
+
+    if (from != to)
+        return rp_fail(RP_ERR_USAGE, "--face-selector-age-start and --face-selector-age-end belong "
+                       "together; give both or none");
+    *out = (struct rp_selector){
+        .mode = o->mode,
+        .order = o->order,
+        .age_from = o->age_start,
+        .age_to = o->age_end,
+        .reference_position = o->reference_position,
+        .distance = (float) o->reference_distance,
+    };
+    if (o->gender == AUTO)
+        out->gender = source ? source->gender : 0;
+    else if (o->gender > 0)
+        out->gender = o->gender;
+    if (o->race == AUTO)
+        out->race = source ? source->race : 0;
+    else if (o->race > 0)
+        out->race = o->race;
+    return 0;
+}
+
+unsigned rp_selector_needs(const struct rp_settings *settings)
+{
+    const struct rp_selector_options *const o = rp_settings_get(settings, &rp_selector_group);
+    unsigned needs = 0;
+
+    if (o->mode == RP_SELECT_REFERENCE)
+        needs |= RP_NEED_EMBEDDING;
+    if (o->gender >= 0 || o->race >= 0 || o->age_start > 0 || o->age_end > 0)
+        needs |= RP_NEED_CLASSES;
+    return needs;
+}
+
+void rp_selector_set_reference(struct rp_selector *s, const struct rp_dfaces *faces)
+{
+    struct rp_selection found;
+
+    rp_c_select(NULL, &(struct rp_op_select){
+        .faces = faces, .mode = RP_SELECT_MANY, .order = s->order, .gender = s->gender,
+        .race = s->race, .age_from = s->age_from, .age_to = s->age_to, .dst = &found});
+    s->references.count = 0;
+    if (found.count == 0)
+        return;
+
+    const int at = RP_MIN(s->reference_position, found.count - 1);
+    memcpy(s->references.embedding_norm[0], faces->face[found.index[at]].embedding_norm,
+           sizeof(s->references.embedding_norm[0]));
+    s->references.count = 1;
+}
+
+int rp_selector_attach(const struct rp_selector *s, struct rp_slot *slot,
+                       struct rp_selection_slot *out)
+{
+    int ret;
+
+    memset(out, 0, sizeof(*out));
+    RP_TRY(rp_slot_alloc(slot, sizeof(*out->selection), (void **) &out->selection));
+    if (s->mode == RP_SELECT_REFERENCE)
+        RP_TRY(rp_slot_constant(slot, &s->references, sizeof(s->references),
+                                (void **) &out->references));
+    return 0;
+
+fail:
+    return ret;
+}
+
+int rp_selector_record(const struct rp_selector *s, struct rp_slot *slot,
+                       const struct rp_selection_slot *at, const struct rp_dfaces *faces)
+{
+    rp_slot_stage(slot, RP_STAGE_SELECT);
+    return RP_OP(slot, select, .faces = faces, .mode = s->mode, .order = s->order,
+                 .gender = s->gender, .race = s->race, .age_from = s->age_from,
+                 .age_to = s->age_to, .references = at->references, .distance = s->distance,
+                 .dst = at->selection);
+}

@@ -1,0 +1,42 @@
+/* Which faces of a frame are worked on (algorithms section 13). */
+#ifndef RP_SELECTOR_H
+#define RP_SELECTOR_H
+
+#include "engine/slot.h"
+#include "face/options.h"
+
+/* What a selection needs, resolved from options, sources and the reference frame. */
+struct rp_selector {
+    int mode, order;
+    int gender, race; /* 0 = any */
+    int age_from, age_to;
+    int reference_position;
+    float distance;
+    struct rp_references references; /* host; copied to each slot */
+};
+
+/* From the user's settings; gender and race "auto" are taken from `source` (NULL: no filter then).
+ * RP_ERR_USAGE when only one age bound is given. */
+int rp_selector_init(struct rp_selector *out, const struct rp_settings *settings,
+                     const struct rp_dface *source);
+
+/* rp_need bits that this selection causes. */
+unsigned rp_selector_needs(const struct rp_settings *settings);
+
+/* Take the reference identity from the faces of the reference frame (host memory): sorted, filtered,
+ * the one at reference_position or the last. No face: no reference, nothing will be selected. */
+void rp_selector_set_reference(struct rp_selector *selector, const struct rp_dfaces *faces);
+
+struct rp_selection_slot {
+    struct rp_references *references; /* device; NULL unless mode reference */
+    struct rp_selection *selection;   /* device */
+};
+
+int rp_selector_attach(const struct rp_selector *selector, struct rp_slot *slot,
+                       struct rp_selection_slot *out);
+
+/* Record: faces -> selection. */
+int rp_selector_record(const struct rp_selector *selector, struct rp_slot *slot,
+                       const struct rp_selection_slot *at, const struct rp_dfaces *faces);
+
+#endif /* RP_SELECTOR_H */

@@ -1,0 +1,89 @@
+#include "models/pool.h"
+
+#define MAX_MODELS 64
+
+struct rp_pool {
+    struct rp_engine *engine;
+    struct rp_device *device;
+    const struct rp_store *store;
+    int threads;
+    int n;
+    struct {
+        const struct rp_model_entry *entry;
+        struct rp_model *model;
+    } open[MAX_MODELS];
+};
+
+int rp_pool_create(struct rp_pool **out, struct rp_engine *engine, struct rp_device *device,
+                   const struct rp_store *store, int threads)
+{
+    struct rp_pool *const pool = *out = calloc(1, sizeof(*pool));
+
+    if (!pool)
+        return rp_fail(RP_ERR_NOMEM, "out of memory");
+    pool->engine = engine;
+    pool->device = device;
+    pool->store = store;
+    pool->threads = threads;
+    return 0;
+}
+
+void rp_pool_destroy(struct rp_pool **out)
+{
+    struct rp_pool *const pool = *out;
+
+    if (!pool)
+        return;
+    for (int i = 0; i < pool->n; i++)
+        rp_model_close(&pool->open[i].model);
+    free(pool);
+    *out = NULL;
+}
+
+struct rp_device *rp_pool_device(const struct rp_pool *pool)
+{
+    return pool->device;
+}
+
+static int get(struct rp_pool *pool, const struct rp_model_entry *entry, const char *path,
+               struct rp_model **model)
+{
+    int ret;
+
+    for (int i = 0; i < pool->n; i++) {
+        if (pool->open[i].entry == entry) {
+            *model = pool->open[i].model;
+            return 0;
+        }
+    }
+    if (pool->n == MAX_MODELS)
+        return rp_fail(RP_ERR_LIMIT, "more than %d models in one pipeline", MAX_MODELS);
+    ret = rp_model_open(model, pool->engine, pool->device,
+                        &(struct rp_model_params){.path = path, .name = entry->name,
+                                                  .threads = pool->threads});
+    if (ret < 0)
+        return ret;
+    pool->open[pool->n].entry = entry;
+    pool->open[pool->n++].model = *model;
+    return 0;
+}
+
+int rp_pool_get(struct rp_pool *pool, enum rp_model_kind kind, const char *name, bool named,
+                const struct rp_model_entry **entry, struct rp_model **model)
+{
+    char *path = NULL;
+    int ret = rp_store_resolve(pool->store, kind, name, named, entry, &path);
+
+    if (ret >= 0)
+        ret = get(pool, *entry, path, model);
+    free(path);
+    return ret;
+}
+
+int rp_pool_get_exact(struct rp_pool *pool, enum rp_model_kind kind, const char *name,
+                      struct rp_model **model)
+{
+    const struct rp_model_entry *entry;
+
+    return rp_pool_get(pool, kind, name, true, &entry, model);
+}

@@ -1,0 +1,26 @@
+/* The models that one pipeline uses: resolved by the store, opened once, shared by all slots. */
+#ifndef RP_POOL_H
+#define RP_POOL_H
+
+#include "engine/engine.h"
+#include "models/store.h"
+
+struct rp_pool;
+
+/* @param threads  inside one run of a model: 0 = all cores, 1 = only the slot's own thread */
+int rp_pool_create(struct rp_pool **out, struct rp_engine *engine, struct rp_device *device,
+                   const struct rp_store *store, int threads);
+void rp_pool_destroy(struct rp_pool **pool);
+
+struct rp_device *rp_pool_device(const struct rp_pool *pool);
+
+/* The model of this name, or, when it is only a default and not installed, the lite one of its kind
+ * (rp_store_resolve() says which errors). *entry tells what it became. The pool owns the model. */
+int rp_pool_get(struct rp_pool *pool, enum rp_model_kind kind, const char *name, bool named,
+                const struct rp_model_entry **entry, struct rp_model **model);
+
+/* A second file of the same package, by kind and name; no fallback. */
+int rp_pool_get_exact(struct rp_pool *pool, enum rp_model_kind kind, const char *name,
+                      struct rp_model **model);
+
+#endif /* RP_POOL_H */
