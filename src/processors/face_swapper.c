@@ -1,0 +1,296 @@
+/* Face swapper: the source's identity on each selected face (algorithms section 18).
+ *
+ * Details that have caused bugs elsewhere:
+ *   - the source picture of uniface is 0..1 although its target is -1..1;
+ *   - the output stays float until it is pasted: rounding to 8 bits twice shows in dark skin. */
+#include "face/mask.h"
+#include "processors/processor.h"
+
+struct options {
+    int model;
+};
+
+enum source_kind {
+    SOURCE_IMAGE,         /* aligned source crop, RGB 0..1 */
+    SOURCE_EMBEDDING_NORM /* unit-length arcface embedding */
+};
+
+struct swap_model {
+    const char *name;
+    enum source_kind source;
+    int source_template, source_size; /* SOURCE_IMAGE */
+    int template_id, size;
+    double mean[3], std[3];           /* of the target tensor */
+    bool denormalise;                 /* output * std + mean; else already 0..1 */
+};
+
+#define HALF {0.5, 0.5, 0.5}
+#define ZERO {0, 0, 0}
+#define ONE {1, 1, 1}
+/* clang-format off */
+static const struct swap_model models[] = {
+    {"blendswap_256", SOURCE_IMAGE, RP_TEMPLATE_ARCFACE_112_V2, 112, RP_TEMPLATE_FFHQ_512, 256, ZERO, ONE, false},
+    {"hyperswap_1a_256", SOURCE_EMBEDDING_NORM, 0, 0, RP_TEMPLATE_ARCFACE_128, 256, HALF, HALF, true},
+    {"hyperswap_1b_256", SOURCE_EMBEDDING_NORM, 0, 0, RP_TEMPLATE_ARCFACE_128, 256, HALF, HALF, true},
+    {"hyperswap_1c_256", SOURCE_EMBEDDING_NORM, 0, 0, RP_TEMPLATE_ARCFACE_128, 256, HALF, HALF, true},
+    {"uniface_256", SOURCE_IMAGE, RP_TEMPLATE_FFHQ_512, 256, RP_TEMPLATE_FFHQ_512, 256, HALF, HALF, true},
+    {"classic_256", SOURCE_IMAGE, RP_TEMPLATE_FFHQ_512, 256, RP_TEMPLATE_FFHQ_512, 256, HALF, HALF, true},
+};
+/* clang-format on */
+
+static const char *const *model_choices(void)
+{
+    static const char *names[RP_ARRAY_LEN(models) + 1];
+
+    for (size_t i = 0; i < RP_ARRAY_LEN(models); i++)
+        names[i] = models[i].name;
+    return names;
+}
+
+static const struct rp_opt opts[] = {
+    {"face-swapper-model", 0, RP_OPT_CHOICE, offsetof(struct options, model),
+     .def_text = "hyperswap_1a_256", .choices_fn = model_choices, .help = "swapping network"},
+    {0},
+};
+
+static const struct rp_opt_group group = {
+    "face_swapper", "Face swapper", sizeof(struct options), opts,
+};
+
+/* ---- shared ------------------------------------------------------------------------------------ */
+
+struct swapper {
+    const struct swap_model *m;
+    struct rp_model *model;
+    int in_source, in_target;
+    struct rp_mask_options mask;
+    struct rp_slot *slot;  /* owns the constants */
+    void *source;          /* the source tensor, device memory */
+};
+
+static void destroy(void **self)
+{
+    struct swapper *const s = *self;
+
+    if (!s)
+        return;
+    rp_slot_destroy(&s->slot);
+    free(s);
+    *self = NULL;
+}
+
+static int open_model(struct swapper *s, const struct rp_processor_context *context)
+{
+    int ret;
+    const struct rp_model_entry *entry;
+    const struct options *const o = rp_settings_get(context->settings, &group);
+
+    RP_TRY(rp_pool_get(context->pool, RP_KIND_FACE_SWAPPER, models[o->model].name,
+                       rp_settings_is_set(context->settings, "face-swapper-model"), &entry,
+                       &s->model));
+    for (size_t i = 0; i < RP_ARRAY_LEN(models); i++)
+        if (!strcmp(models[i].name, entry->name))
+            s->m = &models[i];
+
+    const int64_t size = s->m->size, source = s->m->source_size;
+    RP_TRY(s->in_target = rp_model_expect_input(s->model, "target", 0, RP_TYPE_F32, 4,
+                                                (const int64_t[]){-1, 3, size, size}));
+    if (s->m->source == SOURCE_IMAGE)
+        RP_TRY(s->in_source = rp_model_expect_input(s->model, "source", 0, RP_TYPE_F32, 4,
+                                                    (const int64_t[]){-1, 3, source, source}));
+    else
+        RP_TRY(s->in_source = rp_model_expect_input(s->model, "source", 0, RP_TYPE_F32, 2,
+                                                    (const int64_t[]){-1, 512}));
+    RP_TRY(rp_model_expect_outputs(s->model, 1));
+    return 0;
+
+fail:
+    return ret;
+}
+
+/* The source crop as a tensor: made once, read by every slot. */
+static int prepare_image(struct swapper *s, const struct rp_sources *sources)
+{
+    int ret;
+    float lut[3][256], *device_lut;
+    struct rp_affine *affine;
+    struct rp_img crop;
+    const int size = s->m->source_size;
+    static const double zero[3] = ZERO, one[3] = ONE;
+
+    rp_tensor_lut(lut, 255, zero, one);
+    RP_TRY(rp_slot_constant(s->slot, lut, sizeof(lut), (void **) &device_lut));
+    RP_TRY(rp_slot_alloc(s->slot, sizeof(*affine), (void **) &affine));
+    RP_TRY(rp_slot_image(s->slot, size, size, 3, &crop));
+    RP_TRY(rp_slot_alloc(s->slot, (size_t) size * (size_t) size * 3 * sizeof(float), &s->source));
+    RP_TRY(RP_OP(s->slot, align, .face = sources->first_face, .template_id = s->m->source_template,
+                 .w = size, .h = size, .scale = 1, .dst = affine));
+    RP_TRY(RP_OP(s->slot, warp, .src = sources->first, .affine = affine, .dst = crop, .border = 1));
+    RP_TRY(RP_OP(s->slot, to_tensor, .src = crop, .lut = device_lut, .dst = s->source, .w = size,
+                 .h = size, .rgb = 1, .step = 1));
+    return rp_slot_sync(s->slot);
+
+fail:
+    return ret;
+}
+
+static int create(void **self, const struct rp_processor_context *context)
+{
+    int ret;
+    struct swapper *const s = *self = calloc(1, sizeof(*s));
+
+    if (!s)
+        return rp_fail(RP_ERR_NOMEM, "out of memory");
+    s->mask = *(const struct rp_mask_options *) rp_settings_get(context->settings, &rp_mask_group);
+    RP_TRY(open_model(s, context));
+    RP_TRY(rp_slot_create(&s->slot, rp_pool_device(context->pool)));
+    if (s->m->source == SOURCE_IMAGE)
+        RP_TRY(prepare_image(s, context->sources));
+    else
+        RP_TRY(rp_slot_constant(s->slot, context->sources->average.embedding_norm,
+                                sizeof(context->sources->average.embedding_norm), &s->source));
+    return 0;
+
+fail:
+    destroy(self);
+    return ret;
+}
+
+static const char *models_used(const void *self)
+{
+    return ((const struct swapper *) self)->m->name;
+}
+
+/* ---- one slot ---------------------------------------------------------------------------------- */
+
+struct swap_slot {
+    const struct swapper *shared;
+    struct rp_slot *slot;
+    struct rp_net *net;
+    struct rp_masker *masker;
+    struct rp_img crop;
+    float *lut, *swapped;
+    struct rp_affine *affine;
+    struct rp_dface *cur;
+    int32_t *index;
+
+    /* while recording */
+    const struct rp_canvas *frame;
+    const struct rp_dfaces *faces;
+    const struct rp_selection *selection;
+};
+
+static void detach(void **at)
+{
+    struct swap_slot *const s = *at;
+
+    if (!s)
+        return;
+    rp_net_close(&s->net);
+    rp_masker_destroy(&s->masker);
+    free(s);
+    *at = NULL;
+}
+
+static int attach(void **at, const void *self, struct rp_slot *slot, int w, int h)
+{
+    int ret;
+    float lut[3][256];
+    struct rp_masker_params mask;
+    const struct swapper *const shared = self;
+    const int size = shared->m->size;
+    const int64_t target[] = {1, 3, size, size}, image[] = {1, 3, shared->m->source_size,
+                                                            shared->m->source_size}, vec[] = {1, 512};
+    const int64_t *dims[RP_MAX_TENSORS] = {0};
+    struct swap_slot *const s = *at = calloc(1, sizeof(*s));
+
+    (void) w;
+    (void) h;
+    if (!s)
+        return rp_fail(RP_ERR_NOMEM, "out of memory");
+    s->shared = shared;
+    s->slot = slot;
+    dims[shared->in_target] = target;
+    dims[shared->in_source] = shared->m->source == SOURCE_IMAGE ? image : vec;
+    RP_TRY(rp_net_open(&s->net, slot, shared->model, dims));
+    if (s->net->out[0].count != (size_t) size * (size_t) size * 3 ||
+        s->net->out[0].type != RP_TYPE_F32) {
+        ret = rp_fail(RP_ERR_MODEL, "%s: its output is not 3x%dx%d", shared->m->name, size, size);
+        goto fail;
+    }
+    RP_TRY(rp_net_set_input(s->net, shared->in_source, shared->source));
+    rp_tensor_lut(lut, 255, shared->m->mean, shared->m->std);
+    RP_TRY(rp_slot_constant(slot, lut, sizeof(lut), (void **) &s->lut));
+    RP_TRY(rp_slot_image(slot, size, size, 3, &s->crop));
+    RP_TRY(rp_slot_alloc(slot, s->net->out[0].bytes, (void **) &s->swapped));
+    RP_TRY(rp_slot_alloc(slot, sizeof(*s->affine), (void **) &s->affine));
+    RP_TRY(rp_slot_alloc(slot, sizeof(*s->cur), (void **) &s->cur));
+    RP_TRY(rp_slot_alloc(slot, sizeof(*s->index), (void **) &s->index));
+    rp_masker_params_from(&mask, &shared->mask, size, size);
+    RP_TRY(rp_masker_create(&s->masker, slot, &mask));
+    return 0;
+
+fail:
+    detach(at);
+    return ret;
+}
+
+static int record_face(void *priv)
+{
+    int ret;
+    struct swap_slot *const s = priv;
+    struct rp_slot *const slot = s->slot;
+    const struct swap_model *const m = s->shared->m;
+    struct rp_op_from_tensor from = {
+        .src = s->net->out[0].data, .w = m->size, .h = m->size, .mul = {1, 1, 1}, .rgb = 1,
+        .dst = s->swapped, .step = 1,
+    };
+
+    for (int c = 0; m->denormalise && c < 3; c++) {
+        from.mul[c] = (float) m->std[c];
+        from.add[c] = (float) m->mean[c];
+    }
+    RP_TRY(RP_OP(slot, face_pick, .faces = s->faces, .selection = s->selection, .index = s->index,
+                 .cur = s->cur));
+    RP_TRY(RP_OP(slot, align, .face = s->cur, .template_id = m->template_id, .w = m->size,
+                 .h = m->size, .scale = 1, .dst = s->affine));
+    RP_TRY(RP_OP(slot, warp, .src = s->frame->img, .affine = s->affine, .dst = s->crop,
+                 .border = 1));
+    RP_TRY(RP_OP(slot, to_tensor, .src = s->crop, .lut = s->lut,
+                 .dst = s->net->in[s->shared->in_target].data, .w = m->size, .h = m->size,
+                 .rgb = 1, .step = 1));
+    RP_TRY(rp_run(s->net));
+    RP_TRY(slot->ops->from_tensor(slot->stream, &from));
+    RP_TRY(rp_masker_record(s->masker, s->cur, s->affine));
+    RP_TRY(RP_OP(slot, paste, .dst = *s->frame, .crop = s->swapped,
+                 .mask = rp_masker_mask(s->masker), .w = m->size, .h = m->size,
+                 .affine = s->affine));
+    return 0;
+
+fail:
+    return ret;
+}
+
+static int record(void *at, const struct rp_canvas *frame, const struct rp_dfaces *faces,
+                  const struct rp_selection *selection)
+{
+    struct swap_slot *const s = at;
+
+    s->frame = frame;
+    s->faces = faces;
+    s->selection = selection;
+    return rp_slot_loop(s->slot, &selection->count, s->index, record_face, s);
+}
+
+const struct rp_processor rp_face_swapper = {
+    .name = "face_swapper",
+    .help = "put the source's face on the selected faces",
+    .group = &group,
+    .needs_source = true,
+    .create = create,
+    .destroy = destroy,
+    .models = models_used,
+    .attach = attach,
+    .detach = detach,
+    .record = record,
+};

@@ -1,0 +1,56 @@
+/* What a processor is: a table entry with its options, its models and a record function.
+ *
+ *   self   opened models and constants (source crops, converted embeddings), shared by all slots
+ *   at     bindings and buffers in one slot, for frames of one size
+ *
+ * A processor changes the frame in place and marks the tiles that it changed. Adding one: write a
+ * file with its table entry and name it in registry.c; docs/adding-a-model.md walks through one. */
+#ifndef RP_PROCESSOR_H
+#define RP_PROCESSOR_H
+
+#include "face/analyser.h"
+
+/* Source pictures as processors need them: analysed once, before the job. */
+struct rp_sources {
+    int count;                /* pictures with a face */
+    struct rp_slot *slot;     /* owns the memory below */
+    struct rp_img first;      /* first source picture, device memory */
+    struct rp_dface *first_face; /* its largest face, device memory */
+    struct rp_dface average;  /* host: mean identity of the largest face of each picture */
+};
+
+struct rp_processor_context {
+    struct rp_pool *pool;
+    const struct rp_settings *settings;
+    const struct rp_sources *sources; /* count 0 when no source was given */
+};
+
+struct rp_processor {
+    const char *name;  /* "face_swapper" */
+    const char *help;
+    const struct rp_opt_group *group;
+    bool needs_source; /* a source face must be there */
+    unsigned needs;    /* rp_need bits it causes in the analysing stage */
+
+    /* Open models, prepare constants. */
+    int (*create)(void **self, const struct rp_processor_context *context);
+    void (*destroy)(void **self);
+
+    /* Names of the models in use, for the mark: "hyperswap_1a_256"; "" if none. */
+    const char *(*models)(const void *self);
+
+    int (*attach)(void **at, const void *self, struct rp_slot *slot, int w, int h);
+    void (*detach)(void **at);
+
+    /* Record the work on one frame. */
+    int (*record)(void *at, const struct rp_canvas *frame, const struct rp_dfaces *faces,
+                  const struct rp_selection *selection);
+};
+
+/* All of them, NULL-terminated, in the order of FaceFusion's list. */
+extern const struct rp_processor *const rp_processors[];
+
+const struct rp_processor *rp_processor_find(const char *name);
+const char *const *rp_processor_choices(void);
+
+#endif /* RP_PROCESSOR_H */

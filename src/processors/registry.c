@@ -1,0 +1,26 @@
+#include "processors/processor.h"
+
+extern const struct rp_processor rp_face_debugger, rp_face_swapper;
+
+const struct rp_processor *const rp_processors[] = {
+    &rp_face_debugger,
+    &rp_face_swapper,
+    NULL,
+};
+
+const struct rp_processor *rp_processor_find(const char *name)
+{
+    for (int i = 0; rp_processors[i]; i++)
+        if (!strcmp(rp_processors[i]->name, name))
+            return rp_processors[i];
+    return NULL;
+}
+
+const char *const *rp_processor_choices(void)
+{
+    static const char *names[RP_ARRAY_LEN(rp_processors)];
+
+    for (int i = 0; rp_processors[i]; i++)
+        names[i] = rp_processors[i]->name;
+    return names;
+}
