@@ -1,0 +1,47 @@
+# A thin front: set-up is scripts/setup.sh, the build is Meson's.
+
+BUILD  ?= build
+PREFIX ?= /usr/local
+DEST   := $(DESTDIR)$(PREFIX)
+export SOURCE TARGET OUTPUT
+
+.PHONY: build run test check-long bench lint install uninstall clean help
+
+build:       ## install what is missing, build $(BUILD)/reprise
+	@scripts/build.sh "$(BUILD)" "-Dprefix=$(PREFIX)"
+
+run:         ## build, then swap a face in a sample clip; or SOURCE=me.jpg TARGET=clip.mp4 OUTPUT=out.mp4
+	@scripts/build.sh "$(BUILD)" --media
+	@BUILD="$(BUILD)" scripts/run.sh
+
+test:        ## install what the tests need and pass every test
+	@scripts/build.sh "$(BUILD)" --tests
+	@tests/run.sh
+
+check-long:  ## the tests that take long (a 10-minute clip)
+	@scripts/build.sh "$(BUILD)" --tests
+	@if [ -x tests/long.sh ]; then tests/long.sh; else echo "make: there is no tests/long.sh yet"; fi
+
+bench:       ## build and run the benchmarks
+	@scripts/build.sh "$(BUILD)" --media -Dbench=true
+	@meson test -C "$(BUILD)" --benchmark --verbose
+
+lint:        ## check the scripts and the spelling
+	shellcheck scripts/*.sh tests/*.sh .ci/run
+	codespell -q 3 src include tests tools scripts docs Makefile README.md
+
+install:     ## install below PREFIX (/usr/local), in DESTDIR if given
+	@[ -x "$(BUILD)/reprise" ] || { echo "make: there is no $(BUILD)/reprise; run make first" >&2; exit 1; }
+	@scripts/install.sh "$(BUILD)" "$(DESTDIR)" "$(PREFIX)"
+
+uninstall:   ## take away what install put there
+	rm -f "$(DEST)/bin/reprise" "$(DEST)"/lib/*/libreprise.so* "$(DEST)/lib"/libreprise.so* \
+	  "$(DEST)/share/man/man1/reprise.1"
+	rm -rf "$(DEST)/lib/reprise" "$(DEST)/include/reprise"
+
+clean:       ## remove what was built and the results in out/
+	rm -rf "$(BUILD)" out
+
+help:        ## this text
+	@sed -n 's/^\([a-z-]*\): *## /\1|/p' Makefile | sed 's/$$(BUILD)/$(BUILD)/' | \
+	  awk -F'|' '{ printf "  make %-12s %s\n", $$1, $$2 }'

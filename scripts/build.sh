@@ -1,0 +1,51 @@
+#!/bin/bash
+# Set up and build.
+#
+#   scripts/build.sh FOLDER [--media] [--tests] [-DNAME=VALUE...]
+#
+# --media and --tests are set-up's. A new build folder is a release build without tests and
+# benchmarks, unless --tests or options say else; in a folder that is there only what is named here,
+# or was changed by set-up, is changed.
+set -euo pipefail
+
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+folder=$1
+shift
+setup=() options=()
+for arg; do
+    case $arg in
+        -D*) options+=("$arg") ;;
+        *) setup+=("$arg") ;;
+    esac
+done
+
+ort=$(scripts/setup.sh "${setup[@]}")
+options+=("-Dort_home=$ort")
+case " ${setup[*]} " in
+    *' --tests '*) options+=(-Dtests=true) ;;
+esac
+
+# What was asked for before, an option a line.
+stamp=$folder/.options
+touch_stamp() {
+    local o old
+    old=$(cat "$stamp" 2>/dev/null) || old=
+    for o in "${options[@]}"; do
+        old=$(grep -v -e "^${o%%=*}=" <<<"$old") || old=
+        old+=$'\n'$o
+    done
+    sed '/^$/d' <<<"$old" >"$stamp"
+}
+
+if [ ! -f "$folder/build.ninja" ]; then
+    meson setup "$folder" --buildtype=release -Dtests=false -Dbench=false "${options[@]}" >&2
+else
+    changed=()
+    for o in "${options[@]}"; do
+        grep -qxF -- "$o" "$stamp" 2>/dev/null || changed+=("$o")
+    done
+    [ ${#changed[@]} = 0 ] || meson configure "$folder" "${changed[@]}" >&2
+fi
+touch_stamp
+echo "$ort" >"$folder/.ort_home"
+exec ninja -C "$folder" >&2
