@@ -1,0 +1,156 @@
+/* analyse: the faces of pictures and videos, as a table or one JSON object a frame. */
+#include "app/app.h"
+
+struct printer {
+    bool json;
+    bool headed; /* the heading of the file was printed */
+    int failed;  /* status of a line that could not be written */
+};
+
+/* ---- names ---- */
+
+static const char *gender_name(enum rp_gender gender)
+{
+    static const char *const names[] = {[RP_FEMALE] = "female", [RP_MALE] = "male"};
+
+    return gender >= RP_FEMALE && gender <= RP_MALE ? names[gender] : NULL;
+}
+
+static const char *race_name(enum rp_race race)
+{
+    static const char *const names[] = {
+        [RP_WHITE] = "white", [RP_BLACK] = "black",   [RP_LATINO] = "latino",
+        [RP_ASIAN] = "asian", [RP_INDIAN] = "indian", [RP_ARABIC] = "arabic",
+    };
+
+    return race >= RP_WHITE && race <= RP_ARABIC ? names[race] : NULL;
+}
+
+/* ---- JSON ---- */
+
+static json_t *json_numbers(const float *v, int n)
+{
+    json_t *a = json_array();
+
+    for (int i = 0; i < n; i++)
+        app_json_add(a, app_json_number((double) v[i]));
+    return a;
+}
+
+static json_t *json_points(const float (*v)[2], int n)
+{
+    json_t *a = json_array();
+
+    for (int i = 0; i < n; i++)
+        app_json_add(a, json_numbers(v[i], 2));
+    return a;
+}
+
+static json_t *json_face(const rp_face *f)
+{
+    const char *gender = f->has & RP_HAS_GENDER ? gender_name(f->gender) : NULL;
+    const char *race = f->has & RP_HAS_RACE ? race_name(f->race) : NULL;
+    json_t *o = json_object();
+
+    app_json_put(o, "box", json_numbers(f->box, 4));
+    app_json_put(o, "score", app_json_number((double) f->score));
+    if (f->has & RP_HAS_LANDMARK_5)
+        app_json_put(o, "landmark_5", json_points(f->landmark_5, 5));
+    if (f->has & RP_HAS_LANDMARK_68)
+        app_json_put(o, "landmark_68", json_points(f->landmark_68, 68));
+    if (f->has & RP_HAS_EMBEDDING)
+        app_json_put(o, "embedding", json_numbers(f->embedding, 512));
+    if (gender)
+        app_json_put(o, "gender", json_string(gender));
+    if (f->has & RP_HAS_AGE)
+        app_json_put(o, "age", json_pack("[i,i]", f->age_from, f->age_to));
+    if (race)
+        app_json_put(o, "race", json_string(race));
+    return o;
+}
+
+static int print_json(const rp_frame_faces *frame)
+{
+    json_t *o = json_object();
+    json_t *faces = json_array();
+
+    for (int i = 0; i < frame->count; i++)
+        app_json_add(faces, json_face(&frame->faces[i]));
+    app_json_put(o, "file", app_json_text(frame->path));
+    app_json_put(o, "frame", json_integer(frame->frame));
+    app_json_put(o, "time", app_json_number(frame->time));
+    app_json_put(o, "faces", faces);
+    return app_json_line(o);
+}
+
+/* ---- table ---- */
+
+static void print_row(int64_t number, const rp_face *f)
+{
+    const char *gender = f->has & RP_HAS_GENDER ? gender_name(f->gender) : NULL;
+    char box[64], age[32] = "-";
+
+    snprintf(box, sizeof(box), "%.0f %.0f %.0f %.0f", (double) f->box[0], (double) f->box[1],
+             (double) f->box[2], (double) f->box[3]);
+    if (f->has & RP_HAS_AGE && f->age_to > f->age_from + 1)
+        snprintf(age, sizeof(age), "%d-%d", f->age_from, f->age_to - 1);
+    else if (f->has & RP_HAS_AGE)
+        snprintf(age, sizeof(age), "%d", f->age_from);
+    printf("%7lld  %-21s  %5.2f  %-6s  %-6s  %5d\n", (long long) number, box, (double) f->score,
+           gender ? gender : "-", age, f->angle);
+}
+
+static int print_table(struct printer *p, const rp_frame_faces *frame)
+{
+    if (!p->headed) {
+        app_put(stdout, frame->path);
+        printf(" (%dx%d)\n  frame  %-21s  score  %-6s  %-6s  angle\n", frame->w, frame->h,
+               "box (x1 y1 x2 y2)", "gender", "age");
+        p->headed = true;
+    }
+    for (int i = 0; i < frame->count; i++)
+        print_row(frame->frame, &frame->faces[i]);
+    if (frame->count == 0)
+        printf("%7lld  no face\n", (long long) frame->frame);
+    return app_flush();
+}
+
+/* ---- the command ---- */
+
+static int on_frame(void *priv, const rp_frame_faces *frame)
+{
+    struct printer *p = priv;
+
+    p->failed = p->json ? print_json(frame) : print_table(p, frame);
+    return p->failed < 0 || app_interrupted();
+}
+
+static int analyse_files(const struct app *app, rp_runtime *runtime)
+{
+    int first = RP_OK;
+
+    for (int i = 0; i < app->n_args && !app_interrupted(); i++) {
+        struct printer p = {.json = app->json};
+        int ret = rp_analyse_file(runtime, app->options, app->args[i], on_frame, &p);
+
+        if (p.failed < 0)
+            return app_reader_gone() ? first : p.failed;
+        if (ret < 0 && first >= 0)
+            first = ret;
+    }
+    return app_interrupted() ? RP_ERR_CANCELLED : first;
+}
+
+int app_analyse(struct app *app)
+{
+    rp_runtime *runtime = NULL;
+    int ret = app_runtime(app, &runtime);
+
+    if (ret < 0)
+        return ret;
+    app_signals_defer(true);
+    ret = analyse_files(app, runtime);
+    app_signals_defer(false);
+    rp_runtime_destroy(&runtime);
+    return ret;
+}

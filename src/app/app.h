@@ -1,0 +1,126 @@
+/* What the files of the command line share.
+ *
+ * The program is a client of reprise.h and of nothing else in the library. A command is a function
+ * and a row of the table in main.c; it returns 0 or an rp_status, which main() turns into the exit
+ * code. Results go to stdout, words for people to stderr, through app_log() so that they do not
+ * tear the progress bar. */
+#ifndef APP_H
+#define APP_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include <jansson.h>
+
+#include "reprise/reprise.h"
+
+#define APP_PRINTF(f, a) __attribute__((format(printf, f, a)))
+
+struct app;
+
+struct app_command {
+    const char *name;
+    const char *args;         /* what follows the options in the usage line, NULL for nothing */
+    const char *help;         /* one line, lower case, no full stop */
+    const char *notes;        /* closes --help, lines broken by hand; NULL for nothing */
+    const char *const *takes; /* groups and options of the library, NULL-terminated; "*" = all */
+    bool takes_json;
+    int min_args, max_args;
+    int (*run)(struct app *app);
+};
+
+/* One run of one command. */
+struct app {
+    const struct app_command *command;
+    rp_options *options;
+    rp_option_info *table; /* the options this command takes, in the order of the manual */
+    int n_table;
+    const char **args; /* words that belong to no option */
+    int n_args;
+    const char *config_path; /* as given, NULL: look for the usual names */
+    bool json, help;
+};
+
+/* ---- args.c ---- */
+
+/* Make app->options and app->table. */
+int app_open(struct app *app, const struct app_command *command);
+void app_close(struct app *app);
+
+/* Read the words after the command, then the config file. Messages are printed. */
+int app_parse(struct app *app, int argc, char **argv);
+
+/* RP_ERR_USAGE with a sentence if the option has no value. `what` says what it is for. */
+int app_require(const struct app *app, const char *name, const char *what);
+
+/* A runtime as the options ask for it. */
+int app_runtime(const struct app *app, rp_runtime **out);
+
+/* ---- help.c ---- */
+
+void app_help(const struct app *app);
+void app_help_overview(const struct app_command *commands, int n);
+
+/* Columns of the terminal behind fd: $COLUMNS, the terminal's word, else 80. */
+int app_width(int fd);
+
+/* ---- progress.c: the log and the bar, which share the terminal's last line ---- */
+
+void app_log_level(enum rp_log_level level);
+enum rp_log_level app_log_level_get(void);
+void app_log(enum rp_log_level level, const char *fmt, ...) APP_PRINTF(2, 3);
+
+/* An rp_progress_fn for people; priv is not used. */
+void app_progress(void *priv, const rp_progress *progress);
+void app_progress_end(void);
+
+/* True while a bar stands on the last line. Safe in a signal handler. */
+bool app_bar_is_drawn(void);
+
+/* ---- signals.c ---- */
+
+void app_signals_install(void);
+
+/* From here on the first SIGINT or SIGTERM stops the job; NULL ends that, and waits for a handler
+ * that is still at it, so that the job may be destroyed. */
+void app_signals_job(rp_job *job);
+
+/* From here on the first signal only makes app_interrupted() true. Without a job and without this
+ * a signal ends the process. */
+void app_signals_defer(bool on);
+bool app_interrupted(void);
+
+/* ---- output.c: stdout ---- */
+
+/* Text with control characters replaced, so that a file name cannot command the terminal. */
+void app_put(FILE *f, const char *text);
+
+/* Flush stdout. RP_ERR_IO when it cannot be written: with a sentence the first time, quietly when
+ * the reader has gone. */
+int app_flush(void);
+
+/* True if the reader of stdout has gone away, which is no failure. */
+bool app_reader_gone(void);
+
+/* A JSON string; bytes that are not UTF-8 become U+FFFD. NULL text: JSON null. */
+json_t *app_json_text(const char *text);
+
+/* A JSON number; null when it is not finite, which JSON cannot say. */
+json_t *app_json_number(double v);
+
+/* object[key] = value, or one more element of an array; both take the value. */
+void app_json_put(json_t *object, const char *key, json_t *value);
+void app_json_add(json_t *array, json_t *value);
+
+/* Write one line, flush, take the object. NULL means that memory was out. */
+int app_json_line(json_t *object);
+
+/* ---- the commands ---- */
+
+int app_headless_run(struct app *app);
+int app_analyse(struct app *app);
+int app_models(struct app *app);
+int app_doctor(struct app *app);
+int app_inspect(struct app *app);
+
+#endif /* APP_H */

@@ -1,0 +1,403 @@
+/* Words of the command line to options of the library.
+ *
+ * In two steps: all words are sorted into options with their words first, then --log-level is set,
+ * then the others in order. So the log is right before anything can be said, and --help works in
+ * any place. The config file comes last: the library keeps what is already set. */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "app/app.h"
+
+/* Options of the program itself. They stand in the same table as those of the library. */
+/* clang-format off */
+static const rp_option_info own_options[] = {
+    {.group = "app", .title = "General", .name = "json", .is_flag = true,
+     .help = "results for programs: one JSON object a line on stdout"},
+    {.group = "app", .title = "General", .name = "help", .letter = 'h', .is_flag = true,
+     .help = "show this and end"},
+};
+/* clang-format on */
+
+/* One option with its words, as found. */
+struct given {
+    const rp_option_info *info;
+    const char *inside; /* the value of --name=value or -xvalue */
+    const char *const *words;
+    int n;
+};
+
+struct parser {
+    struct app *app;
+    char **argv;
+    int argc, at;
+    struct given *given;
+    int n_given;
+};
+
+/* ---- the table ---- */
+
+static bool takes(const struct app_command *command, const rp_option_info *info)
+{
+    for (const char *const *t = command->takes; *t; t++) {
+        if (!strcmp(*t, "*") || !strcmp(*t, info->group) || !strcmp(*t, info->name))
+            return true;
+    }
+    return false;
+}
+
+struct collect {
+    struct app *app;
+    int ret;
+};
+
+static void add_option(struct collect *c, const rp_option_info *info)
+{
+    struct app *app = c->app;
+    rp_option_info *grown = realloc(app->table, (size_t) (app->n_table + 1) * sizeof(*grown));
+
+    if (!grown) {
+        c->ret = RP_ERR_NOMEM;
+        return;
+    }
+    app->table = grown;
+    app->table[app->n_table++] = *info;
+}
+
+static void collect_option(void *priv, const rp_option_info *info)
+{
+    struct collect *c = priv;
+
+    if (takes(c->app->command, info))
+        add_option(c, info);
+}
+
+int app_open(struct app *app, const struct app_command *command)
+{
+    struct collect c = {.app = app};
+    int ret;
+
+    *app = (struct app){.command = command};
+    if ((ret = rp_options_create(&app->options)) < 0)
+        return ret;
+    rp_options_each(app->options, collect_option, &c);
+    for (size_t i = 0; i < sizeof(own_options) / sizeof(*own_options); i++) {
+        if (command->takes_json || strcmp(own_options[i].name, "json") != 0)
+            add_option(&c, &own_options[i]);
+    }
+    if (c.ret < 0)
+        app_log(RP_LOG_ERROR, "out of memory");
+    return c.ret;
+}
+
+void app_close(struct app *app)
+{
+    rp_options_destroy(&app->options);
+    free(app->table);
+    free(app->args);
+    *app = (struct app){0};
+}
+
+/* ---- looking options up ---- */
+
+static bool same_name(const char *name, const char *word, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        char c = word[i] == '_' ? '-' : word[i];
+
+        if (c != name[i])
+            return false; /* also where the name ends early */
+    }
+    return true;
+}
+
+static void say_ambiguous(const struct app *app, const char *word, size_t n)
+{
+    char list[256] = "";
+    size_t used = 0;
+
+    for (int i = 0; i < app->n_table && used < sizeof(list); i++) {
+        if (same_name(app->table[i].name, word, n))
+            used += (size_t) snprintf(list + used, sizeof(list) - used, "%s--%s", used ? ", " : "",
+                                      app->table[i].name);
+    }
+    app_log(RP_LOG_ERROR, "--%.*s: may be any of %s%s", (int) n, word, list,
+            used < sizeof(list) ? "" : " …");
+}
+
+/* Nothing of this command begins so: the library knows whether it is a slip or out of place. */
+static void say_unknown(const struct app *app, const char *word, size_t n)
+{
+    rp_option_info info;
+    char *name = strndup(word, n);
+
+    if (name && rp_options_find(app->options, name, &info) >= 0)
+        app_log(RP_LOG_ERROR, "--%s: not an option of 'reprise %s'", info.name, app->command->name);
+    free(name);
+}
+
+static const rp_option_info *find_long(const struct app *app, const char *word, size_t n)
+{
+    const rp_option_info *found = NULL;
+    int count = 0;
+
+    for (int i = 0; i < app->n_table; i++) {
+        const rp_option_info *o = &app->table[i];
+
+        if (!same_name(o->name, word, n))
+            continue;
+        if (!o->name[n])
+            return o;
+        found = o;
+        count++;
+    }
+    if (count > 1)
+        say_ambiguous(app, word, n);
+    else if (count == 0)
+        say_unknown(app, word, n);
+    return count == 1 ? found : NULL;
+}
+
+static const rp_option_info *find_short(const struct app *app, char letter)
+{
+    for (int i = 0; i < app->n_table; i++) {
+        if (letter && app->table[i].letter == letter)
+            return &app->table[i];
+    }
+    return NULL;
+}
+
+/* ---- sorting the words ---- */
+
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+static bool is_number(const char *word)
+{
+    return word[0] == '-' && (is_digit(word[1]) || (word[1] == '.' && is_digit(word[2])));
+}
+
+/* Does the word end the values of the option before it? */
+static bool ends_values(const struct app *app, const char *word)
+{
+    if (word[0] != '-' || !word[1])
+        return false;
+    return word[1] == '-' || (!is_number(word) && find_short(app, word[1]));
+}
+
+static int take_values(struct parser *p, const rp_option_info *info, const char *inside)
+{
+    struct given *g = &p->given[p->n_given++];
+
+    *g = (struct given){.info = info, .inside = inside};
+    if (inside) {
+        g->words = &g->inside;
+        g->n = 1;
+        return RP_OK;
+    }
+    if (info->is_flag)
+        return RP_OK;
+    g->words = (const char *const *) &p->argv[p->at];
+    while (p->at < p->argc && (info->is_list || g->n == 0) &&
+           !ends_values(p->app, p->argv[p->at])) {
+        p->at++;
+        g->n++;
+    }
+    if (g->n > 0)
+        return RP_OK;
+    app_log(RP_LOG_ERROR, "--%s: the value is missing", info->name);
+    return RP_ERR_USAGE;
+}
+
+static int take_long(struct parser *p, const char *word)
+{
+    size_t n = strcspn(word, "=");
+    const rp_option_info *info = find_long(p->app, word, n);
+
+    if (!info)
+        return RP_ERR_USAGE;
+    return take_values(p, info, word[n] ? word + n + 1 : NULL);
+}
+
+static int take_short(struct parser *p, const char *word)
+{
+    const rp_option_info *info = find_short(p->app, word[1]);
+    const char *inside = word[2] == '=' ? word + 3 : word + 2;
+
+    if (!info) {
+        app_log(RP_LOG_ERROR, "%s: unknown option", word);
+        return RP_ERR_USAGE;
+    }
+    return take_values(p, info, word[2] ? inside : NULL);
+}
+
+static int sort_words(struct parser *p)
+{
+    bool only_args = false;
+    int ret = RP_OK;
+
+    while (ret >= 0 && p->at < p->argc) {
+        const char *word = p->argv[p->at++];
+
+        if (only_args || word[0] != '-' || !word[1] || is_number(word))
+            p->app->args[p->app->n_args++] = word;
+        else if (!strcmp(word, "--"))
+            only_args = true;
+        else if (word[1] == '-')
+            ret = take_long(p, word + 2);
+        else
+            ret = take_short(p, word);
+    }
+    return ret;
+}
+
+/* ---- setting ---- */
+
+static int set_own_flag(const struct given *g, bool *flag)
+{
+    if (g->inside) {
+        app_log(RP_LOG_ERROR, "--%s: takes no value, but '%s' was given", g->info->name, g->inside);
+        return RP_ERR_USAGE;
+    }
+    *flag = true;
+    return RP_OK;
+}
+
+static int set_one(struct app *app, const struct given *g)
+{
+    const char *name = g->info->name;
+
+    if (!strcmp(name, "json"))
+        return set_own_flag(g, &app->json);
+    if (!strcmp(name, "help"))
+        return set_own_flag(g, &app->help);
+    if (g->n > 0 && !strcmp(name, "config-path"))
+        app->config_path = g->words[0];
+    return rp_options_set_words(app->options, name, g->n, g->words);
+}
+
+static void apply_log_level(const struct app *app)
+{
+    static const struct {
+        const char *name;
+        enum rp_log_level level;
+    } levels[] = {{"quiet", RP_LOG_QUIET},
+                  {"error", RP_LOG_ERROR},
+                  {"warn", RP_LOG_WARN},
+                  {"info", RP_LOG_INFO},
+                  {"debug", RP_LOG_DEBUG}};
+    char *text = rp_options_text(app->options, "log-level");
+
+    for (size_t i = 0; text && i < sizeof(levels) / sizeof(*levels); i++) {
+        if (!strcmp(text, levels[i].name))
+            app_log_level(levels[i].level);
+    }
+    rp_free(text);
+}
+
+/* @param log_level  set those that are --log-level, or those that are not */
+static int set_given(const struct parser *p, bool log_level)
+{
+    int ret = RP_OK;
+
+    for (int i = 0; i < p->n_given && ret >= 0; i++) {
+        if (!strcmp(p->given[i].info->name, "log-level") == log_level)
+            ret = set_one(p->app, &p->given[i]);
+    }
+    return ret;
+}
+
+static bool takes_config(const struct app *app)
+{
+    for (int i = 0; i < app->n_table; i++) {
+        if (!strcmp(app->table[i].name, "config-path"))
+            return true;
+    }
+    return false;
+}
+
+static int read_config(struct app *app)
+{
+    static const char *const usual[] = {"reprise.ini", "facefusion.ini"};
+    const char *path = app->config_path;
+    int ret;
+
+    if (!takes_config(app))
+        return RP_OK;
+    for (size_t i = 0; !path && i < sizeof(usual) / sizeof(*usual); i++) {
+        if (!access(usual[i], F_OK)) {
+            path = usual[i];
+            app_log(RP_LOG_INFO, "settings from %s of this folder", path);
+        }
+    }
+    if (!path)
+        return RP_OK;
+    if ((ret = rp_options_read_config(app->options, path)) >= 0)
+        apply_log_level(app);
+    return ret;
+}
+
+static int check_args(const struct app *app)
+{
+    const struct app_command *c = app->command;
+
+    if (app->n_args < c->min_args) {
+        app_log(RP_LOG_ERROR, "%s: no file was given", c->name);
+        return RP_ERR_USAGE;
+    }
+    if (app->n_args > c->max_args) {
+        app_log(RP_LOG_ERROR, "%s: the word '%s' belongs to no option", c->name,
+                app->args[c->max_args]);
+        return RP_ERR_USAGE;
+    }
+    return RP_OK;
+}
+
+int app_parse(struct app *app, int argc, char **argv)
+{
+    struct parser p = {.app = app, .argv = argv, .argc = argc};
+    int ret = RP_ERR_NOMEM;
+
+    p.given = calloc((size_t) argc + 1, sizeof(*p.given));
+    app->args = calloc((size_t) argc + 1, sizeof(*app->args));
+    if (!p.given || !app->args) {
+        app_log(RP_LOG_ERROR, "out of memory");
+        goto done;
+    }
+    if ((ret = sort_words(&p)) < 0 || (ret = set_given(&p, true)) < 0)
+        goto done;
+    apply_log_level(app);
+    if ((ret = set_given(&p, false)) < 0 || app->help)
+        goto done;
+    if ((ret = check_args(app)) >= 0)
+        ret = read_config(app);
+done:
+    free(p.given);
+    return ret;
+}
+
+/* ---- for the commands ---- */
+
+int app_require(const struct app *app, const char *name, const char *what)
+{
+    char *text = rp_options_text(app->options, name);
+    bool there = text && *text;
+
+    rp_free(text);
+    if (there)
+        return RP_OK;
+    app_log(RP_LOG_ERROR, "--%s is missing: %s", name, what);
+    return RP_ERR_USAGE;
+}
+
+int app_runtime(const struct app *app, rp_runtime **out)
+{
+    char *models = rp_options_text(app->options, "models-path");
+    const rp_runtime_params params = {.models_path = models};
+    int ret = rp_runtime_create(out, &params);
+
+    rp_free(models);
+    return ret;
+}

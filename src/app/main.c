@@ -1,0 +1,242 @@
+/* The program: the table of commands and what surrounds a command.
+ *
+ * main() opens the options, reads the words and the config file, runs the command and turns its
+ * status into the exit code. */
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "app/app.h"
+
+#define N_COMMANDS ((int) (sizeof(commands) / sizeof(*commands)))
+
+static const char *const takes_all[] = {"*", NULL};
+static const char *const takes_finding[] = {
+    "config-path",
+    "face_detector",
+    "face_landmarker",
+    "face_selector",
+    "frame_extraction",
+    "execution",
+    "memory",
+    "misc",
+    "models-path",
+    "log-level",
+    NULL,
+};
+static const char *const takes_models[] = {"config-path", "models-path", "log-level", NULL};
+static const char *const takes_log[] = {"log-level", NULL};
+
+static const struct app_command commands[] = {
+    {
+        .name = "headless-run",
+        .help = "run the processors on one picture or video and write the result",
+        .notes = "Examples:\n"
+                 "  reprise headless-run -s me.jpg -t clip.mp4 -o out.mp4\n"
+                 "  reprise headless-run --processors face_debugger -t group.jpg -o marked.png\n",
+        .takes = takes_all,
+        .takes_json = true,
+        .run = app_headless_run,
+    },
+    {
+        .name = "analyse",
+        .args = "FILE...",
+        .help = "show the faces of pictures and videos",
+        .notes = "With --json: one object a frame and line, coordinates in pixels of the file.\n\n"
+                 "Examples:\n"
+                 "  reprise analyse group.jpg\n"
+                 "  reprise analyse --json clip.mp4 > faces.jsonl\n",
+        .takes = takes_finding,
+        .takes_json = true,
+        .min_args = 1,
+        .max_args = INT_MAX,
+        .run = app_analyse,
+    },
+    {
+        .name = "models",
+        .args = "[WORD...]",
+        .help = "list the models: installed or not, size, licence",
+        .notes = "WORD keeps the models whose kind or name contains it.\n\n"
+                 "Example:\n"
+                 "  reprise models face_swapper\n",
+        .takes = takes_models,
+        .takes_json = true,
+        .max_args = INT_MAX,
+        .run = app_models,
+    },
+    {
+        .name = "doctor",
+        .help = "look at the machine: what is there, what is missing and how to get it",
+        .takes = takes_models,
+        .takes_json = true,
+        .run = app_doctor,
+    },
+    {
+        .name = "inspect",
+        .args = "FILE...",
+        .help = "read the synthetic-media mark of pictures and videos",
+        .takes = takes_log,
+        .takes_json = true,
+        .min_args = 1,
+        .max_args = INT_MAX,
+        .run = app_inspect,
+    },
+};
+
+/* ---- words before a command ---- */
+
+/* Edits that turn a into b: inserted, deleted and replaced characters. */
+static int distance(const char *a, const char *b)
+{
+    int row[64];
+    int n = (int) strlen(b);
+
+    if (n >= 64)
+        return n;
+    for (int j = 0; j <= n; j++)
+        row[j] = j;
+    for (int i = 1; a[i - 1]; i++) {
+        int diagonal = row[0];
+
+        row[0] = i;
+        for (int j = 1; j <= n; j++) {
+            int change = diagonal + (a[i - 1] != b[j - 1]);
+            int shift = (row[j] < row[j - 1] ? row[j] : row[j - 1]) + 1;
+
+            diagonal = row[j];
+            row[j] = change < shift ? change : shift;
+        }
+    }
+    return row[n];
+}
+
+static const struct app_command *find_command(const char *name)
+{
+    for (int i = 0; i < N_COMMANDS; i++) {
+        if (!strcmp(commands[i].name, name))
+            return &commands[i];
+    }
+    return NULL;
+}
+
+static int unknown_command(const char *name)
+{
+    const struct app_command *nearest = NULL;
+    int least = 4; /* more edits than 3 make another word */
+
+    for (int i = 0; i < N_COMMANDS; i++) {
+        int d = distance(name, commands[i].name);
+
+        if (d < least) {
+            least = d;
+            nearest = &commands[i];
+        }
+    }
+    if (nearest)
+        app_log(RP_LOG_ERROR, "%s: unknown command, did you mean %s?", name, nearest->name);
+    else
+        app_log(RP_LOG_ERROR, "%s: unknown %s", name, name[0] == '-' ? "option" : "command");
+    fputs("see 'reprise --help'\n", stderr);
+    return RP_ERR_USAGE;
+}
+
+static void find_onnxruntime(void *priv, const rp_finding *finding)
+{
+    if (finding->ok && finding->detail && !strcmp(finding->name, "ONNX Runtime"))
+        *(char **) priv = strdup(finding->detail);
+}
+
+static void print_version(void)
+{
+    char *onnxruntime = NULL;
+
+    rp_set_log(RP_LOG_QUIET, NULL, NULL);
+    rp_doctor(NULL, find_onnxruntime, &onnxruntime);
+    printf("reprise %s\n", rp_version());
+    if (onnxruntime)
+        printf("ONNX Runtime %s\n", onnxruntime);
+    free(onnxruntime);
+#ifdef APP_LINKS_FFMPEG
+    puts("source MIT; this binary links Debian's GPL build of FFmpeg, so as a whole it is under "
+         "the GPL");
+#else
+    puts("source MIT");
+#endif
+}
+
+/* ---- running ---- */
+
+static int run_command(const struct app_command *command, int argc, char **argv)
+{
+    struct app app;
+    int ret;
+
+    if ((ret = app_open(&app, command)) < 0 || (ret = app_parse(&app, argc, argv)) < 0)
+        goto done;
+    if (app.help)
+        app_help(&app);
+    else
+        ret = command->run(&app);
+done:
+    if (ret == RP_ERR_USAGE)
+        fprintf(stderr, "see 'reprise %s --help'\n", command->name);
+    app_close(&app);
+    return ret;
+}
+
+static int help_command(const char *name)
+{
+    const struct app_command *command = find_command(name);
+    char help[] = "--help";
+    char *words[] = {help};
+
+    return command ? run_command(command, 1, words) : unknown_command(name);
+}
+
+static int dispatch(int argc, char **argv)
+{
+    const char *word = argc > 1 ? argv[1] : "--help";
+    const struct app_command *command;
+
+    if (!strcmp(word, "--version") || !strcmp(word, "-v")) {
+        print_version();
+        return RP_OK;
+    }
+    if (!strcmp(word, "help") && argc > 2)
+        return help_command(argv[2]);
+    if (!strcmp(word, "--help") || !strcmp(word, "-h") || !strcmp(word, "help")) {
+        app_help_overview(commands, N_COMMANDS);
+        return RP_OK;
+    }
+    command = find_command(word);
+    return command ? run_command(command, argc - 2, argv + 2) : unknown_command(word);
+}
+
+/* A file opened while 0, 1 or 2 is closed would get that number, and prints would go into it. Read
+ * only, so that printing to a closed stdout still fails. */
+static void keep_standard_files(void)
+{
+    int fd;
+
+    do {
+        fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    } while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd >= 0)
+        close(fd);
+}
+
+int main(int argc, char **argv)
+{
+    int ret, flushed;
+
+    keep_standard_files();
+    app_signals_install();
+    app_log_level(RP_LOG_INFO);
+    ret = dispatch(argc, argv);
+    flushed = app_flush();
+    if (flushed < 0 && app_reader_gone())
+        flushed = RP_OK;
+    return rp_exit_code(ret < 0 ? ret : flushed);
+}

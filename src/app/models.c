@@ -1,0 +1,138 @@
+/* models: the catalogue, as a table or one JSON object an entry. */
+#include <string.h>
+
+#include "app/app.h"
+
+struct lister {
+    const struct app *app;
+    int kind, name, licence; /* widths of the columns */
+    int shown, installed;
+    int failed;
+};
+
+static bool wanted(const struct app *app, const rp_model_info *m)
+{
+    for (int i = 0; i < app->n_args; i++) {
+        if (strstr(m->kind, app->args[i]) || strstr(m->name, app->args[i]))
+            return true;
+    }
+    return app->n_args == 0;
+}
+
+static void print_json(struct lister *l, const rp_model_info *m)
+{
+    json_t *o = json_object();
+
+    app_json_put(o, "kind", app_json_text(m->kind));
+    app_json_put(o, "name", app_json_text(m->name));
+    app_json_put(o, "file", app_json_text(m->file));
+    app_json_put(o, "vendor", app_json_text(m->vendor));
+    app_json_put(o, "licence", app_json_text(m->licence));
+    app_json_put(o, "year", json_integer(m->year));
+    app_json_put(o, "lite", json_boolean(m->lite));
+    app_json_put(o, "default", json_boolean(m->is_default));
+    app_json_put(o, "installed", json_boolean(m->installed));
+    app_json_put(o, "size", json_integer(m->size));
+    app_json_put(o, "path", app_json_text(m->path));
+    app_json_put(o, "fetch", app_json_text(m->fetch));
+    l->failed = app_json_line(o);
+}
+
+static const char *or_dash(const char *text)
+{
+    return text && *text ? text : "-";
+}
+
+static void widen(int *width, const char *text)
+{
+    int n = (int) strlen(or_dash(text));
+
+    if (n > *width)
+        *width = n;
+}
+
+static void format_size(char *out, size_t size, int64_t bytes)
+{
+    if (bytes <= 0)
+        snprintf(out, size, "-");
+    else if (bytes < 1000000)
+        snprintf(out, size, "%.0f kB", (double) bytes / 1e3);
+    else
+        snprintf(out, size, "%.1f MB", (double) bytes / 1e6);
+}
+
+static void print_row(const struct lister *l, const rp_model_info *m)
+{
+    char size[32];
+
+    format_size(size, sizeof(size), m->size);
+    printf("%-*s  %-*s  %-9s  %9s  %-*s  %s\n", l->kind, m->kind, l->name, m->name,
+           m->installed ? "yes" : "no", size, l->licence, or_dash(m->licence), or_dash(m->file));
+}
+
+static void measure(void *priv, const rp_model_info *m)
+{
+    struct lister *l = priv;
+
+    if (!wanted(l->app, m))
+        return;
+    widen(&l->kind, m->kind);
+    widen(&l->name, m->name);
+    widen(&l->licence, m->licence);
+    l->shown++;
+    l->installed += m->installed;
+}
+
+static void print_model(void *priv, const rp_model_info *m)
+{
+    struct lister *l = priv;
+
+    if (!wanted(l->app, m) || l->failed < 0)
+        return;
+    if (l->app->json)
+        print_json(l, m);
+    else
+        print_row(l, m);
+}
+
+static void print_fetch(void *priv, const rp_model_info *m)
+{
+    const struct lister *l = priv;
+
+    if (wanted(l->app, m) && !m->installed && m->fetch)
+        app_log(RP_LOG_INFO, "to install %s: %s", m->name, m->fetch);
+}
+
+static int list(struct lister *l, rp_runtime *runtime)
+{
+    bool json = l->app->json;
+    int ret = rp_models_each(runtime, measure, l);
+
+    if (ret < 0)
+        return ret;
+    if (l->shown == 0) {
+        app_log(RP_LOG_ERROR, "models: no kind or name contains '%s'", l->app->args[0]);
+        return RP_ERR_USAGE;
+    }
+    if (!json)
+        printf("%-*s  %-*s  installed  %9s  %-*s  file\n", l->kind, "kind", l->name, "name", "size",
+               l->licence, "licence");
+    if ((ret = rp_models_each(runtime, print_model, l)) < 0 || (ret = app_flush()) < 0 || json)
+        return ret;
+    app_log(RP_LOG_INFO, "%d of %d installed", l->installed, l->shown);
+    if (l->app->n_args > 0)
+        rp_models_each(runtime, print_fetch, l);
+    return RP_OK;
+}
+
+int app_models(struct app *app)
+{
+    struct lister l = {.app = app, .kind = 4, .name = 4, .licence = 7};
+    rp_runtime *runtime = NULL;
+    int ret = app_runtime(app, &runtime);
+
+    if (ret >= 0)
+        ret = list(&l, runtime);
+    rp_runtime_destroy(&runtime);
+    return ret == RP_ERR_IO && app_reader_gone() ? RP_OK : ret;
+}

@@ -1,0 +1,194 @@
+/* Words for people on stderr: log lines and the progress bar, which share the last line of the
+ * terminal. Log and progress come from threads of the library, hence the lock. */
+#include <math.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "app/app.h"
+
+/* Seconds between two lines where there is no terminal: followable, yet short in a log file. */
+#define LINE_PERIOD 5.0
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static enum rp_log_level shown = RP_LOG_INFO;
+static atomic_bool drawn;
+static char bar[512];
+static double last_line;
+
+/* ---- log ---- */
+
+static void erase_bar(void)
+{
+    if (atomic_load(&drawn))
+        fputs("\r\033[K", stderr);
+}
+
+static void print_line(void *priv, enum rp_log_level level, const char *line)
+{
+    static const char *const prefix[] = {
+        [RP_LOG_ERROR] = "error: ",
+        [RP_LOG_WARN] = "warning: ",
+        [RP_LOG_INFO] = "",
+        [RP_LOG_DEBUG] = "debug: ",
+    };
+
+    (void) priv;
+    if (level < RP_LOG_ERROR || level > RP_LOG_DEBUG)
+        return;
+    pthread_mutex_lock(&lock);
+    erase_bar();
+    fputs(prefix[level], stderr);
+    app_put(stderr, line);
+    putc('\n', stderr);
+    if (atomic_load(&drawn))
+        fputs(bar, stderr);
+    fflush(stderr);
+    pthread_mutex_unlock(&lock);
+}
+
+void app_log_level(enum rp_log_level level)
+{
+    shown = level;
+    rp_set_log(level, print_line, NULL);
+}
+
+enum rp_log_level app_log_level_get(void)
+{
+    return shown;
+}
+
+void app_log(enum rp_log_level level, const char *fmt, ...)
+{
+    char *line = NULL;
+    va_list args;
+
+    if (level > shown)
+        return;
+    va_start(args, fmt);
+    if (vasprintf(&line, fmt, args) < 0)
+        line = NULL;
+    va_end(args);
+    print_line(NULL, level, line ? line : "out of memory");
+    free(line);
+}
+
+/* ---- progress ---- */
+
+static void format_time(char *out, size_t size, double seconds)
+{
+    long s = lround(fmin(seconds, 359999)); /* 99:59:59 */
+
+    if (s >= 3600)
+        snprintf(out, size, "%ld:%02ld:%02ld", s / 3600, s / 60 % 60, s % 60);
+    else
+        snprintf(out, size, "%ld:%02ld", s / 60, s % 60);
+}
+
+static void format_counts(char *out, size_t size, const rp_progress *p)
+{
+    char frames[64], left[48] = "";
+
+    if (p->frames_total > 0)
+        snprintf(frames, sizeof(frames), "%lld/%lld", (long long) p->frames_done,
+                 (long long) p->frames_total);
+    else
+        snprintf(frames, sizeof(frames), "%lld", (long long) p->frames_done);
+    if (p->frames_total > p->frames_done && p->fps > 0) {
+        char time[24];
+
+        format_time(time, sizeof(time), (double) (p->frames_total - p->frames_done) / p->fps);
+        snprintf(left, sizeof(left), "  %s left", time);
+    }
+    snprintf(out, size, "%s frames  %.1f fps%s", frames, p->fps, left);
+}
+
+/* Columns of the counts at their longest, so that the bar keeps its length while they change. */
+static int counts_room(const rp_progress *p)
+{
+    int digits = snprintf(NULL, 0, "%lld", (long long) p->frames_total);
+
+    return 2 * digits + (int) strlen("/ frames  999.9 fps  9:59:59 left");
+}
+
+/* "  43 % |=======      | 130/301 frames  24.8 fps  0:07 left", as wide as the terminal less one
+ * column, because a character in the last one makes some terminals wrap. */
+static void format_bar(char *out, size_t size, const rp_progress *p, int width)
+{
+    char counts[160], line[40];
+    const double done =
+        p->frames_total > 0 ? (double) p->frames_done / (double) p->frames_total : 0;
+    const double part = fmin(done, 1); /* the total of a video is an estimate */
+    int cells = width - 1 - (int) strlen("  43 % || ") - counts_room(p);
+
+    format_counts(counts, sizeof(counts), p);
+    if (cells > (int) sizeof(line))
+        cells = (int) sizeof(line);
+    if (p->frames_total <= 0)
+        snprintf(out, size, "  %s", counts);
+    else if (cells < 5)
+        snprintf(out, size, " %3.0f %% %s", floor(100 * part), counts);
+    else {
+        memset(line, ' ', sizeof(line));
+        memset(line, '=', (size_t) (part * cells));
+        snprintf(out, size, " %3.0f %% |%.*s| %s", floor(100 * part), cells, line, counts);
+    }
+    if (width > 1 && (size_t) width <= size)
+        out[width - 1] = '\0';
+}
+
+static bool can_redraw(void)
+{
+    const char *term = getenv("TERM");
+
+    return isatty(STDERR_FILENO) && term && strcmp(term, "dumb") != 0;
+}
+
+static void draw_bar(const rp_progress *p)
+{
+    pthread_mutex_lock(&lock);
+    format_bar(bar, sizeof(bar), p, app_width(STDERR_FILENO));
+    fprintf(stderr, "\r%s\033[K", bar); /* written over the old one: erasing first would flicker */
+    fflush(stderr);
+    atomic_store(&drawn, true);
+    pthread_mutex_unlock(&lock);
+}
+
+static void print_now_and_then(const rp_progress *p)
+{
+    char counts[160];
+
+    if (p->seconds - last_line < LINE_PERIOD)
+        return;
+    last_line = p->seconds;
+    format_counts(counts, sizeof(counts), p);
+    app_log(RP_LOG_INFO, "%s", counts);
+}
+
+void app_progress(void *priv, const rp_progress *progress)
+{
+    (void) priv;
+    if (shown < RP_LOG_INFO || progress->frames_total == 1)
+        return; /* a picture is done before a bar could be read */
+    if (can_redraw())
+        draw_bar(progress);
+    else
+        print_now_and_then(progress);
+}
+
+void app_progress_end(void)
+{
+    pthread_mutex_lock(&lock);
+    erase_bar();
+    atomic_store(&drawn, false);
+    fflush(stderr);
+    pthread_mutex_unlock(&lock);
+}
+
+bool app_bar_is_drawn(void)
+{
+    return atomic_load(&drawn);
+}
