@@ -1,0 +1,137 @@
+/* box_mask, gaussian, mask_min, mask_ramp, and the kernel that gaussian reads. */
+#include "ops/mask_core.h"
+#include "ops/ops.h"
+
+#include <math.h>
+#include <string.h>
+
+#define CHUNK 512       /* values */
+#define MAX_RADIUS 1024 /* of a kernel whose padded row fits the stack; larger ones go slowly */
+
+int rp_c_box_mask(struct rp_stream *stream, const struct rp_op_box_mask *a)
+{
+    int edge[4];
+
+    (void) stream;
+    rp_box_edges(edge, a->w, a->h, a->blur, a->padding);
+    for (int y = 0; y < a->h; y++)
+        for (int x = 0; x < a->w; x++)
+            a->dst[(size_t) y * a->w + x] = rp_box_value(edge, x, y, a->w, a->h);
+    return 0;
+}
+
+/* dst[x] = the symmetric sum around p[x]; p reaches `radius` values further on both sides. */
+RP_HOT static void sum_across(float *restrict dst, const float *restrict p,
+                              const float *restrict middle, int radius, int n)
+{
+    for (int x = 0; x < n; x++)
+        dst[x] = middle[0] * p[x];
+    for (int i = 1; i <= radius; i++)
+        for (int x = 0; x < n; x++)
+            dst[x] = rp_gaussian_add(dst[x], middle[i], p[x - i], p[x + i]);
+}
+
+RP_HOT static void sum_first(float *restrict dst, const float *restrict p, float k, int n)
+{
+    for (int x = 0; x < n; x++)
+        dst[x] = k * p[x];
+}
+
+RP_HOT static void sum_pair(float *restrict dst, const float *p, const float *q, float k, int n)
+{
+    for (int x = 0; x < n; x++)
+        dst[x] = rp_gaussian_add(dst[x], k, p[x], q[x]);
+}
+
+static void across_slowly(float *dst, const float *src, const float *middle, int radius, int w)
+{
+    for (int x = 0; x < w; x++) {
+        float sum = middle[0] * src[x];
+
+        for (int i = 1; i <= radius; i++)
+            sum = rp_gaussian_add(sum, middle[i], src[rp_reflect101(x - i, w)],
+                                  src[rp_reflect101(x + i, w)]);
+        dst[x] = sum;
+    }
+}
+
+int rp_c_gaussian(struct rp_stream *stream, const struct rp_op_gaussian *a)
+{
+    const int w = a->w, h = a->h, radius = a->size / 2;
+    const float *middle = a->kernel + radius;
+    float padded[CHUNK + 2 * MAX_RADIUS];
+
+    (void) stream;
+    for (int y = 0; y < h; y++) {
+        const float *src = a->src + (size_t) y * w;
+        float *dst = a->tmp + (size_t) y * w;
+
+        if (radius > MAX_RADIUS) {
+            across_slowly(dst, src, middle, radius, w);
+            continue;
+        }
+        for (int x = 0; x < w; x += CHUNK) {
+            const int n = rp_mini(CHUNK, w - x);
+            const int from = rp_maxi(x - radius, 0), to = rp_mini(x + n + radius, w);
+
+            for (int i = x - radius; i < from; i++)
+                padded[i - x + radius] = src[rp_reflect101(i, w)];
+            memcpy(padded + from - x + radius, src + from, (size_t) (to - from) * sizeof(*src));
+            for (int i = to; i < x + n + radius; i++)
+                padded[i - x + radius] = src[rp_reflect101(i, w)];
+            sum_across(dst + x, padded + radius, middle, radius, n);
+        }
+    }
+    for (int y = 0; y < h; y++) {
+        float *dst = a->dst + (size_t) y * w;
+
+        for (int x = 0; x < w; x += CHUNK) {
+            const int n = rp_mini(CHUNK, w - x);
+
+            sum_first(dst + x, a->tmp + (size_t) y * w + x, middle[0], n);
+            for (int i = 1; i <= radius; i++)
+                sum_pair(dst + x, a->tmp + (size_t) rp_reflect101(y - i, h) * w + x,
+                         a->tmp + (size_t) rp_reflect101(y + i, h) * w + x, middle[i], n);
+        }
+    }
+    return 0;
+}
+
+int rp_c_mask_min(struct rp_stream *stream, const struct rp_op_mask_min *a)
+{
+    (void) stream;
+    for (int i = 0; i < a->n; i++)
+        a->dst[i] = rp_mask_min(a->a[i], a->b ? a->b[i] : a->a[i]);
+    return 0;
+}
+
+int rp_c_mask_ramp(struct rp_stream *stream, const struct rp_op_mask_ramp *a)
+{
+    (void) stream;
+    for (int i = 0; i < a->n; i++)
+        a->dst[i] = rp_mask_ramp(a->src[i]);
+    return 0;
+}
+
+int rp_gaussian_kernel(double sigma, int size, float *kernel, int max)
+{
+    double sum = 0.0;
+
+    if (size <= 0)
+        size = rp_round_d(rp_clampd(8.0 * sigma + 1.0, 1.0, 1e6)) | 1;
+    if (size > max)
+        size = (max - 1) | 1;
+    if (sigma <= 0.0)
+        sigma = ((size - 1) * 0.5 - 1) * 0.3 + 0.8;
+    for (int i = 0; i < size; i++) {
+        const double x = i - (size - 1) * 0.5;
+
+        sum += exp(-0.5 * x * x / (sigma * sigma));
+    }
+    for (int i = 0; i < size; i++) {
+        const double x = i - (size - 1) * 0.5;
+
+        kernel[i] = (float) (exp(-0.5 * x * x / (sigma * sigma)) / sum);
+    }
+    return size;
+}

@@ -1,0 +1,56 @@
+/* Masks: the arithmetic of one value. */
+#ifndef RP_OPS_MASK_CORE_H
+#define RP_OPS_MASK_CORE_H
+
+#include "ops/core.h"
+
+/* Black edges of a box mask, in pixels: top, right, bottom, left. The blur setting comes as a float
+ * and is taken as the decimal it stands for, as FaceFusion's doubles are. */
+RP_FN void rp_box_edges(int edge[4], int w, int h, float blur, const int padding[4])
+{
+    const double b = rp_round_d((double) rp_clampf(blur, 0.0f, 1.0f) * 1e6) / 1e6;
+    const int border = rp_maxi((int) (w * 0.5 * b) / 2, 1);
+    int i;
+
+    for (i = 0; i < 4; i++) {
+        const int size = i & 1 ? w : h;
+
+        edge[i] = rp_mini(rp_maxi(border, (int) (size * (double) padding[i] / 100.0)), size);
+    }
+}
+
+RP_FN float rp_box_value(const int edge[4], int x, int y, int w, int h)
+{
+    return y < edge[0] || x >= w - edge[1] || y >= h - edge[2] || x < edge[3] ? 0.0f : 1.0f;
+}
+
+/* Position v mirrored into 0..n-1 without repeating the edge. */
+RP_FN int rp_reflect101(int v, int n)
+{
+    const int period = 2 * n - 2;
+
+    if (n == 1)
+        return 0;
+    v %= period;
+    if (v < 0)
+        v += period;
+    return v < n ? v : period - v;
+}
+
+/* One more pair of a symmetric sum; the sum starts with the middle and goes outwards. */
+RP_FN float rp_gaussian_add(float sum, float k, float a, float b)
+{
+    return sum + k * (a + b);
+}
+
+RP_FN float rp_mask_min(float a, float b)
+{
+    return rp_clampf(a < b ? a : b, 0.0f, 1.0f);
+}
+
+RP_FN float rp_mask_ramp(float v)
+{
+    return (rp_clampf(v, 0.5f, 1.0f) - 0.5f) * 2.0f;
+}
+
+#endif /* RP_OPS_MASK_CORE_H */

@@ -1,0 +1,21 @@
+/* Pixels to tensors and back: the arithmetic of one value. */
+#ifndef RP_OPS_TENSOR_CORE_H
+#define RP_OPS_TENSOR_CORE_H
+
+#include "ops/core.h"
+
+/* OpenCV's 8-bit grey: 15 fraction bits. */
+RP_FN int rp_grey(int b, int g, int r)
+{
+    return (b * 3735 + g * 19235 + r * 9798 + (1 << 14)) >> 15;
+}
+
+/* round: 0 = keep, 1 = truncate, 2 = to the nearest whole number, halves to even. */
+RP_FN float rp_from_tensor(float v, float mul, float add, int round)
+{
+    const float f = rp_clampf(v * mul + add, 0.0f, 1.0f) * 255.0f;
+
+    return round == 1 ? (float) (int) f : round == 2 ? (float) rp_round_f(f) : f;
+}
+
+#endif /* RP_OPS_TENSOR_CORE_H */
