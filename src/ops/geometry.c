@@ -1,0 +1,17 @@
+#include "ops/geometry_core.h"
+
+const float rp_templates[RP_TEMPLATE_COUNT][5][2] = RP_TEMPLATE_TABLE;
+
+int rp_c_align(struct rp_stream *stream, const struct rp_op_align *a)
+{
+    (void) stream;
+    rp_align_one(a);
+    return 0;
+}
+
+int rp_c_box_affine(struct rp_stream *stream, const struct rp_op_box_affine *a)
+{
+    (void) stream;
+    rp_box_affine_one(a);
+    return 0;
+}

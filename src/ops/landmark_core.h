@@ -1,0 +1,77 @@
+/* Landmark networks' output to a face. The heat maps are the only large input: their maxima can be
+ * found in any order, the rest is one thread. */
+#ifndef RP_OPS_LANDMARK_CORE_H
+#define RP_OPS_LANDMARK_CORE_H
+
+#include "ops/core.h"
+#include "ops/face_core.h"
+#include "ops/geometry_core.h"
+#include "ops/math_core.h"
+#include "ops/ops.h"
+
+#define RP_HEAT_SIZE (64 * 64)
+
+/* a if it is larger, else b: with this, NaN never wins, and a maximum does not depend on order. */
+RP_FN float rp_larger(float a, float b)
+{
+    return a > b ? a : b;
+}
+
+/* Mean of 68 numbers at `step`, mapped from 0..top to 0..1. What is not finite scores 0. */
+RP_FN float rp_landmark_score(const float *v, int step, double top)
+{
+    double sum = 0;
+
+    for (int i = 0; i < 68; i++)
+        sum += v[(size_t) i * step];
+    sum = sum / 68 / top;
+    return (float) (!rp_finite(sum) || sum < 0 ? 0 : sum > 1 ? 1 : sum);
+}
+
+/* peaks: the maximum of each of the 68 heat maps (RP_LANDMARK_2DFAN4 only). If a point is not finite
+ * the face keeps the points it had and the score is 0, so that the detector's points are used. */
+RP_FN void rp_landmarks_one(const struct rp_op_landmarks *a, const float *peaks)
+{
+    struct rp_dface *const f = a->face;
+    const int five = a->kind == RP_LANDMARK_FAN_68_5;
+    const int columns = a->kind == RP_LANDMARK_BOX_68 || five ? 2 : 3;
+    /* Units of the network in crop pixels; fan_68_5 speaks the crop's own unit square. */
+    const double ux = a->kind == RP_LANDMARK_BOX_68 ? a->w : five ? 1 : a->w / 64.0;
+    const double uy = a->kind == RP_LANDMARK_BOX_68 ? a->h : five ? 1 : a->h / 64.0;
+    float points[136], bad = 0;
+
+    for (int i = 0; i < 68; i++) {
+        double p[2];
+        rp_affine_apply(a->affine->inv, a->t[0][columns * i] * ux, a->t[0][columns * i + 1] * uy, p);
+        points[2 * i] = (float) p[0];
+        points[2 * i + 1] = (float) p[1];
+        bad += points[2 * i] * 0 + points[2 * i + 1] * 0;
+    }
+    f->landmark_score = 0;
+    if (five)
+        for (int i = 0; i < 10; i++)
+            f->lm5_68[i] = f->lm5[i];
+    if (bad != 0)
+        return;
+
+    for (int i = 0; i < 136; i++)
+        f->lm68[i] = points[i];
+    switch (a->kind) {
+    case RP_LANDMARK_BOX_68:
+        f->landmark_score = 1;
+        break;
+    case RP_LANDMARK_2DFAN4:
+        f->landmark_score = rp_landmark_score(peaks, 1, 0.9);
+        break;
+    case RP_LANDMARK_PEPPA:
+        f->landmark_score = rp_landmark_score(a->t[0] + 2, 3, 0.95);
+        break;
+    default:
+        for (int i = 0; i < 136; i++)
+            f->lm68_5[i] = points[i];
+        f->angle = rp_face_angle(points);
+        break;
+    }
+}
+
+#endif /* RP_OPS_LANDMARK_CORE_H */
