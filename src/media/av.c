@@ -95,6 +95,18 @@ int rp_file_check(const char *path)
     return 0;
 }
 
+int rp_file_head(const char *path, uint8_t *head, size_t size)
+{
+    FILE *const f = fopen(path, "rbe");
+
+    memset(head, 0, size);
+    if (!f)
+        return rp_fail(RP_ERR_IO, "%s: opening: %m", path);
+    const size_t n = fread(head, 1, size, f);
+    fclose(f);
+    return (int) n;
+}
+
 int rp_size_check(const char *path, int64_t w, int64_t h)
 {
     if (w < 1 || h < 1)

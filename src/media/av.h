@@ -27,6 +27,9 @@ int rp_av_fail(int averror, const char *path, const char *doing);
 /* Is it a file that can be read, with something in it? A sentence and a status if not. */
 int rp_file_check(const char *path);
 
+/* First bytes of a file, the rest zero. Returns how many. */
+int rp_file_head(const char *path, uint8_t *head, size_t size);
+
 /* Open a local media file; no other protocol, and no format that opens further files. With
  * `streams` its streams are looked at too, under our limits of size. */
 int rp_av_open(AVFormatContext **out, const char *path, bool streams);
@@ -143,8 +146,8 @@ int rp_tracks_finish(struct rp_tracks *tracks, int64_t end);
 #define RP_MARK_SOURCE_TYPE                                                                        \
     "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
 
-/* Put the mark into container metadata. */
-int rp_mark_to_dict(const struct rp_mark *mark, AVDictionary **dict);
+/* Put the mark into container metadata; any_key: the container takes keys of any name. */
+int rp_mark_to_dict(const struct rp_mark *mark, AVDictionary **dict, bool any_key);
 
 /* Fill a mark from XMP text (need not end in zero). False if there is none. */
 bool rp_mark_parse(struct rp_mark *mark, const uint8_t *xmp, size_t size);
@@ -182,14 +185,9 @@ int rp_image_decode(rp_image *out, const uint8_t *data, size_t size, const char 
 /* Turn in place (allocates anew when sides swap). */
 int rp_image_orient(rp_image *image, struct rp_orient o);
 
-/* Orientation 1..8 of an EXIF block ("II*\0" or "MM\0*" first); 1 when it does not say. */
-int rp_exif_orientation(const uint8_t *data, size_t size);
-
-/* An XMP packet anywhere in these bytes. */
-const uint8_t *rp_xmp_scan(const uint8_t *data, size_t size, size_t *length);
-
-/* Decode one frame with libavcodec, through a demuxer of this name. */
-int rp_image_av_decode(rp_image *out, const uint8_t *data, size_t size, const char *demuxer,
+/* Decode one picture with libavcodec: the bytes as they are for a known codec, else through the
+ * demuxer that knows them. */
+int rp_image_av_decode(rp_image *out, const uint8_t *data, size_t size, enum AVCodecID codec,
                        const char *name);
 
 #endif /* RP_MEDIA_AV_H */

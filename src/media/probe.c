@@ -1,24 +1,6 @@
 /* What kind of file it is. */
 #include "media/av.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
-#include "base/path.h"
-
-/* First bytes of a file; the rest of `head` is zero. */
-static int read_head(const char *path, uint8_t *head, size_t size)
-{
-    FILE *const f = fopen(path, "rbe");
-
-    memset(head, 0, size);
-    if (!f)
-        return rp_fail(RP_ERR_IO, "%s: opening: %m", path);
-    const size_t n = fread(head, 1, size, f);
-    fclose(f);
-    return (int) n;
-}
-
 /* More than one picture? */
 static bool is_animated(AVFormatContext *ic)
 {
@@ -68,7 +50,7 @@ int rp_media_probe(const char *path, enum rp_media_kind *kind)
 
     *kind = RP_MEDIA_UNKNOWN;
     RP_TRY(rp_file_check(path));
-    RP_TRY(read_head(path, head, sizeof(head)));
+    RP_TRY(rp_file_head(path, head, sizeof(head)));
     const struct rp_image_codec *const codec = rp_image_codec_of(head, (size_t) ret);
     if (codec && codec != &rp_image_gif) {
         *kind = RP_MEDIA_IMAGE;

@@ -1,0 +1,185 @@
+/* Picture files: which codec, reading, writing, EXIF orientation, XMP. */
+#include "media/av.h"
+
+#include "base/path.h"
+
+static const struct rp_image_codec *const codecs[] = {
+    &rp_image_jpeg, &rp_image_png, &rp_image_webp, &rp_image_bmp, &rp_image_tiff, &rp_image_gif,
+};
+
+const struct rp_image_codec *rp_image_codec_of(const uint8_t *data, size_t size)
+{
+    for (size_t i = 0; i < RP_ARRAY_LEN(codecs); i++)
+        if (codecs[i]->is(data, size))
+            return codecs[i];
+    return NULL;
+}
+
+/* Is `ext` a word of the list "a,b,c"? */
+static bool is_listed(const char *ext, const char *list)
+{
+    const size_t n = strlen(ext);
+
+    for (const char *p = list; n > 0 && *p; p += *p == ',') {
+        const size_t word = strcspn(p, ",");
+        if (word == n && !strncasecmp(p, ext, n))
+            return true;
+        p += word;
+    }
+    return false;
+}
+
+const struct rp_image_codec *rp_image_codec_for(const char *path)
+{
+    const char *const ext = rp_path_ext(path);
+
+    for (size_t i = 0; i < RP_ARRAY_LEN(codecs); i++)
+        if (codecs[i]->encode && is_listed(ext, codecs[i]->extensions))
+            return codecs[i];
+    return NULL;
+}
+
+/* ---- pixels ------------------------------------------------------------------------------------ */
+
+int rp_image_alloc(rp_image *out, int64_t w, int64_t h, enum rp_pixel format, const char *name)
+{
+    const int bytes = format == RP_PIXEL_BGRA ? 4 : 3;
+    int ret;
+
+    memset(out, 0, sizeof(*out));
+    if ((ret = rp_size_check(name, w, h)) < 0)
+        return ret;
+    if (!(out->data = calloc((size_t) w * (size_t) h, (size_t) bytes)))
+        return rp_fail(RP_ERR_NOMEM, "%s: no memory for %dx%d pixels", name, (int) w, (int) h);
+    out->stride = (ptrdiff_t) w * bytes;
+    out->w = (int) w;
+    out->h = (int) h;
+    out->format = format;
+    out->owned = true;
+    return 0;
+}
+
+void rp_image_free(rp_image *image)
+{
+    if (image->owned)
+        free(image->data);
+    memset(image, 0, sizeof(*image));
+}
+
+int rp_image_orient(rp_image *image, struct rp_orient o)
+{
+    rp_image to;
+    int ret;
+
+    if (rp_orient_none(o))
+        return 0;
+    if ((ret = rp_image_alloc(&to, o.swap ? image->h : image->w, o.swap ? image->w : image->h,
+                              image->format, "turning")) < 0)
+        return ret;
+    rp_orient_plane(o, to.data, to.stride, image->data, image->stride, image->w, image->h,
+                    image->format == RP_PIXEL_BGRA ? 4 : 3);
+    rp_image_free(image);
+    *image = to;
+    return 0;
+}
+
+/* ---- reading ----------------------------------------------------------------------------------- */
+
+int rp_image_decode(rp_image *out, const uint8_t *data, size_t size, const char *name)
+{
+    const struct rp_image_codec *const codec = rp_image_codec_of(data, size);
+    int ret;
+
+    memset(out, 0, sizeof(*out));
+    rp_av_init();
+    ret = codec ? codec->decode(out, data, size, name)
+                : rp_image_av_decode(out, data, size, AV_CODEC_ID_NONE, name);
+    if (ret < 0)
+        rp_image_free(out);
+    return ret;
+}
+
+int rp_image_read(rp_image *out, const char *path)
+{
+    uint8_t *data = NULL;
+    size_t size = 0;
+    int ret;
+
+    memset(out, 0, sizeof(*out));
+    RP_TRY(rp_file_check(path));
+    RP_TRY(rp_file_read(path, RP_PICTURE_FILE_MAX, &data, &size));
+    ret = rp_image_decode(out, data, size, path);
+fail:
+    free(data);
+    return ret;
+}
+
+/* ---- writing ----------------------------------------------------------------------------------- */
+
+static int check_image(const rp_image *image, const char *path)
+{
+    const int bytes = image->format == RP_PIXEL_BGRA ? 4 : 3;
+
+    if (!image->data || image->on_device || image->stride < (ptrdiff_t) image->w * bytes)
+        return rp_fail(RP_ERR_INVALID, "%s: the picture to write has no pixels", path);
+    return rp_size_check(path, image->w, image->h);
+}
+
+static int write_all(const char *path, const uint8_t *data, size_t size)
+{
+    FILE *const f = fopen(path, "wbe");
+
+    if (!f)
+        return rp_fail(RP_ERR_IO, "%s: creating: %m", path);
+    const bool ok = fwrite(data, 1, size, f) == size && fflush(f) == 0;
+    if (!ok)
+        rp_fail(RP_ERR_IO, "%s: writing: %m", path);
+    if (fclose(f) != 0 && ok)
+        return rp_fail(RP_ERR_IO, "%s: writing: %m", path);
+    return ok ? 0 : RP_ERR_IO;
+}
+
+int rp_image_write_marked(const rp_image *image, const char *path, const char *format_of,
+                          int quality, const struct rp_mark *mark)
+{
+    const struct rp_image_codec *const codec = rp_image_codec_for(format_of);
+    uint8_t *data = NULL;
+    char *xmp = NULL;
+    size_t size = 0;
+    int ret;
+
+    rp_av_init();
+    if (!codec)
+        return rp_fail(RP_ERR_USAGE, "%s: pictures are written as jpg, png, webp, bmp or tiff",
+                       format_of);
+    RP_TRY(check_image(image, format_of));
+    if (mark && !(xmp = rp_mark_xmp(mark))) {
+        ret = rp_fail(RP_ERR_NOMEM, "%s: no memory", path);
+        goto fail;
+    }
+    if (image->format == RP_PIXEL_BGRA && codec == &rp_image_jpeg)
+        rp_log(RP_LOG_WARN, "%s: JPEG keeps no transparency", format_of);
+    RP_TRY(codec->encode(image, RP_CLAMP(quality, 0, 100), xmp, &data, &size, format_of));
+    ret = write_all(path, data, size);
+fail:
+    free(data);
+    free(xmp);
+    return ret;
+}
+
+int rp_image_write(const rp_image *image, const char *path, int quality)
+{
+    struct rp_partial partial;
+    int ret;
+
+    if (!rp_image_codec_for(path))
+        return rp_fail(RP_ERR_USAGE, "%s: pictures are written as jpg, png, webp, bmp or tiff",
+                       path);
+    if ((ret = rp_partial_begin(&partial, path)) < 0)
+        return ret;
+    ret = rp_image_write_marked(image, partial.temp, path, quality, NULL);
+    if (ret >= 0)
+        ret = rp_partial_commit(&partial);
+    rp_partial_abort(&partial);
+    return ret;
+}

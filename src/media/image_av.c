@@ -1,0 +1,175 @@
+/* Pictures through libavcodec: one packet in, one frame out. */
+#include "media/av.h"
+
+#include <libavutil/imgutils.h>
+
+/* ---- a file in memory -------------------------------------------------------------------------- */
+
+struct memory {
+    const uint8_t *data;
+    size_t size, at;
+};
+
+static int on_read(void *priv, uint8_t *to, int n)
+{
+    struct memory *const m = priv;
+    const size_t left = m->size - m->at;
+
+    if (left == 0)
+        return AVERROR_EOF;
+    if ((size_t) n > left)
+        n = (int) left;
+    memcpy(to, m->data + m->at, (size_t) n);
+    m->at += (size_t) n;
+    return n;
+}
+
+static int64_t on_seek(void *priv, int64_t offset, int whence)
+{
+    struct memory *const m = priv;
+    const int64_t base = whence == SEEK_CUR ? (int64_t) m->at
+                         : whence == SEEK_END ? (int64_t) m->size
+                                              : 0;
+
+    if (whence == AVSEEK_SIZE)
+        return (int64_t) m->size;
+    if (offset + base < 0 || offset + base > (int64_t) m->size)
+        return AVERROR(EINVAL);
+    m->at = (size_t) (offset + base);
+    return (int64_t) m->at;
+}
+
+/* The first packet of a picture format that only its demuxer takes apart. */
+static int demux_first(AVIOContext *io, AVPacket *packet, enum AVCodecID *codec)
+{
+    AVFormatContext *ic = avformat_alloc_context();
+    int ret;
+
+    if (!ic)
+        return AVERROR(ENOMEM);
+    ic->pb = io;
+    if ((ret = avformat_open_input(&ic, NULL, NULL, NULL)) < 0)
+        return ret;
+    const size_t n = strlen(ic->iformat->name);
+    const bool still = !strcmp(ic->iformat->name, "gif") ||
+                       (n > 5 && !strcmp(ic->iformat->name + n - 5, "_pipe"));
+    ret = still ? av_read_frame(ic, packet) : AVERROR_INVALIDDATA;
+    if (ret >= 0)
+        *codec = ic->streams[packet->stream_index]->codecpar->codec_id;
+    avformat_close_input(&ic);
+    return ret;
+}
+
+static int first_packet(const uint8_t *data, size_t size, AVPacket *packet, enum AVCodecID *codec)
+{
+    struct memory m = {data, size, 0};
+    const int block = 32768;
+    uint8_t *const buffer = av_malloc((size_t) block);
+    AVIOContext *io =
+        buffer ? avio_alloc_context(buffer, block, 0, &m, on_read, NULL, on_seek) : NULL;
+    int ret = AVERROR(ENOMEM);
+
+    if (io) {
+        ret = demux_first(io, packet, codec);
+        av_freep(&io->buffer);
+    } else {
+        av_free(buffer);
+    }
+    avio_context_free(&io);
+    return ret;
+}
+
+static int whole_packet(const uint8_t *data, size_t size, AVPacket *packet)
+{
+    int ret;
+
+    if (size > INT32_MAX - AV_INPUT_BUFFER_PADDING_SIZE)
+        return AVERROR(ENOMEM);
+    if ((ret = av_new_packet(packet, (int) size)) < 0)
+        return ret;
+    memcpy(packet->data, data, size);
+    return 0;
+}
+
+/* ---- decoding ---------------------------------------------------------------------------------- */
+
+static int decode_packet(const AVPacket *packet, enum AVCodecID id, AVFrame *frame)
+{
+    const AVCodec *const codec = avcodec_find_decoder(id);
+    AVCodecContext *dec = codec ? avcodec_alloc_context3(codec) : NULL;
+    int ret = codec ? AVERROR(ENOMEM) : AVERROR_DECODER_NOT_FOUND;
+
+    if (!dec)
+        return ret;
+    dec->max_pixels = RP_PIXELS_MAX;
+    dec->thread_count = 1;
+    if ((ret = avcodec_open2(dec, codec, NULL)) >= 0 &&
+        (ret = avcodec_send_packet(dec, packet)) >= 0 &&
+        (ret = avcodec_receive_frame(dec, frame)) == AVERROR(EAGAIN) &&
+        (ret = avcodec_send_packet(dec, NULL)) >= 0)
+        ret = avcodec_receive_frame(dec, frame);
+    avcodec_free_context(&dec);
+    return ret;
+}
+
+static bool is_opaque(const rp_image *image)
+{
+    for (int y = 0; y < image->h; y++) {
+        const uint8_t *const row = image->data + y * image->stride;
+        for (int x = 0; x < image->w; x++)
+            if (row[4 * x + 3] != 255)
+                return false;
+    }
+    return true;
+}
+
+static void drop_alpha(rp_image *image)
+{
+    const size_t n = (size_t) image->w * (size_t) image->h;
+
+    for (size_t i = 0; i < n; i++)
+        memmove(image->data + 3 * i, image->data + 4 * i, 3);
+    image->stride = (ptrdiff_t) image->w * 3;
+    image->format = RP_PIXEL_BGR;
+}
+
+static int to_image(rp_image *out, const AVFrame *f, const char *name)
+{
+    const AVPixFmtDescriptor *const d = av_pix_fmt_desc_get(f->format);
+    const bool alpha = d && (d->flags & AV_PIX_FMT_FLAG_ALPHA);
+    struct SwsContext *sws = NULL;
+    AVFrame *to = NULL;
+    int ret;
+
+    RP_TRY(rp_image_alloc(out, f->width, f->height, alpha ? RP_PIXEL_BGRA : RP_PIXEL_BGR, name));
+    RP_TRY(rp_avframe_alloc(&to, alpha ? AV_PIX_FMT_BGRA : AV_PIX_FMT_BGR24, f->width, f->height,
+                            NULL));
+    RP_TRY(rp_sws_run(&sws, f, rp_colour_of(f), to, rp_colour_of(f)));
+    av_image_copy_plane(out->data, (int) out->stride, to->data[0], to->linesize[0],
+                        (int) out->stride, out->h);
+    if (alpha && is_opaque(out)) /* a palette's or BMP's unused fourth byte */
+        drop_alpha(out);
+fail:
+    av_frame_free(&to);
+    sws_freeContext(sws);
+    return ret;
+}
+
+int rp_image_av_decode(rp_image *out, const uint8_t *data, size_t size, enum AVCodecID codec,
+                       const char *name)
+{
+    AVPacket *packet = av_packet_alloc();
+    AVFrame *frame = av_frame_alloc();
+    int ret = AVERROR(ENOMEM);
+
+    rp_av_init();
+    if (packet && frame)
+        ret = codec == AV_CODEC_ID_NONE ? first_packet(data, size, packet, &codec)
+                                        : whole_packet(data, size, packet);
+    if (ret >= 0)
+        ret = decode_packet(packet, codec, frame);
+    ret = ret < 0 ? rp_av_fail(ret, name, "reading the picture") : to_image(out, frame, name);
+    av_packet_free(&packet);
+    av_frame_free(&frame);
+    return ret;
+}

@@ -1,0 +1,157 @@
+/* JPEG by libjpeg-turbo: its defaults (accurate DCT, smooth chroma upsampling) are what OpenCV's
+ * imread uses, so the pixels are the same.
+ *
+ * Quality is libjpeg's own scale: 0..100 as given. (FaceFusion maps its setting onto the quantiser
+ * scale of FFmpeg's encoder, 31 - 0.31 q, which is coarser.) Chroma is halved both ways below 90 and
+ * kept from there.
+ */
+#include "media/av.h"
+
+#include <turbojpeg.h>
+
+#include "media/meta.h"
+
+static bool is_jpeg(const uint8_t *data, size_t size)
+{
+    return size >= 3 && data[0] == 0xff && data[1] == 0xd8 && data[2] == 0xff;
+}
+
+/* Adobe writes CMYK upside down (255 = no ink); as OpenCV, take all for Adobe's. */
+static void cmyk_to_bgr(uint8_t *bgr, const uint8_t *cmyk, size_t n)
+{
+    for (size_t i = 0; i < n; i++, bgr += 3, cmyk += 4) {
+        const int k = cmyk[3];
+        for (int c = 0; c < 3; c++)
+            bgr[c] = (uint8_t) (k - ((255 - cmyk[2 - c]) * k >> 8));
+    }
+}
+
+static int decompress(tjhandle tj, const uint8_t *data, size_t size, uint8_t *to, int w, int h,
+                      int format, const char *name)
+{
+    const int pitch = w * tjPixelSize[format];
+
+    if (tjDecompress2(tj, data, size, to, w, pitch, h, format, TJFLAG_LIMITSCANS) == 0)
+        return 0;
+    if (tjGetErrorCode(tj) != TJERR_WARNING)
+        return rp_fail(RP_ERR_FORMAT, "%s: broken JPEG: %s", name, tjGetErrorStr2(tj));
+    rp_log(RP_LOG_WARN, "%s: damaged JPEG (%s); what can be decoded is used", name,
+           tjGetErrorStr2(tj));
+    return 0;
+}
+
+static int decode_cmyk(tjhandle tj, const uint8_t *data, size_t size, rp_image *out,
+                       const char *name)
+{
+    const size_t n = (size_t) out->w * (size_t) out->h;
+    uint8_t *const cmyk = calloc(n, 4);
+    int ret;
+
+    if (!cmyk)
+        return rp_fail(RP_ERR_NOMEM, "%s: no memory for its pixels", name);
+    ret = decompress(tj, data, size, cmyk, out->w, out->h, TJPF_CMYK, name);
+    if (ret >= 0)
+        cmyk_to_bgr(out->data, cmyk, n);
+    free(cmyk);
+    return ret;
+}
+
+static int orientation(const uint8_t *data, size_t size)
+{
+    size_t n = 0;
+    const uint8_t *const exif =
+        rp_jpeg_segment(data, size, RP_JPEG_EXIF, sizeof(RP_JPEG_EXIF), &n);
+
+    return exif ? rp_exif_orientation(exif, n) : 1;
+}
+
+static int decode(rp_image *out, const uint8_t *data, size_t size, const char *name)
+{
+    tjhandle tj = tjInitDecompress();
+    int w = 0, h = 0, subsampling, space = 0, ret;
+
+    if (!tj)
+        return rp_fail(RP_ERR_NOMEM, "%s: no memory for the JPEG decoder", name);
+    /* It also complains about rare chroma samplings that it decodes well. */
+    if (tjDecompressHeader3(tj, data, size, &w, &h, &subsampling, &space) != 0 &&
+        (w < 1 || h < 1)) {
+        ret = rp_fail(RP_ERR_FORMAT, "%s: broken JPEG: %s", name, tjGetErrorStr2(tj));
+        goto fail;
+    }
+    RP_TRY(rp_image_alloc(out, w, h, RP_PIXEL_BGR, name));
+    if (space == TJCS_CMYK || space == TJCS_YCCK)
+        ret = decode_cmyk(tj, data, size, out, name);
+    else
+        ret = decompress(tj, data, size, out->data, w, h, TJPF_BGR, name);
+    if (ret >= 0)
+        ret = rp_image_orient(out, rp_orient_exif(orientation(data, size)));
+fail:
+    tjDestroy(tj);
+    return ret;
+}
+
+/* The packet goes behind SOI and, when there is one, the JFIF segment. */
+static int insert_xmp(uint8_t **data, size_t *size, const char *xmp, const char *name)
+{
+    static const char id[] = RP_JPEG_XMP;
+    const uint8_t *const from = *data;
+    const size_t at = from[2] == 0xff && from[3] == 0xe0
+                          ? 4 + ((size_t) from[4] << 8 | from[5])
+                          : 2;
+    const size_t n = strlen(xmp), segment = 2 + sizeof(id) + n;
+    uint8_t *to;
+
+    if (segment > 65535 || at > *size)
+        return 0; /* cannot happen with a mark of ours */
+    if (!(to = malloc(*size + 2 + segment)))
+        return rp_fail(RP_ERR_NOMEM, "%s: no memory to write it", name);
+    memcpy(to, from, at);
+    memcpy(to + at, (const uint8_t[]){0xff, 0xe1, segment >> 8 & 255, segment & 255}, 4);
+    memcpy(to + at + 4, id, sizeof(id));
+    memcpy(to + at + 4 + sizeof(id), xmp, n);
+    memcpy(to + at + 2 + segment, from + at, *size - at);
+    free(*data);
+    *data = to;
+    *size += 2 + segment;
+    return 0;
+}
+
+static int encode(const rp_image *image, int quality, const char *xmp, uint8_t **data, size_t *size,
+                  const char *name)
+{
+    const int format = image->format == RP_PIXEL_BGRA ? TJPF_BGRX : TJPF_BGR;
+    const int sampling = quality < 90 ? TJSAMP_420 : TJSAMP_444;
+    tjhandle tj = tjInitCompress();
+    unsigned char *buffer = NULL;
+    unsigned long n = 0;
+    int ret = 0;
+
+    if (!tj)
+        return rp_fail(RP_ERR_NOMEM, "%s: no memory for the JPEG encoder", name);
+    if (tjCompress2(tj, image->data, image->w, (int) image->stride, image->h, format, &buffer, &n,
+                    sampling, RP_MAX(quality, 1), TJFLAG_ACCURATEDCT) != 0) {
+        ret = rp_fail(RP_ERR_FORMAT, "%s: writing JPEG: %s", name, tjGetErrorStr2(tj));
+    } else if (!(*data = malloc(n))) {
+        ret = rp_fail(RP_ERR_NOMEM, "%s: no memory to write it", name);
+    } else {
+        memcpy(*data, buffer, n);
+        *size = n;
+    }
+    tjFree(buffer);
+    tjDestroy(tj);
+    return ret >= 0 && xmp ? insert_xmp(data, size, xmp, name) : ret;
+}
+
+static const uint8_t *find_xmp(const uint8_t *data, size_t size, size_t *length)
+{
+    return rp_jpeg_segment(data, size, RP_JPEG_XMP, sizeof(RP_JPEG_XMP), length);
+}
+
+const struct rp_image_codec rp_image_jpeg = {
+    .name = "JPEG",
+    .extensions = "jpg,jpeg,jpe,jfif",
+    .is = is_jpeg,
+    .decode = decode,
+    .encode = encode,
+    .xmp = find_xmp,
+};

@@ -1,0 +1,138 @@
+/* PNG by libspng. 16 bit become 8 by dropping the low byte, palettes and greys become colours, gamma
+ * is left alone: as OpenCV's imread does. */
+#include "media/av.h"
+
+#include <spng.h>
+
+#include "media/meta.h"
+
+#define CHUNK_MAX (64u << 20) /* bytes of one ancillary chunk, and of all that are kept */
+#define LEVEL 4               /* zlib: twice as fast as the default 6 for some per cent of size */
+
+static bool is_png(const uint8_t *data, size_t size)
+{
+    return size >= 8 && !memcmp(data, "\x89PNG\r\n\x1a\n", 8);
+}
+
+static void swap_red_blue(uint8_t *p, size_t pixels, int bytes)
+{
+    for (size_t i = 0; i < pixels; i++, p += bytes) {
+        const uint8_t red = p[0];
+        p[0] = p[2];
+        p[2] = red;
+    }
+}
+
+static int png_fail(int err, const char *name)
+{
+    return rp_fail(err == SPNG_EMEM ? RP_ERR_NOMEM : RP_ERR_FORMAT, "%s: broken PNG: %s", name,
+                   spng_strerror(err));
+}
+
+static int decode_with(spng_ctx *png, rp_image *out, const uint8_t *data, size_t size,
+                       const char *name)
+{
+    struct spng_ihdr head;
+    struct spng_trns trns;
+    size_t bytes = 0;
+    int err, ret;
+
+    spng_set_crc_action(png, SPNG_CRC_ERROR, SPNG_CRC_DISCARD);
+    spng_set_chunk_limits(png, CHUNK_MAX, CHUNK_MAX);
+    if ((err = spng_set_png_buffer(png, data, size)) || (err = spng_get_ihdr(png, &head)))
+        return png_fail(err, name);
+    RP_TRY(rp_size_check(name, head.width, head.height));
+    const bool alpha = (head.color_type & 4) || spng_get_trns(png, &trns) == 0;
+    const int fmt = alpha ? SPNG_FMT_RGBA8 : SPNG_FMT_RGB8;
+    RP_TRY(rp_image_alloc(out, head.width, head.height, alpha ? RP_PIXEL_BGRA : RP_PIXEL_BGR, name));
+    if ((err = spng_decoded_image_size(png, fmt, &bytes)))
+        return png_fail(err, name);
+    if (bytes != (size_t) out->stride * (size_t) out->h)
+        return png_fail(SPNG_EINTERNAL, name);
+    if ((err = spng_decode_image(png, out->data, bytes, fmt, alpha ? SPNG_DECODE_TRNS : 0)))
+        return png_fail(err, name);
+    swap_red_blue(out->data, (size_t) out->w * (size_t) out->h, alpha ? 4 : 3);
+    return 0;
+fail:
+    return ret;
+}
+
+static int decode(rp_image *out, const uint8_t *data, size_t size, const char *name)
+{
+    spng_ctx *const png = spng_ctx_new(0);
+
+    if (!png)
+        return rp_fail(RP_ERR_NOMEM, "%s: no memory for the PNG decoder", name);
+    const int ret = decode_with(png, out, data, size, name);
+    spng_ctx_free(png);
+    return ret;
+}
+
+static int encode_rows(spng_ctx *png, const rp_image *image)
+{
+    const int bytes = image->format == RP_PIXEL_BGRA ? 4 : 3;
+    const size_t n = (size_t) image->w * (size_t) bytes;
+    uint8_t *const row = malloc(n);
+    int err = row ? 0 : SPNG_EMEM;
+
+    for (int y = 0; y < image->h && !err; y++) {
+        memcpy(row, image->data + y * image->stride, n);
+        swap_red_blue(row, (size_t) image->w, bytes);
+        err = spng_encode_row(png, row, n);
+    }
+    free(row);
+    return err == SPNG_EOI ? 0 : err; /* the last row was taken */
+}
+
+static int encode_with(spng_ctx *png, const rp_image *image, const char *xmp)
+{
+    struct spng_ihdr head = {
+        .width = (uint32_t) image->w,
+        .height = (uint32_t) image->h,
+        .bit_depth = 8,
+        .color_type = image->format == RP_PIXEL_BGRA ? SPNG_COLOR_TYPE_TRUECOLOR_ALPHA
+                                                     : SPNG_COLOR_TYPE_TRUECOLOR,
+    };
+    char empty[1] = "";
+    struct spng_text text = {
+        .type = SPNG_ITXT,
+        .keyword = "XML:com.adobe.xmp",
+        .text = (char *) xmp,
+        .length = xmp ? strlen(xmp) : 0,
+        .language_tag = empty,
+        .translated_keyword = empty,
+    };
+    int err;
+
+    if ((err = spng_set_option(png, SPNG_ENCODE_TO_BUFFER, 1)) ||
+        (err = spng_set_option(png, SPNG_IMG_COMPRESSION_LEVEL, LEVEL)) ||
+        (err = spng_set_ihdr(png, &head)) || (xmp && (err = spng_set_text(png, &text, 1))) ||
+        (err = spng_encode_image(png, NULL, 0, SPNG_FMT_PNG,
+                                 SPNG_ENCODE_PROGRESSIVE | SPNG_ENCODE_FINALIZE)))
+        return err;
+    return encode_rows(png, image);
+}
+
+static int encode(const rp_image *image, int quality, const char *xmp, uint8_t **data, size_t *size,
+                  const char *name)
+{
+    spng_ctx *const png = spng_ctx_new(SPNG_CTX_ENCODER);
+    int err = png ? encode_with(png, image, xmp) : SPNG_EMEM;
+
+    (void) quality;
+    if (!err)
+        *data = spng_get_png_buffer(png, size, &err);
+    spng_ctx_free(png);
+    return err ? rp_fail(err == SPNG_EMEM ? RP_ERR_NOMEM : RP_ERR_FORMAT, "%s: writing PNG: %s",
+                         name, spng_strerror(err))
+               : 0;
+}
+
+const struct rp_image_codec rp_image_png = {
+    .name = "PNG",
+    .extensions = "png",
+    .is = is_png,
+    .decode = decode,
+    .encode = encode,
+    .xmp = rp_png_xmp,
+};

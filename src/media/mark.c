@@ -1,0 +1,289 @@
+/* The synthetic-media mark: what it looks like in XMP and in container tags, and reading it back. */
+#include "media/av.h"
+
+#include "base/path.h"
+#include "media/meta.h"
+
+/* Keys of container tags. Where a container has only a few fixed tags, all goes into the comment as
+ * "key=value; key=value". */
+static const char *const keys[4] = {
+    "synthetic_media",
+    "software",
+    "reprise_processors",
+    "reprise_models",
+};
+
+/* The same fields in XMP. */
+static const char *const names[4] = {
+    "Iptc4xmpExt:DigitalSourceType",
+    "xmp:CreatorTool",
+    "reprise:Processors",
+    "reprise:Models",
+};
+
+struct field {
+    char *text;
+    size_t size;
+};
+
+static void fields_of(struct rp_mark *mark, struct field fields[4])
+{
+    fields[0] = (struct field){mark->source_type, sizeof(mark->source_type)};
+    fields[1] = (struct field){mark->software, sizeof(mark->software)};
+    fields[2] = (struct field){mark->processors, sizeof(mark->processors)};
+    fields[3] = (struct field){mark->models, sizeof(mark->models)};
+}
+
+/* A copy with what must be there. */
+static struct rp_mark complete(const struct rp_mark *mark)
+{
+    struct rp_mark m = *mark;
+
+    if (!m.source_type[0])
+        snprintf(m.source_type, sizeof(m.source_type), "%s", RP_MARK_SOURCE_TYPE);
+    if (!m.software[0])
+        snprintf(m.software, sizeof(m.software), "reprise %s", rp_version());
+    return m;
+}
+
+/* ---- XMP --------------------------------------------------------------------------------------- */
+
+/* clang-format off */
+static const struct { char c; const char *text; } escapes[] = {
+    {'&', "&amp;"}, {'<', "&lt;"}, {'>', "&gt;"}, {'"', "&quot;"}, {'\'', "&apos;"},
+};
+/* clang-format on */
+
+static const char *escape_of(char c)
+{
+    for (size_t i = 0; i < RP_ARRAY_LEN(escapes); i++)
+        if (escapes[i].c == c)
+            return escapes[i].text;
+    return NULL;
+}
+
+/* Six bytes for one at most. */
+static void escape(char *to, const char *from)
+{
+    for (; *from; from++) {
+        const char *const e = escape_of(*from);
+        if (e)
+            to = stpcpy(to, e);
+        else
+            *to++ = (unsigned char) *from < ' ' ? ' ' : *from;
+    }
+    *to = 0;
+}
+
+char *rp_mark_xmp(const struct rp_mark *mark)
+{
+    struct rp_mark m = complete(mark);
+    struct field fields[4];
+    char text[4][6 * sizeof(m.models)];
+
+    fields_of(&m, fields);
+    for (int i = 0; i < 4; i++)
+        escape(text[i], fields[i].text);
+    return rp_asprintf("<?xpacket begin=\"\xef\xbb\xbf\" id=\"W5M0MpCehiHzreSzNTczkc9d\"?>\n"
+                       "<x:xmpmeta xmlns:x=\"adobe:ns:meta/\" x:xmptk=\"reprise %s\">\n"
+                       " <rdf:RDF xmlns:rdf=\"http://www.w3.org/1999/02/22-rdf-syntax-ns#\">\n"
+                       "  <rdf:Description rdf:about=\"\"\n"
+                       "    xmlns:xmp=\"http://ns.adobe.com/xap/1.0/\"\n"
+                       "    xmlns:Iptc4xmpExt=\"http://iptc.org/std/Iptc4xmpExt/2008-02-29/\"\n"
+                       "    xmlns:reprise=\"urn:reprise:mark:1\"\n"
+                       "    %s=\"%s\"\n    %s=\"%s\"\n    %s=\"%s\"\n    %s=\"%s\"/>\n"
+                       " </rdf:RDF>\n</x:xmpmeta>\n<?xpacket end=\"w\"?>",
+                       rp_version(), names[0], text[0], names[1], text[1], names[2], text[2],
+                       names[3], text[3]);
+}
+
+static void unescape(char *to, size_t room, const uint8_t *from, size_t size)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < size && n + 1 < room;) {
+        size_t skip = 1;
+        to[n] = (char) from[i];
+        for (size_t k = 0; from[i] == '&' && k < RP_ARRAY_LEN(escapes); k++) {
+            const size_t len = strlen(escapes[k].text);
+            if (size - i >= len && !memcmp(from + i, escapes[k].text, len)) {
+                to[n] = escapes[k].c;
+                skip = len;
+                break;
+            }
+        }
+        if (from[i] == 0)
+            break;
+        i += skip;
+        n++;
+    }
+    to[n] = 0;
+}
+
+/* The value of name="value" or <name>value</name>; others write the second form. */
+static void find_value(struct field field, const uint8_t *xmp, size_t size, const char *name)
+{
+    const size_t len = strlen(name);
+    const uint8_t *p = memmem(xmp, size, name, len), *const end = xmp + size;
+
+    if (!p || (size_t) (end - p) < len + 2)
+        return;
+    p += len;
+    const bool attribute = p[0] == '=' && (p[1] == '"' || p[1] == '\'');
+    if (!attribute && *p != '>')
+        return;
+    const uint8_t *const value = p + (attribute ? 2 : 1);
+    const uint8_t *const last = memchr(value, attribute ? p[1] : '<', (size_t) (end - value));
+    if (last)
+        unescape(field.text, field.size, value, (size_t) (last - value));
+}
+
+bool rp_mark_parse(struct rp_mark *mark, const uint8_t *xmp, size_t size)
+{
+    struct field fields[4];
+
+    memset(mark, 0, sizeof(*mark));
+    fields_of(mark, fields);
+    for (int i = 0; i < 4; i++)
+        find_value(fields[i], xmp, size, names[i]);
+    if (!mark->source_type[0]) /* the software alone is no mark */
+        memset(mark, 0, sizeof(*mark));
+    return mark->present = mark->source_type[0] != 0;
+}
+
+/* ---- container tags ---------------------------------------------------------------------------- */
+
+/* As a comment; appended to what is there. Kept in the order of keys[]. */
+static int set_comment(AVDictionary **dict, const struct field fields[4])
+{
+    const AVDictionaryEntry *const old = av_dict_get(*dict, "comment", NULL, 0);
+    char *const text = rp_asprintf("%s%s%s=%s; %s=%s; %s=%s; %s=%s", old ? old->value : "",
+                                   old ? "\n" : "", keys[0], fields[0].text, keys[1],
+                                   fields[1].text, keys[2], fields[2].text, keys[3],
+                                   fields[3].text);
+    const int ret = text ? av_dict_set(dict, "comment", text, 0) : AVERROR(ENOMEM);
+
+    free(text);
+    return ret;
+}
+
+int rp_mark_to_dict(const struct rp_mark *mark, AVDictionary **dict, bool any_key)
+{
+    struct rp_mark m = complete(mark);
+    struct field fields[4];
+    int ret = 0;
+
+    fields_of(&m, fields);
+    for (int i = 0; any_key && i < 4 && ret >= 0; i++)
+        ret = fields[i].text[0] ? av_dict_set(dict, keys[i], fields[i].text, 0) : 0;
+    if (ret >= 0 && (!any_key || !av_dict_get(*dict, "comment", NULL, 0)))
+        ret = set_comment(dict, fields);
+    return ret < 0 ? rp_fail(RP_ERR_NOMEM, "no memory for the metadata") : 0;
+}
+
+/* One "key=value" of a comment. */
+static void find_in_comment(struct field field, const char *comment, const char *key)
+{
+    const size_t n = strlen(key);
+    const char *p = comment;
+
+    while ((p = strstr(p, key)) && p[n] != '=')
+        p += n;
+    if (!p)
+        return;
+    p += n + 1;
+    snprintf(field.text, field.size, "%.*s", (int) RP_MIN(strcspn(p, ";\n"), field.size), p);
+}
+
+static void mark_from_dict(struct rp_mark *mark, const AVDictionary *dict)
+{
+    const AVDictionaryEntry *const comment = av_dict_get(dict, "comment", NULL, 0);
+    struct field fields[4];
+
+    fields_of(mark, fields);
+    for (int i = 0; i < 4; i++) {
+        const AVDictionaryEntry *const e = av_dict_get(dict, keys[i], NULL, 0);
+        if (e)
+            snprintf(fields[i].text, fields[i].size, "%s", e->value);
+        else if (comment)
+            find_in_comment(fields[i], comment->value, keys[i]);
+    }
+    if (!mark->source_type[0])
+        memset(mark, 0, sizeof(*mark));
+    mark->present = mark->source_type[0] != 0;
+}
+
+/* GIF: an application extension, as the XMP specification describes it: the packet, then a ramp of
+ * bytes that leads a reader which takes the packet for sub-blocks to the terminator. */
+static int append_gif(const char *xmp, FILE *f)
+{
+    uint8_t ramp[258];
+
+    if (fseek(f, -1, SEEK_END) != 0 || fgetc(f) != 0x3b || fseek(f, -1, SEEK_END) != 0)
+        return 0; /* not a file of ours: leave it */
+    ramp[0] = 1;
+    for (int i = 0; i < 256; i++)
+        ramp[1 + i] = (uint8_t) (255 - i);
+    ramp[257] = 0;
+    const bool ok = fwrite("\x21\xff\x0bXMP DataXMP", 14, 1, f) == 1 &&
+                    fwrite(xmp, strlen(xmp), 1, f) == 1 && fwrite(ramp, sizeof(ramp), 1, f) == 1 &&
+                    fputc(0x3b, f) != EOF;
+    return ok ? 0 : -1;
+}
+
+int rp_mark_append(const struct rp_mark *mark, const char *path, const AVOutputFormat *format)
+{
+    char *xmp;
+    FILE *f;
+
+    if (strcmp(format->name, "gif") != 0)
+        return 0;
+    if (!(xmp = rp_mark_xmp(mark)))
+        return rp_fail(RP_ERR_NOMEM, "%s: no memory", path);
+    f = fopen(path, "r+be");
+    int ret = f ? append_gif(xmp, f) : -1;
+    if (f && fclose(f) != 0)
+        ret = -1;
+    free(xmp);
+    return ret < 0 ? rp_fail(RP_ERR_IO, "%s: writing: %m", path) : 0;
+}
+
+/* ---- reading it back --------------------------------------------------------------------------- */
+
+static int inspect_picture(const char *path, const struct rp_image_codec *codec, rp_mark *out)
+{
+    uint8_t *data = NULL;
+    size_t size = 0, length = 0;
+    int ret;
+
+    RP_TRY(rp_file_read(path, RP_PICTURE_FILE_MAX, &data, &size));
+    const uint8_t *xmp = codec->xmp(data, size, &length);
+    if (!xmp)
+        xmp = rp_xmp_scan(data, size, &length);
+    if (xmp)
+        rp_mark_parse(out, xmp, length);
+fail:
+    free(data);
+    return ret;
+}
+
+int rp_inspect(const char *path, rp_mark *out)
+{
+    const struct rp_image_codec *codec;
+    AVFormatContext *ic = NULL;
+    uint8_t head[64];
+    int ret;
+
+    memset(out, 0, sizeof(*out));
+    rp_av_init();
+    RP_TRY(rp_file_check(path));
+    RP_TRY(rp_file_head(path, head, sizeof(head)));
+    if ((codec = rp_image_codec_of(head, (size_t) ret)))
+        return inspect_picture(path, codec, out);
+    RP_TRY(rp_av_open(&ic, path, false));
+    mark_from_dict(out, ic->metadata);
+    avformat_close_input(&ic);
+    return 0;
+fail:
+    return ret;
+}

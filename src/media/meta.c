@@ -1,0 +1,170 @@
+/* Small parsers of picture metadata: EXIF and TIFF directories, XMP packets. Every offset comes from
+ * the file and is checked before use. */
+#include "media/meta.h"
+
+#include <string.h>
+
+struct tiff {
+    const uint8_t *data;
+    size_t size;
+    bool big; /* "MM": high byte first */
+};
+
+static uint32_t get16(const struct tiff *t, size_t at)
+{
+    const uint8_t *const p = t->data + at;
+
+    return t->big ? (uint32_t) (p[0] << 8 | p[1]) : (uint32_t) (p[1] << 8 | p[0]);
+}
+
+static uint32_t get32(const struct tiff *t, size_t at)
+{
+    return t->big ? get16(t, at) << 16 | get16(t, at + 2) : get16(t, at + 2) << 16 | get16(t, at);
+}
+
+static bool open_tiff(struct tiff *t, const uint8_t *data, size_t size)
+{
+    *t = (struct tiff){data, size, false};
+    if (size < 8 || (memcmp(data, "II*\0", 4) && memcmp(data, "MM\0*", 4)))
+        return false;
+    t->big = data[0] == 'M';
+    return true;
+}
+
+/* Where the 12 bytes of a tag of the first directory lie; 0 if it has none. */
+static size_t find_tag(const struct tiff *t, uint32_t tag)
+{
+    const size_t dir = get32(t, 4);
+
+    if (dir < 8 || dir > t->size - 2)
+        return 0;
+    const size_t count = get16(t, dir);
+    for (size_t i = 0; i < count; i++) {
+        const size_t at = dir + 2 + 12 * i;
+        if (at > t->size || t->size - at < 12)
+            return 0;
+        if (get16(t, at) == tag)
+            return at;
+    }
+    return 0;
+}
+
+int rp_exif_orientation(const uint8_t *data, size_t size)
+{
+    struct tiff t;
+    size_t at;
+
+    if (!open_tiff(&t, data, size) || !(at = find_tag(&t, 0x112)) || get16(&t, at + 2) != 3)
+        return 1;
+    const uint32_t v = get16(&t, at + 8);
+    return v >= 1 && v <= 8 ? (int) v : 1;
+}
+
+const uint8_t *rp_tiff_xmp(const uint8_t *data, size_t size, size_t *length)
+{
+    struct tiff t;
+    size_t at;
+
+    if (!open_tiff(&t, data, size) || !(at = find_tag(&t, 700)))
+        return NULL;
+    const size_t count = get32(&t, at + 4), offset = get32(&t, at + 8);
+    if (count <= 4 || offset > size || count > size - offset)
+        return NULL;
+    *length = count;
+    return data + offset;
+}
+
+/* ---- JPEG -------------------------------------------------------------------------------------- */
+
+/* Next marker segment with content, before the picture itself. *at moves behind it. */
+static const uint8_t *next_segment(const uint8_t *data, size_t size, size_t *at, int *marker,
+                                   size_t *length)
+{
+    while (*at < size && size - *at >= 4) {
+        const uint8_t *const p = data + *at;
+        if (p[0] != 0xff)
+            return NULL;
+        if (p[1] == 0xff || p[1] == 0x01 || (p[1] >= 0xd0 && p[1] <= 0xd8)) { /* no content */
+            *at += p[1] == 0xff ? 1 : 2;
+            continue;
+        }
+        const size_t n = (size_t) p[2] << 8 | p[3];
+        if (p[1] == 0xda || p[1] == 0xd9 || n < 2 || n > size - *at - 2)
+            return NULL;
+        *marker = p[1];
+        *length = n - 2;
+        *at += 2 + n;
+        return p + 4;
+    }
+    return NULL;
+}
+
+const uint8_t *rp_jpeg_segment(const uint8_t *data, size_t size, const char *id, size_t id_size,
+                               size_t *length)
+{
+    size_t at = 0, n;
+    int marker;
+    const uint8_t *p;
+
+    while ((p = next_segment(data, size, &at, &marker, &n)))
+        if (marker == 0xe1 && n > id_size && !memcmp(p, id, id_size)) {
+            *length = n - id_size;
+            return p + id_size;
+        }
+    return NULL;
+}
+
+/* ---- PNG, WebP, anything ------------------------------------------------------------------------ */
+
+const uint8_t *rp_png_xmp(const uint8_t *data, size_t size, size_t *length)
+{
+    /* keyword, zero; no compression, method; language and translated keyword, both empty */
+    static const char head[] = "XML:com.adobe.xmp\0\0\0\0";
+    size_t at = 8;
+
+    while (at < size && size - at >= 12) {
+        const uint8_t *const p = data + at;
+        const size_t n = (size_t) p[0] << 24 | (size_t) p[1] << 16 | (size_t) p[2] << 8 | p[3];
+        if (n > size - at - 12)
+            return NULL;
+        if (!memcmp(p + 4, "iTXt", 4) && n > sizeof(head) && !memcmp(p + 8, head, sizeof(head))) {
+            *length = n - sizeof(head);
+            return p + 8 + sizeof(head);
+        }
+        at += n + 12;
+    }
+    return NULL;
+}
+
+const uint8_t *rp_webp_xmp(const uint8_t *data, size_t size, size_t *length)
+{
+    size_t at = 12;
+
+    while (at < size && size - at >= 8) {
+        const uint8_t *const p = data + at;
+        const size_t n = (size_t) p[7] << 24 | (size_t) p[6] << 16 | (size_t) p[5] << 8 | p[4];
+        if (n > size - at - 8)
+            return NULL;
+        if (!memcmp(p, "XMP ", 4)) {
+            *length = n;
+            return p + 8;
+        }
+        at += 8 + n + (n & 1);
+    }
+    return NULL;
+}
+
+const uint8_t *rp_xmp_scan(const uint8_t *data, size_t size, size_t *length)
+{
+    static const char begin[] = "<x:xmpmeta", end[] = "</x:xmpmeta>";
+    const uint8_t *const a = memmem(data, size, begin, sizeof(begin) - 1);
+
+    if (!a)
+        return NULL;
+    const size_t rest = size - (size_t) (a - data);
+    const uint8_t *const b = memmem(a, rest, end, sizeof(end) - 1);
+    if (!b)
+        return NULL;
+    *length = (size_t) (b - a) + sizeof(end) - 1;
+    return a;
+}

@@ -1,0 +1,26 @@
+/* Small parsers of picture metadata over bytes in memory; they know nothing of libav*. */
+#ifndef RP_MEDIA_META_H
+#define RP_MEDIA_META_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Orientation 1..8 of an EXIF block or a TIFF file ("II*\0" or "MM\0*" first); 1 if not said. */
+int rp_exif_orientation(const uint8_t *data, size_t size);
+
+/* Content of the first APP1 segment that begins with `id`; NULL if there is none. */
+const uint8_t *rp_jpeg_segment(const uint8_t *data, size_t size, const char *id, size_t id_size,
+                               size_t *length);
+#define RP_JPEG_EXIF "Exif\0"                         /* and the zero byte that C adds */
+#define RP_JPEG_XMP "http://ns.adobe.com/xap/1.0/"    /* likewise */
+
+/* The XMP packet of a file; NULL if there is none. */
+const uint8_t *rp_tiff_xmp(const uint8_t *data, size_t size, size_t *length);
+const uint8_t *rp_png_xmp(const uint8_t *data, size_t size, size_t *length);
+const uint8_t *rp_webp_xmp(const uint8_t *data, size_t size, size_t *length);
+
+/* An XMP packet anywhere in these bytes. */
+const uint8_t *rp_xmp_scan(const uint8_t *data, size_t size, size_t *length);
+
+#endif /* RP_MEDIA_META_H */

@@ -1,0 +1,319 @@
+/* Pictures: every format there and back, EXIF turns, marks, limits, broken files. */
+#include "test_media.h"
+
+#include <turbojpeg.h>
+
+static const char *const formats[] = {"jpg", "png", "webp", "bmp", "tiff"};
+
+/* Smooth, with different quadrants, so that turns and swapped channels show. */
+static rp_image make_image(int w, int h, enum rp_pixel format)
+{
+    const int bytes = format == RP_PIXEL_BGRA ? 4 : 3;
+    rp_image image = {.stride = (ptrdiff_t) w * bytes + 5, .w = w, .h = h, .format = format};
+
+    image.data = calloc((size_t) image.stride, (size_t) h);
+    for (int y = 0; y < h; y++)
+        for (int x = 0; x < w; x++) {
+            uint8_t *const p = image.data + y * image.stride + x * bytes;
+            p[0] = (uint8_t) (255 * x / w);
+            p[1] = (uint8_t) (255 * y / h);
+            p[2] = (uint8_t) (x < w / 2 ? 30 : 200);
+            if (bytes == 4)
+                p[3] = (uint8_t) (255 - 200 * y / h);
+        }
+    return image;
+}
+
+static int max_difference(const rp_image *a, const rp_image *b, int channels)
+{
+    const int na = a->format == RP_PIXEL_BGRA ? 4 : 3, nb = b->format == RP_PIXEL_BGRA ? 4 : 3;
+    int worst = 0;
+
+    for (int y = 0; y < a->h; y++)
+        for (int x = 0; x < a->w; x++)
+            for (int c = 0; c < channels; c++) {
+                const int d = a->data[y * a->stride + x * na + c] -
+                              b->data[y * b->stride + x * nb + c];
+                worst = RP_MAX(worst, abs(d));
+            }
+    return worst;
+}
+
+static void round_trip(const char *ext, enum rp_pixel format, int w, int h)
+{
+    rp_image from = make_image(w, h, format), to;
+    const bool lossy = !strcmp(ext, "jpg") || !strcmp(ext, "webp");
+    char name[32];
+
+    snprintf(name, sizeof(name), "p.%s", ext);
+    const char *const path = in_dir(name);
+    assert_int_equal(rp_image_write(&from, path, 100), 0);
+    assert_int_equal(rp_image_read(&to, path), 0);
+    assert_int_equal(to.w, w);
+    assert_int_equal(to.h, h);
+    const bool alpha = format == RP_PIXEL_BGRA && strcmp(ext, "jpg") != 0;
+    assert_int_equal(to.format, alpha ? RP_PIXEL_BGRA : RP_PIXEL_BGR);
+    /* WebP halves chroma at any quality: the red step blurs */
+    assert_in_range(max_difference(&from, &to, alpha ? 4 : 3), 0,
+                    !lossy ? 0 : ext[0] == 'j' ? 6 : 100);
+    rp_image_free(&to);
+    free(from.data);
+    unlink(path);
+}
+
+static void test_round_trip(void **state)
+{
+    (void) state;
+    for (size_t i = 0; i < RP_ARRAY_LEN(formats); i++)
+        for (int alpha = 0; alpha < 2; alpha++) {
+            round_trip(formats[i], alpha ? RP_PIXEL_BGRA : RP_PIXEL_BGR, 37, 23);
+            round_trip(formats[i], alpha ? RP_PIXEL_BGRA : RP_PIXEL_BGR, 640, 150);
+        }
+}
+
+static void test_extreme_sizes(void **state)
+{
+    (void) state;
+    for (size_t i = 0; i < RP_ARRAY_LEN(formats); i++) {
+        round_trip(formats[i], RP_PIXEL_BGR, 1, 1);
+        if (strcmp(formats[i], "webp") != 0) { /* holds 16383 */
+            round_trip(formats[i], RP_PIXEL_BGR, 16384, 2);
+            round_trip(formats[i], RP_PIXEL_BGR, 3, 16384);
+        }
+    }
+    rp_image wide = make_image(16384, 1, RP_PIXEL_BGR);
+    assert_int_equal(rp_image_write(&wide, in_dir("wide.webp"), 80), RP_ERR_LIMIT);
+    assert_int_equal(access(in_dir("wide.webp"), F_OK), -1);
+    free(wide.data);
+}
+
+static void test_quality(void **state)
+{
+    rp_image from = make_image(64, 64, RP_PIXEL_BGR);
+    long sizes[3];
+
+    (void) state;
+    for (int i = 0; i < 3; i++) {
+        uint8_t *data = NULL;
+        size_t size = 0;
+        assert_int_equal(rp_image_write(&from, in_dir("q.jpg"), i * 50), 0);
+        assert_int_equal(rp_file_read(in_dir("q.jpg"), 1 << 20, &data, &size), 0);
+        sizes[i] = (long) size;
+        free(data);
+    }
+    assert_true(sizes[0] < sizes[1] && sizes[1] < sizes[2]);
+    assert_int_equal(rp_image_write(&from, in_dir("q.xyz"), 80), RP_ERR_USAGE);
+    assert_int_equal(rp_image_write(&from, in_dir("none/q.png"), 80), RP_ERR_IO);
+    free(from.data);
+}
+
+/* ---- EXIF -------------------------------------------------------------------------------------- */
+
+static void write_with_exif(const char *path, const uint8_t *jpeg, size_t size, int orientation,
+                            bool big)
+{
+    uint8_t little_end[36] = "\xff\xe1\0\x22" "Exif\0\0" "II*\0\x08\0\0\0" "\x01\0"
+                             "\x12\x01\x03\0\x01\0\0\0";
+    uint8_t big_end[36] = "\xff\xe1\0\x22" "Exif\0\0" "MM\0*\0\0\0\x08" "\0\x01"
+                          "\x01\x12\0\x03\0\0\0\x01";
+    uint8_t *const exif = big ? big_end : little_end;
+    FILE *const f = fopen(path, "wb");
+
+    exif[28 + big] = (uint8_t) orientation;
+    fwrite(jpeg, 1, 2, f);
+    fwrite(exif, 1, 36, f);
+    fwrite(jpeg + 2, 1, size - 2, f);
+    fclose(f);
+}
+
+/* Where the pixel (x, y) of the upright picture lies in the stored one. */
+static void stored_place(int orientation, int w, int h, int x, int y, int *sx, int *sy)
+{
+    const int X[9] = {0, x, w - 1 - x, w - 1 - x, x, y, y, w - 1 - y, w - 1 - y};
+    const int Y[9] = {0, y, y, h - 1 - y, h - 1 - y, x, h - 1 - x, h - 1 - x, x};
+
+    *sx = X[orientation];
+    *sy = Y[orientation];
+}
+
+static void test_exif_orientation(void **state)
+{
+    const int w = 48, h = 32;
+    rp_image from = make_image(w, h, RP_PIXEL_BGR), plain, to;
+    uint8_t *jpeg = NULL;
+    size_t size = 0;
+
+    (void) state;
+    assert_int_equal(rp_image_write(&from, in_dir("e.jpg"), 95), 0);
+    assert_int_equal(rp_file_read(in_dir("e.jpg"), 1 << 20, &jpeg, &size), 0);
+    assert_int_equal(rp_image_read(&plain, in_dir("e.jpg")), 0);
+    for (int o = 1; o <= 8; o++) {
+        write_with_exif(in_dir("o.jpg"), jpeg, size, o, o & 1);
+        assert_int_equal(rp_image_read(&to, in_dir("o.jpg")), 0);
+        assert_int_equal(to.w, o >= 5 ? h : w);
+        for (int y = 0; y < to.h; y++)
+            for (int x = 0; x < to.w; x++) {
+                int sx, sy;
+                stored_place(o, w, h, x, y, &sx, &sy);
+                assert_memory_equal(to.data + y * to.stride + x * 3,
+                                    plain.data + sy * plain.stride + sx * 3, 3);
+            }
+        rp_image_free(&to);
+    }
+    rp_image_free(&plain);
+    free(jpeg);
+    free(from.data);
+}
+
+static void test_cmyk_jpeg(void **state)
+{
+    /* Adobe's inverted inks: cyan is 0, the others 255 */
+    uint8_t cmyk[16 * 16 * 4];
+    tjhandle tj = tjInitCompress();
+    unsigned char *jpeg = NULL;
+    unsigned long size = 0;
+    rp_image to;
+
+    (void) state;
+    for (size_t i = 0; i < sizeof(cmyk); i++)
+        cmyk[i] = i % 4 == 0 ? 0 : 255;
+    assert_int_equal(tjCompress2(tj, cmyk, 16, 0, 16, TJPF_CMYK, &jpeg, &size, TJSAMP_444, 95, 0),
+                     0);
+    assert_int_equal(rp_file_write(in_dir("c.jpg"), jpeg, size), 0);
+    assert_int_equal(rp_image_read(&to, in_dir("c.jpg")), 0);
+    assert_true(to.data[0] > 250 && to.data[1] > 250 && to.data[2] < 5);
+    rp_image_free(&to);
+    tjFree(jpeg);
+    tjDestroy(tj);
+}
+
+/* ---- marks ------------------------------------------------------------------------------------- */
+
+static void test_marks(void **state)
+{
+    const rp_mark mark = {.processors = "face_swapper & <\"others\">", .models = "a=b c=d"};
+    rp_image from = make_image(20, 20, RP_PIXEL_BGR), to;
+
+    (void) state;
+    for (size_t i = 0; i < RP_ARRAY_LEN(formats); i++) {
+        rp_mark back;
+        char name[32];
+        snprintf(name, sizeof(name), "m.%s", formats[i]);
+        assert_int_equal(rp_image_write_marked(&from, in_dir("m.part"), name, 90, &mark), 0);
+        assert_int_equal(rp_inspect(in_dir("m.part"), &back), 0);
+        assert_true(back.present);
+        assert_string_equal(back.source_type,
+                            "http://cv.iptc.org/newscodes/digitalsourcetype/"
+                            "compositeWithTrainedAlgorithmicMedia");
+        assert_string_equal(back.processors, mark.processors);
+        assert_string_equal(back.models, mark.models);
+        assert_memory_equal(back.software, "reprise ", 8);
+        assert_int_equal(rp_image_read(&to, in_dir("m.part")), 0); /* still a picture */
+        rp_image_free(&to);
+        assert_int_equal(rp_image_write(&from, in_dir(name), 90), 0);
+        assert_int_equal(rp_inspect(in_dir(name), &back), 0);
+        assert_false(back.present);
+    }
+    free(from.data);
+}
+
+static void test_foreign_xmp(void **state)
+{
+    /* what another program would write: elements instead of attributes, after the pixels of a BMP */
+    static const char xmp[] =
+        "<x:xmpmeta><rdf:RDF><rdf:Description><Iptc4xmpExt:DigitalSourceType>http://a/b?c&amp;d"
+        "</Iptc4xmpExt:DigitalSourceType></rdf:Description></rdf:RDF></x:xmpmeta>";
+    rp_image from = make_image(4, 4, RP_PIXEL_BGR);
+    rp_mark back;
+
+    (void) state;
+    assert_int_equal(rp_image_write(&from, in_dir("f.bmp"), 90), 0);
+    FILE *const f = fopen(in_dir("f.bmp"), "ab");
+    fputs(xmp, f);
+    fclose(f);
+    assert_int_equal(rp_inspect(in_dir("f.bmp"), &back), 0);
+    assert_true(back.present);
+    assert_string_equal(back.source_type, "http://a/b?c&d");
+    free(from.data);
+}
+
+/* ---- broken files ------------------------------------------------------------------------------ */
+
+static void read_bytes(const uint8_t *data, size_t size)
+{
+    rp_image image;
+    rp_mark mark;
+
+    assert_int_equal(rp_file_write(in_dir("b.bin"), data, size), 0);
+    const int ret = rp_image_read(&image, in_dir("b.bin"));
+    if (ret < 0)
+        assert_true(ret == RP_ERR_FORMAT || ret == RP_ERR_LIMIT || ret == RP_ERR_UNSUPPORTED);
+    rp_image_free(&image);
+    rp_inspect(in_dir("b.bin"), &mark);
+}
+
+static void test_damage(void **state)
+{
+    const rp_mark mark = {.processors = "x"};
+    rp_image from = make_image(50, 40, RP_PIXEL_BGRA);
+    unsigned seed = 1;
+
+    (void) state;
+    for (size_t i = 0; i < RP_ARRAY_LEN(formats); i++) {
+        uint8_t *data = NULL;
+        size_t size = 0;
+        char name[32];
+        snprintf(name, sizeof(name), "d.%s", formats[i]);
+        assert_int_equal(rp_image_write_marked(&from, in_dir(name), name, 80, &mark), 0);
+        assert_int_equal(rp_file_read(in_dir(name), 1 << 20, &data, &size), 0);
+        for (size_t n = 1; n < size; n += 1 + size / 60)
+            read_bytes(data, n);
+        for (int k = 0; k < 60; k++) {
+            const size_t at = (seed = seed * 1664525u + 1013904223u) % size;
+            const uint8_t old = data[at];
+            data[at] = (uint8_t) (seed >> 24);
+            read_bytes(data, size);
+            data[at] = old;
+        }
+        free(data);
+    }
+    free(from.data);
+}
+
+static void test_bad_files(void **state)
+{
+    /* a PNG that says it has 40000 x 10 pixels (CRC right) */
+    static const uint8_t huge[] = "\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR\0\0\x9c\x40\0\0\0\x0a\x08\x02\0\0\0"
+                                  "\x2c\x2a\x5c\x5b";
+    rp_image image;
+    rp_mark mark;
+
+    (void) state;
+    assert_int_equal(rp_image_read(&image, in_dir("missing.png")), RP_ERR_IO);
+    assert_int_equal(rp_image_read(&image, test_dir), RP_ERR_IO);
+    assert_int_equal(rp_inspect(in_dir("missing.png"), &mark), RP_ERR_IO);
+    assert_non_null(strstr(rp_last_error(), "missing.png: opening: No such file or directory"));
+    assert_int_equal(rp_file_write(in_dir("empty.png"), "", 0), 0);
+    assert_int_equal(rp_image_read(&image, in_dir("empty.png")), RP_ERR_FORMAT);
+    assert_int_equal(rp_file_write(in_dir("huge.png"), huge, sizeof(huge) - 1), 0);
+    assert_true(rp_image_read(&image, in_dir("huge.png")) < 0);
+    for (int i = 0; i < 30; i++) {
+        uint8_t noise[3000];
+        for (size_t k = 0; k < sizeof(noise); k++)
+            noise[k] = (uint8_t) rand(); // NOLINT(cert-msc50-cpp)
+        read_bytes(noise, sizeof(noise));
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_round_trip),  cmocka_unit_test(test_extreme_sizes),
+        cmocka_unit_test(test_quality),     cmocka_unit_test(test_exif_orientation),
+        cmocka_unit_test(test_cmyk_jpeg),   cmocka_unit_test(test_marks),
+        cmocka_unit_test(test_foreign_xmp), cmocka_unit_test(test_damage),
+        cmocka_unit_test(test_bad_files),
+    };
+
+    return cmocka_run_group_tests_name("media_image", tests, make_dir, remove_dir);
+}
