@@ -103,7 +103,7 @@ void app_close(struct app *app)
 static bool same_name(const char *name, const char *word, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        char c = word[i] == '_' ? '-' : word[i];
+        const char c = (char) (word[i] == '_' ? '-' : word[i]);
 
         if (c != name[i])
             return false; /* also where the name ends early */
@@ -227,7 +227,7 @@ static int take_short(struct parser *p, const char *word)
     const char *inside = word[2] == '=' ? word + 3 : word + 2;
 
     if (!info) {
-        app_log(RP_LOG_ERROR, "%s: unknown option", word);
+        say_unknown(p->app, word + 1, 1);
         return RP_ERR_USAGE;
     }
     return take_values(p, info, word[2] ? inside : NULL);

@@ -150,10 +150,14 @@ static void find_onnxruntime(void *priv, const rp_finding *finding)
 
 static void print_version(void)
 {
+    rp_runtime *runtime = NULL;
     char *onnxruntime = NULL;
 
-    rp_set_log(RP_LOG_QUIET, NULL, NULL);
-    rp_doctor(NULL, find_onnxruntime, &onnxruntime);
+    app_log_level(RP_LOG_QUIET); /* a machine without ONNX Runtime has a version, too */
+    if (rp_runtime_create(&runtime, NULL) >= 0)
+        rp_doctor(runtime, find_onnxruntime, &onnxruntime);
+    rp_runtime_destroy(&runtime);
+    app_log_level(RP_LOG_INFO);
     printf("reprise %s\n", rp_version());
     if (onnxruntime)
         printf("ONNX Runtime %s\n", onnxruntime);
