@@ -16,6 +16,7 @@
 #   REPRISE_NO_APT=1  leave Debian packages alone: whoever sets it has installed them
 #   REPRISE_PINS      another pins.txt (for the tests of this script)
 set -euo pipefail
+export LC_ALL=C.UTF-8 # messages of other programs are read below
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 pins=${REPRISE_PINS:-$root/scripts/pins.txt}
@@ -70,7 +71,7 @@ open_cache() {
 # failed WHAT OUTPUT: end with the one sentence that helps.
 failed() {
     case $2 in
-        *'No space left'* | *ENOSPC* | *EDQUOT* | *'quota exceeded'* | *'not have enough free space'*)
+        *'No space left'* | *'Wrote only'* | *ENOSPC* | *EDQUOT* | *'quota exceeded'* | *'not have enough free space'*)
             die "$1 failed because the disk is full: free some space, or set XDG_CACHE_HOME to a" \
                 "folder on another disk, and run again." ;;
         *'ermission denied'* | *EACCES* | *'Read-only file system'*)
@@ -132,13 +133,13 @@ need_space() {
 
 # ---- Debian packages ------------------------------------------------------------------------------
 
+may_be_root() { [ "$(id -u)" = 0 ] || command -v sudo >/dev/null; }
+
 as_root() {
     if [ "$(id -u)" = 0 ]; then
         "$@"
-    elif command -v sudo >/dev/null; then
-        sudo "$@"
     else
-        die "need to run \"$*\" as root, and there is no sudo: run it yourself, then run this again."
+        sudo "$@"
     fi
 }
 
@@ -160,11 +161,14 @@ apt_install() {
     local plan log
     command -v apt-get >/dev/null ||
         die "these are missing and there is no apt-get: $*; install them, set REPRISE_NO_APT=1 and run again."
+    may_be_root ||
+        die "Debian packages are missing and there is no sudo: as root, run" \
+            "apt-get install --no-install-recommends $* and then run this again as yourself."
     apt_update
-    plan=$(LC_ALL=C apt-get install --assume-no --no-install-recommends "$@" 2>&1) || true
+    plan=$(apt-get install --assume-no --no-install-recommends "$@" 2>&1) || true
     say "installing $*"
     { grep -E '^(Need to get|After this operation)' <<<"$plan" || true; } | sed 's/^/setup:   /' >&2
-    as_root env DEBIAN_FRONTEND=noninteractive LC_ALL=C apt-get -y -q -o DPkg::Lock::Timeout=300 \
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get -y -q -o DPkg::Lock::Timeout=300 \
         -o Dpkg::Use-Pty=0 install --no-install-recommends "$@" 2>&1 | tee "$tmp/apt.log" | few_lines || {
         log=$(grep -E '^E: |No space left' "$tmp/apt.log") || log=$(tail -n 1 "$tmp/apt.log")
         failed_fetch "Debian packages" "the package server" "$log"
@@ -325,10 +329,13 @@ apt_download() {
     command -v apt-get >/dev/null || die "the sample picture is in the Debian package $1 and there is" \
         "no apt-get: use your own pictures with make run SOURCE=… TARGET=…."
     mkdir -p "$tmp/deb"
-    err=$(cd "$tmp/deb" && LC_ALL=C apt-get -q download "$1" 2>&1 >/dev/null) && return 0
+    err=$(cd "$tmp/deb" && apt-get -q download "$1" 2>&1 >/dev/null) && return 0
     rm -f "$tmp"/deb/*
-    [ -n "${REPRISE_NO_APT:-}" ] || apt_update
-    err=$(cd "$tmp/deb" && LC_ALL=C apt-get -q download "$1" 2>&1 >/dev/null) ||
+    # Without the right to renew the lists the second try says what is wrong.
+    if [ -z "${REPRISE_NO_APT:-}" ] && may_be_root; then
+        apt_update
+    fi
+    err=$(cd "$tmp/deb" && apt-get -q download "$1" 2>&1 >/dev/null) ||
         failed_fetch "the Debian package $1" "the package server" "$(grep '^E:' <<<"$err" || echo "$err")"
 }
 
