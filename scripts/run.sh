@@ -21,15 +21,15 @@ picture=$media/astronaut.png
 say() { echo "run: $*" >&2; }
 die() { say "$*"; exit 1; }
 
-# The clip and the second face, made once; made again when the picture or the tool is newer.
+# The clip and the second face: made again when the picture or the tool is newer.
 make_samples() {
-    local made=$media/target.mp4
+    local made=$media/target.mp4 tool=$build/tools/make-sample
     [ -f "$picture" ] || die "$picture is not there: run scripts/setup.sh --media."
-    if [ "$made" -nt "$picture" ] && [ "$made" -nt "$build/tools/make-sample" ] && [ -f "$media/source.png" ]; then
+    if [ -f "$media/source.png" ] && [ "$made" -nt "$picture" ] && [ "$made" -nt "$tool" ]; then
         return
     fi
     say "making the sample clip."
-    "$build/tools/make-sample" "$media" "$picture" || die "the sample clip could not be made."
+    "$tool" "$media" "$picture" || die "the sample clip could not be made."
 }
 
 check_file() { # NAME PATH
@@ -37,14 +37,14 @@ check_file() { # NAME PATH
 }
 
 [ -x "$build/reprise" ] || die "$build/reprise is not there: run make."
+[ -z "${SOURCE:-}" ] || check_file SOURCE "$SOURCE"
+[ -z "${TARGET:-}" ] || check_file TARGET "$TARGET"
 if [ -z "${SOURCE:-}" ] || [ -z "${TARGET:-}" ]; then
     make_samples
 fi
 source=${SOURCE:-$media/source.png}
 target=${TARGET:-$media/target.mp4}
 output=${OUTPUT:-out/swapped.${target##*.}}
-check_file SOURCE "$source"
-check_file TARGET "$target"
 mkdir -p out "$(dirname "$output")"
 
 # The exit code of the program is ours: 3 means the content check refused the target.

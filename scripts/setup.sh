@@ -119,7 +119,8 @@ place() {
     local dest part err
     dest=$(place_of "$2")
     part=$(dirname "$dest")/.$(basename "$dest").part
-    err=$({ mkdir -p "$(dirname "$dest")" && install -m 644 "$1" "$part" && mv -f "$part" "$dest"; } 2>&1) ||
+    err=$({ mkdir -p "$(dirname "$dest")" && install -m 644 "$1" "$part" &&
+        mv -f "$part" "$dest"; } 2>&1) ||
         { rm -f "$part"; failed "writing $dest" "$err"; }
 }
 
