@@ -67,7 +67,7 @@ static char *describe(const rp_option_info *o)
         return NULL;
     fputs(o->help ? o->help : "", f);
     for (const char *const *c = o->choices; c && *c; c++)
-        fprintf(f, "%s%s", c == o->choices ? ": " : ", ", *c);
+        fprintf(f, "%s%s", c != o->choices ? ", " : o->is_list ? "; any of " : "; one of ", *c);
     describe_range(f, o);
     if (o->def_text && *o->def_text && !o->is_flag)
         fprintf(f, "; default %s", o->def_text);
