@@ -1,4 +1,5 @@
-/* yuv_to_bgr and bgr_to_yuv. Rows are worked on in chunks that fit the stack and the L1 cache. */
+/* yuv_to_bgr and bgr_to_yuv. Rows are worked on in chunks that fit the stack and the L1 cache; the
+ * chroma part of a chunk is computed once for its one or two luma rows. */
 #include "ops/convert_core.h"
 #include "ops/ops.h"
 
@@ -8,7 +9,7 @@
 
 /* The chroma part of a colour for each pixel of a chunk. */
 struct terms {
-    int b[CHUNK + 2], g[CHUNK + 2], r[CHUNK + 2];
+    int16_t b[CHUNK + 2], g[CHUNK + 2], r[CHUNK + 2];
 };
 
 RP_INLINE int sample(const uint8_t *row, int x, int wide)
@@ -33,80 +34,81 @@ RP_INLINE void put_sample(uint8_t *row, int x, int wide, int v)
     }
 }
 
-/* u, v: the chunk's first chroma samples; n pixels. */
-RP_INLINE void make_terms(struct terms *t, const struct rp_yuv_factors *f, const uint8_t *u,
-                          const uint8_t *v, int n, int sub_x, int wide)
+/* u, v: the chunk's first chroma samples; n of them. */
+RP_INLINE void make_terms(struct terms *restrict t, const struct rp_yuv_factors *factors,
+                          const uint8_t *restrict u, const uint8_t *restrict v, int n, int sub_x,
+                          int wide)
 {
-    if (sub_x) {
-        for (int i = 0; i < (n + 1) / 2; i++) {
-            const int cu = sample(u, i, wide), cv = sample(v, i, wide);
+    const struct rp_yuv_factors f = *factors;
 
-            t->b[2 * i] = t->b[2 * i + 1] = rp_yuv_term_b(f, cu);
-            t->g[2 * i] = t->g[2 * i + 1] = rp_yuv_term_g(f, cu, cv);
-            t->r[2 * i] = t->r[2 * i + 1] = rp_yuv_term_r(f, cv);
+    for (int i = 0; i < n; i++) {
+        const int cu = sample(u, i, wide), cv = sample(v, i, wide);
+        const int16_t b = rp_yuv_term_b(&f, cu), g = rp_yuv_term_g(&f, cu, cv);
+        const int16_t r = rp_yuv_term_r(&f, cv);
+
+        if (sub_x) {
+            t->b[2 * i] = t->b[2 * i + 1] = b;
+            t->g[2 * i] = t->g[2 * i + 1] = g;
+            t->r[2 * i] = t->r[2 * i + 1] = r;
+        } else {
+            t->b[i] = b;
+            t->g[i] = g;
+            t->r[i] = r;
         }
-    } else {
-        for (int i = 0; i < n; i++) {
-            const int cu = sample(u, i, wide), cv = sample(v, i, wide);
-
-            t->b[i] = rp_yuv_term_b(f, cu);
-            t->g[i] = rp_yuv_term_g(f, cu, cv);
-            t->r[i] = rp_yuv_term_r(f, cv);
-        }
-    }
-}
-
-RP_INLINE void add_luma(uint8_t *restrict dst, const struct terms *restrict t,
-                        const uint8_t *restrict y, int factor, int n, int wide, int shift)
-{
-    for (int x = 0; x < n; x++) {
-        const int l = sample(y, x, wide);
-
-        dst[3 * x + 0] = rp_yuv_add(factor, l, t->b[x], shift);
-        dst[3 * x + 1] = rp_yuv_add(factor, l, t->g[x], shift);
-        dst[3 * x + 2] = rp_yuv_add(factor, l, t->r[x], shift);
     }
 }
 
 RP_HOT static void terms_8(struct terms *t, const struct rp_yuv_factors *f, const uint8_t *u,
                            const uint8_t *v, int n, int sub_x)
 {
-    make_terms(t, f, u, v, n, sub_x, 0);
+    if (sub_x)
+        make_terms(t, f, u, v, n, 1, 0);
+    else
+        make_terms(t, f, u, v, n, 0, 0);
 }
 
 RP_HOT static void terms_10(struct terms *t, const struct rp_yuv_factors *f, const uint8_t *u,
                             const uint8_t *v, int n, int sub_x)
 {
-    make_terms(t, f, u, v, n, sub_x, 1);
+    if (sub_x)
+        make_terms(t, f, u, v, n, 1, 1);
+    else
+        make_terms(t, f, u, v, n, 0, 1);
 }
 
-RP_HOT static void luma_8(uint8_t *dst, const struct terms *t, const uint8_t *y, int factor, int n)
+RP_INLINE void add_luma(uint8_t *restrict dst, const struct terms *restrict t,
+                        const uint8_t *restrict y, uint16_t factor, int n, int wide)
 {
-    add_luma(dst, t, y, factor, n, 0, RP_YUV_FROM_BITS);
-}
+    for (int x = 0; x < n; x++) {
+        const uint16_t l = rp_mul_high(rp_yuv_sample16(sample(y, x, wide), wide), factor);
 
-RP_HOT static void luma_10(uint8_t *dst, const struct terms *t, const uint8_t *y, int factor, int n)
-{
-    add_luma(dst, t, y, factor, n, 1, RP_YUV_FROM_BITS + 2);
-}
-
-/* BGR of pixels x..x+n of the chroma row cy, which has up to two luma rows: rows[k] gets row k. */
-static void convert_chunk(const struct rp_planes *s, const struct rp_yuv_factors *f, int cy, int x,
-                          int n, uint8_t *const rows[2], int row_count)
-{
-    struct terms t;
-    const int wide = s->depth > 8;
-    const ptrdiff_t c_at = (ptrdiff_t) (x >> s->sub_x) << wide;
-    const uint8_t *u = s->plane[1] + (ptrdiff_t) cy * s->stride[1] + c_at;
-    const uint8_t *v = s->plane[2] + (ptrdiff_t) cy * s->stride[2] + c_at;
-
-    (wide ? terms_10 : terms_8)(&t, f, u, v, n, s->sub_x);
-    for (int k = 0; k < row_count; k++) {
-        const uint8_t *y = s->plane[0] + (ptrdiff_t) ((cy << s->sub_y) + k) * s->stride[0] +
-                           ((ptrdiff_t) x << wide);
-
-        (wide ? luma_10 : luma_8)(rows[k], &t, y, f->y, n);
+        dst[3 * x + 0] = rp_yuv_add(l, t->b[x]);
+        dst[3 * x + 1] = rp_yuv_add(l, t->g[x]);
+        dst[3 * x + 2] = rp_yuv_add(l, t->r[x]);
     }
+}
+
+RP_HOT static void luma_8(uint8_t *dst, const struct terms *t, const uint8_t *y, uint16_t factor,
+                          int n)
+{
+    add_luma(dst, t, y, factor, n, 0);
+}
+
+RP_HOT static void luma_10(uint8_t *dst, const struct terms *t, const uint8_t *y, uint16_t factor,
+                           int n)
+{
+    add_luma(dst, t, y, factor, n, 1);
+}
+
+/* Terms of n pixels from x of the chroma row cy. */
+static void chunk_terms(struct terms *t, const struct rp_planes *s, const struct rp_yuv_factors *f,
+                        int cy, int x, int n)
+{
+    const ptrdiff_t at = (ptrdiff_t) (x >> s->sub_x) << f->wide;
+    const uint8_t *u = s->plane[1] + (ptrdiff_t) cy * s->stride[1] + at;
+    const uint8_t *v = s->plane[2] + (ptrdiff_t) cy * s->stride[2] + at;
+
+    (f->wide ? terms_10 : terms_8)(t, f, u, v, (n + s->sub_x) >> s->sub_x, s->sub_x);
 }
 
 int rp_c_yuv_to_bgr(struct rp_stream *stream, const struct rp_op_yuv_to_bgr *a)
@@ -115,16 +117,19 @@ int rp_c_yuv_to_bgr(struct rp_stream *stream, const struct rp_op_yuv_to_bgr *a)
     const int w = rp_mini(s->w, a->dst.w), h = rp_mini(s->h, a->dst.h);
     const int per = 1 << s->sub_y;
     struct rp_yuv_factors f;
+    struct terms t;
 
     (void) stream;
     rp_yuv_factors(&f, s->matrix, s->full_range, s->depth);
-    for (int y = 0; y < h; y += per) {
+    for (int top = 0; top < h; top += per) {
         for (int x = 0; x < w; x += CHUNK) {
-            uint8_t *row = a->dst.data + (ptrdiff_t) y * a->dst.stride + 3 * (ptrdiff_t) x;
-            uint8_t *const rows[2] = {row, row + a->dst.stride};
+            const int n = rp_mini(CHUNK, w - x);
 
-            convert_chunk(s, &f, y >> s->sub_y, x, rp_mini(CHUNK, w - x), rows,
-                          rp_mini(per, h - y));
+            chunk_terms(&t, s, &f, top >> s->sub_y, x, n);
+            for (int y = top; y < rp_mini(top + per, h); y++)
+                (f.wide ? luma_10 : luma_8)(
+                    a->dst.data + (ptrdiff_t) y * a->dst.stride + 3 * (ptrdiff_t) x, &t,
+                    s->plane[0] + (ptrdiff_t) y * s->stride[0] + ((ptrdiff_t) x << f.wide), f.y, n);
         }
     }
     return 0;
@@ -134,63 +139,100 @@ int rp_c_yuv_to_bgr(struct rp_stream *stream, const struct rp_op_yuv_to_bgr *a)
  * always hold whole blocks. */
 struct split {
     uint8_t b[2][CHUNK + 2], g[2][CHUNK + 2], r[2][CHUNK + 2];
-    uint8_t differs[2][CHUNK + 2]; /* per pixel */
-    uint8_t block[CHUNK + 2];      /* per chroma sample */
+    uint8_t differs[2][CHUNK + 2]; /* per pixel, not 0 where the planes say something else */
+    uint8_t block[CHUNK + 2];      /* the same per chroma sample */
 };
 
-RP_HOT static void split_row(struct split *restrict s, int k, const uint8_t *restrict now,
-                             const uint8_t *restrict was, int n)
+RP_INLINE int split_row(struct split *restrict s, int k, const uint8_t *restrict bgr,
+                        const struct terms *restrict t, const uint8_t *restrict y, uint16_t factor,
+                        int n, int wide)
 {
+    uint8_t any = 0;
+
     for (int x = 0; x < n; x++) {
-        s->b[k][x] = now[3 * x];
-        s->g[k][x] = now[3 * x + 1];
-        s->r[k][x] = now[3 * x + 2];
-        s->differs[k][x] = (uint8_t) ((now[3 * x] ^ was[3 * x]) | (now[3 * x + 1] ^ was[3 * x + 1]) |
-                                      (now[3 * x + 2] ^ was[3 * x + 2]));
+        const uint16_t l = rp_mul_high(rp_yuv_sample16(sample(y, x, wide), wide), factor);
+        const uint8_t b = bgr[3 * x], g = bgr[3 * x + 1], r = bgr[3 * x + 2];
+        const uint8_t d = (uint8_t) ((b ^ rp_yuv_add(l, t->b[x])) | (g ^ rp_yuv_add(l, t->g[x])) |
+                                     (r ^ rp_yuv_add(l, t->r[x])));
+
+        s->b[k][x] = b;
+        s->g[k][x] = g;
+        s->r[k][x] = r;
+        s->differs[k][x] = d;
+        any |= d;
+    }
+    return any;
+}
+
+RP_HOT static int split_8(struct split *s, int k, const uint8_t *bgr, const struct terms *t,
+                          const uint8_t *y, uint16_t factor, int n)
+{
+    return split_row(s, k, bgr, t, y, factor, n, 0);
+}
+
+RP_HOT static int split_10(struct split *s, int k, const uint8_t *bgr, const struct terms *t,
+                           const uint8_t *y, uint16_t factor, int n)
+{
+    return split_row(s, k, bgr, t, y, factor, n, 1);
+}
+
+/* Spread "differs" over whole blocks; n blocks. */
+RP_HOT static void mark_blocks(uint8_t *restrict block, uint8_t *restrict d0, uint8_t *restrict d1,
+                               int n, int sub_x)
+{
+    if (sub_x) {
+        for (int i = 0; i < n; i++) {
+            const uint8_t d = d0[2 * i] | d0[2 * i + 1] | d1[2 * i] | d1[2 * i + 1];
+
+            block[i] = d;
+            d0[2 * i] = d0[2 * i + 1] = d;
+            d1[2 * i] = d1[2 * i + 1] = d;
+        }
+    } else {
+        for (int i = 0; i < n; i++)
+            block[i] = d0[i] = d1[i] = d0[i] | d1[i];
     }
 }
 
 RP_INLINE void write_luma(uint8_t *restrict y, const struct split *restrict s, int k,
-                          const struct rp_yuv_factors *f, int n, int sub_x, int wide)
+                          const struct rp_yuv_factors *factors, int n, int wide)
 {
-    for (int x = 0; x < n; x++) {
-        const int v = rp_bgr_luma(f, s->b[k][x], s->g[k][x], s->r[k][x]);
+    const struct rp_yuv_factors f = *factors;
 
-        put_sample(y, x, wide, s->block[x >> sub_x] ? v : sample(y, x, wide));
+    for (int x = 0; x < n; x++) {
+        const uint16_t v = rp_bgr_luma(&f, s->b[k][x], s->g[k][x], s->r[k][x]);
+
+        put_sample(y, x, wide, s->differs[k][x] ? v : sample(y, x, wide));
     }
 }
 
 RP_HOT static void luma_out_8(uint8_t *y, const struct split *s, int k,
                               const struct rp_yuv_factors *f, int n)
 {
-    write_luma(y, s, k, f, n, 0, 0);
-}
-
-RP_HOT static void luma_out_8_sub(uint8_t *y, const struct split *s, int k,
-                                  const struct rp_yuv_factors *f, int n)
-{
-    write_luma(y, s, k, f, n, 1, 0);
+    write_luma(y, s, k, f, n, 0);
 }
 
 RP_HOT static void luma_out_10(uint8_t *y, const struct split *s, int k,
-                               const struct rp_yuv_factors *f, int n, int sub_x)
+                               const struct rp_yuv_factors *f, int n)
 {
-    write_luma(y, s, k, f, n, sub_x, 1);
+    write_luma(y, s, k, f, n, 1);
 }
 
-RP_INLINE int block_sum(const uint8_t (*p)[CHUNK + 2], int i, int sub_x)
+RP_INLINE int block_sum(const uint8_t *p, const uint8_t *q, int i, int sub_x)
 {
-    return sub_x ? p[0][2 * i] + p[0][2 * i + 1] + p[1][2 * i] + p[1][2 * i + 1]
-                 : 2 * (p[0][i] + p[1][i]);
+    return sub_x ? p[2 * i] + p[2 * i + 1] + q[2 * i] + q[2 * i + 1] : 2 * (p[i] + q[i]);
 }
 
 RP_INLINE void write_chroma(uint8_t *restrict u, uint8_t *restrict v, const struct split *restrict s,
-                            const struct rp_yuv_factors *f, int n, int sub_x, int wide)
+                            const struct rp_yuv_factors *factors, int n, int sub_x, int wide)
 {
+    const struct rp_yuv_factors f = *factors;
+
     for (int i = 0; i < n; i++) {
-        const int b = block_sum(s->b, i, sub_x), g = block_sum(s->g, i, sub_x);
-        const int r = block_sum(s->r, i, sub_x);
-        const int cu = rp_bgr_chroma_u(f, b, g, r), cv = rp_bgr_chroma_v(f, b, g, r);
+        const int b = block_sum(s->b[0], s->b[1], i, sub_x);
+        const int g = block_sum(s->g[0], s->g[1], i, sub_x);
+        const int r = block_sum(s->r[0], s->r[1], i, sub_x);
+        const int cu = rp_bgr_chroma_u(&f, b, g, r), cv = rp_bgr_chroma_v(&f, b, g, r);
 
         put_sample(u, i, wide, s->block[i] ? cu : sample(u, i, wide));
         put_sample(v, i, wide, s->block[i] ? cv : sample(v, i, wide));
@@ -235,42 +277,28 @@ static void double_ends(struct split *s, int n, int rows)
 static void write_chunk(const struct rp_img *img, const struct rp_planes *d,
                         const struct rp_yuv_factors *f, int cy, int x, int n, int rows)
 {
-    uint8_t was[2][3 * CHUNK];
+    struct terms t;
     struct split s;
-    const int wide = d->depth > 8, top = cy << d->sub_y;
-    const int blocks = (n + d->sub_x) >> d->sub_x;
-    const uint8_t *now = img->data + (ptrdiff_t) top * img->stride + 3 * (ptrdiff_t) x;
-    const ptrdiff_t c_at = (ptrdiff_t) (x >> d->sub_x) << wide;
-    uint8_t *u = d->plane[1] + (ptrdiff_t) cy * d->stride[1] + c_at;
-    uint8_t *v = d->plane[2] + (ptrdiff_t) cy * d->stride[2] + c_at;
-    uint8_t *const expected[2] = {was[0], was[1]};
-    int same = 1;
+    const int top = cy << d->sub_y, blocks = (n + d->sub_x) >> d->sub_x;
+    const ptrdiff_t at = (ptrdiff_t) (x >> d->sub_x) << f->wide;
+    uint8_t *y = d->plane[0] + (ptrdiff_t) top * d->stride[0] + ((ptrdiff_t) x << f->wide);
+    const uint8_t *bgr = img->data + (ptrdiff_t) top * img->stride + 3 * (ptrdiff_t) x;
+    int any = 0;
 
-    convert_chunk(d, f, cy, x, n, expected, rows);
+    chunk_terms(&t, d, f, cy, x, n);
     for (int k = 0; k < rows; k++)
-        same = same && !memcmp(now + (ptrdiff_t) k * img->stride, was[k], 3 * (size_t) n);
-    if (same)
+        any |= (f->wide ? split_10 : split_8)(&s, k, bgr + (ptrdiff_t) k * img->stride, &t,
+                                              y + (ptrdiff_t) k * d->stride[0], f->y, n);
+    if (!any)
         return;
 
-    for (int k = 0; k < rows; k++)
-        split_row(&s, k, now + (ptrdiff_t) k * img->stride, was[k], n);
     double_ends(&s, n, rows);
-    for (int i = 0; i < blocks; i++)
-        s.block[i] = d->sub_x ? s.differs[0][2 * i] | s.differs[0][2 * i + 1] |
-                                    s.differs[1][2 * i] | s.differs[1][2 * i + 1]
-                              : s.differs[0][i] | s.differs[1][i];
-
-    for (int k = 0; k < rows; k++) {
-        uint8_t *y = d->plane[0] + (ptrdiff_t) (top + k) * d->stride[0] + ((ptrdiff_t) x << wide);
-
-        if (wide)
-            luma_out_10(y, &s, k, f, n, d->sub_x);
-        else if (d->sub_x)
-            luma_out_8_sub(y, &s, k, f, n);
-        else
-            luma_out_8(y, &s, k, f, n);
-    }
-    (wide ? chroma_out_10 : chroma_out_8)(u, v, &s, f, blocks, d->sub_x);
+    mark_blocks(s.block, s.differs[0], s.differs[1], blocks, d->sub_x);
+    for (int k = 0; k < rows; k++)
+        (f->wide ? luma_out_10 : luma_out_8)(y + (ptrdiff_t) k * d->stride[0], &s, k, f, n);
+    (f->wide ? chroma_out_10 : chroma_out_8)(d->plane[1] + (ptrdiff_t) cy * d->stride[1] + at,
+                                             d->plane[2] + (ptrdiff_t) cy * d->stride[2] + at, &s,
+                                             f, blocks, d->sub_x);
 }
 
 int rp_c_bgr_to_yuv(struct rp_stream *stream, const struct rp_op_bgr_to_yuv *a)

@@ -5,19 +5,20 @@
 
 #include "ops/core.h"
 
-/* To BGR: 13 fraction bits, two more for 10-bit samples. From BGR: 15 fraction bits, two less. */
-#define RP_YUV_FROM_BITS 13
-#define RP_YUV_TO_BITS 15
-
+/* All samples are first brought to 16 bits (8-bit << 8, 10-bit << 6). Colours are summed with 5
+ * fraction bits, luma with 8, so that everything but the chroma terms fits 16-bit lanes; a result is
+ * within 0.55 of the real-valued one (test_ops_pixels.c checks all samples). */
 struct rp_yuv_factors {
-    int y;              /* of the luma sample */
+    int wide;           /* 10-bit samples */
+    uint16_t y;         /* of the luma sample */
     int rv, gu, gv, bu; /* of the chroma samples */
-    int r0, g0, b0;     /* constants: offsets and half of the last kept bit */
-    int from_shift;
-    int yb, yg, yr, y0; /* from BGR */
+    int r0, g0, b0;     /* constants: offsets and roundings */
+    int term_shift;
+    uint16_t yb, yg, yr, y0; /* from BGR */
+    int luma_shift;
     int ub, ug, ur, vb, vg, vr;
     int c0;             /* chroma offset and rounding for a sum of four pixels */
-    int to_shift;
+    int chroma_shift;
     int max;            /* largest sample */
 };
 
@@ -32,77 +33,101 @@ RP_FN void rp_yuv_factors(struct rp_yuv_factors *f, int matrix, int full_range, 
     const double kr = matrix == 1 ? 0.299 : matrix == 2 ? 0.2627 : 0.2126;
     const double kb = matrix == 1 ? 0.114 : matrix == 2 ? 0.0593 : 0.0722;
     const double kg = 1.0 - kr - kb;
-    const int more = depth - 8, mul = 1 << more;
+    const int more = depth > 8 ? 2 : 0, mul = 1 << more;
     const double ys = full_range ? 256.0 * mul - 1.0 : 219.0 * mul; /* black to white */
     const double cs = full_range ? 256.0 * mul - 1.0 : 224.0 * mul; /* chroma, end to end */
     const int black = full_range ? 0 : 16 * mul, grey = 128 * mul;
-    const double from = (double) (1 << (RP_YUV_FROM_BITS + more)) * 255.0;
-    const double to = (double) (1 << (RP_YUV_TO_BITS - more)) / 255.0;
+    const double luma = 8192.0 * 255.0 / ys * mul, chroma = 8192.0 * 255.0 / cs * mul;
+    const double to_luma = 65536.0 * ys / 255.0 / mul, to_chroma = 32768.0 * cs / 255.0 / mul;
     int half;
 
-    f->from_shift = RP_YUV_FROM_BITS + more;
-    half = 1 << (f->from_shift - 1);
-    f->y = rp_yuv_round(from / ys);
-    f->rv = rp_yuv_round(from / cs * 2.0 * (1.0 - kr));
-    f->bu = rp_yuv_round(from / cs * 2.0 * (1.0 - kb));
-    f->gu = rp_yuv_round(-from / cs * 2.0 * (1.0 - kb) * kb / kg);
-    f->gv = rp_yuv_round(-from / cs * 2.0 * (1.0 - kr) * kr / kg);
+    f->wide = more > 0;
+    f->max = 256 * mul - 1;
+
+    /* 13 fraction bits; the terms drop all but 5 of them. `half` rounds the term and the result and
+     * makes up for the luma product, which is cut off. */
+    f->term_shift = 8 + more;
+    half = (4096 + 256) * mul;
+    f->y = (uint16_t) rp_yuv_round(luma);
+    f->rv = rp_yuv_round(chroma * 2.0 * (1.0 - kr));
+    f->bu = rp_yuv_round(chroma * 2.0 * (1.0 - kb));
+    f->gu = rp_yuv_round(-chroma * 2.0 * (1.0 - kb) * kb / kg);
+    f->gv = rp_yuv_round(-chroma * 2.0 * (1.0 - kr) * kr / kg);
     f->r0 = half - f->y * black - f->rv * grey;
     f->g0 = half - f->y * black - (f->gu + f->gv) * grey;
     f->b0 = half - f->y * black - f->bu * grey;
 
     /* The luma factors add up to the range and the chroma factors to 0, so greys stay grey. */
-    f->to_shift = RP_YUV_TO_BITS - more;
-    half = 1 << (f->to_shift - 1);
-    f->yr = rp_yuv_round(to * ys * kr);
-    f->yb = rp_yuv_round(to * ys * kb);
-    f->yg = rp_yuv_round(to * ys) - f->yr - f->yb;
-    f->y0 = half + black * (1 << f->to_shift);
-    f->ub = rp_yuv_round(to * cs * 0.5);
-    f->ur = rp_yuv_round(-to * cs * 0.5 * kr / (1.0 - kb));
+    f->luma_shift = 8 - more;
+    f->yr = (uint16_t) rp_yuv_round(to_luma * kr);
+    f->yb = (uint16_t) rp_yuv_round(to_luma * kb);
+    f->yg = (uint16_t) (rp_yuv_round(to_luma) - f->yr - f->yb);
+    f->y0 = (uint16_t) ((black << f->luma_shift) + (1 << (f->luma_shift - 1)) + 1);
+
+    f->chroma_shift = 15 - more + 2;
+    f->ub = rp_yuv_round(to_chroma * 0.5);
+    f->ur = rp_yuv_round(-to_chroma * 0.5 * kr / (1.0 - kb));
     f->ug = -f->ub - f->ur;
-    f->vr = rp_yuv_round(to * cs * 0.5);
-    f->vb = rp_yuv_round(-to * cs * 0.5 * kb / (1.0 - kr));
+    f->vr = rp_yuv_round(to_chroma * 0.5);
+    f->vb = rp_yuv_round(-to_chroma * 0.5 * kb / (1.0 - kr));
     f->vg = -f->vr - f->vb;
-    f->c0 = 4 * (half + grey * (1 << f->to_shift));
-    f->max = (1 << depth) - 1;
+    f->c0 = (1 << (f->chroma_shift - 1)) + grey * (1 << f->chroma_shift);
 }
 
-/* The part of a colour that the chroma samples give; add the luma with rp_yuv_add(). */
-RP_FN int rp_yuv_term_b(const struct rp_yuv_factors *f, int u)
+RP_FN uint16_t rp_mul_high(uint16_t a, uint16_t b)
 {
-    return f->bu * u + f->b0;
+    return (uint16_t) ((uint32_t) a * b >> 16);
 }
 
-RP_FN int rp_yuv_term_g(const struct rp_yuv_factors *f, int u, int v)
+/* The part of a colour that the chroma samples give; rp_yuv_add() adds the luma. */
+RP_FN int16_t rp_yuv_term_b(const struct rp_yuv_factors *f, int u)
 {
-    return f->gu * u + f->gv * v + f->g0;
+    return (int16_t) ((f->bu * u + f->b0) >> f->term_shift);
 }
 
-RP_FN int rp_yuv_term_r(const struct rp_yuv_factors *f, int v)
+RP_FN int16_t rp_yuv_term_g(const struct rp_yuv_factors *f, int u, int v)
 {
-    return f->rv * v + f->r0;
+    return (int16_t) ((f->gu * u + f->gv * v + f->g0) >> f->term_shift);
 }
 
-RP_FN uint8_t rp_yuv_add(int factor, int y, int term, int shift)
+RP_FN int16_t rp_yuv_term_r(const struct rp_yuv_factors *f, int v)
 {
-    return rp_clip_u8((factor * y + term) >> shift);
+    return (int16_t) ((f->rv * v + f->r0) >> f->term_shift);
 }
 
-RP_FN int rp_bgr_luma(const struct rp_yuv_factors *f, int b, int g, int r)
+/* luma: rp_mul_high(16-bit sample, f->y). */
+RP_FN uint8_t rp_yuv_add(uint16_t luma, int16_t term)
 {
-    return rp_clampi((f->yb * b + f->yg * g + f->yr * r + f->y0) >> f->to_shift, 0, f->max);
+    int16_t v = (int16_t) (luma + term);
+
+    v >>= 5;
+    v = v > 0 ? v : 0;
+    return (uint8_t) (v < 255 ? v : 255);
+}
+
+RP_FN uint16_t rp_yuv_sample16(int v, int wide)
+{
+    return (uint16_t) (wide ? v << 6 : v << 8);
+}
+
+RP_FN uint16_t rp_bgr_luma(const struct rp_yuv_factors *f, uint8_t b, uint8_t g, uint8_t r)
+{
+    const uint16_t sum =
+        (uint16_t) (rp_mul_high((uint16_t) (b << 8), f->yb) + rp_mul_high((uint16_t) (g << 8), f->yg) +
+                    rp_mul_high((uint16_t) (r << 8), f->yr) + f->y0);
+
+    return (uint16_t) (sum >> f->luma_shift);
 }
 
 /* b, g, r: sums over four pixels (a block of one or two counts each of them four or two times). */
 RP_FN int rp_bgr_chroma_u(const struct rp_yuv_factors *f, int b, int g, int r)
 {
-    return rp_clampi((f->ub * b + f->ug * g + f->ur * r + f->c0) >> (f->to_shift + 2), 0, f->max);
+    return rp_clampi((f->ub * b + f->ug * g + f->ur * r + f->c0) >> f->chroma_shift, 0, f->max);
 }
 
 RP_FN int rp_bgr_chroma_v(const struct rp_yuv_factors *f, int b, int g, int r)
 {
-    return rp_clampi((f->vb * b + f->vg * g + f->vr * r + f->c0) >> (f->to_shift + 2), 0, f->max);
+    return rp_clampi((f->vb * b + f->vg * g + f->vr * r + f->c0) >> f->chroma_shift, 0, f->max);
 }
 
 #endif /* RP_OPS_CONVERT_CORE_H */
