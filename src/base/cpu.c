@@ -1,0 +1,115 @@
+/* How many cores this process may use: what the scheduler allows, cut by the CPU quota of its
+ * control group and of every group above it (containers and batch systems set these). */
+#include "base/base.h"
+
+#include <limits.h>
+#include <sched.h>
+#include <unistd.h>
+
+static int allowed_cores(void)
+{
+    int count = 0;
+
+    /* the kernel refuses a set smaller than its own, whose size is not told */
+    for (int cores = 1024; !count && cores <= 1 << 18; cores *= 4) {
+        cpu_set_t *const set = CPU_ALLOC(cores);
+        const size_t size = CPU_ALLOC_SIZE(cores);
+        if (!set)
+            break;
+        CPU_ZERO_S(size, set);
+        if (!sched_getaffinity(0, size, set))
+            count = CPU_COUNT_S(size, set);
+        CPU_FREE(set);
+    }
+    if (!count)
+        count = (int) sysconf(_SC_NPROCESSORS_ONLN);
+    return RP_MAX(count, 1);
+}
+
+/* The first line of DIR/NAME. */
+static bool read_line(const char *dir, const char *name, char *line, int size)
+{
+    char path[PATH_MAX];
+    bool found = false;
+
+    if (snprintf(path, sizeof(path), "%s/%s", dir, name) >= (int) sizeof(path))
+        return false;
+    FILE *const f = fopen(path, "re");
+    if (f) {
+        found = fgets(line, size, f) != NULL;
+        fclose(f);
+    }
+    return found;
+}
+
+/* Cores of one group, INT_MAX when it has no quota. */
+static int group_cores(const char *dir)
+{
+    char line[64];
+    long long quota = 0, period = 0;
+
+    if (read_line(dir, "cpu.max", line, sizeof(line))) { /* version 2: "200000 100000" */
+        char *end;
+        quota = strtoll(line, &end, 10);
+        period = strtoll(end, NULL, 10);
+    } else if (read_line(dir, "cpu.cfs_quota_us", line, sizeof(line))) {
+        quota = strtoll(line, NULL, 10);
+        if (read_line(dir, "cpu.cfs_period_us", line, sizeof(line)))
+            period = strtoll(line, NULL, 10);
+    }
+    if (quota <= 0 || period <= 0)
+        return INT_MAX;
+    const long long cores = quota / period + !!(quota % period);
+    return cores < INT_MAX ? (int) cores : INT_MAX;
+}
+
+/* The least of the group MOUNT/GROUP and those above it. */
+static int tree_cores(const char *mount, const char *group)
+{
+    char dir[PATH_MAX];
+    const size_t mount_len = strlen(mount);
+    int cores = INT_MAX;
+
+    if (snprintf(dir, sizeof(dir), "%s%s", mount, group) >= (int) sizeof(dir))
+        return INT_MAX;
+    for (;;) {
+        const int here = group_cores(dir);
+        cores = RP_MIN(cores, here);
+        char *const slash = strrchr(dir, '/');
+        if (!slash || slash < dir + mount_len)
+            return cores;
+        *slash = '\0';
+    }
+}
+
+static int quota_cores(void)
+{
+    char line[PATH_MAX];
+    int cores = INT_MAX;
+    FILE *const f = fopen("/proc/self/cgroup", "re");
+
+    while (f && fgets(line, sizeof(line), f)) {
+        line[strcspn(line, "\n")] = '\0'; /* "0::/GROUP" or "4:cpu,cpuacct:/GROUP" */
+        char *const kinds = strchr(line, ':');
+        char *const group = kinds ? strchr(kinds + 1, ':') : NULL;
+        if (!group || group[1] != '/')
+            continue;
+        *group = '\0';
+        int here = INT_MAX;
+        if (!kinds[1])
+            here = tree_cores("/sys/fs/cgroup", group + 1);
+        else if (!strcmp(kinds + 1, "cpu") || !strncmp(kinds + 1, "cpu,", 4))
+            here = tree_cores("/sys/fs/cgroup/cpu", group + 1);
+        cores = RP_MIN(cores, here);
+    }
+    if (f)
+        fclose(f);
+    return cores;
+}
+
+int rp_cpu_count(void)
+{
+    const int allowed = allowed_cores(), quota = quota_cores();
+
+    return RP_MAX(RP_MIN(allowed, quota), 1);
+}

@@ -1,0 +1,123 @@
+#include "base/hash.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <openssl/evp.h>
+#include <zlib.h>
+
+enum { CHUNK = 1 << 18 };
+
+/* Takes the next piece of a file. */
+typedef int piece_fn(void *priv, const void *data, size_t size);
+
+static int each_piece(const char *path, piece_fn *fn, void *priv)
+{
+    int ret = 0;
+    char *const buffer = malloc(CHUNK);
+    const int fd = buffer ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+
+    if (!buffer)
+        return rp_fail(RP_ERR_NOMEM, "%s: out of memory", path);
+    if (fd < 0) {
+        ret = rp_fail(RP_ERR_IO, "%s: %s", path, strerror(errno));
+        goto done;
+    }
+    while (!ret) {
+        const ssize_t n = read(fd, buffer, CHUNK);
+        if (n > 0)
+            ret = fn(priv, buffer, (size_t) n);
+        else if (n == 0)
+            break;
+        else if (errno != EINTR)
+            ret = rp_fail(RP_ERR_IO, "%s: reading: %s", path, strerror(errno));
+    }
+    close(fd);
+done:
+    free(buffer);
+    return ret;
+}
+
+uint32_t rp_crc32(uint32_t crc, const void *data, size_t size)
+{
+    /* zlib answers a NULL buffer with its start value instead of `crc` */
+    return size ? (uint32_t) crc32_z(crc, data, size) : crc;
+}
+
+static int crc_piece(void *priv, const void *data, size_t size)
+{
+    uint32_t *const crc = priv;
+
+    *crc = rp_crc32(*crc, data, size);
+    return 0;
+}
+
+int rp_crc32_file(const char *path, uint32_t *crc)
+{
+    *crc = 0;
+    return each_piece(path, crc_piece, crc);
+}
+
+static int sha_begin(EVP_MD_CTX **ctx)
+{
+    *ctx = EVP_MD_CTX_new();
+    if (!*ctx)
+        return rp_fail(RP_ERR_NOMEM, "SHA-256: out of memory");
+    if (!EVP_DigestInit_ex(*ctx, EVP_sha256(), NULL))
+        return rp_fail(RP_ERR_UNSUPPORTED, "SHA-256: OpenSSL refuses it");
+    return 0;
+}
+
+static int sha_piece(void *priv, const void *data, size_t size)
+{
+    EVP_MD_CTX *const ctx = priv;
+
+    if (!EVP_DigestUpdate(ctx, data, size))
+        return rp_fail(RP_ERR_UNSUPPORTED, "SHA-256: OpenSSL failed");
+    return 0;
+}
+
+static int sha_end(EVP_MD_CTX *ctx, char hex[RP_SHA256_HEX])
+{
+    static const char digits[] = "0123456789abcdef";
+    unsigned char sum[EVP_MAX_MD_SIZE];
+    unsigned size = 0;
+
+    if (!EVP_DigestFinal_ex(ctx, sum, &size) || size * 2 + 1 != RP_SHA256_HEX)
+        return rp_fail(RP_ERR_UNSUPPORTED, "SHA-256: OpenSSL failed");
+    for (unsigned i = 0; i < size; i++) {
+        hex[2 * i] = digits[sum[i] >> 4];
+        hex[2 * i + 1] = digits[sum[i] & 15];
+    }
+    hex[2 * size] = '\0';
+    return 0;
+}
+
+int rp_sha256_file(const char *path, char hex[RP_SHA256_HEX])
+{
+    int ret;
+    EVP_MD_CTX *ctx = NULL;
+
+    hex[0] = '\0';
+    RP_TRY(sha_begin(&ctx));
+    RP_TRY(each_piece(path, sha_piece, ctx));
+    ret = sha_end(ctx, hex);
+fail:
+    EVP_MD_CTX_free(ctx);
+    return ret;
+}
+
+int rp_sha256_data(const void *data, size_t size, char hex[RP_SHA256_HEX])
+{
+    int ret;
+    EVP_MD_CTX *ctx = NULL;
+
+    hex[0] = '\0';
+    RP_TRY(sha_begin(&ctx));
+    RP_TRY(sha_piece(ctx, data, size));
+    ret = sha_end(ctx, hex);
+fail:
+    EVP_MD_CTX_free(ctx);
+    return ret;
+}

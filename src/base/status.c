@@ -1,0 +1,186 @@
+/* The log, the last error of a thread, and helpers too small for a file of their own.
+ *
+ * One mutex covers where lines go and the delivery itself, so lines cannot mix and callbacks cannot
+ * overlap. A callback may log: such a line goes to stderr, since its own delivery is not over. */
+#include "base/base.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <time.h>
+
+#define TEXT_OF(x) #x
+#define VERSION_TEXT(a, b, c) TEXT_OF(a) "." TEXT_OF(b) "." TEXT_OF(c)
+
+static pthread_mutex_t log_mutex = PTHREAD_MUTEX_INITIALIZER;
+static atomic_int log_level = RP_LOG_INFO;
+static rp_log_fn *log_fn;
+static void *log_priv;
+
+static _Thread_local int log_depth; /* how often this thread holds log_mutex */
+static _Thread_local char last_error[1024];
+
+static void log_lock(void)
+{
+    if (!log_depth++)
+        pthread_mutex_lock(&log_mutex);
+}
+
+static void log_unlock(void)
+{
+    if (!--log_depth)
+        pthread_mutex_unlock(&log_mutex);
+}
+
+void rp_set_log(enum rp_log_level level, rp_log_fn *fn, void *priv)
+{
+    log_lock();
+    atomic_store(&log_level, level);
+    log_fn = fn;
+    log_priv = priv;
+    log_unlock();
+}
+
+bool rp_log_enabled(enum rp_log_level level)
+{
+    return (int) level <= atomic_load_explicit(&log_level, memory_order_relaxed);
+}
+
+static void deliver(enum rp_log_level level, const char *line)
+{
+    static const char *const prefix[] = {"error: ", "warning: ", "", "debug: "};
+
+    if (level < RP_LOG_ERROR || level > RP_LOG_DEBUG || !rp_log_enabled(level))
+        return;
+    log_lock();
+    if (log_fn && log_depth == 1)
+        log_fn(log_priv, level, line);
+    else
+        fprintf(stderr, "reprise: %s%s\n", prefix[level], line);
+    log_unlock();
+}
+
+/* A value from outside may hold line ends and terminal escapes; a line of the log does not. */
+static void make_one_line(char *line)
+{
+    size_t len = strlen(line);
+
+    while (len && (line[len - 1] == '\n' || line[len - 1] == '\r'))
+        line[--len] = '\0';
+    for (char *c = line; *c; c++) {
+        if ((unsigned char) *c < 0x20 || *c == 0x7f)
+            *c = ' ';
+    }
+}
+
+/* The formatted line in `small`, or on the heap when it is longer and memory is there. */
+static RP_PRINTF(3, 0) char *format_line(char *small, size_t size, const char *fmt, va_list args)
+{
+    char *line = small;
+    va_list again;
+
+    va_copy(again, args);
+    const int len = vsnprintf(small, size, fmt, args);
+    if (len < 0)
+        snprintf(small, size, "%s", fmt);
+    if (len >= 0 && (size_t) len >= size) {
+        char *const large = malloc((size_t) len + 1);
+        if (large) {
+            vsnprintf(large, (size_t) len + 1, fmt, again);
+            line = large;
+        }
+    }
+    va_end(again);
+    make_one_line(line);
+    return line;
+}
+
+void rp_log(enum rp_log_level level, const char *fmt, ...)
+{
+    char small[512];
+    va_list args;
+
+    if (!rp_log_enabled(level))
+        return;
+    va_start(args, fmt);
+    char *const line = format_line(small, sizeof(small), fmt, args);
+    va_end(args);
+    deliver(level, line);
+    if (line != small)
+        free(line);
+}
+
+/* Cut at a whole UTF-8 character, so that a cut sentence can still be shown or put into JSON. */
+static void keep_error(const char *line)
+{
+    size_t len = strlen(line);
+
+    if (len >= sizeof(last_error)) {
+        len = sizeof(last_error) - 1;
+        while (len && ((unsigned char) line[len] & 0xc0) == 0x80)
+            len--;
+    }
+    memcpy(last_error, line, len);
+    last_error[len] = '\0';
+}
+
+int rp_fail(int status, const char *fmt, ...)
+{
+    char small[512];
+    va_list args;
+
+    va_start(args, fmt);
+    char *const line = format_line(small, sizeof(small), fmt, args);
+    va_end(args);
+    keep_error(line);
+    deliver(RP_LOG_ERROR, line);
+    if (line != small)
+        free(line);
+    return status;
+}
+
+const char *rp_last_error(void)
+{
+    return last_error;
+}
+
+int rp_exit_code(int status)
+{
+    if (status >= 0)
+        return 0;
+    switch (status) {
+    case RP_ERR_USAGE:
+    case RP_ERR_MISSING: return 2;
+    case RP_ERR_BLOCKED: return 3;
+    case RP_ERR_CANCELLED: return 4;
+    default: return 1;
+    }
+}
+
+const char *rp_version(void)
+{
+    return VERSION_TEXT(RP_VERSION_MAJOR, RP_VERSION_MINOR, RP_VERSION_PATCH);
+}
+
+void rp_free(void *p)
+{
+    free(p);
+}
+
+char *rp_asprintf(const char *fmt, ...)
+{
+    char *text = NULL;
+    va_list args;
+
+    va_start(args, fmt);
+    const int len = vasprintf(&text, fmt, args);
+    va_end(args);
+    return len < 0 ? NULL : text;
+}
+
+double rp_now(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double) t.tv_sec + (double) t.tv_nsec * 1e-9;
+}

@@ -1,0 +1,294 @@
+/* Lines, levels, the last error, exit codes, small helpers. */
+#include "base/base.h"
+
+#include <pthread.h>
+#include <setjmp.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+struct seen {
+    int calls, inside, overlaps, torn;
+    enum rp_log_level level;
+    char line[4096];
+};
+
+static void see(void *priv, enum rp_log_level level, const char *line)
+{
+    struct seen *const seen = priv;
+
+    seen->overlaps += seen->inside++ != 0;
+    seen->calls++;
+    seen->level = level;
+    snprintf(seen->line, sizeof(seen->line), "%s", line);
+    const size_t len = strlen(line); /* lines of the thread test are one letter all through */
+    seen->torn += len && strspn(line, (const char[]){line[0], 0}) != len;
+    seen->inside--;
+}
+
+static int quiet_again(void **state)
+{
+    (void) state;
+    rp_set_log(RP_LOG_INFO, NULL, NULL);
+    return 0;
+}
+
+static void test_levels(void **state)
+{
+    struct seen seen = {0};
+
+    (void) state;
+    rp_set_log(RP_LOG_WARN, see, &seen);
+    rp_log(RP_LOG_INFO, "no");
+    rp_log(RP_LOG_DEBUG, "no");
+    assert_int_equal(seen.calls, 0);
+    rp_log(RP_LOG_WARN, "%d of %s", 3, "ten");
+    assert_int_equal(seen.level, RP_LOG_WARN);
+    assert_string_equal(seen.line, "3 of ten");
+    assert_true(rp_log_enabled(RP_LOG_ERROR) && !rp_log_enabled(RP_LOG_INFO));
+    rp_set_log(RP_LOG_QUIET, see, &seen);
+    rp_log(RP_LOG_ERROR, "no");
+    assert_int_equal(seen.calls, 1);
+}
+
+static void test_one_line(void **state)
+{
+    struct seen seen = {0};
+
+    (void) state;
+    rp_set_log(RP_LOG_INFO, see, &seen);
+    rp_log(RP_LOG_INFO, "a\nb\x1b[31mc\r\n");
+    assert_string_equal(seen.line, "a b [31mc");
+}
+
+static void test_long_line(void **state)
+{
+    struct seen seen = {0};
+    char text[3001];
+
+    (void) state;
+    memset(text, 'x', sizeof(text) - 1);
+    text[sizeof(text) - 1] = '\0';
+    rp_set_log(RP_LOG_INFO, see, &seen);
+    rp_log(RP_LOG_INFO, "%s", text);
+    assert_string_equal(seen.line, text);
+}
+
+static void test_fail(void **state)
+{
+    struct seen seen = {0};
+
+    (void) state;
+    rp_set_log(RP_LOG_QUIET, see, &seen);
+    assert_int_equal(rp_fail(RP_ERR_FORMAT, "%s: broken", "x"), RP_ERR_FORMAT);
+    assert_string_equal(rp_last_error(), "x: broken");
+    assert_int_equal(seen.calls, 0);
+    rp_set_log(RP_LOG_ERROR, see, &seen);
+    rp_fail(RP_ERR_IO, "again");
+    assert_int_equal(seen.level, RP_LOG_ERROR);
+    assert_string_equal(seen.line, "again");
+}
+
+/* 2000 letters of two bytes: the kept sentence ends with a whole one. */
+static void test_last_error_is_cut_at_a_letter(void **state)
+{
+    char text[4001];
+
+    (void) state;
+    for (int i = 0; i < 2000; i++)
+        memcpy(text + 2 * i, "\xc3\xa4", 2);
+    text[4000] = '\0';
+    rp_set_log(RP_LOG_QUIET, NULL, NULL);
+    rp_fail(RP_ERR_IO, "x%s", text);
+    const size_t len = strlen(rp_last_error());
+    assert_true(len > 1000 && len < 4001 && len % 2 == 1);
+    rp_fail(RP_ERR_IO, "%s", text);
+    assert_int_equal(strlen(rp_last_error()) % 2, 0);
+}
+
+static void *fail_elsewhere(void *priv)
+{
+    const bool was_empty = !*rp_last_error();
+
+    (void) priv;
+    rp_fail(RP_ERR_IO, "elsewhere");
+    return was_empty ? &quiet_again : NULL;
+}
+
+static void test_last_error_is_of_the_thread(void **state)
+{
+    pthread_t thread;
+    void *was_empty;
+
+    (void) state;
+    rp_set_log(RP_LOG_QUIET, NULL, NULL);
+    rp_fail(RP_ERR_IO, "here");
+    assert_int_equal(pthread_create(&thread, NULL, fail_elsewhere, NULL), 0);
+    pthread_join(thread, &was_empty);
+    assert_non_null(was_empty);
+    assert_string_equal(rp_last_error(), "here");
+}
+
+static void *log_much(void *letter)
+{
+    char line[700];
+
+    memset(line, *(const char *) letter, sizeof(line) - 1);
+    line[sizeof(line) - 1] = '\0';
+    for (int i = 0; i < 500; i++)
+        rp_log(RP_LOG_INFO, "%s", line);
+    return NULL;
+}
+
+static void run_four(void)
+{
+    pthread_t thread[4];
+
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(pthread_create(&thread[i], NULL, log_much, (void *) &"abcd"[i]), 0);
+    for (int i = 0; i < 4; i++)
+        pthread_join(thread[i], NULL);
+}
+
+static void test_threads(void **state)
+{
+    struct seen seen = {0};
+
+    (void) state;
+    rp_set_log(RP_LOG_INFO, see, &seen);
+    run_four();
+    assert_int_equal(seen.calls, 2000);
+    assert_int_equal(seen.overlaps, 0);
+    assert_int_equal(seen.torn, 0);
+}
+
+/* What goes to stderr while `run` runs. */
+static FILE *capture(void (*run)(void))
+{
+    FILE *const to = tmpfile();
+    const int saved = dup(2);
+
+    assert_non_null(to);
+    fflush(stderr);
+    dup2(fileno(to), 2);
+    run();
+    fflush(stderr);
+    dup2(saved, 2);
+    close(saved);
+    rewind(to);
+    return to;
+}
+
+static void log_each_level(void)
+{
+    rp_log(RP_LOG_ERROR, "one");
+    rp_log(RP_LOG_WARN, "two");
+    rp_log(RP_LOG_INFO, "three");
+    rp_log(RP_LOG_DEBUG, "four");
+}
+
+static void test_stderr(void **state)
+{
+    char text[200] = "";
+
+    (void) state;
+    rp_set_log(RP_LOG_DEBUG, NULL, NULL);
+    FILE *const f = capture(log_each_level);
+    text[fread(text, 1, sizeof(text) - 1, f)] = '\0';
+    fclose(f);
+    assert_string_equal(text, "reprise: error: one\nreprise: warning: two\nreprise: three\n"
+                              "reprise: debug: four\n");
+}
+
+static void test_stderr_threads(void **state)
+{
+    char line[800];
+    int n = 0;
+
+    (void) state;
+    rp_set_log(RP_LOG_INFO, NULL, NULL);
+    FILE *const f = capture(run_four);
+    for (; fgets(line, sizeof(line), f); n++) {
+        assert_int_equal(strlen(line), 699 + strlen("reprise: \n"));
+        assert_int_equal(strspn(line + 9, (const char[]){line[9], 0}), 699);
+    }
+    fclose(f);
+    assert_int_equal(n, 2000);
+}
+
+static void log_inside(void *priv, enum rp_log_level level, const char *line)
+{
+    struct seen *const seen = priv;
+
+    (void) level;
+    (void) line;
+    if (seen->calls++ == 0)
+        rp_log(RP_LOG_INFO, "a line from inside a callback: to stderr");
+}
+
+static struct seen inside;
+
+static void log_one(void)
+{
+    rp_log(RP_LOG_INFO, "outside");
+}
+
+static void test_callback_may_log(void **state)
+{
+    char text[200] = "";
+
+    (void) state;
+    rp_set_log(RP_LOG_INFO, log_inside, &inside);
+    FILE *const f = capture(log_one);
+    text[fread(text, 1, sizeof(text) - 1, f)] = '\0';
+    fclose(f);
+    assert_int_equal(inside.calls, 1);
+    assert_string_equal(text, "reprise: a line from inside a callback: to stderr\n");
+}
+
+static void test_small(void **state)
+{
+    char *const text = rp_asprintf("%s-%d", "a", 7);
+    const double before = rp_now();
+
+    (void) state;
+    assert_string_equal(text, "a-7");
+    rp_free(text);
+    rp_free(NULL);
+    assert_true(rp_now() >= before);
+    assert_in_range(rp_cpu_count(), 1, sysconf(_SC_NPROCESSORS_CONF));
+    assert_int_equal(strspn(rp_version(), "0123456789."), strlen(rp_version()));
+}
+
+static void test_exit_codes(void **state)
+{
+    (void) state;
+    assert_int_equal(rp_exit_code(RP_OK), 0);
+    assert_int_equal(rp_exit_code(5), 0);
+    assert_int_equal(rp_exit_code(RP_ERR_IO), 1);
+    assert_int_equal(rp_exit_code(-1000), 1);
+    assert_int_equal(rp_exit_code(RP_ERR_USAGE), 2);
+    assert_int_equal(rp_exit_code(RP_ERR_MISSING), 2);
+    assert_int_equal(rp_exit_code(RP_ERR_BLOCKED), 3);
+    assert_int_equal(rp_exit_code(RP_ERR_CANCELLED), 4);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_teardown(test_levels, quiet_again),
+        cmocka_unit_test_teardown(test_one_line, quiet_again),
+        cmocka_unit_test_teardown(test_long_line, quiet_again),
+        cmocka_unit_test_teardown(test_fail, quiet_again),
+        cmocka_unit_test_teardown(test_last_error_is_cut_at_a_letter, quiet_again),
+        cmocka_unit_test_teardown(test_last_error_is_of_the_thread, quiet_again),
+        cmocka_unit_test_teardown(test_threads, quiet_again),
+        cmocka_unit_test_teardown(test_stderr, quiet_again),
+        cmocka_unit_test_teardown(test_stderr_threads, quiet_again),
+        cmocka_unit_test_teardown(test_callback_may_log, quiet_again),
+        cmocka_unit_test(test_small),
+        cmocka_unit_test(test_exit_codes),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
