@@ -21,7 +21,7 @@ enum rp_opt_type {
     RP_OPT_CHOICE,  /* int, an index into the choices; -1 when unset and def_text is NULL */
     RP_OPT_SIZE,    /* struct rp_opt_size, "640x640"; choices (when given) limit it */
     RP_OPT_STRINGS, /* struct rp_opt_strings: one or more words */
-    RP_OPT_CHOICES, /* uint64_t, bit i = choice i; order kept in struct rp_opt_choices */
+    RP_OPT_CHOICES, /* struct rp_opt_choices: indices in the given order, none twice */
     RP_OPT_INTS,    /* struct rp_opt_ints: 1 to 8 integers in min..max */
     RP_OPT_BYTES,   /* int64_t: "512M", "2G", plain bytes */
 };
@@ -30,15 +30,15 @@ enum rp_opt_type {
 
 struct rp_opt_size { int w, h; };
 struct rp_opt_strings { int n; char **v; };
-struct rp_opt_choices { int n; int v[RP_OPT_MAX_LIST]; }; /* RP_OPT_CHOICES, in the given order */
+struct rp_opt_choices { int n; int v[RP_OPT_MAX_LIST]; };
 struct rp_opt_ints { int n; int v[8]; };
 
 struct rp_opt {
     const char *name;     /* without dashes: "face-detector-model" */
     char letter;          /* short form, 0 for none */
     enum rp_opt_type type;
-    size_t offset;        /* into the group's struct; RP_OPT_CHOICES: a struct rp_opt_choices */
-    double min, max, step;
+    size_t offset;        /* into the group's struct */
+    double min, max, step; /* min = max = 0: no limit but the type's */
     const char *def_text; /* default as a person would type it; NULL = unset (0, NULL, -1, empty) */
     const char *const *choices;               /* NULL-terminated */
     const char *const *(*choices_fn)(void);   /* instead of choices: made from a table */
@@ -74,14 +74,20 @@ const struct rp_opt *rp_settings_find(const struct rp_settings *settings, const 
  * the value and what would be right:
  *     --face-detector-score: 1.01 is outside 0.00 to 1.00
  * @return 0 or RP_ERR_USAGE (RP_ERR_NOMEM). */
-int rp_settings_set(struct rp_settings *settings, const char *name, int n, const char *const *words);
+int rp_settings_set(struct rp_settings *settings, const char *name, int n,
+                    const char *const *words);
+
+/* The same from one text: the words of a list are separated by blanks, of another type the text is
+ * the value. NULL is n = 0. */
+int rp_settings_set_text(struct rp_settings *settings, const char *name, const char *text);
 
 /* The value as text, heap string ("640x640", "0 0 0 0"); NULL when unset or out of memory. */
 char *rp_settings_text(const struct rp_settings *settings, const char *name);
 
-/* Read an ini file (inih). Keys with an empty value are skipped (FaceFusion's rule). An unknown key
- * or section is an error that names file, line and key. Values become "set". Keys that already are
- * set stay (the command line comes first). */
+/* Read an ini file (inih). Keys with an empty value are skipped, known or not (FaceFusion's own
+ * file lists all of its keys so). An unknown key or section is an error that names file, line and key.
+ * Values become "set". Keys that already are set stay (the command line comes first). On failure
+ * nothing is changed. */
 int rp_settings_read_ini(struct rp_settings *settings, const char *path);
 int rp_settings_read_ini_text(struct rp_settings *settings, const char *name, const char *text);
 

@@ -1,0 +1,366 @@
+/* The settings: one entry per option of every group, found by name, set and read. */
+#include "base/option_impl.h"
+
+#include <limits.h>
+
+/* ---- names --------------------------------------------------------------------------------- */
+
+static char fold(char c)
+{
+    return (char) (c == '_' ? '-' : c);
+}
+
+bool rp_opt_name_begins(const char *name, const char *beginning)
+{
+    while (*beginning && fold(*name) == fold(*beginning)) {
+        name++;
+        beginning++;
+    }
+    return !*beginning;
+}
+
+bool rp_opt_name_is(const char *name, const char *other)
+{
+    return strlen(name) == strlen(other) && rp_opt_name_begins(name, other);
+}
+
+/* Letters to insert, remove or replace to get from one to the other (Levenshtein). */
+static int edit_distance(const char *a, const char *b)
+{
+    enum { MAX_NAME = 64 };
+    int row[MAX_NAME + 1];
+    const int len_b = (int) strnlen(b, MAX_NAME + 1);
+
+    if (len_b > MAX_NAME || strnlen(a, MAX_NAME + 1) > MAX_NAME)
+        return INT_MAX;
+    for (int j = 0; j <= len_b; j++)
+        row[j] = j;
+    for (int i = 1; a[i - 1]; i++) {
+        int diagonal = row[0];
+        row[0] = i;
+        for (int j = 1; j <= len_b; j++) {
+            const int replaced = diagonal + (fold(a[i - 1]) != fold(b[j - 1]));
+            const int moved = RP_MIN(row[j], row[j - 1]) + 1;
+            diagonal = row[j];
+            row[j] = RP_MIN(replaced, moved);
+        }
+    }
+    return row[len_b];
+}
+
+bool rp_opt_is_near(const char *typed, const char *candidate, int *distance)
+{
+    const int d = edit_distance(typed, candidate);
+
+    /* two letters off a short word is another word */
+    if (d > 2 || d >= *distance || (size_t) d * 2 >= strlen(candidate))
+        return false;
+    *distance = d;
+    return true;
+}
+
+static struct rp_entry *find_entry(const struct rp_settings *s, const char *name, bool *ambiguous)
+{
+    struct rp_entry *found = NULL;
+    bool several = false;
+
+    for (int i = 0; i < s->n && *name; i++) {
+        struct rp_entry *const e = &s->entries[i];
+        if (rp_opt_name_is(e->opt->name, name)) {
+            found = e;
+            several = false;
+            break;
+        }
+        if (rp_opt_name_begins(e->opt->name, name)) {
+            several = several || found;
+            found = e;
+        }
+    }
+    if (ambiguous)
+        *ambiguous = several;
+    return several ? NULL : found;
+}
+
+static int fail_ambiguous(const struct rp_settings *s, const char *name)
+{
+    const char *shown[3] = {NULL, NULL, NULL};
+    size_t n = 0;
+
+    for (int i = 0; i < s->n; i++) {
+        if (!rp_opt_name_begins(s->entries[i].opt->name, name))
+            continue;
+        if (n < RP_ARRAY_LEN(shown))
+            shown[n] = s->entries[i].opt->name;
+        n++;
+    }
+    return rp_fail(RP_ERR_USAGE, "option --%s could be --%s%s--%s%s%s%s", name, shown[0],
+                   n == 2 ? " or " : ", ", shown[1], n == 3 ? " or --" : n > 3 ? ", --" : "",
+                   n >= 3 ? shown[2] : "", n > 3 ? " ..." : "");
+}
+
+static int fail_unknown(const struct rp_settings *s, const char *name)
+{
+    const char *nearest = NULL;
+    int distance = INT_MAX;
+
+    for (int i = 0; i < s->n; i++) {
+        if (rp_opt_is_near(name, s->entries[i].opt->name, &distance))
+            nearest = s->entries[i].opt->name;
+    }
+    if (nearest)
+        return rp_fail(RP_ERR_USAGE, "unknown option --%s; did you mean --%s?", name, nearest);
+    return rp_fail(RP_ERR_USAGE, "unknown option --%s", name);
+}
+
+/* ---- making -------------------------------------------------------------------------------- */
+
+static bool table_is_sound(const struct rp_opt_group *group, const struct rp_opt *opt)
+{
+    const size_t size = rp_opt_value_size(opt->type);
+    const bool needs_choices = opt->type == RP_OPT_CHOICE || opt->type == RP_OPT_CHOICES;
+
+    return *opt->name && size && opt->offset <= group->size && size <= group->size - opt->offset &&
+           opt->min <= opt->max && opt->step >= 0 && (!needs_choices || rp_opt_choices(opt));
+}
+
+static int set_default(struct rp_entry *entry)
+{
+    int ret = 0;
+
+    if (entry->opt->def_text) {
+        char *const label = rp_asprintf("default of --%s", entry->opt->name);
+        ret = label ? rp_entry_set_text(entry, label, entry->opt->def_text)
+                    : rp_fail(RP_ERR_NOMEM, "options: out of memory");
+        free(label);
+    }
+    entry->given = false;
+    return ret;
+}
+
+static int add_entry(struct rp_settings *s, const struct rp_opt_group *group, void *values,
+                     const struct rp_opt *opt)
+{
+    struct rp_entry *const entry = &s->entries[s->n];
+
+    if (!table_is_sound(group, opt))
+        return rp_fail(RP_ERR_INVALID, "the table of --%s is wrong", opt->name);
+    for (int i = 0; i < s->n; i++) {
+        if (rp_opt_name_is(s->entries[i].opt->name, opt->name))
+            return rp_fail(RP_ERR_INVALID, "there are two options --%s", opt->name);
+    }
+    *entry = (struct rp_entry){
+        .opt = opt, .group = group, .at = (char *) values + opt->offset,
+        .has_value = opt->type == RP_OPT_FLAG};
+    s->n++;
+    rp_opt_clear(opt, entry->at);
+    return set_default(entry);
+}
+
+static int add_group(struct rp_settings *s, const struct rp_opt_group *group)
+{
+    int ret = 0;
+    void *const values = calloc(1, RP_MAX(group->size, 1));
+
+    if (!values)
+        return rp_fail(RP_ERR_NOMEM, "options: out of memory");
+    s->values[s->n_groups++] = values;
+    for (const struct rp_opt *opt = group->opts; opt->name && !ret; opt++)
+        ret = add_entry(s, group, values, opt);
+    return ret;
+}
+
+int rp_settings_create(struct rp_settings **out, const struct rp_opt_group *const *groups)
+{
+    int ret = 0;
+    size_t n_groups = 0, n = 0;
+    struct rp_settings *const s = *out = calloc(1, sizeof(*s));
+
+    if (!s)
+        return rp_fail(RP_ERR_NOMEM, "options: out of memory");
+    for (; groups[n_groups]; n_groups++) {
+        for (const struct rp_opt *opt = groups[n_groups]->opts; opt->name; opt++)
+            n++;
+    }
+    s->groups = groups;
+    s->values = calloc(n_groups + 1, sizeof(*s->values));
+    s->entries = calloc(n + 1, sizeof(*s->entries));
+    if (!s->values || !s->entries) {
+        ret = rp_fail(RP_ERR_NOMEM, "options: out of memory");
+        goto fail;
+    }
+    for (size_t i = 0; i < n_groups; i++)
+        RP_TRY(add_group(s, groups[i]));
+    return 0;
+
+fail:
+    rp_settings_destroy(out);
+    return ret;
+}
+
+/* Also takes settings that were only half made. */
+void rp_settings_destroy(struct rp_settings **settings)
+{
+    struct rp_settings *const s = *settings;
+
+    if (!s)
+        return;
+    for (int i = 0; i < s->n; i++)
+        rp_opt_clear(s->entries[i].opt, s->entries[i].at);
+    for (int i = 0; i < s->n_groups; i++)
+        free(s->values[i]);
+    free(s->entries);
+    free(s->values);
+    free(s);
+    *settings = NULL;
+}
+
+/* ---- reading ------------------------------------------------------------------------------- */
+
+const void *rp_settings_get(const struct rp_settings *settings, const struct rp_opt_group *group)
+{
+    for (int i = 0; i < settings->n_groups; i++) {
+        if (settings->groups[i] == group)
+            return settings->values[i];
+    }
+    return NULL;
+}
+
+bool rp_settings_is_set(const struct rp_settings *settings, const char *name)
+{
+    const struct rp_entry *const e = find_entry(settings, name, NULL);
+
+    return e && e->given;
+}
+
+const struct rp_opt *rp_settings_find(const struct rp_settings *settings, const char *name,
+                                      bool *ambiguous)
+{
+    const struct rp_entry *const e = find_entry(settings, name, ambiguous);
+
+    return e ? e->opt : NULL;
+}
+
+char *rp_settings_text(const struct rp_settings *settings, const char *name)
+{
+    const struct rp_entry *const e = find_entry(settings, name, NULL);
+
+    return e && e->has_value ? rp_opt_text(e->opt, e->at) : NULL;
+}
+
+void rp_settings_each(const struct rp_settings *settings,
+                      void (*fn)(void *priv, const struct rp_opt_group *, const struct rp_opt *),
+                      void *priv)
+{
+    for (int i = 0; i < settings->n; i++)
+        fn(priv, settings->entries[i].group, settings->entries[i].opt);
+}
+
+/* ---- setting ------------------------------------------------------------------------------- */
+
+/* The words may be the very strings that the old value holds: it goes only when the new one is
+ * made. */
+int rp_entry_set(struct rp_entry *entry, const char *label, int n, const char *const *words)
+{
+    union rp_opt_value v;
+    const int ret = rp_opt_parse(entry->opt, label, n, words, &v);
+
+    if (ret < 0)
+        return ret;
+    rp_opt_clear(entry->opt, entry->at);
+    memcpy(entry->at, &v, rp_opt_value_size(entry->opt->type));
+    entry->has_value = entry->given = true;
+    return 0;
+}
+
+static const char blanks[] = " \t\r\n\v\f";
+
+/* Cut a copy of the text into words; both to be freed by the caller. */
+static int split(const char *text, char **copy, const char ***words, int *n)
+{
+    char *state = NULL;
+
+    *n = 0;
+    *copy = strdup(text);
+    *words = malloc((strlen(text) / 2 + 1) * sizeof(**words)); /* a word and a blank: 2 letters */
+    if (!*copy || !*words)
+        return RP_ERR_NOMEM;
+    for (char *w = strtok_r(*copy, blanks, &state); w; w = strtok_r(NULL, blanks, &state))
+        (*words)[(*n)++] = w;
+    return 0;
+}
+
+static int set_list_text(struct rp_entry *entry, const char *label, const char *text)
+{
+    char *copy;
+    const char **words;
+    int n;
+    int ret = split(text, &copy, &words, &n);
+
+    if (ret < 0)
+        rp_fail(ret, "%s: out of memory", label);
+    else
+        ret = rp_entry_set(entry, label, n, words);
+    free(words);
+    free(copy);
+    return ret;
+}
+
+int rp_entry_set_text(struct rp_entry *entry, const char *label, const char *text)
+{
+    if (!text)
+        return rp_entry_set(entry, label, 0, NULL);
+    if (rp_opt_is_list(entry->opt->type))
+        return set_list_text(entry, label, text);
+
+    const char *const first = text + strspn(text, blanks);
+    size_t len = strlen(first);
+    while (len && strchr(blanks, first[len - 1]))
+        len--;
+    char *const word = strndup(first, len);
+    if (!word)
+        return rp_fail(RP_ERR_NOMEM, "%s: out of memory", label);
+    const int ret = rp_entry_set(entry, label, 1, &(const char *const){word});
+    free(word);
+    return ret;
+}
+
+/* The entry and "--its-name", which the caller frees. */
+static int find_to_set(const struct rp_settings *s, const char *name, struct rp_entry **entry,
+                       char **label)
+{
+    bool ambiguous;
+
+    *label = NULL;
+    *entry = find_entry(s, name, &ambiguous);
+    if (ambiguous)
+        return fail_ambiguous(s, name);
+    if (!*entry)
+        return fail_unknown(s, name);
+    *label = rp_asprintf("--%s", (*entry)->opt->name);
+    return *label ? 0 : rp_fail(RP_ERR_NOMEM, "--%s: out of memory", name);
+}
+
+int rp_settings_set(struct rp_settings *settings, const char *name, int n,
+                    const char *const *words)
+{
+    struct rp_entry *entry;
+    char *label;
+    int ret = find_to_set(settings, name, &entry, &label);
+
+    if (!ret)
+        ret = rp_entry_set(entry, label, n, words);
+    free(label);
+    return ret;
+}
+
+int rp_settings_set_text(struct rp_settings *settings, const char *name, const char *text)
+{
+    struct rp_entry *entry;
+    char *label;
+    int ret = find_to_set(settings, name, &entry, &label);
+
+    if (!ret)
+        ret = rp_entry_set_text(entry, label, text);
+    free(label);
+    return ret;
+}

@@ -1,0 +1,63 @@
+/* Shared by the files option*.c only. */
+#ifndef RP_OPTION_IMPL_H
+#define RP_OPTION_IMPL_H
+
+#include "base/option.h"
+
+/* Room for a value of any type; which member is alive says the option's type. */
+union rp_opt_value {
+    bool flag;
+    int i;
+    double d;
+    char *s;
+    int64_t bytes;
+    struct rp_opt_size size;
+    struct rp_opt_strings strings;
+    struct rp_opt_choices choices;
+    struct rp_opt_ints ints;
+};
+
+struct rp_entry {
+    const struct rp_opt *opt;
+    const struct rp_opt_group *group;
+    void *at;       /* the value, in the group's struct */
+    bool has_value; /* given, or has a default */
+    bool given;
+    int line;       /* of the file being read, to find keys that stand there twice */
+};
+
+struct rp_settings {
+    const struct rp_opt_group *const *groups;
+    int n_groups, n;
+    void **values; /* one struct a group */
+    struct rp_entry *entries;
+};
+
+/* Bytes of a value of this type, 0 for an unknown type. */
+size_t rp_opt_value_size(enum rp_opt_type type);
+
+bool rp_opt_is_list(enum rp_opt_type type);
+
+/* Read words into *out, which then owns what it points to; untouched on failure.
+ * @param label  what messages begin with: "--face-detector-score" */
+int rp_opt_parse(const struct rp_opt *opt, const char *label, int n, const char *const *words,
+                 union rp_opt_value *out);
+
+/* Free what a value points to and make it unset. */
+void rp_opt_clear(const struct rp_opt *opt, void *value);
+
+/* Heap string; NULL when out of memory, or for an empty value. */
+char *rp_opt_text(const struct rp_opt *opt, const void *value);
+
+/* Same name when '-' and '_' are one character. */
+bool rp_opt_name_is(const char *name, const char *other);
+bool rp_opt_name_begins(const char *name, const char *beginning);
+
+/* True if `candidate` is a likely spelling of `typed` (at most two letters off) and better than
+ * *distance, which then falls. Start with INT_MAX. */
+bool rp_opt_is_near(const char *typed, const char *candidate, int *distance);
+
+int rp_entry_set(struct rp_entry *entry, const char *label, int n, const char *const *words);
+int rp_entry_set_text(struct rp_entry *entry, const char *label, const char *text);
+
+#endif /* RP_OPTION_IMPL_H */
