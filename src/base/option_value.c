@@ -356,7 +356,7 @@ static int parse_choices(const struct rp_opt *opt, const char *label, int n,
 {
     *out = (struct rp_opt_choices){0};
     for (int i = 0; i < n; i++) {
-        int choice;
+        int choice = 0;
         const int ret = parse_choice(opt, label, words[i], &choice);
         if (ret < 0)
             return ret;
