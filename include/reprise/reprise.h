@@ -93,6 +93,12 @@ enum rp_log_level {
     RP_LOG_DEBUG = 3, ///< what a developer wants to follow
 };
 
+/** Say something through the same log, printf-like. */
+#if defined(__GNUC__)
+__attribute__((format(printf, 2, 3)))
+#endif
+RP_API void rp_log(enum rp_log_level level, const char *format, ...);
+
 /** Receives one line without its newline. Calls do not overlap. */
 typedef void rp_log_fn(void *priv, enum rp_log_level level, const char *line);
 
@@ -111,7 +117,8 @@ typedef struct rp_runtime_params {
     const char *onnxruntime; ///< library file; default: $REPRISE_ONNXRUNTIME, $ORT_HOME, set-up's
 } rp_runtime_params;
 
-/** Load ONNX Runtime and look for devices. RP_ERR_UNSUPPORTED with a sentence if it is not there. */
+/** Find the model folder and the devices. ONNX Runtime is loaded when a pipeline first needs it: that
+ *  call then fails with RP_ERR_UNSUPPORTED and a sentence if it is not there. */
 RP_API int rp_runtime_create(rp_runtime **out, const rp_runtime_params *params);
 RP_API void rp_runtime_destroy(rp_runtime **runtime);
 
@@ -359,7 +366,7 @@ typedef struct rp_finding {
     const char *advice; ///< what to do, NULL if nothing
 } rp_finding;
 
-/** Look at the machine. runtime may be NULL when it could not be made.
+/** Look at the machine.
  *  @return 0 if everything needed is there, else RP_ERR_UNSUPPORTED. */
 RP_API int rp_doctor(rp_runtime *runtime, void (*fn)(void *priv, const rp_finding *finding),
                      void *priv);

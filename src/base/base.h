@@ -31,9 +31,6 @@
             goto fail;                                                                             \
     } while (0)
 
-/* Threads: any. Lines of concurrent threads do not mix. A trailing newline is added. */
-void rp_log(enum rp_log_level level, const char *fmt, ...) RP_PRINTF(2, 3);
-
 /* True if a line of this level would be shown: for lines that are costly to make. */
 bool rp_log_enabled(enum rp_log_level level);
 

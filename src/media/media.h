@@ -151,6 +151,9 @@ const char *const *rp_audio_encoders(void);
 int rp_image_write_marked(const rp_image *image, const char *path, const char *format_of,
                           int quality, const struct rp_mark *mark);
 
+/* A copy in another size (bicubic). RP_ERR_LIMIT over the limits of rp_image. */
+int rp_image_scale(rp_image *out, const rp_image *image, int w, int h);
+
 /* ---- marking ----------------------------------------------------------------------------------- */
 
 /* The XMP packet of a mark (heap string): Iptc4xmpExt:DigitalSourceType, xmp:CreatorTool,

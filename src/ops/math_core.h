@@ -2,7 +2,7 @@
  * comparisons of IEEE doubles are used: correct rounding of those is all that equality needs, as long
  * as nobody contracts to fused multiply-add (-ffp-contract=off, -fmad=false).
  *
- * Bounds, against the exact value: rp_exp, rp_log, rp_sincos 1 ULP, rp_cbrt 1 ULP, rp_atan2 3 ULP of
+ * Bounds, against the exact value: rp_exp, rp_ln, rp_sincos 1 ULP, rp_cbrt 1 ULP, rp_atan2 3 ULP of
  * double. The float versions compute in double and round once: 0.5001 ULP of float. Tested densely
  * against the C library in tests/test_ops_faces.c. */
 #ifndef RP_OPS_MATH_CORE_H
@@ -97,7 +97,7 @@ RP_FN double rp_exp(double x)
     return p * rp_pow2(half) * rp_pow2((int) k - half);
 }
 
-RP_FN double rp_log(double x)
+RP_FN double rp_ln(double x)
 {
     if (x != x || x < 0)
         return rp_nan();
@@ -257,7 +257,7 @@ RP_FN float rp_expf(float x)
 
 RP_FN float rp_logf(float x)
 {
-    return (float) rp_log(x);
+    return (float) rp_ln(x);
 }
 
 RP_FN float rp_cbrtf(float x)
@@ -278,7 +278,7 @@ RP_FN float rp_powf(float x, float y)
         return 1;
     if (x == 1)
         return 1;
-    return (float) rp_exp((double) y * rp_log(x));
+    return (float) rp_exp((double) y * rp_ln(x));
 }
 
 #endif /* RP_OPS_MATH_CORE_H */

@@ -1,0 +1,104 @@
+/* Faces of every frame of a file: the library side of `reprise analyse`. */
+#include "pipeline/pipeline.h"
+
+struct analysis {
+    struct rp_pipeline *pipeline;
+    const char *path;
+    rp_frame_faces_fn *fn;
+    void *priv;
+    struct rp_dfaces *found;
+    rp_face faces[RP_MAX_FACES];
+};
+
+static int tell(struct analysis *a, const struct rp_media_frame *frame, double time)
+{
+    int ret = rp_pipeline_faces(a->pipeline, frame, a->found);
+
+    if (ret < 0)
+        return ret;
+    for (int i = 0; i < a->found->count; i++)
+        rp_face_public(&a->faces[i], &a->found->face[i]);
+    return a->fn(a->priv, &(const rp_frame_faces){
+        .path = a->path, .frame = frame->index, .time = time, .w = frame->w, .h = frame->h,
+        .count = a->found->count, .faces = a->faces});
+}
+
+static int analyse_image(struct analysis *a)
+{
+    int ret;
+    rp_image image = {0};
+    struct rp_media_frame frame;
+
+    if ((ret = rp_image_read(&image, a->path)) < 0)
+        return ret;
+    rp_image_drop_alpha(&image);
+    rp_frame_over_image(&frame, &image);
+    ret = tell(a, &frame, 0);
+    rp_image_free(&image);
+    return ret;
+}
+
+static int analyse_video(struct analysis *a, const struct rp_trim_options *trim)
+{
+    int ret;
+    int64_t origin = INT64_MIN;
+    struct rp_reader *reader = NULL;
+
+    RP_TRY(rp_reader_open(&reader, a->path,
+                          &(struct rp_reader_params){.start = trim->start, .end = trim->end}));
+    const struct rp_video_info *const info = rp_reader_info(reader);
+    const double tick = info->tb_den ? (double) info->tb_num / info->tb_den : 0;
+    const double begin = info->fps_num ? (double) trim->start * info->fps_den / info->fps_num : 0;
+    for (ret = 0; ret == 0;) {
+        struct rp_media_frame *frame = NULL;
+
+        RP_TRY(rp_reader_next(reader, &frame));
+        if (!frame)
+            break;
+        if (origin == INT64_MIN)
+            origin = frame->pts;
+        ret = tell(a, frame, begin + (double) (frame->pts - origin) * tick);
+        rp_media_frame_free(&frame);
+    }
+
+fail:
+    rp_reader_close(&reader);
+    return ret;
+}
+
+int rp_analyse_file(rp_runtime *runtime, const rp_options *options, const char *path,
+                    rp_frame_faces_fn *fn, void *priv)
+{
+    int ret;
+    enum rp_media_kind kind;
+    const struct rp_settings *const settings = rp_options_settings(options);
+    struct analysis *const a = calloc(1, sizeof(*a));
+
+    if (!a)
+        return rp_fail(RP_ERR_NOMEM, "out of memory");
+    a->path = path;
+    a->fn = fn;
+    a->priv = priv;
+    a->found = calloc(1, sizeof(*a->found));
+    if (!a->found) {
+        ret = rp_fail(RP_ERR_NOMEM, "out of memory");
+        goto fail;
+    }
+    RP_TRY(rp_media_probe(path, &kind));
+    if (kind != RP_MEDIA_IMAGE && kind != RP_MEDIA_VIDEO) {
+        ret = rp_fail(RP_ERR_FORMAT, "%s: neither a picture nor a video", path);
+        goto fail;
+    }
+    RP_TRY(rp_pipeline_open(&a->pipeline, runtime, settings, RP_USE_ANALYSE, 0));
+    if (kind == RP_MEDIA_IMAGE)
+        RP_TRY(analyse_image(a));
+    else
+        RP_TRY(analyse_video(a, rp_settings_get(settings, &rp_trim_group)));
+    ret = 0;
+
+fail:
+    rp_pipeline_destroy(&a->pipeline);
+    free(a->found);
+    free(a);
+    return ret;
+}

@@ -1,0 +1,172 @@
+#include "pipeline/job.h"
+
+#define TELL_EVERY 0.1  /* seconds between two calls of the progress function */
+#define FPS_WINDOW 3.0  /* seconds over which the speed is measured */
+
+static const struct rp_settings *settings_of(const struct rp_job *job)
+{
+    return job->settings;
+}
+
+/* ---- checks before anything is opened ---------------------------------------------------------- */
+
+static const char *const image_ext[] = {"jpg", "jpeg", "png", "webp", "bmp", "tif", "tiff", NULL};
+static const char *const video_ext[] = {"mp4", "m4v", "mkv", "mov", "webm", "avi", "gif", NULL};
+
+static bool has_ext(const char *path, const char *const *list)
+{
+    const char *const ext = rp_path_ext(path);
+
+    for (int i = 0; list[i]; i++)
+        if (!strcasecmp(ext, list[i]))
+            return true;
+    return false;
+}
+
+static int check_output(struct rp_job *job)
+{
+    const bool image = job->kind == RP_MEDIA_IMAGE;
+
+    if (rp_path_is_dir(job->output))
+        return rp_fail(RP_ERR_USAGE, "--output-path: %s is a folder; give a file name in it",
+                       job->output);
+    if (!has_ext(job->output, image ? image_ext : video_ext))
+        return rp_fail(RP_ERR_USAGE, "--output-path: %s must end in %s", job->output,
+                       image ? "jpg, png, webp, bmp or tiff, as the target is a picture"
+                             : "mp4, mkv, mov, webm, avi or gif, as the target is a video");
+    if (rp_path_same(job->target, job->output))
+        return rp_fail(RP_ERR_USAGE, "--output-path: %s is the target itself; give another name",
+                       job->output);
+    return 0;
+}
+
+static int check_paths(struct rp_job *job)
+{
+    int ret;
+    const struct rp_path_options *const o = rp_settings_get(settings_of(job), &rp_path_group);
+
+    if (!o->target || !*o->target)
+        return rp_fail(RP_ERR_USAGE, "--target-path is missing; give the picture or video to work on");
+    if (!o->output || !*o->output)
+        return rp_fail(RP_ERR_USAGE, "--output-path is missing; give the file to write");
+    job->target = strdup(o->target);
+    job->output = strdup(o->output);
+    if (!job->target || !job->output)
+        return rp_fail(RP_ERR_NOMEM, "out of memory");
+    if ((ret = rp_media_probe(job->target, &job->kind)) < 0)
+        return ret;
+    if (job->kind != RP_MEDIA_IMAGE && job->kind != RP_MEDIA_VIDEO)
+        return rp_fail(RP_ERR_FORMAT, "%s: neither a picture nor a video", job->target);
+    return check_output(job);
+}
+
+static int choose_slots(const struct rp_job *job)
+{
+    const struct rp_execution_options *const o = rp_settings_get(settings_of(job),
+                                                                 &rp_execution_group);
+
+    return job->kind == RP_MEDIA_VIDEO ? RP_CLAMP(rp_cpu_count(), 1, o->threads) : 1;
+}
+
+int rp_job_create(rp_job **out, rp_runtime *runtime, const rp_options *options)
+{
+    int ret;
+    rp_job *const job = *out = calloc(1, sizeof(*job));
+
+    if (!job)
+        return rp_fail(RP_ERR_NOMEM, "out of memory");
+    job->runtime = runtime;
+    job->settings = rp_options_settings(options);
+    RP_TRY(check_paths(job));
+    job->slots = choose_slots(job);
+    /* Several frames at once: each on its own thread. One picture: all cores inside each network. */
+    RP_TRY(rp_pipeline_open(&job->pipeline, runtime, job->settings, RP_USE_PROCESS,
+                            job->slots > 1 ? 1 : RP_MIN(rp_cpu_count(), 8)));
+    return 0;
+
+fail:
+    rp_job_destroy(out);
+    return ret;
+}
+
+void rp_job_destroy(rp_job **out)
+{
+    rp_job *const job = *out;
+
+    if (!job)
+        return;
+    rp_pipeline_destroy(&job->pipeline);
+    free(job->target);
+    free(job->output);
+    free(job);
+    *out = NULL;
+}
+
+/* ---- running ----------------------------------------------------------------------------------- */
+
+int rp_job_run(rp_job *job, rp_progress_fn *fn, void *priv)
+{
+    int ret;
+    struct rp_partial out = {0};
+
+    job->progress_fn = fn;
+    job->progress_priv = priv;
+    job->started = job->window_start = rp_now();
+    RP_TRY(rp_partial_begin(&out, job->output));
+    if (job->kind == RP_MEDIA_IMAGE)
+        RP_TRY(rp_job_run_image(job, &out));
+    else
+        RP_TRY(rp_job_run_video(job, &out));
+    if (atomic_load(&job->cancelled)) {
+        ret = rp_fail(RP_ERR_CANCELLED, "interrupted; nothing was written");
+        goto fail;
+    }
+    RP_TRY(rp_partial_commit(&out));
+    rp_job_tell(job, true);
+    rp_log(RP_LOG_DEBUG, "processing to %s succeeded in %.2f seconds",
+           job->kind == RP_MEDIA_IMAGE ? "image" : "video", job->report.progress.seconds);
+
+fail:
+    rp_partial_abort(&out);
+    return ret;
+}
+
+void rp_job_cancel(rp_job *job)
+{
+    atomic_store(&job->cancelled, 1);
+}
+
+void rp_job_report(const rp_job *job, rp_report *out)
+{
+    *out = job->report;
+    out->slots = job->slots;
+}
+
+void rp_job_tell(struct rp_job *job, bool now)
+{
+    rp_progress *const p = &job->report.progress;
+    const double t = rp_now();
+
+    p->seconds = t - job->started;
+    if (!now && t - job->last_told < TELL_EVERY)
+        return;
+    if (t > job->window_start)
+        p->fps = (double) (p->frames_done - job->window_frames) / (t - job->window_start);
+    if (now && p->seconds > 0)
+        p->fps = (double) p->frames_done / p->seconds;
+    if (t - job->window_start > FPS_WINDOW) {
+        job->window_start = t;
+        job->window_frames = p->frames_done;
+    }
+    job->last_told = t;
+    if (job->progress_fn)
+        job->progress_fn(job->progress_priv, p);
+}
+
+void rp_job_add_clocks(struct rp_job *job, const struct rp_slot *slot)
+{
+    for (int i = 0; i < RP_STAGE_COUNT; i++) {
+        job->report.own_seconds[i] += slot->own_seconds[i];
+        job->report.model_seconds[i] += slot->model_seconds[i];
+    }
+}

@@ -1,0 +1,35 @@
+/* Inside of the public job; job.c checks and dispatches, job_image.c and job_video.c do the work. */
+#ifndef RP_JOB_H
+#define RP_JOB_H
+
+#include <stdatomic.h>
+
+#include "base/path.h"
+#include "pipeline/pipeline.h"
+
+struct rp_job {
+    rp_runtime *runtime;
+    const struct rp_settings *settings; /* the options', which must outlive the job */
+    struct rp_pipeline *pipeline;
+    enum rp_media_kind kind;
+    char *target, *output;
+    int slots;
+    atomic_int cancelled;
+
+    rp_progress_fn *progress_fn;
+    void *progress_priv;
+    double started, last_told, window_start;
+    int64_t window_frames;
+    struct rp_report report;
+};
+
+int rp_job_run_image(struct rp_job *job, struct rp_partial *out);
+int rp_job_run_video(struct rp_job *job, struct rp_partial *out);
+
+/* Tell the caller, at most a few times a second unless `now`. */
+void rp_job_tell(struct rp_job *job, bool now);
+
+/* Add a slot's clocks to the report. */
+void rp_job_add_clocks(struct rp_job *job, const struct rp_slot *slot);
+
+#endif /* RP_JOB_H */

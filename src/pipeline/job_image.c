@@ -1,0 +1,57 @@
+/* A picture to a picture. */
+#include "pipeline/job.h"
+
+static int scaled(int side, double scale)
+{
+    return RP_CLAMP((int) (side * scale + 0.5), 1, 32768);
+}
+
+/* --output-image-scale: a copy in another size replaces the picture. */
+static int scale_image(const struct rp_job *job, rp_image *image)
+{
+    const struct rp_output_options *const o = rp_settings_get(job->settings, &rp_output_group);
+    const int w = scaled(image->w, o->image_scale), h = scaled(image->h, o->image_scale);
+    rp_image small;
+    int ret;
+
+    if (w == image->w && h == image->h)
+        return 0;
+    if ((ret = rp_image_scale(&small, image, w, h)) < 0)
+        return ret;
+    rp_image_free(image);
+    *image = small;
+    return 0;
+}
+
+int rp_job_run_image(struct rp_job *job, struct rp_partial *out)
+{
+    int ret;
+    double start = rp_now();
+    rp_image image = {0};
+    struct rp_mark mark;
+    struct rp_frame_result result = {0};
+    struct rp_report *const report = &job->report;
+    const struct rp_output_options *const o = rp_settings_get(job->settings, &rp_output_group);
+
+    report->progress.frames_total = 1;
+    RP_TRY(rp_image_read(&image, job->target));
+    report->own_seconds[RP_STAGE_DECODE] += rp_now() - start;
+
+    RP_TRY(rp_pipeline_image(job->pipeline, &image, &result));
+    report->progress.faces_found += result.faces;
+    report->progress.faces_changed += result.selected;
+    rp_job_add_clocks(job, rp_program_slot(job->pipeline->last));
+    report->gate_checked = 1;
+
+    start = rp_now();
+    rp_pipeline_mark(job->pipeline, &mark);
+    RP_TRY(scale_image(job, &image));
+    RP_TRY(rp_image_write_marked(&image, out->temp, job->output, o->image_quality, &mark));
+    report->own_seconds[RP_STAGE_ENCODE] += rp_now() - start;
+    report->progress.frames_done = 1;
+    rp_job_tell(job, false);
+
+fail:
+    rp_image_free(&image);
+    return ret;
+}

@@ -1,0 +1,356 @@
+/* A video to a video: one reading thread, a worker a slot, and the caller's thread as writer. */
+#include "pipeline/job.h"
+
+#include <pthread.h>
+
+#include "pipeline/ring.h"
+
+#define MAX_SLOTS 64
+
+struct video;
+
+struct worker {
+    struct video *video;
+    struct rp_program *program;
+    pthread_t thread;
+    bool started;
+};
+
+struct video {
+    struct rp_job *job;
+    struct rp_reader *reader;
+    struct rp_writer *writer;
+    struct rp_ring *ring;
+    struct worker worker[MAX_SLOTS];
+    pthread_t read_thread;
+    bool reading;
+    int interval;              /* of the content check */
+    int64_t first;             /* number of the first frame */
+    int64_t total;             /* estimate of the frames to do */
+    double read_seconds;
+
+    pthread_mutex_t lock;      /* of the counts below */
+    int64_t faces, changed, checked, positive;
+    bool overflow;
+};
+
+/* The content check looks at the first frame and at every one whose number is a multiple of the
+ * frame rate (FaceFusion looks at the multiples only, so that a short cut may escape it). */
+static bool looked_at(const struct video *v, int64_t index)
+{
+    return index == v->first || index % v->interval == 0;
+}
+
+/* ---- threads ----------------------------------------------------------------------------------- */
+
+static void *read_frames(void *priv)
+{
+    int ret = 0;
+    struct video *const v = priv;
+
+    while (!atomic_load(&v->job->cancelled)) {
+        struct rp_media_frame *frame = NULL;
+        const double start = rp_now();
+
+        ret = rp_reader_next(v->reader, &frame);
+        v->read_seconds += rp_now() - start;
+        if (ret < 0 || !frame)
+            break;
+        if ((ret = rp_ring_put(v->ring, frame)) < 0) {
+            rp_media_frame_free(&frame);
+            break;
+        }
+    }
+    if (ret < 0 && ret != RP_ERR_CLOSED)
+        rp_ring_fail(v->ring, ret);
+    rp_ring_end(v->ring);
+    return NULL;
+}
+
+/* True as soon as the rest of the video cannot bring the rate under the limit again. */
+static bool surely_blocked(const struct video *v)
+{
+    const int64_t expected = v->total > 0 ? v->total / v->interval + 2 : INT64_MAX / 200;
+
+    return rp_gate_blocks(RP_MAX(v->checked, expected + expected / 16), v->positive);
+}
+
+static int count_frame(struct video *v, const struct rp_frame_result *result, bool look,
+                       int64_t positive)
+{
+    int ret = 0;
+
+    pthread_mutex_lock(&v->lock);
+    v->faces += result->faces;
+    v->changed += result->selected;
+    v->overflow |= result->overflow;
+    v->checked += look;
+    v->positive += positive;
+    if (positive && surely_blocked(v))
+        ret = RP_ERR_BLOCKED;
+    pthread_mutex_unlock(&v->lock);
+    return ret;
+}
+
+static int work_on(struct worker *w, struct rp_media_frame *frame)
+{
+    int ret;
+    struct video *const v = w->video;
+    struct rp_frame_result result;
+    struct rp_verdict before = {0}, after = {0};
+    const bool look = looked_at(v, frame->index);
+
+    if (look)
+        RP_TRY(rp_program_verdict(w->program, &before));
+    RP_TRY(rp_program_run(w->program, frame, look, &result));
+    if (look)
+        RP_TRY(rp_program_verdict(w->program, &after));
+    RP_TRY(count_frame(v, &result, look, after.positive - before.positive));
+
+fail:
+    return ret;
+}
+
+static void *work(void *priv)
+{
+    int place, ret;
+    struct rp_media_frame *frame;
+    struct worker *const w = priv;
+    struct video *const v = w->video;
+
+    while (rp_ring_take(v->ring, &frame, &place) == 0) {
+        if ((ret = work_on(w, frame)) < 0) {
+            rp_ring_fail(v->ring, ret);
+            break;
+        }
+        rp_ring_done(v->ring, place);
+    }
+    return NULL;
+}
+
+/* The caller's thread: frames in order to the encoder. */
+static int write_frames(struct video *v)
+{
+    int ret;
+    struct rp_job *const job = v->job;
+
+    for (;;) {
+        struct rp_media_frame *frame;
+
+        if ((ret = rp_ring_get(v->ring, &frame)) < 0)
+            return rp_ring_status(v->ring);
+        if (!frame)
+            return 0;
+
+        const double start = rp_now();
+        ret = rp_writer_write(v->writer, frame);
+        job->report.own_seconds[RP_STAGE_ENCODE] += rp_now() - start;
+        rp_media_frame_free(&frame);
+        if (ret >= 0 && atomic_load(&job->cancelled))
+            ret = RP_ERR_CANCELLED;
+        if (ret < 0)
+            return ret;
+
+        job->report.progress.frames_done++;
+        pthread_mutex_lock(&v->lock);
+        job->report.progress.faces_found = v->faces;
+        job->report.progress.faces_changed = v->changed;
+        pthread_mutex_unlock(&v->lock);
+        rp_job_tell(job, false);
+    }
+}
+
+/* ---- set-up ------------------------------------------------------------------------------------ */
+
+static int open_reader(struct video *v)
+{
+    int ret;
+    const struct rp_trim_options *const o = rp_settings_get(v->job->settings, &rp_trim_group);
+    const bool has_end = rp_settings_is_set(v->job->settings, "trim-frame-end");
+
+    if (has_end && o->end <= o->start)
+        return rp_fail(RP_ERR_USAGE, "--trim-frame-end: %d must be greater than the start, %d",
+                       o->end, o->start);
+    RP_TRY(rp_reader_open(&v->reader, v->job->target,
+                          &(struct rp_reader_params){.start = o->start, .end = o->end}));
+
+    const struct rp_video_info *const info = rp_reader_info(v->reader);
+    const int64_t end = has_end ? RP_MIN(info->frames, o->end) : info->frames;
+    v->first = o->start;
+    v->total = RP_MAX(end - o->start, 0);
+    v->interval = rp_gate_interval(info->fps_den ? (double) info->fps_num / info->fps_den : 0);
+    v->job->report.progress.frames_total = v->total;
+    return 0;
+
+fail:
+    return ret;
+}
+
+static int set_reference(struct video *v)
+{
+    int ret;
+    struct rp_media_frame *frame = NULL;
+    const struct rp_selector_options *const o = rp_settings_get(v->job->settings,
+                                                                &rp_selector_group);
+
+    if (!rp_pipeline_wants_reference(v->job->pipeline))
+        return 0;
+    RP_TRY(rp_reader_frame(v->job->target, o->reference_frame, &frame));
+    RP_TRY(rp_pipeline_set_reference(v->job->pipeline, frame));
+
+fail:
+    rp_media_frame_free(&frame);
+    return ret;
+}
+
+/* Even sizes, as every 4:2:0 encoder wants them. */
+static int scaled_even(int side, double scale)
+{
+    return scale == 1 ? 0 : RP_MAX((int) (side * scale / 2 + 0.5) * 2, 2);
+}
+
+static int open_writer(struct video *v, const char *temp)
+{
+    struct rp_mark mark;
+    const struct rp_job *const job = v->job;
+    const struct rp_output_options *const o = rp_settings_get(job->settings, &rp_output_group);
+    const struct rp_video_info *const info = rp_reader_info(v->reader);
+    static const char *const presets[] = {"ultrafast", "superfast", "veryfast", "faster", "fast",
+                                          "medium", "slow", "slower", "veryslow"};
+
+    rp_pipeline_mark(job->pipeline, &mark);
+    return rp_writer_open(&v->writer, temp, job->target, v->reader, &(struct rp_writer_params){
+        .video_encoder = o->video_encoder < 0 ? NULL : rp_video_encoders()[o->video_encoder],
+        .video_preset = presets[o->video_preset],
+        .video_quality = o->video_quality,
+        .audio_encoder = o->audio_encoder < 0 ? NULL : rp_audio_encoders()[o->audio_encoder],
+        .audio_quality = o->audio_quality,
+        .audio_volume = o->audio_volume,
+        .out_w = scaled_even(info->w, o->video_scale),
+        .out_h = scaled_even(info->h, o->video_scale),
+        .fps = o->video_fps,
+        .replace_audio = job->pipeline->replace_audio,
+        .mark = &mark,
+    });
+}
+
+/* The workers' memory is made before the run, and said. */
+static int make_workers(struct video *v)
+{
+    int ret;
+    size_t bytes = 0;
+    const struct rp_job *const job = v->job;
+    const struct rp_video_info *const info = rp_reader_info(v->reader);
+    const int places = 2 * job->slots + 2;
+
+    RP_TRY(rp_ring_create(&v->ring, places));
+    for (int i = 0; i < job->slots; i++) {
+        v->worker[i].video = v;
+        RP_TRY(rp_program_create(&v->worker[i].program, &job->pipeline->plan, info->w, info->h,
+                                 info->fmt));
+        bytes += rp_program_slot(v->worker[i].program)->bytes;
+    }
+    rp_log(RP_LOG_DEBUG, "%d slot%s with %.0f MiB, %d frames of %dx%d in flight", job->slots,
+           job->slots == 1 ? "" : "s", (double) bytes / 1048576, places, info->w, info->h);
+    return 0;
+
+fail:
+    return ret;
+}
+
+static int start_threads(struct video *v)
+{
+    if (pthread_create(&v->read_thread, NULL, read_frames, v))
+        return rp_fail(RP_ERR_NOMEM, "no thread could be started");
+    v->reading = true;
+    for (int i = 0; i < v->job->slots; i++) {
+        if (pthread_create(&v->worker[i].thread, NULL, work, &v->worker[i]))
+            return rp_fail(RP_ERR_NOMEM, "no thread could be started");
+        v->worker[i].started = true;
+    }
+    return 0;
+}
+
+static void join_threads(struct video *v, int status)
+{
+    if (v->ring && status < 0)
+        rp_ring_fail(v->ring, status);
+    if (v->reading)
+        pthread_join(v->read_thread, NULL);
+    for (int i = 0; i < v->job->slots; i++)
+        if (v->worker[i].started)
+            pthread_join(v->worker[i].thread, NULL);
+}
+
+static void fill_report(struct video *v)
+{
+    struct rp_report *const r = &v->job->report;
+
+    r->own_seconds[RP_STAGE_DECODE] += v->read_seconds;
+    r->gate_checked = v->checked;
+    r->gate_positive = v->positive;
+    for (int i = 0; i < v->job->slots; i++)
+        if (v->worker[i].program)
+            rp_job_add_clocks(v->job, rp_program_slot(v->worker[i].program));
+    if (v->overflow)
+        rp_log(RP_LOG_WARN, "some frames have more than %d faces; the best %d of each were used",
+               RP_MAX_FACES, RP_MAX_FACES);
+}
+
+static void close_all(struct video *v)
+{
+    rp_ring_destroy(&v->ring);
+    for (int i = 0; i < v->job->slots; i++)
+        rp_program_destroy(&v->worker[i].program);
+    rp_writer_close(&v->writer);
+    rp_reader_close(&v->reader);
+    pthread_mutex_destroy(&v->lock);
+    free(v);
+}
+
+static int run(struct video *v, const char *temp)
+{
+    int ret;
+
+    RP_TRY(open_reader(v));
+    RP_TRY(set_reference(v));
+    RP_TRY(open_writer(v, temp));
+    RP_TRY(make_workers(v));
+    RP_TRY(start_threads(v));
+    RP_TRY(write_frames(v));
+    ret = 0;
+
+fail:
+    join_threads(v, ret);
+    return ret;
+}
+
+int rp_job_run_video(struct rp_job *job, struct rp_partial *out)
+{
+    int ret;
+    struct video *const v = calloc(1, sizeof(*v));
+
+    if (!v)
+        return rp_fail(RP_ERR_NOMEM, "out of memory");
+    v->job = job;
+    job->slots = RP_MIN(job->slots, MAX_SLOTS);
+    pthread_mutex_init(&v->lock, NULL);
+    ret = run(v, out->temp);
+    fill_report(v);
+    if (ret == RP_ERR_BLOCKED || (ret >= 0 && rp_gate_blocks(v->checked, v->positive)))
+        ret = rp_fail(RP_ERR_BLOCKED, "%s: the content check refuses this video (%lld of %lld frames "
+                      "looked at)", job->target, (long long) v->positive, (long long) v->checked);
+    else if (ret == RP_ERR_CANCELLED)
+        ret = rp_fail(ret, "interrupted; nothing was written");
+    else if (ret >= 0 && job->report.progress.frames_done == 0)
+        ret = rp_fail(RP_ERR_USAGE, "--trim-frame-start: the video has no frame %lld",
+                      (long long) v->first);
+    if (ret >= 0) {
+        const double start = rp_now();
+
+        ret = rp_writer_finish(v->writer);
+        job->report.own_seconds[RP_STAGE_ENCODE] += rp_now() - start;
+    }
+    close_all(v);
+    return ret;
+}

@@ -1,0 +1,254 @@
+/* Options of a job, the list of all groups, and the public rp_options_* functions over it. */
+#include "pipeline/options.h"
+
+#include "face/options.h"
+#include "media/media.h"
+#include "processors/processor.h"
+
+static const char *const presets[] = {"ultrafast", "superfast", "veryfast", "faster", "fast",
+                                      "medium", "slow", "slower", "veryslow", NULL};
+static const char *const providers[] = {"cpu", "cuda", "tensorrt", NULL};
+static const char *const levels[] = {"error", "warn", "info", "debug", NULL};
+
+/* clang-format off */
+static const struct rp_opt path_opts[] = {
+    {"config-path", 0, RP_OPT_STRING, offsetof(struct rp_path_options, config), .meta = "FILE",
+     .help = "ini file with defaults; without it reprise.ini, then facefusion.ini, of this folder"},
+    {"models-path", 0, RP_OPT_STRING, offsetof(struct rp_path_options, models), .meta = "DIR",
+     .help = "folder of the model files; default $REPRISE_MODELS, then the user's cache"},
+    {"source-paths", 's', RP_OPT_STRINGS, offsetof(struct rp_path_options, sources), .meta = "FILE...",
+     .help = "pictures of the source face; an audio file among them replaces the target's sound"},
+    {"target-path", 't', RP_OPT_STRING, offsetof(struct rp_path_options, target), .meta = "FILE",
+     .help = "picture or video to work on"},
+    {"output-path", 'o', RP_OPT_STRING, offsetof(struct rp_path_options, output), .meta = "FILE",
+     .help = "file to write"},
+    {0},
+};
+const struct rp_opt_group rp_path_group = {"paths", "Paths", sizeof(struct rp_path_options), path_opts};
+
+static const struct rp_opt trim_opts[] = {
+    {"trim-frame-start", 0, RP_OPT_INT, offsetof(struct rp_trim_options, start), 0, 2147483647, 1,
+     .meta = "N", .help = "first frame"},
+    {"trim-frame-end", 0, RP_OPT_INT, offsetof(struct rp_trim_options, end), 0, 2147483647, 1,
+     .meta = "N", .help = "frame after the last"},
+    {0},
+};
+const struct rp_opt_group rp_trim_group = {"frame_extraction", "Frame extraction", sizeof(struct rp_trim_options), trim_opts};
+
+static const struct rp_opt output_opts[] = {
+    {"output-image-quality", 0, RP_OPT_INT, offsetof(struct rp_output_options, image_quality), 0, 100, 1,
+     .def_text = "80", .meta = "Q", .help = "quality of a lossy picture"},
+    {"output-image-scale", 0, RP_OPT_FLOAT, offsetof(struct rp_output_options, image_scale), 0.25, 8, 0.25,
+     .def_text = "1.0", .meta = "FACTOR", .help = "size of the picture relative to the target"},
+    {"output-audio-encoder", 0, RP_OPT_CHOICE, offsetof(struct rp_output_options, audio_encoder),
+     .choices_fn = rp_audio_encoders, .help = "encode the sound; default: copy it where the container allows"},
+    {"output-audio-quality", 0, RP_OPT_INT, offsetof(struct rp_output_options, audio_quality), 0, 100, 1,
+     .def_text = "80", .meta = "Q", .help = "quality when sound is encoded"},
+    {"output-audio-volume", 0, RP_OPT_INT, offsetof(struct rp_output_options, audio_volume), 0, 100, 1,
+     .def_text = "100", .meta = "PERCENT", .help = "loudness; 0 leaves the sound out, less than 100 encodes it"},
+    {"output-video-encoder", 0, RP_OPT_CHOICE, offsetof(struct rp_output_options, video_encoder),
+     .choices_fn = rp_video_encoders, .help = "video encoder; default: the first of the list that fits the container"},
+    {"output-video-preset", 0, RP_OPT_CHOICE, offsetof(struct rp_output_options, video_preset),
+     .def_text = "veryfast", .choices = presets, .help = "speed of the encoder against size"},
+    {"output-video-quality", 0, RP_OPT_INT, offsetof(struct rp_output_options, video_quality), 0, 100, 1,
+     .def_text = "80", .meta = "Q", .help = "quality of the video"},
+    {"output-video-scale", 0, RP_OPT_FLOAT, offsetof(struct rp_output_options, video_scale), 0.25, 8, 0.25,
+     .def_text = "1.0", .meta = "FACTOR", .help = "size of the video relative to the target"},
+    {"output-video-fps", 0, RP_OPT_FLOAT, offsetof(struct rp_output_options, video_fps), 1, 60, 0,
+     .meta = "FPS", .help = "constant frame rate; default: the target's timestamps as they are"},
+    {0},
+};
+const struct rp_opt_group rp_output_group = {"output_creation", "Output", sizeof(struct rp_output_options), output_opts};
+
+static const struct rp_opt processors_opts[] = {
+    {"processors", 0, RP_OPT_CHOICES, offsetof(struct rp_processors_options, processors),
+     .def_text = "face_swapper", .choices_fn = rp_processor_choices, .help = "what to do, in this order"},
+    {0},
+};
+const struct rp_opt_group rp_processors_group = {"processors", "Processors", sizeof(struct rp_processors_options), processors_opts};
+
+static const struct rp_opt execution_opts[] = {
+    {"execution-providers", 0, RP_OPT_CHOICES, offsetof(struct rp_execution_options, providers),
+     .def_text = "cpu", .choices = providers, .help = "where networks run"},
+    {"execution-thread-count", 0, RP_OPT_INT, offsetof(struct rp_execution_options, threads), 1, 32, 1,
+     .def_text = "8", .meta = "N", .help = "frames worked on at once on the CPU; never more than there are cores"},
+    {0},
+};
+const struct rp_opt_group rp_execution_group = {"execution", "Execution", sizeof(struct rp_execution_options), execution_opts};
+
+static const struct rp_opt misc_opts[] = {
+    {"log-level", 0, RP_OPT_CHOICE, offsetof(struct rp_misc_options, log_level),
+     .def_text = "info", .choices = levels, .help = "which messages are shown"},
+    {0},
+};
+const struct rp_opt_group rp_misc_group = {"misc", "Messages", sizeof(struct rp_misc_options), misc_opts};
+/* clang-format on */
+
+static const struct rp_opt_group *const fixed[] = {
+    &rp_path_group,   &rp_detector_group, &rp_landmarker_group, &rp_selector_group,
+    &rp_mask_group,   &rp_trim_group,     &rp_output_group,     &rp_processors_group,
+};
+static const struct rp_opt_group *const last[] = {&rp_execution_group, &rp_misc_group};
+
+#define MAX_GROUPS 32
+
+/* The processors' own groups come from their table, between the fixed ones and the last. */
+const struct rp_opt_group *const *rp_all_groups(void)
+{
+    static const struct rp_opt_group *all[MAX_GROUPS];
+    size_t n = 0;
+
+    for (size_t i = 0; i < RP_ARRAY_LEN(fixed); i++)
+        all[n++] = fixed[i];
+    for (int i = 0; rp_processors[i] && n < MAX_GROUPS - RP_ARRAY_LEN(last) - 1; i++)
+        all[n++] = rp_processors[i]->group;
+    for (size_t i = 0; i < RP_ARRAY_LEN(last); i++)
+        all[n++] = last[i];
+    return all;
+}
+
+struct rp_options {
+    struct rp_settings *settings;
+};
+
+const struct rp_settings *rp_options_settings(const struct rp_options *options)
+{
+    return options->settings;
+}
+
+int rp_options_create(rp_options **out)
+{
+    int ret;
+    rp_options *const o = *out = calloc(1, sizeof(*o));
+
+    if (!o)
+        return rp_fail(RP_ERR_NOMEM, "out of memory");
+    RP_TRY(rp_settings_create(&o->settings, rp_all_groups()));
+    return 0;
+
+fail:
+    rp_options_destroy(out);
+    return ret;
+}
+
+void rp_options_destroy(rp_options **options)
+{
+    if (!*options)
+        return;
+    rp_settings_destroy(&(*options)->settings);
+    free(*options);
+    *options = NULL;
+}
+
+int rp_options_set_words(rp_options *options, const char *name, int n, const char *const *words)
+{
+    return rp_settings_set(options->settings, name, n, words);
+}
+
+int rp_options_set(rp_options *options, const char *name, const char *value)
+{
+    int n = 0, ret;
+    const char *words[RP_OPT_MAX_LIST];
+    const struct rp_opt *const opt = rp_settings_find(options->settings, name, NULL);
+    char *const copy = strdup(value ? value : "");
+
+    if (!copy)
+        return rp_fail(RP_ERR_NOMEM, "out of memory");
+    if (opt && opt->type == RP_OPT_STRING) { /* one value, blanks and all */
+        words[n++] = copy;
+    } else {
+        char *save = NULL;
+
+        for (char *w = strtok_r(copy, " \t", &save); w && n < RP_OPT_MAX_LIST;
+             w = strtok_r(NULL, " \t", &save))
+            words[n++] = w;
+    }
+    ret = rp_settings_set(options->settings, name, n, words);
+    free(copy);
+    return ret;
+}
+
+int rp_options_read_config(rp_options *options, const char *path)
+{
+    return rp_settings_read_ini(options->settings, path);
+}
+
+char *rp_options_text(const rp_options *options, const char *name)
+{
+    return rp_settings_text(options->settings, name);
+}
+
+static void describe(rp_option_info *out, const struct rp_opt_group *group, const struct rp_opt *opt)
+{
+    const enum rp_opt_type type = opt->type;
+
+    *out = (rp_option_info){
+        .group = group->name,
+        .title = group->title,
+        .name = opt->name,
+        .letter = opt->letter,
+        .help = opt->help,
+        .meta = type == RP_OPT_FLAG ? NULL : opt->meta,
+        .def_text = opt->def_text,
+        .choices = rp_opt_choices(opt),
+        .min = opt->min,
+        .max = opt->max,
+        .step = opt->step,
+        .is_number = type == RP_OPT_INT || type == RP_OPT_FLOAT || type == RP_OPT_INTS,
+        .is_flag = type == RP_OPT_FLAG,
+        .is_list = type == RP_OPT_STRINGS || type == RP_OPT_CHOICES || type == RP_OPT_INTS,
+    };
+}
+
+struct walk {
+    void (*fn)(void *priv, const rp_option_info *info);
+    void *priv;
+};
+
+static void walk_one(void *priv, const struct rp_opt_group *group, const struct rp_opt *opt)
+{
+    rp_option_info info;
+    const struct walk *const w = priv;
+
+    describe(&info, group, opt);
+    w->fn(w->priv, &info);
+}
+
+void rp_options_each(const rp_options *options, void (*fn)(void *priv, const rp_option_info *info),
+                     void *priv)
+{
+    rp_settings_each(options->settings, walk_one, &(struct walk){fn, priv});
+}
+
+struct search {
+    const char *name;
+    const struct rp_opt *opt;
+    rp_option_info *out;
+};
+
+static void search_one(void *priv, const struct rp_opt_group *group, const struct rp_opt *opt)
+{
+    struct search *const s = priv;
+
+    if (s->opt ? opt == s->opt : s->name[0] && !s->name[1] && opt->letter == s->name[0]) {
+        describe(s->out, group, opt);
+        s->opt = opt;
+    }
+}
+
+int rp_options_find(const rp_options *options, const char *name, rp_option_info *out)
+{
+    bool ambiguous = false;
+    struct search s = {.name = name, .out = out};
+
+    if (strlen(name) > 1) {
+        s.opt = rp_settings_find(options->settings, name, &ambiguous);
+        if (ambiguous)
+            return rp_fail(RP_ERR_USAGE, "--%s: several options begin like this; write more of it",
+                           name);
+        if (!s.opt) /* let the setter say it: it suggests a near name */
+            return rp_settings_set(options->settings, name, 0, NULL);
+    }
+    rp_settings_each(options->settings, search_one, &s);
+    return s.opt ? 0 : rp_fail(RP_ERR_USAGE, "unknown option -%s", name);
+}

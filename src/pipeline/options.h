@@ -1,0 +1,52 @@
+/* Settings of a job as a whole, and the list of all option groups. */
+#ifndef RP_PIPELINE_OPTIONS_H
+#define RP_PIPELINE_OPTIONS_H
+
+#include "base/option.h"
+
+struct rp_path_options {
+    char *config, *models;
+    struct rp_opt_strings sources;
+    char *target, *output;
+};
+extern const struct rp_opt_group rp_path_group;
+
+struct rp_trim_options {
+    int start, end; /* frame numbers; end excluded */
+};
+extern const struct rp_opt_group rp_trim_group;
+
+struct rp_output_options {
+    int image_quality;
+    double image_scale;
+    int audio_encoder; /* -1: copy */
+    int audio_quality, audio_volume;
+    int video_encoder; /* -1: the first there is */
+    int video_preset, video_quality;
+    double video_scale, video_fps; /* fps 0: as the target */
+};
+extern const struct rp_opt_group rp_output_group;
+
+struct rp_processors_options {
+    struct rp_opt_choices processors; /* indices into rp_processors[] */
+};
+extern const struct rp_opt_group rp_processors_group;
+
+struct rp_execution_options {
+    struct rp_opt_choices providers;
+    int threads;
+};
+extern const struct rp_opt_group rp_execution_group;
+
+struct rp_misc_options {
+    int log_level;
+};
+extern const struct rp_opt_group rp_misc_group;
+
+/* Every group, NULL-terminated. */
+extern const struct rp_opt_group *const *rp_all_groups(void);
+
+/* The settings inside the public object. */
+const struct rp_settings *rp_options_settings(const struct rp_options *options);
+
+#endif /* RP_PIPELINE_OPTIONS_H */

@@ -1,0 +1,57 @@
+/* Inside of the public pipeline: models, sources, reference and the plan over them. */
+#ifndef RP_PIPELINE_H
+#define RP_PIPELINE_H
+
+#include "pipeline/options.h"
+#include "pipeline/program.h"
+#include "pipeline/runtime.h"
+
+enum rp_pipeline_use {
+    RP_USE_ANALYSE = 1, /* everything that can be told about a face */
+    RP_USE_PROCESS = 2, /* content check, selection, processors */
+};
+
+struct rp_pipeline {
+    rp_runtime *runtime;
+    const struct rp_settings *settings;
+    struct rp_pool *pool;
+    struct rp_analyser *analyser;       /* what the job needs */
+    struct rp_analyser *full_analyser;  /* all; made when first asked for */
+    struct rp_selector selector;
+    struct rp_gate_model *gate;
+    struct rp_sources sources;
+    struct rp_plan plan, analyse_plan;
+    bool has_reference;
+    struct rp_program *last, *last_analyse; /* for pictures, kept while the size stays */
+    char *replace_audio;                /* audio file among the sources, or NULL */
+};
+
+/* @param threads  inside one run of a network; 0 = all cores */
+int rp_pipeline_open(struct rp_pipeline **out, rp_runtime *runtime,
+                     const struct rp_settings *settings, unsigned use, int threads);
+
+/* Selector mode reference: take the reference face from this frame. */
+int rp_pipeline_set_reference(struct rp_pipeline *pipeline, const struct rp_media_frame *frame);
+bool rp_pipeline_wants_reference(const struct rp_pipeline *pipeline);
+
+/* Find all about all faces of a frame (host result). */
+int rp_pipeline_faces(struct rp_pipeline *pipeline, const struct rp_media_frame *frame,
+                      struct rp_dfaces *faces);
+
+/* Work on one picture in place. RP_ERR_BLOCKED leaves it unchanged. */
+int rp_pipeline_frame(struct rp_pipeline *pipeline, struct rp_media_frame *frame,
+                      struct rp_frame_result *result);
+
+/* The same on a picture, alpha kept; takes the reference from it if one is still wanted. */
+int rp_pipeline_image(struct rp_pipeline *pipeline, rp_image *image,
+                      struct rp_frame_result *result);
+
+/* BGRA to BGR in place. */
+void rp_image_drop_alpha(rp_image *image);
+
+void rp_face_public(rp_face *out, const struct rp_dface *in);
+
+/* What the output is marked with. */
+void rp_pipeline_mark(const struct rp_pipeline *pipeline, struct rp_mark *mark);
+
+#endif /* RP_PIPELINE_H */

@@ -1,0 +1,67 @@
+/* The frame program: all work on one frame, in one slot, for frames of one size and format.
+ *
+ * This is the unit that a GPU records into one graph. It is written as record functions and knows
+ * nothing of files. */
+#ifndef RP_PROGRAM_H
+#define RP_PROGRAM_H
+
+#include "face/analyser.h"
+#include "face/gate.h"
+#include "face/selector.h"
+#include "media/media.h"
+#include "processors/processor.h"
+
+#define RP_MAX_PROCESSORS 16
+
+/* What every slot of a job shares. Parts may be NULL: then the program leaves that work out. */
+struct rp_plan {
+    struct rp_device *device;
+    const struct rp_analyser *analyser;
+    const struct rp_selector *selector;
+    const struct rp_gate_model *gate;
+    int nprocessors;
+    struct {
+        const struct rp_processor *def;
+        void *self;
+    } processor[RP_MAX_PROCESSORS];
+};
+
+struct rp_program;
+
+/* The frame's size and format are fixed for the life of the program. */
+int rp_program_create(struct rp_program **out, const struct rp_plan *plan, int w, int h,
+                      enum rp_pixfmt fmt);
+void rp_program_destroy(struct rp_program **program);
+
+/* True if a frame has the size and format that the program was made for. */
+bool rp_program_fits(const struct rp_program *program, const struct rp_media_frame *frame);
+
+struct rp_frame_result {
+    int faces;     /* found */
+    int selected;  /* worked on */
+    bool overflow; /* more faces than fit */
+    bool changed;  /* pixels were written */
+};
+
+/* Work on a frame in place: it is made writable only if something changed.
+ * @param look  run the content check on it first (on the pixels as they came) */
+int rp_program_run(struct rp_program *program, struct rp_media_frame *frame, bool look,
+                   struct rp_frame_result *result);
+
+/* Only the content check: for a picture, whose pixels must not change when it is refused. */
+int rp_program_look(struct rp_program *program, const struct rp_media_frame *frame);
+
+/* Only find faces: copies them to `faces` (host). Needs no selector or processors. */
+int rp_program_analyse(struct rp_program *program, const struct rp_media_frame *frame,
+                       struct rp_dfaces *faces);
+
+/* Frames looked at by the content check so far, and how many were positive. */
+int rp_program_verdict(struct rp_program *program, struct rp_verdict *out);
+
+/* The slot, for its clocks and its memory figure. */
+const struct rp_slot *rp_program_slot(const struct rp_program *program);
+
+/* A frame over pixels that somebody else owns (BGR24). */
+void rp_frame_over_image(struct rp_media_frame *out, const struct rp_image *image);
+
+#endif /* RP_PROGRAM_H */

@@ -1,0 +1,136 @@
+#include "pipeline/ring.h"
+
+#include <pthread.h>
+
+#include "media/media.h"
+
+enum state { FREE, READ, TAKEN, DONE };
+
+struct place {
+    enum state state;
+    struct rp_media_frame *frame;
+};
+
+struct rp_ring {
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    int n;
+    int64_t read, taken, written; /* frames so far; place = number % n */
+    bool ended;
+    int status;
+    struct place place[];
+};
+
+int rp_ring_create(struct rp_ring **out, int places)
+{
+    struct rp_ring *const r = *out = calloc(1, sizeof(*r) + (size_t) places * sizeof(r->place[0]));
+
+    if (!r)
+        return rp_fail(RP_ERR_NOMEM, "out of memory");
+    r->n = places;
+    pthread_mutex_init(&r->lock, NULL);
+    pthread_cond_init(&r->changed, NULL);
+    return 0;
+}
+
+void rp_ring_destroy(struct rp_ring **ring)
+{
+    struct rp_ring *const r = *ring;
+
+    if (!r)
+        return;
+    for (int i = 0; i < r->n; i++)
+        rp_media_frame_free(&r->place[i].frame);
+    pthread_cond_destroy(&r->changed);
+    pthread_mutex_destroy(&r->lock);
+    free(r);
+    *ring = NULL;
+}
+
+int rp_ring_put(struct rp_ring *r, struct rp_media_frame *frame)
+{
+    int ret = RP_ERR_CLOSED;
+
+    pthread_mutex_lock(&r->lock);
+    while (!r->status && r->read - r->written >= r->n)
+        pthread_cond_wait(&r->changed, &r->lock);
+    if (!r->status) {
+        r->place[r->read++ % r->n] = (struct place){READ, frame};
+        pthread_cond_broadcast(&r->changed);
+        ret = 0;
+    }
+    pthread_mutex_unlock(&r->lock);
+    return ret;
+}
+
+void rp_ring_end(struct rp_ring *r)
+{
+    pthread_mutex_lock(&r->lock);
+    r->ended = true;
+    pthread_cond_broadcast(&r->changed);
+    pthread_mutex_unlock(&r->lock);
+}
+
+int rp_ring_take(struct rp_ring *r, struct rp_media_frame **frame, int *place)
+{
+    int ret = RP_ERR_CLOSED;
+
+    pthread_mutex_lock(&r->lock);
+    while (!r->status && r->taken == r->read && !r->ended)
+        pthread_cond_wait(&r->changed, &r->lock);
+    if (!r->status && r->taken < r->read) {
+        *place = (int) (r->taken++ % r->n);
+        *frame = r->place[*place].frame;
+        r->place[*place].state = TAKEN;
+        ret = 0;
+    }
+    pthread_mutex_unlock(&r->lock);
+    return ret;
+}
+
+void rp_ring_done(struct rp_ring *r, int place)
+{
+    pthread_mutex_lock(&r->lock);
+    r->place[place].state = DONE;
+    pthread_cond_broadcast(&r->changed);
+    pthread_mutex_unlock(&r->lock);
+}
+
+int rp_ring_get(struct rp_ring *r, struct rp_media_frame **frame)
+{
+    int ret = 0;
+
+    *frame = NULL;
+    pthread_mutex_lock(&r->lock);
+    struct place *next = &r->place[r->written % r->n];
+    while (!r->status && !(r->ended && r->written == r->read) &&
+           (r->written == r->read || next->state != DONE))
+        pthread_cond_wait(&r->changed, &r->lock);
+    if (r->status) {
+        ret = RP_ERR_CLOSED;
+    } else if (r->written < r->read) {
+        *frame = next->frame;
+        *next = (struct place){FREE, NULL};
+        r->written++;
+        pthread_cond_broadcast(&r->changed);
+    }
+    pthread_mutex_unlock(&r->lock);
+    return ret;
+}
+
+void rp_ring_fail(struct rp_ring *r, int status)
+{
+    pthread_mutex_lock(&r->lock);
+    if (!r->status)
+        r->status = status;
+    pthread_cond_broadcast(&r->changed);
+    pthread_mutex_unlock(&r->lock);
+}
+
+int rp_ring_status(struct rp_ring *r)
+{
+    pthread_mutex_lock(&r->lock);
+    const int status = r->status;
+    pthread_mutex_unlock(&r->lock);
+    return status;
+}
