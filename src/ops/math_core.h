@@ -2,7 +2,7 @@
  * comparisons of IEEE doubles are used: correct rounding of those is all that equality needs, as long
  * as nobody contracts to fused multiply-add (-ffp-contract=off, -fmad=false).
  *
- * Bounds, against the exact value: rp_exp, rp_ln, rp_sincos 1 ULP, rp_cbrt 1 ULP, rp_atan2 3 ULP of
+ * Bounds, against the exact value: rp_exp, rp_ln, rp_cbrt 1 ULP, rp_sincos, rp_atan2 3 ULP of
  * double. The float versions compute in double and round once: 0.5001 ULP of float. Tested densely
  * against the C library in tests/test_ops_faces.c. */
 #ifndef RP_OPS_MATH_CORE_H
@@ -97,6 +97,7 @@ RP_FN double rp_exp(double x)
     return p * rp_pow2(half) * rp_pow2((int) k - half);
 }
 
+/* Natural logarithm. (rp_log is the public log of messages.) */
 RP_FN double rp_ln(double x)
 {
     if (x != x || x < 0)
@@ -255,7 +256,7 @@ RP_FN float rp_expf(float x)
     return (float) rp_exp(x);
 }
 
-RP_FN float rp_logf(float x)
+RP_FN float rp_lnf(float x)
 {
     return (float) rp_ln(x);
 }
