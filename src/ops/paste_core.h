@@ -9,28 +9,42 @@ struct rp_region {
     int x1, y1, x2, y2;
 };
 
-/* inv: crop to frame. Matrices with something that is not a number give an empty region. */
-RP_FN struct rp_region rp_paste_region(const double inv[6], int w, int h, int frame_w, int frame_h)
+/* Whole frame pixels around the rectangle lo, lo .. w, h of the crop. inv: crop to frame. A matrix
+ * with something that is not a number gives some region inside the frame. */
+RP_FN struct rp_region rp_hull_region(const double inv[6], double lo, int w, int h, int frame_w,
+                                      int frame_h)
 {
     struct rp_region r;
-    double x1 = inv[2], y1 = inv[5], x2 = x1, y2 = y1;
+    double x1 = 0.0, y1 = 0.0, x2 = 0.0, y2 = 0.0;
     int i;
 
-    for (i = 1; i < 4; i++) {
-        const double cx = i == 3 ? 0.0 : (double) w, cy = i == 1 ? 0.0 : (double) h;
-        const double x = inv[0] * cx + inv[1] * cy + inv[2];
-        const double y = inv[3] * cx + inv[4] * cy + inv[5];
+    for (i = 0; i < 4; i++) {
+        const double cx = i & 1 ? (double) w : lo, cy = i & 2 ? (double) h : lo;
+        const double x = rp_clampd(inv[0] * cx + inv[1] * cy + inv[2], 0.0, frame_w);
+        const double y = rp_clampd(inv[3] * cx + inv[4] * cy + inv[5], 0.0, frame_h);
 
-        x1 = x < x1 ? x : x1;
-        x2 = x > x2 ? x : x2;
-        y1 = y < y1 ? y : y1;
-        y2 = y > y2 ? y : y2;
+        x1 = i == 0 || x < x1 ? x : x1;
+        x2 = i == 0 || x > x2 ? x : x2;
+        y1 = i == 0 || y < y1 ? y : y1;
+        y2 = i == 0 || y > y2 ? y : y2;
     }
-    r.x1 = rp_floor_d(rp_clampd(x1, 0.0, frame_w));
-    r.y1 = rp_floor_d(rp_clampd(y1, 0.0, frame_h));
-    r.x2 = rp_ceil_d(rp_clampd(x2, 0.0, frame_w));
-    r.y2 = rp_ceil_d(rp_clampd(y2, 0.0, frame_h));
+    r.x1 = rp_floor_d(x1);
+    r.y1 = rp_floor_d(y1);
+    r.x2 = rp_ceil_d(x2);
+    r.y2 = rp_ceil_d(y2);
     return r;
+}
+
+/* FaceFusion's region: corners 0, 0 .. w, h. */
+RP_FN struct rp_region rp_paste_region(const double inv[6], int w, int h, int frame_w, int frame_h)
+{
+    return rp_hull_region(inv, 0.0, w, h, frame_w, frame_h);
+}
+
+/* Everything that the crop reaches with a part of a pixel. */
+RP_FN struct rp_region rp_draw_region(const double inv[6], int w, int h, int frame_w, int frame_h)
+{
+    return rp_hull_region(inv, -1.0, w, h, frame_w, frame_h);
 }
 
 /* The sampling line of frame row y, counted from the region's first column. m: frame to crop. */
