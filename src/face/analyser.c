@@ -22,7 +22,7 @@ static const struct detector detectors[] = {
     {"scrfd", RP_DECODE_RETINAFACE, {160, 320, 480, 512, 640}, .div = 1, .mean = 127.5, .std = 128, .outputs = 9, .landmarks = true},
     {"yolo_face", RP_DECODE_YOLO, {640}, .div = 255, .mean = 0, .std = 1, .outputs = 1, .landmarks = true},
     {"yunet", RP_DECODE_YUNET, {640}, .div = 1, .mean = 0, .std = 1, .outputs = 12, .landmarks = true},
-    {"ultraface", RP_DECODE_ULTRAFACE, .w = 320, .h = 240, .rgb = true, .div = 1, .mean = 127, .std = 128, .outputs = 2},
+    {"ultraface", RP_DECODE_ULTRAFACE, .w = 320, .h = 240, .stretch = true, .rgb = true, .div = 1, .mean = 127, .std = 128, .outputs = 2},
 };
 
 /* ---- landmarkers ------------------------------------------------------------------------------- */
