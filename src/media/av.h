@@ -108,9 +108,9 @@ int rp_quality_video(const char *encoder, int quality);
 double rp_quality_audio(const char *encoder, int quality);
 
 /* Put quality, preset and what else an encoder wants into its context and option list. */
-int rp_encoder_setup_video(AVCodecContext *enc, AVDictionary **opts, const char *preset,
-                           int quality);
-int rp_encoder_setup_audio(AVCodecContext *enc, int quality);
+void rp_encoder_setup_video(AVCodecContext *enc, AVDictionary **opts, const char *preset,
+                            int quality);
+void rp_encoder_setup_audio(AVCodecContext *enc, int quality);
 
 /* The format that keeps most of `fmt` with this encoder. */
 enum AVPixelFormat rp_encoder_pixfmt(const AVCodec *codec, enum rp_pixfmt fmt);

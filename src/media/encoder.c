@@ -1,0 +1,294 @@
+/* Encoders: which there are, what quality and preset mean to each, which pixel format suits, what a
+ * container takes. The numbers are FaceFusion's: linear in the quality, rounded half to even. */
+#include "media/av.h"
+
+#include <math.h>
+#include <pthread.h>
+
+enum scale {
+    SCALE_NONE,
+    SCALE_CRF,     /* crf 51..0 */
+    SCALE_CRF63,   /* crf 63..0 */
+    SCALE_CQ,      /* cq 51..0 */
+    SCALE_QP_AMF,  /* qp_i, qp_p, qp_b 51..0 */
+    SCALE_QP_QSV,  /* constant quantiser 51..0 */
+    SCALE_BITRATE, /* 1024..50512 kbit/s */
+    SCALE_QSCALE,  /* 31..1: FFmpeg's own encoders */
+};
+
+enum preset { PRESET_NONE, PRESET_SAME, PRESET_NVENC, PRESET_AMF, PRESET_QSV };
+
+/* clang-format off */
+static const struct video_encoder {
+    const char *name;
+    enum scale scale;
+    enum preset preset;
+    bool listed; /* FaceFusion knows it */
+} video_table[] = {
+    {"libx264",           SCALE_CRF,     PRESET_SAME,  true},
+    {"libx264rgb",        SCALE_CRF,     PRESET_SAME,  true},
+    {"libx265",           SCALE_CRF,     PRESET_SAME,  true},
+    {"libvpx-vp9",        SCALE_CRF63,   PRESET_NONE,  true},
+    {"h264_nvenc",        SCALE_CQ,      PRESET_NVENC, true},
+    {"hevc_nvenc",        SCALE_CQ,      PRESET_NVENC, true},
+    {"h264_amf",          SCALE_QP_AMF,  PRESET_AMF,   true},
+    {"hevc_amf",          SCALE_QP_AMF,  PRESET_AMF,   true},
+    {"h264_qsv",          SCALE_QP_QSV,  PRESET_QSV,   true},
+    {"hevc_qsv",          SCALE_QP_QSV,  PRESET_QSV,   true},
+    {"h264_videotoolbox", SCALE_BITRATE, PRESET_NONE,  true},
+    {"hevc_videotoolbox", SCALE_BITRATE, PRESET_NONE,  true},
+    {"rawvideo",          SCALE_NONE,    PRESET_NONE,  true},
+    {"libvpx",            SCALE_CRF63,   PRESET_NONE,  false},
+    {"libaom-av1",        SCALE_CRF63,   PRESET_NONE,  false},
+    {"libsvtav1",         SCALE_CRF63,   PRESET_NONE,  false},
+    {"mpeg4",             SCALE_QSCALE,  PRESET_NONE,  false},
+    {"mpeg2video",        SCALE_QSCALE,  PRESET_NONE,  false},
+    {"mjpeg",             SCALE_QSCALE,  PRESET_NONE,  false},
+};
+
+static const struct audio_encoder {
+    const char *name;
+    double low, high; /* at quality 0 and 100 */
+    double step;      /* rounded to */
+    bool bitrate;     /* kbit/s, else FFmpeg's -q:a */
+} audio_table[] = {
+    {"flac",       0,    0,   0,   false},
+    {"aac",        0.1,  2.0, 0.1, false},
+    {"libmp3lame", 9,    0,   1,   false},
+    {"libopus",    64,   256, 1,   true},
+    {"libvorbis",  -1,   10,  0.1, false},
+    {"pcm_s16le",  0,    0,   0,   false},
+    {"pcm_s32le",  0,    0,   0,   false},
+};
+/* clang-format on */
+
+/* ---- lists ------------------------------------------------------------------------------------- */
+
+static const char *video_names[RP_ARRAY_LEN(video_table) + 1];
+static const char *audio_names[RP_ARRAY_LEN(audio_table) + 1];
+
+static void list_encoders(void)
+{
+    size_t n = 0, k = 0;
+
+    for (size_t i = 0; i < RP_ARRAY_LEN(video_table); i++)
+        if (video_table[i].listed && avcodec_find_encoder_by_name(video_table[i].name))
+            video_names[n++] = video_table[i].name;
+    for (size_t i = 0; i < RP_ARRAY_LEN(audio_table); i++)
+        if (avcodec_find_encoder_by_name(audio_table[i].name))
+            audio_names[k++] = audio_table[i].name;
+}
+
+static pthread_once_t listed = PTHREAD_ONCE_INIT;
+
+const char *const *rp_video_encoders(void)
+{
+    pthread_once(&listed, list_encoders);
+    return video_names;
+}
+
+const char *const *rp_audio_encoders(void)
+{
+    pthread_once(&listed, list_encoders);
+    return audio_names;
+}
+
+/* ---- quality and preset ------------------------------------------------------------------------ */
+
+static const struct video_encoder *find_video(const char *name)
+{
+    static const struct video_encoder other = {"", SCALE_NONE, PRESET_NONE, false};
+
+    for (size_t i = 0; i < RP_ARRAY_LEN(video_table); i++)
+        if (!strcmp(video_table[i].name, name))
+            return &video_table[i];
+    return &other;
+}
+
+int rp_quality_video(const char *encoder, int quality)
+{
+    const double bad = 1 - RP_CLAMP(quality, 0, 100) / 100.0;
+
+    switch (find_video(encoder)->scale) {
+    case SCALE_CRF:
+    case SCALE_CQ:
+    case SCALE_QP_AMF:
+    case SCALE_QP_QSV:
+        return (int) rint(51 * bad);
+    case SCALE_CRF63:
+        return (int) rint(63 * bad);
+    case SCALE_BITRATE:
+        return (int) rint(1024 + (50512 - 1024) * (1 - bad));
+    case SCALE_QSCALE:
+        return RP_MAX(1, (int) rint(31 * bad));
+    case SCALE_NONE:
+        break;
+    }
+    return 0;
+}
+
+static const struct audio_encoder *find_audio(const char *name)
+{
+    for (size_t i = 0; i < RP_ARRAY_LEN(audio_table); i++)
+        if (!strcmp(audio_table[i].name, name))
+            return &audio_table[i];
+    return NULL;
+}
+
+double rp_quality_audio(const char *encoder, int quality)
+{
+    const struct audio_encoder *const a = find_audio(encoder);
+
+    if (!a || a->step <= 0)
+        return 0;
+    const double v = a->low + (a->high - a->low) * RP_CLAMP(quality, 0, 100) / 100;
+    return a->step < 1 ? rint(v * 10) / 10 : rint(v);
+}
+
+/* Place of a preset among x264's names; -1 if it is none of them. */
+static int preset_place(const char *preset)
+{
+    static const char *const order[] = {"ultrafast", "superfast", "veryfast", "faster", "fast",
+                                        "medium",    "slow",      "slower",   "veryslow"};
+
+    for (size_t i = 0; i < RP_ARRAY_LEN(order); i++)
+        if (!strcmp(order[i], preset))
+            return (int) i;
+    return -1;
+}
+
+static void set_preset(AVDictionary **opts, enum preset kind, const char *preset)
+{
+    const int place = preset_place(preset);
+
+    switch (kind) {
+    case PRESET_NONE:
+        break;
+    case PRESET_SAME:
+        av_dict_set(opts, "preset", preset, 0);
+        break;
+    case PRESET_NVENC:
+        av_dict_set(opts, "preset", place <= 4 ? "fast" : place == 5 ? "medium" : "slow", 0);
+        break;
+    case PRESET_AMF:
+        av_dict_set(opts, "quality", place <= 2 ? "speed" : place <= 5 ? "balanced" : "quality", 0);
+        break;
+    case PRESET_QSV:
+        av_dict_set(opts, "preset", place <= 2 ? "veryfast" : preset, 0);
+        break;
+    }
+}
+
+static void set_qscale(AVCodecContext *enc, double q)
+{
+    enc->flags |= AV_CODEC_FLAG_QSCALE;
+    enc->global_quality = (int) lrint(FF_QP2LAMBDA * q);
+}
+
+static void set_quality(AVCodecContext *enc, AVDictionary **opts, enum scale scale, int value)
+{
+    switch (scale) {
+    case SCALE_CRF:
+    case SCALE_CRF63:
+        av_dict_set_int(opts, "crf", value, 0);
+        break;
+    case SCALE_CQ:
+        av_dict_set_int(opts, "cq", value, 0);
+        break;
+    case SCALE_QP_AMF:
+        av_dict_set_int(opts, "qp_i", value, 0);
+        av_dict_set_int(opts, "qp_p", value, 0);
+        av_dict_set_int(opts, "qp_b", value, 0);
+        break;
+    case SCALE_BITRATE:
+        enc->bit_rate = value * INT64_C(1000);
+        break;
+    case SCALE_QP_QSV:
+    case SCALE_QSCALE:
+        set_qscale(enc, value);
+        break;
+    case SCALE_NONE:
+        break;
+    }
+}
+
+void rp_encoder_setup_video(AVCodecContext *enc, AVDictionary **opts, const char *preset,
+                            int quality)
+{
+    const char *const name = enc->codec->name;
+    const struct video_encoder *const v = find_video(name);
+
+    set_quality(enc, opts, v->scale, rp_quality_video(name, quality));
+    set_preset(opts, v->preset, preset && preset[0] ? preset : "veryfast");
+    if (!strncmp(name, "libvpx", 6) || !strcmp(name, "libaom-av1"))
+        av_dict_set(opts, "row-mt", "1", 0); /* same quality, more threads */
+    if (!strcmp(name, "libaom-av1"))
+        av_dict_set(opts, "cpu-used", "6", 0);
+    if (!strcmp(name, "libx264") || !strcmp(name, "libx264rgb")) {
+        /* The time base is the container's and says nothing of the rate that levels depend on. */
+        char fps[64];
+        snprintf(fps, sizeof(fps), "fps=%d/%d", enc->framerate.num, enc->framerate.den);
+        av_dict_set(opts, "x264-params", fps, 0);
+    }
+    if (!strcmp(name, "libx265"))
+        av_dict_set(opts, "x265-params", "log-level=none", 0); /* it would write to stderr */
+}
+
+void rp_encoder_setup_audio(AVCodecContext *enc, int quality)
+{
+    const struct audio_encoder *const a = find_audio(enc->codec->name);
+
+    if (!a || a->step <= 0)
+        return;
+    const double v = rp_quality_audio(a->name, quality);
+    if (a->bitrate)
+        enc->bit_rate = (int64_t) (v * 1000);
+    else
+        set_qscale(enc, v);
+}
+
+/* ---- pixel formats ----------------------------------------------------------------------------- */
+
+static bool has_format(const enum AVPixelFormat *list, enum AVPixelFormat fmt)
+{
+    for (; list && *list != AV_PIX_FMT_NONE; list++)
+        if (*list == fmt)
+            return true;
+    return false;
+}
+
+/* RGB frames go to YUV encoders as 4:2:0: what players show (GIF to MP4). */
+enum AVPixelFormat rp_encoder_pixfmt(const AVCodec *codec, enum rp_pixfmt fmt)
+{
+    const enum AVPixelFormat want = rp_pixfmt_to_av(fmt), *const list = codec->pix_fmts;
+    const bool rgb = fmt == RP_FMT_BGR24;
+
+    if (!list || has_format(list, want))
+        return want;
+    if (rgb && has_format(list, AV_PIX_FMT_YUV420P))
+        return AV_PIX_FMT_YUV420P;
+    return avcodec_find_best_pix_fmt_of_list(list, want, rp_pixfmt_alpha(fmt), NULL);
+}
+
+/* ---- containers -------------------------------------------------------------------------------- */
+
+/* FFmpeg's muxers find these out only when they write the header. */
+static bool is_trap(const char *format, enum AVCodecID codec)
+{
+    if (!strcmp(format, "mov"))
+        return codec == AV_CODEC_ID_OPUS || codec == AV_CODEC_ID_FLAC ||
+               codec == AV_CODEC_ID_TRUEHD || codec == AV_CODEC_ID_VP9 || codec == AV_CODEC_ID_AV1;
+    if (!strcmp(format, "mp4") || !strcmp(format, "matroska"))
+        return codec == AV_CODEC_ID_RAWVIDEO;
+    if (!strcmp(format, "avi"))
+        return codec == AV_CODEC_ID_OPUS || codec == AV_CODEC_ID_VORBIS;
+    return false;
+}
+
+bool rp_container_takes(const AVOutputFormat *format, enum AVCodecID codec)
+{
+    if (!strcmp(format->name, "gif"))
+        return codec == AV_CODEC_ID_GIF;
+    return codec != AV_CODEC_ID_NONE && !is_trap(format->name, codec) &&
+           avformat_query_codec(format, codec, FF_COMPLIANCE_EXPERIMENTAL) == 1;
+}

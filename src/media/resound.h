@@ -1,0 +1,26 @@
+/* Decode an audio track, change its volume, encode it anew. */
+#ifndef RP_MEDIA_RESOUND_H
+#define RP_MEDIA_RESOUND_H
+
+#include "media/av.h"
+
+struct rp_resound;
+
+struct rp_resound_params {
+    const AVCodec *encoder;
+    int quality, volume; /* 0..100 */
+    bool global_header;
+};
+
+/* Opens decoder and encoder; fills `out`'s codec parameters. */
+int rp_resound_open(struct rp_resound **out, const AVStream *in, AVStream *to,
+                    const struct rp_resound_params *params, const char *path);
+void rp_resound_close(struct rp_resound **resound);
+
+/* Called with each packet that comes out, times in 1 / sample rate. */
+typedef int rp_resound_fn(void *priv, AVPacket *packet, AVRational time_base);
+
+/* One packet in (NULL: the end). */
+int rp_resound_packet(struct rp_resound *r, const AVPacket *packet, rp_resound_fn *fn, void *priv);
+
+#endif /* RP_MEDIA_RESOUND_H */

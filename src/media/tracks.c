@@ -1,0 +1,543 @@
+/* Everything of the output that is not the video: audio and subtitle tracks of the target (or one
+ * audio track of another file), fonts, chapters, metadata.
+ *
+ * The target is opened a second time and read only as far as the video has come, so that little is
+ * held in memory however long the film is. Packets are copied; audio that the container does not
+ * take, or whose volume changes, is encoded anew, and text subtitles change their form.
+ */
+#include "media/resound.h"
+#include "media/retext.h"
+
+#define SOURCES_MAX 2 /* the target, and the file that replaces its audio */
+
+struct track {
+    AVStream *in, *out;
+    struct rp_resound *resound; /* NULL: copied */
+    struct rp_retext *retext;   /* NULL: copied */
+    struct rp_tracks *owner;
+    int64_t last_dts;           /* in the output's time base */
+    bool whole;                 /* this file is not cut at the start */
+};
+
+struct source {
+    AVFormatContext *ic;
+    struct track *tracks; /* one for each of its streams; .out is NULL when it is not kept */
+    AVPacket *packet;
+    bool pending, ended;  /* packet is read but lies in the future; no more packets */
+    bool replaces;        /* its time 0 is the output's time 0 */
+    char *path;
+};
+
+struct rp_tracks {
+    AVFormatContext *oc;
+    char *path;
+    struct rp_tracks_params params;
+    struct source sources[SOURCES_MAX];
+    int count;
+    int64_t start; /* microseconds of the target that become 0 */
+    bool warned;
+};
+
+/* ---- choosing ---------------------------------------------------------------------------------- */
+
+static const char *track_name(const AVStream *st)
+{
+    static _Thread_local char name[160];
+    const AVDictionaryEntry *const language = av_dict_get(st->metadata, "language", NULL, 0);
+    const char *const type = av_get_media_type_string(st->codecpar->codec_type);
+
+    snprintf(name, sizeof(name), "%s track %d (%s%s%s)", type ? type : "unknown", st->index,
+             avcodec_get_name(st->codecpar->codec_id), language ? ", " : "",
+             language ? language->value : "");
+    return name;
+}
+
+static int add_stream(struct rp_tracks *t, struct track *track)
+{
+    AVStream *const out = avformat_new_stream(t->oc, NULL);
+
+    if (!out || av_dict_copy(&out->metadata, track->in->metadata, 0) < 0)
+        return rp_fail(RP_ERR_NOMEM, "%s: no memory", t->path);
+    out->disposition = track->in->disposition;
+    out->time_base = track->in->time_base;
+    out->id = t->oc->oformat->flags & AVFMT_SHOW_IDS ? track->in->id : 0;
+    track->out = out;
+    return 0;
+}
+
+/* The tag belongs to the container: kept only where this one knows it. */
+static void set_tag(const AVFormatContext *oc, AVStream *out)
+{
+    const struct AVCodecTag *const *const tags = oc->oformat->codec_tag;
+    const enum AVCodecID id = out->codecpar->codec_id;
+    unsigned found;
+
+    if (tags && av_codec_get_id(tags, out->codecpar->codec_tag) != id &&
+        av_codec_get_tag2(tags, id, &found))
+        out->codecpar->codec_tag = 0;
+}
+
+static int copy_track(struct rp_tracks *t, struct track *track)
+{
+    int ret;
+
+    RP_TRY(add_stream(t, track));
+    if ((ret = avcodec_parameters_copy(track->out->codecpar, track->in->codecpar)) < 0)
+        return rp_av_fail(ret, t->path, "copying a track");
+    set_tag(t->oc, track->out);
+    return 0;
+fail:
+    return ret;
+}
+
+static const AVCodec *choose_audio_encoder(const struct rp_tracks *t)
+{
+    const AVOutputFormat *const format = t->oc->oformat;
+    const char *const name = t->params.audio_encoder;
+    const AVCodec *codec = name && name[0] ? avcodec_find_encoder_by_name(name) : NULL;
+
+    if (codec && rp_container_takes(format, codec->id))
+        return codec;
+    if (codec)
+        rp_log(RP_LOG_WARN, "%s: %s holds no %s; its usual audio encoder is used", t->path,
+               format->name, name);
+    if (format->audio_codec == AV_CODEC_ID_VORBIS || format->audio_codec == AV_CODEC_ID_OPUS) {
+        codec = avcodec_find_encoder_by_name("libopus");
+        if (codec && rp_container_takes(format, codec->id))
+            return codec;
+        return avcodec_find_encoder_by_name("libvorbis");
+    }
+    return format->audio_codec == AV_CODEC_ID_NONE ? NULL
+                                                   : avcodec_find_encoder(format->audio_codec);
+}
+
+static int drop_track(struct rp_tracks *t, const struct track *track, const char *why)
+{
+    rp_log(RP_LOG_WARN, "%s: %s is dropped: %s", t->path, track_name(track->in), why);
+    return 0;
+}
+
+static int encode_track(struct rp_tracks *t, struct track *track)
+{
+    const struct rp_resound_params params = {
+        .encoder = choose_audio_encoder(t),
+        .quality = t->params.audio_quality,
+        .volume = t->params.audio_volume,
+        .global_header = t->oc->oformat->flags & AVFMT_GLOBALHEADER,
+    };
+    int ret;
+
+    if (!params.encoder)
+        return drop_track(t, track, "this container holds no audio that can be made here");
+    rp_log(RP_LOG_INFO, "%s: %s is encoded by %s", t->path, track_name(track->in),
+           params.encoder->name);
+    RP_TRY(add_stream(t, track));
+    av_dict_set(&track->out->metadata, "encoder", NULL, 0);
+    return rp_resound_open(&track->resound, track->in, track->out, &params, t->path);
+fail:
+    return ret;
+}
+
+static int add_audio(struct rp_tracks *t, struct track *track)
+{
+    const enum AVCodecID id = track->in->codecpar->codec_id;
+    const bool copy = t->params.audio_volume == 100 && rp_container_takes(t->oc->oformat, id) &&
+                      track->in->codecpar->sample_rate > 0;
+
+    if (t->params.audio_volume <= 0)
+        return 0;
+    if (copy)
+        return copy_track(t, track);
+    if (!avcodec_find_decoder(id) || track->in->codecpar->sample_rate <= 0)
+        return drop_track(t, track, "it can neither be copied nor decoded");
+    if (t->oc->oformat->audio_codec == AV_CODEC_ID_NONE)
+        return drop_track(t, track, "this container holds no audio");
+    return encode_track(t, track);
+}
+
+static int add_subtitle(struct rp_tracks *t, struct track *track)
+{
+    const enum AVCodecID id = track->in->codecpar->codec_id;
+    const enum AVCodecID text = rp_retext_codec(t->oc->oformat);
+    int ret;
+
+    if (rp_container_takes(t->oc->oformat, id))
+        return copy_track(t, track);
+    if (text == AV_CODEC_ID_NONE || !rp_retext_can(id))
+        return drop_track(t, track, "this container holds no such subtitles");
+    RP_TRY(add_stream(t, track));
+    return rp_retext_open(&track->retext, track->in, track->out, text, t->path);
+fail:
+    return ret;
+}
+
+static int add_other(struct rp_tracks *t, struct track *track)
+{
+    const AVCodecParameters *const par = track->in->codecpar;
+    const bool chapters = par->codec_type == AVMEDIA_TYPE_DATA && t->sources[0].ic->nb_chapters;
+
+    if (par->codec_type == AVMEDIA_TYPE_ATTACHMENT && !strcmp(t->oc->oformat->name, "matroska") &&
+        par->extradata_size > 0)
+        return copy_track(t, track);
+    rp_log(chapters ? RP_LOG_DEBUG : RP_LOG_INFO, "%s: %s is not kept", t->path,
+           track_name(track->in));
+    return 0;
+}
+
+static int add_track(struct rp_tracks *t, struct source *s, struct track *track, int video)
+{
+    if (track->in->index == video)
+        return 0;
+    switch (track->in->codecpar->codec_type) {
+    case AVMEDIA_TYPE_AUDIO:
+        return t->params.replace_audio && !s->replaces ? 0 : add_audio(t, track);
+    case AVMEDIA_TYPE_SUBTITLE:
+        return s->replaces ? 0 : add_subtitle(t, track);
+    default:
+        return s->replaces ? 0 : add_other(t, track);
+    }
+}
+
+/* ---- opening ----------------------------------------------------------------------------------- */
+
+static int open_source(struct rp_tracks *t, const char *path, bool replaces)
+{
+    struct source *const s = &t->sources[t->count++];
+    int ret;
+
+    s->replaces = replaces;
+    if (!(s->packet = av_packet_alloc()) || !(s->path = strdup(path)))
+        return rp_fail(RP_ERR_NOMEM, "%s: no memory", path);
+    RP_TRY(rp_av_open(&s->ic, path, true));
+    const unsigned n = s->ic->nb_streams;
+    if (!(s->tracks = calloc(n ? n : 1, sizeof(*s->tracks))))
+        return rp_fail(RP_ERR_NOMEM, "%s: no memory", path);
+    for (unsigned i = 0; i < n; i++) {
+        s->tracks[i] = (struct track){.in = s->ic->streams[i],
+                                      .owner = t,
+                                      .last_dts = AV_NOPTS_VALUE,
+                                      .whole = replaces};
+        s->ic->streams[i]->discard = AVDISCARD_ALL;
+    }
+    return 0;
+fail:
+    return ret;
+}
+
+/* Streams found later in the file have no entry: they are left alone. */
+static unsigned track_count(const struct source *s)
+{
+    unsigned n = 0;
+
+    while (n < s->ic->nb_streams && s->tracks[n].in)
+        n++;
+    return n;
+}
+
+static int add_target(struct rp_tracks *t)
+{
+    struct source *const s = &t->sources[0];
+    const int video = rp_av_video_stream(s->ic);
+    const unsigned n = track_count(s);
+    int ret;
+
+    for (unsigned i = 0; i < n; i++)
+        RP_TRY(add_track(t, s, &s->tracks[i], video));
+    return 0;
+fail:
+    return ret;
+}
+
+static int add_replacement(struct rp_tracks *t)
+{
+    struct source *const s = &t->sources[1];
+    const int n = av_find_best_stream(s->ic, AVMEDIA_TYPE_AUDIO, -1, -1, NULL, 0);
+
+    if (n < 0)
+        return rp_fail(RP_ERR_FORMAT, "%s: there is no audio in it", s->path);
+    return add_track(t, s, &s->tracks[n], -1);
+}
+
+static void read_only_kept(struct rp_tracks *t)
+{
+    for (int k = 0; k < t->count; k++) {
+        struct source *const s = &t->sources[k];
+        const unsigned n = track_count(s);
+        bool any = false;
+        for (unsigned i = 0; i < n; i++) {
+            const bool kept = s->tracks[i].out &&
+                              s->tracks[i].in->codecpar->codec_type != AVMEDIA_TYPE_ATTACHMENT;
+            if (kept)
+                s->ic->streams[i]->discard = AVDISCARD_DEFAULT;
+            any = any || kept;
+        }
+        s->ended = !any;
+    }
+}
+
+/* What describes the old file as a file, and not its content. */
+static int copy_metadata(struct rp_tracks *t)
+{
+    static const char *const own[] = {"major_brand",  "minor_version",   "compatible_brands",
+                                      "encoder",      "creation_time",   "company_name",
+                                      "product_name", "product_version", "duration"};
+    AVDictionary **const to = &t->oc->metadata;
+
+    if (av_dict_copy(to, t->sources[0].ic->metadata, 0) < 0)
+        return rp_fail(RP_ERR_NOMEM, "%s: no memory", t->path);
+    for (size_t i = 0; i < RP_ARRAY_LEN(own); i++)
+        av_dict_set(to, own[i], NULL, 0);
+    return 0;
+}
+
+int rp_tracks_open(struct rp_tracks **out, AVFormatContext *oc, const char *path,
+                   const struct rp_tracks_params *params)
+{
+    int ret = RP_ERR_NOMEM;
+    struct rp_tracks *const t = *out = calloc(1, sizeof(*t));
+
+    if (!t)
+        return rp_fail(RP_ERR_NOMEM, "%s: no memory", path);
+    t->oc = oc;
+    t->params = *params;
+    if (!(t->path = strdup(path)))
+        goto fail;
+    RP_TRY(open_source(t, params->target, false));
+    if (params->replace_audio && params->audio_volume > 0)
+        RP_TRY(open_source(t, params->replace_audio, true));
+    else
+        t->params.replace_audio = NULL;
+    if (t->params.replace_audio)
+        RP_TRY(add_replacement(t));
+    RP_TRY(add_target(t));
+    read_only_kept(t);
+    RP_TRY(copy_metadata(t));
+    return 0;
+
+fail:
+    rp_tracks_close(out);
+    return ret;
+}
+
+static void close_source(struct source *s)
+{
+    const unsigned n = s->ic && s->tracks ? track_count(s) : 0;
+
+    for (unsigned i = 0; i < n; i++) {
+        rp_resound_close(&s->tracks[i].resound);
+        rp_retext_close(&s->tracks[i].retext);
+    }
+    free(s->tracks);
+    av_packet_free(&s->packet);
+    avformat_close_input(&s->ic);
+    free(s->path);
+}
+
+void rp_tracks_close(struct rp_tracks **tracks)
+{
+    struct rp_tracks *const t = *tracks;
+
+    if (!t)
+        return;
+    for (int i = 0; i < t->count; i++)
+        close_source(&t->sources[i]);
+    free(t->path);
+    free(t);
+    *tracks = NULL;
+}
+
+/* ---- chapters ---------------------------------------------------------------------------------- */
+
+static AVChapter *new_chapter(const AVChapter *from, int64_t start, int64_t end)
+{
+    AVChapter *const c = av_mallocz(sizeof(*c));
+
+    if (!c)
+        return NULL;
+    c->id = from->id;
+    c->time_base = from->time_base;
+    c->start = start;
+    c->end = end;
+    if (av_dict_copy(&c->metadata, from->metadata, 0) < 0) {
+        av_dict_free(&c->metadata);
+        av_free(c);
+        return NULL;
+    }
+    return c;
+}
+
+/* Chapters of the part that is kept, moved with it. */
+static void copy_chapters(struct rp_tracks *t)
+{
+    const AVFormatContext *const ic = t->sources[0].ic;
+    AVFormatContext *const oc = t->oc;
+
+    oc->chapters = av_calloc(ic->nb_chapters ? ic->nb_chapters : 1, sizeof(*oc->chapters));
+    for (unsigned i = 0; oc->chapters && i < ic->nb_chapters; i++) {
+        const AVChapter *const c = ic->chapters[i];
+        const int64_t shift = av_rescale_q(t->start, AV_TIME_BASE_Q, c->time_base);
+        if (t->params.cut_start && c->end <= shift)
+            continue;
+        AVChapter *const to = new_chapter(c, RP_MAX(c->start - shift, 0), c->end - shift);
+        if (to)
+            oc->chapters[oc->nb_chapters++] = to;
+    }
+}
+
+void rp_tracks_start(struct rp_tracks *t, int64_t start)
+{
+    t->start = t->params.cut_start ? start : 0;
+    copy_chapters(t);
+}
+
+/* ---- packets ----------------------------------------------------------------------------------- */
+
+/* Times must rise for the muxer; broken files have some that do not. */
+static void keep_rising(struct track *track, AVPacket *p)
+{
+    if (p->dts == AV_NOPTS_VALUE)
+        p->dts = p->pts;
+    if (p->pts == AV_NOPTS_VALUE)
+        p->pts = p->dts;
+    if (p->dts == AV_NOPTS_VALUE)
+        return;
+    if (track->last_dts != AV_NOPTS_VALUE && p->dts <= track->last_dts &&
+        track->out->codecpar->codec_type == AVMEDIA_TYPE_AUDIO)
+        p->dts = track->last_dts + 1;
+    p->pts = RP_MAX(p->pts, p->dts);
+    track->last_dts = p->dts;
+}
+
+/* Takes the packet's content. Times are the source's, in `base`. */
+static int write_packet(void *priv, AVPacket *p, AVRational base)
+{
+    struct track *const track = priv;
+    struct rp_tracks *const t = track->owner;
+    const AVRational to = track->out->time_base;
+    int ret;
+
+    av_packet_rescale_ts(p, base, to);
+    if (!track->whole && t->start) {
+        const int64_t shift = av_rescale_q(t->start, AV_TIME_BASE_Q, to);
+        p->pts -= p->pts == AV_NOPTS_VALUE ? 0 : shift;
+        p->dts -= p->dts == AV_NOPTS_VALUE ? 0 : shift;
+    }
+    if (track->out->codecpar->codec_type == AVMEDIA_TYPE_SUBTITLE && p->pts < 0 &&
+        p->pts != AV_NOPTS_VALUE) { /* began before the cut */
+        p->duration = RP_MAX(p->duration + p->pts, 0);
+        p->pts = p->dts = 0;
+    }
+    keep_rising(track, p);
+    p->stream_index = track->out->index;
+    p->pos = -1;
+    ret = av_interleaved_write_frame(t->oc, p);
+    if (ret >= 0)
+        return 0;
+    if (ret == AVERROR(ENOMEM) || (t->oc->pb && t->oc->pb->error < 0))
+        return rp_av_fail(ret, t->path, "writing");
+    if (!t->warned)
+        rp_log(RP_LOG_WARN, "%s: a packet of %s cannot be kept: %s", t->path,
+               track_name(track->in), av_err2str(ret));
+    t->warned = true;
+    return 0;
+}
+
+static int64_t time_of(const AVPacket *p, AVRational base)
+{
+    const int64_t ts = p->dts == AV_NOPTS_VALUE ? p->pts : p->dts;
+
+    return ts == AV_NOPTS_VALUE ? AV_NOPTS_VALUE : av_rescale_q(ts, base, AV_TIME_BASE_Q);
+}
+
+/* Does it lie before the part that is kept? Subtitles count as long as they are shown. */
+static bool is_early(const struct rp_tracks *t, const struct track *track, const AVPacket *p)
+{
+    const bool shown = track->out->codecpar->codec_type == AVMEDIA_TYPE_SUBTITLE;
+
+    if (track->whole || !t->params.cut_start || p->pts == AV_NOPTS_VALUE)
+        return false;
+    const int64_t at = av_rescale_q(p->pts + (shown ? p->duration : 0), track->in->time_base,
+                                    AV_TIME_BASE_Q);
+    return shown ? at <= t->start : at < t->start;
+}
+
+static int take_packet(struct rp_tracks *t, struct track *track, AVPacket *p)
+{
+    if (is_early(t, track, p))
+        return 0;
+    if (track->resound)
+        return rp_resound_packet(track->resound, p, write_packet, track);
+    if (track->retext)
+        return rp_retext_packet(track->retext, p, write_packet, track);
+    return write_packet(track, p, track->in->time_base);
+}
+
+/* The next packet of a kept track into s->packet; false at the end. */
+static bool read_packet(struct source *s)
+{
+    const unsigned n = track_count(s);
+
+    while (!s->pending && !s->ended) {
+        if (av_read_frame(s->ic, s->packet) < 0)
+            s->ended = true; /* the reader of the video says so if it is damage */
+        else if ((unsigned) s->packet->stream_index < n && s->tracks[s->packet->stream_index].out)
+            s->pending = true;
+        else
+            av_packet_unref(s->packet);
+    }
+    return s->pending;
+}
+
+/* `time` is the target's; a replacing file runs on the output's clock. */
+static int source_until(struct rp_tracks *t, struct source *s, int64_t time)
+{
+    int ret;
+
+    while (read_packet(s)) {
+        struct track *const track = &s->tracks[s->packet->stream_index];
+        const int64_t at = time_of(s->packet, track->in->time_base);
+        if (at != AV_NOPTS_VALUE && (s->replaces ? at + t->start : at) >= time)
+            return 0;
+        s->pending = false;
+        ret = take_packet(t, track, s->packet);
+        av_packet_unref(s->packet);
+        if (ret < 0)
+            return ret;
+    }
+    return 0;
+}
+
+int rp_tracks_until(struct rp_tracks *t, int64_t time)
+{
+    int ret = 0;
+
+    for (int i = 0; i < t->count && ret >= 0; i++)
+        ret = source_until(t, &t->sources[i], time);
+    return ret;
+}
+
+static int flush_encoders(struct rp_tracks *t)
+{
+    int ret = 0;
+
+    for (int k = 0; k < t->count; k++) {
+        const unsigned n = track_count(&t->sources[k]);
+        for (unsigned i = 0; i < n && ret >= 0; i++) {
+            struct track *const track = &t->sources[k].tracks[i];
+            if (track->resound)
+                ret = rp_resound_packet(track->resound, NULL, write_packet, track);
+        }
+    }
+    return ret;
+}
+
+int rp_tracks_finish(struct rp_tracks *t, int64_t end)
+{
+    int ret = 0;
+
+    for (int i = 0; i < t->count && ret >= 0; i++) {
+        struct source *const s = &t->sources[i];
+        ret = source_until(t, s, t->params.cut_end || s->replaces ? end : INT64_MAX);
+    }
+    return ret < 0 ? ret : flush_encoders(t);
+}

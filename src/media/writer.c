@@ -1,0 +1,764 @@
+/* Video out: encode, and mux together with what tracks.c brings.
+ *
+ * Timestamps are the target's own, in its own time base: the encoder runs in it and, where the
+ * container lets us choose (MP4, MOV), so does the track. Encoder and header are made for the first
+ * frame, whose size and format are then known.
+ *
+ * H.264 and HEVC have no odd sizes with halved chroma. Such a picture gets one more column or row, a
+ * repetition of its last, so that every pixel of the target stays where and what it was (FaceFusion
+ * scales to the nearest even size instead).
+ */
+#include "media/av.h"
+
+#include <libavutil/imgutils.h>
+#include <libavutil/mastering_display_metadata.h>
+
+#include <math.h>
+
+#include "base/path.h"
+#include "media/palette.h"
+
+#define SHOWN_MAX 1024 /* frames inside an encoder; libx264 looks at most 250 ahead */
+
+struct rp_writer {
+    char *path;
+    char *preset, *audio_encoder, *replace_audio;
+    struct rp_writer_params params;
+    struct rp_mark mark;
+    bool marked;
+
+    struct rp_video_info info; /* of the target */
+    struct rp_video_tags tags;
+    AVDictionary *stream_metadata;
+    bool cut_start, cut_end;
+
+    AVFormatContext *oc;
+    AVStream *stream;
+    const AVCodec *codec;
+    AVCodecContext *enc;
+    AVPacket *packet;
+    struct rp_tracks *tracks;
+    struct SwsContext *sws;
+    struct rp_pool pool;
+    struct rp_palette *palette; /* GIF */
+    struct rp_colour colour;    /* of what is encoded */
+    int w, h;                   /* of the frames that come in */
+    int fit_w, fit_h;           /* of the picture inside what is encoded (before padding) */
+
+    bool constant;              /* drop and repeat to the rate in enc->time_base */
+    int64_t offset;             /* pts of the target that becomes 0 */
+    int64_t next_slot;          /* constant rate: number of the next frame */
+    AVFrame *held;              /* constant rate: shown until the next one comes */
+    int64_t held_end;           /* where it ends, in the target's time base */
+    int64_t last_pts;           /* given to the encoder */
+    int64_t end;                /* of the last frame, in the target's time base */
+    int64_t shown[SHOWN_MAX][2]; /* pts and duration of frames in the encoder */
+    unsigned shown_at;
+    bool begun, header;
+};
+
+/* ---- opening ----------------------------------------------------------------------------------- */
+
+static bool is_mov_family(const AVFormatContext *oc)
+{
+    static const char *const names[] = {"mp4", "mov", "ipod", "3gp", "3g2", "psp", "ismv"};
+
+    for (size_t i = 0; i < RP_ARRAY_LEN(names); i++)
+        if (!strcmp(oc->oformat->name, names[i]))
+            return true;
+    return false;
+}
+
+/* m4v is MP4 under another name; FFmpeg's own muxer for it takes less. */
+static const AVOutputFormat *guess_format(const char *path)
+{
+    if (!strcasecmp(rp_path_ext(path), "m4v"))
+        return av_guess_format("mp4", NULL, NULL);
+    return av_guess_format(NULL, path, NULL);
+}
+
+/* What a container gets when it does not take the encoder that was asked for. */
+static const AVCodec *substitute(const AVOutputFormat *format)
+{
+    static const char *const order[] = {"libx264", "libvpx-vp9", "gif", "mpeg4", "mpeg2video"};
+
+    for (size_t i = 0; i < RP_ARRAY_LEN(order); i++) {
+        const AVCodec *const codec = avcodec_find_encoder_by_name(order[i]);
+        if (codec && rp_container_takes(format, codec->id))
+            return codec;
+    }
+    return NULL;
+}
+
+static int choose_encoder(struct rp_writer *w)
+{
+    const char *name = w->params.video_encoder;
+    const AVOutputFormat *const format = w->oc->oformat;
+
+    if (!name || !name[0])
+        name = rp_video_encoders()[0];
+    w->codec = name ? avcodec_find_encoder_by_name(name) : NULL;
+    if (!w->codec || w->codec->type != AVMEDIA_TYPE_VIDEO)
+        return rp_fail(RP_ERR_USAGE, "%s: this FFmpeg has no video encoder '%s'", w->path,
+                       name ? name : "");
+    if (rp_container_takes(format, w->codec->id))
+        return 0;
+    if (!(w->codec = substitute(format)))
+        return rp_fail(RP_ERR_USAGE, "%s: a %s file holds no video of %s", w->path, format->name,
+                       name);
+    rp_log(w->params.video_encoder ? RP_LOG_WARN : RP_LOG_INFO,
+           "%s: a %s file holds no video of %s; %s is used", w->path, format->name, name,
+           w->codec->name);
+    return 0;
+}
+
+static int open_output(struct rp_writer *w)
+{
+    const AVOutputFormat *const format = guess_format(w->path);
+    char *const url = rp_asprintf("file:%s", w->path);
+    int ret;
+
+    if (!url)
+        return rp_fail(RP_ERR_NOMEM, "%s: no memory", w->path);
+    if (!format) {
+        ret = rp_fail(RP_ERR_USAGE, "%s: no video container has this extension", w->path);
+        goto fail;
+    }
+    if ((ret = avformat_alloc_output_context2(&w->oc, format, NULL, url)) < 0) {
+        ret = rp_av_fail(ret, w->path, "creating");
+        goto fail;
+    }
+    w->oc->strict_std_compliance = FF_COMPLIANCE_EXPERIMENTAL; /* FLAC in MP4 */
+    w->oc->flags |= AVFMT_FLAG_AUTO_BSF;
+    RP_TRY(choose_encoder(w));
+    if (!(w->stream = avformat_new_stream(w->oc, NULL))) {
+        ret = rp_fail(RP_ERR_NOMEM, "%s: no memory", w->path);
+        goto fail;
+    }
+    if ((ret = avio_open(&w->oc->pb, url, AVIO_FLAG_WRITE)) < 0)
+        ret = rp_av_fail(ret, w->path, "creating");
+fail:
+    free(url);
+    return ret;
+}
+
+static char *copy_text(const char *s)
+{
+    return s && s[0] ? strdup(s) : NULL;
+}
+
+/* The caller may free what it gave. */
+static int keep_params(struct rp_writer *w, const struct rp_reader *reader,
+                       const struct rp_writer_params *params)
+{
+    const struct rp_reader_params *const range = rp_reader_range(reader);
+
+    w->params = *params;
+    w->params.video_preset = w->preset = copy_text(params->video_preset);
+    w->params.audio_encoder = w->audio_encoder = copy_text(params->audio_encoder);
+    w->params.replace_audio = w->replace_audio = copy_text(params->replace_audio);
+    if (params->mark) {
+        w->mark = *params->mark;
+        w->marked = true;
+    }
+    w->params.mark = NULL;
+    w->info = *rp_reader_info(reader);
+    w->tags = *rp_reader_tags(reader);
+    if (av_dict_copy(&w->stream_metadata, w->tags.metadata, 0) < 0)
+        return rp_fail(RP_ERR_NOMEM, "%s: no memory", w->path);
+    w->tags.metadata = NULL;
+    w->cut_start = range->start > 0;
+    w->cut_end = range->end > 0 && range->end < w->info.frames;
+    return 0;
+}
+
+int rp_writer_open(struct rp_writer **out, const char *path, const char *target,
+                   const struct rp_reader *reader, const struct rp_writer_params *params)
+{
+    int ret = RP_ERR_NOMEM;
+    struct rp_writer *const w = *out = calloc(1, sizeof(*w));
+
+    rp_av_init();
+    if (!w)
+        return rp_fail(RP_ERR_NOMEM, "%s: no memory", path);
+    w->last_pts = AV_NOPTS_VALUE;
+    for (unsigned i = 0; i < SHOWN_MAX; i++)
+        w->shown[i][0] = AV_NOPTS_VALUE;
+    if (!(w->path = strdup(path)) || !(w->packet = av_packet_alloc()))
+        goto fail;
+    RP_TRY(keep_params(w, reader, params));
+    RP_TRY(open_output(w));
+    w->params.video_encoder = NULL; /* the caller's, and no longer needed */
+    RP_TRY(rp_tracks_open(&w->tracks, w->oc, path,
+                          &(struct rp_tracks_params){
+                              .target = target,
+                              .replace_audio = w->replace_audio,
+                              .audio_encoder = w->audio_encoder,
+                              .audio_quality = params->audio_quality,
+                              .audio_volume = params->audio_volume,
+                              .cut_start = w->cut_start,
+                              .cut_end = w->cut_end,
+                          }));
+    return 0;
+
+fail:
+    rp_writer_close(out);
+    return ret;
+}
+
+void rp_writer_close(struct rp_writer **writer)
+{
+    struct rp_writer *const w = *writer;
+
+    if (!w)
+        return;
+    rp_tracks_close(&w->tracks);
+    if (w->oc && w->oc->pb)
+        avio_closep(&w->oc->pb);
+    avformat_free_context(w->oc);
+    avcodec_free_context(&w->enc);
+    av_packet_free(&w->packet);
+    av_frame_free(&w->held);
+    rp_palette_close(&w->palette);
+    sws_freeContext(w->sws);
+    av_buffer_pool_uninit(&w->pool.buffers);
+    av_dict_free(&w->stream_metadata);
+    free(w->preset);
+    free(w->audio_encoder);
+    free(w->replace_audio);
+    free(w->path);
+    free(w);
+    *writer = NULL;
+}
+
+/* ---- the encoder ------------------------------------------------------------------------------- */
+
+static bool is_gif(const struct rp_writer *w)
+{
+    return w->codec->id == AV_CODEC_ID_GIF;
+}
+
+/* Round half to even, to an even number: as FaceFusion normalises sizes that are asked for. */
+static int even(int n)
+{
+    return RP_MAX(2, (int) (2 * rint(n / 2.0)));
+}
+
+static void choose_size(struct rp_writer *w, const struct rp_media_frame *frame)
+{
+    const AVPixFmtDescriptor *const d = av_pix_fmt_desc_get(w->enc->pix_fmt);
+    const bool strict = w->codec->id == AV_CODEC_ID_H264 || w->codec->id == AV_CODEC_ID_HEVC;
+    const bool even_w = strict && d->log2_chroma_w, even_h = strict && d->log2_chroma_h;
+    const int out_w = w->params.out_w, out_h = w->params.out_h;
+
+    w->w = frame->w;
+    w->h = frame->h;
+    w->fit_w = out_w > 0 && out_w != frame->w ? (even_w ? even(out_w) : out_w) : frame->w;
+    w->fit_h = out_h > 0 && out_h != frame->h ? (even_h ? even(out_h) : out_h) : frame->h;
+    w->enc->width = even_w ? FFALIGN(w->fit_w, 2) : w->fit_w;
+    w->enc->height = even_h ? FFALIGN(w->fit_h, 2) : w->fit_h;
+    if (w->enc->width != w->fit_w || w->enc->height != w->fit_h)
+        rp_log(RP_LOG_INFO, "%s: %s needs even sizes: %dx%d becomes %dx%d, the last line repeated",
+               w->path, w->codec->name, w->fit_w, w->fit_h, w->enc->width, w->enc->height);
+}
+
+static bool is_rgb(enum AVPixelFormat fmt)
+{
+    return (av_pix_fmt_desc_get(fmt)->flags & AV_PIX_FMT_FLAG_RGB) || fmt == AV_PIX_FMT_PAL8;
+}
+
+/* YUV to YUV keeps the target's colours and tags; made from RGB it is bt709, limited. */
+static void choose_colour(struct rp_writer *w, const struct rp_media_frame *frame)
+{
+    AVCodecContext *const enc = w->enc;
+    const bool from_rgb = frame->fmt == RP_FMT_BGR24;
+
+    w->colour = frame->colour;
+    if (is_rgb(enc->pix_fmt)) {
+        enc->color_range = AVCOL_RANGE_JPEG;
+        enc->colorspace = AVCOL_SPC_RGB;
+        return;
+    }
+    if (from_rgb) {
+        w->colour = (struct rp_colour){RP_MATRIX_BT709, false};
+        enc->color_primaries = AVCOL_PRI_BT709;
+        enc->color_trc = AVCOL_TRC_BT709;
+        enc->colorspace = AVCOL_SPC_BT709;
+        enc->color_range = AVCOL_RANGE_MPEG;
+        return;
+    }
+    enc->color_primaries = w->tags.primaries;
+    enc->color_trc = w->tags.trc;
+    enc->colorspace = w->tags.space;
+    enc->color_range = w->tags.range;
+    enc->chroma_sample_location = w->tags.chroma;
+    /* Without a tag a player goes by the height; say it when that would now be wrong. */
+    if (enc->colorspace == AVCOL_SPC_UNSPECIFIED && (enc->height < 720) != (w->info.h < 720))
+        enc->colorspace =
+            w->colour.matrix == RP_MATRIX_BT601 ? AVCOL_SPC_SMPTE170M : AVCOL_SPC_BT709;
+}
+
+static AVRational rate_of(double fps)
+{
+    const double ntsc = fps * 1001 / 1000;
+
+    if (fabs(ntsc - rint(ntsc)) < 0.001 && fabs(fps - rint(fps)) > 0.001)
+        return (AVRational){(int) rint(ntsc) * 1000, 1001};
+    return av_d2q(fps, 100000);
+}
+
+/* AVI has no timestamps, only a rate. */
+static void choose_timing(struct rp_writer *w)
+{
+    AVCodecContext *const enc = w->enc;
+    const AVRational base = {w->info.tb_num, w->info.tb_den};
+
+    enc->framerate = (AVRational){w->info.fps_num, w->info.fps_den};
+    if (!strcmp(w->oc->oformat->name, "avi")) {
+        w->constant = av_cmp_q(base, av_inv_q(enc->framerate)) != 0;
+        enc->max_b_frames = 0;
+    }
+    if (w->params.fps > 0) {
+        enc->framerate = rate_of(w->params.fps);
+        w->constant = true;
+    }
+    enc->time_base = w->constant ? av_inv_q(enc->framerate) : base;
+    if (is_gif(w))
+        enc->time_base = (AVRational){1, 100};
+}
+
+/* Mastering display and light level, for libx265, which writes them only when told so. */
+static void set_hdr(struct rp_writer *w, AVDictionary **opts, const AVFrame *f)
+{
+    const AVFrameSideData *const m =
+        f ? av_frame_get_side_data(f, AV_FRAME_DATA_MASTERING_DISPLAY_METADATA) : NULL;
+    const AVFrameSideData *const l =
+        f ? av_frame_get_side_data(f, AV_FRAME_DATA_CONTENT_LIGHT_LEVEL) : NULL;
+    char text[256];
+
+    if (strcmp(w->codec->name, "libx265") != 0)
+        return;
+    if (m) {
+        const AVMasteringDisplayMetadata *const d = (const void *) m->data;
+        const AVRational xy = {1, 50000}, cd = {1, 10000};
+#define N(q, unit) (int) av_rescale_q(1, q, unit)
+        snprintf(text, sizeof(text), ":master-display=G(%d,%d)B(%d,%d)R(%d,%d)WP(%d,%d)L(%d,%d)",
+                 N(d->display_primaries[1][0], xy), N(d->display_primaries[1][1], xy),
+                 N(d->display_primaries[2][0], xy), N(d->display_primaries[2][1], xy),
+                 N(d->display_primaries[0][0], xy), N(d->display_primaries[0][1], xy),
+                 N(d->white_point[0], xy), N(d->white_point[1], xy), N(d->max_luminance, cd),
+                 N(d->min_luminance, cd));
+#undef N
+        if (d->has_primaries && d->has_luminance)
+            av_dict_set(opts, "x265-params", text, AV_DICT_APPEND);
+    }
+    if (l) {
+        const AVContentLightMetadata *const c = (const void *) l->data;
+        snprintf(text, sizeof(text), ":max-cll=%u,%u", c->MaxCLL, c->MaxFALL);
+        av_dict_set(opts, "x265-params", text, AV_DICT_APPEND);
+    }
+}
+
+static int copy_hdr(struct rp_writer *w, const AVFrame *f)
+{
+    static const struct {
+        enum AVFrameSideDataType frame;
+        enum AVPacketSideDataType packet;
+    } pairs[] = {
+        {AV_FRAME_DATA_MASTERING_DISPLAY_METADATA, AV_PKT_DATA_MASTERING_DISPLAY_METADATA},
+        {AV_FRAME_DATA_CONTENT_LIGHT_LEVEL, AV_PKT_DATA_CONTENT_LIGHT_LEVEL},
+    };
+
+    for (size_t i = 0; f && i < RP_ARRAY_LEN(pairs); i++) {
+        const AVFrameSideData *const from = av_frame_get_side_data(f, pairs[i].frame);
+        uint8_t *const to =
+            from ? av_stream_new_side_data(w->stream, pairs[i].packet, from->size) : NULL;
+        if (from && !to)
+            return rp_fail(RP_ERR_NOMEM, "%s: no memory", w->path);
+        if (from)
+            memcpy(to, from->data, from->size);
+    }
+    return 0;
+}
+
+static int open_encoder(struct rp_writer *w, const struct rp_media_frame *frame)
+{
+    AVDictionary *opts = NULL;
+    AVCodecContext *const enc = w->enc = avcodec_alloc_context3(w->codec);
+    char doing[80];
+    int ret;
+
+    if (!enc)
+        return rp_fail(RP_ERR_NOMEM, "%s: no memory for the encoder", w->path);
+    enc->pix_fmt = is_gif(w) ? AV_PIX_FMT_PAL8 : rp_encoder_pixfmt(w->codec, frame->fmt);
+    choose_size(w, frame);
+    choose_colour(w, frame);
+    choose_timing(w);
+    enc->sample_aspect_ratio = w->tags.sar;
+    enc->thread_count = w->params.threads > 0 ? w->params.threads : rp_cpu_count();
+    enc->strict_std_compliance = FF_COMPLIANCE_EXPERIMENTAL;
+    if (w->oc->oformat->flags & AVFMT_GLOBALHEADER)
+        enc->flags |= AV_CODEC_FLAG_GLOBAL_HEADER;
+    if (w->codec->id == AV_CODEC_ID_HEVC && is_mov_family(w->oc))
+        enc->codec_tag = MKTAG('h', 'v', 'c', '1');
+    if (rp_pixfmt_alpha(frame->fmt) &&
+        !(av_pix_fmt_desc_get(enc->pix_fmt)->flags & AV_PIX_FMT_FLAG_ALPHA))
+        rp_log(RP_LOG_WARN, "%s: %s keeps no transparency", w->path, w->codec->name);
+    rp_encoder_setup_video(enc, &opts, w->params.video_preset, w->params.video_quality);
+    set_hdr(w, &opts, frame->ref);
+    ret = avcodec_open2(enc, w->codec, &opts);
+    av_dict_free(&opts);
+    snprintf(doing, sizeof(doing), "opening encoder %s", w->codec->name);
+    return ret < 0 ? rp_av_fail(ret, w->path, doing) : copy_hdr(w, frame->ref);
+}
+
+/* ---- the header -------------------------------------------------------------------------------- */
+
+static bool takes_any_key(const AVFormatContext *oc)
+{
+    static const char *const names[] = {"matroska", "webm", "flv", "nut", "ogg"};
+
+    for (size_t i = 0; i < RP_ARRAY_LEN(names); i++)
+        if (!strcmp(oc->oformat->name, names[i]))
+            return true;
+    return is_mov_family(oc);
+}
+
+/* Numbers of the old stream that are no longer true. */
+static void drop_stale(AVDictionary **dict)
+{
+    static const char *const stale[] = {"BPS", "DURATION", "NUMBER_OF_", "_STATISTICS_", "encoder",
+                                        "rotate", "creation_time", "SOURCE_ID"};
+    const AVDictionaryEntry *e;
+
+    for (size_t i = 0; i < RP_ARRAY_LEN(stale); i++)
+        while ((e = av_dict_get(*dict, stale[i], NULL, AV_DICT_IGNORE_SUFFIX))) {
+            char *const key = strdup(e->key);
+            if (!key)
+                return;
+            av_dict_set(dict, key, NULL, 0);
+            free(key);
+        }
+}
+
+static int describe_stream(struct rp_writer *w)
+{
+    AVStream *const st = w->stream;
+    const int ret = avcodec_parameters_from_context(st->codecpar, w->enc);
+
+    if (ret < 0)
+        return rp_av_fail(ret, w->path, "writing the header");
+    st->time_base = w->enc->time_base;
+    st->avg_frame_rate = w->enc->framerate;
+    st->sample_aspect_ratio = w->enc->sample_aspect_ratio;
+    st->disposition = w->tags.disposition;
+    drop_stale(&w->stream_metadata);
+    st->metadata = w->stream_metadata;
+    w->stream_metadata = NULL;
+    return 0;
+}
+
+static int write_header(struct rp_writer *w)
+{
+    AVDictionary *opts = NULL;
+    int ret;
+
+    RP_TRY(describe_stream(w));
+    if (w->marked)
+        RP_TRY(rp_mark_to_dict(&w->mark, &w->oc->metadata, takes_any_key(w->oc)));
+    if (is_mov_family(w->oc)) {
+        av_dict_set(&opts, "movflags", "+faststart+use_metadata_tags", 0);
+        if (w->enc->time_base.num == 1 || w->constant)
+            av_dict_set_int(&opts, "video_track_timescale", w->enc->time_base.den, 0);
+    } else {
+        w->oc->avoid_negative_ts = 0; /* audio that begins a little before 0 must not move video */
+    }
+    ret = avformat_write_header(w->oc, &opts);
+    av_dict_free(&opts);
+    if (ret < 0)
+        return rp_av_fail(ret, w->path, "writing the header");
+    w->header = true;
+    return 0;
+fail:
+    return ret;
+}
+
+static int begin(struct rp_writer *w, const struct rp_media_frame *frame)
+{
+    const AVRational base = {w->info.tb_num, w->info.tb_den};
+    int ret;
+
+    RP_TRY(open_encoder(w, frame));
+    if (is_gif(w))
+        RP_TRY(rp_palette_open(&w->palette, w->enc->width, w->enc->height));
+    w->offset = w->cut_start ? frame->pts : 0;
+    rp_tracks_start(w->tracks, av_rescale_q(w->offset, base, AV_TIME_BASE_Q));
+    RP_TRY(write_header(w));
+    w->next_slot = av_rescale_q(frame->pts - w->offset, base, w->enc->time_base);
+    w->begun = true;
+    return 0;
+fail:
+    return ret;
+}
+
+/* ---- frames to what the encoder takes ----------------------------------------------------------- */
+
+/* A frame of ours as an AVFrame: a reference when media made it, else a copy. */
+static int borrow(struct rp_writer *w, const struct rp_media_frame *m, AVFrame **out)
+{
+    const AVFrame *const ref = m->ref;
+    const enum AVPixelFormat fmt = rp_pixfmt_to_av(m->fmt);
+    int ret;
+
+    if (ref && ref->data[0] == m->plane[0] && ref->linesize[0] == m->stride[0]) {
+        if (!(*out = av_frame_clone(ref)))
+            return rp_fail(RP_ERR_NOMEM, "%s: no memory", w->path);
+    } else {
+        uint8_t *const plane[4] = {m->plane[0], m->plane[1], m->plane[2], m->plane[3]};
+        RP_TRY(rp_avframe_alloc(out, fmt, m->w, m->h, NULL));
+        av_image_copy((*out)->data, (*out)->linesize, (const uint8_t **) plane, m->stride, fmt,
+                      m->w, m->h);
+    }
+    (*out)->format = fmt; /* yuvj and yuv are one */
+    return 0;
+fail:
+    return ret;
+}
+
+/* One more column or row, equal to the last. */
+static void pad_plane(uint8_t *to, int to_stride, const uint8_t *from, int from_stride, int w,
+                      int h, int to_w, int to_h, int bytes)
+{
+    for (int y = 0; y < to_h; y++) {
+        uint8_t *const row = to + (ptrdiff_t) y * to_stride;
+        memcpy(row, from + (ptrdiff_t) RP_MIN(y, h - 1) * from_stride, (size_t) w * bytes);
+        for (int x = w; x < to_w; x++)
+            memcpy(row + (ptrdiff_t) x * bytes, row + (ptrdiff_t) (w - 1) * bytes, (size_t) bytes);
+    }
+}
+
+static int pad(struct rp_writer *w, AVFrame **f)
+{
+    const AVPixFmtDescriptor *const d = av_pix_fmt_desc_get((*f)->format);
+    const int bytes = (d->comp[0].depth + 7) / 8;
+    AVFrame *to = NULL;
+    const int ret =
+        rp_avframe_alloc(&to, (*f)->format, w->enc->width, w->enc->height, &w->pool);
+
+    if (ret < 0)
+        return ret;
+    for (int p = 0; p < 4 && (*f)->data[p]; p++) {
+        const int sx = p == 1 || p == 2 ? d->log2_chroma_w : 0;
+        const int sy = p == 1 || p == 2 ? d->log2_chroma_h : 0;
+        pad_plane(to->data[p], to->linesize[p], (*f)->data[p], (*f)->linesize[p],
+                  AV_CEIL_RSHIFT((*f)->width, sx), AV_CEIL_RSHIFT((*f)->height, sy),
+                  AV_CEIL_RSHIFT(to->width, sx), AV_CEIL_RSHIFT(to->height, sy), bytes);
+    }
+    av_frame_free(f);
+    *f = to;
+    return 0;
+}
+
+static int convert(struct rp_writer *w, AVFrame **f, struct rp_colour from, enum AVPixelFormat fmt)
+{
+    AVFrame *to = NULL;
+    int ret;
+
+    RP_TRY(rp_avframe_alloc(&to, fmt, w->fit_w, w->fit_h, &w->pool));
+    RP_TRY(rp_sws_run(&w->sws, *f, from, to, w->colour));
+    av_frame_free(f);
+    *f = to;
+    return 0;
+fail:
+    av_frame_free(&to);
+    return ret;
+}
+
+static int prepare(struct rp_writer *w, const struct rp_media_frame *m, AVFrame **f)
+{
+    const enum AVPixelFormat fmt = is_gif(w) ? AV_PIX_FMT_BGR24 : w->enc->pix_fmt;
+    int ret;
+
+    RP_TRY(borrow(w, m, f));
+    if ((*f)->format != fmt || m->w != w->fit_w || m->h != w->fit_h)
+        RP_TRY(convert(w, f, m->colour, fmt));
+    if (w->fit_w != w->enc->width || w->fit_h != w->enc->height)
+        RP_TRY(pad(w, f));
+    if (is_gif(w))
+        RP_TRY(rp_palette_apply(w->palette, f));
+    (*f)->pict_type = AV_PICTURE_TYPE_NONE; /* the encoder decides */
+    (*f)->key_frame = 0;
+    (*f)->interlaced_frame = 0;
+    (*f)->color_range = w->enc->color_range;
+    (*f)->colorspace = w->enc->colorspace;
+    (*f)->color_primaries = w->enc->color_primaries;
+    (*f)->color_trc = w->enc->color_trc;
+    (*f)->sample_aspect_ratio = w->enc->sample_aspect_ratio;
+    av_frame_remove_side_data(*f, AV_FRAME_DATA_DISPLAYMATRIX);
+    return 0;
+fail:
+    av_frame_free(f);
+    return ret;
+}
+
+/* ---- encoding and muxing ------------------------------------------------------------------------ */
+
+/* Packets of most encoders carry no duration; it is remembered by the timestamp. */
+static int64_t duration_of(const struct rp_writer *w, int64_t pts)
+{
+    for (unsigned i = 0; i < SHOWN_MAX; i++)
+        if (w->shown[i][0] == pts)
+            return w->shown[i][1];
+    return 0;
+}
+
+static int write_packet(struct rp_writer *w)
+{
+    AVPacket *const p = w->packet;
+    int ret;
+
+    p->duration = duration_of(w, p->pts);
+    if (p->pts == AV_NOPTS_VALUE)
+        p->pts = p->dts;
+    av_packet_rescale_ts(p, w->enc->time_base, w->stream->time_base);
+    p->stream_index = w->stream->index;
+    ret = av_interleaved_write_frame(w->oc, p);
+    if (ret >= 0 && w->oc->pb && w->oc->pb->error < 0)
+        ret = w->oc->pb->error;
+    return ret < 0 ? rp_av_fail(ret, w->path, "writing") : 0;
+}
+
+/* One frame, or NULL for the end, through the encoder. */
+static int encode(struct rp_writer *w, const AVFrame *f)
+{
+    int ret = avcodec_send_frame(w->enc, f);
+
+    while (ret >= 0) {
+        if ((ret = avcodec_receive_packet(w->enc, w->packet)) < 0)
+            break;
+        const int wrote = write_packet(w);
+        av_packet_unref(w->packet);
+        if (wrote < 0)
+            return wrote;
+    }
+    return ret == AVERROR(EAGAIN) || ret == AVERROR_EOF ? 0
+                                                        : rp_av_fail(ret, w->path, "encoding");
+}
+
+/* pts and duration in the encoder's time base. */
+static int emit(struct rp_writer *w, AVFrame *f, int64_t pts, int64_t duration)
+{
+    if (w->last_pts != AV_NOPTS_VALUE && pts <= w->last_pts)
+        return 0; /* two frames within one tick of a coarser clock */
+    w->last_pts = f->pts = pts;
+    f->pkt_duration = duration;
+    w->shown[w->shown_at % SHOWN_MAX][0] = pts;
+    w->shown[w->shown_at++ % SHOWN_MAX][1] = duration;
+    return encode(w, f);
+}
+
+/* Constant rate: the held frame fills every slot before `slot`. */
+static int fill_slots(struct rp_writer *w, int64_t slot)
+{
+    const int64_t step = is_gif(w) ? 0 : 1;
+    int ret = 0;
+
+    while (w->held && w->next_slot < slot && ret >= 0) {
+        int64_t pts = w->next_slot, duration = step;
+        if (is_gif(w)) { /* its clock is not the rate */
+            const AVRational frame = av_inv_q(w->enc->framerate);
+            pts = av_rescale_q(w->next_slot, frame, w->enc->time_base);
+            duration = av_rescale_q(w->next_slot + 1, frame, w->enc->time_base) - pts;
+        }
+        AVFrame *again = av_frame_clone(w->held);
+        ret = again ? emit(w, again, pts, duration) : RP_ERR_NOMEM;
+        av_frame_free(&again);
+        w->next_slot++;
+    }
+    return ret;
+}
+
+static int64_t slot_of(const struct rp_writer *w, int64_t pts)
+{
+    const AVRational base = {w->info.tb_num, w->info.tb_den};
+
+    return av_rescale_q(pts - w->offset, base, av_inv_q(w->enc->framerate));
+}
+
+static int write_constant(struct rp_writer *w, AVFrame **f, const struct rp_media_frame *m)
+{
+    int ret;
+
+    if (!w->held)
+        w->next_slot = slot_of(w, m->pts);
+    RP_TRY(fill_slots(w, slot_of(w, m->pts)));
+    av_frame_free(&w->held);
+    w->held = *f;
+    *f = NULL;
+    return 0;
+fail:
+    return ret;
+}
+
+static int write_as_it_is(struct rp_writer *w, AVFrame *f, const struct rp_media_frame *m)
+{
+    const AVRational base = {w->info.tb_num, w->info.tb_den};
+
+    return emit(w, f, av_rescale_q(m->pts - w->offset, base, w->enc->time_base),
+                av_rescale_q(m->duration, base, w->enc->time_base));
+}
+
+int rp_writer_write(struct rp_writer *w, const struct rp_media_frame *frame)
+{
+    const AVRational base = {w->info.tb_num, w->info.tb_den};
+    const AVRational rate = {w->info.fps_num, w->info.fps_den};
+    AVFrame *f = NULL;
+    int ret;
+
+    if (!w->begun)
+        RP_TRY(begin(w, frame));
+    if (frame->w != w->w || frame->h != w->h)
+        return rp_fail(RP_ERR_INVALID, "%s: a frame of %dx%d after some of %dx%d", w->path,
+                       frame->w, frame->h, w->w, w->h);
+    RP_TRY(prepare(w, frame, &f));
+    const int64_t duration =
+        frame->duration > 0 ? frame->duration : av_rescale_q(1, av_inv_q(rate), base);
+    w->end = frame->pts + duration;
+    RP_TRY(rp_tracks_until(w->tracks, av_rescale_q(w->end, base, AV_TIME_BASE_Q)));
+    if (w->constant)
+        ret = write_constant(w, &f, frame);
+    else
+        ret = write_as_it_is(w, f, frame);
+fail:
+    av_frame_free(&f);
+    return ret;
+}
+
+static int end_file(struct rp_writer *w)
+{
+    int ret = av_write_trailer(w->oc);
+
+    if (ret >= 0 && w->oc->pb->error < 0)
+        ret = w->oc->pb->error;
+    const int closed = avio_closep(&w->oc->pb);
+    ret = ret < 0 ? ret : closed;
+    if (ret < 0)
+        return rp_av_fail(ret, w->path, "writing");
+    return w->marked ? rp_mark_append(&w->mark, w->path, w->oc->oformat) : 0;
+}
+
+int rp_writer_finish(struct rp_writer *w)
+{
+    const AVRational base = {w->info.tb_num, w->info.tb_den};
+    int ret;
+
+    if (!w->begun)
+        return rp_fail(RP_ERR_FORMAT, "%s: there is no frame to write", w->path);
+    if (w->constant)
+        RP_TRY(fill_slots(w, RP_MAX(slot_of(w, w->end), w->next_slot + !w->shown_at)));
+    RP_TRY(encode(w, NULL));
+    RP_TRY(rp_tracks_finish(w->tracks, av_rescale_q(w->end, base, AV_TIME_BASE_Q)));
+    return end_file(w);
+fail:
+    return ret;
+}
