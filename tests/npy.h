@@ -70,6 +70,8 @@ fail:
 /* Number i whatever the type. */
 static inline double npy_at(const struct npy *a, size_t i)
 {
+    if (!a->data || i >= a->n)
+        return 0;
     switch (a->type) {
     case 'f': return ((const float *) a->data)[i];
     case 'd': return ((const double *) a->data)[i];

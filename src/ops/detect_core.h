@@ -70,8 +70,9 @@ RP_FN int rp_decode_row(const struct rp_op_decode *a, int i, struct rp_candidate
             r -= rp_decode_stride_rows(a, s++);
 
         const int cell = yunet ? r : r / 2, cells = a->w >> (3 + s);
+        const int column = cell % cells, line = cell / cells;
         const float stride = (float) (8 << s);
-        const float ax = (float) (cell % cells) * stride, ay = (float) (cell / cells) * stride;
+        const float ax = (float) column * stride, ay = (float) line * stride;
         const float *const b = a->t[(yunet ? 6 : 3) + s] + 4 * (size_t) r;
         const float *const o = a->t[(yunet ? 9 : 6) + s] + 10 * (size_t) r;
 

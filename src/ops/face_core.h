@@ -23,11 +23,11 @@ RP_FN int rp_face_slot(const struct rp_dfaces *faces, const int32_t *index)
 /* Index of the face that pick reads, -1 if there is none. */
 RP_FN int rp_face_chosen(const struct rp_op_face_pick *a)
 {
-    const int n = a->selection->count < RP_MAX_FACES ? a->selection->count : RP_MAX_FACES;
+    const int32_t i = *a->index;
 
-    if (*a->index < 0 || *a->index >= n)
+    if (i < 0 || i >= a->selection->count || i >= RP_MAX_FACES)
         return -1;
-    return rp_face_slot(a->faces, &a->selection->index[*a->index]);
+    return rp_face_slot(a->faces, &a->selection->index[i]);
 }
 
 /* The one order of adding 512 numbers: s[i] += s[i + k] for k = 256, 128 ... 1, which 512 threads can
@@ -64,11 +64,11 @@ RP_FN int rp_face_angle(const float lm68[136])
 {
     const float dx = lm68[32] - lm68[0], dy = lm68[33] - lm68[1];
 
+    if (dx != dx || dy != dy)
+        return 0;
     if (dy >= 0)
         return dy <= dx ? 0 : dy >= -dx ? 90 : 180;
-    if (dy < 0)
-        return -dy <= -dx ? 180 : -dy >= dx ? 270 : 0;
-    return 0; /* NaN */
+    return -dy <= -dx ? 180 : -dy >= dx ? 270 : 0;
 }
 
 /* Eyes as means of six points, nose tip, mouth corners. */

@@ -86,7 +86,7 @@ RP_FN int rp_select_place(const uint8_t *in, const uint32_t *key, int n, int i)
     int place = 0;
 
     for (int j = 0; j < n; j++)
-        place += in[j] && (key[j] < key[i] || (key[j] == key[i] && j < i));
+        place += in[j] && (key[j] < key[i] || (j < i && key[j] == key[i]));
     return place;
 }
 
