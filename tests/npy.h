@@ -73,12 +73,18 @@ static inline double npy_at(const struct npy *a, size_t i)
     if (!a->data || i >= a->n)
         return 0;
     switch (a->type) {
-    case 'f': return ((const float *) a->data)[i];
-    case 'd': return ((const double *) a->data)[i];
-    case 'B': return ((const unsigned char *) a->data)[i];
-    case 'h': return ((const short *) a->data)[i];
-    case 'i': return ((const int *) a->data)[i];
-    default: return (double) ((const long long *) a->data)[i];
+    case 'f':
+        return ((const float *) a->data)[i];
+    case 'd':
+        return ((const double *) a->data)[i];
+    case 'B':
+        return ((const unsigned char *) a->data)[i];
+    case 'h':
+        return ((const short *) a->data)[i];
+    case 'i':
+        return ((const int *) a->data)[i];
+    default:
+        return (double) ((const long long *) a->data)[i];
     }
 }
 

@@ -20,11 +20,12 @@ RP_FN void rp_age_class(struct rp_dface *f, int64_t id)
     f->has |= RP_HAS_AGE;
 }
 
-/* The merge of the SSR-Net paper ("A Compact Soft Stagewise Regression Network for Age Estimation"),
- * with its shift and scale weights both 1. Stage k has 3 bins with probabilities p, shifts o of the
- * bin indices and a shift d of the bin width. The outputs of both lite models come in this order:
- *   t[0..2] prob_stage_1..3 [3], t[3..5] stage1..3_delta_k [1], t[6..8] index_offset_stage1..3 [3]
- *   value = sum over k of  sum over i of (i + o_k[i]) p_k[i]  /  product over j <= k of 3 (1 + d_j) */
+/* The merge of the SSR-Net paper ("A Compact Soft Stagewise Regression Network for Age
+ * Estimation"), with its shift and scale weights both 1. Stage k has 3 bins with probabilities p,
+ * shifts o of the bin indices and a shift d of the bin width. The outputs of both lite models come
+ * in this order: t[0..2] prob_stage_1..3 [3], t[3..5] stage1..3_delta_k [1], t[6..8]
+ * index_offset_stage1..3 [3] value = sum over k of  sum over i of (i + o_k[i]) p_k[i]  /  product
+ * over j <= k of 3 (1 + d_j) */
 RP_FN double rp_ssr_merge(const void *const t[9])
 {
     double value = 0, width = 1;
@@ -46,7 +47,8 @@ RP_FN void rp_classify_one(const struct rp_op_classify *a)
     struct rp_dface *const f = a->face;
 
     if (a->kind == RP_CLASSIFY_FAIRFACE) {
-        const int races[7] = {RP_WHITE, RP_BLACK, RP_LATINO, RP_ASIAN, RP_ASIAN, RP_INDIAN, RP_ARABIC};
+        const int races[7] = {RP_WHITE, RP_BLACK,  RP_LATINO, RP_ASIAN,
+                              RP_ASIAN, RP_INDIAN, RP_ARABIC};
         const int64_t race = *(const int64_t *) a->t[0];
 
         f->race = race >= 0 && race < 7 ? races[race] : RP_WHITE;

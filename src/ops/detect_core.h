@@ -9,7 +9,8 @@
 #include "ops/math_core.h"
 #include "ops/ops.h"
 
-/* ---- decoding ---------------------------------------------------------------------------------- */
+/* ---- decoding ----------------------------------------------------------------------------------
+ */
 
 /* Rows of one of the strides 8, 16, 32 (k = 0, 1, 2). */
 RP_FN int rp_decode_stride_rows(const struct rp_op_decode *a, int k)
@@ -26,8 +27,9 @@ RP_FN int rp_decode_rows(const struct rp_op_decode *a)
     return rp_decode_stride_rows(a, 0) + rp_decode_stride_rows(a, 1) + rp_decode_stride_rows(a, 2);
 }
 
-/* Row i, counted through all strides. Returns 1 and fills box, score and points if the row passes the
- * threshold and all its numbers are finite, else 0. Unlike FaceFusion, row 0 counts like any other. */
+/* Row i, counted through all strides. Returns 1 and fills box, score and points if the row passes
+ * the threshold and all its numbers are finite, else 0. Unlike FaceFusion, row 0 counts like any
+ * other. */
 RP_FN int rp_decode_row(const struct rp_op_decode *a, int i, struct rp_candidate *c)
 {
     float *const box = c->box, *const lm = c->lm5;
@@ -131,7 +133,8 @@ struct rp_decode_cut {
     int32_t ties;
 };
 
-/* ---- non-maximum suppression ------------------------------------------------------------------- */
+/* ---- non-maximum suppression -------------------------------------------------------------------
+ */
 
 RP_FN int rp_candidates_stored(const struct rp_candidates *c)
 {
@@ -195,8 +198,8 @@ RP_FN void rp_face_from_candidate(struct rp_dface *f, const struct rp_candidate 
         f->lm5[k] = c->lm5[k];
 }
 
-/* Walk the n sorted positions and keep what does not overlap a kept one. Faces beyond dst->count stay
- * as they are. */
+/* Walk the n sorted positions and keep what does not overlap a kept one. Faces beyond dst->count
+ * stay as they are. */
 RP_FN void rp_nms_greedy(const struct rp_op_nms *a, const int32_t *order, int n)
 {
     struct rp_dfaces *const dst = a->dst;

@@ -30,8 +30,8 @@ RP_FN int rp_face_chosen(const struct rp_op_face_pick *a)
     return rp_face_slot(a->faces, &a->selection->index[i]);
 }
 
-/* The one order of adding 512 numbers: s[i] += s[i + k] for k = 256, 128 ... 1, which 512 threads can
- * do as well. Overwrites s. */
+/* The one order of adding 512 numbers: s[i] += s[i + k] for k = 256, 128 ... 1, which 512 threads
+ * can do as well. Overwrites s. */
 RP_FN double rp_sum_512(double s[512])
 {
     for (int k = 256; k; k /= 2)
@@ -40,7 +40,8 @@ RP_FN double rp_sum_512(double s[512])
     return s[0];
 }
 
-/* What an embedding of this sum of squares is divided by; 0 when it is no direction (zeros, NaN). */
+/* What an embedding of this sum of squares is divided by; 0 when it is no direction (zeros, NaN).
+ */
 RP_FN double rp_embedding_length(double squares)
 {
     return squares > 0 && rp_finite(squares) ? sqrt(squares) : 0;
@@ -58,8 +59,8 @@ RP_FN void rp_embedding_flag(struct rp_dface *f, double length)
 }
 
 /* Turn of the head to the nearest quarter, from the ends of the jaw. The same as rounding
- * atan2(dy, dx) with ties to the smaller angle, but without an angle: 45 -> 0, 135 -> 90, 225 -> 180,
- * 315 -> 270. */
+ * atan2(dy, dx) with ties to the smaller angle, but without an angle: 45 -> 0, 135 -> 90, 225 ->
+ * 180, 315 -> 270. */
 RP_FN int rp_face_angle(const float lm68[136])
 {
     const float dx = lm68[32] - lm68[0], dy = lm68[33] - lm68[1];
@@ -109,8 +110,8 @@ RP_FN void rp_face_points_one(const struct rp_op_face_points *a)
             f->lm5_68[i] = use ? five[i] : f->lm5[i];
     }
     f->has &= ~(uint32_t) (RP_HAS_LANDMARK_5 | RP_HAS_LANDMARK_68);
-    f->has |= (any ? RP_HAS_LANDMARK_68 : 0) |
-              (any || !a->no_detector_points ? RP_HAS_LANDMARK_5 : 0);
+    f->has |=
+        (any ? RP_HAS_LANDMARK_68 : 0) | (any || !a->no_detector_points ? RP_HAS_LANDMARK_5 : 0);
 }
 
 #endif /* RP_OPS_FACE_CORE_H */

@@ -42,7 +42,8 @@ RP_FN float rp_gate_score(const struct rp_op_gate *a, float best)
     }
 }
 
-/* A score that is not a number counts as positive: a check that failed has not cleared the frame. */
+/* A score that is not a number counts as positive: a check that failed has not cleared the frame.
+ */
 RP_FN void rp_gate_one(const struct rp_op_gate *a, float score)
 {
     const float limit = a->kind == RP_GATE_NSFWJS   ? 0.5f

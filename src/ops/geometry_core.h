@@ -6,6 +6,7 @@
 #include "ops/math_core.h"
 #include "ops/ops.h"
 
+/* clang-format off */
 /* FaceFusion's templates: left eye, right eye, nose, left and right mouth corner, in crop sizes. */
 #define RP_TEMPLATE_TABLE                                                                          \
     {                                                                                              \
@@ -24,6 +25,7 @@
         {{0.42353745, 0.52289879}, {0.57725008, 0.52319972}, {0.50123859, 0.61331904},             \
          {0.43364461, 0.68337652}, {0.57015325, 0.68306005}}, /* styleganex_384 */                 \
     }
+/* clang-format on */
 
 RP_FN void rp_affine_identity(struct rp_affine *a)
 {
@@ -33,8 +35,8 @@ RP_FN void rp_affine_identity(struct rp_affine *a)
 }
 
 /* Fill inv from m as OpenCV does. A map without an inverse, or with a number that is not finite,
- * becomes the identity: later stages may then read a wrong place of the frame but never compute with
- * NaN. */
+ * becomes the identity: later stages may then read a wrong place of the frame but never compute
+ * with NaN. */
 RP_FN void rp_affine_close(struct rp_affine *a)
 {
     const double *m = a->m;
@@ -67,8 +69,8 @@ RP_FN uint32_t rp_ransac_draw(uint64_t *state)
     return (uint32_t) *state;
 }
 
-/* Least-squares similarity [a -b tx; b a ty] of the points in `use` (a bit each). Two points are met
- * exactly. */
+/* Least-squares similarity [a -b tx; b a ty] of the points in `use` (a bit each). Two points are
+ * met exactly. */
 RP_FN void rp_fit_similarity(const float from[10], const float to[10], unsigned use, double m[6])
 {
     double n = 0, px = 0, py = 0, qx = 0, qy = 0, dot = 0, cross = 0, square = 0;

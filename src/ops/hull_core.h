@@ -113,8 +113,8 @@ RP_FN int rp_hull_clip(struct rp_point *p, struct rp_point *q, int64_t right, in
         if (!cy[k])
             continue;
         const int64_t y = cy[k] == 1 ? 0 : bottom;
-        end[k]->x += (int64_t) ((double) (y - end[k]->y) * (double) (q->x - p->x) /
-                                (double) (q->y - p->y));
+        end[k]->x +=
+            (int64_t) ((double) (y - end[k]->y) * (double) (q->x - p->x) / (double) (q->y - p->y));
         end[k]->y = y;
         cx[k] = rp_hull_side(end[k]->x, right);
     }
@@ -124,8 +124,8 @@ RP_FN int rp_hull_clip(struct rp_point *p, struct rp_point *q, int64_t right, in
         if (!cx[k])
             continue;
         const int64_t x = cx[k] == 1 ? 0 : right;
-        end[k]->y += (int64_t) ((double) (x - end[k]->x) * (double) (q->y - p->y) /
-                                (double) (q->x - p->x));
+        end[k]->y +=
+            (int64_t) ((double) (x - end[k]->x) * (double) (q->y - p->y) / (double) (q->x - p->x));
         end[k]->x = x;
     }
     return 1;

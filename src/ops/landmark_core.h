@@ -28,8 +28,9 @@ RP_FN float rp_landmark_score(const float *v, int step, double top)
     return (float) (!rp_finite(sum) || sum < 0 ? 0 : sum > 1 ? 1 : sum);
 }
 
-/* peaks: the maximum of each of the 68 heat maps (RP_LANDMARK_2DFAN4 only). If a point is not finite
- * the face keeps the points it had and the score is 0, so that the detector's points are used. */
+/* peaks: the maximum of each of the 68 heat maps (RP_LANDMARK_2DFAN4 only). If a point is not
+ * finite the face keeps the points it had and the score is 0, so that the detector's points are
+ * used. */
 RP_FN void rp_landmarks_one(const struct rp_op_landmarks *a, const float *peaks)
 {
     struct rp_dface *const f = a->face;
@@ -42,7 +43,8 @@ RP_FN void rp_landmarks_one(const struct rp_op_landmarks *a, const float *peaks)
 
     for (int i = 0; i < 68; i++) {
         double p[2];
-        rp_affine_apply(a->affine->inv, a->t[0][columns * i] * ux, a->t[0][columns * i + 1] * uy, p);
+        rp_affine_apply(a->affine->inv, a->t[0][columns * i] * ux, a->t[0][columns * i + 1] * uy,
+                        p);
         points[2 * i] = (float) p[0];
         points[2 * i + 1] = (float) p[1];
         bad += points[2 * i] * 0 + points[2 * i + 1] * 0;

@@ -1,6 +1,6 @@
 /* Transcendental functions shared by C and CUDA, so that both give the same bits. Only + - * / and
- * comparisons of IEEE doubles are used: correct rounding of those is all that equality needs, as long
- * as nobody contracts to fused multiply-add (-ffp-contract=off, -fmad=false).
+ * comparisons of IEEE doubles are used: correct rounding of those is all that equality needs, as
+ * long as nobody contracts to fused multiply-add (-ffp-contract=off, -fmad=false).
  *
  * Bounds, against the exact value: rp_exp, rp_ln, rp_cbrt 1 ULP, rp_sincos, rp_atan2 3 ULP of
  * double. The float versions compute in double and round once: 0.5001 ULP of float. Tested densely
@@ -146,8 +146,8 @@ RP_FN void rp_sincos(double x, double *sine, double *cosine)
 
     /* pi/2 in three parts, the first two of 29 bits: their products with k are exact. */
     const double k = rp_nearest(x * 0x1.45f306dc9c883p-1);
-    const double r = ((x - k * 0x1.921fb54000000p+0) - k * 0x1.10b4611000000p-30) -
-                     k * 0x1.4c4c6628b80dcp-59;
+    const double r =
+        ((x - k * 0x1.921fb54000000p+0) - k * 0x1.10b4611000000p-30) - k * 0x1.4c4c6628b80dcp-59;
     const double z = r * r;
 
     double s = 1.0 / 355687428096000.0;
@@ -181,9 +181,15 @@ RP_FN void rp_sincos(double x, double *sine, double *cosine)
 /* The angle of (x, y) in radians, -pi to pi, signs of zero as in the C library. */
 RP_FN double rp_atan2(double y, double x)
 {
-    const double arc[9] = {0x0.0p+0, 0x1.fd5ba9aac2f6ep-4, 0x1.f5b75f92c80ddp-3,
-                           0x1.6f61941e4def1p-2, 0x1.dac670561bb4fp-2, 0x1.1e00babdefeb4p-1,
-                           0x1.4978fa3269ee1p-1, 0x1.700a7c5784634p-1, 0x1.921fb54442d18p-1};
+    const double arc[9] = {0x0.0p+0,
+                           0x1.fd5ba9aac2f6ep-4,
+                           0x1.f5b75f92c80ddp-3,
+                           0x1.6f61941e4def1p-2,
+                           0x1.dac670561bb4fp-2,
+                           0x1.1e00babdefeb4p-1,
+                           0x1.4978fa3269ee1p-1,
+                           0x1.700a7c5784634p-1,
+                           0x1.921fb54442d18p-1};
     const double pi = 0x1.921fb54442d18p+1, pi_low = 0x1.1a62633145c07p-53;
 
     if (x != x || y != y)
@@ -237,8 +243,8 @@ RP_FN double rp_cbrt(double x)
     const uint64_t bits = rp_to_bits(a);
     k += (int) (bits >> 52) - 1022;
     const int q = (k + 3000) / 3 - 1000 + ((k + 3000) % 3 != 0);
-    const double m = rp_from_bits((bits & 0xfffffffffffffu) | 0x3fe0000000000000u) *
-                     rp_pow2(k - 3 * q);
+    const double m =
+        rp_from_bits((bits & 0xfffffffffffffu) | 0x3fe0000000000000u) * rp_pow2(k - 3 * q);
 
     /* Halley's steps from a straight line that is at most 14 % off: 2e-3, 4e-9, exact. */
     double t = 0.4 + 0.6 * m;
@@ -271,8 +277,8 @@ RP_FN float rp_atan2f(float y, float x)
     return (float) rp_atan2(y, x);
 }
 
-/* x^y for x >= 0; NaN for x < 0. The double between has a relative error under 2e-14, so the bound of
- * 0.5001 ULP holds for results within float range. */
+/* x^y for x >= 0; NaN for x < 0. The double between has a relative error under 2e-14, so the bound
+ * of 0.5001 ULP holds for results within float range. */
 RP_FN float rp_powf(float x, float y)
 {
     if (y == 0)

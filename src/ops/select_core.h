@@ -29,15 +29,24 @@ RP_FN uint32_t rp_select_key(const struct rp_op_select *a, const struct rp_dface
     const float area = (f->box[2] - f->box[0]) * (f->box[3] - f->box[1]);
 
     switch (a->order) {
-    case RP_ORDER_LEFT_RIGHT: return rp_order_key(f->box[0]);
-    case RP_ORDER_RIGHT_LEFT: return ~rp_order_key(f->box[0]);
-    case RP_ORDER_TOP_BOTTOM: return rp_order_key(f->box[1]);
-    case RP_ORDER_BOTTOM_TOP: return ~rp_order_key(f->box[1]);
-    case RP_ORDER_SMALL_LARGE: return rp_order_key(area);
-    case RP_ORDER_LARGE_SMALL: return ~rp_order_key(area);
-    case RP_ORDER_BEST_WORST: return ~rp_order_key(f->score);
-    case RP_ORDER_WORST_BEST: return rp_order_key(f->score);
-    default: return 0;
+    case RP_ORDER_LEFT_RIGHT:
+        return rp_order_key(f->box[0]);
+    case RP_ORDER_RIGHT_LEFT:
+        return ~rp_order_key(f->box[0]);
+    case RP_ORDER_TOP_BOTTOM:
+        return rp_order_key(f->box[1]);
+    case RP_ORDER_BOTTOM_TOP:
+        return ~rp_order_key(f->box[1]);
+    case RP_ORDER_SMALL_LARGE:
+        return rp_order_key(area);
+    case RP_ORDER_LARGE_SMALL:
+        return ~rp_order_key(area);
+    case RP_ORDER_BEST_WORST:
+        return ~rp_order_key(f->score);
+    case RP_ORDER_WORST_BEST:
+        return rp_order_key(f->score);
+    default:
+        return 0;
     }
 }
 
