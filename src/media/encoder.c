@@ -285,10 +285,28 @@ static bool is_trap(const char *format, enum AVCodecID codec)
     return false;
 }
 
+/* MPEG-TS says of no codec whether it takes it; it packs unknown ones as private data. */
+static bool is_transport(enum AVCodecID codec)
+{
+    static const enum AVCodecID known[] = {
+        AV_CODEC_ID_H264, AV_CODEC_ID_HEVC, AV_CODEC_ID_MPEG1VIDEO,   AV_CODEC_ID_MPEG2VIDEO,
+        AV_CODEC_ID_AAC,  AV_CODEC_ID_AC3,  AV_CODEC_ID_EAC3,         AV_CODEC_ID_MP2,
+        AV_CODEC_ID_MP3,  AV_CODEC_ID_OPUS, AV_CODEC_ID_DVB_SUBTITLE, AV_CODEC_ID_DVB_TELETEXT,
+        AV_CODEC_ID_DTS,  AV_CODEC_ID_MPEG4,
+    };
+
+    for (size_t i = 0; i < RP_ARRAY_LEN(known); i++)
+        if (known[i] == codec)
+            return true;
+    return false;
+}
+
 bool rp_container_takes(const AVOutputFormat *format, enum AVCodecID codec)
 {
     if (!strcmp(format->name, "gif"))
         return codec == AV_CODEC_ID_GIF;
+    if (!strcmp(format->name, "mpegts"))
+        return is_transport(codec);
     return codec != AV_CODEC_ID_NONE && !is_trap(format->name, codec) &&
            avformat_query_codec(format, codec, FF_COMPLIANCE_EXPERIMENTAL) == 1;
 }

@@ -322,7 +322,11 @@ static void choose_timing(struct rp_writer *w)
         enc->framerate = rate_of(w->params.fps);
         w->constant = true;
     }
+    if (w->codec->id == AV_CODEC_ID_MPEG2VIDEO || w->codec->id == AV_CODEC_ID_MPEG1VIDEO)
+        w->constant = true; /* its headers hold a rate */
     enc->time_base = w->constant ? av_inv_q(enc->framerate) : base;
+    if (w->codec->id == AV_CODEC_ID_MPEG4 && enc->time_base.den > 65535) /* 16 bits in its header */
+        enc->time_base = (AVRational){1, 60000};
     if (is_gif(w))
         enc->time_base = (AVRational){1, 100};
 }
@@ -385,7 +389,6 @@ static int open_encoder(struct rp_writer *w, const struct rp_media_frame *frame)
 {
     AVDictionary *opts = NULL;
     AVCodecContext *const enc = w->enc = avcodec_alloc_context3(w->codec);
-    char doing[80];
     int ret;
 
     if (!enc)
@@ -408,8 +411,10 @@ static int open_encoder(struct rp_writer *w, const struct rp_media_frame *frame)
     set_hdr(w, &opts, frame->ref);
     ret = avcodec_open2(enc, w->codec, &opts);
     av_dict_free(&opts);
-    snprintf(doing, sizeof(doing), "opening encoder %s", w->codec->name);
-    return ret < 0 ? rp_av_fail(ret, w->path, doing) : copy_hdr(w, frame->ref);
+    if (ret < 0) /* whatever libav calls it: hardware that is not there, a size it cannot do */
+        return rp_fail(ret == AVERROR(ENOMEM) ? RP_ERR_NOMEM : RP_ERR_UNSUPPORTED,
+                       "%s: opening encoder %s: %s", w->path, w->codec->name, av_err2str(ret));
+    return copy_hdr(w, frame->ref);
 }
 
 /* ---- the header -------------------------------------------------------------------------------- */
@@ -441,6 +446,17 @@ static void drop_stale(AVDictionary **dict)
         }
 }
 
+/* What has a place for the mark: any key, a comment, or the packet that mark.c appends. */
+static bool takes_mark(const AVFormatContext *oc)
+{
+    static const char *const names[] = {"avi", "asf", "gif"};
+
+    for (size_t i = 0; i < RP_ARRAY_LEN(names); i++)
+        if (!strcmp(oc->oformat->name, names[i]))
+            return true;
+    return takes_any_key(oc);
+}
+
 static int describe_stream(struct rp_writer *w)
 {
     AVStream *const st = w->stream;
@@ -458,7 +474,7 @@ static int describe_stream(struct rp_writer *w)
     return 0;
 }
 
-static int write_header(struct rp_writer *w)
+static int write_header(struct rp_writer *w, bool late)
 {
     AVDictionary *opts = NULL;
     int ret;
@@ -466,10 +482,15 @@ static int write_header(struct rp_writer *w)
     RP_TRY(describe_stream(w));
     if (w->marked)
         RP_TRY(rp_mark_to_dict(&w->mark, &w->oc->metadata, takes_any_key(w->oc)));
+    if (w->marked && !takes_mark(w->oc))
+        rp_log(RP_LOG_WARN, "%s: %s files have no place for the synthetic-media mark", w->path,
+               w->oc->oformat->name);
     if (is_mov_family(w->oc)) {
         av_dict_set(&opts, "movflags", "+faststart+use_metadata_tags", 0);
         if (w->enc->time_base.num == 1 || w->constant)
             av_dict_set_int(&opts, "video_track_timescale", w->enc->time_base.den, 0);
+        if (late) /* where a track begins is written in the clock of the whole file */
+            av_dict_set_int(&opts, "movie_timescale", w->enc->time_base.den, 0);
     } else {
         w->oc->avoid_negative_ts = 0; /* audio that begins a little before 0 must not move video */
     }
@@ -493,8 +514,7 @@ static int begin(struct rp_writer *w, const struct rp_media_frame *frame)
         RP_TRY(rp_palette_open(&w->palette, w->enc->width, w->enc->height));
     w->offset = w->cut_start ? frame->pts : 0;
     rp_tracks_start(w->tracks, av_rescale_q(w->offset, base, AV_TIME_BASE_Q));
-    RP_TRY(write_header(w));
-    w->next_slot = av_rescale_q(frame->pts - w->offset, base, w->enc->time_base);
+    RP_TRY(write_header(w, frame->pts != w->offset));
     w->begun = true;
     return 0;
 fail:
@@ -660,18 +680,14 @@ static int emit(struct rp_writer *w, AVFrame *f, int64_t pts, int64_t duration)
 /* Constant rate: the held frame fills every slot before `slot`. */
 static int fill_slots(struct rp_writer *w, int64_t slot)
 {
-    const int64_t step = is_gif(w) ? 0 : 1;
+    const AVRational one = av_inv_q(w->enc->framerate), base = w->enc->time_base;
     int ret = 0;
 
     while (w->held && w->next_slot < slot && ret >= 0) {
-        int64_t pts = w->next_slot, duration = step;
-        if (is_gif(w)) { /* its clock is not the rate */
-            const AVRational frame = av_inv_q(w->enc->framerate);
-            pts = av_rescale_q(w->next_slot, frame, w->enc->time_base);
-            duration = av_rescale_q(w->next_slot + 1, frame, w->enc->time_base) - pts;
-        }
+        const int64_t pts = av_rescale_q(w->next_slot, one, base); /* GIF has a clock of its own */
+        const int64_t after = av_rescale_q(w->next_slot + 1, one, base);
         AVFrame *again = av_frame_clone(w->held);
-        ret = again ? emit(w, again, pts, duration) : RP_ERR_NOMEM;
+        ret = again ? emit(w, again, pts, after - pts) : RP_ERR_NOMEM;
         av_frame_free(&again);
         w->next_slot++;
     }
