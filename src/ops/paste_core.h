@@ -9,13 +9,16 @@ struct rp_region {
     int x1, y1, x2, y2;
 };
 
-/* Whole frame pixels around the rectangle lo, lo .. w, h of the crop. inv: crop to frame. A matrix
- * with something that is not a number gives some region inside the frame. */
-RP_FN struct rp_region rp_hull_region(const double inv[6], double lo, int w, int h, int frame_w,
-                                      int frame_h)
+/* The frame rectangle around the crop rectangle lo, lo .. w, h, inside the frame. inv: crop to frame;
+ * with something in it that is not a number the rectangle is some other one inside the frame. */
+struct rp_hull {
+    double x1, y1, x2, y2;
+};
+
+RP_FN struct rp_hull rp_crop_hull(const double inv[6], double lo, int w, int h, int frame_w,
+                                  int frame_h)
 {
-    struct rp_region r;
-    double x1 = 0.0, y1 = 0.0, x2 = 0.0, y2 = 0.0;
+    struct rp_hull r = {0.0, 0.0, 0.0, 0.0};
     int i;
 
     for (i = 0; i < 4; i++) {
@@ -23,28 +26,38 @@ RP_FN struct rp_region rp_hull_region(const double inv[6], double lo, int w, int
         const double x = rp_clampd(inv[0] * cx + inv[1] * cy + inv[2], 0.0, frame_w);
         const double y = rp_clampd(inv[3] * cx + inv[4] * cy + inv[5], 0.0, frame_h);
 
-        x1 = i == 0 || x < x1 ? x : x1;
-        x2 = i == 0 || x > x2 ? x : x2;
-        y1 = i == 0 || y < y1 ? y : y1;
-        y2 = i == 0 || y > y2 ? y : y2;
+        r.x1 = i == 0 || x < r.x1 ? x : r.x1;
+        r.x2 = i == 0 || x > r.x2 ? x : r.x2;
+        r.y1 = i == 0 || y < r.y1 ? y : r.y1;
+        r.y2 = i == 0 || y > r.y2 ? y : r.y2;
     }
-    r.x1 = rp_floor_d(x1);
-    r.y1 = rp_floor_d(y1);
-    r.x2 = rp_ceil_d(x2);
-    r.y2 = rp_ceil_d(y2);
     return r;
 }
 
-/* FaceFusion's region: corners 0, 0 .. w, h. */
+/* FaceFusion's region: its corners are integers, so OpenCV rounds where they go (halves to even). */
 RP_FN struct rp_region rp_paste_region(const double inv[6], int w, int h, int frame_w, int frame_h)
 {
-    return rp_hull_region(inv, 0.0, w, h, frame_w, frame_h);
+    const struct rp_hull u = rp_crop_hull(inv, 0.0, w, h, frame_w, frame_h);
+    struct rp_region r;
+
+    r.x1 = rp_round_d(u.x1);
+    r.y1 = rp_round_d(u.y1);
+    r.x2 = rp_round_d(u.x2);
+    r.y2 = rp_round_d(u.y2);
+    return r;
 }
 
 /* Everything that the crop reaches with a part of a pixel. */
 RP_FN struct rp_region rp_draw_region(const double inv[6], int w, int h, int frame_w, int frame_h)
 {
-    return rp_hull_region(inv, -1.0, w, h, frame_w, frame_h);
+    const struct rp_hull u = rp_crop_hull(inv, -1.0, w, h, frame_w, frame_h);
+    struct rp_region r;
+
+    r.x1 = rp_floor_d(u.x1);
+    r.y1 = rp_floor_d(u.y1);
+    r.x2 = rp_ceil_d(u.x2);
+    r.y2 = rp_ceil_d(u.y2);
+    return r;
 }
 
 /* The sampling line of frame row y, counted from the region's first column. m: frame to crop. */

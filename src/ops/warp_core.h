@@ -48,7 +48,7 @@ RP_FN float rp_bilinear(float a, float b, float c, float d, float tx, float ty)
 /* All four samples lie inside. */
 RP_FN int rp_warp_inside(int ix, int iy, int w, int h)
 {
-    return (unsigned) ix < (unsigned) (w - 1) && (unsigned) iy < (unsigned) (h - 1);
+    return (ix >= 0) & (iy >= 0) & (ix < w - 1) & (iy < h - 1);
 }
 
 /* How many samples a side make one pixel: the longest step of the matrix, rounded up, 1..8. */
