@@ -1,0 +1,397 @@
+/* ONNX Runtime behind engine.h: small models, right and wrong ones, written by tiny_models.py. */
+#include "test_media.h"
+
+#include <math.h>
+
+#include "base/path.h"
+#include "engine/engine.h"
+
+static struct rp_engine *engine;
+static struct rp_device *device;
+static struct rp_slot *slot;
+
+/* The models, an engine, a slot. */
+static int set_up(void **state)
+{
+    const char *const source = getenv("REPRISE_SOURCE");
+
+    if (make_dir(state) || !source || shell("/usr/bin/python3 '%s/tests/tiny_models.py' .", source))
+        return -1;
+    if (rp_engine_create(&engine, NULL) < 0 || rp_device_cpu(&device) < 0)
+        return -1;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    rp_device_destroy(&device);
+    rp_engine_destroy(&engine);
+    assert_null(engine);
+    rp_engine_destroy(&engine);
+    return remove_dir(state);
+}
+
+static int make_slot(void **state)
+{
+    (void) state;
+    return rp_slot_create(&slot, device);
+}
+
+static int drop_slot(void **state)
+{
+    (void) state;
+    rp_slot_destroy(&slot);
+    assert_null(slot);
+    return 0;
+}
+
+static int open_model(struct rp_model **out, const char *path)
+{
+    return rp_model_open(out, engine, device, &(struct rp_model_params){.path = path, .threads = 1});
+}
+
+static struct rp_model *model_of(const char *name)
+{
+    struct rp_model *m;
+
+    assert_int_equal(open_model(&m, in_dir(name)), 0);
+    return m;
+}
+
+/* The last sentence is one line that holds all of these. */
+static void assert_said(const char *a, const char *b)
+{
+    const char *const said = rp_last_error();
+
+    if (strchr(said, '\n') || !strstr(said, a) || !strstr(said, b))
+        fail_msg("the sentence is '%s', not with '%s' and '%s'", said, a, b);
+}
+
+/* ---- the library ------------------------------------------------------------------------------- */
+
+static void test_version(void **state)
+{
+    int major = 0, minor = 0;
+
+    (void) state;
+    assert_int_equal(sscanf(rp_engine_version(engine), "%d.%d", &major, &minor), 2);
+    assert_true(major > 1 || minor >= 16);
+    assert_true(rp_path_is_file(rp_engine_library(engine)));
+}
+
+static void test_no_library(void **state)
+{
+    struct rp_engine *e;
+
+    (void) state;
+    assert_int_equal(rp_engine_create(&e, "/nowhere/libonnxruntime.so"), RP_ERR_UNSUPPORTED);
+    assert_null(e);
+    assert_said("/nowhere/libonnxruntime.so", "ONNX Runtime");
+    assert_int_equal(rp_engine_create(&e, in_dir("random.onnx")), RP_ERR_UNSUPPORTED);
+    assert_said("random.onnx", "");
+    assert_int_equal(rp_engine_create(&e, "libm.so.6"), RP_ERR_UNSUPPORTED);
+    assert_said("libm.so.6", "not an ONNX Runtime library");
+    assert_int_equal(rp_engine_create(&e, test_dir), RP_ERR_UNSUPPORTED);
+    assert_null(e);
+}
+
+/* Engines come and go, several at a time. */
+static void test_engines(void **state)
+{
+    struct rp_engine *a, *b;
+
+    (void) state;
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(rp_engine_create(&a, rp_engine_library(engine)), 0);
+        assert_int_equal(rp_engine_create(&b, NULL), 0);
+        rp_engine_destroy(&a);
+        rp_engine_destroy(&b);
+    }
+}
+
+/* ---- files ------------------------------------------------------------------------------------- */
+
+static void test_broken_files(void **state)
+{
+    static const struct {
+        const char *name;
+        int status;
+    } files[] = {
+        {"half.onnx", RP_ERR_MODEL},  {"empty.onnx", RP_ERR_MODEL}, {"random.onnx", RP_ERR_MODEL},
+        {"words.onnx", RP_ERR_MODEL}, {"none.onnx", RP_ERR_IO},     {".", RP_ERR_IO},
+        {"long.onnx", RP_ERR_MODEL},  {"many.onnx", RP_ERR_MODEL},
+    };
+
+    (void) state;
+    for (size_t i = 0; i < RP_ARRAY_LEN(files); i++) {
+        struct rp_model *m;
+
+        assert_int_equal(open_model(&m, in_dir(files[i].name)), files[i].status);
+        assert_null(m);
+        assert_said(in_dir(files[i].name), "");
+    }
+}
+
+/* Every length of a cut file is refused or, where the rest is whole by itself, opened. */
+static void test_every_cut(void **state)
+{
+    uint8_t *data;
+    size_t size;
+    int opened = 0;
+
+    (void) state;
+    assert_int_equal(rp_file_read(in_dir("double.onnx"), 1 << 20, &data, &size), 0);
+    for (size_t n = 0; n < size; n++) {
+        struct rp_model *m;
+        FILE *const f = fopen(in_dir("cut.onnx"), "wb");
+
+        assert_non_null(f);
+        assert_int_equal(fwrite(data, 1, n, f), n);
+        fclose(f);
+        const int ret = open_model(&m, in_dir("cut.onnx"));
+        assert_true(ret == 0 || ret == RP_ERR_MODEL);
+        assert_true((ret == 0) == (m != NULL));
+        opened += ret == 0;
+        rp_model_close(&m);
+    }
+    assert_true(opened < 8);
+    free(data);
+}
+
+/* ---- facts ------------------------------------------------------------------------------------- */
+
+static void test_tensors(void **state)
+{
+    const struct rp_tensor_info *info;
+    struct rp_model *m = model_of("sum.onnx");
+
+    (void) state;
+    assert_string_equal(rp_model_name(m), "sum.onnx");
+    assert_int_equal(rp_model_inputs(m, &info), 2);
+    assert_string_equal(info[0].name, "a");
+    assert_string_equal(info[1].name, "b");
+    assert_int_equal(info[1].type, RP_TYPE_F32);
+    assert_int_equal(info[1].rank, 2);
+    assert_int_equal(info[1].dim[0], 2);
+    assert_int_equal(rp_model_outputs(m, &info), 2);
+    assert_int_equal(info[1].type, RP_TYPE_I64);
+    assert_int_equal(rp_model_find_input(m, "b"), 1);
+    assert_int_equal(rp_model_find_input(m, "c"), -1);
+    rp_model_close(&m);
+
+    m = model_of("open.onnx");
+    rp_model_inputs(m, &info);
+    assert_int_equal(info[0].dim[0], -1);
+    assert_int_equal(info[0].dim[1], 2);
+    rp_model_close(&m);
+}
+
+static void test_expected_inputs(void **state)
+{
+    struct rp_model *m = model_of("double.onnx");
+
+    (void) state;
+    assert_int_equal(rp_model_expect_input(m, "x", 0, RP_TYPE_F32, 2, (int64_t[]){1, 3}), 0);
+    assert_int_equal(rp_model_expect_input(m, NULL, 0, RP_TYPE_F32, 2, (int64_t[]){-1, 3}), 0);
+
+    assert_int_equal(rp_model_expect_input(m, "y", 0, RP_TYPE_F32, 2, (int64_t[]){1, 3}),
+                     RP_ERR_MODEL);
+    assert_said(in_dir("double.onnx"), "no input 'y'");
+    assert_int_equal(rp_model_expect_input(m, NULL, 1, RP_TYPE_F32, 2, (int64_t[]){1, 3}),
+                     RP_ERR_MODEL);
+    assert_int_equal(rp_model_expect_input(m, "x", 0, RP_TYPE_F32, 2, (int64_t[]){1, 4}),
+                     RP_ERR_MODEL);
+    assert_said("1x3", "1x4");
+    assert_int_equal(rp_model_expect_input(m, "x", 0, RP_TYPE_F32, 4, (int64_t[]){-1, 3, 64, 64}),
+                     RP_ERR_MODEL);
+    assert_said("float32 1x3", "float32 ?x3x64x64");
+    assert_int_equal(rp_model_expect_input(m, "x", 0, RP_TYPE_I64, 2, (int64_t[]){1, 3}),
+                     RP_ERR_MODEL);
+    assert_said("float32", "int64");
+
+    assert_int_equal(rp_model_expect_outputs(m, 1), 0);
+    assert_int_equal(rp_model_expect_outputs(m, 2), RP_ERR_MODEL);
+    assert_said("has 1 outputs", "expected 2");
+    rp_model_close(&m);
+}
+
+/* ---- runs -------------------------------------------------------------------------------------- */
+
+static void test_run(void **state)
+{
+    struct rp_net *net;
+    struct rp_model *m = model_of("double.onnx");
+
+    (void) state;
+    assert_int_equal(rp_net_open(&net, slot, m, NULL), 0);
+    assert_int_equal(net->nin, 1);
+    assert_int_equal(net->nout, 1);
+    assert_int_equal(net->in[0].count, 3);
+    assert_int_equal(net->out[0].bytes, 12);
+    float *const x = net->in[0].data, *const y = net->out[0].data;
+
+    for (int round = 0; round < 10; round++) {
+        for (int i = 0; i < 3; i++) {
+            x[i] = (float) (round * 3 + i);
+            y[i] = -1;
+        }
+        assert_int_equal(rp_run(net), 0);
+        for (int i = 0; i < 3; i++)
+            assert_true(y[i] == 2 * x[i]);
+        assert_ptr_equal(net->in[0].data, x); /* the buffers stay where they are */
+        assert_ptr_equal(net->out[0].data, y);
+    }
+    assert_true(slot->model_seconds[slot->stage] > 0);
+    rp_net_close(&net);
+    assert_null(net);
+    rp_net_close(&net);
+    rp_model_close(&m);
+}
+
+static void test_shared_input(void **state)
+{
+    struct rp_net *net;
+    struct rp_model *m = model_of("sum.onnx");
+    static const float b[4] = {10, 20, 30, 40};
+    void *shared;
+
+    (void) state;
+    assert_int_equal(rp_slot_constant(slot, b, sizeof(b), &shared), 0);
+    assert_int_equal(rp_net_open(&net, slot, m, NULL), 0);
+    assert_int_equal(rp_net_set_input(net, 1, shared), 0);
+    memcpy(net->in[0].data, (float[]){1, 2, 3, 4}, 16);
+    assert_int_equal(rp_run(net), 0);
+    assert_memory_equal(net->out[0].data, ((float[]){11, 22, 33, 44}), 16);
+    assert_memory_equal(net->out[1].data, ((int64_t[]){11, 22, 33, 44}), 32);
+    assert_memory_equal(shared, b, sizeof(b));
+    rp_net_close(&net);
+    rp_model_close(&m);
+}
+
+/* Several nets of one model do not see each other. */
+static void test_two_slots(void **state)
+{
+    struct rp_slot *other;
+    struct rp_net *a, *b;
+    struct rp_model *m = model_of("double.onnx");
+
+    (void) state;
+    assert_int_equal(rp_slot_create(&other, device), 0);
+    assert_int_equal(rp_net_open(&a, slot, m, NULL), 0);
+    assert_int_equal(rp_net_open(&b, other, m, NULL), 0);
+    memcpy(a->in[0].data, (float[]){1, 2, 3}, 12);
+    memcpy(b->in[0].data, (float[]){4, 5, 6}, 12);
+    assert_int_equal(rp_run(a), 0);
+    assert_int_equal(rp_run(b), 0);
+    assert_memory_equal(a->out[0].data, ((float[]){2, 4, 6}), 12);
+    assert_memory_equal(b->out[0].data, ((float[]){8, 10, 12}), 12);
+    rp_net_close(&a);
+    rp_net_close(&b);
+    rp_slot_destroy(&other);
+    rp_model_close(&m);
+}
+
+static void test_open_sizes(void **state)
+{
+    struct rp_net *net;
+    struct rp_model *m = model_of("open.onnx");
+
+    (void) state;
+    assert_int_equal(rp_net_open(&net, slot, m, (const int64_t *const[]){(int64_t[]){3, 2}}), 0);
+    assert_int_equal(net->in[0].count, 6);
+    assert_int_equal(net->out[0].rank, 2);
+    assert_int_equal(net->out[0].dim[0], 6);
+    assert_int_equal(net->out[0].count, 12);
+    memcpy(net->in[0].data, (float[]){1, 2, 3, 4, 5, 6}, 24);
+    assert_int_equal(rp_run(net), 0);
+    assert_memory_equal(net->out[0].data, ((float[]){1, 2, 3, 4, 5, 6, 1, 2, 3, 4, 5, 6}), 48);
+    rp_net_close(&net);
+
+    assert_int_equal(rp_net_open(&net, slot, m, NULL), RP_ERR_MODEL); /* nobody says how large */
+    assert_null(net);
+    assert_said(in_dir("open.onnx"), "'x'");
+    rp_model_close(&m);
+
+    m = model_of("unnamed.onnx");
+    assert_int_equal(rp_net_open(&net, slot, m, NULL), 0);
+    assert_int_equal(net->out[0].dim[0], 1);
+    assert_int_equal(net->out[0].dim[1], 3);
+    rp_net_close(&net);
+    rp_model_close(&m);
+}
+
+/* A size that the file does not allow is a failure of the run at the latest, never a crash. */
+static void test_wrong_sizes(void **state)
+{
+    struct rp_net *net;
+    struct rp_model *m = model_of("double.onnx");
+    int ret;
+
+    (void) state;
+    ret = rp_net_open(&net, slot, m, (const int64_t *const[]){(int64_t[]){1, 5}});
+    if (ret == 0)
+        ret = rp_run(net);
+    assert_int_equal(ret, RP_ERR_MODEL);
+    assert_said(in_dir("double.onnx"), "");
+    rp_net_close(&net);
+    assert_int_equal(rp_net_open(&net, slot, m,
+                                 (const int64_t *const[]){(int64_t[]){1 << 20, 1 << 20}}),
+                     RP_ERR_MODEL);
+    assert_null(net);
+    rp_model_close(&m);
+}
+
+/* An output whose size depends on the values was learnt from zeros; another size is refused. */
+static void test_size_by_values(void **state)
+{
+    struct rp_net *net;
+    struct rp_model *m = model_of("values.onnx");
+
+    (void) state;
+    assert_int_equal(rp_net_open(&net, slot, m, NULL), 0);
+    assert_int_equal(net->out[0].count, 0);
+    assert_int_equal(rp_run(net), 0);
+    memcpy(net->in[0].data, (float[]){0, 1, 0, 1}, 16);
+    assert_int_equal(rp_run(net), RP_ERR_MODEL);
+    memset(net->in[0].data, 0, 16);
+    assert_int_equal(rp_run(net), 0);
+    rp_net_close(&net);
+    rp_model_close(&m);
+}
+
+static void test_other_types(void **state)
+{
+    struct rp_net *net;
+    const struct rp_tensor_info *info;
+    struct rp_model *m = model_of("text.onnx");
+
+    (void) state;
+    rp_model_inputs(m, &info);
+    assert_int_equal(info[0].type, RP_TYPE_OTHER);
+    assert_int_equal(rp_net_open(&net, slot, m, NULL), RP_ERR_MODEL);
+    assert_null(net);
+    assert_said("'x'", "type");
+    rp_model_close(&m);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_version),
+        cmocka_unit_test(test_no_library),
+        cmocka_unit_test(test_engines),
+        cmocka_unit_test(test_broken_files),
+        cmocka_unit_test(test_every_cut),
+        cmocka_unit_test(test_tensors),
+        cmocka_unit_test(test_expected_inputs),
+        cmocka_unit_test_setup_teardown(test_run, make_slot, drop_slot),
+        cmocka_unit_test_setup_teardown(test_shared_input, make_slot, drop_slot),
+        cmocka_unit_test_setup_teardown(test_two_slots, make_slot, drop_slot),
+        cmocka_unit_test_setup_teardown(test_open_sizes, make_slot, drop_slot),
+        cmocka_unit_test_setup_teardown(test_wrong_sizes, make_slot, drop_slot),
+        cmocka_unit_test_setup_teardown(test_size_by_values, make_slot, drop_slot),
+        cmocka_unit_test_setup_teardown(test_other_types, make_slot, drop_slot),
+    };
+
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}

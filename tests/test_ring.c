@@ -1,0 +1,233 @@
+/* The ring of frames between reader, workers and writer. Worth a run under ThreadSanitizer. */
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "media/media.h"
+#include "pipeline/ring.h"
+
+enum { FRAMES = 3000, WORKERS = 3, PLACES = 5 };
+
+static struct rp_media_frame *new_frame(int64_t index)
+{
+    struct rp_media_frame *f;
+
+    if (rp_media_frame_alloc(&f, RP_FMT_BGR24, 2, 2) < 0)
+        abort();
+    f->index = index;
+    f->plane[0][0] = 0;
+    return f;
+}
+
+/* ---- one thread -------------------------------------------------------------------------------- */
+
+/* Frames finished in any order come out in the order in which they were read. */
+static void test_order(void **state)
+{
+    struct rp_ring *r;
+    struct rp_media_frame *f, *frame[3];
+    int place[3];
+
+    (void) state;
+    assert_int_equal(rp_ring_create(&r, 3), 0);
+    for (int round = 0; round < 4; round++) {
+        for (int i = 0; i < 3; i++)
+            assert_int_equal(rp_ring_put(r, new_frame(3 * round + i)), 0);
+        for (int i = 0; i < 3; i++) {
+            assert_int_equal(rp_ring_take(r, &frame[i], &place[i]), 0);
+            assert_int_equal(frame[i]->index, 3 * round + i);
+        }
+        rp_ring_done(r, place[2]);
+        rp_ring_done(r, place[0]);
+        rp_ring_done(r, place[1]);
+        for (int i = 0; i < 3; i++) {
+            assert_int_equal(rp_ring_get(r, &f), 0);
+            assert_ptr_equal(f, frame[i]);
+            rp_media_frame_free(&f);
+        }
+    }
+    rp_ring_end(r);
+    assert_int_equal(rp_ring_take(r, &f, &place[0]), RP_ERR_CLOSED);
+    assert_int_equal(rp_ring_get(r, &f), 0);
+    assert_null(f);
+    assert_int_equal(rp_ring_get(r, &f), 0); /* the end stays the end */
+    assert_null(f);
+    assert_int_equal(rp_ring_status(r), 0);
+    rp_ring_destroy(&r);
+    assert_null(r);
+    rp_ring_destroy(&r);
+}
+
+static void test_nothing_read(void **state)
+{
+    struct rp_ring *r;
+    struct rp_media_frame *f;
+
+    (void) state;
+    assert_int_equal(rp_ring_create(&r, 1), 0);
+    rp_ring_end(r);
+    assert_int_equal(rp_ring_get(r, &f), 0);
+    assert_null(f);
+    rp_ring_destroy(&r);
+}
+
+/* After a failure every side is told, the first status is kept, frames inside are freed. */
+static void test_failure(void **state)
+{
+    struct rp_ring *r;
+    struct rp_media_frame *f;
+    int place;
+
+    (void) state;
+    assert_int_equal(rp_ring_create(&r, 4), 0);
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(rp_ring_put(r, new_frame(i)), 0);
+    assert_int_equal(rp_ring_take(r, &f, &place), 0);
+    rp_ring_done(r, place);
+    assert_int_equal(rp_ring_take(r, &f, &place), 0);
+    rp_ring_fail(r, RP_ERR_FORMAT);
+    rp_ring_fail(r, RP_ERR_IO);
+    assert_int_equal(rp_ring_status(r), RP_ERR_FORMAT);
+    assert_int_equal(rp_ring_take(r, &f, &place), RP_ERR_CLOSED);
+    assert_int_equal(rp_ring_get(r, &f), RP_ERR_CLOSED);
+    assert_null(f);
+
+    struct rp_media_frame *mine = new_frame(4);
+    assert_int_equal(rp_ring_put(r, mine), RP_ERR_CLOSED);
+    rp_media_frame_free(&mine); /* it stayed the caller's */
+    rp_ring_destroy(&r);
+}
+
+/* ---- threads ----------------------------------------------------------------------------------- */
+
+struct run {
+    struct rp_ring *ring;
+    int fail_at;    /* frame at which a worker fails, or -1 */
+    int64_t read;   /* frames that the reader could add */
+    int64_t worked[WORKERS];
+};
+
+struct worker {
+    struct run *run;
+    int number;
+};
+
+static void *read_all(void *priv)
+{
+    struct run *const run = priv;
+
+    for (int i = 0; i < FRAMES; i++) {
+        struct rp_media_frame *f = new_frame(i);
+
+        if (rp_ring_put(run->ring, f) < 0) {
+            rp_media_frame_free(&f);
+            break;
+        }
+        run->read++;
+    }
+    rp_ring_end(run->ring);
+    return NULL;
+}
+
+/* Writes the frame without any lock of its own: that the ring hands it over is what TSan watches. */
+static void *work(void *priv)
+{
+    int place;
+    struct rp_media_frame *f;
+    const struct worker *const w = priv;
+    struct run *const run = w->run;
+
+    while (rp_ring_take(run->ring, &f, &place) == 0) {
+        if (f->index == run->fail_at) {
+            rp_ring_fail(run->ring, RP_ERR_DEVICE);
+            break;
+        }
+        f->plane[0][0]++;
+        if (f->index % 701 == 0)
+            usleep(2000); /* the others overtake */
+        run->worked[w->number]++;
+        rp_ring_done(run->ring, place);
+    }
+    return NULL;
+}
+
+/* Frames that came out in order, each worked on once. */
+static int64_t run_all(struct run *run, int stop_at)
+{
+    struct worker worker[WORKERS];
+    pthread_t reader, thread[WORKERS];
+    struct rp_media_frame *f;
+    int64_t n = 0;
+
+    assert_int_equal(rp_ring_create(&run->ring, PLACES), 0);
+    assert_int_equal(pthread_create(&reader, NULL, read_all, run), 0);
+    for (int i = 0; i < WORKERS; i++) {
+        worker[i] = (struct worker){run, i};
+        assert_int_equal(pthread_create(&thread[i], NULL, work, &worker[i]), 0);
+    }
+    while (rp_ring_get(run->ring, &f) == 0 && f) {
+        assert_int_equal(f->index, n);
+        assert_int_equal(f->plane[0][0], 1);
+        rp_media_frame_free(&f);
+        if (++n == stop_at)
+            rp_ring_fail(run->ring, RP_ERR_CANCELLED);
+    }
+    pthread_join(reader, NULL);
+    for (int i = 0; i < WORKERS; i++)
+        pthread_join(thread[i], NULL);
+    return n;
+}
+
+static void test_threads(void **state)
+{
+    struct run run = {.fail_at = -1};
+    int64_t worked = 0;
+
+    (void) state;
+    assert_int_equal(run_all(&run, -1), FRAMES);
+    for (int i = 0; i < WORKERS; i++)
+        worked += run.worked[i];
+    assert_int_equal(worked, FRAMES);
+    assert_int_equal(rp_ring_status(run.ring), 0);
+    rp_ring_destroy(&run.ring);
+}
+
+/* Whoever waits is woken, and the reader was never more than the ring ahead. */
+static void test_worker_fails(void **state)
+{
+    struct run run = {.fail_at = FRAMES / 2};
+
+    (void) state;
+    const int64_t n = run_all(&run, -1);
+    assert_true(n <= FRAMES / 2);
+    assert_true(run.read <= FRAMES / 2 + PLACES);
+    assert_int_equal(rp_ring_status(run.ring), RP_ERR_DEVICE);
+    rp_ring_destroy(&run.ring);
+}
+
+static void test_writer_stops(void **state)
+{
+    struct run run = {.fail_at = -1};
+
+    (void) state;
+    assert_int_equal(run_all(&run, 100), 100);
+    assert_true(run.read <= 100 + PLACES);
+    assert_int_equal(rp_ring_status(run.ring), RP_ERR_CANCELLED);
+    rp_ring_destroy(&run.ring);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_order),        cmocka_unit_test(test_nothing_read),
+        cmocka_unit_test(test_failure),      cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_worker_fails), cmocka_unit_test(test_writer_stops),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
