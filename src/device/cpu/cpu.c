@@ -31,6 +31,11 @@ static void cpu_free(struct rp_device *dev, void *p)
     free(p);
 }
 
+static int cpu_alloc_host(struct rp_device *dev, size_t size, void **out)
+{
+    return cpu_alloc(dev, size, out);
+}
+
 static int cpu_stream_create(struct rp_device *dev, struct rp_stream **out)
 {
     (void) dev;
@@ -93,6 +98,8 @@ static const struct rp_device_fns cpu_fns = {
     .copy = cpu_copy,
     .zero = cpu_zero,
     .sync = cpu_sync,
+    .alloc_host = cpu_alloc_host,
+    .free_host = cpu_free,
     .loop = cpu_loop,
 };
 

@@ -10,15 +10,18 @@
 extern "C" {
 #endif
 
-#include "device/device.h"
+#include "device/cuda/module.h"
 
 /* One slot's queue. All eager work and all captures of a device go through its one recording stream
  * (ONNX Runtime sits on it); replays go to the slot's own. */
 struct rp_stream {
     cudaStream_t record; /* where launchers put their kernels; the same for all slots of a device */
     cudaStream_t replay; /* where instantiated graphs run */
-    struct rp_device *device;
     int pool;            /* number of the slot's activation pool, from 1 */
+    cudaGraph_t graph;   /* being captured into; NULL when not recording */
+    bool broken;         /* the capture cannot be continued */
+    void *workspace;     /* cuBLAS's, for this slot's recordings */
+    int32_t *count;      /* pinned: for eager loops */
 };
 
 /* Every operation of ops.h as launchers on stream->record. Filled in by the .cu files. */
@@ -29,15 +32,42 @@ extern const struct rp_ops rp_ops_cuda;
 RP_OPS(RP_OP_PROTO)
 #undef RP_OP_PROTO
 
-/* What the module borrows from the program: its log. */
-struct rp_module_host {
-    int (*fail)(int status, const char *fmt, ...);
-    void (*log)(enum rp_log_level level, const char *fmt, ...);
-};
+/* Set by rp_module_open(). */
 extern struct rp_module_host rp_host;
 
 /* After a launch: 0, or RP_ERR_DEVICE with a sentence that names the operation. */
 int rp_cuda_launched(const char *op);
+
+/* Message of a failed CUDA call; out of memory becomes RP_ERR_DEVICE_MEM. */
+int rp_cuda_fail(cudaError_t error, const char *what);
+
+#define CU_TRY(what, call)                                                                         \
+    do {                                                                                           \
+        const cudaError_t error_ = (call);                                                         \
+        if (error_ != cudaSuccess) {                                                               \
+            ret = rp_cuda_fail(error_, what);                                                      \
+            goto fail;                                                                             \
+        }                                                                                          \
+    } while (0)
+
+/* Loop kernels (loop.cu). */
+int rp_cuda_loop_begin(cudaStream_t s, cudaGraphConditionalHandle h, const int32_t *count,
+                       int32_t *index);
+int rp_cuda_loop_next(cudaStream_t s, cudaGraphConditionalHandle h, const int32_t *count,
+                      int32_t *index);
+int rp_cuda_loop_set(cudaStream_t s, int32_t *index, int32_t value);
+
+/* Pools (pool.c): which one the calling thread takes from; 0 = weights and eager work. */
+void rp_pool_use(int pool);
+int rp_pool_new(void);
+void rp_pool_release(int id, int pool); /* frees its blocks; none may be in use */
+void *rp_pool_alloc(int id, size_t size, bool pinned);
+void rp_pool_free(int id, void *p, bool pinned);
+size_t rp_pool_bytes(int pool);
+
+/* cuBLAS workspaces (workspace.c): give every known handle this block; NULL = the shared one. */
+#define RP_CUBLAS_WORKSPACE (32u << 20)
+void rp_workspace_use(void *block);
 
 #ifdef __cplusplus
 }

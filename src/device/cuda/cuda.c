@@ -1,0 +1,575 @@
+/* One GPU as a device: memory, streams, recording and replay. Kernels are in the .cu files.
+ *
+ * Eager work of all slots goes through one stream, because ONNX Runtime's sessions are tied to one;
+ * captures happen on that stream too. Instantiated graphs run on the slots' own streams, so that k of
+ * them fill the GPU. Capture mode is Relaxed: our allocator may call cudaMalloc while a graph is being
+ * recorded, and a decoder thread may use the GPU meanwhile. */
+#include "device/cuda/cuda.h"
+
+#define MIN_DRIVER 13000 /* CUDA 13.0, driver 580 */
+
+struct rp_module_host rp_host;
+
+struct cuda_device {
+    struct rp_device base;
+    cudaStream_t record;
+};
+
+struct rp_recording {
+    cudaGraph_t graph;
+    cudaGraphExec_t exec;
+    struct rp_census census;
+};
+
+int rp_cuda_fail(cudaError_t error, const char *what)
+{
+    cudaGetLastError(); /* forget it: the next call must not report it again */
+    return rp_host.fail(error == cudaErrorMemoryAllocation ? RP_ERR_DEVICE_MEM : RP_ERR_DEVICE,
+                        "GPU: %s: %s", what, cudaGetErrorString(error));
+}
+
+int rp_cuda_launched(const char *op)
+{
+    const cudaError_t error = cudaGetLastError();
+
+    return error == cudaSuccess ? 0 : rp_cuda_fail(error, op);
+}
+
+static struct cuda_device *self(struct rp_device *dev)
+{
+    return (struct cuda_device *) dev;
+}
+
+/* ---- memory ------------------------------------------------------------------------------------ */
+
+static int cuda_alloc(struct rp_device *dev, size_t size, void **out)
+{
+    int ret;
+    struct cuda_device *const d = self(dev);
+
+    *out = NULL;
+    CU_TRY("memory", cudaMalloc(out, RP_MAX(size, 256)));
+    CU_TRY("memory", cudaMemsetAsync(*out, 0, RP_MAX(size, 256), d->record));
+    return 0;
+
+fail:
+    cudaFree(*out);
+    *out = NULL;
+    return ret;
+}
+
+static void cuda_free(struct rp_device *dev, void *p)
+{
+    (void) dev;
+    cudaFree(p);
+}
+
+static int cuda_alloc_host(struct rp_device *dev, size_t size, void **out)
+{
+    int ret;
+
+    (void) dev;
+    *out = NULL;
+    CU_TRY("pinned memory", cudaHostAlloc(out, RP_MAX(size, 64), cudaHostAllocDefault));
+    memset(*out, 0, RP_MAX(size, 64));
+    return 0;
+
+fail:
+    return ret;
+}
+
+static void cuda_free_host(struct rp_device *dev, void *p)
+{
+    (void) dev;
+    cudaFreeHost(p);
+}
+
+static int copy(struct rp_stream *s, void *dst, const void *src, size_t n, enum cudaMemcpyKind kind)
+{
+    int ret = 0;
+
+    if (n)
+        CU_TRY("copy", cudaMemcpyAsync(dst, src, n, kind, s->record));
+fail:
+    return ret;
+}
+
+static int cuda_upload(struct rp_device *dev, struct rp_stream *s, void *dst, const void *src,
+                       size_t n)
+{
+    (void) dev;
+    return copy(s, dst, src, n, cudaMemcpyHostToDevice);
+}
+
+static int cuda_download(struct rp_device *dev, struct rp_stream *s, void *dst, const void *src,
+                         size_t n)
+{
+    (void) dev;
+    return copy(s, dst, src, n, cudaMemcpyDeviceToHost);
+}
+
+static int cuda_copy(struct rp_device *dev, struct rp_stream *s, void *dst, const void *src,
+                     size_t n)
+{
+    (void) dev;
+    return copy(s, dst, src, n, cudaMemcpyDeviceToDevice);
+}
+
+static int cuda_zero(struct rp_device *dev, struct rp_stream *s, void *dst, size_t n)
+{
+    int ret = 0;
+
+    (void) dev;
+    CU_TRY("zero", cudaMemsetAsync(dst, 0, n, s->record));
+fail:
+    return ret;
+}
+
+static int cuda_sync(struct rp_device *dev, struct rp_stream *s)
+{
+    int ret = 0;
+
+    (void) dev;
+    CU_TRY("wait", cudaStreamSynchronize(s->record));
+    CU_TRY("wait", cudaStreamSynchronize(s->replay));
+fail:
+    return ret;
+}
+
+static int cuda_memory(struct rp_device *dev, size_t *free_bytes, size_t *total)
+{
+    int ret = 0;
+
+    (void) dev;
+    CU_TRY("memory", cudaMemGetInfo(free_bytes, total));
+fail:
+    return ret;
+}
+
+/* ---- streams ----------------------------------------------------------------------------------- */
+
+static void cuda_stream_destroy(struct rp_device *dev, struct rp_stream *s)
+{
+    if (!s)
+        return;
+    cudaStreamSynchronize(s->record);
+    if (s->replay) {
+        cudaStreamSynchronize(s->replay);
+        cudaStreamDestroy(s->replay);
+    }
+    if (s->pool)
+        rp_pool_release(dev->id, s->pool);
+    cudaFree(s->workspace);
+    cudaFreeHost(s->count);
+    free(s);
+}
+
+static int cuda_stream_create(struct rp_device *dev, struct rp_stream **out)
+{
+    int ret;
+    struct rp_stream *const s = *out = calloc(1, sizeof(*s));
+
+    if (!s)
+        return rp_host.fail(RP_ERR_NOMEM, "out of memory");
+    s->record = self(dev)->record;
+    s->pool = rp_pool_new();
+    CU_TRY("stream", cudaStreamCreateWithFlags(&s->replay, cudaStreamNonBlocking));
+    CU_TRY("pinned memory", cudaHostAlloc((void **) &s->count, sizeof(*s->count),
+                                          cudaHostAllocDefault));
+    return 0;
+
+fail:
+    cuda_stream_destroy(dev, s);
+    *out = NULL;
+    return ret;
+}
+
+/* ---- recording --------------------------------------------------------------------------------- */
+
+static bool cuda_is_recording(struct rp_device *dev, const struct rp_stream *s)
+{
+    (void) dev;
+    return s->graph != NULL;
+}
+
+static int begin_capture(struct rp_stream *s, cudaGraph_t graph, const cudaGraphNode_t *after)
+{
+    int ret = 0;
+
+    CU_TRY("capture", cudaStreamBeginCaptureToGraph(s->record, graph, after, NULL, after ? 1 : 0,
+                                                    cudaStreamCaptureModeRelaxed));
+    s->graph = graph;
+fail:
+    s->broken |= ret < 0;
+    return ret;
+}
+
+static int end_capture(struct rp_stream *s)
+{
+    int ret = 0;
+    cudaGraph_t graph = NULL;
+    enum cudaStreamCaptureStatus status = cudaStreamCaptureStatusNone;
+
+    cudaStreamIsCapturing(s->record, &status);
+    if (status == cudaStreamCaptureStatusNone)
+        return s->broken ? RP_ERR_DEVICE : 0;
+    CU_TRY("end of capture", cudaStreamEndCapture(s->record, &graph));
+fail:
+    s->broken |= ret < 0;
+    return ret;
+}
+
+static int cuda_record_begin(struct rp_device *dev, struct rp_stream *s)
+{
+    int ret;
+    cudaGraph_t graph = NULL;
+
+    (void) dev;
+    if (!s->workspace)
+        CU_TRY("cuBLAS workspace", cudaMalloc(&s->workspace, RP_CUBLAS_WORKSPACE));
+    CU_TRY("wait", cudaStreamSynchronize(s->record));
+    CU_TRY("graph", cudaGraphCreate(&graph, 0));
+    rp_workspace_use(s->workspace);
+    rp_pool_use(s->pool);
+    s->broken = false;
+    RP_TRY(begin_capture(s, graph, NULL));
+    return 0;
+
+fail:
+    rp_pool_use(0);
+    rp_workspace_use(NULL);
+    if (graph)
+        cudaGraphDestroy(graph);
+    s->graph = NULL;
+    return ret;
+}
+
+static void count_nodes(cudaGraph_t graph, struct rp_census *c)
+{
+    size_t n = 0;
+    enum cudaGraphNodeType type;
+    cudaGraphNode_t *nodes;
+
+    if (cudaGraphGetNodes(graph, NULL, &n) || !n || !(nodes = calloc(n, sizeof(*nodes))))
+        return;
+    if (cudaGraphGetNodes(graph, nodes, &n))
+        n = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (cudaGraphNodeGetType(nodes[i], &type))
+            continue;
+        c->nodes++;
+        if (type == cudaGraphNodeTypeKernel)
+            c->kernels++;
+        else if (type == cudaGraphNodeTypeMemcpy)
+            c->memcpys++;
+        else if (type == cudaGraphNodeTypeMemset)
+            c->memsets++;
+        else if (type == cudaGraphNodeTypeHost)
+            c->hosts++;
+        else if (type == cudaGraphNodeTypeMemAlloc || type == cudaGraphNodeTypeMemFree)
+            c->allocs++;
+        else if (type == cudaGraphNodeTypeConditional)
+            c->conditionals++;
+        else
+            c->others++;
+    }
+    free(nodes);
+}
+
+static void cuda_recording_free(struct rp_device *dev, struct rp_recording **r)
+{
+    (void) dev;
+    if (!*r)
+        return;
+    if ((*r)->exec)
+        cudaGraphExecDestroy((*r)->exec);
+    if ((*r)->graph)
+        cudaGraphDestroy((*r)->graph);
+    free(*r);
+    *r = NULL;
+}
+
+/* Leave the recording state, whatever happened. */
+static cudaGraph_t leave(struct rp_stream *s)
+{
+    cudaGraph_t graph = s->graph;
+
+    end_capture(s);
+    s->graph = NULL;
+    rp_pool_use(0);
+    rp_workspace_use(NULL);
+    return graph;
+}
+
+static void cuda_record_drop(struct rp_device *dev, struct rp_stream *s)
+{
+    (void) dev;
+    if (!s->graph)
+        return;
+    const cudaGraph_t graph = leave(s);
+    cudaGraphDestroy(graph);
+    cudaGetLastError();
+    s->broken = false;
+}
+
+/* Host nodes would stall a replay, and ONNX Runtime must not have made any. */
+static int check_census(const struct rp_census *c)
+{
+    if (c->hosts)
+        return rp_host.fail(RP_ERR_UNSUPPORTED, "GPU: the recorded work has %d host nodes", c->hosts);
+    return 0;
+}
+
+static int cuda_record_end(struct rp_device *dev, struct rp_stream *s, struct rp_recording **out)
+{
+    int ret;
+    struct rp_recording *r = *out = NULL;
+    const cudaGraph_t graph = leave(s);
+
+    if (s->broken) {
+        cudaGraphDestroy(graph);
+        s->broken = false;
+        return rp_host.fail(RP_ERR_DEVICE, "GPU: the capture was invalidated");
+    }
+    if (!(r = calloc(1, sizeof(*r)))) {
+        cudaGraphDestroy(graph);
+        return rp_host.fail(RP_ERR_NOMEM, "out of memory");
+    }
+    r->graph = graph;
+    count_nodes(graph, &r->census);
+    RP_TRY(check_census(&r->census));
+    CU_TRY("graph instantiation", cudaGraphInstantiate(&r->exec, graph, 0));
+    CU_TRY("graph upload", cudaGraphUpload(r->exec, s->replay));
+    CU_TRY("graph upload", cudaStreamSynchronize(s->replay));
+    cudaGraphDestroy(r->graph); /* the instance keeps what it needs */
+    r->graph = NULL;
+    *out = r;
+    return 0;
+
+fail:
+    cuda_recording_free(dev, &r);
+    return ret;
+}
+
+static int cuda_replay(struct rp_device *dev, struct rp_stream *s, struct rp_recording *r,
+                       bool inline_)
+{
+    int ret = 0;
+
+    (void) dev;
+    CU_TRY("graph launch", cudaGraphLaunch(r->exec, inline_ ? s->record : s->replay));
+fail:
+    return ret;
+}
+
+static int cuda_replay_wait(struct rp_device *dev, struct rp_stream *s)
+{
+    int ret = 0;
+
+    (void) dev;
+    CU_TRY("graph", cudaStreamSynchronize(s->replay));
+fail:
+    return ret;
+}
+
+static void cuda_recording_census(const struct rp_recording *r, struct rp_census *out)
+{
+    *out = r->census;
+}
+
+/* ---- loops ------------------------------------------------------------------------------------- */
+
+static int loop_eager(struct rp_stream *s, const int32_t *count, int32_t *index,
+                      rp_record_fn *body, void *priv)
+{
+    int ret = 0;
+
+    CU_TRY("loop", cudaMemcpyAsync(s->count, count, sizeof(*count), cudaMemcpyDeviceToHost,
+                                   s->record));
+    CU_TRY("loop", cudaStreamSynchronize(s->record));
+    for (int32_t i = 0, n = *s->count; i < n; i++) {
+        RP_TRY(rp_cuda_loop_set(s->record, index, i));
+        RP_TRY(body(priv));
+    }
+fail:
+    return ret;
+}
+
+/* Put a WHILE node behind what was captured so far; *body is its empty graph. */
+static int add_while(struct rp_stream *s, cudaGraphConditionalHandle h, cudaGraphNode_t *node,
+                     cudaGraph_t *body)
+{
+    int ret = 0;
+    size_t n = 0;
+    cudaGraph_t graph;
+    unsigned long long id;
+    const cudaGraphNode_t *after = NULL;
+    enum cudaStreamCaptureStatus status;
+    struct cudaGraphNodeParams p = {.type = cudaGraphNodeTypeConditional};
+
+    CU_TRY("capture", cudaStreamGetCaptureInfo(s->record, &status, &id, &graph, &after, NULL, &n));
+    p.conditional.handle = h;
+    p.conditional.type = cudaGraphCondTypeWhile;
+    p.conditional.size = 1;
+    CU_TRY("WHILE node", cudaGraphAddNode(node, s->graph, after, NULL, n, &p));
+    *body = p.conditional.phGraph_out[0];
+    CU_TRY("capture", cudaStreamUpdateCaptureDependencies(s->record, node, NULL, 1,
+                                                          cudaStreamSetCaptureDependencies));
+fail:
+    s->broken |= ret < 0;
+    return ret;
+}
+
+/* The capture ends, goes on in the body, and begins again behind the node: ONNX Runtime sits on this
+ * stream, so its work cannot be captured on another. */
+static int loop_recorded(struct rp_stream *s, const int32_t *count, int32_t *index,
+                         rp_record_fn *body_fn, void *priv)
+{
+    int ret;
+    cudaGraphNode_t node;
+    cudaGraphConditionalHandle h;
+    const cudaGraph_t outer = s->graph;
+    cudaGraph_t body = NULL;
+
+    CU_TRY("condition", cudaGraphConditionalHandleCreate(&h, outer, 0, cudaGraphCondAssignDefault));
+    RP_TRY(rp_cuda_loop_begin(s->record, h, count, index));
+    RP_TRY(add_while(s, h, &node, &body));
+    RP_TRY(end_capture(s));
+    RP_TRY(begin_capture(s, body, NULL));
+    RP_TRY(body_fn(priv));
+    RP_TRY(rp_cuda_loop_next(s->record, h, count, index));
+    RP_TRY(end_capture(s));
+    RP_TRY(begin_capture(s, outer, &node));
+    return 0;
+
+fail:
+    s->broken = true;
+    end_capture(s);
+    s->graph = outer; /* record_drop() destroys it with its bodies */
+    return ret;
+}
+
+static int cuda_loop(struct rp_device *dev, struct rp_stream *s, const int32_t *count,
+                     int32_t *index, rp_record_fn *body, void *priv)
+{
+    (void) dev;
+    return s->graph ? loop_recorded(s, count, index, body, priv)
+                    : loop_eager(s, count, index, body, priv);
+}
+
+/* ---- device ------------------------------------------------------------------------------------ */
+
+static void *cuda_queue(struct rp_device *dev)
+{
+    return self(dev)->record;
+}
+
+static size_t cuda_pool_bytes(const struct rp_stream *s)
+{
+    return rp_pool_bytes(s->pool);
+}
+
+static void cuda_destroy(struct rp_device *dev)
+{
+    struct cuda_device *const d = self(dev);
+
+    if (d->record) {
+        cudaStreamSynchronize(d->record);
+        cudaStreamDestroy(d->record);
+    }
+    free(d);
+}
+
+static const struct rp_device_fns cuda_fns = {
+    .name = "cuda",
+    .host_memory = false,
+    .destroy = cuda_destroy,
+    .alloc = cuda_alloc,
+    .free = cuda_free,
+    .stream_create = cuda_stream_create,
+    .stream_destroy = cuda_stream_destroy,
+    .upload = cuda_upload,
+    .download = cuda_download,
+    .copy = cuda_copy,
+    .zero = cuda_zero,
+    .sync = cuda_sync,
+    .alloc_host = cuda_alloc_host,
+    .free_host = cuda_free_host,
+    .loop = cuda_loop,
+    .record_begin = cuda_record_begin,
+    .record_end = cuda_record_end,
+    .record_drop = cuda_record_drop,
+    .is_recording = cuda_is_recording,
+    .replay = cuda_replay,
+    .replay_wait = cuda_replay_wait,
+    .recording_free = cuda_recording_free,
+    .recording_census = cuda_recording_census,
+    .queue = cuda_queue,
+    .pool_alloc = rp_pool_alloc,
+    .pool_free = rp_pool_free,
+    .pool_bytes = cuda_pool_bytes,
+    .memory = cuda_memory,
+};
+
+static int check_driver(int id)
+{
+    int driver = 0, count = 0;
+
+    cudaDriverGetVersion(&driver);
+    if (driver == 0)
+        return rp_host.fail(RP_ERR_UNSUPPORTED, "no NVIDIA driver was found; a GPU needs driver 580 or newer");
+    if (driver < MIN_DRIVER)
+        return rp_host.fail(RP_ERR_UNSUPPORTED, "the NVIDIA driver is for CUDA %d.%d; CUDA 13 needs driver 580 "
+                            "or newer", driver / 1000, driver % 1000 / 10);
+    if (cudaGetDeviceCount(&count) != cudaSuccess || count == 0) {
+        cudaGetLastError();
+        return rp_host.fail(RP_ERR_UNSUPPORTED, "no NVIDIA GPU is visible (CUDA_VISIBLE_DEVICES?)");
+    }
+    if (id < 0 || id >= count)
+        return rp_host.fail(RP_ERR_USAGE, "--execution-device-ids: there is no GPU %d, only 0 to %d", id,
+                            count - 1);
+    return 0;
+}
+
+/* ONNX Runtime's provider has machine code for these and nothing that could be compiled for others. */
+static int check_arch(const struct cudaDeviceProp *p)
+{
+    static const int known[] = {75, 80, 86, 87, 89, 90, 120, 121};
+    const int arch = p->major * 10 + p->minor;
+
+    for (size_t i = 0; i < RP_ARRAY_LEN(known); i++)
+        if (known[i] == arch)
+            return 0;
+    return rp_host.fail(RP_ERR_UNSUPPORTED, "%s has compute capability %d.%d, for which ONNX Runtime's "
+                        "CUDA provider has no code", p->name, p->major, p->minor);
+}
+
+__attribute__((visibility("default"))) rp_module_open_fn rp_module_open;
+
+int rp_module_open(struct rp_device **out, int id, const struct rp_module_host *host)
+{
+    int ret;
+    struct cudaDeviceProp prop;
+    struct cuda_device *d;
+
+    rp_host = *host;
+    *out = NULL;
+    if ((ret = check_driver(id)) < 0)
+        return ret;
+    if (!(d = calloc(1, sizeof(*d))))
+        return rp_host.fail(RP_ERR_NOMEM, "out of memory");
+    d->base.fns = &cuda_fns;
+    d->base.ops = &rp_ops_cuda;
+    d->base.id = id;
+    CU_TRY("device", cudaSetDevice(id));
+    CU_TRY("device", cudaGetDeviceProperties(&prop, id));
+    RP_TRY(check_arch(&prop));
+    CU_TRY("stream", cudaStreamCreateWithFlags(&d->record, cudaStreamNonBlocking));
+    snprintf(d->base.title, sizeof(d->base.title), "%.80s", prop.name);
+    *out = &d->base;
+    return 0;
+
+fail:
+    cuda_destroy(&d->base);
+    return ret;
+}

@@ -1,0 +1,40 @@
+/* The kernels that decide whether a WHILE node of a graph goes round once more. */
+#include "device/cuda/cuda.h"
+
+static __global__ void begin(cudaGraphConditionalHandle h, const int32_t *count, int32_t *index)
+{
+    *index = 0;
+    cudaGraphSetConditional(h, *count > 0);
+}
+
+static __global__ void next(cudaGraphConditionalHandle h, const int32_t *count, int32_t *index)
+{
+    const int32_t i = ++*index;
+
+    cudaGraphSetConditional(h, i < *count);
+}
+
+static __global__ void set(int32_t *index, int32_t value)
+{
+    *index = value;
+}
+
+extern "C" int rp_cuda_loop_begin(cudaStream_t s, cudaGraphConditionalHandle h,
+                                  const int32_t *count, int32_t *index)
+{
+    begin<<<1, 1, 0, s>>>(h, count, index);
+    return rp_cuda_launched("loop");
+}
+
+extern "C" int rp_cuda_loop_next(cudaStream_t s, cudaGraphConditionalHandle h,
+                                 const int32_t *count, int32_t *index)
+{
+    next<<<1, 1, 0, s>>>(h, count, index);
+    return rp_cuda_launched("loop");
+}
+
+extern "C" int rp_cuda_loop_set(cudaStream_t s, int32_t *index, int32_t value)
+{
+    set<<<1, 1, 0, s>>>(index, value);
+    return rp_cuda_launched("loop");
+}
