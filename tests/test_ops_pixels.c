@@ -42,7 +42,7 @@ static double uniform(double lo, double hi)
 }
 
 /* Bytes with guards around them; the guards and the padding of rows must keep their value. */
-#define GUARD 64
+#define GUARD ((size_t) 64)
 #define FILL 0xa5
 
 struct buf {
@@ -62,9 +62,9 @@ static struct buf buf_new(size_t size)
 {
     struct buf b = {.size = size};
 
-    b.base = malloc(size + (size_t) 2 * GUARD);
+    b.base = malloc(size + 2 * GUARD);
     assert_non_null(b.base);
-    memset(b.base, FILL, size + (size_t) 2 * GUARD);
+    memset(b.base, FILL, size + 2 * GUARD);
     b.data = b.base + GUARD;
     return b;
 }
@@ -184,7 +184,7 @@ static int fixture(const char *name, struct npy *out)
 
 /* Recorded data lies beside the checkout, not in it. */
 #define FIXTURE(var, name)                                                                         \
-    struct npy var;                                                                                \
+    struct npy var; /* NOLINT(bugprone-macro-parentheses) */                                       \
     if (fixture(name, &var) < 0) {                                                                 \
         print_message("skipped: no %s\n", name);                                                   \
         skip();                                                                                    \
@@ -648,7 +648,7 @@ static void test_debug_picture(void **state)
     const struct rp_affine a = fit(&lm5_68, rp_templates[RP_TEMPLATE_ARCFACE_128], 512);
     struct rp_dface *face = calloc(1, sizeof(*face));
     float *mask = malloc(sizeof(*mask) * 512 * 512);
-    uint8_t *tmp = malloc((size_t) frame.w * frame.h), changed[24 * 24] = {0};
+    uint8_t *tmp = calloc((size_t) frame.w, (size_t) frame.h), changed[24 * 24] = {0};
     const struct rp_canvas canvas = {frame, changed, 24, 24};
 
     (void) state;
@@ -832,7 +832,8 @@ static void check_yuv(int w, int h, int sub_x, int sub_y, int depth, int matrix,
         for (int x = bx; x < rp_mini(bx + (1 << sub_x), w); x++, n++)
             for (int c = 0; c < 3; c++)
                 sum[c] += at(&bgr.img, x, y)[c];
-    for (int c = 0; c < 3; c++)
+    assert_in_range(n, 1, 4);
+    for (int c = 0; c < 3 && n > 0; c++)
         sum[c] = sum[c] * 4 / n;
     struct rp_planes old = f.p;
     for (int i = 0; i < 3; i++)
@@ -1176,7 +1177,7 @@ static void test_tiles(void **state)
 static void test_strange_values(void **state)
 {
     const float v[6] = {NAN, INFINITY, -INFINITY, 3e38f, -3e38f, 0.5f};
-    float out[18];
+    float out[18] = {0};
     uint8_t bytes[18];
     const struct rp_img dst = {bytes, 18, 6, 1, 3};
     float tensor[18];
@@ -1532,15 +1533,15 @@ static void test_rounding(void **state)
         const float f = (float) i * 0.25f;
 
         assert_int_equal(rp_round_f(f), lrintf(f));
-        assert_int_equal(rp_round_d(f), lrint(f));
+        assert_int_equal(rp_round_d((double) f), lrintf(f));
         assert_int_equal(rp_floor_f(f), (int) floorf(f));
-        assert_int_equal(rp_ceil_d(f), (int) ceil(f));
+        assert_int_equal(rp_ceil_d((double) f), (int) ceilf(f));
     }
     for (int i = 0; i < 100000; i++) {
         const float f = (float) uniform(-70000, 70000);
 
         assert_int_equal(rp_round_f(f), lrintf(f));
-        assert_int_equal(rp_floor_d(f), (int) floor(f));
+        assert_int_equal(rp_floor_d((double) f), (int) floorf(f));
     }
 }
 

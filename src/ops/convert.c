@@ -117,7 +117,7 @@ int rp_c_yuv_to_bgr(struct rp_stream *stream, const struct rp_op_yuv_to_bgr *a)
     const int w = rp_mini(s->w, a->dst.w), h = rp_mini(s->h, a->dst.h);
     const int per = 1 << s->sub_y;
     struct rp_yuv_factors f;
-    struct terms t;
+    struct terms t = {0};
 
     (void) stream;
     rp_yuv_factors(&f, s->matrix, s->full_range, s->depth);
@@ -273,31 +273,30 @@ static void double_ends(struct split *s, int n, int rows)
     }
 }
 
-/* Pixels x..x+n of the chroma row cy, with `rows` luma rows. */
-static void write_chunk(const struct rp_img *img, const struct rp_planes *d,
-                        const struct rp_yuv_factors *f, int cy, int x, int n, int rows)
+/* Pixels x..x+n of the chroma row cy, with `rows` luma rows. t, s: scratch. */
+static void write_chunk(struct terms *t, struct split *s, const struct rp_img *img,
+                        const struct rp_planes *d, const struct rp_yuv_factors *f, int cy, int x,
+                        int n, int rows)
 {
-    struct terms t;
-    struct split s;
     const int top = cy << d->sub_y, blocks = (n + d->sub_x) >> d->sub_x;
     const ptrdiff_t at = (ptrdiff_t) (x >> d->sub_x) << f->wide;
     uint8_t *y = d->plane[0] + (ptrdiff_t) top * d->stride[0] + ((ptrdiff_t) x << f->wide);
     const uint8_t *bgr = img->data + (ptrdiff_t) top * img->stride + 3 * (ptrdiff_t) x;
     int any = 0;
 
-    chunk_terms(&t, d, f, cy, x, n);
+    chunk_terms(t, d, f, cy, x, n);
     for (int k = 0; k < rows; k++)
-        any |= (f->wide ? split_10 : split_8)(&s, k, bgr + (ptrdiff_t) k * img->stride, &t,
+        any |= (f->wide ? split_10 : split_8)(s, k, bgr + (ptrdiff_t) k * img->stride, t,
                                               y + (ptrdiff_t) k * d->stride[0], f->y, n);
     if (!any)
         return;
 
-    double_ends(&s, n, rows);
-    mark_blocks(s.block, s.differs[0], s.differs[1], blocks, d->sub_x);
+    double_ends(s, n, rows);
+    mark_blocks(s->block, s->differs[0], s->differs[1], blocks, d->sub_x);
     for (int k = 0; k < rows; k++)
-        (f->wide ? luma_out_10 : luma_out_8)(y + (ptrdiff_t) k * d->stride[0], &s, k, f, n);
+        (f->wide ? luma_out_10 : luma_out_8)(y + (ptrdiff_t) k * d->stride[0], s, k, f, n);
     (f->wide ? chroma_out_10 : chroma_out_8)(d->plane[1] + (ptrdiff_t) cy * d->stride[1] + at,
-                                             d->plane[2] + (ptrdiff_t) cy * d->stride[2] + at, &s,
+                                             d->plane[2] + (ptrdiff_t) cy * d->stride[2] + at, s,
                                              f, blocks, d->sub_x);
 }
 
@@ -308,6 +307,8 @@ int rp_c_bgr_to_yuv(struct rp_stream *stream, const struct rp_op_bgr_to_yuv *a)
     const int w = rp_mini(c->img.w, d->w), h = rp_mini(c->img.h, d->h);
     const int per = 1 << d->sub_y;
     struct rp_yuv_factors f;
+    struct terms t = {0};
+    struct split split = {0};
 
     (void) stream;
     rp_yuv_factors(&f, d->matrix, d->full_range, d->depth);
@@ -324,7 +325,8 @@ int rp_c_bgr_to_yuv(struct rp_stream *stream, const struct rp_op_bgr_to_yuv *a)
                 const int x = tx * RP_TILE, n = rp_mini(w, end * RP_TILE) - x;
 
                 for (int y = ty * RP_TILE; y < bottom && n > 0; y += per)
-                    write_chunk(&c->img, d, &f, y >> d->sub_y, x, n, rp_mini(per, bottom - y));
+                    write_chunk(&t, &split, &c->img, d, &f, y >> d->sub_y, x, n,
+                                rp_mini(per, bottom - y));
             }
             tx = rp_maxi(end, tx + 1);
         }

@@ -128,7 +128,7 @@ int rp_c_paste(struct rp_stream *stream, const struct rp_op_paste *a)
     const int w = a->w, h = a->h;
     struct rp_region r;
     struct positions p;
-    float t[4][CHUNK], m[CHUNK], v[3 * CHUNK + 4], m3[3 * CHUNK + 4];
+    float t[4][CHUNK], m[CHUNK] = {0}, v[3 * CHUNK + 4], m3[3 * CHUNK + 4];
 
     (void) stream;
     if (w < 1 || h < 1)

@@ -213,8 +213,8 @@ int rp_c_resize_float(struct rp_stream *stream, const struct rp_op_resize_float 
     sx = rp_resize_scale(a->sw, a->dw);
     sy = rp_resize_scale(a->sh, a->dh);
     for (int x = 0; x < a->dw; x += per) {
-        int left[CHUNK], right[CHUNK];
-        float w[CHUNK];
+        int left[CHUNK] = {0}, right[CHUNK] = {0};
+        float w[CHUNK] = {0};
         const int n = rp_mini(per, a->dw - x);
 
         for (int i = 0; i < n; i++) {
