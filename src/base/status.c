@@ -123,6 +123,13 @@ static void keep_error(const char *line)
     last_error[len] = '\0';
 }
 
+static _Thread_local bool held;
+
+void rp_log_hold(bool on)
+{
+    held = on;
+}
+
 int rp_fail(int status, const char *fmt, ...)
 {
     char small[512];
@@ -132,7 +139,10 @@ int rp_fail(int status, const char *fmt, ...)
     char *const line = format_line(small, sizeof(small), fmt, args);
     va_end(args);
     keep_error(line);
-    deliver(RP_LOG_ERROR, line);
+    if (!held)
+        deliver(RP_LOG_ERROR, line);
+    else if (rp_log_enabled(RP_LOG_DEBUG))
+        deliver(RP_LOG_DEBUG, line);
     if (line != small)
         free(line);
     return status;

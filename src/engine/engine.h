@@ -37,7 +37,14 @@ struct rp_model_params {
     const char *path;
     const char *name; /* for messages and reports; NULL: the file's name */
     int threads;      /* inside one run; 0 = all cores, 1 = the caller's thread only */
+    bool ort_graph;   /* let ONNX Runtime record and replay it (for comparison) */
 };
+
+/* True if a run of it can be recorded: all its work is on the GPU and it has no control flow. */
+bool rp_model_recordable(const struct rp_model *model);
+
+/* True when this library can run networks on a GPU (it has the CUDA bridge). */
+bool rp_engine_has_cuda(const struct rp_engine *engine);
 
 /* Load a file. RP_ERR_IO when it cannot be read, RP_ERR_MODEL when it is not a model or needs what
  * this ONNX Runtime lacks; the sentence names the file. */
@@ -66,12 +73,16 @@ struct rp_tensor {
     size_t count, bytes;
 };
 
+struct rp_graph;
+struct rp_graph_options;
+
 struct rp_net {
     struct rp_model *model;
     struct rp_slot *slot;
     int nin, nout;
     struct rp_tensor in[RP_MAX_TENSORS], out[RP_MAX_TENSORS];
     void *binding; /* engine's own */
+    struct rp_graph *graph; /* its own recording, in mode "model"; NULL else */
 };
 
 /* Bind a model to buffers of a slot. Inputs whose size the file leaves open take theirs from
@@ -85,6 +96,9 @@ void rp_net_close(struct rp_net **net);
 /* Use this device memory as input `index` instead of the slot's own buffer (constants that several
  * slots share). Same size. */
 int rp_net_set_input(struct rp_net *net, int index, void *data);
+
+/* Record this net by itself and replay it whenever it is run outside another recording. */
+int rp_net_use_graph(struct rp_net *net, const struct rp_graph_options *options);
 
 /* Run the network on the slot's stream: reads in[], writes out[]. */
 int rp_run(struct rp_net *net);

@@ -134,11 +134,48 @@ fail:
     return ret;
 }
 
+static int create_session(struct rp_model *m, int threads, bool capture)
+{
+    int ret;
+    OrtSessionOptions *options = NULL;
+    struct rp_engine *const e = m->engine;
+
+    RP_TRY(make_options(e, threads, &options));
+    if (!m->device->fns->host_memory)
+        RP_TRY(rp_ort_add_cuda(e, m->device, options, capture));
+    ORT(e->api, m->path, CreateSession(e->env, m->path, options, &m->session));
+    ret = 0;
+
+fail:
+    if (options)
+        e->api->ReleaseSessionOptions(options);
+    return ret;
+}
+
+/* On a GPU first in the form that can be recorded; a model that cannot (control flow, work on the
+ * CPU) gets a session of the ordinary kind and a line that says so. */
+static int open_session(struct rp_model *m, int threads)
+{
+    int ret;
+    char why[256];
+    const bool gpu = !m->device->fns->host_memory;
+
+    rp_log_hold(gpu);
+    ret = create_session(m, gpu ? 1 : threads, true);
+    rp_log_hold(false);
+    m->recordable = gpu && ret >= 0;
+    if (ret >= 0 || !gpu)
+        return ret;
+    snprintf(why, sizeof(why), "%s", rp_last_error());
+    if ((ret = create_session(m, 1, false)) >= 0)
+        rp_log(RP_LOG_WARN, "%s cannot be recorded as a CUDA graph and runs eagerly: %s", m->name, why);
+    return ret;
+}
+
 int rp_model_open(struct rp_model **out, struct rp_engine *engine, struct rp_device *device,
                   const struct rp_model_params *params)
 {
     int ret;
-    OrtSessionOptions *options = NULL;
     const double start = rp_now();
     struct rp_model *const m = *out = calloc(1, sizeof(*m));
 
@@ -156,18 +193,19 @@ int rp_model_open(struct rp_model **out, struct rp_engine *engine, struct rp_dev
         ret = rp_fail(RP_ERR_IO, "%s: no such file", m->path);
         goto fail;
     }
-    RP_TRY(make_options(engine, params->threads, &options));
-    ORT(engine->api, m->path, CreateSession(engine->env, m->path, options, &m->session));
+    RP_TRY(open_session(m, params->threads));
     RP_TRY(read_tensors(m));
-    engine->api->ReleaseSessionOptions(options);
     rp_log(RP_LOG_DEBUG, "loading model %s succeeded in %.2f seconds", m->name, rp_now() - start);
     return 0;
 
 fail:
-    if (options)
-        engine->api->ReleaseSessionOptions(options);
     rp_model_close(out);
     return ret;
+}
+
+bool rp_model_recordable(const struct rp_model *model)
+{
+    return model->recordable;
 }
 
 void rp_model_close(struct rp_model **out)

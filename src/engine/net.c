@@ -1,11 +1,13 @@
 /* A model bound to fixed buffers. ONNX Runtime writes straight into them: nothing is allocated or
  * copied by us in a run, which is also what lets a run be recorded. */
+#include "engine/graph.h"
 #include "engine/ort.h"
 
 struct binding {
     OrtIoBinding *io;
     OrtMemoryInfo *memory;
-    OrtRunOptions *run;
+    OrtRunOptions *run;     /* eager */
+    OrtRunOptions *capture; /* while recording: no waiting, staging memory is kept */
     OrtValue *in[RP_MAX_TENSORS], *out[RP_MAX_TENSORS];
 };
 
@@ -152,6 +154,30 @@ fail:
     return ret;
 }
 
+/* On a GPU ONNX Runtime itself must never capture or replay (gpu_graph_id -1), and the run that is
+ * captured must neither wait nor free its pinned staging memory, which the graph's copies read. */
+static int make_run_options(struct rp_net *net)
+{
+    int ret = 0;
+    struct binding *const b = net->binding;
+    const struct rp_model *const m = net->model;
+    const OrtApi *const api = m->engine->api;
+
+    ORT(api, m->path, CreateRunOptions(&b->run));
+    if (m->device->fns->host_memory) {
+        ORT(api, m->path, CreateCpuMemoryInfo(OrtDeviceAllocator, OrtMemTypeDefault, &b->memory));
+        return 0;
+    }
+    ORT(api, m->path, CreateMemoryInfo("Cuda", OrtDeviceAllocator, m->device->id, OrtMemTypeDefault,
+                                       &b->memory));
+    ORT(api, m->path, CreateRunOptions(&b->capture));
+    ORT(api, m->path, AddRunConfigEntry(b->run, "gpu_graph_id", "-1"));
+    ORT(api, m->path, AddRunConfigEntry(b->capture, "gpu_graph_id", "-1"));
+    ORT(api, m->path, AddRunConfigEntry(b->capture, "disable_synchronize_execution_providers", "1"));
+fail:
+    return ret;
+}
+
 int rp_net_open(struct rp_net **out, struct rp_slot *slot, struct rp_model *model,
                 const int64_t *const *in_dim)
 {
@@ -171,8 +197,7 @@ int rp_net_open(struct rp_net **out, struct rp_slot *slot, struct rp_model *mode
         ret = rp_fail(RP_ERR_NOMEM, "out of memory");
         goto fail;
     }
-    ORT(api, model->path, CreateCpuMemoryInfo(OrtDeviceAllocator, OrtMemTypeDefault, &b->memory));
-    ORT(api, model->path, CreateRunOptions(&b->run));
+    RP_TRY(make_run_options(net));
     ORT(api, model->path, CreateIoBinding(model->session, &b->io));
     RP_TRY(open_inputs(net, in_dim));
     RP_TRY(open_outputs(net));
@@ -191,6 +216,7 @@ void rp_net_close(struct rp_net **out)
         return;
     struct binding *const b = net->binding;
     const OrtApi *const api = net->model->engine->api;
+    rp_graph_destroy(&net->graph);
     if (b) {
         if (b->io)
             api->ReleaseIoBinding(b->io);
@@ -202,6 +228,8 @@ void rp_net_close(struct rp_net **out)
         }
         if (b->run)
             api->ReleaseRunOptions(b->run);
+        if (b->capture)
+            api->ReleaseRunOptions(b->capture);
         if (b->memory)
             api->ReleaseMemoryInfo(b->memory);
         free(b);
@@ -216,19 +244,59 @@ int rp_net_set_input(struct rp_net *net, int index, void *data)
     return bind_tensor(net, true, index);
 }
 
-int rp_run(struct rp_net *net)
+static bool recording(const struct rp_slot *slot)
+{
+    const struct rp_device_fns *const fns = slot->device->fns;
+
+    return fns->is_recording && fns->is_recording(slot->device, slot->stream);
+}
+
+static int run_now(void *priv)
 {
     int ret = 0;
+    struct rp_net *const net = priv;
     struct binding *const b = net->binding;
+    const bool capture = recording(net->slot);
+
+    if (capture && !net->model->recordable)
+        return rp_fail(RP_ERR_UNSUPPORTED, "%s cannot be recorded", net->model->name);
+    ORT(net->model->engine->api, net->model->path,
+        RunWithBinding(net->model->session, capture ? b->capture : b->run, b->io));
+fail:
+    return ret;
+}
+
+int rp_net_use_graph(struct rp_net *net, const struct rp_graph_options *options)
+{
+    int ret;
+
+    if (!net->model->recordable)
+        return 0;
+    RP_TRY(rp_graph_create(&net->graph, net->slot, net->model->name, options));
+    for (int i = 0; i < net->nout; i++)
+        RP_TRY(rp_graph_watch(net->graph, net->out[i].data, net->out[i].bytes));
+    return 0;
+
+fail:
+    return ret;
+}
+
+int rp_run(struct rp_net *net)
+{
+    int ret;
     struct rp_slot *const slot = net->slot;
     const enum rp_stage stage = rp_slot_stage(slot, slot->stage);
     const double start = rp_now();
 
-    ORT(net->model->engine->api, net->model->path,
-        RunWithBinding(net->model->session, b->run, b->io));
+    if (net->graph && !recording(slot))
+        RP_TRY(rp_graph_run(net->graph, run_now, net, true));
+    else
+        RP_TRY(run_now(net));
     const double end = rp_now();
     slot->model_seconds[stage] += end - start;
     slot->stage_start = end; /* the run is not own time */
+    return 0;
+
 fail:
     return ret;
 }

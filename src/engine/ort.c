@@ -98,6 +98,7 @@ int rp_engine_create(struct rp_engine **out, const char *library)
 
     if (!e)
         return rp_fail(RP_ERR_NOMEM, "out of memory");
+    pthread_mutex_init(&e->lock, NULL);
     RP_TRY(load_library(e, library));
     *(void **) &base = dlsym(e->lib, "OrtGetApiBase");
     if (!base) {
@@ -133,8 +134,11 @@ void rp_engine_destroy(struct rp_engine **out)
 
     if (!e)
         return;
-    if (e->env)
+    if (e->env) {
+        rp_ort_release_memory(e);
         e->api->ReleaseEnv(e->env);
+    }
+    pthread_mutex_destroy(&e->lock);
     free(e->library);
     /* The library stays loaded: it keeps thread-local state that outlives its last user. */
     free(e);

@@ -3,8 +3,20 @@
 #define RP_ENGINE_ORT_H
 
 #include <onnxruntime_c_api.h>
+#include <pthread.h>
 
 #include "engine/engine.h"
+
+#define RP_MAX_GPUS 16
+
+/* Memory of one GPU for ONNX Runtime: our pools behind its allocator interface. */
+struct rp_ort_memory {
+    OrtAllocator base; /* first: ONNX Runtime hands us its address */
+    OrtMemoryInfo *info;
+    const struct rp_device_fns *fns;
+    int id;
+    bool pinned;
+};
 
 struct rp_engine {
     void *lib;
@@ -12,6 +24,8 @@ struct rp_engine {
     const char *version;
     const OrtApi *api;
     OrtEnv *env;
+    pthread_mutex_t lock; /* of gpu[] */
+    struct rp_ort_memory gpu[RP_MAX_GPUS][2]; /* device, pinned; info NULL until registered */
 };
 
 struct rp_model {
@@ -19,6 +33,7 @@ struct rp_model {
     struct rp_device *device;
     char *path, *name;
     OrtSession *session;
+    bool recordable;
     int nin, nout;
     struct rp_tensor_info in[RP_MAX_TENSORS], out[RP_MAX_TENSORS];
 };
@@ -35,6 +50,14 @@ int rp_ort_fail(const OrtApi *api, OrtStatus *status, int code, const char *what
             goto fail;                                                                             \
         }                                                                                          \
     } while (0)
+
+/* Register our pools for the GPU of this device, once per engine. */
+int rp_ort_register_memory(struct rp_engine *engine, struct rp_device *device);
+void rp_ort_release_memory(struct rp_engine *engine);
+
+/* Add the CUDA provider. @param capture  refuse models whose runs could not be recorded */
+int rp_ort_add_cuda(struct rp_engine *engine, struct rp_device *device, OrtSessionOptions *options,
+                    bool capture);
 
 enum rp_type rp_ort_type(ONNXTensorElementDataType type);
 ONNXTensorElementDataType rp_ort_element(enum rp_type type);

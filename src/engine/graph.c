@@ -1,0 +1,301 @@
+#include "engine/graph.h"
+
+#include <math.h>
+
+#define MAX_WATCH 16
+#define RECORD_AFTER 2 /* uses: a shape that is seen once is not worth recording */
+
+/* clang-format off */
+static const char *const modes[] = {"frame", "model", "off", NULL};
+static const char *const switches[] = {"on", "off", NULL};
+
+static const struct rp_opt opts[] = {
+    {"cuda-graph", 0, RP_OPT_CHOICE, offsetof(struct rp_graph_options, mode), .def_text = "frame",
+     .choices = modes, .help = "record the work of a whole frame, of each model, or nothing, and replay it"},
+    {"cuda-graph-warmup", 0, RP_OPT_INT, offsetof(struct rp_graph_options, warmup), 1, 100, 1,
+     .def_text = "3", .meta = "N", .help = "eager runs before work is recorded"},
+    {"cuda-graph-slots", 0, RP_OPT_STRING, offsetof(struct rp_graph_options, slots), .def_text = "auto",
+     .meta = "N|auto", .help = "frames in flight on a GPU"},
+    {"cuda-graph-memory", 0, RP_OPT_BYTES, offsetof(struct rp_graph_options, memory), 0, 1e15, 0,
+     .def_text = "0", .meta = "BYTES", .help = "device memory for recordings; 0: what is free"},
+    {"cuda-graph-verify", 0, RP_OPT_CHOICE, offsetof(struct rp_graph_options, verify), .def_text = "on",
+     .choices = switches, .help = "compare one replay with eager work, bit for bit, after each recording"},
+    {0},
+};
+/* clang-format on */
+
+const struct rp_opt_group rp_graph_group = {
+    "cuda_graph", "CUDA graphs", sizeof(struct rp_graph_options), opts,
+};
+
+struct watch {
+    const void *data;
+    size_t size;
+};
+
+struct rp_graph {
+    struct rp_slot *slot;
+    const struct rp_graph_options *options;
+    const struct rp_device_fns *fns;
+    struct rp_recording *recording;
+    struct watch watch[MAX_WATCH];
+    int nwatch;
+    int uses;
+    bool eager;    /* for good */
+    bool flying;   /* a replay has not been waited for */
+    bool inline_;
+    struct rp_graph_stats stats;
+};
+
+int rp_graph_create(struct rp_graph **out, struct rp_slot *slot, const char *name,
+                    const struct rp_graph_options *options)
+{
+    struct rp_graph *const g = *out = calloc(1, sizeof(*g));
+
+    if (!g)
+        return rp_fail(RP_ERR_NOMEM, "out of memory");
+    g->slot = slot;
+    g->options = options;
+    g->fns = slot->device->fns;
+    g->eager = !g->fns->record_begin || options->mode == RP_GRAPH_OFF;
+    snprintf(g->stats.name, sizeof(g->stats.name), "%s", name);
+    g->stats.deterministic = true;
+    return 0;
+}
+
+void rp_graph_destroy(struct rp_graph **graph)
+{
+    struct rp_graph *const g = *graph;
+
+    if (!g)
+        return;
+    rp_graph_wait(g);
+    if (g->recording)
+        g->fns->recording_free(g->slot->device, &g->recording);
+    free(g);
+    *graph = NULL;
+}
+
+int rp_graph_watch(struct rp_graph *g, const void *data, size_t size)
+{
+    if (g->nwatch == MAX_WATCH)
+        return rp_fail(RP_ERR_LIMIT, "more than %d results of one graph are watched", MAX_WATCH);
+    g->watch[g->nwatch++] = (struct watch){data, size};
+    return 0;
+}
+
+bool rp_graph_recorded(const struct rp_graph *g)
+{
+    return g->recording != NULL;
+}
+
+void rp_graph_get_stats(const struct rp_graph *g, struct rp_graph_stats *out)
+{
+    *out = g->stats;
+    out->recorded = g->recording != NULL;
+    if (g->fns->pool_bytes)
+        out->pool_bytes = g->fns->pool_bytes(g->slot->stream);
+}
+
+/* ---- eager ------------------------------------------------------------------------------------- */
+
+static int run_eager(struct rp_graph *g, rp_record_fn *fn, void *priv)
+{
+    int ret = fn(priv);
+
+    if (ret >= 0 && !g->inline_)
+        ret = rp_slot_sync(g->slot);
+    g->stats.eager_runs++;
+    return ret;
+}
+
+/* From now on eager, with the reason: once, for a person. */
+static void stay_eager(struct rp_graph *g, const char *why)
+{
+    g->eager = true;
+    snprintf(g->stats.reason, sizeof(g->stats.reason), "%s", why);
+    rp_log(RP_LOG_WARN, "%s: not recorded as a CUDA graph: %s; it runs eagerly", g->stats.name, why);
+}
+
+/* ---- verification ------------------------------------------------------------------------------ */
+
+static size_t watched(const struct rp_graph *g)
+{
+    size_t sum = 0;
+
+    for (int i = 0; i < g->nwatch; i++)
+        sum += g->watch[i].size;
+    return sum;
+}
+
+static int snapshot(struct rp_graph *g, uint8_t *to)
+{
+    int ret;
+
+    RP_TRY(rp_slot_sync(g->slot));
+    for (int i = 0; i < g->nwatch; i++) {
+        RP_TRY(rp_slot_download(g->slot, to, g->watch[i].data, g->watch[i].size));
+        to += g->watch[i].size;
+    }
+    return rp_slot_sync(g->slot);
+
+fail:
+    return ret;
+}
+
+static int replay(struct rp_graph *g)
+{
+    int ret;
+
+    RP_TRY(g->fns->replay(g->slot->device, g->slot->stream, g->recording, g->inline_));
+    g->flying = true;
+    g->stats.replays++;
+    return 0;
+
+fail:
+    return ret;
+}
+
+/* Bytes that differ. */
+static size_t differences(const uint8_t *a, const uint8_t *b, size_t n)
+{
+    size_t sum = 0;
+
+    for (size_t i = 0; i < n; i++)
+        sum += a[i] != b[i];
+    return sum;
+}
+
+/* Two eager runs first: a model that differs from itself cannot be asked to equal its replay. Then
+ * the replay may differ in no more places than twice what eager runs differ from each other. */
+static int verify(struct rp_graph *g, rp_record_fn *fn, void *priv, uint8_t *buf, size_t n)
+{
+    int ret;
+    char why[160];
+    uint8_t *const first = buf, *const second = buf + n, *const third = second + n;
+
+    RP_TRY(run_eager(g, fn, priv));
+    RP_TRY(snapshot(g, first));
+    RP_TRY(run_eager(g, fn, priv));
+    RP_TRY(snapshot(g, second));
+    RP_TRY(replay(g));
+    RP_TRY(rp_graph_wait(g));
+    RP_TRY(snapshot(g, third));
+
+    const size_t spread = differences(first, second, n), diff = differences(second, third, n);
+    g->stats.deterministic = spread == 0;
+    g->stats.identical = diff == 0;
+    if (spread)
+        rp_log(RP_LOG_DEBUG, "%s: two eager runs differ in %zu of %zu bytes", g->stats.name, spread,
+               n);
+    if (diff > 2 * spread) {
+        snprintf(why, sizeof(why), "its replay differs from eager in %zu of %zu bytes", diff, n);
+        g->fns->recording_free(g->slot->device, &g->recording);
+        stay_eager(g, why);
+    }
+    return 0;
+
+fail:
+    return ret;
+}
+
+static int check(struct rp_graph *g, rp_record_fn *fn, void *priv)
+{
+    const size_t n = watched(g);
+    uint8_t *const buf = n && g->options->verify == 0 ? malloc(3 * n) : NULL;
+    int ret = 0;
+
+    if (buf)
+        ret = verify(g, fn, priv, buf, n);
+    free(buf);
+    return ret;
+}
+
+/* ---- capture ----------------------------------------------------------------------------------- */
+
+static int warm_up(struct rp_graph *g, rp_record_fn *fn, void *priv)
+{
+    int ret = 0;
+    const double start = rp_now();
+
+    for (int i = 0; i < g->options->warmup && ret >= 0; i++)
+        ret = run_eager(g, fn, priv);
+    if (ret >= 0)
+        ret = rp_slot_sync(g->slot);
+    g->stats.warmup_s = rp_now() - start;
+    return ret;
+}
+
+static bool memory_left(struct rp_graph *g)
+{
+    size_t free_bytes = 0, total = 0;
+
+    if (!g->options->memory)
+        return true;
+    if (g->fns->memory(g->slot->device, &free_bytes, &total) < 0)
+        return true;
+    return g->fns->pool_bytes(g->slot->stream) < (size_t) g->options->memory;
+}
+
+static int capture(struct rp_graph *g, rp_record_fn *fn, void *priv)
+{
+    int ret;
+    struct rp_device *const dev = g->slot->device;
+    const double start = rp_now();
+
+    if (!memory_left(g)) {
+        stay_eager(g, "--cuda-graph-memory is used up");
+        return 0;
+    }
+    rp_log_hold(true);
+    RP_TRY(g->fns->record_begin(dev, g->slot->stream));
+    if ((ret = fn(priv)) < 0) {
+        g->fns->record_drop(dev, g->slot->stream);
+        goto fail;
+    }
+    RP_TRY(g->fns->record_end(dev, g->slot->stream, &g->recording));
+    rp_log_hold(false);
+    g->stats.capture_ms = 1e3 * (rp_now() - start);
+    g->fns->recording_census(g->recording, &g->stats.census);
+    rp_log(RP_LOG_DEBUG, "CUDA graph of %s: %d nodes (%d kernels, %d copies, %d loops), %zu bytes of "
+           "its own, recorded in %.1f ms", g->stats.name, g->stats.census.nodes,
+           g->stats.census.kernels, g->stats.census.memcpys, g->stats.census.conditionals,
+           g->fns->pool_bytes(g->slot->stream), g->stats.capture_ms);
+    return 0;
+
+fail:
+    rp_log_hold(false);
+    stay_eager(g, rp_last_error());
+    return 0;
+}
+
+int rp_graph_run(struct rp_graph *g, rp_record_fn *fn, void *priv, bool inline_)
+{
+    int ret;
+
+    g->inline_ = inline_;
+    RP_TRY(rp_graph_wait(g));
+    if (g->recording)
+        return replay(g);
+    if (g->eager || ++g->uses < RECORD_AFTER)
+        return run_eager(g, fn, priv);
+    RP_TRY(warm_up(g, fn, priv));
+    rp_log(RP_LOG_DEBUG, "CUDA graph warmup completed for %s in %.2f seconds", g->stats.name,
+           g->stats.warmup_s);
+    RP_TRY(capture(g, fn, priv));
+    if (g->recording)
+        RP_TRY(check(g, fn, priv));
+    return g->recording ? replay(g) : run_eager(g, fn, priv);
+
+fail:
+    return ret;
+}
+
+int rp_graph_wait(struct rp_graph *g)
+{
+    if (!g->flying)
+        return 0;
+    g->flying = false;
+    return g->inline_ ? rp_slot_sync(g->slot)
+                      : g->fns->replay_wait(g->slot->device, g->slot->stream);
+}
