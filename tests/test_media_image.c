@@ -87,6 +87,21 @@ static void test_extreme_sizes(void **state)
     free(wide.data);
 }
 
+static void test_scale(void **state)
+{
+    rp_image from = make_image(60, 40, RP_PIXEL_BGRA), to;
+
+    (void) state;
+    assert_int_equal(rp_image_scale(&to, &from, 31, 90), 0);
+    assert_int_equal(to.w, 31);
+    assert_int_equal(to.format, RP_PIXEL_BGRA);
+    assert_in_range(to.data[45 * to.stride + 15 * 4], 115, 140); /* halfway from left to right */
+    rp_image_free(&to);
+    assert_int_equal(rp_image_scale(&to, &from, 0, 90), RP_ERR_LIMIT);
+    assert_int_equal(rp_image_scale(&to, &from, 40000, 1), RP_ERR_LIMIT);
+    free(from.data);
+}
+
 static void test_quality(void **state)
 {
     rp_image from = make_image(64, 64, RP_PIXEL_BGR);
@@ -312,7 +327,7 @@ int main(void)
         cmocka_unit_test(test_quality),     cmocka_unit_test(test_exif_orientation),
         cmocka_unit_test(test_cmyk_jpeg),   cmocka_unit_test(test_marks),
         cmocka_unit_test(test_foreign_xmp), cmocka_unit_test(test_damage),
-        cmocka_unit_test(test_bad_files),
+        cmocka_unit_test(test_bad_files),   cmocka_unit_test(test_scale),
     };
 
     return cmocka_run_group_tests_name("media_image", tests, make_dir, remove_dir);

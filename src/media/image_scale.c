@@ -20,12 +20,14 @@ int rp_image_scale(rp_image *out, const rp_image *image, int w, int h)
     out->data = malloc((size_t) out->stride * (size_t) h);
     if (!sws || !out->data) {
         sws_freeContext(sws);
-        rp_image_free(out);
+        free(out->data);
+        *out = (rp_image){0};
         return rp_fail(RP_ERR_NOMEM, "out of memory");
     }
     out->owned = true;
-    sws_scale(sws, (const uint8_t *const[]){image->data}, (const int[]){(int) image->stride}, 0,
-              image->h, (uint8_t *const[]){out->data}, (const int[]){(int) out->stride});
+    /* It reads four of each, whatever the format. */
+    sws_scale(sws, (const uint8_t *const[4]){image->data}, (const int[4]){(int) image->stride}, 0,
+              image->h, (uint8_t *const[4]){out->data}, (const int[4]){(int) out->stride});
     sws_freeContext(sws);
     return 0;
 }
