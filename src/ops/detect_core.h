@@ -116,11 +116,14 @@ RP_FN int rp_decode_row(const struct rp_op_decode *a, int i, struct rp_candidate
     return sum + c->score * 0 == 0; /* a NaN or an infinity anywhere makes it NaN */
 }
 
-/* Key that orders finite floats as unsigned numbers; -0 and 0 are one. */
+/* Key that orders floats as unsigned numbers; -0 and 0 are one, and so are all that are not a
+ * number. */
 RP_FN uint32_t rp_order_key(float v)
 {
     uint32_t bits;
 
+    if (v != v)
+        return UINT32_MAX;
     v += 0.0f;
     memcpy(&bits, &v, sizeof(bits));
     return bits & 0x80000000u ? ~bits : bits | 0x80000000u;

@@ -106,9 +106,31 @@ RP_FN void rp_fit_similarity(const float from[10], const float to[10], unsigned 
     m[5] = qy - (b * px + a * py);
 }
 
-/* The points that agree with the best two-point sample to 100 crop pixels, as OpenCV's
- * estimateAffinePartial2D(RANSAC, 100) finds them; 0 if no sample has two. */
-RP_FN unsigned rp_ransac_inliers(const float from[10], const float to[10])
+/* The points that agree to 100 crop pixels with the similarity through points i and j: a bit each. */
+RP_FN unsigned rp_ransac_agree(const float from[10], const float to[10], int i, int j)
+{
+    const double x1 = from[2 * i], y1 = from[2 * i + 1], x2 = from[2 * j], y2 = from[2 * j + 1];
+    const double u1 = to[2 * i], v1 = to[2 * i + 1], u2 = to[2 * j], v2 = to[2 * j + 1];
+    const double d = 1 / ((x1 - x2) * (x1 - x2) + (y1 - y2) * (y1 - y2));
+    const double a = d * ((u1 - u2) * (x1 - x2) + (v1 - v2) * (y1 - y2));
+    const double b = d * ((v1 - v2) * (x1 - x2) - (u1 - u2) * (y1 - y2));
+    const float fa = (float) a, fb = (float) b, mb = (float) -b;
+    const float ftx = (float) (u1 - (a * x1 - b * y1)), fty = (float) (v1 - (b * x1 + a * y1));
+    unsigned mask = 0;
+
+    for (int k = 0; k < 5; k++) { /* residuals in float, as there */
+        const float ex = fa * from[2 * k] + mb * from[2 * k + 1] + ftx - to[2 * k];
+        const float ey = fb * from[2 * k] + fa * from[2 * k + 1] + fty - to[2 * k + 1];
+        if (ex * ex + ey * ey <= 10000.0f)
+            mask |= 1u << k;
+    }
+    return mask;
+}
+
+/* The points that agree with the best two-point sample, as OpenCV's
+ * estimateAffinePartial2D(RANSAC, 100) finds them; 0 if no sample has two. There are only 20
+ * samples, so their masks are made beforehand: agree[5 * i + j] by rp_ransac_agree(). */
+RP_FN unsigned rp_ransac_pick(const uint8_t agree[25])
 {
     /* Samples needed once 2, 3, 4 or 5 of 5 points agree: round(ln 0.01 / ln(1 - (n/5)^2)). */
     const int enough[6] = {2000, 2000, 26, 10, 5, 0};
@@ -122,24 +144,10 @@ RP_FN unsigned rp_ransac_inliers(const float from[10], const float to[10])
         while (j == i)
             j = (int) (rp_ransac_draw(&state) % 5);
 
-        const double x1 = from[2 * i], y1 = from[2 * i + 1], x2 = from[2 * j], y2 = from[2 * j + 1];
-        const double u1 = to[2 * i], v1 = to[2 * i + 1], u2 = to[2 * j], v2 = to[2 * j + 1];
-        const double d = 1 / ((x1 - x2) * (x1 - x2) + (y1 - y2) * (y1 - y2));
-        const double a = d * ((u1 - u2) * (x1 - x2) + (v1 - v2) * (y1 - y2));
-        const double b = d * ((v1 - v2) * (x1 - x2) - (u1 - u2) * (y1 - y2));
-        const float fa = (float) a, fb = (float) b, mb = (float) -b;
-        const float ftx = (float) (u1 - (a * x1 - b * y1)), fty = (float) (v1 - (b * x1 + a * y1));
-
-        unsigned mask = 0;
+        const unsigned mask = agree[5 * i + j];
         int count = 0;
-        for (int k = 0; k < 5; k++) { /* residuals in float, as there */
-            const float ex = fa * from[2 * k] + mb * from[2 * k + 1] + ftx - to[2 * k];
-            const float ey = fb * from[2 * k] + fa * from[2 * k + 1] + fty - to[2 * k + 1];
-            if (ex * ex + ey * ey <= 10000.0f) {
-                mask |= 1u << k;
-                count++;
-            }
-        }
+        for (int k = 0; k < 5; k++)
+            count += mask >> k & 1;
         if (count > best_count) {
             best = mask;
             best_count = count;
@@ -150,15 +158,14 @@ RP_FN unsigned rp_ransac_inliers(const float from[10], const float to[10])
     return best;
 }
 
-RP_FN void rp_align_one(const struct rp_op_align *a)
+/* The face's points, scaled, and where the template wants them; 0 if there is no such template. */
+RP_FN int rp_align_points(const struct rp_op_align *a, float from[10], float to[10])
 {
     const double templates[RP_TEMPLATE_COUNT][5][2] = RP_TEMPLATE_TABLE;
     const float *points = a->points ? a->face->lm5 : a->face->lm5_68;
-    float from[10], to[10];
 
-    rp_affine_identity(a->dst);
     if (a->template_id < 0 || a->template_id >= RP_TEMPLATE_COUNT)
-        return;
+        return 0;
     for (int i = 0; i < 5; i++) {
         for (int k = 0; k < 2; k++) {
             const float nose = points[4 + k], p = points[2 * i + k];
@@ -167,11 +174,30 @@ RP_FN void rp_align_one(const struct rp_op_align *a)
         to[2 * i] = (float) (templates[a->template_id][i][0] * a->w);
         to[2 * i + 1] = (float) (templates[a->template_id][i][1] * a->h);
     }
-    const unsigned use = rp_ransac_inliers(from, to);
+    return 1;
+}
+
+/* use: the points that count, a bit each; none gives the identity. */
+RP_FN void rp_align_solve(struct rp_affine *dst, const float from[10], const float to[10],
+                          unsigned use)
+{
+    rp_affine_identity(dst);
     if (!use)
         return;
-    rp_fit_similarity(from, to, use, a->dst->m);
-    rp_affine_close(a->dst);
+    rp_fit_similarity(from, to, use, dst->m);
+    rp_affine_close(dst);
+}
+
+RP_FN void rp_align_one(const struct rp_op_align *a)
+{
+    float from[10], to[10];
+    uint8_t agree[25] = {0};
+    const int known = rp_align_points(a, from, to);
+
+    for (int i = 0; known && i < 5; i++)
+        for (int j = 0; j < 5; j++)
+            agree[5 * i + j] = (uint8_t) (i == j ? 0 : rp_ransac_agree(from, to, i, j));
+    rp_align_solve(a->dst, from, to, known ? rp_ransac_pick(agree) : 0);
 }
 
 RP_FN void rp_box_affine_one(const struct rp_op_box_affine *a)

@@ -174,6 +174,20 @@ RP_FN void rp_hull_line(struct rp_point p, struct rp_point q, int64_t y, int w, 
     rp_hull_ones(row, first, last);
 }
 
+/* Where edge p-q bounds row y of the filled hull: widens lo..hi, which begins as INT64_MAX..INT64_MIN. */
+RP_FN void rp_hull_edge(struct rp_point p, struct rp_point q, int y, int64_t *lo, int64_t *hi)
+{
+    const struct rp_point top = p.y < q.y ? p : q, end = p.y < q.y ? q : p;
+
+    if (y < top.y || y >= end.y)
+        return;
+    const int64_t rows = end.y - top.y;
+    const int64_t step = ((end.x - top.x) * 65536 * 2 + rows) / (2 * rows);
+    const int64_t x = (top.x * 65536 + step * (y - top.y) + 32768) >> 16;
+    *lo = x < *lo ? x : *lo;
+    *hi = x > *hi ? x : *hi;
+}
+
 /* Row y of the mask. Where the picture's border cuts a line OpenCV's line may part from the filled
  * span, so a row is not always one span. */
 RP_FN void rp_hull_row(const struct rp_hull *hull, int y, int w, int h, float *row)
@@ -184,16 +198,10 @@ RP_FN void rp_hull_row(const struct rp_hull *hull, int y, int w, int h, float *r
         row[x] = 0;
     for (int i = 0; i < hull->n; i++) {
         const struct rp_point p = hull->p[i], q = hull->p[i + 1 < hull->n ? i + 1 : 0];
-        rp_hull_line(p, q, y, w, h, row);
 
-        const struct rp_point top = p.y < q.y ? p : q, end = p.y < q.y ? q : p;
-        if (hull->n < 3 || y < top.y || y >= end.y)
-            continue;
-        const int64_t rows = end.y - top.y;
-        const int64_t step = ((end.x - top.x) * 65536 * 2 + rows) / (2 * rows);
-        const int64_t x = (top.x * 65536 + step * (y - top.y) + 32768) >> 16;
-        lo = x < lo ? x : lo;
-        hi = x > hi ? x : hi;
+        rp_hull_line(p, q, y, w, h, row);
+        if (hull->n >= 3)
+            rp_hull_edge(p, q, y, &lo, &hi);
     }
     if (lo <= hi)
         rp_hull_ones(row, lo < 0 ? 0 : lo, hi >= w ? w - 1 : hi);

@@ -28,6 +28,27 @@ RP_FN float rp_landmark_score(const float *v, int step, double top)
     return (float) (!rp_finite(sum) || sum < 0 ? 0 : sum > 1 ? 1 : sum);
 }
 
+/* Numbers a point has in t[0]. */
+RP_FN int rp_landmark_columns(int kind)
+{
+    return kind == RP_LANDMARK_BOX_68 || kind == RP_LANDMARK_FAN_68_5 ? 2 : 3;
+}
+
+/* Point i in the frame. Returns 0, or NaN if a coordinate is not finite. */
+RP_FN float rp_landmark_point(const struct rp_op_landmarks *a, int i, float point[2])
+{
+    const int five = a->kind == RP_LANDMARK_FAN_68_5, columns = rp_landmark_columns(a->kind);
+    /* Units of the network in crop pixels; fan_68_5 speaks the crop's own unit square. */
+    const double ux = a->kind == RP_LANDMARK_BOX_68 ? a->w : five ? 1 : a->w / 64.0;
+    const double uy = a->kind == RP_LANDMARK_BOX_68 ? a->h : five ? 1 : a->h / 64.0;
+    double p[2];
+
+    rp_affine_apply(a->affine->inv, a->t[0][columns * i] * ux, a->t[0][columns * i + 1] * uy, p);
+    point[0] = (float) p[0];
+    point[1] = (float) p[1];
+    return point[0] * 0 + point[1] * 0;
+}
+
 /* peaks: the maximum of each of the 68 heat maps (RP_LANDMARK_2DFAN4 only). If a point is not
  * finite the face keeps the points it had and the score is 0, so that the detector's points are
  * used. */
@@ -35,20 +56,10 @@ RP_FN void rp_landmarks_one(const struct rp_op_landmarks *a, const float *peaks)
 {
     struct rp_dface *const f = a->face;
     const int five = a->kind == RP_LANDMARK_FAN_68_5;
-    const int columns = a->kind == RP_LANDMARK_BOX_68 || five ? 2 : 3;
-    /* Units of the network in crop pixels; fan_68_5 speaks the crop's own unit square. */
-    const double ux = a->kind == RP_LANDMARK_BOX_68 ? a->w : five ? 1 : a->w / 64.0;
-    const double uy = a->kind == RP_LANDMARK_BOX_68 ? a->h : five ? 1 : a->h / 64.0;
     float points[136], bad = 0;
 
-    for (int i = 0; i < 68; i++) {
-        double p[2];
-        rp_affine_apply(a->affine->inv, a->t[0][columns * i] * ux, a->t[0][columns * i + 1] * uy,
-                        p);
-        points[2 * i] = (float) p[0];
-        points[2 * i + 1] = (float) p[1];
-        bad += points[2 * i] * 0 + points[2 * i + 1] * 0;
-    }
+    for (int i = 0; i < 68; i++)
+        bad += rp_landmark_point(a, i, points + 2 * i);
     f->landmark_score = 0;
     if (five)
         for (int i = 0; i < 10; i++)
