@@ -1,5 +1,5 @@
-/* The pixel operations at the sizes of a 1080p frame with one face: microseconds and GB/s (bytes read
- * and written once), median of RUNS.
+/* The pixel operations at the sizes of a 1080p frame with one face: microseconds and GB/s (bytes
+ * read and written once), median of RUNS.
  *
  *   bench_ops [NAME]     only operations whose name contains NAME */
 #include <stdio.h>
@@ -79,18 +79,18 @@ static void report(const char *name, double *us, double moved)
 }
 
 /* before: done outside the clock. moved: bytes. */
-#define BENCH(name, moved, before, op, ...)                                                        \
-    do {                                                                                           \
-        double us[RUNS];                                                                           \
-        if (!strstr(name, wanted))                                                                 \
-            break;                                                                                 \
-        for (int i = 0; i < RUNS; i++) {                                                           \
-            before;                                                                                \
-            const double start = now();                                                            \
-            rp_c_##op(NULL, &(struct rp_op_##op){__VA_ARGS__});                                    \
-            us[i] = now() - start;                                                                 \
-        }                                                                                          \
-        report(name, us, moved);                                                                   \
+#define BENCH(name, moved, before, op, ...)                     \
+    do {                                                        \
+        double us[RUNS];                                        \
+        if (!strstr(name, wanted))                              \
+            break;                                              \
+        for (int i = 0; i < RUNS; i++) {                        \
+            before;                                             \
+            const double start = now();                         \
+            rp_c_##op(NULL, &(struct rp_op_##op){__VA_ARGS__}); \
+            us[i] = now() - start;                              \
+        }                                                       \
+        report(name, us, moved);                                \
     } while (0)
 
 static void prepare(void)
@@ -103,12 +103,12 @@ static void prepare(void)
         for (size_t k = 1; k < (size_t) W * H * 2; k += 2)
             b.wide[i][k] &= 3;
     }
-    b.p420 = (struct rp_planes){{b.planes[0], b.planes[1], b.planes[2]}, {W, W / 2, W / 2}, W, H,
-                                1, 1, 8, 0, 0};
-    b.p444 = (struct rp_planes){{b.planes[0], b.planes[1], b.planes[2]}, {W, W, W}, W, H, 0, 0, 8,
-                                0, 0};
-    b.p10 = (struct rp_planes){{b.wide[0], b.wide[1], b.wide[2]}, {2 * W, W, W}, W, H, 1, 1, 10, 0,
-                               0};
+    b.p420 = (struct rp_planes){
+        {b.planes[0], b.planes[1], b.planes[2]}, {W, W / 2, W / 2}, W, H, 1, 1, 8, 0, 0};
+    b.p444 =
+        (struct rp_planes){{b.planes[0], b.planes[1], b.planes[2]}, {W, W, W}, W, H, 0, 0, 8, 0, 0};
+    b.p10 =
+        (struct rp_planes){{b.wide[0], b.wide[1], b.wide[2]}, {2 * W, W, W}, W, H, 1, 1, 10, 0, 0};
     b.frame = image(W, H);
     b.other = image(W, H);
     b.half = image(W / 2, H / 2);

@@ -1,6 +1,6 @@
 /* The pixel operations: golden vectors of FaceFusion, recorded arrays, and each row-wise version
- * against the plain per-pixel arithmetic of its core header on random odd sizes. A tolerance has its
- * reason beside it; none means equal. */
+ * against the plain per-pixel arithmetic of its core header on random odd sizes. A tolerance has
+ * its reason beside it; none means equal. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -19,7 +19,8 @@
 #include "ops/resize_core.h"
 #include "ops/tensor_core.h"
 
-/* ---- helpers ----------------------------------------------------------------------------------- */
+/* ---- helpers -----------------------------------------------------------------------------------
+ */
 
 static uint32_t seed = 1;
 
@@ -116,8 +117,8 @@ static void same_picture(const struct rp_img *a, const struct rp_img *b, const c
         for (int x = 0; x < a->w; x++)
             for (int c = 0; c < a->ch; c++)
                 if (at(a, x, y)[c] != at(b, x, y)[c])
-                    fail_msg("%s: (%d, %d) channel %d is %d, not %d", what, x, y, c,
-                             at(a, x, y)[c], at(b, x, y)[c]);
+                    fail_msg("%s: (%d, %d) channel %d is %d, not %d", what, x, y, c, at(a, x, y)[c],
+                             at(b, x, y)[c]);
 }
 
 static struct rp_affine affine(const double m[6])
@@ -149,9 +150,9 @@ static struct rp_affine fit(const struct npy *points, const float (*unit)[2], in
 {
     double p[5][2], q[5][2], pm[2] = {0}, qm[2] = {0}, n = 0, a = 0, b = 0;
 
-    for (int i = 0; i < 5; i++)
-        for (int k = 0; k < 2; k++) {
-            p[i][k] = npy_at(points, (size_t) (2 * i + k));
+    for (size_t i = 0; i < 5; i++)
+        for (size_t k = 0; k < 2; k++) {
+            p[i][k] = npy_at(points, 2 * i + k);
             q[i][k] = (double) unit[i][k] * size;
             pm[k] += p[i][k] / 5;
             qm[k] += q[i][k] / 5;
@@ -183,12 +184,14 @@ static int fixture(const char *name, struct npy *out)
 }
 
 /* Recorded data lies beside the checkout, not in it. */
-#define FIXTURE(var, name)                                                                         \
-    struct npy var; /* NOLINT(bugprone-macro-parentheses) */                                       \
-    if (fixture(name, &var) < 0) {                                                                 \
-        print_message("skipped: no %s\n", name);                                                   \
-        skip();                                                                                    \
+/* NOLINTBEGIN(bugprone-macro-parentheses) */
+#define FIXTURE(var, name)                       \
+    struct npy var;                              \
+    if (fixture(name, &var) < 0) {               \
+        print_message("skipped: no %s\n", name); \
+        skip();                                  \
     }
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 /* An array [h][w][3] of bytes as a picture. */
 static struct rp_img as_image(const struct npy *a)
@@ -219,7 +222,8 @@ static void close_to(double got, double want, double tolerance)
         fail_msg("%.9g is not %.9g within %g", got, want, tolerance);
 }
 
-/* ---- golden vectors ---------------------------------------------------------------------------- */
+/* ---- golden vectors ----------------------------------------------------------------------------
+ */
 
 static void box_mask(float *dst, int size, float blur, const int padding[4])
 {
@@ -322,9 +326,8 @@ static void test_golden_soft_threshold(void **state)
 /* Section 35.3. */
 static void test_golden_paste_region(void **state)
 {
-    const struct rp_affine a =
-        affine((const double[6]){0.880691917, -0.032208072, -60.066617090, 0.032208072, 0.880691917,
-                                 -87.249501987});
+    const struct rp_affine a = affine((const double[6]){0.880691917, -0.032208072, -60.066617090,
+                                                        0.032208072, 0.880691917, -87.249501987});
     const struct rp_region r = rp_paste_region(a.inv, 256, 256, 640, 480);
 
     (void) state;
@@ -343,8 +346,14 @@ static void test_golden_normalise(void **state)
 {
     const float rgb[3] = {0.3f, -1.5f, 0.999f};
     float bgr[3];
-    struct rp_op_from_tensor a = {.src = rgb, .w = 1, .h = 1, .mul = {0.5f, 0.5f, 0.5f},
-                                  .add = {0.5f, 0.5f, 0.5f}, .rgb = 1, .dst = bgr, .step = 1};
+    struct rp_op_from_tensor a = {.src = rgb,
+                                  .w = 1,
+                                  .h = 1,
+                                  .mul = {0.5f, 0.5f, 0.5f},
+                                  .add = {0.5f, 0.5f, 0.5f},
+                                  .rgb = 1,
+                                  .dst = bgr,
+                                  .step = 1};
 
     (void) state;
     rp_c_from_tensor(NULL, &a);
@@ -359,7 +368,8 @@ static void test_golden_normalise(void **state)
     assert_true(bgr[0] == 254.0f && bgr[1] == 0.0f && bgr[2] == 165.0f);
 }
 
-/* ---- recorded arrays --------------------------------------------------------------------------- */
+/* ---- recorded arrays ---------------------------------------------------------------------------
+ */
 
 /* Picture to planar tensor through ((v / div) - mean) / std: must equal the array, number by
  * number, wherever it lies in a larger one (skip: numbers before it). */
@@ -371,8 +381,10 @@ static void check_tensor(const struct rp_img *img, const struct npy *want, size_
 
     assert_true(skip_n + n <= want->n);
     rp_tensor_lut(lut, div, (const double[3]){mean, mean, mean}, (const double[3]){std, std, std});
-    rp_c_to_tensor(NULL, &(struct rp_op_to_tensor){.src = *img, .lut = lut[0], .dst = t,
-                                                   .w = img->w, .h = img->h, .rgb = rgb, .step = 1});
+    rp_c_to_tensor(
+        NULL,
+        &(struct rp_op_to_tensor){
+            .src = *img, .lut = lut[0], .dst = t, .w = img->w, .h = img->h, .rgb = rgb, .step = 1});
     for (size_t i = 0; i < n; i++)
         if (t[i] != (float) npy_at(want, skip_n + i))
             fail_msg("number %zu is %.9g, not %.9g", i, (double) t[i], npy_at(want, skip_n + i));
@@ -554,9 +566,14 @@ static void check_output(const char *raw, const char *result, int rgb, int round
     const int h = (int) source.dim[source.rank - 2], w = (int) source.dim[source.rank - 1];
     float *crop = malloc(source.n * sizeof(*crop));
 
-    rp_c_from_tensor(NULL, &(struct rp_op_from_tensor){.src = source.data, .w = w, .h = h,
-                                                       .mul = {1, 1, 1}, .rgb = rgb, .round = round,
-                                                       .dst = crop, .step = 1});
+    rp_c_from_tensor(NULL, &(struct rp_op_from_tensor){.src = source.data,
+                                                       .w = w,
+                                                       .h = h,
+                                                       .mul = {1, 1, 1},
+                                                       .rgb = rgb,
+                                                       .round = round,
+                                                       .dst = crop,
+                                                       .step = 1});
     same_floats(crop, &want, source.n);
     if (want.type == 'B') { /* the same through the 8-bit conversion */
         struct rp_img bytes = new_image(w, h);
@@ -648,7 +665,7 @@ static void test_debug_picture(void **state)
     const struct rp_affine a = fit(&lm5_68, rp_templates[RP_TEMPLATE_ARCFACE_128], 512);
     struct rp_dface *face = calloc(1, sizeof(*face));
     float *mask = malloc(sizeof(*mask) * 512 * 512);
-    uint8_t *tmp = calloc((size_t) frame.w, (size_t) frame.h), changed[24 * 24] = {0};
+    uint8_t *tmp = malloc((size_t) frame.w * frame.h + 1), changed[24 * 24] = {0};
     const struct rp_canvas canvas = {frame, changed, 24, 24};
 
     (void) state;
@@ -669,7 +686,8 @@ static void test_debug_picture(void **state)
     free(lm5_68.data);
 }
 
-/* ---- YUV --------------------------------------------------------------------------------------- */
+/* ---- YUV ---------------------------------------------------------------------------------------
+ */
 
 struct yuv {
     struct buf buf[3];
@@ -683,8 +701,13 @@ static int chroma_size(int n, int sub)
 
 static struct yuv yuv_new(int w, int h, int sub_x, int sub_y, int depth, int matrix, int full)
 {
-    struct yuv f = {.p = {.w = w, .h = h, .sub_x = sub_x, .sub_y = sub_y, .depth = depth,
-                          .matrix = matrix, .full_range = full}};
+    struct yuv f = {.p = {.w = w,
+                          .h = h,
+                          .sub_x = sub_x,
+                          .sub_y = sub_y,
+                          .depth = depth,
+                          .matrix = matrix,
+                          .full_range = full}};
 
     for (int i = 0; i < 3; i++) {
         const int pw = i ? chroma_size(w, sub_x) : w, ph = i ? chroma_size(h, sub_y) : h;
@@ -845,12 +868,10 @@ static void check_yuv(int w, int h, int sub_x, int sub_y, int depth, int matrix,
 
             assert_int_equal(yuv_at(&f.p, 0, x, y),
                              in ? rp_bgr_luma(&k, b[0], b[1], b[2]) : yuv_at(&old, 0, x, y));
-            assert_int_equal(yuv_at(&f.p, 1, x, y),
-                             in ? rp_bgr_chroma_u(&k, sum[0], sum[1], sum[2])
-                                : yuv_at(&old, 1, x, y));
-            assert_int_equal(yuv_at(&f.p, 2, x, y),
-                             in ? rp_bgr_chroma_v(&k, sum[0], sum[1], sum[2])
-                                : yuv_at(&old, 2, x, y));
+            assert_int_equal(yuv_at(&f.p, 1, x, y), in ? rp_bgr_chroma_u(&k, sum[0], sum[1], sum[2])
+                                                       : yuv_at(&old, 1, x, y));
+            assert_int_equal(yuv_at(&f.p, 2, x, y), in ? rp_bgr_chroma_v(&k, sum[0], sum[1], sum[2])
+                                                       : yuv_at(&old, 2, x, y));
         }
     for (int i = 0; i < 3; i++)
         free(before[i]);
@@ -906,7 +927,8 @@ static void test_yuv_paint(void **state)
     }
 }
 
-/* ---- resize ------------------------------------------------------------------------------------ */
+/* ---- resize ------------------------------------------------------------------------------------
+ */
 
 static void resize_plainly(const struct rp_img *s, const struct rp_img *d)
 {
@@ -990,8 +1012,10 @@ static void test_resize_float(void **state)
             const int x0 = (int) fx, y0 = (int) fy, x1 = rp_mini(x0 + 1, sw - 1);
             const int y1 = rp_mini(y0 + 1, sh - 1);
             const double tx = fx - x0, ty = fy - y0;
-            const double p = sp[(y0 * sw + x0) * ch + c] * (1 - tx) + sp[(y0 * sw + x1) * ch + c] * tx;
-            const double q = sp[(y1 * sw + x0) * ch + c] * (1 - tx) + sp[(y1 * sw + x1) * ch + c] * tx;
+            const double p =
+                sp[(y0 * sw + x0) * ch + c] * (1 - tx) + sp[(y0 * sw + x1) * ch + c] * tx;
+            const double q =
+                sp[(y1 * sw + x0) * ch + c] * (1 - tx) + sp[(y1 * sw + x1) * ch + c] * tx;
 
             /* positions are floats: 40 * 2^-24 */
             close_to(dp[(y * dw + x) * ch + c], p * (1 - ty) + q * ty, 1e-5);
@@ -1001,7 +1025,8 @@ static void test_resize_float(void **state)
     }
 }
 
-/* ---- warp -------------------------------------------------------------------------------------- */
+/* ---- warp --------------------------------------------------------------------------------------
+ */
 
 static float sample(const struct rp_img *s, int x, int y, int c, int border)
 {
@@ -1090,8 +1115,8 @@ static void test_warp(void **state)
     }
 }
 
-static const double strange[] = {0,     NAN,     INFINITY, -INFINITY, 1e300,  -1e300,
-                                 1e-300, 2147483647.0, -2147483648.0, 4294967296.5, 1e20, 3e38};
+static const double strange[] = {0,      NAN,          INFINITY,      -INFINITY,    1e300, -1e300,
+                                 1e-300, 2147483647.0, -2147483648.0, 4294967296.5, 1e20,  3e38};
 #define STRANGE (int) (sizeof(strange) / sizeof(*strange))
 
 static void strange_affine(struct rp_affine *m, int kind)
@@ -1102,7 +1127,8 @@ static void strange_affine(struct rp_affine *m, int kind)
     }
 }
 
-/* ---- tensors ----------------------------------------------------------------------------------- */
+/* ---- tensors -----------------------------------------------------------------------------------
+ */
 
 static void test_tensor_layouts(void **state)
 {
@@ -1116,10 +1142,16 @@ static void test_tensor_layouts(void **state)
         const int w = range(1, 50), h = range(1, 40), ch = i % 4 ? 3 : 4, step = range(1, 4);
         struct picture s = picture_new(range(1, 90), range(1, 90), ch, 1);
         struct buf t = buf_new(sizeof(float) * 3 * w * h);
-        const struct rp_op_to_tensor op = {
-            .src = s.img, .lut = lut[0], .dst = (float *) (void *) t.data, .w = w, .h = h,
-            .rgb = i & 1, .nhwc = i >> 1 & 1, .step = step, .off_x = range(0, step - 1),
-            .off_y = range(0, step - 1)};
+        const struct rp_op_to_tensor op = {.src = s.img,
+                                           .lut = lut[0],
+                                           .dst = (float *) (void *) t.data,
+                                           .w = w,
+                                           .h = h,
+                                           .rgb = i & 1,
+                                           .nhwc = i >> 1 & 1,
+                                           .step = step,
+                                           .off_x = range(0, step - 1),
+                                           .off_y = range(0, step - 1)};
 
         rp_c_to_tensor(NULL, &op);
         for (int c = 0; c < 3; c++)
@@ -1128,8 +1160,8 @@ static void test_tensor_layouts(void **state)
                     const int px = x * step + op.off_x, py = y * step + op.off_y;
                     const int in = px < s.img.w && py < s.img.h;
                     const int v = in ? at(&s.img, px, py)[op.rgb ? 2 - c : c] : 0;
-                    const size_t k = op.nhwc ? ((size_t) y * w + x) * 3 + c
-                                             : ((size_t) c * h + y) * w + x;
+                    const size_t k =
+                        op.nhwc ? ((size_t) y * w + x) * 3 + c : ((size_t) c * h + y) * w + x;
 
                     assert_true(op.dst[k] == lut[c][v]);
                 }
@@ -1153,12 +1185,24 @@ static void test_tiles(void **state)
         float *tp = (float *) (void *) t.data, *cp = (float *) (void *) crop.data;
 
         for (int i = 0; i < step * step; i++) {
-            const struct rp_op_to_tensor out = {.src = s.img, .lut = lut[0], .dst = tp, .w = n,
-                                                .h = n, .rgb = step & 1, .step = step,
-                                                .off_x = i % step, .off_y = i / step};
-            const struct rp_op_from_tensor in = {.src = tp, .w = n, .h = n, .mul = {1, 1, 1},
-                                                 .rgb = step & 1, .round = 2, .dst = cp,
-                                                 .step = step, .off_x = i % step,
+            const struct rp_op_to_tensor out = {.src = s.img,
+                                                .lut = lut[0],
+                                                .dst = tp,
+                                                .w = n,
+                                                .h = n,
+                                                .rgb = step & 1,
+                                                .step = step,
+                                                .off_x = i % step,
+                                                .off_y = i / step};
+            const struct rp_op_from_tensor in = {.src = tp,
+                                                 .w = n,
+                                                 .h = n,
+                                                 .mul = {1, 1, 1},
+                                                 .rgb = step & 1,
+                                                 .round = 2,
+                                                 .dst = cp,
+                                                 .step = step,
+                                                 .off_x = i % step,
                                                  .off_y = i / step};
 
             rp_c_to_tensor(NULL, &out);
@@ -1186,9 +1230,14 @@ static void test_strange_values(void **state)
     for (int i = 0; i < 18; i++)
         tensor[i] = v[i % 6];
     for (int round = 0; round < 3; round++) {
-        rp_c_from_tensor(NULL, &(struct rp_op_from_tensor){.src = tensor, .w = 6, .h = 1,
-                                                           .mul = {1, 1, 1}, .rgb = 1,
-                                                           .round = round, .dst = out, .step = 1});
+        rp_c_from_tensor(NULL, &(struct rp_op_from_tensor){.src = tensor,
+                                                           .w = 6,
+                                                           .h = 1,
+                                                           .mul = {1, 1, 1},
+                                                           .rgb = 1,
+                                                           .round = round,
+                                                           .dst = out,
+                                                           .step = 1});
         assert_true(out[0] == 0 && out[3] == 255 && out[6] == 0 && out[9] == 255 && out[12] == 0);
     }
     for (int i = 0; i < 18; i++)
@@ -1218,7 +1267,8 @@ static void test_grey(void **state)
     picture_free(&s);
 }
 
-/* ---- masks ------------------------------------------------------------------------------------- */
+/* ---- masks -------------------------------------------------------------------------------------
+ */
 
 /* Against the plain two-dimensional sum in double; 2e-6: float sums of up to 2 x 41 products. */
 static void test_gaussian(void **state)
@@ -1234,7 +1284,8 @@ static void test_gaussian(void **state)
 
         for (int j = 0; j < w * h; j++)
             sp[j] = (float) uniform(0, 1);
-        rp_c_gaussian(NULL, &(struct rp_op_gaussian){sp, dp, (float *) (void *) t.data, w, h, k, n});
+        rp_c_gaussian(NULL,
+                      &(struct rp_op_gaussian){sp, dp, (float *) (void *) t.data, w, h, k, n});
         for (int j = 0; j < 50; j++) {
             const int x = range(0, w - 1), y = range(0, h - 1);
             double sum = 0;
@@ -1275,7 +1326,8 @@ static void test_gaussian_wide(void **state)
     free(k);
 }
 
-/* ---- paste ------------------------------------------------------------------------------------- */
+/* ---- paste -------------------------------------------------------------------------------------
+ */
 
 static float float_at(const float *p, int w, int h, int ch, int x, int y, int c, int border)
 {
@@ -1323,8 +1375,12 @@ static void check_paste(int fw, int fh, int w, int h, const struct rp_affine *m)
     struct buf crop = buf_new(sizeof(float) * 3 * w * h), mask = buf_new(sizeof(float) * w * h);
     const int tw = rp_tiles(fw), th = rp_tiles(fh);
     struct buf changed = buf_new((size_t) tw * th);
-    struct rp_op_paste op = {{frame.img, changed.data, tw, th}, (float *) (void *) crop.data,
-                             (float *) (void *) mask.data, w, h, m};
+    struct rp_op_paste op = {{frame.img, changed.data, tw, th},
+                             (float *) (void *) crop.data,
+                             (float *) (void *) mask.data,
+                             w,
+                             h,
+                             m};
 
     memset(changed.data, 0, changed.size);
     for (int i = 0; i < 3 * w * h; i++)
@@ -1438,7 +1494,8 @@ static void test_strange_matrices(void **state)
     free(face);
 }
 
-/* ---- drawing ----------------------------------------------------------------------------------- */
+/* ---- drawing -----------------------------------------------------------------------------------
+ */
 
 /* Half widths of the rows of OpenCV's filled circles and of the ends of its thick lines. */
 static void test_shapes(void **state)
@@ -1458,8 +1515,8 @@ static void test_shapes(void **state)
         {11, 10, 10, 10, 10, 9, 9, 8, 7, 6, 4, 0},
     };
     static const int radius[12] = {0, 0, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6};
-    static const int scale[][2] = {{1, 1},    {226, 1},  {384, 1},   {404, 1},   {406, 2},
-                                   {720, 3},  {1080, 4}, {2160, 8},  {2700, 10}, {9999, 10}};
+    static const int scale[][2] = {{1, 1},   {226, 1},  {384, 1},  {404, 1},   {406, 2},
+                                   {720, 3}, {1080, 4}, {2160, 8}, {2700, 10}, {9999, 10}};
 
     (void) state;
     for (int r = 0; r < 12; r++) {
@@ -1524,7 +1581,8 @@ static void test_draw_face(void **state)
     picture_free(&p);
 }
 
-/* ---- small functions --------------------------------------------------------------------------- */
+/* ---- small functions ---------------------------------------------------------------------------
+ */
 
 static void test_rounding(void **state)
 {

@@ -223,8 +223,9 @@ RP_INLINE int block_sum(const uint8_t *p, const uint8_t *q, int i, int sub_x)
     return sub_x ? p[2 * i] + p[2 * i + 1] + q[2 * i] + q[2 * i + 1] : 2 * (p[i] + q[i]);
 }
 
-RP_INLINE void write_chroma(uint8_t *restrict u, uint8_t *restrict v, const struct split *restrict s,
-                            const struct rp_yuv_factors *factors, int n, int sub_x, int wide)
+RP_INLINE void write_chroma(uint8_t *restrict u, uint8_t *restrict v,
+                            const struct split *restrict s, const struct rp_yuv_factors *factors,
+                            int n, int sub_x, int wide)
 {
     const struct rp_yuv_factors f = *factors;
 
@@ -296,8 +297,8 @@ static void write_chunk(struct terms *t, struct split *s, const struct rp_img *i
     for (int k = 0; k < rows; k++)
         (f->wide ? luma_out_10 : luma_out_8)(y + (ptrdiff_t) k * d->stride[0], s, k, f, n);
     (f->wide ? chroma_out_10 : chroma_out_8)(d->plane[1] + (ptrdiff_t) cy * d->stride[1] + at,
-                                             d->plane[2] + (ptrdiff_t) cy * d->stride[2] + at, s,
-                                             f, blocks, d->sub_x);
+                                             d->plane[2] + (ptrdiff_t) cy * d->stride[2] + at, s, f,
+                                             blocks, d->sub_x);
 }
 
 int rp_c_bgr_to_yuv(struct rp_stream *stream, const struct rp_op_bgr_to_yuv *a)

@@ -1,13 +1,13 @@
-/* YUV <-> BGR for one sample, in integers. The factors come from the matrix's Kr and Kb; made on the
- * host by rp_yuv_factors(). */
+/* YUV <-> BGR for one sample, in integers. The factors come from the matrix's Kr and Kb; made on
+ * the host by rp_yuv_factors(). */
 #ifndef RP_OPS_CONVERT_CORE_H
 #define RP_OPS_CONVERT_CORE_H
 
 #include "ops/core.h"
 
 /* All samples are first brought to 16 bits (8-bit << 8, 10-bit << 6). Colours are summed with 5
- * fraction bits, luma with 8, so that everything but the chroma terms fits 16-bit lanes; a result is
- * within 0.55 of the real-valued one (test_ops_pixels.c checks all samples). */
+ * fraction bits, luma with 8, so that everything but the chroma terms fits 16-bit lanes; a result
+ * is within 0.55 of the real-valued one (test_ops_pixels.c checks all samples). */
 struct rp_yuv_factors {
     int wide;           /* 10-bit samples */
     uint16_t y;         /* of the luma sample */
@@ -17,9 +17,9 @@ struct rp_yuv_factors {
     uint16_t yb, yg, yr, y0; /* from BGR */
     int luma_shift;
     int ub, ug, ur, vb, vg, vr;
-    int c0;             /* chroma offset and rounding for a sum of four pixels */
+    int c0; /* chroma offset and rounding for a sum of four pixels */
     int chroma_shift;
-    int max;            /* largest sample */
+    int max; /* largest sample */
 };
 
 RP_FN int rp_yuv_round(double v)
@@ -112,9 +112,9 @@ RP_FN uint16_t rp_yuv_sample16(int v, int wide)
 
 RP_FN uint16_t rp_bgr_luma(const struct rp_yuv_factors *f, uint8_t b, uint8_t g, uint8_t r)
 {
-    const uint16_t sum =
-        (uint16_t) (rp_mul_high((uint16_t) (b << 8), f->yb) + rp_mul_high((uint16_t) (g << 8), f->yg) +
-                    rp_mul_high((uint16_t) (r << 8), f->yr) + f->y0);
+    const uint16_t sum = (uint16_t) (rp_mul_high((uint16_t) (b << 8), f->yb) +
+                                     rp_mul_high((uint16_t) (g << 8), f->yg) +
+                                     rp_mul_high((uint16_t) (r << 8), f->yr) + f->y0);
 
     return (uint16_t) (sum >> f->luma_shift);
 }

@@ -14,7 +14,7 @@
 
 /* Row functions of the C versions: compiled twice, the CPU picks. Both clones round alike because
  * neither may contract. Sanitizers and clang 14 cannot start such functions. */
-#if defined(__GNUC__) && !defined(__clang__) && defined(__x86_64__) &&                             \
+#if defined(__GNUC__) && !defined(__clang__) && defined(__x86_64__) && \
     !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) && !defined(RP_NO_CLONES)
 #define RP_HOT __attribute__((target_clones("avx2", "default")))
 #else

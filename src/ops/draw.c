@@ -52,8 +52,7 @@ static void draw_box(const struct rp_canvas *c, const struct rp_dface *f)
     const int k = rp_draw_scale(c->img.h);
     const int x1 = rp_draw_int(f->box[0]), y1 = rp_draw_int(f->box[1]);
     const int x2 = rp_draw_int(f->box[2]), y2 = rp_draw_int(f->box[3]);
-    const int edge[4][4] = {
-        {x1, y1, x2, y1}, {x2, y1, x2, y2}, {x1, y2, x2, y2}, {x1, y1, x1, y2}};
+    const int edge[4][4] = {{x1, y1, x2, y1}, {x2, y1, x2, y2}, {x1, y2, x2, y2}, {x1, y1, x1, y2}};
     const int *up = edge[rp_draw_up(f->angle)];
     struct rp_bar b;
 
@@ -117,10 +116,9 @@ int rp_c_draw_mask(struct rp_stream *stream, const struct rp_op_draw_mask *a)
             const int ix = rp_warp_split(l.mx + l.m0 * f, a->w, &tx);
             const int iy = rp_warp_split(l.my + l.m3 * f, a->h, &ty);
 
-            a->tmp[(size_t) y * d->w + x] =
-                rp_draw_inside(rp_bilinear(mask_byte(a, ix, iy), mask_byte(a, ix + 1, iy),
-                                           mask_byte(a, ix, iy + 1), mask_byte(a, ix + 1, iy + 1),
-                                           tx, ty));
+            a->tmp[(size_t) y * d->w + x] = rp_draw_inside(
+                rp_bilinear(mask_byte(a, ix, iy), mask_byte(a, ix + 1, iy),
+                            mask_byte(a, ix, iy + 1), mask_byte(a, ix + 1, iy + 1), tx, ty));
         }
     }
 

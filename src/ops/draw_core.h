@@ -84,10 +84,10 @@ RP_FN int rp_draw_up(int angle)
  * step from (x, y) to (x + 1, y + t): (s, -ts), (s + 1, t - ts), (-s, ts), (1 - s, t + ts). */
 RP_FN int rp_draw_diagonal(int thickness)
 {
-    return thickness == 2                       ? 1
-           : thickness == 7 || thickness == 8   ? 3
+    return thickness == 2                      ? 1
+           : thickness == 7 || thickness == 8  ? 3
            : thickness == 9 || thickness == 10 ? 4
-                                                : 0;
+                                               : 0;
 }
 
 /* BGR colours as 0xRRGGBB. */
@@ -144,9 +144,9 @@ RP_FN uint32_t rp_draw_points_colour(const struct rp_dface *f, unsigned item)
 
 RP_FN uint32_t rp_draw_mask_colour(const struct rp_dface *f)
 {
-    return f->origin                              ? RP_DRAW_ORANGE
+    return f->origin                             ? RP_DRAW_ORANGE
            : rp_draw_same(f->lm5, f->lm5_68, 10) ? RP_DRAW_CYAN
-                                                  : RP_DRAW_GREEN;
+                                                 : RP_DRAW_GREEN;
 }
 
 /* Is a warped mask value part of the shape? v: four mask values mixed, 0..255. */

@@ -108,8 +108,8 @@ static void sample_crop(float *restrict v, float *restrict m3, const float *rest
             const size_t x1 = 3 * (size_t) rp_clampi(x + 1, 0, w - 1);
 
             for (int k = 0; k < 3; k++)
-                out[k] = rp_bilinear(y0[x0 + k], y0[x1 + k], y1[x0 + k], y1[x1 + k], p->tx[i],
-                                     p->ty[i]);
+                out[k] =
+                    rp_bilinear(y0[x0 + k], y0[x1 + k], y1[x0 + k], y1[x1 + k], p->tx[i], p->ty[i]);
         }
         mo[0] = mo[1] = mo[2] = m[i];
     }
@@ -128,7 +128,7 @@ int rp_c_paste(struct rp_stream *stream, const struct rp_op_paste *a)
     const int w = a->w, h = a->h;
     struct rp_region r;
     struct positions p;
-    float t[4][CHUNK], m[CHUNK] = {0}, v[3 * CHUNK + 4], m3[3 * CHUNK + 4];
+    float t[4][CHUNK], m[CHUNK] = {0}, v[3 * CHUNK + 4] = {0}, m3[3 * CHUNK + 4] = {0};
 
     (void) stream;
     if (w < 1 || h < 1)

@@ -9,8 +9,9 @@ struct rp_region {
     int x1, y1, x2, y2;
 };
 
-/* The frame rectangle around the crop rectangle lo, lo .. w, h, inside the frame. inv: crop to frame;
- * with something in it that is not a number the rectangle is some other one inside the frame. */
+/* The frame rectangle around the crop rectangle lo, lo .. w, h, inside the frame. inv: crop to
+ * frame; with something in it that is not a number the rectangle is some other one inside the
+ * frame. */
 struct rp_hull {
     double x1, y1, x2, y2;
 };
@@ -34,7 +35,8 @@ RP_FN struct rp_hull rp_crop_hull(const double inv[6], double lo, int w, int h, 
     return r;
 }
 
-/* FaceFusion's region: its corners are integers, so OpenCV rounds where they go (halves to even). */
+/* FaceFusion's region: its corners are integers, so OpenCV rounds where they go (halves to even).
+ */
 RP_FN struct rp_region rp_paste_region(const double inv[6], int w, int h, int frame_w, int frame_h)
 {
     const struct rp_hull u = rp_crop_hull(inv, 0.0, w, h, frame_w, frame_h);

@@ -10,10 +10,10 @@
 
 struct columns {
     int n;
-    int inside; /* so many, from the left, have a pixel to their right */
-    int mixed;  /* some weight is not 0 */
-    int at[CHUNK];                          /* byte offset of the left pixel */
-    int16_t w0[4 * CHUNK], w1[4 * CHUNK];   /* one for each channel value */
+    int inside;                           /* so many, from the left, have a pixel to their right */
+    int mixed;                            /* some weight is not 0 */
+    int at[CHUNK];                        /* byte offset of the left pixel */
+    int16_t w0[4 * CHUNK], w1[4 * CHUNK]; /* one for each channel value */
 };
 
 static void make_columns(struct columns *c, int x, int n, double scale, int sw, int ch)
@@ -37,7 +37,8 @@ static void make_columns(struct columns *c, int x, int n, double scale, int sw, 
     }
 }
 
-/* The left pixels of a chunk, packed. A pixel with a right neighbour may be read four bytes long. */
+/* The left pixels of a chunk, packed. A pixel with a right neighbour may be read four bytes long.
+ */
 static void gather_left(uint8_t *restrict dst, const uint8_t *restrict src,
                         const struct columns *restrict c, int ch)
 {
@@ -121,9 +122,8 @@ RP_HOT static void half_row(uint8_t *restrict dst, const uint8_t *restrict p,
     } else {
         for (int x = 0; x < n; x++)
             for (int k = 0; k < ch; k++)
-                dst[ch * x + k] =
-                    rp_resize_mean(p[2 * ch * x + k], p[2 * ch * x + ch + k], q[2 * ch * x + k],
-                                   q[2 * ch * x + ch + k]);
+                dst[ch * x + k] = rp_resize_mean(p[2 * ch * x + k], p[2 * ch * x + ch + k],
+                                                 q[2 * ch * x + k], q[2 * ch * x + ch + k]);
     }
 }
 

@@ -88,9 +88,10 @@ static void gather_any(uint32_t (*t)[CHUNK], const struct rp_img *s, const struc
 
 RP_INLINE float mix(const uint32_t (*t)[CHUNK], const struct positions *p, int i, int shift)
 {
-    return rp_bilinear((float) (int) (t[0][i] >> shift & 255), (float) (int) (t[1][i] >> shift & 255),
-                       (float) (int) (t[2][i] >> shift & 255), (float) (int) (t[3][i] >> shift & 255),
-                       p->tx[i], p->ty[i]);
+    return rp_bilinear((float) (int) (t[0][i] >> shift & 255),
+                       (float) (int) (t[1][i] >> shift & 255),
+                       (float) (int) (t[2][i] >> shift & 255),
+                       (float) (int) (t[3][i] >> shift & 255), p->tx[i], p->ty[i]);
 }
 
 /* out: packed like the samples. */

@@ -1,5 +1,5 @@
-/* Affine sampling: where a destination pixel lies in the source, and the mix of four samples. Floats
- * as in OpenCV >= 4.11, without its fused multiply-adds. */
+/* Affine sampling: where a destination pixel lies in the source, and the mix of four samples.
+ * Floats as in OpenCV >= 4.11, without its fused multiply-adds. */
 #ifndef RP_OPS_WARP_CORE_H
 #define RP_OPS_WARP_CORE_H
 
