@@ -74,7 +74,6 @@ struct rp_tensor {
 };
 
 struct rp_graph;
-struct rp_graph_options;
 
 struct rp_net {
     struct rp_model *model;
@@ -97,10 +96,8 @@ void rp_net_close(struct rp_net **net);
  * slots share). Same size. */
 int rp_net_set_input(struct rp_net *net, int index, void *data);
 
-/* Record this net by itself and replay it whenever it is run outside another recording. */
-int rp_net_use_graph(struct rp_net *net, const struct rp_graph_options *options);
-
-/* Run the network on the slot's stream: reads in[], writes out[]. */
+/* Run the network on the slot's stream: reads in[], writes out[]. Replays the net's own recording when
+ * the slot's models record themselves. */
 int rp_run(struct rp_net *net);
 
 #endif /* RP_ENGINE_H */

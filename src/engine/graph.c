@@ -113,6 +113,8 @@ static int run_eager(struct rp_graph *g, rp_record_fn *fn, void *priv)
 static void stay_eager(struct rp_graph *g, const char *why)
 {
     g->eager = true;
+    if (!g->inline_)
+        g->slot->model_graphs = true; /* a frame that cannot: its models may, one by one */
     snprintf(g->stats.reason, sizeof(g->stats.reason), "%s", why);
     rp_log(RP_LOG_WARN, "%s: not recorded as a CUDA graph: %s; it runs eagerly", g->stats.name, why);
 }

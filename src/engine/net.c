@@ -266,13 +266,11 @@ fail:
     return ret;
 }
 
-int rp_net_use_graph(struct rp_net *net, const struct rp_graph_options *options)
+static int make_graph(struct rp_net *net)
 {
     int ret;
 
-    if (!net->model->recordable)
-        return 0;
-    RP_TRY(rp_graph_create(&net->graph, net->slot, net->model->name, options));
+    RP_TRY(rp_graph_create(&net->graph, net->slot, net->model->name, net->slot->graph_options));
     for (int i = 0; i < net->nout; i++)
         RP_TRY(rp_graph_watch(net->graph, net->out[i].data, net->out[i].bytes));
     return 0;
@@ -288,7 +286,11 @@ int rp_run(struct rp_net *net)
     const enum rp_stage stage = rp_slot_stage(slot, slot->stage);
     const double start = rp_now();
 
-    if (net->graph && !recording(slot))
+    const bool own = slot->model_graphs && net->model->recordable && !recording(slot);
+
+    if (own && !net->graph)
+        RP_TRY(make_graph(net));
+    if (own)
         RP_TRY(rp_graph_run(net->graph, run_now, net, true));
     else
         RP_TRY(run_now(net));

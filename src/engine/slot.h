@@ -8,6 +8,8 @@
 
 #include "device/device.h"
 
+struct rp_graph_options;
+
 struct rp_slot {
     struct rp_device *device;
     const struct rp_ops *ops;  /* of the device */
@@ -16,6 +18,11 @@ struct rp_slot {
     void **blocks;             /* device memory to free with the slot */
     int nblocks, cap;
     size_t bytes;
+
+    /* Recording, on a device that can: models record themselves one by one when model_graphs is set
+     * (asked for, or because the frame as a whole could not be recorded). */
+    const struct rp_graph_options *graph_options;
+    bool model_graphs;
 
     /* Wall time by stage, for eager execution on the CPU. */
     enum rp_stage stage;

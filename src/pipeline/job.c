@@ -3,11 +3,6 @@
 #define TELL_EVERY 0.1  /* seconds between two calls of the progress function */
 #define FPS_WINDOW 3.0  /* seconds over which the speed is measured */
 
-static const struct rp_settings *settings_of(const struct rp_job *job)
-{
-    return job->settings;
-}
-
 /* ---- checks before anything is opened ---------------------------------------------------------- */
 
 static const char *const image_ext[] = {"jpg", "jpeg", "png", "webp", "bmp", "tif", "tiff", NULL};
@@ -43,7 +38,7 @@ static int check_output(struct rp_job *job)
 static int check_paths(struct rp_job *job)
 {
     int ret;
-    const struct rp_path_options *const o = rp_settings_get(settings_of(job), &rp_path_group);
+    const struct rp_path_options *const o = rp_settings_get(job->settings, &rp_path_group);
 
     if (!o->target || !*o->target)
         return rp_fail(RP_ERR_USAGE, "--target-path is missing; give the picture or video to work on");
@@ -60,12 +55,30 @@ static int check_paths(struct rp_job *job)
     return check_output(job);
 }
 
-static int choose_slots(const struct rp_job *job)
-{
-    const struct rp_execution_options *const o = rp_settings_get(settings_of(job),
-                                                                 &rp_execution_group);
+#define GPU_SLOTS 4 /* "auto": more gain little on an H200 and cost memory */
 
-    return job->kind == RP_MEDIA_VIDEO ? RP_CLAMP(rp_cpu_count(), 1, o->threads) : 1;
+static int choose_slots(const struct rp_job *job, int *slots)
+{
+    char *end;
+    const struct rp_execution_options *const o = rp_settings_get(job->settings,
+                                                                 &rp_execution_group);
+    const struct rp_graph_options *const g = rp_settings_get(job->settings, &rp_graph_group);
+    const bool gpu = o->providers.n && o->providers.v[0] != RP_PROVIDER_CPU;
+
+    *slots = RP_CLAMP(rp_cpu_count(), 1, o->threads);
+    if (gpu && strcmp(g->slots, "auto") != 0) {
+        const long n = strtol(g->slots, &end, 10);
+
+        if (*end || n < 1 || n > 64)
+            return rp_fail(RP_ERR_USAGE, "--cuda-graph-slots: '%s' is neither auto nor 1 to 64",
+                           g->slots);
+        *slots = (int) n;
+    } else if (gpu) {
+        *slots = GPU_SLOTS;
+    }
+    if (job->kind != RP_MEDIA_VIDEO)
+        *slots = 1;
+    return 0;
 }
 
 int rp_job_create(rp_job **out, rp_runtime *runtime, const rp_options *options)
@@ -78,7 +91,7 @@ int rp_job_create(rp_job **out, rp_runtime *runtime, const rp_options *options)
     job->runtime = runtime;
     job->settings = rp_options_settings(options);
     RP_TRY(check_paths(job));
-    job->slots = choose_slots(job);
+    RP_TRY(choose_slots(job, &job->slots));
     /* Several frames at once: each on its own thread. One picture: all cores inside each network. */
     RP_TRY(rp_pipeline_open(&job->pipeline, runtime, job->settings, RP_USE_PROCESS,
                             job->slots > 1 ? 1 : RP_MIN(rp_cpu_count(), 8)));

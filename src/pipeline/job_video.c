@@ -14,6 +14,8 @@ struct worker {
     struct rp_program *program;
     pthread_t thread;
     bool started;
+    bool busy; /* GPU: a frame was submitted */
+    int place; /* its place in the ring */
 };
 
 struct video {
@@ -28,6 +30,8 @@ struct video {
     int64_t first;             /* number of the first frame */
     int64_t total;             /* estimate of the frames to do */
     double read_seconds;
+    bool gpu;
+    int write_status;
 
     pthread_mutex_t lock;      /* of the counts below */
     int64_t faces, changed, checked, positive;
@@ -75,8 +79,7 @@ static bool surely_blocked(const struct video *v)
     return rp_gate_blocks(RP_MAX(v->checked, expected + expected / 16), v->positive);
 }
 
-static int count_frame(struct video *v, const struct rp_frame_result *result, bool look,
-                       int64_t positive)
+static int count_frame(struct video *v, const struct rp_frame_result *result)
 {
     int ret = 0;
 
@@ -84,42 +87,28 @@ static int count_frame(struct video *v, const struct rp_frame_result *result, bo
     v->faces += result->faces;
     v->changed += result->selected;
     v->overflow |= result->overflow;
-    v->checked += look;
-    v->positive += positive;
-    if (positive && surely_blocked(v))
+    v->checked += result->looked;
+    v->positive += result->positive;
+    if (result->positive && surely_blocked(v))
         ret = RP_ERR_BLOCKED;
     pthread_mutex_unlock(&v->lock);
     return ret;
 }
 
-static int work_on(struct worker *w, struct rp_media_frame *frame)
-{
-    int ret;
-    struct video *const v = w->video;
-    struct rp_frame_result result;
-    struct rp_verdict before = {0}, after = {0};
-    const bool look = looked_at(v, frame->index);
-
-    if (look)
-        RP_TRY(rp_program_verdict(w->program, &before));
-    RP_TRY(rp_program_run(w->program, frame, look, &result));
-    if (look)
-        RP_TRY(rp_program_verdict(w->program, &after));
-    RP_TRY(count_frame(v, &result, look, after.positive - before.positive));
-
-fail:
-    return ret;
-}
-
+/* CPU: one thread a slot, a frame at a time. */
 static void *work(void *priv)
 {
     int place, ret;
     struct rp_media_frame *frame;
+    struct rp_frame_result result;
     struct worker *const w = priv;
     struct video *const v = w->video;
 
     while (rp_ring_take(v->ring, &frame, &place) == 0) {
-        if ((ret = work_on(w, frame)) < 0) {
+        ret = rp_program_run(w->program, frame, looked_at(v, frame->index), &result);
+        if (ret >= 0)
+            ret = count_frame(v, &result);
+        if (ret < 0) {
             rp_ring_fail(v->ring, ret);
             break;
         }
@@ -128,7 +117,47 @@ static void *work(void *priv)
     return NULL;
 }
 
-/* The caller's thread: frames in order to the encoder. */
+static int finish(struct worker *w)
+{
+    int ret;
+    struct rp_frame_result result;
+
+    if (!w->busy)
+        return 0;
+    w->busy = false;
+    RP_TRY(rp_program_finish(w->program, &result));
+    RP_TRY(count_frame(w->video, &result));
+    rp_ring_done(w->video->ring, w->place);
+    return 0;
+
+fail:
+    return ret;
+}
+
+/* GPU: one thread keeps all slots busy, in turn; a slot's frame is fetched when its turn comes again. */
+static void drive(struct video *v)
+{
+    int ret = 0, place;
+    struct rp_media_frame *frame;
+
+    for (int i = 0; rp_ring_take(v->ring, &frame, &place) == 0; i = (i + 1) % v->job->slots) {
+        struct worker *const w = &v->worker[i];
+
+        RP_TRY(finish(w));
+        RP_TRY(rp_program_submit(w->program, frame, looked_at(v, frame->index)));
+        w->place = place;
+        w->busy = true;
+    }
+    for (int i = 0; i < v->job->slots; i++) /* oldest first does not matter: the ring keeps order */
+        RP_TRY(finish(&v->worker[i]));
+
+fail:
+    if (ret < 0)
+        rp_ring_fail(v->ring, ret);
+}
+
+/* Frames in order to the encoder: the caller's thread, or one of its own when the caller's drives a
+ * GPU. */
 static int write_frames(struct video *v)
 {
     int ret;
@@ -158,6 +187,16 @@ static int write_frames(struct video *v)
         pthread_mutex_unlock(&v->lock);
         rp_job_tell(job, false);
     }
+}
+
+static void *write_thread(void *priv)
+{
+    struct video *const v = priv;
+
+    v->write_status = write_frames(v);
+    if (v->write_status < 0)
+        rp_ring_fail(v->ring, v->write_status);
+    return NULL;
 }
 
 /* ---- set-up ------------------------------------------------------------------------------------ */
@@ -263,7 +302,7 @@ static int start_threads(struct video *v)
     if (pthread_create(&v->read_thread, NULL, read_frames, v))
         return rp_fail(RP_ERR_NOMEM, "no thread could be started");
     v->reading = true;
-    for (int i = 0; i < v->job->slots; i++) {
+    for (int i = 0; !v->gpu && i < v->job->slots; i++) {
         if (pthread_create(&v->worker[i].thread, NULL, work, &v->worker[i]))
             return rp_fail(RP_ERR_NOMEM, "no thread could be started");
         v->worker[i].started = true;
@@ -308,6 +347,18 @@ static void close_all(struct video *v)
     free(v);
 }
 
+/* A GPU's work must come from the thread that opened it: this one. */
+static int run_gpu(struct video *v)
+{
+    pthread_t writer;
+
+    if (pthread_create(&writer, NULL, write_thread, v))
+        return rp_fail(RP_ERR_NOMEM, "no thread could be started");
+    drive(v);
+    pthread_join(writer, NULL);
+    return v->write_status;
+}
+
 static int run(struct video *v, const char *temp)
 {
     int ret;
@@ -317,7 +368,7 @@ static int run(struct video *v, const char *temp)
     RP_TRY(open_writer(v, temp));
     RP_TRY(make_workers(v));
     RP_TRY(start_threads(v));
-    RP_TRY(write_frames(v));
+    RP_TRY(v->gpu ? run_gpu(v) : write_frames(v));
     ret = 0;
 
 fail:
@@ -334,6 +385,7 @@ int rp_job_run_video(struct rp_job *job, struct rp_partial *out)
         return rp_fail(RP_ERR_NOMEM, "out of memory");
     v->job = job;
     job->slots = RP_MIN(job->slots, MAX_SLOTS);
+    v->gpu = !job->pipeline->device->fns->host_memory;
     pthread_mutex_init(&v->lock, NULL);
     ret = run(v, out->temp);
     fill_report(v);

@@ -1,6 +1,7 @@
 /* Options of a job, the list of all groups, and the public rp_options_* functions over it. */
 #include "pipeline/options.h"
 
+#include "engine/graph.h"
 #include "face/options.h"
 #include "media/media.h"
 #include "processors/processor.h"
@@ -70,6 +71,8 @@ const struct rp_opt_group rp_processors_group = {"processors", "Processors", siz
 static const struct rp_opt execution_opts[] = {
     {"execution-providers", 0, RP_OPT_CHOICES, offsetof(struct rp_execution_options, providers),
      .def_text = "cpu", .choices = providers, .help = "where networks run"},
+    {"execution-device-ids", 0, RP_OPT_INTS, offsetof(struct rp_execution_options, device_ids), 0, 15, 1,
+     .def_text = "0", .meta = "N...", .help = "GPUs to use"},
     {"execution-thread-count", 0, RP_OPT_INT, offsetof(struct rp_execution_options, threads), 1, 32, 1,
      .def_text = "8", .meta = "N", .help = "frames worked on at once on the CPU; never more than there are cores"},
     {0},
@@ -88,7 +91,7 @@ static const struct rp_opt_group *const fixed[] = {
     &rp_path_group,   &rp_detector_group, &rp_landmarker_group, &rp_selector_group,
     &rp_mask_group,   &rp_trim_group,     &rp_output_group,     &rp_processors_group,
 };
-static const struct rp_opt_group *const last[] = {&rp_execution_group, &rp_misc_group};
+static const struct rp_opt_group *const last[] = {&rp_execution_group, &rp_graph_group, &rp_misc_group};
 
 #define MAX_GROUPS 32
 

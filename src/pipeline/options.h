@@ -32,8 +32,11 @@ struct rp_processors_options {
 };
 extern const struct rp_opt_group rp_processors_group;
 
+enum rp_provider { RP_PROVIDER_CPU = 0, RP_PROVIDER_CUDA, RP_PROVIDER_TENSORRT };
+
 struct rp_execution_options {
-    struct rp_opt_choices providers;
+    struct rp_opt_choices providers; /* enum rp_provider */
+    struct rp_opt_ints device_ids;
     int threads;
 };
 extern const struct rp_opt_group rp_execution_group;

@@ -30,7 +30,7 @@ static int keep_first(struct rp_pipeline *p, const struct rp_image *image,
     struct rp_sources *const s = &p->sources;
     const size_t row = (size_t) image->w * 3;
 
-    RP_TRY(rp_slot_create(&s->slot, p->runtime->device));
+    RP_TRY(rp_slot_create(&s->slot, p->device));
     RP_TRY(rp_slot_image(s->slot, image->w, image->h, 3, &s->first));
     for (int y = 0; y < image->h; y++)
         RP_TRY(rp_slot_upload(s->slot, s->first.data + (ptrdiff_t) y * s->first.stride,
@@ -148,14 +148,22 @@ static int check_sources(const struct rp_pipeline *p)
 
 /* ---- opening ----------------------------------------------------------------------------------- */
 
-static int check_provider(const struct rp_settings *settings)
+/* The device of the first provider. One that was asked for and is not there ends the run: a silent run
+ * on the CPU would be worse. */
+static int open_device(struct rp_pipeline *p)
 {
-    const struct rp_execution_options *const o = rp_settings_get(settings, &rp_execution_group);
+    const struct rp_execution_options *const o = rp_settings_get(p->settings, &rp_execution_group);
 
-    for (int i = 0; i < o->providers.n; i++)
-        if (o->providers.v[i] > 0)
-            return rp_fail(RP_ERR_UNSUPPORTED, "--execution-providers: this build has only cpu");
-    return 0;
+    switch (o->providers.n ? o->providers.v[0] : RP_PROVIDER_CPU) {
+    case RP_PROVIDER_CPU:
+        p->device = p->runtime->device;
+        return 0;
+    case RP_PROVIDER_CUDA:
+        return rp_device_cuda(&p->device, o->device_ids.n ? o->device_ids.v[0] : 0);
+    default:
+        return rp_fail(RP_ERR_UNSUPPORTED, "--execution-providers: tensorrt is not supported by this "
+                       "version; use cuda or cpu");
+    }
 }
 
 /* Which processors, and what they need of the analysing stage. */
@@ -196,10 +204,11 @@ static int open_processing(struct rp_pipeline *p)
     RP_TRY(check_sources(p));
     RP_TRY(rp_selector_init(&p->selector, p->settings,
                             p->sources.count ? &p->sources.average : NULL));
-    p->plan.device = p->runtime->device;
+    p->plan.device = p->device;
     p->plan.analyser = p->analyser;
     p->plan.selector = &p->selector;
     p->plan.gate = p->gate;
+    p->plan.graph = rp_settings_get(p->settings, &rp_graph_group);
     return create_processors(p);
 
 fail:
@@ -217,9 +226,9 @@ int rp_pipeline_open(struct rp_pipeline **out, rp_runtime *runtime,
         return rp_fail(RP_ERR_NOMEM, "out of memory");
     p->runtime = runtime;
     p->settings = settings;
-    RP_TRY(check_provider(settings));
+    RP_TRY(open_device(p));
     RP_TRY(rp_runtime_engine(runtime, &engine));
-    RP_TRY(rp_pool_create(&p->pool, engine, runtime->device, runtime->store, threads));
+    RP_TRY(rp_pool_create(&p->pool, engine, p->device, runtime->store, threads));
     if (use & RP_USE_PROCESS)
         RP_TRY(open_processing(p));
     return 0;
@@ -251,6 +260,8 @@ void rp_pipeline_destroy(rp_pipeline **out)
     rp_analyser_destroy(&p->analyser);
     rp_analyser_destroy(&p->full_analyser);
     rp_pool_destroy(&p->pool);
+    if (p->device != p->runtime->device)
+        rp_device_destroy(&p->device);
     free(p->replace_audio);
     free(p);
     *out = NULL;
@@ -278,7 +289,7 @@ int rp_pipeline_faces(struct rp_pipeline *p, const struct rp_media_frame *frame,
     if (!p->full_analyser) {
         RP_TRY(rp_analyser_create(&p->full_analyser, p->pool, p->settings,
                                   RP_NEED_LANDMARKS | RP_NEED_EMBEDDING | RP_NEED_CLASSES));
-        p->analyse_plan = (struct rp_plan){.device = p->runtime->device,
+        p->analyse_plan = (struct rp_plan){.device = p->device,
                                            .analyser = p->full_analyser};
     }
     RP_TRY(program_for(&p->last_analyse, &p->analyse_plan, frame));
@@ -318,13 +329,11 @@ int rp_pipeline_frame(struct rp_pipeline *p, struct rp_media_frame *frame,
                       struct rp_frame_result *result)
 {
     int ret;
-    struct rp_verdict before, after;
+    bool positive;
 
     RP_TRY(program_for(&p->last, &p->plan, frame));
-    RP_TRY(rp_program_verdict(p->last, &before));
-    RP_TRY(rp_program_look(p->last, frame));
-    RP_TRY(rp_program_verdict(p->last, &after));
-    if (after.positive > before.positive)
+    RP_TRY(rp_program_look(p->last, frame, &positive));
+    if (positive)
         return rp_fail(RP_ERR_BLOCKED, "the content check refuses this picture");
     RP_TRY(rp_program_run(p->last, frame, false, result));
     return 0;

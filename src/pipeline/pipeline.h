@@ -14,6 +14,7 @@ enum rp_pipeline_use {
 struct rp_pipeline {
     rp_runtime *runtime;
     const struct rp_settings *settings;
+    struct rp_device *device;           /* the runtime's CPU, or a GPU of its own */
     struct rp_pool *pool;
     struct rp_analyser *analyser;       /* what the job needs */
     struct rp_analyser *full_analyser;  /* all; made when first asked for */

@@ -1,15 +1,34 @@
 #include "pipeline/program.h"
 
+/* What one frame leaves behind besides pixels; copied to the host in one piece. */
+struct result {
+    int32_t faces, overflow, selected, pad;
+    struct rp_verdict verdict;
+};
+
 struct rp_program {
     const struct rp_plan *plan;
     struct rp_slot *slot;
     enum rp_pixfmt fmt;
     struct rp_canvas canvas;
-    struct rp_planes planes; /* the frame being worked on; empty planes for BGR24 */
     struct rp_analysis *analysis;
     struct rp_selection_slot selection;
     struct rp_gate_slot *gate;
     void *at[RP_MAX_PROCESSORS];
+
+    /* The frame's planes where the operations see them. On the CPU the decoder's own memory; on a GPU
+     * fixed device memory: `in` as it came, `out` worked on, so that the work can be repeated. */
+    struct rp_planes planes;
+    struct rp_planes packed;      /* layout of one packed block: offsets from NULL */
+    size_t bytes;                 /* of a packed frame */
+    uint8_t *in, *out;            /* device */
+    uint8_t *host_in, *host_out;  /* pinned */
+    struct result *host_result;   /* pinned, or plain on the CPU */
+    bool resident;                /* pixels stay on the device: measuring */
+
+    struct rp_media_frame *frame; /* submitted, not finished */
+    bool look;
+    struct rp_graph *graph[2];    /* without and with the content check */
 };
 
 /* ---- formats ----------------------------------------------------------------------------------- */
@@ -55,6 +74,25 @@ static struct rp_planes planes_of(const struct rp_media_frame *f)
     return p;
 }
 
+/* Rows and bytes of a row of plane i; the alpha plane stays on the host. */
+static int plane_rows(const struct rp_program *p, int i)
+{
+    const int sub = i == 1 || i == 2 ? formats[p->fmt].sub_y : 0;
+
+    if (!formats[p->fmt].yuv)
+        return i ? 0 : p->canvas.img.h;
+    return i > 2 ? 0 : (p->canvas.img.h + sub) >> sub;
+}
+
+static size_t plane_row_bytes(const struct rp_program *p, int i)
+{
+    const int sub = i == 1 || i == 2 ? formats[p->fmt].sub_x : 0;
+
+    if (!formats[p->fmt].yuv)
+        return (size_t) p->canvas.img.w * 3;
+    return (size_t) ((p->canvas.img.w + sub) >> sub) * (formats[p->fmt].depth > 8 ? 2 : 1);
+}
+
 /* ---- making ------------------------------------------------------------------------------------ */
 
 static int attach_parts(struct rp_program *p, int w, int h)
@@ -76,6 +114,49 @@ fail:
     return ret;
 }
 
+/* A block for all planes, one after the other, rows at 64-byte steps; a BGR block has the canvas's
+ * own stride. */
+static void pack_planes(struct rp_program *p)
+{
+    size_t at = 0;
+
+    for (int i = 0; i < 4; i++) {
+        const size_t stride = formats[p->fmt].yuv ? (plane_row_bytes(p, i) + 63) & ~(size_t) 63
+                                                  : (size_t) p->canvas.img.stride;
+
+        p->packed.stride[i] = (int) stride;
+        p->packed.plane[i] = (uint8_t *) NULL + at;
+        at += stride * (size_t) plane_rows(p, i);
+    }
+    p->bytes = at;
+}
+
+/* Buffers and recordings that only a device with its own memory needs. */
+static int attach_device(struct rp_program *p)
+{
+    int ret;
+    char name[96];
+    struct rp_device *const dev = p->plan->device;
+
+    pack_planes(p);
+    RP_TRY(rp_slot_alloc(p->slot, p->bytes, (void **) &p->in));
+    RP_TRY(rp_slot_alloc(p->slot, p->bytes, (void **) &p->out));
+    RP_TRY(dev->fns->alloc_host(dev, p->bytes, (void **) &p->host_in));
+    RP_TRY(dev->fns->alloc_host(dev, p->bytes, (void **) &p->host_out));
+    for (int i = 0; i < 2 && p->plan->graph && p->plan->graph->mode == RP_GRAPH_FRAME; i++) {
+        snprintf(name, sizeof(name), "frame %dx%d%s", p->canvas.img.w, p->canvas.img.h,
+                 i ? " with content check" : "");
+        RP_TRY(rp_graph_create(&p->graph[i], p->slot, name, p->plan->graph));
+        RP_TRY(rp_graph_watch(p->graph[i], p->out, p->bytes));
+        RP_TRY(rp_graph_watch(p->graph[i], rp_analysis_faces(p->analysis),
+                              offsetof(struct rp_dfaces, face) + 4 * sizeof(struct rp_dface)));
+    }
+    return 0;
+
+fail:
+    return ret;
+}
+
 int rp_program_create(struct rp_program **out, const struct rp_plan *plan, int w, int h,
                       enum rp_pixfmt fmt)
 {
@@ -87,12 +168,19 @@ int rp_program_create(struct rp_program **out, const struct rp_plan *plan, int w
     p->plan = plan;
     p->fmt = fmt;
     RP_TRY(rp_slot_create(&p->slot, plan->device));
+    p->slot->graph_options = plan->graph;
+    p->slot->model_graphs = !plan->device->fns->host_memory && plan->graph &&
+                            plan->graph->mode == RP_GRAPH_MODEL;
     RP_TRY(rp_slot_image(p->slot, w, h, 3, &p->canvas.img));
     p->canvas.tiles_w = rp_tiles(w);
     p->canvas.tiles_h = rp_tiles(h);
     RP_TRY(rp_slot_alloc(p->slot, (size_t) p->canvas.tiles_w * (size_t) p->canvas.tiles_h,
                          (void **) &p->canvas.changed));
+    RP_TRY(plan->device->fns->alloc_host(plan->device, sizeof(*p->host_result),
+                                         (void **) &p->host_result));
     RP_TRY(attach_parts(p, w, h));
+    if (!plan->device->fns->host_memory)
+        RP_TRY(attach_device(p));
     return 0;
 
 fail:
@@ -103,15 +191,22 @@ fail:
 void rp_program_destroy(struct rp_program **out)
 {
     struct rp_program *const p = *out;
+    const struct rp_device_fns *fns;
 
     if (!p)
         return;
+    fns = p->plan->device->fns;
+    rp_graph_destroy(&p->graph[0]);
+    rp_graph_destroy(&p->graph[1]);
     for (int i = 0; i < p->plan->nprocessors; i++)
         if (p->at[i])
             p->plan->processor[i].def->detach(&p->at[i]);
     rp_gate_detach(&p->gate);
     rp_analysis_destroy(&p->analysis);
     rp_slot_destroy(&p->slot);
+    fns->free_host(p->plan->device, p->host_in);
+    fns->free_host(p->plan->device, p->host_out);
+    fns->free_host(p->plan->device, p->host_result);
     free(p);
     *out = NULL;
 }
@@ -121,52 +216,103 @@ const struct rp_slot *rp_program_slot(const struct rp_program *program)
     return program->slot;
 }
 
-/* ---- running ----------------------------------------------------------------------------------- */
-
-static size_t map_size(const struct rp_program *p)
+const struct rp_graph *rp_program_graph(const struct rp_program *program)
 {
-    return (size_t) p->canvas.tiles_w * (size_t) p->canvas.tiles_h;
+    return program->graph[0];
+}
+
+/* ---- recording --------------------------------------------------------------------------------- */
+
+/* The planes that operations see, in packed device memory. */
+static struct rp_planes planes_at(const struct rp_program *p, uint8_t *block)
+{
+    struct rp_planes at = p->planes;
+
+    for (int i = 0; i < 4; i++) {
+        at.plane[i] = block + (p->packed.plane[i] - (uint8_t *) NULL);
+        at.stride[i] = p->packed.stride[i];
+    }
+    return at;
 }
 
 /* The frame's pixels onto the canvas. */
-static int record_input(struct rp_program *p, const struct rp_media_frame *f)
+static int record_input(struct rp_program *p)
 {
     int ret;
     const struct rp_img *const img = &p->canvas.img;
+    const size_t map = (size_t) p->canvas.tiles_w * (size_t) p->canvas.tiles_h;
 
-    RP_TRY(rp_slot_zero(p->slot, p->canvas.changed, map_size(p)));
-    if (formats[p->fmt].yuv) {
-        p->planes = planes_of(f);
-        return RP_OP(p->slot, yuv_to_bgr, .src = p->planes, .dst = *img);
+    rp_slot_stage(p->slot, RP_STAGE_CONVERT);
+    RP_TRY(rp_slot_zero(p->slot, p->canvas.changed, map));
+    if (p->in) { /* own memory: from the pinned block */
+        if (!p->resident)
+            RP_TRY(rp_slot_upload(p->slot, p->in, p->host_in, p->bytes));
+        if (!formats[p->fmt].yuv)
+            return rp_slot_copy(p->slot, img->data, p->in, p->bytes);
+        RP_TRY(rp_slot_copy(p->slot, p->out, p->in, p->bytes));
+        return RP_OP(p->slot, yuv_to_bgr, .src = planes_at(p, p->out), .dst = *img);
     }
+    if (formats[p->fmt].yuv)
+        return RP_OP(p->slot, yuv_to_bgr, .src = p->planes, .dst = *img);
     for (int y = 0; y < img->h; y++)
-        RP_TRY(rp_slot_upload(p->slot, img->data + (ptrdiff_t) y * img->stride,
-                              f->plane[0] + (ptrdiff_t) y * f->stride[0], (size_t) img->w * 3));
+        RP_TRY(rp_slot_copy(p->slot, img->data + (ptrdiff_t) y * img->stride,
+                            p->planes.plane[0] + (ptrdiff_t) y * p->planes.stride[0],
+                            (size_t) img->w * 3));
     return 0;
 
 fail:
     return ret;
 }
 
-/* The changed pixels back into the frame. */
-static int record_output(struct rp_program *p, struct rp_media_frame *f)
+/* Own memory only: the changed pixels into the block that goes back. */
+static int record_output(struct rp_program *p)
 {
     int ret;
-    const struct rp_img *const img = &p->canvas.img;
 
-    RP_TRY(rp_media_frame_writable(f));
+    rp_slot_stage(p->slot, RP_STAGE_CONVERT);
     if (formats[p->fmt].yuv)
-        return RP_OP(p->slot, bgr_to_yuv, .src = p->canvas, .dst = planes_of(f));
-    for (int y = 0; y < img->h; y++)
-        RP_TRY(rp_slot_download(p->slot, f->plane[0] + (ptrdiff_t) y * f->stride[0],
-                                img->data + (ptrdiff_t) y * img->stride, (size_t) img->w * 3));
-    return rp_slot_sync(p->slot);
+        RP_TRY(RP_OP(p->slot, bgr_to_yuv, .src = p->canvas, .dst = planes_at(p, p->out)));
+    else
+        RP_TRY(rp_slot_copy(p->slot, p->out, p->canvas.img.data, p->bytes));
+    if (!p->resident)
+        RP_TRY(rp_slot_download(p->slot, p->host_out, p->out, p->bytes));
+    return 0;
 
 fail:
     return ret;
 }
 
-/* Faces, selection, processors: what one graph holds. */
+/* Counts and verdict to the host. */
+static int record_result(struct rp_program *p)
+{
+    int ret;
+    struct result *const r = p->host_result;
+    const struct rp_dfaces *const faces = rp_analysis_faces(p->analysis);
+
+    RP_TRY(rp_slot_download(p->slot, &r->faces, faces, 2 * sizeof(int32_t))); /* count, overflow */
+    RP_TRY(rp_slot_download(p->slot, &r->selected, &p->selection.selection->count,
+                            sizeof(r->selected)));
+    if (p->look)
+        RP_TRY(rp_slot_download(p->slot, &r->verdict, rp_gate_verdict(p->gate), sizeof(r->verdict)));
+    return 0;
+
+fail:
+    return ret;
+}
+
+static int record_look(struct rp_program *p)
+{
+    int ret;
+
+    RP_TRY(rp_slot_zero(p->slot, rp_gate_verdict(p->gate), sizeof(struct rp_verdict)));
+    RP_TRY(rp_gate_record(p->gate, &p->canvas.img));
+    return 0;
+
+fail:
+    return ret;
+}
+
+/* Faces, selection, processors. */
 static int record_work(struct rp_program *p)
 {
     int ret;
@@ -185,26 +331,26 @@ fail:
     return ret;
 }
 
-static int read_result(struct rp_program *p, struct rp_frame_result *result)
+/* The whole frame: what one graph holds. */
+static int record_frame(void *priv)
 {
     int ret;
-    int32_t found[2], selected;
-    const struct rp_dfaces *const faces = rp_analysis_faces(p->analysis);
+    struct rp_program *const p = priv;
 
-    RP_TRY(rp_slot_download(p->slot, found, faces, sizeof(found))); /* count, overflow */
-    RP_TRY(rp_slot_download(p->slot, &selected, &p->selection.selection->count, sizeof(selected)));
-    RP_TRY(rp_slot_sync(p->slot));
-    *result = (struct rp_frame_result){
-        .faces = found[0],
-        .selected = selected,
-        .overflow = found[1] != 0,
-        .changed = selected > 0 && p->plan->nprocessors > 0,
-    };
+    RP_TRY(record_input(p));
+    if (p->look)
+        RP_TRY(record_look(p));
+    RP_TRY(record_work(p));
+    if (p->in)
+        RP_TRY(record_output(p));
+    RP_TRY(record_result(p));
     return 0;
 
 fail:
     return ret;
 }
+
+/* ---- running ----------------------------------------------------------------------------------- */
 
 bool rp_program_fits(const struct rp_program *p, const struct rp_media_frame *f)
 {
@@ -220,37 +366,139 @@ static int check_frame(const struct rp_program *p, const struct rp_media_frame *
                    p->canvas.img.w, p->canvas.img.h);
 }
 
-int rp_program_run(struct rp_program *p, struct rp_media_frame *frame, bool look,
-                   struct rp_frame_result *result)
+/* Rows between the frame's planes and a packed block on the host. */
+static void move_rows(const struct rp_program *p, const struct rp_media_frame *f, uint8_t *block,
+                      bool to_block)
+{
+    for (int i = 0; i < 4; i++) {
+        const size_t n = plane_row_bytes(p, i);
+        uint8_t *packed = block + (p->packed.plane[i] - (uint8_t *) NULL);
+        uint8_t *row = f->plane[i];
+
+        for (int y = plane_rows(p, i); y > 0; y--) {
+            memcpy(to_block ? packed : row, to_block ? row : packed, n);
+            packed += p->packed.stride[i];
+            row += f->stride[i];
+        }
+    }
+}
+
+/* Where the frame's pixels are read from. */
+static int take_frame(struct rp_program *p, const struct rp_media_frame *frame)
 {
     int ret;
 
     RP_TRY(check_frame(p, frame));
     rp_slot_stage(p->slot, RP_STAGE_CONVERT);
-    RP_TRY(record_input(p, frame));
-    if (look)
-        RP_TRY(rp_gate_record(p->gate, &p->canvas.img));
-    RP_TRY(record_work(p));
-    rp_slot_stage(p->slot, RP_STAGE_CONVERT);
-    RP_TRY(read_result(p, result));
-    if (result->changed)
-        RP_TRY(record_output(p, frame));
-    ret = 0;
+    p->planes = planes_of(frame);
+    if (p->in)
+        move_rows(p, frame, p->host_in, true);
+    return 0;
+
+fail:
+    return ret;
+}
+
+static int run_frame(struct rp_program *p)
+{
+    struct rp_graph *const graph = p->graph[p->look];
+
+    return graph ? rp_graph_run(graph, record_frame, p, false) : record_frame(p);
+}
+
+int rp_program_submit(struct rp_program *p, struct rp_media_frame *frame, bool look)
+{
+    int ret;
+
+    RP_TRY(take_frame(p, frame));
+    p->frame = frame;
+    p->look = look && p->gate;
+    RP_TRY(run_frame(p));
 
 fail:
     rp_slot_stage_end(p->slot);
     return ret;
 }
 
-int rp_program_look(struct rp_program *p, const struct rp_media_frame *frame)
+int rp_program_repeat(struct rp_program *p)
 {
     int ret;
 
-    RP_TRY(check_frame(p, frame));
+    p->resident = true;
+    ret = run_frame(p);
+    rp_slot_stage_end(p->slot);
+    return ret;
+}
+
+/* Changed pixels into the frame. */
+static int give_back(struct rp_program *p)
+{
+    int ret;
+    const struct rp_img *const img = &p->canvas.img;
+    struct rp_media_frame *const f = p->frame;
+
+    RP_TRY(rp_media_frame_writable(f));
+    if (p->in) {
+        move_rows(p, f, p->host_out, false);
+        return 0;
+    }
+    if (formats[p->fmt].yuv)
+        return RP_OP(p->slot, bgr_to_yuv, .src = p->canvas, .dst = planes_of(f));
+    for (int y = 0; y < img->h; y++)
+        memcpy(f->plane[0] + (ptrdiff_t) y * f->stride[0],
+               img->data + (ptrdiff_t) y * img->stride, (size_t) img->w * 3);
+    return 0;
+
+fail:
+    return ret;
+}
+
+int rp_program_finish(struct rp_program *p, struct rp_frame_result *result)
+{
+    int ret;
+    const struct result *const r = p->host_result;
+
     rp_slot_stage(p->slot, RP_STAGE_CONVERT);
-    RP_TRY(record_input(p, frame));
-    RP_TRY(rp_gate_record(p->gate, &p->canvas.img));
-    ret = rp_slot_sync(p->slot);
+    if (p->graph[p->look])
+        RP_TRY(rp_graph_wait(p->graph[p->look]));
+    else
+        RP_TRY(rp_slot_sync(p->slot));
+    *result = (struct rp_frame_result){
+        .faces = r->faces,
+        .selected = r->selected,
+        .overflow = r->overflow != 0,
+        .changed = r->selected > 0 && p->plan->nprocessors > 0,
+        .looked = p->look,
+        .positive = p->look && r->verdict.positive > 0,
+    };
+    if (result->changed && !p->resident)
+        RP_TRY(give_back(p));
+
+fail:
+    rp_slot_stage_end(p->slot);
+    p->frame = NULL;
+    return ret;
+}
+
+int rp_program_run(struct rp_program *p, struct rp_media_frame *frame, bool look,
+                   struct rp_frame_result *result)
+{
+    const int ret = rp_program_submit(p, frame, look);
+
+    return ret < 0 ? ret : rp_program_finish(p, result);
+}
+
+int rp_program_look(struct rp_program *p, const struct rp_media_frame *frame, bool *positive)
+{
+    int ret;
+    struct rp_verdict *const v = &p->host_result->verdict;
+
+    RP_TRY(take_frame(p, frame));
+    RP_TRY(record_input(p));
+    RP_TRY(record_look(p));
+    RP_TRY(rp_slot_download(p->slot, v, rp_gate_verdict(p->gate), sizeof(*v)));
+    RP_TRY(rp_slot_sync(p->slot));
+    *positive = v->positive > 0;
 
 fail:
     rp_slot_stage_end(p->slot);
@@ -262,29 +510,13 @@ int rp_program_analyse(struct rp_program *p, const struct rp_media_frame *frame,
 {
     int ret;
 
-    RP_TRY(check_frame(p, frame));
-    rp_slot_stage(p->slot, RP_STAGE_CONVERT);
-    RP_TRY(record_input(p, frame));
+    RP_TRY(take_frame(p, frame));
+    RP_TRY(record_input(p));
     RP_TRY(rp_analysis_record(p->analysis, &p->canvas.img));
     RP_TRY(rp_slot_download(p->slot, faces, rp_analysis_faces(p->analysis), sizeof(*faces)));
     ret = rp_slot_sync(p->slot);
 
 fail:
     rp_slot_stage_end(p->slot);
-    return ret;
-}
-
-int rp_program_verdict(struct rp_program *p, struct rp_verdict *out)
-{
-    int ret;
-
-    if (!p->gate) {
-        *out = (struct rp_verdict){0};
-        return 0;
-    }
-    RP_TRY(rp_slot_download(p->slot, out, rp_gate_verdict(p->gate), sizeof(*out)));
-    return rp_slot_sync(p->slot);
-
-fail:
     return ret;
 }

@@ -5,6 +5,7 @@
 #ifndef RP_PROGRAM_H
 #define RP_PROGRAM_H
 
+#include "engine/graph.h"
 #include "face/analyser.h"
 #include "face/gate.h"
 #include "face/selector.h"
@@ -19,6 +20,7 @@ struct rp_plan {
     const struct rp_analyser *analyser;
     const struct rp_selector *selector;
     const struct rp_gate_model *gate;
+    const struct rp_graph_options *graph;
     int nprocessors;
     struct {
         const struct rp_processor *def;
@@ -41,22 +43,34 @@ struct rp_frame_result {
     int selected;  /* worked on */
     bool overflow; /* more faces than fit */
     bool changed;  /* pixels were written */
+    bool looked, positive; /* content check */
 };
 
-/* Work on a frame in place: it is made writable only if something changed.
+/* Begin work on a frame. The frame must stay until rp_program_finish().
  * @param look  run the content check on it first (on the pixels as they came) */
+int rp_program_submit(struct rp_program *program, struct rp_media_frame *frame, bool look);
+
+/* Wait for the frame that was submitted; its pixels are changed in place (it is made writable only if
+ * something changed). */
+int rp_program_finish(struct rp_program *program, struct rp_frame_result *result);
+
+/* Both at once. */
 int rp_program_run(struct rp_program *program, struct rp_media_frame *frame, bool look,
                    struct rp_frame_result *result);
 
 /* Only the content check: for a picture, whose pixels must not change when it is refused. */
-int rp_program_look(struct rp_program *program, const struct rp_media_frame *frame);
+int rp_program_look(struct rp_program *program, const struct rp_media_frame *frame, bool *positive);
 
 /* Only find faces: copies them to `faces` (host). Needs no selector or processors. */
 int rp_program_analyse(struct rp_program *program, const struct rp_media_frame *frame,
                        struct rp_dfaces *faces);
 
-/* Frames looked at by the content check so far, and how many were positive. */
-int rp_program_verdict(struct rp_program *program, struct rp_verdict *out);
+/* The same work again and again on the frame that was submitted last, whose pixels stay on the device:
+ * for measuring. finish() is called in between. */
+int rp_program_repeat(struct rp_program *program);
+
+/* The recording of the frame's work (device that can record), else NULL. */
+const struct rp_graph *rp_program_graph(const struct rp_program *program);
 
 /* The slot, for its clocks and its memory figure. */
 const struct rp_slot *rp_program_slot(const struct rp_program *program);
