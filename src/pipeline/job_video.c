@@ -392,8 +392,8 @@ int rp_job_run_video(struct rp_job *job, struct rp_partial *out)
     if (ret == RP_ERR_BLOCKED || (ret >= 0 && rp_gate_blocks(v->checked, v->positive)))
         ret = rp_fail(RP_ERR_BLOCKED, "%s: the content check refuses this video (%lld of %lld frames "
                       "looked at)", job->target, (long long) v->positive, (long long) v->checked);
-    else if (ret == RP_ERR_CANCELLED)
-        ret = rp_fail(ret, "interrupted; nothing was written");
+    else if (ret == RP_ERR_CANCELLED || (ret >= 0 && atomic_load(&job->cancelled)))
+        ret = rp_fail(RP_ERR_CANCELLED, "interrupted; nothing was written");
     else if (ret >= 0 && job->report.progress.frames_done == 0)
         ret = rp_fail(RP_ERR_USAGE, "--trim-frame-start: the video has no frame %lld",
                       (long long) v->first);
