@@ -10,7 +10,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static void find_packets(const uint8_t *data, size_t size)
 {
     const uint8_t *(*const finders[])(const uint8_t *, size_t, size_t *) = {
-        rp_tiff_xmp, rp_png_xmp, rp_webp_xmp, rp_xmp_scan,
+        rp_tiff_xmp,
+        rp_png_xmp,
+        rp_webp_xmp,
+        rp_xmp_scan,
     };
     size_t length = 0;
     rp_mark mark;

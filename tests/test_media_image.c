@@ -32,8 +32,8 @@ static int max_difference(const rp_image *a, const rp_image *b, int channels)
     for (int y = 0; y < a->h; y++)
         for (int x = 0; x < a->w; x++)
             for (int c = 0; c < channels; c++) {
-                const int d = a->data[y * a->stride + x * na + c] -
-                              b->data[y * b->stride + x * nb + c];
+                const int d =
+                    a->data[y * a->stride + x * na + c] - b->data[y * b->stride + x * nb + c];
                 worst = RP_MAX(worst, abs(d));
             }
     return worst;
@@ -55,7 +55,9 @@ static void round_trip(const char *ext, enum rp_pixel format, int w, int h)
     assert_int_equal(to.format, alpha ? RP_PIXEL_BGRA : RP_PIXEL_BGR);
     /* WebP halves chroma at any quality: the red step blurs */
     assert_in_range(max_difference(&from, &to, alpha ? 4 : 3), 0,
-                    !lossy ? 0 : ext[0] == 'j' ? 6 : 100);
+                    !lossy          ? 0
+                    : ext[0] == 'j' ? 6
+                                    : 100);
     rp_image_free(&to);
     free(from.data);
     unlink(path);
@@ -122,14 +124,20 @@ static void test_quality(void **state)
     free(from.data);
 }
 
-/* ---- EXIF -------------------------------------------------------------------------------------- */
+/* ---- EXIF ------------------------------------------------------------------------------------ */
 
 static void write_with_exif(const char *path, const uint8_t *jpeg, size_t size, int orientation,
                             bool big)
 {
-    uint8_t little_end[36] = "\xff\xe1\0\x22" "Exif\0\0" "II*\0\x08\0\0\0" "\x01\0"
+    uint8_t little_end[36] = "\xff\xe1\0\x22"
+                             "Exif\0\0"
+                             "II*\0\x08\0\0\0"
+                             "\x01\0"
                              "\x12\x01\x03\0\x01\0\0\0";
-    uint8_t big_end[36] = "\xff\xe1\0\x22" "Exif\0\0" "MM\0*\0\0\0\x08" "\0\x01"
+    uint8_t big_end[36] = "\xff\xe1\0\x22"
+                          "Exif\0\0"
+                          "MM\0*\0\0\0\x08"
+                          "\0\x01"
                           "\x01\x12\0\x03\0\0\0\x01";
     uint8_t *const exif = big ? big_end : little_end;
     FILE *const f = fopen(path, "wb");
@@ -202,7 +210,7 @@ static void test_cmyk_jpeg(void **state)
     tjDestroy(tj);
 }
 
-/* ---- marks ------------------------------------------------------------------------------------- */
+/* ---- marks ----------------------------------------------------------------------------------- */
 
 static void test_marks(void **state)
 {
@@ -217,9 +225,8 @@ static void test_marks(void **state)
         assert_int_equal(rp_image_write_marked(&from, in_dir("m.part"), name, 90, &mark), 0);
         assert_int_equal(rp_inspect(in_dir("m.part"), &back), 0);
         assert_true(back.present);
-        assert_string_equal(back.source_type,
-                            "http://cv.iptc.org/newscodes/digitalsourcetype/"
-                            "compositeWithTrainedAlgorithmicMedia");
+        assert_string_equal(back.source_type, "http://cv.iptc.org/newscodes/digitalsourcetype/"
+                                              "compositeWithTrainedAlgorithmicMedia");
         assert_string_equal(back.processors, mark.processors);
         assert_string_equal(back.models, mark.models);
         assert_memory_equal(back.software, "reprise ", 8);
@@ -234,7 +241,8 @@ static void test_marks(void **state)
 
 static void test_foreign_xmp(void **state)
 {
-    /* what another program would write: elements instead of attributes, after the pixels of a BMP */
+    /* what another program would write: elements instead of attributes, after the pixels of a BMP
+     */
     static const char xmp[] =
         "<x:xmpmeta><rdf:RDF><rdf:Description><Iptc4xmpExt:DigitalSourceType>http://a/b?c&amp;d"
         "</Iptc4xmpExt:DigitalSourceType></rdf:Description></rdf:RDF></x:xmpmeta>";
@@ -252,7 +260,7 @@ static void test_foreign_xmp(void **state)
     free(from.data);
 }
 
-/* ---- broken files ------------------------------------------------------------------------------ */
+/* ---- broken files ---------------------------------------------------------------------------- */
 
 static void read_bytes(const uint8_t *data, size_t size)
 {
@@ -298,8 +306,9 @@ static void test_damage(void **state)
 static void test_bad_files(void **state)
 {
     /* a PNG that says it has 40000 x 10 pixels (CRC right) */
-    static const uint8_t huge[] = "\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR\0\0\x9c\x40\0\0\0\x0a\x08\x02\0\0\0"
-                                  "\x2c\x2a\x5c\x5b";
+    static const uint8_t huge[] =
+        "\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR\0\0\x9c\x40\0\0\0\x0a\x08\x02\0\0\0"
+        "\x2c\x2a\x5c\x5b";
     rp_image image;
     rp_mark mark;
 

@@ -1,5 +1,6 @@
-/* Video in and out, on clips that the ffmpeg program makes: frames, timestamps, tracks, turns, cuts,
- * full disks, broken files. What came out is read by ffprobe, which shares no code of ours. */
+/* Video in and out, on clips that the ffmpeg program makes: frames, timestamps, tracks, turns,
+ * cuts, full disks, broken files. What came out is read by ffprobe, which shares no code of ours.
+ */
 #include "test_media.h"
 
 #include <signal.h>
@@ -93,7 +94,7 @@ static void need(const char *clip)
     }
 }
 
-/* ---- helpers ----------------------------------------------------------------------------------- */
+/* ---- helpers --------------------------------------------------------------------------------- */
 
 static const rp_mark mark = {.processors = "face_swapper", .models = "face_swapper=x"};
 
@@ -131,8 +132,8 @@ static int transcode(const char *in, const char *out, const struct rp_writer_par
 
 static void assert_same_times(const char *a, const char *b)
 {
-#define TIMES                                                                                      \
-    "ffprobe -v quiet -select_streams v:0 -show_entries frame=best_effort_timestamp_time "         \
+#define TIMES                                                                              \
+    "ffprobe -v quiet -select_streams v:0 -show_entries frame=best_effort_timestamp_time " \
     "-of csv=p=0 %s | tr -d ' ,' | grep ."
     assert_string_equal(output_of(TIMES, a), output_of(TIMES, b));
 }
@@ -160,7 +161,7 @@ static int frame_count(const char *file)
                           file));
 }
 
-/* ---- there and back ---------------------------------------------------------------------------- */
+/* ---- there and back -------------------------------------------------------------------------- */
 
 static void test_round_trips(void **state)
 {
@@ -259,9 +260,10 @@ static void test_metadata(void **state)
     assert_string_equal(probe("m.mp4", "v:0", "format_tags=title,comment"), "Old,Hello");
     assert_string_equal(probe("m.mp4", "v:0", "format_tags=reprise_processors"), "face_swapper");
     assert_string_equal(probe("m.mp4", "a:0", "stream_tags=language"), "deu");
-    assert_true(transcode(in_dir("hevc.mp4"), in_dir("m2.mp4"),
-                          &(struct rp_writer_params){.video_encoder = "libx265",
-                                                     .video_quality = 50}, NULL) > 0);
+    assert_true(
+        transcode(in_dir("hevc.mp4"), in_dir("m2.mp4"),
+                  &(struct rp_writer_params){.video_encoder = "libx265", .video_quality = 50},
+                  NULL) > 0);
     assert_string_equal(
         probe("m2.mp4", "v:0",
               "stream=codec_tag_string,color_range,color_space,color_transfer,color_primaries"),
@@ -283,14 +285,15 @@ static void test_subtitles(void **state)
     for (int i = 0; i < 3; i++) {
         assert_true(transcode(in_dir("vfr.mkv"), in_dir(outs[i]), &usual, NULL) > 0);
         assert_string_equal(probe(outs[i], "s:0", "stream=codec_name"), codecs[i]);
-#define CUES                                                                                       \
-    "ffmpeg -v quiet -nostdin -copyts -i %s -map 0:s -f srt - | grep -A1 -e '-->' | grep -v '^--$'"
+#define CUES                                                                                  \
+    "ffmpeg -v quiet -nostdin -copyts -i %s -map 0:s -f srt - | grep -A1 -e '-->' | grep -v " \
+    "'^--$'"
         assert_non_null(strstr(output_of(CUES, "vfr.mkv"), "\nWorld"));
         assert_string_equal(output_of(CUES, "vfr.mkv"), output_of(CUES, outs[i]));
     }
 }
 
-/* ---- turns ------------------------------------------------------------------------------------- */
+/* ---- turns ----------------------------------------------------------------------------------- */
 
 static uint8_t luma(const struct rp_media_frame *f, int x, int y)
 {
@@ -336,7 +339,7 @@ static void test_turns(void **state)
     assert_string_equal(probe("r.mp4", "v:0", "side_data=rotation"), "");
 }
 
-/* ---- cuts, rates, sizes, sound ------------------------------------------------------------------ */
+/* ---- cuts, rates, sizes, sound --------------------------------------------------------------- */
 
 static void test_trim(void **state)
 {
@@ -428,8 +431,8 @@ static void test_sound(void **state)
     assert_string_equal(probe("v0.mp4", "a", "stream=codec_name"), "");
     params.audio_volume = 50;
     assert_true(transcode(in_dir("h264.mp4"), in_dir("v50.mp4"), &params, NULL) > 0);
-#define LOUD                                                                                       \
-    "ffmpeg -hide_banner -nostdin -i %s -map 0:a:0 -af volumedetect -f null - 2>&1 | "             \
+#define LOUD                                                                           \
+    "ffmpeg -hide_banner -nostdin -i %s -map 0:a:0 -af volumedetect -f null - 2>&1 | " \
     "sed -n 's/.*mean_volume: \\([-0-9.]*\\).*/\\1/p'"
     const double before = atof(output_of(LOUD, "h264.mp4")), now = atof(output_of(LOUD, "v50.mp4"));
     assert_true(before - now > 5.5 && before - now < 6.5);
@@ -470,7 +473,7 @@ static void test_size_changes_midway(void **state)
     rp_reader_close(&r);
 }
 
-/* ---- bad days ---------------------------------------------------------------------------------- */
+/* ---- bad days -------------------------------------------------------------------------------- */
 
 static int transcode_limited(const char *in, const char *out, rlim_t bytes)
 {
@@ -583,8 +586,8 @@ static unsigned next_random(unsigned *seed)
 
 static void test_damage(void **state)
 {
-    static const char *const names[] = {"vfr.mkv", "vp9.webm", "mpeg4.avi", "a.gif", "a.ts",
-                                        "h264.mp4", "prores.mov"};
+    static const char *const names[] = {"vfr.mkv", "vp9.webm", "mpeg4.avi", "a.gif",
+                                        "a.ts",    "h264.mp4", "prores.mov"};
     unsigned seed = 5;
 
     (void) state;
@@ -610,7 +613,7 @@ static void test_damage(void **state)
     }
 }
 
-/* ---- small things ------------------------------------------------------------------------------ */
+/* ---- small things ---------------------------------------------------------------------------- */
 
 static void test_probe(void **state)
 {
@@ -706,9 +709,9 @@ static void test_frames(void **state)
     for (int fmt = RP_FMT_YUV420P; fmt <= RP_FMT_YUVA444P10; fmt++) {
         assert_int_equal(rp_media_frame_alloc(&f, (enum rp_pixfmt) fmt, 33, 17), 0);
         for (int p = 0; p < rp_pixfmt_planes((enum rp_pixfmt) fmt); p++) {
-            const bool half = (p == 1 || p == 2) &&
-                              (fmt == RP_FMT_YUV420P || fmt == RP_FMT_YUV420P10 ||
-                               fmt == RP_FMT_YUVA420P);
+            const bool half =
+                (p == 1 || p == 2) &&
+                (fmt == RP_FMT_YUV420P || fmt == RP_FMT_YUV420P10 || fmt == RP_FMT_YUVA420P);
             memset(f->plane[p], 1, (size_t) f->stride[p] * (half ? 9 : 17));
         }
         assert_int_equal(rp_media_frame_writable(f), 0);
@@ -720,26 +723,16 @@ static void test_frames(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_frames),
-        cmocka_unit_test(test_quality),
-        cmocka_unit_test(test_round_trips),
-        cmocka_unit_test(test_pixels_survive),
-        cmocka_unit_test(test_alpha),
-        cmocka_unit_test(test_metadata),
-        cmocka_unit_test(test_subtitles),
-        cmocka_unit_test(test_turns),
-        cmocka_unit_test(test_trim),
-        cmocka_unit_test(test_last_frame),
-        cmocka_unit_test(test_rate),
-        cmocka_unit_test(test_size),
-        cmocka_unit_test(test_sound),
-        cmocka_unit_test(test_size_changes_midway),
-        cmocka_unit_test(test_full_disk),
-        cmocka_unit_test(test_wrong_outputs),
-        cmocka_unit_test(test_wrong_inputs),
-        cmocka_unit_test(test_damage),
-        cmocka_unit_test(test_probe),
-        cmocka_unit_test(test_info),
+        cmocka_unit_test(test_frames),       cmocka_unit_test(test_quality),
+        cmocka_unit_test(test_round_trips),  cmocka_unit_test(test_pixels_survive),
+        cmocka_unit_test(test_alpha),        cmocka_unit_test(test_metadata),
+        cmocka_unit_test(test_subtitles),    cmocka_unit_test(test_turns),
+        cmocka_unit_test(test_trim),         cmocka_unit_test(test_last_frame),
+        cmocka_unit_test(test_rate),         cmocka_unit_test(test_size),
+        cmocka_unit_test(test_sound),        cmocka_unit_test(test_size_changes_midway),
+        cmocka_unit_test(test_full_disk),    cmocka_unit_test(test_wrong_outputs),
+        cmocka_unit_test(test_wrong_inputs), cmocka_unit_test(test_damage),
+        cmocka_unit_test(test_probe),        cmocka_unit_test(test_info),
     };
 
     return cmocka_run_group_tests_name("media_video", tests, make_clips, remove_dir);

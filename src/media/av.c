@@ -9,7 +9,7 @@
 
 #include <libavutil/log.h>
 
-/* ---- log and errors ---------------------------------------------------------------------------- */
+/* ---- log and errors -------------------------------------------------------------------------- */
 
 static void on_log(void *avcl, int level, const char *fmt, va_list args)
 {
@@ -72,7 +72,7 @@ int rp_av_fail(int averror, const char *path, const char *doing)
     return rp_fail(rp_av_status(averror), "%s: %s: %s", path, doing, reason);
 }
 
-/* ---- opening ----------------------------------------------------------------------------------- */
+/* ---- opening --------------------------------------------------------------------------------- */
 
 int rp_file_check(const char *path)
 {
@@ -121,8 +121,9 @@ int rp_size_check(const char *path, int64_t w, int64_t h)
 static bool is_refused(const char *format)
 {
     static const char *const refused[] = {
-        "tty", "bin", "xbin", "adf", "idf", "concat", "hls", "hls,applehttp", "dash", "sdp",
-        "rtsp", "lavfi", "imf", "webm_dash_manifest", "vapoursynth", "libopenmpt", "libgme",
+        "tty",           "bin",        "xbin",   "adf",  "idf",   "concat", "hls",
+        "hls,applehttp", "dash",       "sdp",    "rtsp", "lavfi", "imf",    "webm_dash_manifest",
+        "vapoursynth",   "libopenmpt", "libgme",
     };
 
     for (size_t i = 0; i < RP_ARRAY_LEN(refused); i++)
@@ -135,7 +136,7 @@ static bool is_refused(const char *format)
 static int look_at_streams(AVFormatContext *ic)
 {
     const unsigned n = ic->nb_streams;
-    AVDictionary **opts = av_calloc(n ? n : 1, sizeof(*opts));
+    AVDictionary **opts = av_calloc(n ? n : 1, sizeof(AVDictionary *));
     char max[24];
 
     if (!opts)

@@ -9,11 +9,20 @@
 
 #include "media/media.h"
 
-#define RP_SIDE_MAX 32768             /* pixels a side */
-#define RP_PIXELS_MAX (1 << 28)       /* pixels a picture */
+#define RP_SIDE_MAX 32768              /* pixels a side */
+#define RP_PIXELS_MAX (1 << 28)        /* pixels a picture */
 #define RP_PICTURE_FILE_MAX (1u << 30) /* bytes of a picture file */
 
-/* ---- av.c ------------------------------------------------------------------------------------- */
+/* Memory ran out: sentence and status. A constant, so that the static analyser knows its sign. */
+#define RP_NOMEM(path) (rp_fail(RP_ERR_NOMEM, "%s: no memory", path), RP_ERR_NOMEM)
+
+/* Bytes that are no text: nothing ends in zero here. */
+static inline void rp_put_bytes(uint8_t *to, const void *from, size_t n)
+{
+    memcpy(to, from, n);
+}
+
+/* ---- av.c ------------------------------------------------------------------------------------ */
 
 /* Route libav's log to ours (debug level). Cheap; every entry into libav calls it. */
 void rp_av_init(void);
@@ -40,7 +49,7 @@ int rp_av_video_stream(const AVFormatContext *ic);
 /* RP_ERR_LIMIT with a sentence if a picture may not be this large. */
 int rp_size_check(const char *path, int64_t w, int64_t h);
 
-/* ---- frame.c ---------------------------------------------------------------------------------- */
+/* ---- frame.c --------------------------------------------------------------------------------- */
 
 enum AVPixelFormat rp_pixfmt_to_av(enum rp_pixfmt fmt);
 
@@ -65,18 +74,19 @@ struct rp_pool {
 };
 int rp_avframe_alloc(AVFrame **out, enum AVPixelFormat fmt, int w, int h, struct rp_pool *pool);
 
-/* Convert and scale f to `dst`. *sws is kept between calls. `from` and `to` say how YUV is meant. */
+/* Convert and scale f to `dst`. *sws is kept between calls. `from` and `to` say how YUV is meant.
+ */
 int rp_sws_run(struct SwsContext **sws, const AVFrame *src, struct rp_colour from, AVFrame *dst,
                struct rp_colour to);
 
-/* ---- orient.c --------------------------------------------------------------------------------- */
+/* ---- orient.c -------------------------------------------------------------------------------- */
 
 /* A turn by a multiple of 90 degrees with or without a flip: first swap x and y, then flip. */
 struct rp_orient {
     bool swap, flip_x, flip_y;
 };
-struct rp_orient rp_orient_exif(int orientation);              /* 1..8, others like 1 */
-struct rp_orient rp_orient_matrix(const int32_t matrix[9]);    /* display matrix, nearest turn */
+struct rp_orient rp_orient_exif(int orientation);           /* 1..8, others like 1 */
+struct rp_orient rp_orient_matrix(const int32_t matrix[9]); /* display matrix, nearest turn */
 bool rp_orient_none(struct rp_orient o);
 int rp_orient_degrees(struct rp_orient o); /* clockwise turn that it does; flips not counted */
 
@@ -84,7 +94,7 @@ int rp_orient_degrees(struct rp_orient o); /* clockwise turn that it does; flips
 void rp_orient_plane(struct rp_orient o, uint8_t *dst, ptrdiff_t dst_stride, const uint8_t *src,
                      ptrdiff_t src_stride, int w, int h, int bytes);
 
-/* ---- reader.c --------------------------------------------------------------------------------- */
+/* ---- reader.c -------------------------------------------------------------------------------- */
 
 /* What the writer takes over from the target's video stream. */
 struct rp_video_tags {
@@ -101,7 +111,7 @@ struct rp_video_tags {
 const struct rp_video_tags *rp_reader_tags(const struct rp_reader *reader);
 const struct rp_reader_params *rp_reader_range(const struct rp_reader *reader);
 
-/* ---- encoder.c -------------------------------------------------------------------------------- */
+/* ---- encoder.c ------------------------------------------------------------------------------- */
 
 /* Value of an encoder setting at a quality of 0..100; see the table in encoder.c. */
 int rp_quality_video(const char *encoder, int quality);
@@ -118,7 +128,7 @@ enum AVPixelFormat rp_encoder_pixfmt(const AVCodec *codec, enum rp_pixfmt fmt);
 /* Can this container hold this codec? Also knows what FFmpeg's muxers only find out later. */
 bool rp_container_takes(const AVOutputFormat *format, enum AVCodecID codec);
 
-/* ---- tracks.c --------------------------------------------------------------------------------- */
+/* ---- tracks.c -------------------------------------------------------------------------------- */
 
 /* Everything of the output that is not the video stream. */
 struct rp_tracks;
@@ -141,9 +151,9 @@ int rp_tracks_until(struct rp_tracks *tracks, int64_t time);
 /* Write the rest: to the end of the video when cut, else to the end of the tracks. */
 int rp_tracks_finish(struct rp_tracks *tracks, int64_t end);
 
-/* ---- mark.c ----------------------------------------------------------------------------------- */
+/* ---- mark.c ---------------------------------------------------------------------------------- */
 
-#define RP_MARK_SOURCE_TYPE                                                                        \
+#define RP_MARK_SOURCE_TYPE \
     "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
 
 /* Put the mark into container metadata; any_key: the container takes keys of any name. */
@@ -155,7 +165,7 @@ bool rp_mark_parse(struct rp_mark *mark, const uint8_t *xmp, size_t size);
 /* After the muxer ended the file: formats whose muxer keeps no tags (GIF). */
 int rp_mark_append(const struct rp_mark *mark, const char *path, const AVOutputFormat *format);
 
-/* ---- image*.c --------------------------------------------------------------------------------- */
+/* ---- image*.c -------------------------------------------------------------------------------- */
 
 /* One picture format. `size` bytes at `data`; `name` is for messages. */
 struct rp_image_codec {
@@ -164,8 +174,8 @@ struct rp_image_codec {
     bool (*is)(const uint8_t *data, size_t size);
     int (*decode)(rp_image *out, const uint8_t *data, size_t size, const char *name);
     /* Write into memory: *data is malloc()ed. xmp may be NULL. */
-    int (*encode)(const rp_image *image, int quality, const char *xmp, uint8_t **data,
-                  size_t *size, const char *name);
+    int (*encode)(const rp_image *image, int quality, const char *xmp, uint8_t **data, size_t *size,
+                  const char *name);
     /* Where the XMP packet lies; NULL if there is none. */
     const uint8_t *(*xmp)(const uint8_t *data, size_t size, size_t *length);
 };

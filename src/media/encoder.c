@@ -62,7 +62,7 @@ static const struct audio_encoder {
 };
 /* clang-format on */
 
-/* ---- lists ------------------------------------------------------------------------------------- */
+/* ---- lists ----------------------------------------------------------------------------------- */
 
 static const char *video_names[RP_ARRAY_LEN(video_table) + 1];
 static const char *audio_names[RP_ARRAY_LEN(audio_table) + 1];
@@ -93,7 +93,7 @@ const char *const *rp_audio_encoders(void)
     return audio_names;
 }
 
-/* ---- quality and preset ------------------------------------------------------------------------ */
+/* ---- quality and preset ---------------------------------------------------------------------- */
 
 static const struct video_encoder *find_video(const char *name)
 {
@@ -148,7 +148,7 @@ double rp_quality_audio(const char *encoder, int quality)
 /* Place of a preset among x264's names; -1 if it is none of them. */
 static int preset_place(const char *preset)
 {
-    static const char *const order[] = {"ultrafast", "superfast", "veryfast", "faster", "fast",
+    static const char *const order[] = {"ultrafast", "superfast", "veryfast", "faster",  "fast",
                                         "medium",    "slow",      "slower",   "veryslow"};
 
     for (size_t i = 0; i < RP_ARRAY_LEN(order); i++)
@@ -247,7 +247,7 @@ void rp_encoder_setup_audio(AVCodecContext *enc, int quality)
         set_qscale(enc, v);
 }
 
-/* ---- pixel formats ----------------------------------------------------------------------------- */
+/* ---- pixel formats --------------------------------------------------------------------------- */
 
 static bool has_format(const enum AVPixelFormat *list, enum AVPixelFormat fmt)
 {
@@ -270,7 +270,7 @@ enum AVPixelFormat rp_encoder_pixfmt(const AVCodec *codec, enum rp_pixfmt fmt)
     return avcodec_find_best_pix_fmt_of_list(list, want, rp_pixfmt_alpha(fmt), NULL);
 }
 
-/* ---- containers -------------------------------------------------------------------------------- */
+/* ---- containers ------------------------------------------------------------------------------ */
 
 /* FFmpeg's muxers find these out only when they write the header. */
 static bool is_trap(const char *format, enum AVCodecID codec)
@@ -289,9 +289,9 @@ static bool is_trap(const char *format, enum AVCodecID codec)
 static bool is_transport(enum AVCodecID codec)
 {
     static const enum AVCodecID known[] = {
-        AV_CODEC_ID_H264, AV_CODEC_ID_HEVC, AV_CODEC_ID_MPEG1VIDEO,   AV_CODEC_ID_MPEG2VIDEO,
-        AV_CODEC_ID_AAC,  AV_CODEC_ID_AC3,  AV_CODEC_ID_EAC3,         AV_CODEC_ID_MP2,
-        AV_CODEC_ID_MP3,  AV_CODEC_ID_OPUS, AV_CODEC_ID_DVB_SUBTITLE, AV_CODEC_ID_DVB_TELETEXT,
+        AV_CODEC_ID_H264, AV_CODEC_ID_HEVC,  AV_CODEC_ID_MPEG1VIDEO,   AV_CODEC_ID_MPEG2VIDEO,
+        AV_CODEC_ID_AAC,  AV_CODEC_ID_AC3,   AV_CODEC_ID_EAC3,         AV_CODEC_ID_MP2,
+        AV_CODEC_ID_MP3,  AV_CODEC_ID_OPUS,  AV_CODEC_ID_DVB_SUBTITLE, AV_CODEC_ID_DVB_TELETEXT,
         AV_CODEC_ID_DTS,  AV_CODEC_ID_MPEG4,
     };
 

@@ -79,7 +79,7 @@ enum rp_pixfmt rp_pixfmt_nearest(enum AVPixelFormat fmt, bool *same)
     return nearest_yuv(d);
 }
 
-/* ---- colour ------------------------------------------------------------------------------------ */
+/* ---- colour ---------------------------------------------------------------------------------- */
 
 static bool is_full_range(const AVFrame *f)
 {
@@ -151,21 +151,21 @@ int rp_sws_run(struct SwsContext **sws, const AVFrame *src, struct rp_colour fro
 
     if (copy_grey(src, dst))
         return 0;
-    *sws = sws_getCachedContext(*sws, src->width, src->height, src->format, dst->width,
-                                dst->height, dst->format, flags, NULL, NULL, NULL);
+    *sws = sws_getCachedContext(*sws, src->width, src->height, src->format, dst->width, dst->height,
+                                dst->format, flags, NULL, NULL, NULL);
     if (!*sws)
         return rp_fail(RP_ERR_UNSUPPORTED, "no conversion from %s to %s",
                        av_get_pix_fmt_name(src->format), av_get_pix_fmt_name(dst->format));
     /* Fails for pairs where it has no meaning. */
-    sws_setColorspaceDetails(*sws, sws_getCoefficients(rp_sws_matrix(from.matrix)),
-                             from.full_range, sws_getCoefficients(rp_sws_matrix(to.matrix)),
-                             to.full_range, 0, 1 << 16, 1 << 16);
-    const int n = sws_scale(*sws, (const uint8_t *const *) src->data, src->linesize, 0,
-                            src->height, dst->data, dst->linesize);
+    sws_setColorspaceDetails(*sws, sws_getCoefficients(rp_sws_matrix(from.matrix)), from.full_range,
+                             sws_getCoefficients(rp_sws_matrix(to.matrix)), to.full_range, 0,
+                             1 << 16, 1 << 16);
+    const int n = sws_scale(*sws, (const uint8_t *const *) src->data, src->linesize, 0, src->height,
+                            dst->data, dst->linesize);
     return n < 0 ? rp_fail(rp_av_status(n), "converting pixels: %s", av_err2str(n)) : 0;
 }
 
-/* ---- allocation -------------------------------------------------------------------------------- */
+/* ---- allocation ------------------------------------------------------------------------------ */
 
 #define ALIGN 64
 
@@ -193,7 +193,7 @@ int rp_avframe_alloc(AVFrame **out, enum AVPixelFormat fmt, int w, int h, struct
     f->height = h;
     if (!(f->buf[0] = get_buffer((size_t) size + ALIGN * 8, pool)))
         goto nomem;
-    uint8_t *const base = (uint8_t *) FFALIGN((uintptr_t) f->buf[0]->data, ALIGN);
+    uint8_t *const base = f->buf[0]->data + (-(uintptr_t) f->buf[0]->data & (ALIGN - 1));
     if (av_image_fill_linesizes(f->linesize, fmt, FFALIGN(w, ALIGN)) < 0)
         goto nomem;
     for (int p = 0; p < 4; p++)
@@ -215,7 +215,7 @@ int rp_frame_wrap(struct rp_media_frame **out, AVFrame **f, enum rp_pixfmt fmt,
 
     if (!m) {
         av_frame_free(f);
-        return rp_fail(RP_ERR_NOMEM, "no memory for a frame");
+        return RP_NOMEM("frame");
     }
     m->fmt = fmt;
     m->colour = colour;

@@ -39,7 +39,7 @@ const struct rp_image_codec *rp_image_codec_for(const char *path)
     return NULL;
 }
 
-/* ---- pixels ------------------------------------------------------------------------------------ */
+/* ---- pixels ---------------------------------------------------------------------------------- */
 
 int rp_image_alloc(rp_image *out, int64_t w, int64_t h, enum rp_pixel format, const char *name)
 {
@@ -83,7 +83,7 @@ int rp_image_orient(rp_image *image, struct rp_orient o)
     return 0;
 }
 
-/* ---- reading ----------------------------------------------------------------------------------- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 int rp_image_decode(rp_image *out, const uint8_t *data, size_t size, const char *name)
 {
@@ -114,7 +114,7 @@ fail:
     return ret;
 }
 
-/* ---- writing ----------------------------------------------------------------------------------- */
+/* ---- writing --------------------------------------------------------------------------------- */
 
 static int check_image(const rp_image *image, const char *path)
 {
@@ -154,7 +154,7 @@ int rp_image_write_marked(const rp_image *image, const char *path, const char *f
                        format_of);
     RP_TRY(check_image(image, format_of));
     if (mark && !(xmp = rp_mark_xmp(mark))) {
-        ret = rp_fail(RP_ERR_NOMEM, "%s: no memory", path);
+        ret = RP_NOMEM(path);
         goto fail;
     }
     if (image->format == RP_PIXEL_BGRA && codec == &rp_image_jpeg)

@@ -3,7 +3,7 @@
 
 #include <libavutil/imgutils.h>
 
-/* ---- a file in memory -------------------------------------------------------------------------- */
+/* ---- a file in memory ------------------------------------------------------------------------ */
 
 struct memory {
     const uint8_t *data;
@@ -27,7 +27,7 @@ static int on_read(void *priv, uint8_t *to, int n)
 static int64_t on_seek(void *priv, int64_t offset, int whence)
 {
     struct memory *const m = priv;
-    const int64_t base = whence == SEEK_CUR ? (int64_t) m->at
+    const int64_t base = whence == SEEK_CUR   ? (int64_t) m->at
                          : whence == SEEK_END ? (int64_t) m->size
                                               : 0;
 
@@ -51,8 +51,8 @@ static int demux_first(AVIOContext *io, AVPacket *packet, enum AVCodecID *codec)
     if ((ret = avformat_open_input(&ic, NULL, NULL, NULL)) < 0)
         return ret;
     const size_t n = strlen(ic->iformat->name);
-    const bool still = !strcmp(ic->iformat->name, "gif") ||
-                       (n > 5 && !strcmp(ic->iformat->name + n - 5, "_pipe"));
+    const bool still =
+        !strcmp(ic->iformat->name, "gif") || (n > 5 && !strcmp(ic->iformat->name + n - 5, "_pipe"));
     ret = still ? av_read_frame(ic, packet) : AVERROR_INVALIDDATA;
     if (ret >= 0)
         *codec = ic->streams[packet->stream_index]->codecpar->codec_id;
@@ -91,7 +91,7 @@ static int whole_packet(const uint8_t *data, size_t size, AVPacket *packet)
     return 0;
 }
 
-/* ---- decoding ---------------------------------------------------------------------------------- */
+/* ---- decoding -------------------------------------------------------------------------------- */
 
 static int decode_packet(const AVPacket *packet, enum AVCodecID id, AVFrame *frame)
 {

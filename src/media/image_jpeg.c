@@ -2,8 +2,8 @@
  * imread uses, so the pixels are the same.
  *
  * Quality is libjpeg's own scale: 0..100 as given. (FaceFusion maps its setting onto the quantiser
- * scale of FFmpeg's encoder, 31 - 0.31 q, which is coarser.) Chroma is halved both ways below 90 and
- * kept from there.
+ * scale of FFmpeg's encoder, 31 - 0.31 q, which is coarser.) Chroma is halved both ways below 90
+ * and kept from there.
  */
 #include "media/av.h"
 
@@ -48,7 +48,7 @@ static int decode_cmyk(tjhandle tj, const uint8_t *data, size_t size, rp_image *
     int ret;
 
     if (!cmyk)
-        return rp_fail(RP_ERR_NOMEM, "%s: no memory for its pixels", name);
+        return RP_NOMEM(name);
     ret = decompress(tj, data, size, cmyk, out->w, out->h, TJPF_CMYK, name);
     if (ret >= 0)
         cmyk_to_bgr(out->data, cmyk, n);
@@ -59,8 +59,7 @@ static int decode_cmyk(tjhandle tj, const uint8_t *data, size_t size, rp_image *
 static int orientation(const uint8_t *data, size_t size)
 {
     size_t n = 0;
-    const uint8_t *const exif =
-        rp_jpeg_segment(data, size, RP_JPEG_EXIF, sizeof(RP_JPEG_EXIF), &n);
+    const uint8_t *const exif = rp_jpeg_segment(data, size, RP_JPEG_EXIF, sizeof(RP_JPEG_EXIF), &n);
 
     return exif ? rp_exif_orientation(exif, n) : 1;
 }
@@ -71,7 +70,7 @@ static int decode(rp_image *out, const uint8_t *data, size_t size, const char *n
     int w = 0, h = 0, subsampling, space = 0, ret;
 
     if (!tj)
-        return rp_fail(RP_ERR_NOMEM, "%s: no memory for the JPEG decoder", name);
+        return RP_NOMEM(name);
     /* It also complains about rare chroma samplings that it decodes well. */
     if (tjDecompressHeader3(tj, data, size, &w, &h, &subsampling, &space) != 0 &&
         (w < 1 || h < 1)) {
@@ -95,20 +94,19 @@ static int insert_xmp(uint8_t **data, size_t *size, const char *xmp, const char 
 {
     static const char id[] = RP_JPEG_XMP;
     const uint8_t *const from = *data;
-    const size_t at = from[2] == 0xff && from[3] == 0xe0
-                          ? 4 + ((size_t) from[4] << 8 | from[5])
-                          : 2;
+    const size_t at =
+        from[2] == 0xff && from[3] == 0xe0 ? 4 + ((size_t) from[4] << 8 | from[5]) : 2;
     const size_t n = strlen(xmp), segment = 2 + sizeof(id) + n;
     uint8_t *to;
 
     if (segment > 65535 || at > *size)
         return 0; /* cannot happen with a mark of ours */
     if (!(to = malloc(*size + 2 + segment)))
-        return rp_fail(RP_ERR_NOMEM, "%s: no memory to write it", name);
+        return RP_NOMEM(name);
     memcpy(to, from, at);
     memcpy(to + at, (const uint8_t[]){0xff, 0xe1, segment >> 8 & 255, segment & 255}, 4);
     memcpy(to + at + 4, id, sizeof(id));
-    memcpy(to + at + 4 + sizeof(id), xmp, n);
+    rp_put_bytes(to + at + 4 + sizeof(id), xmp, n);
     memcpy(to + at + 2 + segment, from + at, *size - at);
     free(*data);
     *data = to;
@@ -127,12 +125,12 @@ static int encode(const rp_image *image, int quality, const char *xmp, uint8_t *
     int ret = 0;
 
     if (!tj)
-        return rp_fail(RP_ERR_NOMEM, "%s: no memory for the JPEG encoder", name);
+        return RP_NOMEM(name);
     if (tjCompress2(tj, image->data, image->w, (int) image->stride, image->h, format, &buffer, &n,
                     sampling, RP_MAX(quality, 1), TJFLAG_ACCURATEDCT) != 0) {
         ret = rp_fail(RP_ERR_FORMAT, "%s: writing JPEG: %s", name, tjGetErrorStr2(tj));
     } else if (!(*data = malloc(n))) {
-        ret = rp_fail(RP_ERR_NOMEM, "%s: no memory to write it", name);
+        ret = RP_NOMEM(name);
     } else {
         memcpy(*data, buffer, n);
         *size = n;

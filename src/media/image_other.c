@@ -1,15 +1,15 @@
-/* BMP, TIFF and GIF. FFmpeg's decoders read them; what is written, and where the XMP packet goes, is
- * simple enough to do here: BMP bottom-up with 24 or 32 bit, TIFF with deflated strips. */
+/* BMP, TIFF and GIF. FFmpeg's decoders read them; what is written, and where the XMP packet goes,
+ * is simple enough to do here: BMP bottom-up with 24 or 32 bit, TIFF with deflated strips. */
 #include "media/av.h"
 
 #include <zlib.h>
 
 #include "media/meta.h"
 
-/* ---- BMP --------------------------------------------------------------------------------------- */
+/* ---- BMP ------------------------------------------------------------------------------------- */
 
 #define BMP_HEAD 14
-#define BMP_INFO 40    /* BITMAPINFOHEADER */
+#define BMP_INFO 40     /* BITMAPINFOHEADER */
 #define BMP_INFO_V4 108 /* BITMAPV4HEADER: says where alpha is */
 
 static void put16(uint8_t *p, uint32_t v)
@@ -38,7 +38,7 @@ static void bmp_head(uint8_t *p, const rp_image *image, size_t pixels, size_t at
 {
     uint8_t *const info = p + BMP_HEAD;
 
-    memcpy(p, "BM", 2);
+    rp_put_bytes(p, "BM", 2);
     put32(p + 2, (uint32_t) (at + pixels));
     put32(p + 10, (uint32_t) at);
     put32(info, alpha ? BMP_INFO_V4 : BMP_INFO);
@@ -55,7 +55,7 @@ static void bmp_head(uint8_t *p, const rp_image *image, size_t pixels, size_t at
         put32(info + 44, 0x0000ff00);
         put32(info + 48, 0x000000ff);
         put32(info + 52, 0xff000000);
-        memcpy(info + 56, "BGRs", 4); /* sRGB */
+        rp_put_bytes(info + 56, "BGRs", 4); /* sRGB */
     }
 }
 
@@ -71,12 +71,12 @@ static int encode_bmp(const rp_image *image, int quality, const char *xmp, uint8
 
     (void) quality;
     if (!p)
-        return rp_fail(RP_ERR_NOMEM, "%s: no memory to write it", name);
+        return RP_NOMEM(name);
     bmp_head(p, image, pixels, at, alpha);
     for (int y = 0; y < image->h; y++)
         memcpy(p + at + stride * (size_t) (image->h - 1 - y), image->data + y * image->stride, row);
     if (xmp)
-        memcpy(p + at + pixels, xmp, tail);
+        rp_put_bytes(p + at + pixels, xmp, tail);
     *size = at + pixels + tail;
     return 0;
 }
@@ -90,7 +90,7 @@ const struct rp_image_codec rp_image_bmp = {
     .xmp = rp_xmp_scan,
 };
 
-/* ---- TIFF -------------------------------------------------------------------------------------- */
+/* ---- TIFF ------------------------------------------------------------------------------------ */
 
 #define STRIP_BYTES 65536
 
@@ -110,8 +110,8 @@ static int decode_tiff(rp_image *out, const uint8_t *data, size_t size, const ch
 struct tiff_out {
     uint8_t *data;
     size_t size, room;
-    uint32_t tags;   /* in the directory */
-    size_t dir;      /* where it lies */
+    uint32_t tags; /* in the directory */
+    size_t dir;    /* where it lies */
     bool failed;
 };
 
@@ -254,17 +254,17 @@ static int encode_tiff(const rp_image *image, int quality, const char *xmp, uint
     (void) quality;
     uint8_t *p = grow(&t, 8);
     if (p)
-        memcpy(p, "II*\0", 4);
+        rp_put_bytes(p, "II*\0", 4);
     if (put_strips(&t, image, rows, count, &list) >= 0) {
         packet = t.size;
         if ((p = grow(&t, (packet_size + 1) & ~(size_t) 1)) && xmp)
-            memcpy(p, xmp, packet_size);
+            rp_put_bytes(p, xmp, packet_size);
         if (p)
             put_directory(&t, image, rows, (uint32_t) count, list, packet, packet_size);
     }
     if (t.failed) {
         free(t.data);
-        return rp_fail(RP_ERR_NOMEM, "%s: no memory to write it", name);
+        return RP_NOMEM(name);
     }
     put32(t.data + 4, (uint32_t) t.dir);
     put16(t.data + t.dir, t.tags);
@@ -282,7 +282,7 @@ const struct rp_image_codec rp_image_tiff = {
     .xmp = rp_tiff_xmp,
 };
 
-/* ---- GIF: read only ---------------------------------------------------------------------------- */
+/* ---- GIF: read only -------------------------------------------------------------------------- */
 
 static bool is_gif(const uint8_t *data, size_t size)
 {

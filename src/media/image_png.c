@@ -1,5 +1,5 @@
-/* PNG by libspng. 16 bit become 8 by dropping the low byte, palettes and greys become colours, gamma
- * is left alone: as OpenCV's imread does. */
+/* PNG by libspng. 16 bit become 8 by dropping the low byte, palettes and greys become colours,
+ * gamma is left alone: as OpenCV's imread does. */
 #include "media/av.h"
 
 #include <spng.h>
@@ -44,7 +44,8 @@ static int decode_with(spng_ctx *png, rp_image *out, const uint8_t *data, size_t
     RP_TRY(rp_size_check(name, head.width, head.height));
     const bool alpha = (head.color_type & 4) || spng_get_trns(png, &trns) == 0;
     const int fmt = alpha ? SPNG_FMT_RGBA8 : SPNG_FMT_RGB8;
-    RP_TRY(rp_image_alloc(out, head.width, head.height, alpha ? RP_PIXEL_BGRA : RP_PIXEL_BGR, name));
+    RP_TRY(
+        rp_image_alloc(out, head.width, head.height, alpha ? RP_PIXEL_BGRA : RP_PIXEL_BGR, name));
     if ((err = spng_decoded_image_size(png, fmt, &bytes)))
         return png_fail(err, name);
     if (bytes != (size_t) out->stride * (size_t) out->h)
@@ -62,7 +63,7 @@ static int decode(rp_image *out, const uint8_t *data, size_t size, const char *n
     spng_ctx *const png = spng_ctx_new(0);
 
     if (!png)
-        return rp_fail(RP_ERR_NOMEM, "%s: no memory for the PNG decoder", name);
+        return RP_NOMEM(name);
     const int ret = decode_with(png, out, data, size, name);
     spng_ctx_free(png);
     return ret;

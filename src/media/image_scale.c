@@ -13,8 +13,8 @@ int rp_image_scale(rp_image *out, const rp_image *image, int w, int h)
 
     *out = (rp_image){.w = w, .h = h, .format = image->format, .stride = (ptrdiff_t) w * bytes};
     if (w < 1 || h < 1 || w > 32768 || h > 32768 || (int64_t) w * h > (1 << 28))
-        return rp_fail(RP_ERR_LIMIT, "%dx%d: a picture has 1 to 32768 pixels a side and at most 2^28",
-                       w, h);
+        return rp_fail(RP_ERR_LIMIT,
+                       "%dx%d: a picture has 1 to 32768 pixels a side and at most 2^28", w, h);
     sws = sws_getContext(image->w, image->h, fmt, w, h, fmt, SWS_BICUBIC | SWS_ACCURATE_RND, NULL,
                          NULL, NULL);
     out->data = malloc((size_t) out->stride * (size_t) h);

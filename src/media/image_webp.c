@@ -24,8 +24,8 @@ static int decode_still(rp_image *out, const uint8_t *data, size_t size, const c
 
     if (WebPGetFeatures(data, size, &f) != VP8_STATUS_OK)
         return broken(name);
-    RP_TRY(rp_image_alloc(out, f.width, f.height, f.has_alpha ? RP_PIXEL_BGRA : RP_PIXEL_BGR,
-                          name));
+    RP_TRY(
+        rp_image_alloc(out, f.width, f.height, f.has_alpha ? RP_PIXEL_BGRA : RP_PIXEL_BGR, name));
     const size_t bytes = (size_t) out->stride * (size_t) out->h;
     const uint8_t *const done =
         f.has_alpha ? WebPDecodeBGRAInto(data, size, out->data, bytes, (int) out->stride)
@@ -65,7 +65,7 @@ static int decode(rp_image *out, const uint8_t *data, size_t size, const char *n
 static int take(const uint8_t *from, size_t n, uint8_t **data, size_t *size, const char *name)
 {
     if (!(*data = malloc(n)))
-        return rp_fail(RP_ERR_NOMEM, "%s: no memory to write it", name);
+        return RP_NOMEM(name);
     memcpy(*data, from, n);
     *size = n;
     return 0;
@@ -100,9 +100,8 @@ static int encode(const rp_image *image, int quality, const char *xmp, uint8_t *
     if (image->w > WEBP_MAX_DIMENSION || image->h > WEBP_MAX_DIMENSION)
         return rp_fail(RP_ERR_LIMIT, "%s: WebP holds at most %d pixels a side, not %dx%d", name,
                        WEBP_MAX_DIMENSION, image->w, image->h);
-    const size_t n = (alpha ? WebPEncodeBGRA : WebPEncodeBGR)(image->data, image->w, image->h,
-                                                              (int) image->stride, (float) quality,
-                                                              &buffer);
+    const size_t n = (alpha ? WebPEncodeBGRA : WebPEncodeBGR)(
+        image->data, image->w, image->h, (int) image->stride, (float) quality, &buffer);
     if (n == 0)
         ret = rp_fail(RP_ERR_NOMEM, "%s: writing WebP failed", name);
     else

@@ -1,4 +1,5 @@
-/* The synthetic-media mark: what it looks like in XMP and in container tags, and reading it back. */
+/* The synthetic-media mark: what it looks like in XMP and in container tags, and reading it back.
+ */
 #include "media/av.h"
 
 #include "base/path.h"
@@ -46,7 +47,7 @@ static struct rp_mark complete(const struct rp_mark *mark)
     return m;
 }
 
-/* ---- XMP --------------------------------------------------------------------------------------- */
+/* ---- XMP ------------------------------------------------------------------------------------- */
 
 /* clang-format off */
 static const struct { char c; const char *text; } escapes[] = {
@@ -151,16 +152,15 @@ bool rp_mark_parse(struct rp_mark *mark, const uint8_t *xmp, size_t size)
     return mark->present = mark->source_type[0] != 0;
 }
 
-/* ---- container tags ---------------------------------------------------------------------------- */
+/* ---- container tags -------------------------------------------------------------------------- */
 
 /* As a comment; appended to what is there. Kept in the order of keys[]. */
 static int set_comment(AVDictionary **dict, const struct field fields[4])
 {
     const AVDictionaryEntry *const old = av_dict_get(*dict, "comment", NULL, 0);
-    char *const text = rp_asprintf("%s%s%s=%s; %s=%s; %s=%s; %s=%s", old ? old->value : "",
-                                   old ? "\n" : "", keys[0], fields[0].text, keys[1],
-                                   fields[1].text, keys[2], fields[2].text, keys[3],
-                                   fields[3].text);
+    char *const text = rp_asprintf(
+        "%s%s%s=%s; %s=%s; %s=%s; %s=%s", old ? old->value : "", old ? "\n" : "", keys[0],
+        fields[0].text, keys[1], fields[1].text, keys[2], fields[2].text, keys[3], fields[3].text);
     const int ret = text ? av_dict_set(dict, "comment", text, 0) : AVERROR(ENOMEM);
 
     free(text);
@@ -239,7 +239,7 @@ int rp_mark_append(const struct rp_mark *mark, const char *path, const AVOutputF
     if (strcmp(format->name, "gif") != 0)
         return 0;
     if (!(xmp = rp_mark_xmp(mark)))
-        return rp_fail(RP_ERR_NOMEM, "%s: no memory", path);
+        return RP_NOMEM(path);
     f = fopen(path, "r+be");
     int ret = f ? append_gif(xmp, f) : -1;
     if (f && fclose(f) != 0)
@@ -248,7 +248,7 @@ int rp_mark_append(const struct rp_mark *mark, const char *path, const AVOutputF
     return ret < 0 ? rp_fail(RP_ERR_IO, "%s: writing: %m", path) : 0;
 }
 
-/* ---- reading it back --------------------------------------------------------------------------- */
+/* ---- reading it back ------------------------------------------------------------------------- */
 
 static int inspect_picture(const char *path, const struct rp_image_codec *codec, rp_mark *out)
 {

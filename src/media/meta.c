@@ -1,5 +1,5 @@
-/* Small parsers of picture metadata: EXIF and TIFF directories, XMP packets. Every offset comes from
- * the file and is checked before use. */
+/* Small parsers of picture metadata: EXIF and TIFF directories, XMP packets. Every offset comes
+ * from the file and is checked before use. */
 #include "media/meta.h"
 
 #include <string.h>
@@ -74,7 +74,7 @@ const uint8_t *rp_tiff_xmp(const uint8_t *data, size_t size, size_t *length)
     return data + offset;
 }
 
-/* ---- JPEG -------------------------------------------------------------------------------------- */
+/* ---- JPEG ------------------------------------------------------------------------------------ */
 
 /* Next marker segment with content, before the picture itself. *at moves behind it. */
 static const uint8_t *next_segment(const uint8_t *data, size_t size, size_t *at, int *marker,
@@ -114,7 +114,7 @@ const uint8_t *rp_jpeg_segment(const uint8_t *data, size_t size, const char *id,
     return NULL;
 }
 
-/* ---- PNG, WebP, anything ------------------------------------------------------------------------ */
+/* ---- PNG, WebP, anything --------------------------------------------------------------------- */
 
 const uint8_t *rp_png_xmp(const uint8_t *data, size_t size, size_t *length)
 {

@@ -12,8 +12,8 @@ int rp_exif_orientation(const uint8_t *data, size_t size);
 /* Content of the first APP1 segment that begins with `id`; NULL if there is none. */
 const uint8_t *rp_jpeg_segment(const uint8_t *data, size_t size, const char *id, size_t id_size,
                                size_t *length);
-#define RP_JPEG_EXIF "Exif\0"                         /* and the zero byte that C adds */
-#define RP_JPEG_XMP "http://ns.adobe.com/xap/1.0/"    /* likewise */
+#define RP_JPEG_EXIF "Exif\0"                      /* and the zero byte that C adds */
+#define RP_JPEG_XMP "http://ns.adobe.com/xap/1.0/" /* likewise */
 
 /* The XMP packet of a file; NULL if there is none. */
 const uint8_t *rp_tiff_xmp(const uint8_t *data, size_t size, size_t *length);

@@ -30,7 +30,7 @@ struct rp_reader {
     bool drained, warned, warned_size;
 };
 
-/* ---- opening ----------------------------------------------------------------------------------- */
+/* ---- opening --------------------------------------------------------------------------------- */
 
 /* libvpx sees the alpha layer of VP8 and VP9, FFmpeg's own decoders do not. */
 static const AVCodec *find_decoder(const AVStream *st)
@@ -56,7 +56,7 @@ static int open_decoder(struct rp_reader *r)
         return rp_fail(RP_ERR_UNSUPPORTED, "%s: this FFmpeg has no decoder for %s", r->path,
                        avcodec_get_name(r->stream->codecpar->codec_id));
     if (!(r->codec = avcodec_alloc_context3(codec)))
-        return rp_fail(RP_ERR_NOMEM, "%s: no memory for the decoder", r->path);
+        return RP_NOMEM(r->path);
     if ((ret = avcodec_parameters_to_context(r->codec, r->stream->codecpar)) < 0)
         return rp_av_fail(ret, r->path, "opening the decoder");
     r->codec->pkt_timebase = r->stream->time_base;
@@ -71,8 +71,7 @@ static int open_decoder(struct rp_reader *r)
 static void find_orientation(struct rp_reader *r)
 {
     size_t size = 0;
-    const uint8_t *const m =
-        av_stream_get_side_data(r->stream, AV_PKT_DATA_DISPLAYMATRIX, &size);
+    const uint8_t *const m = av_stream_get_side_data(r->stream, AV_PKT_DATA_DISPLAYMATRIX, &size);
 
     if (m && size >= 9 * sizeof(int32_t)) {
         int32_t matrix[9];
@@ -153,8 +152,8 @@ static void fill_info(struct rp_reader *r, const AVFrame *f)
 static void fill_tags(struct rp_reader *r, const AVFrame *f)
 {
     struct rp_video_tags *const t = &r->tags;
-    const AVRational sar = f->sample_aspect_ratio.num > 0 ? f->sample_aspect_ratio
-                                                          : r->stream->sample_aspect_ratio;
+    const AVRational sar =
+        f->sample_aspect_ratio.num > 0 ? f->sample_aspect_ratio : r->stream->sample_aspect_ratio;
 
     t->primaries = f->color_primaries;
     t->trc = f->color_trc;
@@ -203,7 +202,7 @@ int rp_reader_open(struct rp_reader **out, const char *path, const struct rp_rea
     struct rp_reader *const r = *out = calloc(1, sizeof(*r));
 
     if (!r)
-        return rp_fail(RP_ERR_NOMEM, "%s: no memory", path);
+        return RP_NOMEM(path);
     if (params)
         r->range = *params;
     r->range.start = RP_MAX(r->range.start, 0);
@@ -252,7 +251,7 @@ const struct rp_reader_params *rp_reader_range(const struct rp_reader *reader)
     return &reader->range;
 }
 
-/* ---- decoding ---------------------------------------------------------------------------------- */
+/* ---- decoding -------------------------------------------------------------------------------- */
 
 static void warn_damage(struct rp_reader *r, int averror)
 {
@@ -320,7 +319,7 @@ static int decode(struct rp_reader *r, AVFrame **out)
         ret = r->drained ? AVERROR_EOF : feed(r);
     }
     av_frame_free(&f);
-    return ret == AVERROR(ENOMEM) ? rp_fail(RP_ERR_NOMEM, "%s: no memory to decode", r->path) : 0;
+    return ret == AVERROR(ENOMEM) ? RP_NOMEM(r->path) : 0;
 }
 
 /* Timestamps of the file, made to rise where they are missing or fall back. */
@@ -335,7 +334,7 @@ static int64_t time_of(struct rp_reader *r, const AVFrame *f)
     return r->last_pts = pts;
 }
 
-/* ---- making it ours ---------------------------------------------------------------------------- */
+/* ---- making it ours -------------------------------------------------------------------------- */
 
 /* Replace *f by a frame of this format and size. */
 static int convert(struct rp_reader *r, AVFrame **f, enum AVPixelFormat fmt, int w, int h)

@@ -17,18 +17,20 @@ struct rp_resound {
     bool warned;
 };
 
-/* ---- opening ----------------------------------------------------------------------------------- */
+/* ---- opening --------------------------------------------------------------------------------- */
 
 static int open_decoder(struct rp_resound *r, const AVStream *in)
 {
     const AVCodec *const codec = avcodec_find_decoder(in->codecpar->codec_id);
     int ret;
 
-    if (!codec)
-        return rp_fail(RP_ERR_UNSUPPORTED, "%s: this FFmpeg has no decoder for %s", r->path,
-                       avcodec_get_name(in->codecpar->codec_id));
+    if (!codec) {
+        rp_fail(RP_ERR_UNSUPPORTED, "%s: this FFmpeg has no decoder for %s", r->path,
+                avcodec_get_name(in->codecpar->codec_id));
+        return RP_ERR_UNSUPPORTED;
+    }
     if (!(r->dec = avcodec_alloc_context3(codec)))
-        return rp_fail(RP_ERR_NOMEM, "%s: no memory for the audio decoder", r->path);
+        return RP_NOMEM(r->path);
     r->dec->pkt_timebase = in->time_base;
     if ((ret = avcodec_parameters_to_context(r->dec, in->codecpar)) < 0 ||
         (ret = avcodec_open2(r->dec, codec, NULL)) < 0)
@@ -71,7 +73,7 @@ static int open_encoder(struct rp_resound *r, AVStream *to, const struct rp_reso
     int ret;
 
     if (!enc)
-        return rp_fail(RP_ERR_NOMEM, "%s: no memory for the audio encoder", r->path);
+        return RP_NOMEM(r->path);
     enc->sample_rate = best_rate(codec, r->dec->sample_rate);
     enc->sample_fmt = codec->sample_fmts ? codec->sample_fmts[0] : AV_SAMPLE_FMT_S16;
     enc->time_base = to->time_base = (AVRational){1, enc->sample_rate};
@@ -93,7 +95,7 @@ int rp_resound_open(struct rp_resound **out, const AVStream *in, AVStream *to,
     struct rp_resound *const r = *out = calloc(1, sizeof(*r));
 
     if (!r)
-        return rp_fail(RP_ERR_NOMEM, "%s: no memory", path);
+        return RP_NOMEM(path);
     r->in_base = in->time_base;
     r->volume = params->volume;
     r->frame = av_frame_alloc();
@@ -125,7 +127,7 @@ void rp_resound_close(struct rp_resound **resound)
     *resound = NULL;
 }
 
-/* ---- the graph --------------------------------------------------------------------------------- */
+/* ---- the graph ------------------------------------------------------------------------------- */
 
 static int make_source(struct rp_resound *r, const AVFrame *f)
 {
@@ -179,7 +181,7 @@ static int make_graph(struct rp_resound *r, const AVFrame *f)
     return 0;
 }
 
-/* ---- packets ----------------------------------------------------------------------------------- */
+/* ---- packets --------------------------------------------------------------------------------- */
 
 static int encode(struct rp_resound *r, const AVFrame *f, rp_resound_fn *fn, void *priv)
 {
@@ -202,7 +204,7 @@ static int encode(struct rp_resound *r, const AVFrame *f, rp_resound_fn *fn, voi
 static int drain_filters(struct rp_resound *r, rp_resound_fn *fn, void *priv)
 {
     AVFrame *out = av_frame_alloc();
-    int ret = out ? 0 : rp_fail(RP_ERR_NOMEM, "%s: no memory for audio", r->path);
+    int ret = out ? 0 : RP_NOMEM(r->path);
 
     while (ret >= 0 && av_buffersink_get_frame(r->sink, out) >= 0) {
         out->pts = av_rescale_q(out->pts, av_buffersink_get_time_base(r->sink), r->enc->time_base);

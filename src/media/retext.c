@@ -66,7 +66,7 @@ int rp_retext_open(struct rp_retext **out, const AVStream *in, AVStream *to, enu
     struct rp_retext *const r = *out = calloc(1, sizeof(*r));
 
     if (!r)
-        return rp_fail(RP_ERR_NOMEM, "%s: no memory", path);
+        return RP_NOMEM(path);
     r->base = in->time_base;
     if (!(r->path = strdup(path)) || !(r->out = av_packet_alloc()) ||
         (ret = open_decoder(r, in)) < 0 || (ret = open_encoder(r, codec)) < 0 ||
@@ -98,17 +98,16 @@ static int encode(struct rp_retext *r, const AVPacket *in, AVSubtitle *sub)
 
     if (av_new_packet(r->out, TEXT_MAX) < 0)
         return AVERROR(ENOMEM);
-    sub->pts = av_rescale_q(in->pts, r->base, AV_TIME_BASE_Q) +
-               sub->start_display_time * INT64_C(1000);
+    sub->pts =
+        av_rescale_q(in->pts, r->base, AV_TIME_BASE_Q) + sub->start_display_time * INT64_C(1000);
     sub->end_display_time -= sub->start_display_time;
     sub->start_display_time = 0;
     if ((n = avcodec_encode_subtitle(r->enc, r->out->data, TEXT_MAX, sub)) < 0)
         return n;
     av_shrink_packet(r->out, n);
     r->out->pts = r->out->dts = sub->pts;
-    r->out->duration = in->duration > 0
-                           ? av_rescale_q(in->duration, r->base, AV_TIME_BASE_Q)
-                           : sub->end_display_time * INT64_C(1000);
+    r->out->duration = in->duration > 0 ? av_rescale_q(in->duration, r->base, AV_TIME_BASE_Q)
+                                        : sub->end_display_time * INT64_C(1000);
     return n;
 }
 
@@ -119,7 +118,7 @@ int rp_retext_packet(struct rp_retext *r, const AVPacket *packet, rp_resound_fn 
     int got = 0, ret = 0;
 
     if (!in)
-        return rp_fail(RP_ERR_NOMEM, "%s: no memory", r->path);
+        return RP_NOMEM(r->path);
     ret = avcodec_decode_subtitle2(r->dec, &sub, &got, in);
     if (ret >= 0 && got && in->pts != AV_NOPTS_VALUE)
         ret = encode(r, in, &sub);

@@ -15,16 +15,16 @@ struct track {
     struct rp_resound *resound; /* NULL: copied */
     struct rp_retext *retext;   /* NULL: copied */
     struct rp_tracks *owner;
-    int64_t last_dts;           /* in the output's time base */
-    bool whole;                 /* this file is not cut at the start */
+    int64_t last_dts; /* in the output's time base */
+    bool whole;       /* this file is not cut at the start */
 };
 
 struct source {
     AVFormatContext *ic;
     struct track *tracks; /* one for each of its streams; .out is NULL when it is not kept */
     AVPacket *packet;
-    bool pending, ended;  /* packet is read but lies in the future; no more packets */
-    bool replaces;        /* its time 0 is the output's time 0 */
+    bool pending, ended; /* packet is read but lies in the future; no more packets */
+    bool replaces;       /* its time 0 is the output's time 0 */
     char *path;
 };
 
@@ -38,7 +38,7 @@ struct rp_tracks {
     bool warned;
 };
 
-/* ---- choosing ---------------------------------------------------------------------------------- */
+/* ---- choosing -------------------------------------------------------------------------------- */
 
 static const char *track_name(const AVStream *st)
 {
@@ -57,7 +57,7 @@ static int add_stream(struct rp_tracks *t, struct track *track)
     AVStream *const out = avformat_new_stream(t->oc, NULL);
 
     if (!out || av_dict_copy(&out->metadata, track->in->metadata, 0) < 0)
-        return rp_fail(RP_ERR_NOMEM, "%s: no memory", t->path);
+        return RP_NOMEM(t->path);
     out->disposition = track->in->disposition;
     out->time_base = track->in->time_base;
     out->id = t->oc->oformat->flags & AVFMT_SHOW_IDS ? track->in->id : 0;
@@ -198,7 +198,7 @@ static int add_track(struct rp_tracks *t, struct source *s, struct track *track,
     }
 }
 
-/* ---- opening ----------------------------------------------------------------------------------- */
+/* ---- opening --------------------------------------------------------------------------------- */
 
 static int open_source(struct rp_tracks *t, const char *path, bool replaces)
 {
@@ -207,16 +207,14 @@ static int open_source(struct rp_tracks *t, const char *path, bool replaces)
 
     s->replaces = replaces;
     if (!(s->packet = av_packet_alloc()) || !(s->path = strdup(path)))
-        return rp_fail(RP_ERR_NOMEM, "%s: no memory", path);
+        return RP_NOMEM(path);
     RP_TRY(rp_av_open(&s->ic, path, true));
     const unsigned n = s->ic->nb_streams;
     if (!(s->tracks = calloc(n ? n : 1, sizeof(*s->tracks))))
-        return rp_fail(RP_ERR_NOMEM, "%s: no memory", path);
+        return RP_NOMEM(path);
     for (unsigned i = 0; i < n; i++) {
-        s->tracks[i] = (struct track){.in = s->ic->streams[i],
-                                      .owner = t,
-                                      .last_dts = AV_NOPTS_VALUE,
-                                      .whole = replaces};
+        s->tracks[i] = (struct track){
+            .in = s->ic->streams[i], .owner = t, .last_dts = AV_NOPTS_VALUE, .whole = replaces};
         s->ic->streams[i]->discard = AVDISCARD_ALL;
     }
     return 0;
@@ -284,7 +282,7 @@ static int copy_metadata(struct rp_tracks *t)
     AVDictionary **const to = &t->oc->metadata;
 
     if (av_dict_copy(to, t->sources[0].ic->metadata, 0) < 0)
-        return rp_fail(RP_ERR_NOMEM, "%s: no memory", t->path);
+        return RP_NOMEM(t->path);
     for (size_t i = 0; i < RP_ARRAY_LEN(own); i++)
         av_dict_set(to, own[i], NULL, 0);
     return 0;
@@ -297,7 +295,7 @@ int rp_tracks_open(struct rp_tracks **out, AVFormatContext *oc, const char *path
     struct rp_tracks *const t = *out = calloc(1, sizeof(*t));
 
     if (!t)
-        return rp_fail(RP_ERR_NOMEM, "%s: no memory", path);
+        return RP_NOMEM(path);
     t->oc = oc;
     t->params = *params;
     if (!(t->path = strdup(path)))
@@ -346,7 +344,7 @@ void rp_tracks_close(struct rp_tracks **tracks)
     *tracks = NULL;
 }
 
-/* ---- chapters ---------------------------------------------------------------------------------- */
+/* ---- chapters -------------------------------------------------------------------------------- */
 
 static AVChapter *new_chapter(const AVChapter *from, int64_t start, int64_t end)
 {
@@ -372,7 +370,7 @@ static void copy_chapters(struct rp_tracks *t)
     const AVFormatContext *const ic = t->sources[0].ic;
     AVFormatContext *const oc = t->oc;
 
-    oc->chapters = av_calloc(ic->nb_chapters ? ic->nb_chapters : 1, sizeof(*oc->chapters));
+    oc->chapters = av_calloc(ic->nb_chapters ? ic->nb_chapters : 1, sizeof(AVChapter *));
     for (unsigned i = 0; oc->chapters && i < ic->nb_chapters; i++) {
         const AVChapter *const c = ic->chapters[i];
         const int64_t shift = av_rescale_q(t->start, AV_TIME_BASE_Q, c->time_base);
@@ -390,7 +388,7 @@ void rp_tracks_start(struct rp_tracks *t, int64_t start)
     copy_chapters(t);
 }
 
-/* ---- packets ----------------------------------------------------------------------------------- */
+/* ---- packets --------------------------------------------------------------------------------- */
 
 /* Times must rise for the muxer; broken files have some that do not. */
 static void keep_rising(struct track *track, AVPacket *p)
@@ -436,8 +434,8 @@ static int write_packet(void *priv, AVPacket *p, AVRational base)
     if (ret == AVERROR(ENOMEM) || (t->oc->pb && t->oc->pb->error < 0))
         return rp_av_fail(ret, t->path, "writing");
     if (!t->warned)
-        rp_log(RP_LOG_WARN, "%s: a packet of %s cannot be kept: %s", t->path,
-               track_name(track->in), av_err2str(ret));
+        rp_log(RP_LOG_WARN, "%s: a packet of %s cannot be kept: %s", t->path, track_name(track->in),
+               av_err2str(ret));
     t->warned = true;
     return 0;
 }
@@ -456,8 +454,8 @@ static bool is_early(const struct rp_tracks *t, const struct track *track, const
 
     if (track->whole || !t->params.cut_start || p->pts == AV_NOPTS_VALUE)
         return false;
-    const int64_t at = av_rescale_q(p->pts + (shown ? p->duration : 0), track->in->time_base,
-                                    AV_TIME_BASE_Q);
+    const int64_t at =
+        av_rescale_q(p->pts + (shown ? p->duration : 0), track->in->time_base, AV_TIME_BASE_Q);
     return shown ? at <= t->start : at < t->start;
 }
 

@@ -4,9 +4,9 @@
  * container lets us choose (MP4, MOV), so does the track. Encoder and header are made for the first
  * frame, whose size and format are then known.
  *
- * H.264 and HEVC have no odd sizes with halved chroma. Such a picture gets one more column or row, a
- * repetition of its last, so that every pixel of the target stays where and what it was (FaceFusion
- * scales to the nearest even size instead).
+ * H.264 and HEVC have no odd sizes with halved chroma. Such a picture gets one more column or row,
+ * a repetition of its last, so that every pixel of the target stays where and what it was
+ * (FaceFusion scales to the nearest even size instead).
  */
 #include "media/av.h"
 
@@ -45,19 +45,19 @@ struct rp_writer {
     int w, h;                   /* of the frames that come in */
     int fit_w, fit_h;           /* of the picture inside what is encoded (before padding) */
 
-    bool constant;              /* drop and repeat to the rate in enc->time_base */
-    int64_t offset;             /* pts of the target that becomes 0 */
-    int64_t next_slot;          /* constant rate: number of the next frame */
-    AVFrame *held;              /* constant rate: shown until the next one comes */
-    int64_t held_end;           /* where it ends, in the target's time base */
-    int64_t last_pts;           /* given to the encoder */
-    int64_t end;                /* of the last frame, in the target's time base */
+    bool constant;               /* drop and repeat to the rate in enc->time_base */
+    int64_t offset;              /* pts of the target that becomes 0 */
+    int64_t next_slot;           /* constant rate: number of the next frame */
+    AVFrame *held;               /* constant rate: shown until the next one comes */
+    int64_t held_end;            /* where it ends, in the target's time base */
+    int64_t last_pts;            /* given to the encoder */
+    int64_t end;                 /* of the last frame, in the target's time base */
     int64_t shown[SHOWN_MAX][2]; /* pts and duration of frames in the encoder */
     unsigned shown_at;
     bool begun, header;
 };
 
-/* ---- opening ----------------------------------------------------------------------------------- */
+/* ---- opening --------------------------------------------------------------------------------- */
 
 static bool is_mov_family(const AVFormatContext *oc)
 {
@@ -119,7 +119,7 @@ static int open_output(struct rp_writer *w)
     int ret;
 
     if (!url)
-        return rp_fail(RP_ERR_NOMEM, "%s: no memory", w->path);
+        return RP_NOMEM(w->path);
     if (!format) {
         ret = rp_fail(RP_ERR_USAGE, "%s: no video container has this extension", w->path);
         goto fail;
@@ -132,7 +132,7 @@ static int open_output(struct rp_writer *w)
     w->oc->flags |= AVFMT_FLAG_AUTO_BSF;
     RP_TRY(choose_encoder(w));
     if (!(w->stream = avformat_new_stream(w->oc, NULL))) {
-        ret = rp_fail(RP_ERR_NOMEM, "%s: no memory", w->path);
+        ret = RP_NOMEM(w->path);
         goto fail;
     }
     if ((ret = avio_open(&w->oc->pb, url, AVIO_FLAG_WRITE)) < 0)
@@ -165,7 +165,7 @@ static int keep_params(struct rp_writer *w, const struct rp_reader *reader,
     w->info = *rp_reader_info(reader);
     w->tags = *rp_reader_tags(reader);
     if (av_dict_copy(&w->stream_metadata, w->tags.metadata, 0) < 0)
-        return rp_fail(RP_ERR_NOMEM, "%s: no memory", w->path);
+        return RP_NOMEM(w->path);
     w->tags.metadata = NULL;
     w->cut_start = range->start > 0;
     w->cut_end = range->end > 0 && range->end < w->info.frames;
@@ -180,7 +180,7 @@ int rp_writer_open(struct rp_writer **out, const char *path, const char *target,
 
     rp_av_init();
     if (!w)
-        return rp_fail(RP_ERR_NOMEM, "%s: no memory", path);
+        return RP_NOMEM(path);
     w->last_pts = AV_NOPTS_VALUE;
     for (unsigned i = 0; i < SHOWN_MAX; i++)
         w->shown[i][0] = AV_NOPTS_VALUE;
@@ -231,7 +231,7 @@ void rp_writer_close(struct rp_writer **writer)
     *writer = NULL;
 }
 
-/* ---- the encoder ------------------------------------------------------------------------------- */
+/* ---- the encoder ----------------------------------------------------------------------------- */
 
 static bool is_gif(const struct rp_writer *w)
 {
@@ -378,7 +378,7 @@ static int copy_hdr(struct rp_writer *w, const AVFrame *f)
         uint8_t *const to =
             from ? av_stream_new_side_data(w->stream, pairs[i].packet, from->size) : NULL;
         if (from && !to)
-            return rp_fail(RP_ERR_NOMEM, "%s: no memory", w->path);
+            return RP_NOMEM(w->path);
         if (from)
             memcpy(to, from->data, from->size);
     }
@@ -392,7 +392,7 @@ static int open_encoder(struct rp_writer *w, const struct rp_media_frame *frame)
     int ret;
 
     if (!enc)
-        return rp_fail(RP_ERR_NOMEM, "%s: no memory for the encoder", w->path);
+        return RP_NOMEM(w->path);
     enc->pix_fmt = is_gif(w) ? AV_PIX_FMT_PAL8 : rp_encoder_pixfmt(w->codec, frame->fmt);
     choose_size(w, frame);
     choose_colour(w, frame);
@@ -417,7 +417,7 @@ static int open_encoder(struct rp_writer *w, const struct rp_media_frame *frame)
     return copy_hdr(w, frame->ref);
 }
 
-/* ---- the header -------------------------------------------------------------------------------- */
+/* ---- the header ------------------------------------------------------------------------------ */
 
 static bool takes_any_key(const AVFormatContext *oc)
 {
@@ -432,8 +432,8 @@ static bool takes_any_key(const AVFormatContext *oc)
 /* Numbers of the old stream that are no longer true. */
 static void drop_stale(AVDictionary **dict)
 {
-    static const char *const stale[] = {"BPS", "DURATION", "NUMBER_OF_", "_STATISTICS_", "encoder",
-                                        "rotate", "creation_time", "SOURCE_ID"};
+    static const char *const stale[] = {"BPS",     "DURATION", "NUMBER_OF_",    "_STATISTICS_",
+                                        "encoder", "rotate",   "creation_time", "SOURCE_ID"};
     const AVDictionaryEntry *e;
 
     for (size_t i = 0; i < RP_ARRAY_LEN(stale); i++)
@@ -521,7 +521,7 @@ fail:
     return ret;
 }
 
-/* ---- frames to what the encoder takes ----------------------------------------------------------- */
+/* ---- frames to what the encoder takes -------------------------------------------------------- */
 
 /* A frame of ours as an AVFrame: a reference when media made it, else a copy. */
 static int borrow(struct rp_writer *w, const struct rp_media_frame *m, AVFrame **out)
@@ -532,7 +532,7 @@ static int borrow(struct rp_writer *w, const struct rp_media_frame *m, AVFrame *
 
     if (ref && ref->data[0] == m->plane[0] && ref->linesize[0] == m->stride[0]) {
         if (!(*out = av_frame_clone(ref)))
-            return rp_fail(RP_ERR_NOMEM, "%s: no memory", w->path);
+            return RP_NOMEM(w->path);
     } else {
         uint8_t *const plane[4] = {m->plane[0], m->plane[1], m->plane[2], m->plane[3]};
         RP_TRY(rp_avframe_alloc(out, fmt, m->w, m->h, NULL));
@@ -562,8 +562,7 @@ static int pad(struct rp_writer *w, AVFrame **f)
     const AVPixFmtDescriptor *const d = av_pix_fmt_desc_get((*f)->format);
     const int bytes = (d->comp[0].depth + 7) / 8;
     AVFrame *to = NULL;
-    const int ret =
-        rp_avframe_alloc(&to, (*f)->format, w->enc->width, w->enc->height, &w->pool);
+    const int ret = rp_avframe_alloc(&to, (*f)->format, w->enc->width, w->enc->height, &w->pool);
 
     if (ret < 0)
         return ret;
@@ -621,7 +620,7 @@ fail:
     return ret;
 }
 
-/* ---- encoding and muxing ------------------------------------------------------------------------ */
+/* ---- encoding and muxing --------------------------------------------------------------------- */
 
 /* Packets of most encoders carry no duration; it is remembered by the timestamp. */
 static int64_t duration_of(const struct rp_writer *w, int64_t pts)
@@ -661,8 +660,7 @@ static int encode(struct rp_writer *w, const AVFrame *f)
         if (wrote < 0)
             return wrote;
     }
-    return ret == AVERROR(EAGAIN) || ret == AVERROR_EOF ? 0
-                                                        : rp_av_fail(ret, w->path, "encoding");
+    return ret == AVERROR(EAGAIN) || ret == AVERROR_EOF ? 0 : rp_av_fail(ret, w->path, "encoding");
 }
 
 /* pts and duration in the encoder's time base. */
