@@ -40,7 +40,7 @@ int rp_job_run_image(struct rp_job *job, struct rp_partial *out)
     RP_TRY(rp_pipeline_image(job->pipeline, &image, &result));
     report->progress.faces_found += result.faces;
     report->progress.faces_changed += result.selected;
-    rp_job_add_clocks(job, rp_program_slot(job->pipeline->last));
+    rp_job_add_clocks(job, rp_program_slot(job->pipeline->programs.program[0]));
     report->gate_checked = 1;
 
     start = rp_now();

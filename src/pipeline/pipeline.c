@@ -250,8 +250,8 @@ void rp_pipeline_destroy(rp_pipeline **out)
 
     if (!p)
         return;
-    rp_program_destroy(&p->last);
-    rp_program_destroy(&p->last_analyse);
+    rp_program_cache_clear(&p->programs);
+    rp_program_cache_clear(&p->analyse_programs);
     for (int i = 0; i < p->plan.nprocessors; i++)
         if (p->plan.processor[i].self)
             p->plan.processor[i].def->destroy(&p->plan.processor[i].self);
@@ -269,22 +269,11 @@ void rp_pipeline_destroy(rp_pipeline **out)
 
 /* ---- pictures ---------------------------------------------------------------------------------- */
 
-/* The program for a picture of this size: the last one when it fits. */
-static int program_for(struct rp_program **kept, const struct rp_plan *plan,
-                       const struct rp_media_frame *f)
-{
-    if (*kept) {
-        if (rp_program_fits(*kept, f))
-            return 0;
-        rp_program_destroy(kept);
-    }
-    return rp_program_create(kept, plan, f->w, f->h, f->fmt);
-}
-
 int rp_pipeline_faces(struct rp_pipeline *p, const struct rp_media_frame *frame,
                       struct rp_dfaces *faces)
 {
     int ret;
+    struct rp_program *program;
 
     if (!p->full_analyser) {
         RP_TRY(rp_analyser_create(&p->full_analyser, p->pool, p->settings,
@@ -292,8 +281,8 @@ int rp_pipeline_faces(struct rp_pipeline *p, const struct rp_media_frame *frame,
         p->analyse_plan = (struct rp_plan){.device = p->device,
                                            .analyser = p->full_analyser};
     }
-    RP_TRY(program_for(&p->last_analyse, &p->analyse_plan, frame));
-    RP_TRY(rp_program_analyse(p->last_analyse, frame, faces));
+    RP_TRY(rp_program_cache_get(&p->analyse_programs, &p->analyse_plan, frame, &program));
+    RP_TRY(rp_program_analyse(program, frame, faces));
     return 0;
 
 fail:
@@ -330,12 +319,13 @@ int rp_pipeline_frame(struct rp_pipeline *p, struct rp_media_frame *frame,
 {
     int ret;
     bool positive;
+    struct rp_program *program;
 
-    RP_TRY(program_for(&p->last, &p->plan, frame));
-    RP_TRY(rp_program_look(p->last, frame, &positive));
+    RP_TRY(rp_program_cache_get(&p->programs, &p->plan, frame, &program));
+    RP_TRY(rp_program_look(program, frame, &positive));
     if (positive)
         return rp_fail(RP_ERR_BLOCKED, "the content check refuses this picture");
-    RP_TRY(rp_program_run(p->last, frame, false, result));
+    RP_TRY(rp_program_run(program, frame, false, result));
     return 0;
 
 fail:

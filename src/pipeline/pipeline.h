@@ -2,6 +2,7 @@
 #ifndef RP_PIPELINE_H
 #define RP_PIPELINE_H
 
+#include "pipeline/cache.h"
 #include "pipeline/options.h"
 #include "pipeline/program.h"
 #include "pipeline/runtime.h"
@@ -23,7 +24,7 @@ struct rp_pipeline {
     struct rp_sources sources;
     struct rp_plan plan, analyse_plan;
     bool has_reference;
-    struct rp_program *last, *last_analyse; /* for pictures, kept while the size stays */
+    struct rp_program_cache programs, analyse_programs; /* for pictures */
     char *replace_audio;                /* audio file among the sources, or NULL */
 };
 
