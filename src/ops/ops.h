@@ -275,7 +275,7 @@ struct rp_op_draw_mask { struct rp_canvas dst; const struct rp_dface *face; cons
     X(select) X(gate) X(draw_face) X(draw_mask)
 
 struct rp_ops {
-#define RP_OP_ENTRY(name) int (*name)(struct rp_stream *stream, const struct rp_op_##name *a);
+#define RP_OP_ENTRY(name) int (*(name))(struct rp_stream *stream, const struct rp_op_##name *a);
     RP_OPS(RP_OP_ENTRY)
 #undef RP_OP_ENTRY
 };
