@@ -125,17 +125,17 @@ static int check_image(const rp_image *image, const char *path)
     return rp_size_check(path, image->w, image->h);
 }
 
-static int write_all(const char *path, const uint8_t *data, size_t size)
+static int write_all(const char *path, const uint8_t *data, size_t size, const char *name)
 {
     FILE *const f = fopen(path, "wbe");
 
     if (!f)
-        return rp_fail(RP_ERR_IO, "%s: creating: %m", path);
+        return rp_fail(RP_ERR_IO, "%s: creating: %m", name);
     const bool ok = fwrite(data, 1, size, f) == size && fflush(f) == 0;
     if (!ok)
-        rp_fail(RP_ERR_IO, "%s: writing: %m", path);
+        rp_fail(RP_ERR_IO, "%s: writing: %m", name);
     if (fclose(f) != 0 && ok)
-        return rp_fail(RP_ERR_IO, "%s: writing: %m", path);
+        return rp_fail(RP_ERR_IO, "%s: writing: %m", name);
     return ok ? 0 : RP_ERR_IO;
 }
 
@@ -154,13 +154,13 @@ int rp_image_write_marked(const rp_image *image, const char *path, const char *f
                        format_of);
     RP_TRY(check_image(image, format_of));
     if (mark && !(xmp = rp_mark_xmp(mark))) {
-        ret = RP_NOMEM(path);
+        ret = RP_NOMEM(format_of);
         goto fail;
     }
     if (image->format == RP_PIXEL_BGRA && codec == &rp_image_jpeg)
         rp_log(RP_LOG_WARN, "%s: JPEG keeps no transparency", format_of);
     RP_TRY(codec->encode(image, RP_CLAMP(quality, 0, 100), xmp, &data, &size, format_of));
-    ret = write_all(path, data, size);
+    ret = write_all(path, data, size, format_of);
 fail:
     free(data);
     free(xmp);

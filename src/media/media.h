@@ -114,6 +114,7 @@ struct rp_writer_params {
     const char *replace_audio;  /* a file whose first audio track replaces the target's; or NULL */
     const struct rp_mark *mark; /* written into the metadata */
     int threads;
+    const char *name;           /* of the output in messages; NULL: the path */
 };
 
 /* Start an output file.
@@ -146,7 +147,7 @@ const char *const *rp_audio_encoders(void);
 /* rp_image_read() and rp_image_write() of the public header live here too. */
 
 /* As rp_image_write() to exactly this name, with the mark inside; `format_of` is the name whose
- * extension chooses the format. JPEG, PNG, WebP: an XMP packet in its proper place; TIFF, BMP: an XMP
+ * extension chooses the format, and that messages use. JPEG, PNG, WebP: an XMP packet in its proper place; TIFF, BMP: an XMP
  * packet (tag 700 / after the pixels). */
 int rp_image_write_marked(const rp_image *image, const char *path, const char *format_of,
                           int quality, const struct rp_mark *mark);

@@ -21,7 +21,8 @@
 #define SHOWN_MAX 1024 /* frames inside an encoder; libx264 looks at most 250 ahead */
 
 struct rp_writer {
-    char *path;
+    char *file; /* to write */
+    char *path; /* for messages */
     char *preset, *audio_encoder, *replace_audio;
     struct rp_writer_params params;
     struct rp_mark mark;
@@ -114,8 +115,8 @@ static int choose_encoder(struct rp_writer *w)
 
 static int open_output(struct rp_writer *w)
 {
-    const AVOutputFormat *const format = guess_format(w->path);
-    char *const url = rp_asprintf("file:%s", w->path);
+    const AVOutputFormat *const format = guess_format(w->file);
+    char *const url = rp_asprintf("file:%s", w->file);
     int ret;
 
     if (!url)
@@ -162,6 +163,7 @@ static int keep_params(struct rp_writer *w, const struct rp_reader *reader,
         w->marked = true;
     }
     w->params.mark = NULL;
+    w->params.name = NULL;
     w->info = *rp_reader_info(reader);
     w->tags = *rp_reader_tags(reader);
     if (av_dict_copy(&w->stream_metadata, w->tags.metadata, 0) < 0)
@@ -184,12 +186,14 @@ int rp_writer_open(struct rp_writer **out, const char *path, const char *target,
     w->last_pts = AV_NOPTS_VALUE;
     for (unsigned i = 0; i < SHOWN_MAX; i++)
         w->shown[i][0] = AV_NOPTS_VALUE;
-    if (!(w->path = strdup(path)) || !(w->packet = av_packet_alloc()))
+    w->file = strdup(path);
+    w->path = strdup(params->name ? params->name : path);
+    if (!w->file || !w->path || !(w->packet = av_packet_alloc()))
         goto fail;
     RP_TRY(keep_params(w, reader, params));
     RP_TRY(open_output(w));
     w->params.video_encoder = NULL; /* the caller's, and no longer needed */
-    RP_TRY(rp_tracks_open(&w->tracks, w->oc, path,
+    RP_TRY(rp_tracks_open(&w->tracks, w->oc, w->path,
                           &(struct rp_tracks_params){
                               .target = target,
                               .replace_audio = w->replace_audio,
@@ -226,6 +230,7 @@ void rp_writer_close(struct rp_writer **writer)
     free(w->preset);
     free(w->audio_encoder);
     free(w->replace_audio);
+    free(w->file);
     free(w->path);
     free(w);
     *writer = NULL;
@@ -758,7 +763,7 @@ static int end_file(struct rp_writer *w)
     ret = ret < 0 ? ret : closed;
     if (ret < 0)
         return rp_av_fail(ret, w->path, "writing");
-    return w->marked ? rp_mark_append(&w->mark, w->path, w->oc->oformat) : 0;
+    return w->marked ? rp_mark_append(&w->mark, w->file, w->oc->oformat) : 0;
 }
 
 int rp_writer_finish(struct rp_writer *w)
