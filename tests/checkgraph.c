@@ -1,0 +1,414 @@
+/* checkgraph: replay equals eager, byte for byte, on real pictures and clips.
+ *
+ *     checkgraph [--device cuda|cpu] [--source FACE.jpg] [--frames N] MEDIA...
+ *
+ * Every frame of every medium goes through the whole pipeline (detect, landmark, embed, select, swap)
+ * eagerly, as a recorded frame with 1, 2, 4 and 8 slots, with recorded models, and again with another
+ * source; the CRC of each frame's pixels must be the same. A picture becomes a slow pan of 1280x720
+ * over it and, all pictures together, a mosaic of eight and more faces. Between replays other networks
+ * run eagerly. On the CPU the same is checked between 1 and k slots.
+ *
+ * Exit: 0 all the same, 1 a difference, 77 no such device. Last line: N passed, N failed. */
+#include <getopt.h>
+
+#include "base/hash.h"
+#include "base/path.h"
+#include "pipeline/pipeline.h"
+
+#define MAX_FRAMES 512
+#define MAX_SLOTS 8
+#define PAN_W 1280
+#define PAN_H 720
+
+struct clip {
+    const char *name;
+    int n;
+    struct rp_media_frame *frame[MAX_FRAMES]; /* as read; never changed */
+};
+
+static struct {
+    const char *device, *source, *source2;
+    int max_frames, passed, failed;
+    rp_runtime *rt;
+} opt = {.device = "cuda", .max_frames = MAX_FRAMES};
+
+/* ---- frames ------------------------------------------------------------------------------------ */
+
+static size_t row_bytes(const struct rp_media_frame *f, int plane)
+{
+    const bool wide = f->fmt >= RP_FMT_YUV420P10 && f->fmt <= RP_FMT_YUV444P10;
+    const int w = f->fmt == RP_FMT_BGR24 ? 3 * f->w
+                  : plane && (f->fmt == RP_FMT_YUV420P || f->fmt == RP_FMT_YUV422P ||
+                              f->fmt == RP_FMT_YUV420P10 || f->fmt == RP_FMT_YUV422P10)
+                      ? (f->w + 1) / 2
+                      : f->w;
+
+    return (size_t) w * (wide ? 2 : 1);
+}
+
+static int plane_count(const struct rp_media_frame *f)
+{
+    return f->fmt == RP_FMT_BGR24 ? 1 : 3;
+}
+
+static int plane_height(const struct rp_media_frame *f, int plane)
+{
+    return plane && (f->fmt == RP_FMT_YUV420P || f->fmt == RP_FMT_YUV420P10) ? (f->h + 1) / 2 : f->h;
+}
+
+static uint32_t crc_of(const struct rp_media_frame *f)
+{
+    uint32_t crc = 0;
+
+    for (int i = 0; i < plane_count(f); i++)
+        for (int y = 0; y < plane_height(f, i); y++)
+            crc = rp_crc32(crc, f->plane[i] + (ptrdiff_t) y * f->stride[i], row_bytes(f, i));
+    return crc;
+}
+
+/* A deep copy that needs no decoder. */
+static struct rp_media_frame *copy_frame(const struct rp_media_frame *f)
+{
+    size_t total = 0;
+    struct rp_media_frame *const c = calloc(1, sizeof(*c));
+
+    if (!c)
+        abort();
+    *c = *f;
+    c->ref = NULL;
+    for (int i = 0; i < plane_count(f); i++)
+        total += row_bytes(f, i) * (size_t) plane_height(f, i);
+    uint8_t *at = malloc(total);
+    if (!at)
+        abort();
+    for (int i = 0; i < plane_count(f); i++) {
+        c->plane[i] = at;
+        c->stride[i] = (int) row_bytes(f, i);
+        for (int y = 0; y < plane_height(f, i); y++, at += row_bytes(f, i))
+            memcpy(at, f->plane[i] + (ptrdiff_t) y * f->stride[i], row_bytes(f, i));
+    }
+    return c;
+}
+
+static void free_copy(struct rp_media_frame *f)
+{
+    if (f)
+        free(f->plane[0]);
+    free(f);
+}
+
+static void add(struct clip *c, const struct rp_media_frame *f)
+{
+    if (c->n < opt.max_frames && c->n < MAX_FRAMES) {
+        c->frame[c->n] = copy_frame(f);
+        c->frame[c->n]->index = c->n;
+        c->n++;
+    }
+}
+
+static int read_clip(struct clip *c, const char *path)
+{
+    struct rp_reader *reader = NULL;
+    struct rp_media_frame *f = NULL;
+    int ret = rp_reader_open(&reader, path, &(struct rp_reader_params){0});
+
+    while (ret >= 0 && (ret = rp_reader_next(reader, &f)) >= 0 && f) {
+        add(c, f);
+        rp_media_frame_free(&f);
+    }
+    rp_reader_close(&reader);
+    return ret;
+}
+
+/* A window that moves over the picture. */
+static int pan(struct clip *c, const char *path, int frames)
+{
+    rp_image image = {0}, big = {0};
+    int ret = rp_image_read(&image, path);
+
+    if (ret < 0)
+        return ret;
+    rp_image_drop_alpha(&image);
+    const double scale = RP_MAX(PAN_W * 1.2 / image.w, PAN_H * 1.2 / image.h);
+    if (scale > 1 && rp_image_scale(&big, &image, (int) (image.w * scale),
+                                    (int) (image.h * scale)) >= 0) {
+        rp_image_free(&image);
+        image = big;
+    }
+    for (int i = 0; i < frames; i++) {
+        rp_image window = image;
+        struct rp_media_frame f;
+        const int x = (image.w - PAN_W) * i / RP_MAX(frames - 1, 1);
+        const int y = (image.h - PAN_H) * i / RP_MAX(frames - 1, 1);
+
+        window.data += y * image.stride + 3 * (ptrdiff_t) x;
+        window.w = PAN_W;
+        window.h = PAN_H;
+        rp_frame_over_image(&f, &window);
+        add(c, &f);
+    }
+    rp_image_free(&image);
+    return 0;
+}
+
+/* Eight and more small pictures side by side, shifted from frame to frame. */
+static void mosaic(struct clip *c, char **paths, int n, int frames)
+{
+    enum { COLS = 4, ROWS = 2, W = PAN_W / COLS, H = PAN_H / ROWS };
+    rp_image canvas = {.w = PAN_W, .h = PAN_H, .stride = 3 * PAN_W};
+
+    canvas.data = calloc(PAN_H, 3 * PAN_W);
+    for (int i = 0; n && i < COLS * ROWS; i++) {
+        rp_image image = {0}, cell = {0};
+
+        if (rp_image_read(&image, paths[i % n]) < 0)
+            continue;
+        rp_image_drop_alpha(&image);
+        const double s = RP_MIN((double) W / image.w, (double) H / image.h);
+        if (rp_image_scale(&cell, &image, RP_MAX((int) (image.w * s), 1),
+                           RP_MAX((int) (image.h * s), 1)) >= 0)
+            for (int y = 0; y < cell.h; y++)
+                memcpy(canvas.data + (i / COLS * H + y) * canvas.stride + 3 * (i % COLS) * W,
+                       cell.data + y * cell.stride, (size_t) cell.w * 3);
+        rp_image_free(&cell);
+        rp_image_free(&image);
+    }
+    for (int i = 0; i < frames; i++) {
+        struct rp_media_frame f;
+
+        rp_frame_over_image(&f, &canvas);
+        add(c, &f);
+        memmove(canvas.data + 3, canvas.data, (size_t) canvas.stride * PAN_H - 3);
+    }
+    free(canvas.data);
+}
+
+/* ---- one way of running ------------------------------------------------------------------------ */
+
+struct way {
+    const char *graph; /* frame, model, off */
+    int slots;
+    const char *source;
+    bool disturb;      /* other networks run eagerly in between */
+};
+
+struct outcome {
+    uint32_t crc[MAX_FRAMES];
+    int faces[MAX_FRAMES];
+    bool recorded;
+};
+
+static int open_pipeline(struct rp_pipeline **p, rp_options **o, const struct way *way)
+{
+    int ret;
+
+    RP_TRY(rp_options_create(o));
+    RP_TRY(rp_options_set(*o, "execution-providers", opt.device));
+    RP_TRY(rp_options_set(*o, "cuda-graph", way->graph));
+    RP_TRY(rp_options_set(*o, "face-selector-mode", "many"));
+    RP_TRY(rp_options_set(*o, "source-paths", way->source));
+    RP_TRY(rp_pipeline_open(p, opt.rt, rp_options_settings(*o), RP_USE_PROCESS, 1));
+    return 0;
+
+fail:
+    return ret;
+}
+
+static int run_frames(struct rp_pipeline *p, const struct clip *c, const struct way *way,
+                      struct outcome *out)
+{
+    int ret = 0, at[MAX_SLOTS];
+    struct rp_program *program[MAX_SLOTS] = {0};
+    struct rp_media_frame *flying[MAX_SLOTS] = {0};
+    struct rp_frame_result result;
+    struct rp_dfaces *const faces = malloc(sizeof(*faces));
+
+    for (int k = 0; k < way->slots; k++)
+        RP_TRY(rp_program_create(&program[k], &p->plan, c->frame[0]->w, c->frame[0]->h,
+                                 c->frame[0]->fmt));
+    for (int i = 0; i < c->n + way->slots; i++) {
+        const int k = i % way->slots;
+
+        if (flying[k]) {
+            RP_TRY(rp_program_finish(program[k], &result));
+            out->crc[at[k]] = crc_of(flying[k]);
+            out->faces[at[k]] = result.selected;
+            free_copy(flying[k]);
+            flying[k] = NULL;
+        }
+        if (i >= c->n)
+            continue;
+        flying[k] = copy_frame(c->frame[i]);
+        at[k] = i;
+        RP_TRY(rp_program_submit(program[k], flying[k], false));
+        if (way->disturb && i % 7 == 0)
+            RP_TRY(rp_pipeline_faces(p, c->frame[(i * 5) % c->n], faces));
+    }
+    out->recorded = rp_program_graph(program[0]) && rp_graph_recorded(rp_program_graph(program[0]));
+
+fail:
+    for (int k = 0; k < way->slots; k++) {
+        rp_program_destroy(&program[k]);
+        free_copy(flying[k]);
+    }
+    free(faces);
+    return ret;
+}
+
+static int run_way(const struct clip *c, const struct way *way, struct outcome *out)
+{
+    int ret;
+    rp_options *o = NULL;
+    struct rp_pipeline *p = NULL;
+
+    memset(out, 0, sizeof(*out));
+    RP_TRY(open_pipeline(&p, &o, way));
+    RP_TRY(run_frames(p, c, way, out));
+
+fail:
+    rp_pipeline_destroy(&p);
+    rp_options_destroy(&o);
+    return ret;
+}
+
+/* ---- checks ------------------------------------------------------------------------------------ */
+
+static void compare(const struct clip *c, const struct way *way, const struct outcome *want,
+                    const struct outcome *got, double seconds)
+{
+    int differ = 0, first = -1;
+
+    for (int i = 0; i < c->n; i++) {
+        if (want->crc[i] == got->crc[i] && want->faces[i] == got->faces[i])
+            continue;
+        differ++;
+        if (first < 0)
+            first = i;
+    }
+    const bool expect = !strcmp(way->graph, "frame") && strcmp(opt.device, "cpu") != 0;
+    const bool ok = !differ && (!expect || got->recorded);
+    printf("%s %-40s graph %-5s slots %d%s%s: %d frames, %d differ%s, %.1f s\n", ok ? "ok    " : "FAILED",
+           c->name, way->graph, way->slots, way->disturb ? " disturbed" : "",
+           way->source == opt.source ? "" : " other source", c->n, differ,
+           expect && !got->recorded ? " NOT RECORDED" : "", seconds);
+    if (first >= 0)
+        printf("       first difference: frame %d, %d faces against %d\n", first, got->faces[first],
+               want->faces[first]);
+    fflush(stdout);
+    *(ok ? &opt.passed : &opt.failed) += 1;
+}
+
+static int check_clip(const struct clip *c)
+{
+    int ret = 0, most = 0, least = RP_MAX_FACES;
+    static struct outcome want, got;
+    const char *const sources[] = {opt.source, opt.source2};
+
+    for (int s = 0; s < 2 && sources[s]; s++) {
+        const struct way eager = {"off", 1, sources[s], false};
+        const struct way ways[] = {
+            {"frame", 1, sources[s], true}, {"frame", 2, sources[s], false},
+            {"frame", 4, sources[s], true}, {"frame", 8, sources[s], false},
+            {"model", 1, sources[s], false},
+        };
+
+        RP_TRY(run_way(c, &eager, &want));
+        for (int i = 0; i < c->n; i++) {
+            most = RP_MAX(most, want.faces[i]);
+            least = RP_MIN(least, want.faces[i]);
+        }
+        printf("       %s: %d frames, %d to %d faces\n", c->name, c->n, least, most);
+        for (size_t w = 0; w < (s ? 1 : RP_ARRAY_LEN(ways)); w++) {
+            const double start = rp_now();
+
+            RP_TRY(run_way(c, &ways[w], &got));
+            compare(c, &ways[w], &want, &got, rp_now() - start);
+        }
+    }
+fail:
+    return ret;
+}
+
+static void free_clip(struct clip *c)
+{
+    for (int i = 0; i < c->n; i++)
+        free_copy(c->frame[i]);
+    memset(c, 0, sizeof(*c));
+}
+
+static int check_media(char **paths, int n)
+{
+    int ret = 0, npictures = 0;
+    char *pictures[64];
+    static struct clip c;
+
+    for (int i = 0; i < n; i++) {
+        enum rp_media_kind kind;
+
+        RP_TRY(rp_media_probe(paths[i], &kind));
+        c.name = rp_path_base(paths[i]);
+        if (kind == RP_MEDIA_IMAGE && npictures < 64) {
+            pictures[npictures++] = paths[i];
+            RP_TRY(pan(&c, paths[i], 150));
+        } else {
+            RP_TRY(read_clip(&c, paths[i]));
+        }
+        RP_TRY(check_clip(&c));
+        free_clip(&c);
+    }
+    if (npictures) {
+        c.name = "mosaic";
+        mosaic(&c, pictures, npictures, 50);
+        RP_TRY(check_clip(&c));
+    }
+
+fail:
+    free_clip(&c);
+    return ret;
+}
+
+int main(int argc, char **argv)
+{
+    int ret, c;
+    struct rp_device *dev = NULL;
+    static const struct option longs[] = {{"device", 1, NULL, 'd'}, {"source", 1, NULL, 's'},
+                                          {"source2", 1, NULL, '2'}, {"frames", 1, NULL, 'n'},
+                                          {0}};
+
+    while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
+        if (c == 'd')
+            opt.device = optarg;
+        else if (c == 's')
+            opt.source = optarg;
+        else if (c == '2')
+            opt.source2 = optarg;
+        else if (c == 'n')
+            opt.max_frames = atoi(optarg);
+        else
+            return 2;
+    }
+    if (!opt.source || optind == argc) {
+        fprintf(stderr, "usage: checkgraph [--device D] --source FACE [--source2 FACE] MEDIA...\n");
+        return 2;
+    }
+    rp_set_log(getenv("CHECKGRAPH_DEBUG") ? RP_LOG_DEBUG : RP_LOG_WARN, NULL, NULL);
+    if (!strcmp(opt.device, "cuda")) {
+        rp_log_hold(true);
+        ret = rp_device_cuda(&dev, 0);
+        rp_log_hold(false);
+        if (ret < 0) {
+            printf("skipped: %s\n0 passed, 0 failed, 1 skipped\n", rp_last_error());
+            return 77;
+        }
+        rp_device_destroy(&dev);
+    }
+    RP_TRY(rp_runtime_create(&opt.rt, NULL));
+    RP_TRY(check_media(argv + optind, argc - optind));
+
+fail:
+    rp_runtime_destroy(&opt.rt);
+    if (ret < 0)
+        opt.failed++;
+    printf("%d passed, %d failed\n", opt.passed, opt.failed);
+    return opt.failed ? 1 : 0;
+}
