@@ -60,6 +60,13 @@ static const struct { const char *name, *arguments; } clips[] = {
     {"a.ts",        V(160, 120, 0.4) "-c:v mpeg2video -q:v 3"},
     {"b.ts",        V(176, 144, 0.4) "-output_ts_offset 0.4 -c:v mpeg2video -q:v 3"},
     {"tone.wav",    TONE},
+    {"long.mp4", "-f lavfi -i testsrc2=s=64x48:r=25:d=8 -c:v libx264 -preset veryfast -bf 3 "
+                 "-x264-params keyint=37:open-gop=1 -pix_fmt yuv420p"},
+    {"long.mkv", "-f lavfi -i testsrc2=s=64x48:r=25:d=8 -c:v libx265 -preset ultrafast "
+                 "-x265-params log-level=none:keyint=37:bframes=3:open-gop=1"},
+    {"long.webm", "-f lavfi -i testsrc2=s=64x48:r=25:d=8 -c:v libvpx-vp9 -g 60 -speed 8 "
+                  "-auto-alt-ref 1 -lag-in-frames 12"},
+    {"longedit.mp4", "-ss 0.5 -i long.mp4 -c copy"},
     {"vfr.mp4",     "-i vfr.mkv -map 0:v -c copy"},
     {"chapters.mkv", "-i vfr.mkv -i chapters.txt -map 0 -map_chapters 1 -c copy"},
 };
@@ -69,6 +76,7 @@ static int make_clips(void **state)
 {
     if (make_dir(state) != 0)
         return -1;
+    setenv("SVT_LOG", "1", 0); /* it tells everything to stderr */
     if (!have_ffmpeg()) {
         printf("ffmpeg and ffprobe are not there: the tests of video are skipped\n");
         return 0;
@@ -371,6 +379,43 @@ static void test_trim(void **state)
     assert_true(audio > 0.74 && audio < 0.83);
     assert_int_equal(transcode(in_dir("vfr.mkv"), in_dir("t.mkv"), &usual, &range), 20);
     assert_true(atof(probe("t.mkv", "v:0", "stream=start_time")) == 0);
+}
+
+/* Jumping gives the same frame as counting. */
+static void test_seek(void **state)
+{
+    static const char *const names[] = {"long.mp4", "long.mkv", "long.webm", "longedit.mp4"};
+    static const int starts[] = {100, 111, 112, 113, 147, 148, 149, 186, 187};
+
+    (void) state;
+    need("long.mp4");
+    for (size_t i = 0; i < RP_ARRAY_LEN(names); i++) {
+        struct rp_media_frame *all[260] = {NULL}, *f = NULL;
+        struct rp_reader *r = NULL;
+        int n = 0;
+        assert_int_equal(rp_reader_open(&r, in_dir(names[i]), NULL), 0);
+        while (n < 260 && rp_reader_next(r, &all[n]) == 0 && all[n])
+            n++;
+        rp_reader_close(&r);
+        assert_in_range(n, 180, 210);
+        for (size_t k = 0; k < RP_ARRAY_LEN(starts); k++) {
+            const struct rp_media_frame *const want = all[starts[k]];
+            if (!want)
+                continue;
+            assert_int_equal(rp_reader_frame(in_dir(names[i]), starts[k], &f), 0);
+            assert_int_equal(f->index, starts[k]);
+            assert_int_equal(f->pts, want->pts);
+            for (int y = 0; y < f->h; y++)
+                assert_memory_equal(f->plane[0] + y * f->stride[0],
+                                    want->plane[0] + y * want->stride[0], 64);
+            rp_media_frame_free(&f);
+        }
+        assert_int_equal(rp_reader_frame(in_dir(names[i]), 5000, &f), 0);
+        assert_int_equal(f->index, n - 1);
+        rp_media_frame_free(&f);
+        for (int k = 0; k < n; k++)
+            rp_media_frame_free(&all[k]);
+    }
 }
 
 static void test_last_frame(void **state)
@@ -723,16 +768,27 @@ static void test_frames(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_frames),       cmocka_unit_test(test_quality),
-        cmocka_unit_test(test_round_trips),  cmocka_unit_test(test_pixels_survive),
-        cmocka_unit_test(test_alpha),        cmocka_unit_test(test_metadata),
-        cmocka_unit_test(test_subtitles),    cmocka_unit_test(test_turns),
-        cmocka_unit_test(test_trim),         cmocka_unit_test(test_last_frame),
-        cmocka_unit_test(test_rate),         cmocka_unit_test(test_size),
-        cmocka_unit_test(test_sound),        cmocka_unit_test(test_size_changes_midway),
-        cmocka_unit_test(test_full_disk),    cmocka_unit_test(test_wrong_outputs),
-        cmocka_unit_test(test_wrong_inputs), cmocka_unit_test(test_damage),
-        cmocka_unit_test(test_probe),        cmocka_unit_test(test_info),
+        cmocka_unit_test(test_frames),
+        cmocka_unit_test(test_quality),
+        cmocka_unit_test(test_round_trips),
+        cmocka_unit_test(test_pixels_survive),
+        cmocka_unit_test(test_alpha),
+        cmocka_unit_test(test_metadata),
+        cmocka_unit_test(test_subtitles),
+        cmocka_unit_test(test_turns),
+        cmocka_unit_test(test_trim),
+        cmocka_unit_test(test_seek),
+        cmocka_unit_test(test_last_frame),
+        cmocka_unit_test(test_rate),
+        cmocka_unit_test(test_size),
+        cmocka_unit_test(test_sound),
+        cmocka_unit_test(test_size_changes_midway),
+        cmocka_unit_test(test_full_disk),
+        cmocka_unit_test(test_wrong_outputs),
+        cmocka_unit_test(test_wrong_inputs),
+        cmocka_unit_test(test_damage),
+        cmocka_unit_test(test_probe),
+        cmocka_unit_test(test_info),
     };
 
     return cmocka_run_group_tests_name("media_video", tests, make_clips, remove_dir);

@@ -4,9 +4,11 @@
  * frame is decoded when the file is opened, so that size and format are what the decoder really
  * gives, whatever the container promises.
  */
-#include "media/av.h"
+#include "media/seek.h"
 
 #define ERRORS_MAX 1000 /* broken packets in a row: then what follows is no video either */
+
+#define SEEK_FROM 100 /* frames to skip that are worth looking at all packets first */
 
 struct rp_reader {
     char *path;
@@ -169,6 +171,14 @@ static void fill_tags(struct rp_reader *r, const AVFrame *f)
 }
 
 static int decode(struct rp_reader *r, AVFrame **out);
+static int seek_start(struct rp_reader *r);
+
+static void close_file(struct rp_reader *r)
+{
+    av_frame_free(&r->first);
+    avcodec_free_context(&r->codec);
+    avformat_close_input(&r->format);
+}
 
 static int open_file(struct rp_reader *r)
 {
@@ -210,6 +220,8 @@ int rp_reader_open(struct rp_reader **out, const char *path, const struct rp_rea
     if (!(r->path = strdup(path)) || !(r->packet = av_packet_alloc()))
         goto fail;
     RP_TRY(open_file(r));
+    if (r->range.start >= SEEK_FROM)
+        RP_TRY(seek_start(r));
     return 0;
 
 fail:
@@ -224,12 +236,10 @@ void rp_reader_close(struct rp_reader **reader)
 
     if (!r)
         return;
-    av_frame_free(&r->first);
+    close_file(r);
     sws_freeContext(r->sws);
     av_buffer_pool_uninit(&r->converted.buffers); /* frames still held keep it alive */
     av_buffer_pool_uninit(&r->turned.buffers);
-    avcodec_free_context(&r->codec);
-    avformat_close_input(&r->format);
     av_packet_free(&r->packet);
     free(r->path);
     free(r);
@@ -332,6 +342,54 @@ static int64_t time_of(struct rp_reader *r, const AVFrame *f)
     else if (r->last_pts != AV_NOPTS_VALUE && pts <= r->last_pts)
         pts = r->last_pts + 1;
     return r->last_pts = pts;
+}
+
+/* From a keyframe some way before to the frame of this time; false if it does not come out whole.
+ */
+static bool decode_to(struct rp_reader *r, int64_t at, int64_t back)
+{
+    AVFrame *f = NULL;
+    bool whole = false;
+
+    if (av_seek_frame(r->format, r->stream->index, at - back, AVSEEK_FLAG_BACKWARD) < 0)
+        return false;
+    avcodec_flush_buffers(r->codec);
+    r->drained = false;
+    while (decode(r, &f) >= 0 && f) {
+        const int64_t pts = f->best_effort_timestamp;
+        whole = whole || (f->key_frame && pts <= at);
+        if (pts >= at) {
+            whole = whole && pts == at;
+            break;
+        }
+        av_frame_free(&f);
+    }
+    if (f && whole)
+        r->first = f;
+    else
+        av_frame_free(&f);
+    return r->first != NULL;
+}
+
+/* Go to the first frame of the range; where that is not certain, stay at the beginning. */
+static int seek_start(struct rp_reader *r)
+{
+    static const int back[] = {0, 2, 20}; /* seconds */
+    int64_t before = 0, at = 0;
+
+    if (!rp_seek_time(r->path, r->format, r->stream, r->range.start,
+                      r->first->best_effort_timestamp, &before, &at))
+        return 0;
+    av_frame_free(&r->first);
+    for (size_t i = 0; i < RP_ARRAY_LEN(back); i++)
+        if (decode_to(r, at, av_rescale_q(back[i], (AVRational){1, 1}, r->stream->time_base))) {
+            r->index = r->range.start;
+            r->last_pts = before;
+            return 0;
+        }
+    close_file(r);
+    r->drained = false;
+    return open_file(r);
 }
 
 /* ---- making it ours -------------------------------------------------------------------------- */
@@ -466,7 +524,7 @@ int rp_reader_frame(const char *path, int64_t index, struct rp_media_frame **fra
     int ret;
 
     *frame = NULL;
-    RP_TRY(rp_reader_open(&r, path, NULL));
+    RP_TRY(rp_reader_open(&r, path, &(struct rp_reader_params){.start = index}));
     while (r->index <= index || !last) {
         RP_TRY(next_raw(r, &f));
         if (!f)

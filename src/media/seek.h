@@ -1,0 +1,12 @@
+/* Jump to a frame by its number. */
+#ifndef RP_MEDIA_SEEK_H
+#define RP_MEDIA_SEEK_H
+
+#include "media/av.h"
+
+/* The time of frame `index` and of the one before, if they can be known without decoding; `first`
+ * is the time of frame 0, to check against. Returns 1 if known, 0 if not. */
+int rp_seek_time(const char *path, const AVFormatContext *ic, const AVStream *st, int64_t index,
+                 int64_t first, int64_t *before, int64_t *at);
+
+#endif /* RP_MEDIA_SEEK_H */
