@@ -2,6 +2,8 @@
  * networks of one kind alike. */
 #include "face/analyser.h"
 
+#include <pthread.h>
+
 /* ---- detectors --------------------------------------------------------------------------------- */
 
 struct detector {
@@ -89,13 +91,20 @@ struct rp_analysis {
     const struct rp_img *frame; /* while recording */
 };
 
+static const char *detector_names[RP_ARRAY_LEN(detectors) + 1];
+
+static void list_detectors(void)
+{
+    for (size_t i = 0; i < RP_ARRAY_LEN(detectors); i++)
+        detector_names[i] = detectors[i].name;
+}
+
 const char *const *rp_detector_choices(void)
 {
-    static const char *names[RP_ARRAY_LEN(detectors) + 1];
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-    for (size_t i = 0; i < RP_ARRAY_LEN(detectors); i++)
-        names[i] = detectors[i].name;
-    return names;
+    pthread_once(&once, list_detectors);
+    return detector_names;
 }
 
 const char *const *rp_landmarker_choices(void)

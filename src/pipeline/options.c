@@ -1,6 +1,8 @@
 /* Options of a job, the list of all groups, and the public rp_options_* functions over it. */
 #include "pipeline/options.h"
 
+#include <pthread.h>
+
 #include "engine/graph.h"
 #include "face/options.h"
 #include "media/media.h"
@@ -95,10 +97,11 @@ static const struct rp_opt_group *const last[] = {&rp_execution_group, &rp_graph
 
 #define MAX_GROUPS 32
 
+static const struct rp_opt_group *all[MAX_GROUPS];
+
 /* The processors' own groups come from their table, between the fixed ones and the last. */
-const struct rp_opt_group *const *rp_all_groups(void)
+static void list_groups(void)
 {
-    static const struct rp_opt_group *all[MAX_GROUPS];
     size_t n = 0;
 
     for (size_t i = 0; i < RP_ARRAY_LEN(fixed); i++)
@@ -107,6 +110,13 @@ const struct rp_opt_group *const *rp_all_groups(void)
         all[n++] = rp_processors[i]->group;
     for (size_t i = 0; i < RP_ARRAY_LEN(last); i++)
         all[n++] = last[i];
+}
+
+const struct rp_opt_group *const *rp_all_groups(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+    pthread_once(&once, list_groups);
     return all;
 }
 

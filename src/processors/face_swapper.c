@@ -3,6 +3,8 @@
  * Details that have caused bugs elsewhere:
  *   - the source picture of uniface is 0..1 although its target is -1..1;
  *   - the output stays float until it is pasted: rounding to 8 bits twice shows in dark skin. */
+#include <pthread.h>
+
 #include "face/mask.h"
 #include "processors/processor.h"
 
@@ -38,13 +40,20 @@ static const struct swap_model models[] = {
 };
 /* clang-format on */
 
+static const char *model_names[RP_ARRAY_LEN(models) + 1];
+
+static void list_models(void)
+{
+    for (size_t i = 0; i < RP_ARRAY_LEN(models); i++)
+        model_names[i] = models[i].name;
+}
+
 static const char *const *model_choices(void)
 {
-    static const char *names[RP_ARRAY_LEN(models) + 1];
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-    for (size_t i = 0; i < RP_ARRAY_LEN(models); i++)
-        names[i] = models[i].name;
-    return names;
+    pthread_once(&once, list_models);
+    return model_names;
 }
 
 static const struct rp_opt opts[] = {

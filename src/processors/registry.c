@@ -1,5 +1,7 @@
 #include "processors/processor.h"
 
+#include <pthread.h>
+
 extern const struct rp_processor rp_face_debugger, rp_face_swapper;
 
 const struct rp_processor *const rp_processors[] = {
@@ -16,11 +18,18 @@ const struct rp_processor *rp_processor_find(const char *name)
     return NULL;
 }
 
-const char *const *rp_processor_choices(void)
-{
-    static const char *names[RP_ARRAY_LEN(rp_processors)];
+static const char *names[RP_ARRAY_LEN(rp_processors)];
 
+static void list_names(void)
+{
     for (int i = 0; rp_processors[i]; i++)
         names[i] = rp_processors[i]->name;
+}
+
+const char *const *rp_processor_choices(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+    pthread_once(&once, list_names);
     return names;
 }
