@@ -1,0 +1,1003 @@
+/* The public interface on real models: pictures, video jobs, the content check, missing models.
+ *
+ * The faces are those of set-up's sample picture and its lite models; whatever of that is not
+ * installed makes the test say so and skip. */
+#include "test_media.h"
+
+#include <pthread.h>
+
+/* What set_up() lays into the folder:
+ *   lite/     the lite models              source.png   the face to put in
+ *   bright/   the same, but the content    face.png     the astronaut
+ *             check refuses what is bright clip.mp4     20 frames; the face is in the first 10 only
+ *   empty/    nothing                      grey.png     no face */
+static char why_not[512];
+static bool have_clips;
+static rp_runtime *runtime;
+
+#define W 320
+#define H 240
+#define FRAMES 20
+#define WITH_FACE 10
+
+/* ---- log --------------------------------------------------------------------------------------- */
+
+static pthread_mutex_t log_lock = PTHREAD_MUTEX_INITIALIZER;
+static char log_text[65536];
+
+static void keep_line(void *priv, enum rp_log_level level, const char *line)
+{
+    (void) priv;
+    (void) level;
+    pthread_mutex_lock(&log_lock);
+    const size_t n = strlen(log_text);
+    snprintf(log_text + n, sizeof(log_text) - n, "%s\n", line);
+    pthread_mutex_unlock(&log_lock);
+}
+
+/* ---- set-up ------------------------------------------------------------------------------------ */
+
+static bool link_models(const char *folder)
+{
+    const char *const env = getenv("REPRISE_MODELS");
+    char *const cache = rp_path_user_cache("models");
+    static const char *const files[] = {"fr_detect", "fr_landmark", "fr_feature", "fr_age",
+                                        "fr_gender", "classic_256", "nsfwjs"};
+    bool ok = cache && shell("mkdir %s", folder) == 0;
+
+    for (size_t i = 0; ok && i < RP_ARRAY_LEN(files); i++) {
+        ok = shell("test -s '%s/%s.onnx' && ln -s '%s/%s.onnx' %s/", env ? env : cache, files[i],
+                   env ? env : cache, files[i], folder) == 0;
+        if (!ok)
+            snprintf(why_not, sizeof(why_not), "no %s.onnx in %s", files[i], env ? env : cache);
+    }
+    free(cache);
+    return ok;
+}
+
+static bool find_picture(void)
+{
+    char *const path = rp_path_user_cache("media/astronaut.png");
+    const bool ok = path && shell("cp '%s' face.png 2>/dev/null", path) == 0;
+
+    if (!ok)
+        snprintf(why_not, sizeof(why_not), "no %s", path ? path : "astronaut.png");
+    free(path);
+    return ok;
+}
+
+/* Another face, warmer and with more contrast; a clip that slides and then looks at the suit. */
+static bool make_media(void)
+{
+    if (!have_ffmpeg()) {
+        snprintf(why_not, sizeof(why_not), "no ffmpeg program");
+        return false;
+    }
+    return shell("ffmpeg -v error -i face.png -vf hflip,eq=contrast=1.4:saturation=1.8,hue=h=25 "
+                 "source.png") == 0 &&
+           shell("ffmpeg -v error -f lavfi -i color=gray:s=96x64 -frames:v 1 grey.png") == 0 &&
+           shell("ffmpeg -v error -loop 1 -r 25 -i face.png -f lavfi -i sine=440 -frames:v %d -vf "
+                 "\"crop=%d:%d:60+4*n:if(lt(n\\,%d)\\,10\\,270),format=yuv420p\" -c:v libx264 -g 5 "
+                 "-crf 12 -c:a aac -shortest clip.mp4", FRAMES, W, H, WITH_FACE) == 0;
+}
+
+static int set_up(void **state)
+{
+    const char *const source = getenv("REPRISE_SOURCE");
+
+    if (make_dir(state) || !source)
+        return -1;
+    rp_set_log(RP_LOG_DEBUG, keep_line, NULL);
+    if (!link_models("lite") || !find_picture() || !make_media()) {
+        print_message("skipped: %s; run scripts/setup.sh --tests\n", why_not);
+        if (!why_not[0])
+            return -1;
+        return 0;
+    }
+    have_clips = true;
+    if (shell("mkdir empty bright && '%s/tests/tiny_models.py' bright && cp -P lite/* bright/ && "
+              "mv bright/gate.onnx bright/nsfwjs.onnx", source))
+        return -1;
+    return rp_runtime_create(&runtime, &(rp_runtime_params){.models_path = in_dir("lite")});
+}
+
+static int tear_down(void **state)
+{
+    rp_runtime_destroy(&runtime);
+    assert_null(runtime);
+    rp_set_log(RP_LOG_QUIET, NULL, NULL);
+    (void) shell("rm -rf lite bright empty more");
+    return remove_dir(state);
+}
+
+static void need_all(void)
+{
+    if (!have_clips)
+        skip();
+}
+
+/* ---- helpers ----------------------------------------------------------------------------------- */
+
+static void set(rp_options *o, const char *name, const char *value)
+{
+    assert_int_equal(rp_options_set_words(o, name, 1, &value), 0);
+}
+
+/* Face swapper with source.png onto target; an option more may be given. */
+static rp_options *options_for(const char *target, const char *output, const char *name,
+                               const char *value)
+{
+    rp_options *o;
+
+    assert_int_equal(rp_options_create(&o), 0);
+    set(o, "source-paths", in_dir("source.png"));
+    if (target)
+        set(o, "target-path", in_dir(target));
+    if (output)
+        set(o, "output-path", in_dir(output));
+    if (name)
+        set(o, name, value);
+    return o;
+}
+
+/* Create and run a job; its status. */
+static int run_job(rp_runtime *rt, const rp_options *o, rp_report *report)
+{
+    rp_job *job;
+    int ret = rp_job_create(&job, rt, o);
+
+    if (ret == 0)
+        ret = rp_job_run(job, NULL, NULL);
+    if (job && report)
+        rp_job_report(job, report);
+    rp_job_destroy(&job);
+    assert_null(job);
+    return ret;
+}
+
+/* The same by option names; the output is removed before. */
+static int swap(rp_runtime *rt, const char *target, const char *output, const char *name,
+                const char *value)
+{
+    rp_options *o = options_for(target, output, name, value);
+
+    unlink(in_dir(output));
+    const int ret = run_job(rt, o, NULL);
+    rp_options_destroy(&o);
+    return ret;
+}
+
+static rp_runtime *runtime_of(const char *models)
+{
+    rp_runtime *rt;
+
+    assert_int_equal(rp_runtime_create(&rt, &(rp_runtime_params){.models_path = in_dir(models)}), 0);
+    return rt;
+}
+
+static void assert_said(const char *a, const char *b)
+{
+    const char *const said = rp_last_error();
+
+    if (strchr(said, '\n') || !strstr(said, a) || !strstr(said, b))
+        fail_msg("the sentence is '%s', not with '%s' and '%s'", said, a, b);
+}
+
+/* Neither the output nor a hidden temporary of it is there. */
+static void assert_nothing_left(const char *output)
+{
+    assert_false(rp_path_is_file(in_dir(output)));
+    assert_string_equal(output_of("find . -name '*.part*'"), "");
+}
+
+static rp_image read_image(const char *name)
+{
+    rp_image image;
+
+    assert_int_equal(rp_image_read(&image, in_dir(name)), 0);
+    return image;
+}
+
+/* A pipeline and the options that it looks at while it lives. */
+struct pipe {
+    rp_options *options;
+    rp_pipeline *pipeline;
+};
+
+static struct pipe open_pipe(rp_runtime *rt, const char *name, const char *value)
+{
+    struct pipe p = {.options = options_for(NULL, NULL, name, value)};
+
+    assert_int_equal(rp_pipeline_create(&p.pipeline, rt, p.options), 0);
+    return p;
+}
+
+static void close_pipe(struct pipe *p)
+{
+    rp_pipeline_destroy(&p->pipeline);
+    assert_null(p->pipeline);
+    rp_options_destroy(&p->options);
+}
+
+/* Status of a pipeline that cannot be made. */
+static int pipe_status(rp_runtime *rt, const char *name, const char *value)
+{
+    rp_pipeline *p;
+    rp_options *o = options_for(NULL, NULL, name, value);
+    const int ret = rp_pipeline_create(&p, rt, o);
+
+    rp_pipeline_destroy(&p);
+    rp_options_destroy(&o);
+    return ret;
+}
+
+/* The box of a face, larger by its own size on every side: nothing outside may change. */
+static bool near_face(const rp_face *face, int x, int y)
+{
+    const float *const b = face->box;
+    const float w = b[2] - b[0], h = b[3] - b[1];
+
+    return (float) x > b[0] - w && (float) x < b[2] + w && (float) y > b[1] - h &&
+           (float) y < b[3] + h;
+}
+
+static bool in_face(const rp_face *face, int x, int y)
+{
+    const float *const b = face->box;
+
+    return (float) x >= b[0] && (float) x <= b[2] && (float) y >= b[1] && (float) y <= b[3];
+}
+
+static size_t image_size(const rp_image *i)
+{
+    return (size_t) i->stride * (size_t) i->h;
+}
+
+/* ---- finding faces ----------------------------------------------------------------------------- */
+
+static void test_analyse(void **state)
+{
+    rp_face face[2];
+    double length = 0;
+
+    (void) state;
+    need_all();
+    struct pipe p = open_pipe(runtime, NULL, NULL);
+    rp_image image = read_image("face.png");
+    uint8_t *const before = malloc(image_size(&image));
+    memcpy(before, image.data, image_size(&image));
+
+    assert_int_equal(rp_pipeline_analyse(p.pipeline, &image, face, 2), 1);
+    assert_int_equal(face[0].has & 31, RP_HAS_LANDMARK_5 | RP_HAS_LANDMARK_68 | RP_HAS_EMBEDDING |
+                                           RP_HAS_GENDER | RP_HAS_AGE);
+    assert_true(face[0].score > 0.9f && face[0].score <= 1);
+    assert_true(face[0].box[0] > 150 && face[0].box[2] < 300 && face[0].box[1] > 40 &&
+                face[0].box[3] < 200);
+    for (int i = 0; i < 5; i++)
+        assert_true(in_face(&face[0], (int) face[0].landmark_5[i][0],
+                            (int) face[0].landmark_5[i][1]));
+    assert_true(face[0].landmark_5[0][0] < face[0].landmark_5[1][0]);
+    assert_true(face[0].landmark_5[0][1] < face[0].landmark_5[3][1]);
+    for (int i = 0; i < 512; i++)
+        length += (double) face[0].embedding[i] * (double) face[0].embedding[i];
+    assert_true(length > 0.999 && length < 1.001);
+    assert_true(face[0].age_from < face[0].age_to);
+    assert_memory_equal(image.data, before, image_size(&image));
+
+    assert_int_equal(rp_pipeline_analyse(p.pipeline, &image, NULL, 0), 1); /* only the count */
+    rp_image_free(&image);
+    image = read_image("grey.png");
+    assert_int_equal(rp_pipeline_analyse(p.pipeline, &image, face, 2), 0);
+    rp_image_free(&image);
+    free(before);
+    close_pipe(&p);
+}
+
+static int count_frames(void *priv, const rp_frame_faces *f)
+{
+    int *const counts = priv;
+
+    assert_int_equal(f->frame, counts[0]);
+    assert_true(f->w == W && f->h == H);
+    assert_true(f->time > (double) f->frame / 25 - 1e-3 && f->time < (double) f->frame / 25 + 1e-3);
+    assert_int_equal(f->count, f->frame < WITH_FACE ? 1 : 0);
+    counts[0]++;
+    return counts[0] == counts[1] ? 7 : 0;
+}
+
+static void test_analyse_file(void **state)
+{
+    int counts[2] = {0, -1};
+
+    (void) state;
+    need_all();
+    rp_options *o = options_for(NULL, NULL, NULL, NULL);
+    assert_int_equal(rp_analyse_file(runtime, o, in_dir("clip.mp4"), count_frames, counts), 0);
+    assert_int_equal(counts[0], FRAMES);
+    counts[0] = 0; /* the caller stops it */
+    counts[1] = 3;
+    assert_true(rp_analyse_file(runtime, o, in_dir("clip.mp4"), count_frames, counts) >= 0);
+    assert_int_equal(counts[0], 3);
+    counts[0] = 8;
+    counts[1] = -1;
+    set(o, "trim-frame-start", "8");
+    set(o, "trim-frame-end", "12");
+    assert_int_equal(rp_analyse_file(runtime, o, in_dir("clip.mp4"), count_frames, counts), 0);
+    assert_int_equal(counts[0], 12);
+    assert_int_equal(rp_analyse_file(runtime, o, in_dir("none.mp4"), count_frames, counts),
+                     RP_ERR_IO);
+    rp_options_destroy(&o);
+}
+
+/* ---- pictures ---------------------------------------------------------------------------------- */
+
+static void test_process(void **state)
+{
+    rp_face face;
+    double sum = 0;
+    int n = 0;
+
+    (void) state;
+    need_all();
+    struct pipe p = open_pipe(runtime, NULL, NULL);
+    rp_image image = read_image("face.png"), again = read_image("face.png"),
+             before = read_image("face.png");
+
+    assert_int_equal(rp_pipeline_analyse(p.pipeline, &before, &face, 1), 1);
+    assert_int_equal(rp_pipeline_process(p.pipeline, &image), 0);
+    for (int y = 0; y < image.h; y++)
+        for (int x = 0; x < image.w * 3; x++) {
+            const int d = abs(image.data[y * image.stride + x] - before.data[y * before.stride + x]);
+
+            if (!near_face(&face, x / 3, y))
+                assert_int_equal(d, 0);
+            if (in_face(&face, x / 3, y)) {
+                sum += d;
+                n++;
+            }
+        }
+    assert_true(sum / n >= 3);
+    assert_int_equal(rp_pipeline_process(p.pipeline, &again), 0);
+    assert_memory_equal(again.data, image.data, image_size(&image)); /* nothing is kept */
+    rp_image_free(&image);
+    rp_image_free(&again);
+    rp_image_free(&before);
+
+    image = read_image("grey.png");
+    before = read_image("grey.png");
+    assert_int_equal(rp_pipeline_process(p.pipeline, &image), 0);
+    assert_memory_equal(image.data, before.data, image_size(&image));
+    rp_image_free(&image);
+    rp_image_free(&before);
+    close_pipe(&p);
+}
+
+/* Rows with room between them, and alpha: the same colours come out, the rest is untouched. */
+static void test_layouts(void **state)
+{
+    (void) state;
+    need_all();
+    struct pipe p = open_pipe(runtime, NULL, NULL);
+    rp_image plain = read_image("face.png");
+    const int w = plain.w, h = plain.h;
+    const ptrdiff_t stride = w * 4 + 52;
+    uint8_t *const room = malloc((size_t) stride * (size_t) h);
+
+    assert_int_equal(plain.format, RP_PIXEL_BGR);
+    memset(room, 0xa5, (size_t) stride * (size_t) h);
+    for (int y = 0; y < h; y++)
+        for (int x = 0; x < w; x++)
+            memcpy(room + y * stride + 4 * x, plain.data + y * plain.stride + 3 * x, 3);
+    rp_image alpha = {.data = room, .stride = stride, .w = w, .h = h, .format = RP_PIXEL_BGRA};
+
+    assert_int_equal(rp_pipeline_process(p.pipeline, &plain), 0);
+    assert_int_equal(rp_pipeline_process(p.pipeline, &alpha), 0);
+    for (int y = 0; y < h; y++) {
+        const uint8_t *const row = room + y * stride;
+
+        for (int x = 0; x < w; x++) {
+            assert_memory_equal(row + 4 * x, plain.data + y * plain.stride + 3 * x, 3);
+            assert_int_equal(row[4 * x + 3], 0xa5);
+        }
+        for (int x = 4 * w; x < stride; x++)
+            assert_int_equal(row[x], 0xa5);
+    }
+    free(room);
+    rp_image_free(&plain);
+    close_pipe(&p);
+}
+
+static void test_bad_images(void **state)
+{
+    uint8_t pixels[12] = {0};
+    const rp_image ok = {.data = pixels, .stride = 6, .w = 2, .h = 2};
+    rp_image bad;
+    rp_face face;
+
+    (void) state;
+    need_all();
+    struct pipe p = open_pipe(runtime, NULL, NULL);
+    bad = ok;
+    assert_int_equal(rp_pipeline_process(p.pipeline, &bad), 0);
+    bad.data = NULL;
+    assert_int_equal(rp_pipeline_process(p.pipeline, &bad), RP_ERR_INVALID);
+    bad = ok;
+    bad.w = 0;
+    assert_int_equal(rp_pipeline_process(p.pipeline, &bad), RP_ERR_INVALID);
+    bad = ok;
+    bad.h = 32769;
+    assert_int_equal(rp_pipeline_process(p.pipeline, &bad), RP_ERR_INVALID);
+    bad = ok;
+    bad.stride = 5;
+    assert_int_equal(rp_pipeline_process(p.pipeline, &bad), RP_ERR_INVALID);
+    bad = ok;
+    bad.format = RP_PIXEL_BGRA;
+    assert_int_equal(rp_pipeline_analyse(p.pipeline, &bad, &face, 1), RP_ERR_INVALID);
+    bad = ok;
+    bad.on_device = true;
+    assert_int_equal(rp_pipeline_process(p.pipeline, &bad), RP_ERR_UNSUPPORTED);
+    assert_int_equal(rp_pipeline_process(p.pipeline, NULL), RP_ERR_INVALID);
+    close_pipe(&p);
+}
+
+static void test_picture_job(void **state)
+{
+    rp_report report;
+    rp_mark mark;
+
+    (void) state;
+    need_all();
+    rp_options *o = options_for("face.png", "swapped.png", NULL, NULL);
+    assert_int_equal(run_job(runtime, o, &report), 0);
+    assert_int_equal(report.progress.frames_done, 1);
+    assert_int_equal(report.progress.faces_found, 1);
+    assert_int_equal(report.progress.faces_changed, 1);
+    assert_int_equal(report.gate_checked, 1);
+    assert_int_equal(report.gate_positive, 0);
+    assert_int_equal(rp_inspect(in_dir("swapped.png"), &mark), 0);
+    assert_true(mark.present);
+    assert_string_equal(mark.processors, "face_swapper");
+    assert_non_null(strstr(mark.models, "classic_256"));
+    assert_non_null(strstr(mark.source_type, "compositeWithTrainedAlgorithmicMedia"));
+
+    rp_image image = read_image("swapped.png"), same = read_image("face.png");
+    struct pipe p = open_pipe(runtime, NULL, NULL);
+    assert_int_equal(rp_pipeline_process(p.pipeline, &same), 0);
+    assert_memory_equal(image.data, same.data, image_size(&image)); /* as without a file */
+    close_pipe(&p);
+    rp_image_free(&same);
+    rp_image_free(&image);
+
+    set(o, "output-image-scale", "0.5");
+    assert_int_equal(run_job(runtime, o, NULL), 0);
+    image = read_image("swapped.png");
+    assert_int_equal(image.w, 256);
+    rp_image_free(&image);
+    rp_options_destroy(&o);
+    unlink(in_dir("swapped.png"));
+    assert_nothing_left("swapped.png");
+}
+
+/* ---- sources and paths ------------------------------------------------------------------------- */
+
+static void test_sources(void **state)
+{
+    rp_options *o;
+    rp_pipeline *p;
+
+    (void) state;
+    need_all();
+    assert_int_equal(pipe_status(runtime, "source-paths", in_dir("grey.png")), RP_ERR_FORMAT);
+    assert_said("grey.png", "no source face");
+    assert_int_equal(pipe_status(runtime, "source-paths", in_dir("clip.mp4")), RP_ERR_FORMAT);
+    assert_said("clip.mp4", "not a picture");
+    assert_int_equal(pipe_status(runtime, "source-paths", in_dir("none.png")), RP_ERR_IO);
+    assert_said("none.png", "");
+
+    assert_int_equal(rp_options_create(&o), 0); /* no source at all */
+    assert_int_equal(rp_pipeline_create(&p, runtime, o), RP_ERR_USAGE);
+    assert_null(p);
+    assert_said("--source-paths", "face_swapper");
+    set(o, "processors", "face_debugger"); /* which needs none */
+    assert_int_equal(rp_pipeline_create(&p, runtime, o), 0);
+    rp_pipeline_destroy(&p);
+    rp_options_destroy(&o);
+}
+
+static void test_paths(void **state)
+{
+    (void) state;
+    need_all();
+    assert_int_equal(swap(runtime, "face.png", "swapped.mp4", NULL, NULL), RP_ERR_USAGE);
+    assert_said("swapped.mp4", "picture");
+    assert_int_equal(swap(runtime, "clip.mp4", "swapped.png", NULL, NULL), RP_ERR_USAGE);
+    assert_int_equal(swap(runtime, "clip.mp4", "swapped", NULL, NULL), RP_ERR_USAGE);
+    assert_int_equal(swap(runtime, "clip.mp4", "no/folder/swapped.mp4", NULL, NULL), RP_ERR_IO);
+    assert_int_equal(swap(runtime, "face.png", "lite", NULL, NULL), RP_ERR_USAGE);
+    assert_int_equal(swap(runtime, "clip.mp4", "swapped.mp4", "execution-providers", "cuda"),
+                     RP_ERR_UNSUPPORTED);
+    assert_nothing_left("swapped.mp4");
+
+    rp_options *o = options_for("face.png", "./face.png", NULL, NULL);
+    assert_int_equal(run_job(runtime, o, NULL), RP_ERR_USAGE);
+    assert_said("face.png", "target itself");
+    rp_options_destroy(&o);
+    o = options_for(NULL, NULL, NULL, NULL);
+    assert_int_equal(run_job(runtime, o, NULL), RP_ERR_USAGE);
+    assert_said("--target-path", "missing");
+    rp_options_destroy(&o);
+}
+
+/* ---- models ------------------------------------------------------------------------------------ */
+
+static void test_missing_models(void **state)
+{
+    (void) state;
+    need_all();
+    assert_int_equal(pipe_status(runtime, "face-detector-model", "yunet"), RP_ERR_MISSING);
+    assert_int_equal(rp_exit_code(RP_ERR_MISSING), 2);
+    assert_said("face detector yunet is not installed", "yunet_2023_mar.onnx");
+
+    /* A default that is missing becomes the lite one, and the log says so (once). */
+    assert_non_null(strstr(log_text, "face detector yolo_face is not installed; using ultraface"));
+    assert_non_null(strstr(log_text, "face swapper hyperswap_1a_256 is not installed; "
+                                     "using classic_256"));
+
+    rp_runtime *rt = runtime_of("empty");
+    assert_int_equal(pipe_status(rt, NULL, NULL), RP_ERR_MISSING); /* the content check first */
+    assert_said("nsfwjs", "scripts/setup.sh");
+    assert_int_equal(swap(rt, "face.png", "swapped.png", NULL, NULL), RP_ERR_MISSING);
+    assert_nothing_left("swapped.png");
+    rp_runtime_destroy(&rt);
+}
+
+static void test_wrong_models(void **state)
+{
+    static const char *const wrong[][2] = {
+        {"nsfwjs", "../bright/four"},     {"nsfwjs", "../bright/double"},
+        {"nsfwjs", "../bright/half"},     {"fr_detect", "fr_landmark"},
+        {"fr_landmark", "fr_detect"},     {"fr_feature", "fr_age"},
+        {"classic_256", "fr_feature"},    {"classic_256", "../bright/random"},
+        {"fr_detect", "../bright/words"}, {"fr_detect", "../bright/open"},
+    };
+
+    (void) state;
+    need_all();
+    for (size_t i = 0; i < RP_ARRAY_LEN(wrong); i++) {
+        assert_int_equal(shell("rm -rf more; cp -r --no-dereference lite more && rm more/%s.onnx && "
+                               "cp lite/%s.onnx more/%s.onnx", wrong[i][0], wrong[i][1],
+                               wrong[i][0]), 0);
+        rp_runtime *rt = runtime_of("more");
+        const int ret = swap(rt, "face.png", "swapped.png", NULL, NULL);
+        if (ret != RP_ERR_MODEL)
+            fail_msg("%s as %s gives %d", wrong[i][1], wrong[i][0], ret);
+        assert_said(wrong[i][0], "");
+        rp_runtime_destroy(&rt);
+        assert_nothing_left("swapped.png");
+    }
+}
+
+static void test_no_onnxruntime(void **state)
+{
+    rp_runtime *rt;
+
+    (void) state;
+    need_all();
+    assert_int_equal(rp_runtime_create(&rt, &(rp_runtime_params){
+        .models_path = in_dir("lite"), .onnxruntime = "/nowhere/libonnxruntime.so"}), 0);
+    assert_int_equal(pipe_status(rt, NULL, NULL), RP_ERR_UNSUPPORTED);
+    assert_said("/nowhere/libonnxruntime.so", "");
+    assert_int_equal(rp_exit_code(RP_ERR_UNSUPPORTED), 1);
+    rp_runtime_destroy(&rt);
+}
+
+/* ---- content check ----------------------------------------------------------------------------- */
+
+static void test_blocked_picture(void **state)
+{
+    (void) state;
+    need_all();
+    assert_int_equal(shell("ffmpeg -y -v error -i face.png -vf eq=brightness=0.4 bright.png && "
+                           "ffmpeg -y -v error -i face.png -vf eq=brightness=-0.2 dark.png"), 0);
+    rp_runtime *rt = runtime_of("bright");
+    struct pipe p = open_pipe(rt, NULL, NULL);
+    rp_image image = read_image("bright.png"), before = read_image("bright.png");
+
+    assert_int_equal(rp_pipeline_process(p.pipeline, &image), RP_ERR_BLOCKED);
+    assert_memory_equal(image.data, before.data, image_size(&image));
+    rp_image_free(&image);
+    rp_image_free(&before);
+    image = read_image("dark.png");
+    assert_int_equal(rp_pipeline_process(p.pipeline, &image), 0); /* the next one is judged anew */
+    rp_image_free(&image);
+    image = read_image("bright.png");
+    assert_int_equal(rp_pipeline_process(p.pipeline, &image), RP_ERR_BLOCKED);
+    rp_image_free(&image);
+    close_pipe(&p);
+
+    assert_int_equal(swap(rt, "bright.png", "swapped.png", NULL, NULL), RP_ERR_BLOCKED);
+    assert_said("content check", "");
+    assert_int_equal(rp_exit_code(RP_ERR_BLOCKED), 3);
+    assert_nothing_left("swapped.png");
+    assert_int_equal(swap(rt, "dark.png", "swapped.png", NULL, NULL), 0);
+    unlink(in_dir("swapped.png"));
+    rp_runtime_destroy(&rt);
+}
+
+/* A clip of 1 frame a second: every frame is looked at. `bright` of its frames are bright. */
+static int run_bright(rp_runtime *rt, int frames, int bright, int first, rp_report *report)
+{
+    assert_int_equal(shell("ffmpeg -y -v error -f lavfi -i color=black:s=64x48:r=1 -frames:v %d -vf "
+                           "\"drawbox=color=white:t=fill:enable='between(n,%d,%d)'\" -c:v libx264 "
+                           "rate.mp4", frames, first, first + bright - 1), 0);
+    rp_options *o = options_for("rate.mp4", "rated.mp4", NULL, NULL);
+    unlink(in_dir("rated.mp4"));
+    const int ret = run_job(rt, o, report);
+    rp_options_destroy(&o);
+    return ret;
+}
+
+/* Refused when more than one frame in ten of those looked at is positive. */
+static void test_blocked_video(void **state)
+{
+    rp_report r;
+
+    (void) state;
+    need_all();
+    rp_runtime *rt = runtime_of("bright");
+    assert_int_equal(run_bright(rt, 20, 2, 9, &r), 0);
+    assert_int_equal(r.gate_checked, 20);
+    assert_int_equal(r.gate_positive, 2);
+    assert_true(rp_path_is_file(in_dir("rated.mp4")));
+    assert_int_equal(run_bright(rt, 20, 3, 17, &r), RP_ERR_BLOCKED);
+    assert_nothing_left("rated.mp4");
+    assert_int_equal(run_bright(rt, 20, 20, 0, &r), RP_ERR_BLOCKED);
+    assert_nothing_left("rated.mp4");
+    assert_int_equal(run_bright(rt, 3, 1, 0, &r), RP_ERR_BLOCKED); /* short: the first frame counts */
+    assert_int_equal(run_bright(rt, 1, 1, 0, &r), RP_ERR_BLOCKED);
+    assert_said("rate.mp4", "content check");
+
+    /* at 25 frames a second, of 60 frames 0, 25 and 50 are looked at */
+    assert_int_equal(shell("ffmpeg -y -v error -f lavfi -i color=black:s=64x48:r=25 -frames:v 60 "
+                           "-c:v libx264 rate.mp4"), 0);
+    rp_options *o = options_for("rate.mp4", "rated.mp4", NULL, NULL);
+    assert_int_equal(run_job(rt, o, &r), 0);
+    assert_int_equal(r.gate_checked, 3);
+    rp_options_destroy(&o);
+    unlink(in_dir("rated.mp4"));
+    rp_runtime_destroy(&rt);
+}
+
+/* ---- video ------------------------------------------------------------------------------------- */
+
+static const char *frame_hashes(const char *name)
+{
+    return output_of("ffmpeg -v error -i %s -map 0:v -f framemd5 - | grep -v '^#'", name);
+}
+
+struct told {
+    int calls;
+    rp_progress last;
+};
+
+static void tell(void *priv, const rp_progress *progress)
+{
+    struct told *const t = priv;
+
+    assert_true(progress->frames_done >= t->last.frames_done);
+    t->last = *progress;
+    t->calls++;
+}
+
+static void test_video_job(void **state)
+{
+    rp_job *job;
+    rp_report r;
+    rp_mark mark;
+    struct told told = {0};
+    double model = 0, own = 0;
+
+    (void) state;
+    need_all();
+    rp_options *o = options_for("clip.mp4", "out.mp4", NULL, NULL);
+    assert_int_equal(rp_job_create(&job, runtime, o), 0);
+    assert_false(rp_path_is_file(in_dir("out.mp4")));
+    assert_int_equal(rp_job_run(job, tell, &told), 0);
+    rp_job_report(job, &r);
+    rp_job_destroy(&job);
+    rp_options_destroy(&o);
+
+    assert_true(told.calls >= 1);
+    assert_int_equal(told.last.frames_done, FRAMES);
+    assert_int_equal(told.last.frames_total, FRAMES);
+    assert_int_equal(r.progress.frames_done, FRAMES);
+    assert_int_equal(r.progress.faces_changed, WITH_FACE);
+    assert_true(r.progress.seconds > 0 && r.progress.fps > 0);
+    for (int i = 0; i < RP_STAGE_COUNT; i++) {
+        model += r.model_seconds[i];
+        own += r.own_seconds[i];
+        assert_true(r.own_seconds[i] >= 0 && r.model_seconds[i] >= 0);
+        assert_true(strlen(rp_stage_name((enum rp_stage) i)) > 0);
+    }
+    assert_true(model > 0 && own > 0);
+    assert_true(model + own < (r.slots + 3) * r.progress.seconds);
+    assert_true(r.gate_checked >= 1);
+    assert_int_equal(rp_inspect(in_dir("out.mp4"), &mark), 0);
+    assert_true(mark.present);
+    assert_string_equal(mark.processors, "face_swapper");
+    assert_string_equal(output_of("ffprobe -v error -show_entries stream=codec_type -of csv=p=0 "
+                                  "out.mp4"), "video\naudio");
+}
+
+/* How many frames are in flight does not show in the result. */
+static void test_slots(void **state)
+{
+    static const char *const counts[] = {"1", "2", "3"};
+    char first[8192] = "";
+
+    (void) state;
+    need_all();
+    for (int i = 0; i < 6; i++) {
+        rp_options *o = options_for("clip.mp4", "slots.mkv", "execution-thread-count",
+                                    counts[i % 3]);
+        set(o, "output-video-quality", "100");
+        unlink(in_dir("slots.mkv"));
+        assert_int_equal(run_job(runtime, o, NULL), 0);
+        rp_options_destroy(&o);
+        if (i == 0)
+            snprintf(first, sizeof(first), "%s", frame_hashes("slots.mkv"));
+        assert_true(strlen(first) > 20 * FRAMES);
+        assert_string_equal(frame_hashes("slots.mkv"), first);
+    }
+}
+
+/* Two decoded videos side by side: what is not near the face has the decoder's bits. */
+static int64_t compare_frames(const struct rp_media_frame *a, const struct rp_media_frame *b,
+                              const rp_face *face)
+{
+    int64_t changed = 0;
+
+    assert_int_equal(a->fmt, RP_FMT_YUV420P);
+    assert_int_equal(b->fmt, a->fmt);
+    for (int i = 0; i < 3; i++) {
+        const int w = i ? W / 2 : W, h = i ? H / 2 : H, k = W / w;
+
+        for (int y = 0; y < h; y++) {
+            const uint8_t *const pa = a->plane[i] + (ptrdiff_t) y * a->stride[i];
+            const uint8_t *const pb = b->plane[i] + (ptrdiff_t) y * b->stride[i];
+
+            for (int x = 0; x < w; x++) {
+                if (pa[x] != pb[x] && (!face || !near_face(face, x * k, y * k)))
+                    fail_msg("frame %d, plane %d: (%d, %d) changed from %d to %d", (int) a->index, i,
+                             x, y, pa[x], pb[x]);
+                changed += pa[x] != pb[x];
+            }
+        }
+    }
+    return changed;
+}
+
+struct found {
+    int count[FRAMES];
+    rp_face face[FRAMES];
+};
+
+static int keep_faces(void *priv, const rp_frame_faces *f)
+{
+    struct found *const found = priv;
+
+    found->count[f->frame] = f->count;
+    if (f->count)
+        found->face[f->frame] = f->faces[0];
+    return 0;
+}
+
+static void test_untouched(void **state)
+{
+    struct rp_reader *a, *b;
+    struct found *const found = calloc(1, sizeof(*found));
+
+    (void) state;
+    need_all();
+    rp_options *o = options_for("clip.mp4", "exact.mkv", "output-video-quality", "100");
+    assert_int_equal(run_job(runtime, o, NULL), 0);
+    assert_int_equal(rp_analyse_file(runtime, o, in_dir("clip.mp4"), keep_faces, found), 0);
+    rp_options_destroy(&o);
+    assert_int_equal(rp_reader_open(&a, in_dir("clip.mp4"), NULL), 0);
+    assert_int_equal(rp_reader_open(&b, in_dir("exact.mkv"), NULL), 0);
+    for (int i = 0; i < FRAMES; i++) {
+        struct rp_media_frame *fa, *fb;
+
+        assert_int_equal(rp_reader_next(a, &fa), 0);
+        assert_int_equal(rp_reader_next(b, &fb), 0);
+        assert_true(fa && fb);
+        const int64_t changed = compare_frames(fa, fb, found->count[i] ? &found->face[i] : NULL);
+        assert_true(found->count[i] ? changed > 500 : changed == 0);
+        rp_media_frame_free(&fa);
+        rp_media_frame_free(&fb);
+    }
+    rp_reader_close(&a);
+    rp_reader_close(&b);
+    free(found);
+}
+
+static void test_trim(void **state)
+{
+    rp_report r;
+
+    (void) state;
+    need_all();
+    rp_options *o = options_for("clip.mp4", "trim.mp4", "trim-frame-start", "8");
+    set(o, "trim-frame-end", "13");
+    assert_int_equal(run_job(runtime, o, &r), 0);
+    assert_int_equal(r.progress.frames_done, 5);
+    assert_int_equal(r.progress.faces_changed, WITH_FACE - 8);
+    set(o, "trim-frame-end", "8");
+    unlink(in_dir("trim.mp4"));
+    assert_int_equal(run_job(runtime, o, &r), RP_ERR_USAGE);
+    assert_said("--trim-frame-end", "");
+    rp_options_destroy(&o);
+    assert_int_equal(swap(runtime, "clip.mp4", "trim.mp4", "trim-frame-start", "5000"),
+                     RP_ERR_USAGE);
+    assert_said("--trim-frame-start", "5000");
+    assert_nothing_left("trim.mp4");
+}
+
+/* ---- stopping ---------------------------------------------------------------------------------- */
+
+static void make_long_clip(void)
+{
+    if (!rp_path_is_file(in_dir("long.mp4")))
+        assert_int_equal(shell("ffmpeg -v error -stream_loop 60 -i clip.mp4 -c copy long.mp4"), 0);
+}
+
+static void *cancel_later(void *job)
+{
+    usleep(150000);
+    rp_job_cancel(job);
+    return NULL;
+}
+
+static void cancel_now(void *priv, const rp_progress *progress)
+{
+    if (progress->frames_done > 0)
+        rp_job_cancel(*(rp_job **) priv);
+}
+
+/* Cancel: 0 before the run, 1 from another thread, 2 from the progress function. */
+static void cancel(int how)
+{
+    pthread_t thread;
+    rp_job *job;
+    rp_report r;
+    rp_options *o = options_for("long.mp4", "cancelled.mp4", NULL, NULL);
+
+    assert_int_equal(rp_job_create(&job, runtime, o), 0);
+    if (how == 0)
+        rp_job_cancel(job);
+    if (how == 1)
+        assert_int_equal(pthread_create(&thread, NULL, cancel_later, job), 0);
+    const double start = rp_now();
+    assert_int_equal(rp_job_run(job, how == 2 ? cancel_now : NULL, &job), RP_ERR_CANCELLED);
+    assert_true(rp_now() - start < 10);
+    if (how == 1)
+        pthread_join(thread, NULL);
+    rp_job_report(job, &r);
+    assert_true(r.progress.frames_done < 60 * FRAMES);
+    rp_job_destroy(&job);
+    rp_options_destroy(&o);
+    assert_nothing_left("cancelled.mp4");
+}
+
+static void test_cancel(void **state)
+{
+    (void) state;
+    need_all();
+    make_long_clip();
+    for (int how = 0; how < 3; how++)
+        cancel(how);
+    assert_int_equal(rp_exit_code(RP_ERR_CANCELLED), 4);
+
+    rp_job *job; /* a picture as well */
+    rp_options *o = options_for("face.png", "cancelled.png", NULL, NULL);
+    assert_int_equal(rp_job_create(&job, runtime, o), 0);
+    rp_job_cancel(job);
+    assert_int_equal(rp_job_run(job, NULL, NULL), RP_ERR_CANCELLED);
+    rp_job_destroy(&job);
+    rp_options_destroy(&o);
+    assert_nothing_left("cancelled.png");
+}
+
+/* An output that was there before stays as it was when the job fails. */
+static void test_old_output_stays(void **state)
+{
+    uint8_t *data;
+    size_t size;
+
+    (void) state;
+    need_all();
+    assert_int_equal(rp_file_write(in_dir("kept.mp4"), "old", 3), 0);
+    make_long_clip();
+    rp_job *job;
+    rp_options *o = options_for("long.mp4", "kept.mp4", NULL, NULL);
+    assert_int_equal(rp_job_create(&job, runtime, o), 0);
+    rp_job_cancel(job);
+    assert_int_equal(rp_job_run(job, NULL, NULL), RP_ERR_CANCELLED);
+    rp_job_destroy(&job);
+    rp_options_destroy(&o);
+    assert_int_equal(rp_file_read(in_dir("kept.mp4"), 100, &data, &size), 0);
+    assert_int_equal(size, 3);
+    assert_memory_equal(data, "old", 3);
+    free(data);
+    unlink(in_dir("kept.mp4"));
+    assert_nothing_left("kept.mp4");
+}
+
+/* ---- threads ----------------------------------------------------------------------------------- */
+
+struct task {
+    const char *target, *output;
+    rp_options *options;
+    int ret;
+};
+
+static void *run_task(void *priv)
+{
+    struct task *const t = priv;
+    rp_options *mine; /* options made by several threads at once */
+
+    t->ret = rp_options_create(&mine);
+    rp_options_destroy(&mine);
+    if (t->ret == 0)
+        t->ret = run_job(runtime, t->options, NULL);
+    return NULL;
+}
+
+/* One runtime, three jobs at once. */
+static void test_jobs_at_once(void **state)
+{
+    struct task task[] = {{"clip.mp4", "a.mp4", NULL, -1}, {"clip.mp4", "b.mkv", NULL, -1},
+                          {"face.png", "c.png", NULL, -1}};
+    pthread_t thread[3];
+
+    (void) state;
+    need_all();
+    for (int i = 0; i < 3; i++)
+        task[i].options = options_for(task[i].target, task[i].output, "execution-thread-count", "2");
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(pthread_create(&thread[i], NULL, run_task, &task[i]), 0);
+    for (int i = 0; i < 3; i++) {
+        pthread_join(thread[i], NULL);
+        assert_int_equal(task[i].ret, 0);
+        assert_true(rp_path_is_file(in_dir(task[i].output)));
+        rp_options_destroy(&task[i].options);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_analyse),
+        cmocka_unit_test(test_analyse_file),
+        cmocka_unit_test(test_process),
+        cmocka_unit_test(test_layouts),
+        cmocka_unit_test(test_bad_images),
+        cmocka_unit_test(test_picture_job),
+        cmocka_unit_test(test_sources),
+        cmocka_unit_test(test_paths),
+        cmocka_unit_test(test_missing_models),
+        cmocka_unit_test(test_wrong_models),
+        cmocka_unit_test(test_no_onnxruntime),
+        cmocka_unit_test(test_blocked_picture),
+        cmocka_unit_test(test_blocked_video),
+        cmocka_unit_test(test_video_job),
+        cmocka_unit_test(test_slots),
+        cmocka_unit_test(test_untouched),
+        cmocka_unit_test(test_trim),
+        cmocka_unit_test(test_cancel),
+        cmocka_unit_test(test_old_output_stays),
+        cmocka_unit_test(test_jobs_at_once),
+    };
+
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
