@@ -377,8 +377,8 @@ static int seek_start(struct rp_reader *r)
     static const int back[] = {0, 2, 20}; /* seconds */
     int64_t before = 0, at = 0;
 
-    if (!rp_seek_time(r->path, r->format, r->stream, r->range.start,
-                      r->first->best_effort_timestamp, &before, &at))
+    if (!r->first || !rp_seek_time(r->path, r->format, r->stream, r->range.start,
+                                   r->first->best_effort_timestamp, &before, &at))
         return 0;
     av_frame_free(&r->first);
     for (size_t i = 0; i < RP_ARRAY_LEN(back); i++)
