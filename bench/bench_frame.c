@@ -224,7 +224,7 @@ static int run(const struct setup *setup)
     RP_TRY(rp_runtime_create(&runtime, NULL));
     RP_TRY(rp_options_create(&options));
     RP_TRY(set_options(options, setup));
-    RP_TRY(rp_pipeline_open(&pipeline, runtime, rp_options_settings(options), RP_USE_PROCESS, 1));
+    RP_TRY(rp_pipeline_open(&pipeline, runtime, rp_options_settings(options), RP_USE_PROCESS, 1, 0));
     RP_TRY(make_frame(setup, &frame));
     ret = run_frames(pipeline, frame, setup->frames);
 

@@ -207,7 +207,7 @@ static int open_pipeline(struct rp_pipeline **p, rp_options **o, const struct wa
     RP_TRY(rp_options_set(*o, "cuda-graph", way->graph));
     RP_TRY(rp_options_set(*o, "face-selector-mode", "many"));
     RP_TRY(rp_options_set(*o, "source-paths", way->source));
-    RP_TRY(rp_pipeline_open(p, opt.rt, rp_options_settings(*o), RP_USE_PROCESS, 1));
+    RP_TRY(rp_pipeline_open(p, opt.rt, rp_options_settings(*o), RP_USE_PROCESS, 1, 0));
     return 0;
 
 fail:

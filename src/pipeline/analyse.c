@@ -89,7 +89,7 @@ int rp_analyse_file(rp_runtime *runtime, const rp_options *options, const char *
         ret = rp_fail(RP_ERR_FORMAT, "%s: neither a picture nor a video", path);
         goto fail;
     }
-    RP_TRY(rp_pipeline_open(&a->pipeline, runtime, settings, RP_USE_ANALYSE, 0));
+    RP_TRY(rp_pipeline_open(&a->pipeline, runtime, settings, RP_USE_ANALYSE, 0, 0));
     if (kind == RP_MEDIA_IMAGE)
         RP_TRY(analyse_image(a));
     else

@@ -1,21 +1,21 @@
-/* A video to a video: one reading thread, a worker a slot, and the caller's thread as writer. */
+/* A video to a video: a reading thread, a writing thread, and a crew for each device. The caller's
+ * thread runs the first crew, because a GPU's work must come from the thread that opened it. */
 #include "pipeline/job.h"
 
 #include <pthread.h>
 
-#include "pipeline/ring.h"
+#include "pipeline/crew.h"
 
-#define MAX_SLOTS 64
+#define MAX_GPUS 16
 
 struct video;
 
-struct worker {
+/* A GPU beside the first: its own thread, pipeline and crew, the same ring. */
+struct helper {
     struct video *video;
-    struct rp_program *program;
+    int gpu; /* index into --execution-device-ids */
     pthread_t thread;
     bool started;
-    bool busy; /* GPU: a frame was submitted */
-    int place; /* its place in the ring */
 };
 
 struct video {
@@ -23,25 +23,27 @@ struct video {
     struct rp_reader *reader;
     struct rp_writer *writer;
     struct rp_ring *ring;
-    struct worker worker[MAX_SLOTS];
-    pthread_t read_thread;
-    bool reading;
+    struct rp_crew *crew;
+    struct helper helper[MAX_GPUS];
+    pthread_t read_thread, write_thread;
+    bool reading, writing;
     int interval;              /* of the content check */
     int64_t first;             /* number of the first frame */
     int64_t total;             /* estimate of the frames to do */
-    double read_seconds;
-    bool gpu;
+    double read_seconds, write_seconds;
     int write_status;
 
-    pthread_mutex_t lock;      /* of the counts below */
+    pthread_mutex_t lock;      /* of what follows and of the report's clocks */
     int64_t faces, changed, checked, positive;
     bool overflow;
 };
 
 /* The content check looks at the first frame and at every one whose number is a multiple of the
  * frame rate (FaceFusion looks at the multiples only, so that a short cut may escape it). */
-static bool looked_at(const struct video *v, int64_t index)
+static bool looked_at(void *priv, int64_t index)
 {
+    const struct video *const v = priv;
+
     return index == v->first || index % v->interval == 0;
 }
 
@@ -79,9 +81,10 @@ static bool surely_blocked(const struct video *v)
     return rp_gate_blocks(RP_MAX(v->checked, expected + expected / 16), v->positive);
 }
 
-static int count_frame(struct video *v, const struct rp_frame_result *result)
+static int count_frame(void *priv, const struct rp_frame_result *result)
 {
     int ret = 0;
+    struct video *const v = priv;
 
     pthread_mutex_lock(&v->lock);
     v->faces += result->faces;
@@ -95,69 +98,7 @@ static int count_frame(struct video *v, const struct rp_frame_result *result)
     return ret;
 }
 
-/* CPU: one thread a slot, a frame at a time. */
-static void *work(void *priv)
-{
-    int place, ret;
-    struct rp_media_frame *frame;
-    struct rp_frame_result result;
-    struct worker *const w = priv;
-    struct video *const v = w->video;
-
-    while (rp_ring_take(v->ring, &frame, &place) == 0) {
-        ret = rp_program_run(w->program, frame, looked_at(v, frame->index), &result);
-        if (ret >= 0)
-            ret = count_frame(v, &result);
-        if (ret < 0) {
-            rp_ring_fail(v->ring, ret);
-            break;
-        }
-        rp_ring_done(v->ring, place);
-    }
-    return NULL;
-}
-
-static int finish(struct worker *w)
-{
-    int ret;
-    struct rp_frame_result result;
-
-    if (!w->busy)
-        return 0;
-    w->busy = false;
-    RP_TRY(rp_program_finish(w->program, &result));
-    RP_TRY(count_frame(w->video, &result));
-    rp_ring_done(w->video->ring, w->place);
-    return 0;
-
-fail:
-    return ret;
-}
-
-/* GPU: one thread keeps all slots busy, in turn; a slot's frame is fetched when its turn comes again. */
-static void drive(struct video *v)
-{
-    int ret = 0, place;
-    struct rp_media_frame *frame;
-
-    for (int i = 0; rp_ring_take(v->ring, &frame, &place) == 0; i = (i + 1) % v->job->slots) {
-        struct worker *const w = &v->worker[i];
-
-        RP_TRY(finish(w));
-        RP_TRY(rp_program_submit(w->program, frame, looked_at(v, frame->index)));
-        w->place = place;
-        w->busy = true;
-    }
-    for (int i = 0; i < v->job->slots; i++) /* oldest first does not matter: the ring keeps order */
-        RP_TRY(finish(&v->worker[i]));
-
-fail:
-    if (ret < 0)
-        rp_ring_fail(v->ring, ret);
-}
-
-/* Frames in order to the encoder: the caller's thread, or one of its own when the caller's drives a
- * GPU. */
+/* Frames in order to the encoder. */
 static int write_frames(struct video *v)
 {
     int ret;
@@ -173,7 +114,7 @@ static int write_frames(struct video *v)
 
         const double start = rp_now();
         ret = rp_writer_write(v->writer, frame);
-        job->report.own_seconds[RP_STAGE_ENCODE] += rp_now() - start;
+        v->write_seconds += rp_now() - start;
         rp_media_frame_free(&frame);
         if (ret >= 0 && atomic_load(&job->cancelled))
             ret = RP_ERR_CANCELLED;
@@ -273,52 +214,112 @@ static int open_writer(struct video *v, const char *temp)
     });
 }
 
-/* The workers' memory is made before the run, and said. */
-static int make_workers(struct video *v)
+static struct rp_crew_params crew_params(struct video *v, const struct rp_pipeline *pipeline)
+{
+    const struct rp_video_info *const info = rp_reader_info(v->reader);
+
+    return (struct rp_crew_params){
+        .ring = v->ring, .plan = &pipeline->plan, .slots = v->job->slots, .w = info->w,
+        .h = info->h, .fmt = info->fmt, .look = looked_at, .count = count_frame, .priv = v,
+    };
+}
+
+static int gpu_count(const struct rp_job *job)
+{
+    const struct rp_execution_options *const o = rp_settings_get(job->settings,
+                                                                 &rp_execution_group);
+
+    return job->pipeline->device->fns->host_memory ? 1 : RP_CLAMP(o->device_ids.n, 1, MAX_GPUS);
+}
+
+/* Memory is made before the run, and said. */
+static int make_crew(struct video *v)
 {
     int ret;
-    size_t bytes = 0;
     const struct rp_job *const job = v->job;
-    const struct rp_video_info *const info = rp_reader_info(v->reader);
-    const int places = 2 * job->slots + 2;
+    const int places = (2 * job->slots + 2) * gpu_count(job);
 
     RP_TRY(rp_ring_create(&v->ring, places));
-    for (int i = 0; i < job->slots; i++) {
-        v->worker[i].video = v;
-        RP_TRY(rp_program_create(&v->worker[i].program, &job->pipeline->plan, info->w, info->h,
-                                 info->fmt));
-        bytes += rp_program_slot(v->worker[i].program)->bytes;
-    }
-    rp_log(RP_LOG_DEBUG, "%d slot%s with %.0f MiB, %d frames of %dx%d in flight", job->slots,
-           job->slots == 1 ? "" : "s", (double) bytes / 1048576, places, info->w, info->h);
+    const struct rp_crew_params params = crew_params(v, job->pipeline);
+    RP_TRY(rp_crew_create(&v->crew, &params));
+    rp_log(RP_LOG_DEBUG, "%d slot%s with %.0f MiB on %s, %d frames of %dx%d in flight", job->slots,
+           job->slots == 1 ? "" : "s", (double) rp_crew_bytes(v->crew) / 1048576,
+           job->pipeline->device->title, places, params.w, params.h);
     return 0;
 
 fail:
     return ret;
 }
 
-static int start_threads(struct video *v)
+static void add_clocks(void *priv, const struct rp_slot *slot)
 {
-    if (pthread_create(&v->read_thread, NULL, read_frames, v))
-        return rp_fail(RP_ERR_NOMEM, "no thread could be started");
-    v->reading = true;
-    for (int i = 0; !v->gpu && i < v->job->slots; i++) {
-        if (pthread_create(&v->worker[i].thread, NULL, work, &v->worker[i]))
-            return rp_fail(RP_ERR_NOMEM, "no thread could be started");
-        v->worker[i].started = true;
-    }
-    return 0;
+    struct video *const v = priv;
+
+    pthread_mutex_lock(&v->lock);
+    rp_job_add_clocks(v->job, slot);
+    pthread_mutex_unlock(&v->lock);
 }
 
-static void join_threads(struct video *v, int status)
+static void *help(void *priv)
 {
-    if (v->ring && status < 0)
-        rp_ring_fail(v->ring, status);
+    int ret;
+    struct helper *const h = priv;
+    struct video *const v = h->video;
+    struct rp_crew *crew = NULL;
+    struct rp_pipeline *pipeline = NULL;
+
+    RP_TRY(rp_pipeline_open(&pipeline, v->job->runtime, v->job->settings, RP_USE_PROCESS, 1,
+                            h->gpu));
+    rp_pipeline_share_reference(pipeline, v->job->pipeline);
+    const struct rp_crew_params params = crew_params(v, pipeline);
+    RP_TRY(rp_crew_create(&crew, &params));
+    RP_TRY(rp_crew_start(crew));
+    rp_crew_run(crew);
+    rp_crew_each(crew, add_clocks, v);
+
+fail:
+    if (ret < 0)
+        rp_ring_fail(v->ring, ret);
+    rp_crew_destroy(&crew);
+    rp_pipeline_destroy(&pipeline);
+    return NULL;
+}
+
+static int start_threads(struct video *v)
+{
+    int ret;
+
+    if (pthread_create(&v->read_thread, NULL, read_frames, v))
+        goto none;
+    v->reading = true;
+    if (pthread_create(&v->write_thread, NULL, write_thread, v))
+        goto none;
+    v->writing = true;
+    for (int i = 1; i < gpu_count(v->job); i++) {
+        v->helper[i] = (struct helper){.video = v, .gpu = i};
+        if (pthread_create(&v->helper[i].thread, NULL, help, &v->helper[i]))
+            goto none;
+        v->helper[i].started = true;
+    }
+    if ((ret = rp_crew_start(v->crew)) >= 0)
+        return 0;
+    return ret;
+
+none:
+    return rp_fail(RP_ERR_NOMEM, "no thread could be started");
+}
+
+static void join_threads(struct video *v)
+{
+    if (v->crew)
+        rp_crew_run(v->crew); /* CPU threads; a GPU's ring is at its end */
+    for (int i = 0; i < MAX_GPUS; i++)
+        if (v->helper[i].started)
+            pthread_join(v->helper[i].thread, NULL);
+    if (v->writing)
+        pthread_join(v->write_thread, NULL);
     if (v->reading)
         pthread_join(v->read_thread, NULL);
-    for (int i = 0; i < v->job->slots; i++)
-        if (v->worker[i].started)
-            pthread_join(v->worker[i].thread, NULL);
 }
 
 static void fill_report(struct video *v)
@@ -326,11 +327,11 @@ static void fill_report(struct video *v)
     struct rp_report *const r = &v->job->report;
 
     r->own_seconds[RP_STAGE_DECODE] += v->read_seconds;
+    r->own_seconds[RP_STAGE_ENCODE] += v->write_seconds;
     r->gate_checked = v->checked;
     r->gate_positive = v->positive;
-    for (int i = 0; i < v->job->slots; i++)
-        if (v->worker[i].program)
-            rp_job_add_clocks(v->job, rp_program_slot(v->worker[i].program));
+    if (v->crew)
+        rp_crew_each(v->crew, add_clocks, v);
     if (v->overflow)
         rp_log(RP_LOG_WARN, "some frames have more than %d faces; the best %d of each were used",
                RP_MAX_FACES, RP_MAX_FACES);
@@ -338,25 +339,12 @@ static void fill_report(struct video *v)
 
 static void close_all(struct video *v)
 {
+    rp_crew_destroy(&v->crew);
     rp_ring_destroy(&v->ring);
-    for (int i = 0; i < v->job->slots; i++)
-        rp_program_destroy(&v->worker[i].program);
     rp_writer_close(&v->writer);
     rp_reader_close(&v->reader);
     pthread_mutex_destroy(&v->lock);
     free(v);
-}
-
-/* A GPU's work must come from the thread that opened it: this one. */
-static int run_gpu(struct video *v)
-{
-    pthread_t writer;
-
-    if (pthread_create(&writer, NULL, write_thread, v))
-        return rp_fail(RP_ERR_NOMEM, "no thread could be started");
-    drive(v);
-    pthread_join(writer, NULL);
-    return v->write_status;
 }
 
 static int run(struct video *v, const char *temp)
@@ -366,13 +354,16 @@ static int run(struct video *v, const char *temp)
     RP_TRY(open_reader(v));
     RP_TRY(set_reference(v));
     RP_TRY(open_writer(v, temp));
-    RP_TRY(make_workers(v));
+    RP_TRY(make_crew(v));
     RP_TRY(start_threads(v));
-    RP_TRY(v->gpu ? run_gpu(v) : write_frames(v));
-    ret = 0;
+    rp_crew_run(v->crew);
+    join_threads(v);
+    return v->write_status;
 
 fail:
-    join_threads(v, ret);
+    if (v->ring)
+        rp_ring_fail(v->ring, ret);
+    join_threads(v);
     return ret;
 }
 
@@ -384,8 +375,7 @@ int rp_job_run_video(struct rp_job *job, struct rp_partial *out)
     if (!v)
         return rp_fail(RP_ERR_NOMEM, "out of memory");
     v->job = job;
-    job->slots = RP_MIN(job->slots, MAX_SLOTS);
-    v->gpu = !job->pipeline->device->fns->host_memory;
+    job->slots = RP_MIN(job->slots, RP_MAX_SLOTS);
     pthread_mutex_init(&v->lock, NULL);
     ret = run(v, out->temp);
     fill_report(v);

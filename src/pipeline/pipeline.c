@@ -150,7 +150,7 @@ static int check_sources(const struct rp_pipeline *p)
 
 /* The device of the first provider. One that was asked for and is not there ends the run: a silent run
  * on the CPU would be worse. */
-static int open_device(struct rp_pipeline *p)
+static int open_device(struct rp_pipeline *p, int gpu)
 {
     const struct rp_execution_options *const o = rp_settings_get(p->settings, &rp_execution_group);
 
@@ -159,7 +159,7 @@ static int open_device(struct rp_pipeline *p)
         p->device = p->runtime->device;
         return 0;
     case RP_PROVIDER_CUDA:
-        return rp_device_cuda(&p->device, o->device_ids.n ? o->device_ids.v[0] : 0);
+        return rp_device_cuda(&p->device, gpu < o->device_ids.n ? o->device_ids.v[gpu] : 0);
     default:
         return rp_fail(RP_ERR_UNSUPPORTED, "--execution-providers: tensorrt is not supported by this "
                        "version; use cuda or cpu");
@@ -216,7 +216,7 @@ fail:
 }
 
 int rp_pipeline_open(struct rp_pipeline **out, rp_runtime *runtime,
-                     const struct rp_settings *settings, unsigned use, int threads)
+                     const struct rp_settings *settings, unsigned use, int threads, int gpu)
 {
     int ret;
     struct rp_engine *engine;
@@ -226,7 +226,7 @@ int rp_pipeline_open(struct rp_pipeline **out, rp_runtime *runtime,
         return rp_fail(RP_ERR_NOMEM, "out of memory");
     p->runtime = runtime;
     p->settings = settings;
-    RP_TRY(open_device(p));
+    RP_TRY(open_device(p, gpu));
     RP_TRY(rp_runtime_engine(runtime, &engine));
     RP_TRY(rp_pool_create(&p->pool, engine, p->device, runtime->store, threads));
     if (use & RP_USE_PROCESS)
@@ -241,7 +241,7 @@ fail:
 int rp_pipeline_create(rp_pipeline **out, rp_runtime *runtime, const rp_options *options)
 {
     return rp_pipeline_open(out, runtime, rp_options_settings(options),
-                            RP_USE_ANALYSE | RP_USE_PROCESS, 0);
+                            RP_USE_ANALYSE | RP_USE_PROCESS, 0, 0);
 }
 
 void rp_pipeline_destroy(rp_pipeline **out)
@@ -292,6 +292,12 @@ fail:
 bool rp_pipeline_wants_reference(const struct rp_pipeline *p)
 {
     return p->selector.mode == RP_SELECT_REFERENCE && !p->has_reference;
+}
+
+void rp_pipeline_share_reference(struct rp_pipeline *p, const struct rp_pipeline *from)
+{
+    p->selector.references = from->selector.references;
+    p->has_reference = from->has_reference;
 }
 
 int rp_pipeline_set_reference(struct rp_pipeline *p, const struct rp_media_frame *frame)

@@ -28,12 +28,15 @@ struct rp_pipeline {
     char *replace_audio;                /* audio file among the sources, or NULL */
 };
 
-/* @param threads  inside one run of a network; 0 = all cores */
+/* @param threads  inside one run of a network; 0 = all cores
+ * @param gpu      which of --execution-device-ids, counted from 0; of no meaning on the CPU */
 int rp_pipeline_open(struct rp_pipeline **out, rp_runtime *runtime,
-                     const struct rp_settings *settings, unsigned use, int threads);
+                     const struct rp_settings *settings, unsigned use, int threads, int gpu);
 
 /* Selector mode reference: take the reference face from this frame. */
 int rp_pipeline_set_reference(struct rp_pipeline *pipeline, const struct rp_media_frame *frame);
+/* The same reference as another pipeline of the job. */
+void rp_pipeline_share_reference(struct rp_pipeline *pipeline, const struct rp_pipeline *from);
 bool rp_pipeline_wants_reference(const struct rp_pipeline *pipeline);
 
 /* Find all about all faces of a frame (host result). */
