@@ -37,7 +37,9 @@ struct rp_model_params {
     const char *path;
     const char *name; /* for messages and reports; NULL: the file's name */
     int threads;      /* inside one run; 0 = all cores, 1 = the caller's thread only */
-    bool ort_graph;   /* let ONNX Runtime record and replay it (for comparison) */
+    /* For comparison, on a GPU: with ONNX Runtime's own memory and stream, as other programs do */
+    bool plain;       /* nothing is recorded */
+    bool ort_graph;   /* ONNX Runtime records and replays by itself */
 };
 
 /* True if a run of it can be recorded: all its work is on the GPU and it has no control flow. */
@@ -53,6 +55,9 @@ int rp_model_open(struct rp_model **out, struct rp_engine *engine, struct rp_dev
 void rp_model_close(struct rp_model **model);
 
 const char *rp_model_name(const struct rp_model *model);
+const char *rp_model_path(const struct rp_model *model);
+/* Sizes that the last net gave this input; NULL when there was none. */
+const int64_t *rp_model_used_dim(const struct rp_model *model, int input);
 int rp_model_inputs(const struct rp_model *model, const struct rp_tensor_info **info);
 int rp_model_outputs(const struct rp_model *model, const struct rp_tensor_info **info);
 

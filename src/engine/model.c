@@ -142,7 +142,7 @@ static int create_session(struct rp_model *m, int threads, bool capture)
 
     RP_TRY(make_options(e, threads, &options));
     if (!m->device->fns->host_memory)
-        RP_TRY(rp_ort_add_cuda(e, m->device, options, capture));
+        RP_TRY(rp_ort_add_cuda(e, m->device, options, capture, m->foreign));
     ORT(e->api, m->path, CreateSession(e->env, m->path, options, &m->session));
     ret = 0;
 
@@ -160,6 +160,8 @@ static int open_session(struct rp_model *m, int threads)
     char why[256];
     const bool gpu = !m->device->fns->host_memory;
 
+    if (m->foreign)
+        return create_session(m, gpu ? 1 : threads, m->ort_graph);
     rp_log_hold(gpu);
     ret = create_session(m, gpu ? 1 : threads, true);
     rp_log_hold(false);
@@ -183,6 +185,8 @@ int rp_model_open(struct rp_model **out, struct rp_engine *engine, struct rp_dev
         return rp_fail(RP_ERR_NOMEM, "out of memory");
     m->engine = engine;
     m->device = device;
+    m->foreign = params->plain || params->ort_graph;
+    m->ort_graph = params->ort_graph;
     m->path = strdup(params->path);
     m->name = strdup(params->name ? params->name : rp_path_base(params->path));
     if (!m->path || !m->name) {
@@ -225,6 +229,16 @@ void rp_model_close(struct rp_model **out)
 const char *rp_model_name(const struct rp_model *model)
 {
     return model->name;
+}
+
+const char *rp_model_path(const struct rp_model *model)
+{
+    return model->path;
+}
+
+const int64_t *rp_model_used_dim(const struct rp_model *model, int input)
+{
+    return model->used && input >= 0 && input < model->nin ? model->used_dim[input] : NULL;
 }
 
 int rp_model_inputs(const struct rp_model *model, const struct rp_tensor_info **info)

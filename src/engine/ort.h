@@ -34,6 +34,9 @@ struct rp_model {
     char *path, *name;
     OrtSession *session;
     bool recordable;
+    bool foreign, ort_graph; /* see rp_model_params: plain or ort_graph, ort_graph */
+    bool used;               /* dimensions of the last net */
+    int64_t used_dim[RP_MAX_TENSORS][RP_MAX_RANK];
     int nin, nout;
     struct rp_tensor_info in[RP_MAX_TENSORS], out[RP_MAX_TENSORS];
 };
@@ -55,9 +58,10 @@ int rp_ort_fail(const OrtApi *api, OrtStatus *status, int code, const char *what
 int rp_ort_register_memory(struct rp_engine *engine, struct rp_device *device);
 void rp_ort_release_memory(struct rp_engine *engine);
 
-/* Add the CUDA provider. @param capture  refuse models whose runs could not be recorded */
+/* Add the CUDA provider. @param capture  refuse models whose runs could not be recorded
+ * @param foreign  with ONNX Runtime's own memory and stream */
 int rp_ort_add_cuda(struct rp_engine *engine, struct rp_device *device, OrtSessionOptions *options,
-                    bool capture);
+                    bool capture, bool foreign);
 
 enum rp_type rp_ort_type(ONNXTensorElementDataType type);
 ONNXTensorElementDataType rp_ort_element(enum rp_type type);

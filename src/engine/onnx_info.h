@@ -1,0 +1,85 @@
+/* What an ONNX file says of itself: nodes, weights, shapes; floating point operations and bytes of one
+ * run, counted from them.
+ *
+ * A reader of the protobuf wire format over a mapped file. Nothing in the file is trusted: every
+ * length is checked against what is there, nesting has a fixed depth, and numbers that make no sense
+ * become "unknown". Not for running a network: ONNX Runtime reads the file itself. */
+#ifndef RP_ONNX_INFO_H
+#define RP_ONNX_INFO_H
+
+#include "base/base.h"
+
+#define RP_ONNX_MAX_RANK 8
+
+/* Bytes of the file; no NUL behind them. */
+struct rp_onnx_text {
+    const char *p;
+    size_t n;
+};
+
+/* Element types that matter here, as in TensorProto.DataType. */
+enum rp_onnx_type { RP_ONNX_FLOAT = 1, RP_ONNX_INT32 = 6, RP_ONNX_INT64 = 7, RP_ONNX_DOUBLE = 11 };
+
+struct rp_onnx_tensor {
+    struct rp_onnx_text name;
+    int type;                      /* TensorProto.DataType */
+    int rank;                      /* -1: more than RP_ONNX_MAX_RANK, or absurd */
+    int64_t dim[RP_ONNX_MAX_RANK];
+    double bytes;                  /* of its elements; 0 if the type is not one of fixed size */
+    struct rp_onnx_text raw;       /* raw_data; n = 0 when the elements are written otherwise */
+    int64_t offset;                /* of raw in the file, -1 without */
+    struct rp_onnx_text message;   /* the whole TensorProto */
+};
+
+struct rp_onnx_node {
+    struct rp_onnx_text op, name, domain;
+    int nin, nout;
+    const int *in, *out;           /* numbers of values; -1 = left out */
+    struct rp_onnx_text message;   /* the whole NodeProto */
+};
+
+/* A tensor by name: input, weight or result of a node. */
+struct rp_onnx_value {
+    struct rp_onnx_text name;
+    int type;                      /* 0 = unknown */
+    int rank;                      /* -1 = unknown */
+    int64_t dim[RP_ONNX_MAX_RANK]; /* -1 = unknown */
+    const struct rp_onnx_tensor *weight; /* NULL if it is none */
+    int64_t *number;               /* elements of a small integer tensor that are known; or NULL */
+    int numbers;
+};
+
+struct rp_onnx;
+
+/* RP_ERR_IO, or RP_ERR_MODEL when it is not an ONNX file. */
+int rp_onnx_open(struct rp_onnx **out, const char *path);
+
+/* The same over memory that stays as long as the object. @param name  for messages */
+int rp_onnx_read(struct rp_onnx **out, const char *name, const void *data, size_t size);
+void rp_onnx_close(struct rp_onnx **onnx);
+
+int rp_onnx_nodes(const struct rp_onnx *onnx, const struct rp_onnx_node **nodes);
+/* In the order of the file. */
+int rp_onnx_weights(const struct rp_onnx *onnx, const struct rp_onnx_tensor **weights);
+const struct rp_onnx_value *rp_onnx_value(const struct rp_onnx *onnx, int number);
+/* Numbers of values; inputs without those that are weights. */
+int rp_onnx_inputs(const struct rp_onnx *onnx, const int **values);
+int rp_onnx_outputs(const struct rp_onnx *onnx, const int **values);
+
+struct rp_onnx_cost {
+    int nodes;
+    double flop;             /* 2 for each multiply-add of Conv, ConvTranspose, Gemm and MatMul */
+    double weight_bytes;
+    double activation_bytes; /* read and written between nodes, each tensor once a use */
+    bool complete;           /* everything that counts was known */
+    char unknown[64];        /* operator of the first node that was not; "" */
+};
+
+/* Work out the shapes of all values and count.
+ * @param in_dim  sizes of the inputs, in their order; NULL, or NULL inside: as the file says, an open
+ *                first dimension taken as 1 */
+void rp_onnx_count(struct rp_onnx *onnx, const int64_t *const *in_dim, struct rp_onnx_cost *cost);
+
+bool rp_onnx_is(struct rp_onnx_text text, const char *word);
+
+#endif /* RP_ONNX_INFO_H */
