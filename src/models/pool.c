@@ -45,6 +45,11 @@ struct rp_device *rp_pool_device(const struct rp_pool *pool)
     return pool->device;
 }
 
+const struct rp_model *rp_pool_model(const struct rp_pool *pool, int index)
+{
+    return index >= 0 && index < pool->n ? pool->open[index].model : NULL;
+}
+
 static int get(struct rp_pool *pool, const struct rp_model_entry *entry, const char *path,
                struct rp_model **model)
 {

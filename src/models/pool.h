@@ -14,6 +14,9 @@ void rp_pool_destroy(struct rp_pool **pool);
 
 struct rp_device *rp_pool_device(const struct rp_pool *pool);
 
+/* The models that were opened so far, in that order; NULL behind the last. */
+const struct rp_model *rp_pool_model(const struct rp_pool *pool, int index);
+
 /* The model of this name, or, when it is only a default and not installed, the lite one of its kind
  * (rp_store_resolve() says which errors). *entry tells what it became. The pool owns the model. */
 int rp_pool_get(struct rp_pool *pool, enum rp_model_kind kind, const char *name, bool named,

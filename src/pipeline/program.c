@@ -420,13 +420,44 @@ fail:
     return ret;
 }
 
-int rp_program_repeat(struct rp_program *p)
+int rp_program_place(struct rp_program *p, struct rp_media_frame *frame)
 {
     int ret;
 
+    RP_TRY(take_frame(p, frame));
+    p->look = false;
     p->resident = true;
-    ret = run_frame(p);
+    if (p->in) {
+        RP_TRY(rp_slot_upload(p->slot, p->in, p->host_in, p->bytes));
+        RP_TRY(rp_slot_sync(p->slot));
+    }
+
+fail:
     rp_slot_stage_end(p->slot);
+    return ret;
+}
+
+int rp_program_repeat(struct rp_program *p)
+{
+    const int ret = run_frame(p);
+
+    rp_slot_stage_end(p->slot);
+    return ret;
+}
+
+size_t rp_program_bytes(const struct rp_program *p)
+{
+    return p->in ? p->bytes : (size_t) p->canvas.img.stride * (size_t) p->canvas.img.h;
+}
+
+int rp_program_pixels(struct rp_program *p, uint8_t *out)
+{
+    int ret;
+
+    RP_TRY(rp_slot_download(p->slot, out, p->in ? p->out : p->canvas.img.data, rp_program_bytes(p)));
+    return rp_slot_sync(p->slot);
+
+fail:
     return ret;
 }
 

@@ -65,9 +65,16 @@ int rp_program_look(struct rp_program *program, const struct rp_media_frame *fra
 int rp_program_analyse(struct rp_program *program, const struct rp_media_frame *frame,
                        struct rp_dfaces *faces);
 
-/* The same work again and again on the frame that was submitted last, whose pixels stay on the device:
- * for measuring. finish() is called in between. */
+/* For measuring: put a frame where it stays (on a GPU in device memory), work on it again and again
+ * with rp_program_repeat(), each ended by finish(), which changes nothing of the frame. The frame must
+ * stay as long as it is worked on. */
+int rp_program_place(struct rp_program *program, struct rp_media_frame *frame);
 int rp_program_repeat(struct rp_program *program);
+
+/* The frame as the last repeat left it, in one block of rp_program_bytes() bytes on the host; its form
+ * is the program's own, the same for programs of one device and frame size. */
+size_t rp_program_bytes(const struct rp_program *program);
+int rp_program_pixels(struct rp_program *program, uint8_t *out);
 
 /* The recording of the frame's work (device that can record), else NULL. */
 const struct rp_graph *rp_program_graph(const struct rp_program *program);
