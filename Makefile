@@ -5,10 +5,13 @@ PREFIX ?= /usr/local
 DEST   := $(DESTDIR)$(PREFIX)
 export SOURCE TARGET OUTPUT
 
-.PHONY: build run test check-long bench lint install uninstall clean help
+.PHONY: build gpu run test check-long bench lint install uninstall clean help
 
 build:       ## install what is missing, build $(BUILD)/reprise
 	@scripts/build.sh "$(BUILD)" "-Dprefix=$(PREFIX)"
+
+gpu:         ## install ONNX Runtime's CUDA provider, build with CUDA 13; GPU_ARCH=90 for one architecture
+	@scripts/build.sh "$(BUILD)" --gpu "-Dprefix=$(PREFIX)" $(if $(GPU_ARCH),"-Dgpu_arch=$(GPU_ARCH)")
 
 run:         ## build, then swap a face in a sample clip; or SOURCE=me.jpg TARGET=clip.mp4 OUTPUT=out.mp4
 	@scripts/build.sh "$(BUILD)" --media
@@ -27,7 +30,7 @@ bench:       ## build and run the benchmarks
 	@meson test -C "$(BUILD)" --benchmark --verbose
 
 lint:        ## check the scripts and the spelling
-	shellcheck scripts/*.sh tests/*.sh .ci/run
+	shellcheck scripts/*.sh tests/*.sh bench/*.sh .ci/run
 	codespell -q 3 src include tests tools scripts docs Makefile README.md
 
 install:     ## install below PREFIX (/usr/local), in DESTDIR if given

@@ -1,9 +1,9 @@
 #!/bin/bash
 # Set up and build.
 #
-#   scripts/build.sh FOLDER [--media] [--tests] [-DNAME=VALUE...]
+#   scripts/build.sh FOLDER [--media] [--tests] [--gpu] [-DNAME=VALUE...]
 #
-# --media and --tests are set-up's. A new build folder is a release build without tests and
+# --media, --tests and --gpu are set-up's. A new build folder is a release build without tests and
 # benchmarks, unless --tests or options say else; in a folder that is there only what is named here,
 # or was changed by set-up, is changed.
 set -euo pipefail
@@ -19,14 +19,32 @@ for arg; do
     esac
 done
 
+# What was asked for before, an option a line.
+stamp=$folder/.options
+
+# Once built with CUDA, a folder stays so until -Dcuda=disabled.
+case " ${setup[*]} ${options[*]} " in
+    *' -Dcuda=disabled '*) ;;
+    *' --gpu '*) options+=(-Dcuda=enabled) ;;
+    *) ! grep -qxF -- -Dcuda=enabled "$stamp" 2>/dev/null || setup+=(--gpu) ;;
+esac
+case " ${setup[*]} " in
+    *' --gpu '*)
+        # shellcheck source=scripts/cuda.sh
+        . scripts/cuda.sh
+        nvcc=$(cuda_nvcc) || exit 1
+        PATH=$(dirname "$nvcc"):$PATH
+        case " ${options[*]} " in
+            *' -Dcuda=enabled '*) cuda_say_missing >&2 ;;
+        esac ;;
+esac
+
 ort=$(scripts/setup.sh "${setup[@]}")
 options+=("-Dort_home=$ort")
 case " ${setup[*]} " in
     *' --tests '*) options+=(-Dtests=true) ;;
 esac
 
-# What was asked for before, an option a line.
-stamp=$folder/.options
 touch_stamp() {
     local o old
     old=$(cat "$stamp" 2>/dev/null) || old=

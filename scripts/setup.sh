@@ -1,8 +1,9 @@
 #!/bin/bash
 # Install what reprise needs; what is there and right is left alone.
 #
-#   scripts/setup.sh [--tests] [--media]
+#   scripts/setup.sh [--tests] [--media] [--gpu]
 #
+#   --gpu     ONNX Runtime with its CUDA provider, in a folder of its own (291 MB to fetch)
 #   --media   the sample picture as well
 #   --tests   the sample picture and the packages of the tests as well
 #
@@ -223,7 +224,7 @@ fetch_tarball() {
         rm -f "$kept"
     fi
     need_npm
-    need_space $((2 * $3 + 60))
+    need_space $((${room:-2} * $3 + 60))
     say "fetching $spec ($3 MB)."
     mkdir -p "$tmp/pack"
     # node knows only its own list of certificates; a company's are in the system's.
@@ -267,28 +268,36 @@ npm_install() { # NAME VERSION MB SHA256
     rm -rf "${tmp:?}"/{pack,npm,files}
 }
 
+# install_npm_packages KIND: "npm", or "npm-gpu" whose libraries unpack to more than their tarballs.
 install_npm_packages() {
-    local name version mb sha
+    local name version mb sha room
+    [ "$1" = npm ] || room=4
     while read -r name version mb sha <&4; do
         case $name in
             *onnxruntime*) [ -z "${ORT_HOME:-}" ] || continue ;;
         esac
         npm_install "$name" "$version" "$mb" "$sha"
-    done 4<<<"$(pinned npm)"
+    done 4<<<"$(pinned "$1")"
 }
 
 # ---- ONNX Runtime ---------------------------------------------------------------------------------
 
-# Sets $ort: a folder with include/onnxruntime_c_api.h and lib/libonnxruntime.so*.
+# use_onnxruntime [gpu]: sets $ort, a folder with include/onnxruntime_c_api.h and lib/libonnxruntime.so*.
 use_onnxruntime() {
-    local header
+    local header provider
     if [ -z "${ORT_HOME:-}" ]; then
         header=$(pinned file | awk '$3 ~ /onnxruntime_c_api.h$/ { print $3 }')
         ort=$cache/${header%/include/*}
+        [ -n "$1" ] || return 0
+        provider=$(pinned file | awk '$3 ~ /providers_cuda.so$/ { print $3 }')
+        ln -sfn "../${header%/include/*}/include" "$cache/${provider%/lib/*}/include"
+        ort=$cache/${provider%/lib/*}
         return 0
     fi
     [ -d "$ORT_HOME" ] || die "ORT_HOME is $ORT_HOME, which is not a folder: correct or unset it."
     ort=$(cd "$ORT_HOME" && pwd)
+    [ -z "$1" ] || [ -f "$ort/lib/libonnxruntime_providers_cuda.so" ] || die "ORT_HOME is $ort, which" \
+        "has no CUDA provider (lib/libonnxruntime_providers_cuda.so): correct or unset it."
     compgen -G "$ort/lib/libonnxruntime.so*" >/dev/null ||
         die "ORT_HOME is $ort, but it has no lib/libonnxruntime.so: correct or unset it."
     for header in include include/onnxruntime include/onnxruntime/core/session; do
@@ -360,13 +369,14 @@ sample_picture() {
 # ---- all of it ------------------------------------------------------------------------------------
 
 main() {
-    local groups=(build) media=
+    local groups=(build) media='' gpu=''
     for arg; do
         case $arg in
             --tests) groups+=(tests) media=1 ;;
             --media) media=1 ;;
+            --gpu) gpu=1 ;;
             -h | --help) sed -n '2,/^set -/{/^#/!d;s/^# \{0,1\}//;p}' "${BASH_SOURCE[0]}"; exit 0 ;;
-            *) say "unknown option $arg: there are --tests, --media and --help."; exit 2 ;;
+            *) say "unknown option $arg: there are --tests, --media, --gpu and --help."; exit 2 ;;
         esac
     done
     [ -r "$pins" ] || die "$pins is missing: this is not a whole copy of reprise."
@@ -374,8 +384,9 @@ main() {
     find_folders
     open_cache
     install_packages "${groups[@]}"
-    install_npm_packages
-    use_onnxruntime
+    install_npm_packages npm
+    [ -z "$gpu" ] || install_npm_packages npm-gpu
+    use_onnxruntime "$gpu"
     make_files
     [ -z "$media" ] || sample_picture
     echo "$ort"

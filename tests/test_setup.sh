@@ -6,7 +6,7 @@ set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 work=$(mktemp -d)
 trap 'mountpoint -q "$work/full" && umount "$work/full"; rm -rf "$work"' EXIT
-passed=0 failed=0
+passed=0 failed=0 gpu=''
 
 ok() { # NAME COMMAND...
     local name=$1
@@ -41,6 +41,13 @@ npm faces 2.0 1 $(sha "$work/registry/faces-2.0.tgz")
 file faces $(sha "$p/face.onnx") models/face.onnx package/face.onnx
 made $(sha "$work/classic.onnx") models/classic.onnx tools/make_classic.py
 END
+    cp "$work/pins" "$work/pins.gpu"
+    head -c 200000 /dev/urandom >"$p/libonnxruntime_providers_cuda.so"
+    (cd "$work" && tar -czf registry/gpu.onnxruntime-1.0.tgz package/libonnxruntime_providers_cuda.so)
+    cat >>"$work/pins.gpu" <<END
+npm-gpu gpu.onnxruntime 1.0 1 $(sha "$work/registry/gpu.onnxruntime-1.0.tgz")
+file gpu.onnxruntime $(sha "$p/libonnxruntime_providers_cuda.so") ort-1-gpu/lib/libonnxruntime_providers_cuda.so package/libonnxruntime_providers_cuda.so
+END
     cat >"$work/bin/npm" <<'END'
 #!/bin/bash
 # npm pack NAME@VERSION --pack-destination DIR ...
@@ -58,7 +65,7 @@ setup() {
     local code=0
     env -u ORT_HOME -u REPRISE_MODELS PATH="$work/bin:$PATH" WORK="$work" HOME="$work/home" \
         XDG_CACHE_HOME="$work/cache" REPRISE_PINS="$work/pins" REPRISE_NO_APT=1 "$@" \
-        "$root/scripts/setup.sh" >"$work/stdout" 2>"$work/log" || code=$?
+        "$root/scripts/setup.sh" ${gpu:+--gpu} >"$work/stdout" 2>"$work/log" || code=$?
     return $code
 }
 
@@ -181,6 +188,24 @@ fresh
 ok 'without XDG_CACHE_HOME' setup XDG_CACHE_HOME=
 ok 'without XDG_CACHE_HOME: in ~/.cache' test -f "$work/home/.cache/reprise/models/face.onnx"
 ok 'relative XDG_CACHE_HOME is ignored' setup XDG_CACHE_HOME=somewhere
+
+fresh
+ok 'GPU pins, not asked for' setup REPRISE_PINS="$work/pins.gpu"
+ok 'GPU pins, not asked for: none' test "$(cat "$work/stdout")" = "$work/cache/reprise/ort-1" -a \
+    ! -e "$work/cache/reprise/ort-1-gpu"
+rm -f "$work/asked"
+gpu=1
+ok 'GPU' setup REPRISE_PINS="$work/pins.gpu"
+ok 'GPU: fetches its package only' asked 1
+ok 'GPU: a folder of its own' test "$(cat "$work/stdout")" = "$work/cache/reprise/ort-1-gpu"
+ok 'GPU: library and the headers' test -f "$(cat "$work/stdout")/include/onnxruntime_c_api.h" -a \
+    -f "$(cat "$work/stdout")/lib/libonnxruntime_providers_cuda.so"
+ok 'GPU: again' setup REPRISE_PINS="$work/pins.gpu" NPM_SAYS=ENOTFOUND
+touch "$home/lib/libonnxruntime_providers_cuda.so"
+ok 'GPU: ORT_HOME' setup REPRISE_PINS="$work/pins.gpu" ORT_HOME="$home"
+rm "$home/lib/libonnxruntime_providers_cuda.so"
+ok 'GPU: ORT_HOME without the provider' fails 'has no CUDA provider' REPRISE_PINS="$work/pins.gpu" ORT_HOME="$home"
+gpu=''
 
 if [ "$(id -u)" = 0 ] && mkdir -p "$work/full" && mount -t tmpfs -o size=200k none "$work/full" 2>/dev/null; then
     ok 'full disk' fails 'free some space, or set XDG_CACHE_HOME' XDG_CACHE_HOME="$work/full"

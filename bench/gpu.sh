@@ -1,0 +1,265 @@
+#!/bin/bash
+# All that needs a GPU, in one go: also on a machine without network and without our build tools.
+#
+#   bench/gpu.sh [STEP...]           the steps, in this order; without names those marked *
+#   bench/gpu.sh --commit-results    copy the results in $OUT to bench/results/GPU*.json, run nothing
+#
+#   unpack   *  ONNX Runtime and the programs from their archives; always done
+#   twins    *  networks with random weights and the published architectures
+#   doctor   *  what the program says of this machine; the GPU must be all right
+#   checkgpu *  every CUDA operation against the C one
+#   graph    *  the tests of recording and replaying
+#   bench    *  reprise benchmark
+#   sanitize    checkgpu under compute-sanitizer's memcheck and racecheck
+#
+# In $OUT: gpu.log (everything), gpu.json (what ran, on what), benchmark.json. A table comes last.
+#
+# Environment:
+#   PACK            archive of ONNX Runtime (.gpu/ort.tar): scripts/gpu-pack 90 .gpu/ort.tar
+#   BINARIES        archive of the programs (.gpu/binaries.tar): scripts/gpu-pack --binaries BUILD …;
+#                   when it is not there the programs are built here
+#   OUT             results (out/gpu)
+#   TMPDIR          what is unpacked goes to reprise-gpu in it (/tmp) and is used again
+#   LIMIT           seconds for all steps together (560); LIMIT_BENCH etc.: for one
+#   BENCH_ARGS, CHECKGPU_ARGS, SANITIZE_ARGS, TWINS_ARGS    more arguments, apart at blanks
+set -euo pipefail
+
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+# shellcheck source=scripts/cuda.sh
+. scripts/cuda.sh
+
+out=${OUT:-out/gpu}
+mkdir -p "$out"
+out=$(cd "$out" && pwd)
+work=${TMPDIR:-/tmp}/reprise-gpu
+packed=$work/programs
+log=$out/gpu.log
+default_steps=(unpack twins doctor checkgpu graph bench)
+
+say() { echo "gpu: $*"; }
+skip() { say "$*"; exit 77; }
+
+limit_of() {
+    local own=LIMIT_${1^^}
+    case $1 in
+        unpack) echo "${!own:-120}" ;;
+        doctor) echo "${!own:-60}" ;;
+        twins) echo "${!own:-150}" ;;
+        *) echo "${!own:-240}" ;;
+    esac
+}
+
+gpu_query() { nvidia-smi --query-gpu="$1" --format=csv,noheader 2>/dev/null | head -n 1; }
+
+# ---- steps: each runs as a process of its own; 77 means skipped -----------------------------------
+
+# The folder that holds reprise, from the archive or built here.
+programs() {
+    if [ -x "$packed/build/reprise" ]; then
+        echo "$packed/build"
+    else
+        echo "$work/build"
+    fi
+}
+
+program() { find "$(programs)" -name "$1" -type f -perm -u+x -not -path '*.p/*' 2>/dev/null | sort; }
+
+surroundings() {
+    local libraries
+    libraries=$(cuda_library_path)
+    LD_LIBRARY_PATH=$packed/lib${libraries:+:$libraries}${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
+    ORT_HOME=$work/ort
+    REPRISE_CUDA_MODULE=$(program libreprise-cuda.so | head -n 1)
+    REPRISE_MODELS=$work/models
+    REPRISE_TWINS=$work/twins
+    REPRISE_SOURCE=$PWD
+    export LD_LIBRARY_PATH ORT_HOME REPRISE_CUDA_MODULE REPRISE_MODELS REPRISE_TWINS REPRISE_SOURCE
+    [ ! -d "$packed/data" ] || export REPRISE_SHARED=$packed/data
+    mkdir -p "$REPRISE_MODELS"
+    find "$work/twins" "$packed/data/models" -name '*.onnx' -exec ln -sf -t "$REPRISE_MODELS" {} + 2>/dev/null || true
+}
+
+step_unpack() {
+    local pack=${PACK:-.gpu/ort.tar} binaries=${BINARIES:-.gpu/binaries.tar}
+    if [ -f "$pack" ]; then
+        scripts/gpu-unpack "$pack" "$work/ort"
+    elif [ ! -f "$work/ort/ort.json" ]; then
+        say "$pack is not there: make it with scripts/gpu-pack ARCH $pack"
+        exit 1
+    fi
+    if [ -f "$binaries" ]; then
+        rm -rf "$packed" # programs of another day would be run
+        scripts/gpu-unpack "$binaries" "$packed"
+    elif [ ! -x "$packed/build/reprise" ]; then
+        build_here
+    fi
+    cuda_say_missing
+}
+
+build_here() {
+    local nvcc
+    if ! command -v meson >/dev/null || ! pkg-config --exists jansson inih libcrypto zlib 2>/dev/null; then
+        say "cannot build here: bring the programs with scripts/gpu-pack --binaries BUILD .gpu/binaries.tar"
+        exit 1
+    fi
+    nvcc=$(cuda_nvcc)
+    PATH=$(dirname "$nvcc"):$PATH
+    [ -f "$work/build/build.ninja" ] || meson setup "$work/build" --buildtype=release -Dmedia=auto \
+        -Dcuda=enabled -Dgpu_arch="$(gpu_query compute_cap | tr -d .)" -Dort_home="$work/ort"
+    ninja -C "$work/build"
+}
+
+step_twins() {
+    local python=python3
+    [ -f tools/twins.py ] || skip "there is no tools/twins.py yet"
+    $python -c 'import numpy' 2>/dev/null || python=/usr/bin/python3
+    $python -c 'import numpy' 2>/dev/null || skip "Python has no numpy here"
+    mkdir -p "$work/twins"
+    # shellcheck disable=SC2086 # arguments, apart at blanks
+    $python tools/twins.py --out "$work/twins" ${TWINS_ARGS:-}
+    ls -l "$work/twins"
+}
+
+step_doctor() {
+    surroundings
+    nvidia-smi || true
+    "$(programs)/reprise" doctor | tee "$work/doctor" || true # models may be missing here
+    grep -q '^ok  *GPU ' "$work/doctor"
+}
+
+step_checkgpu() {
+    local checkgpu
+    surroundings
+    checkgpu=$(program checkgpu)
+    [ -n "$checkgpu" ] || skip "there is no checkgpu yet"
+    # shellcheck disable=SC2086
+    "$checkgpu" ${CHECKGPU_ARGS:-}
+}
+
+step_graph() {
+    local test tests failed=0
+    surroundings
+    tests=$(program 'test_graph*'; program 'test_cuda*'; program 'test_gpu*')
+    [ -n "$tests" ] || skip "there are no graph tests yet"
+    for test in $tests; do
+        echo "== $(basename "$test")"
+        "$test" || failed=1
+    done
+    return $failed
+}
+
+step_bench() {
+    surroundings
+    "$(programs)/reprise" benchmark --help >/dev/null 2>&1 || skip "reprise has no benchmark yet"
+    # shellcheck disable=SC2086
+    "$(programs)/reprise" benchmark --json "$out/benchmark.json" ${BENCH_ARGS:-}
+}
+
+step_sanitize() {
+    local tool checkgpu sanitizer
+    surroundings
+    checkgpu=$(program checkgpu)
+    sanitizer=$(PATH=$PATH:/usr/local/cuda/bin:/usr/local/cuda/compute-sanitizer command -v compute-sanitizer) ||
+        skip "there is no compute-sanitizer here"
+    [ -n "$checkgpu" ] || skip "there is no checkgpu yet"
+    for tool in memcheck racecheck; do
+        # shellcheck disable=SC2086
+        "$sanitizer" --tool $tool --error-exitcode 9 "$checkgpu" ${SANITIZE_ARGS:-}
+    done
+}
+
+# ---- all of them ----------------------------------------------------------------------------------
+
+rows=() failures=0
+
+one_step() {
+    local name=$1 limit left code=0 begin=$SECONDS word
+    limit=$(limit_of "$name")
+    left=$((${LIMIT:-560} - SECONDS))
+    [ "$limit" -le $left ] || limit=$left
+    printf '\n==== %s\n' "$name" >>"$log"
+    if [ "$limit" -le 0 ]; then
+        rows+=("$name|not run|0|no time left")
+        failures=$((failures + 1))
+        return 0
+    fi
+    say "$name (at most $limit s)"
+    timeout -k 10 "$limit" bash "$0" --one "$name" >>"$log" 2>&1 || code=$?
+    case $code in
+        0) word=passed ;;
+        77) word=skipped ;;
+        124 | 137) word='out of time' ;;
+        *) word="failed ($code)" ;;
+    esac
+    rows+=("$name|$word|$((SECONDS - begin))|$(grep -v '^[[:space:]]*$' "$log" | tail -n 1 | cut -c1-90)")
+    case $word in
+        passed | skipped) return 0 ;;
+    esac
+    failures=$((failures + 1))
+    sed -n "/^==== $name\$/,\$p" "$log" | tail -n 25 | cut -c1-200
+    [ "$name" != unpack ] # without it nothing works
+}
+
+write_json() {
+    printf '%s\n' "${rows[@]}" | python3 -c '
+import json, sys
+out, packs, command, gpu, driver, memory = sys.argv[1:]
+about = {"command": command, "gpu": gpu, "driver": driver, "memory": memory}
+for name in packs.split(":"):
+    try:
+        with open(name) as f:
+            pack = json.load(f)
+        about[pack["kind"]] = {k: pack[k] for k in ("commit", "arch") if k in pack}
+    except OSError:
+        pass
+rows = [line.rstrip("\n").split("|", 3) for line in sys.stdin]
+about["steps"] = [{"name": n, "result": r, "seconds": int(s), "last_line": l} for n, r, s, l in rows]
+with open(out, "w") as f:
+    json.dump(about, f, indent=1)
+    f.write("\n")' "$out/gpu.json" "$work/ort/ort.json:$packed/binaries.json" "$1" \
+        "$(gpu_query name)" "$(gpu_query driver_version)" "$(gpu_query memory.total)"
+}
+
+commit_results() {
+    local gpu
+    gpu=$(sed -n 's/^ "gpu": "\(.*\)",$/\1/p' "$out/gpu.json" 2>/dev/null) || gpu=
+    [ -n "$gpu" ] || { say "$out/gpu.json is not there, or of a machine without a GPU: nothing is copied."; exit 1; }
+    gpu=$(tr '[:upper:] ' '[:lower:]-' <<<"${gpu#NVIDIA }")
+    mkdir -p bench/results
+    cp "$out/gpu.json" "bench/results/$gpu-run.json"
+    [ ! -f "$out/benchmark.json" ] || cp "$out/benchmark.json" "bench/results/$gpu.json"
+    ls -l bench/results/"$gpu"*.json
+}
+
+main() {
+    local steps=() name
+    case ${1:-} in
+        --one) "step_$2"; return ;;
+        --commit-results) commit_results; return ;;
+        -h | --help) sed -n '2,/^set -/{/^#/!d;s/^# \{0,1\}//;p}' "$0"; return ;;
+    esac
+    for name; do
+        declare -F "step_$name" >/dev/null || { say "unknown step $name: see --help" >&2; exit 2; }
+        [ "$name" = unpack ] || steps+=("$name")
+    done
+    if [ $# = 0 ]; then
+        steps=("${default_steps[@]}")
+    else
+        steps=(unpack "${steps[@]}")
+    fi
+    : >"$log"
+    rm -f "$out/benchmark.json"
+    for name in "${steps[@]}"; do
+        one_step "$name" || break
+        write_json "bench/gpu.sh $*"
+    done
+    write_json "bench/gpu.sh $*"
+    printf '\n%-10s %-12s %8s  %s\n' step result seconds 'last line'
+    for name in "${rows[@]}"; do
+        IFS='|' read -r a b c d <<<"$name"
+        printf '%-10s %-12s %8s  %s\n' "$a" "$b" "$c" "$d"
+    done
+    [ $failures = 0 ]
+}
+
+main "$@"
