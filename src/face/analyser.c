@@ -171,21 +171,32 @@ fail:
     return ret;
 }
 
+/* Names of the option that this version cannot run yet: their lite stand-in is used, and said. */
+static int stand_in(struct rp_analyser *a, const char *name, bool named,
+                    const struct rp_model_entry **entry)
+{
+    if (named)
+        return rp_fail(RP_ERR_UNSUPPORTED, "--face-landmarker-model: %s is not supported by this version; "
+                       "use fr_landmark", name);
+    rp_log(RP_LOG_INFO, "face landmarker %s is not supported by this version; using fr_landmark", name);
+    return rp_pool_get(a->pool, RP_KIND_FACE_LANDMARKER, "fr_landmark", true, entry, &a->landmark);
+}
+
 static int open_landmarker(struct rp_analyser *a, const struct rp_settings *settings)
 {
     int ret;
     const struct rp_model_entry *entry;
     const struct rp_landmarker_options *const o = rp_settings_get(settings, &rp_landmarker_group);
+    const bool named = rp_settings_is_set(settings, "face-landmarker-model");
+    const char *const name = landmarker_names[o->model];
     const bool wanted = o->score > 0 || (a->needs & RP_NEED_LANDMARKS);
 
     a->landmark_score = (float) o->score;
     if (!wanted && a->detector->landmarks)
         return 0;
-    /* 2dfan4 comes with the complete analysing stage; until then the lite model always stands in */
-    entry = rp_catalogue_lite(RP_KIND_FACE_LANDMARKER);
-    RP_TRY(rp_pool_get(a->pool, RP_KIND_FACE_LANDMARKER, entry->name,
-                       rp_settings_is_set(settings, "face-landmarker-model"), &entry,
-                       &a->landmark));
+    RP_TRY(rp_pool_get(a->pool, RP_KIND_FACE_LANDMARKER, name, named, &entry, &a->landmark));
+    if (strcmp(entry->name, landmarkers[0].name) != 0)
+        RP_TRY(stand_in(a, entry->name, named, &entry));
     a->landmarker = &landmarkers[0];
     RP_TRY(rp_model_expect_input(a->landmark, NULL, 0, RP_TYPE_F32, 4,
                                  (const int64_t[]){-1, 1, a->landmarker->size, a->landmarker->size}));
