@@ -26,6 +26,26 @@ static void cmyk_to_bgr(uint8_t *bgr, const uint8_t *cmyk, size_t n)
     }
 }
 
+/* The data ended early. Some cameras leave out only the end marker: with one the picture must be
+ * whole, else it is cut. */
+static bool is_cut(tjhandle tj, const uint8_t *data, size_t size, uint8_t *to, int w, int h,
+                   int format)
+{
+    bool cut = true;
+
+    if (strncmp(tjGetErrorStr2(tj), "Premature end", strlen("Premature end")) != 0)
+        return false;
+    uint8_t *const ended = malloc(size + 2);
+    if (ended) {
+        memcpy(ended, data, size);
+        memcpy(ended + size, (const uint8_t[]){0xff, 0xd9}, 2);
+        cut = tjDecompress2(tj, ended, size + 2, to, w, w * tjPixelSize[format], h, format,
+                            TJFLAG_LIMITSCANS) != 0;
+        free(ended);
+    }
+    return cut;
+}
+
 static int decompress(tjhandle tj, const uint8_t *data, size_t size, uint8_t *to, int w, int h,
                       int format, const char *name)
 {
@@ -35,6 +55,8 @@ static int decompress(tjhandle tj, const uint8_t *data, size_t size, uint8_t *to
         return 0;
     if (tjGetErrorCode(tj) != TJERR_WARNING)
         return rp_fail(RP_ERR_FORMAT, "%s: broken JPEG: %s", name, tjGetErrorStr2(tj));
+    if (is_cut(tj, data, size, to, w, h, format))
+        return rp_fail(RP_ERR_FORMAT, "%s: the JPEG is cut short", name);
     rp_log(RP_LOG_WARN, "%s: damaged JPEG (%s); what can be decoded is used", name,
            tjGetErrorStr2(tj));
     return 0;
