@@ -1,4 +1,4 @@
-/* SIGINT and SIGTERM: the first asks the work to stop, the second ends the process.
+/* SIGINT, SIGTERM and SIGHUP: the first asks the work to stop, the second ends the process.
  *
  * The handler may run on any thread, those of the library included; all that it touches is
  * lock-free, and it calls only what reprise.h allows there. */
@@ -44,12 +44,15 @@ static void on_signal(int number)
 void app_signals_install(void)
 {
     struct sigaction stop = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
-    struct sigaction ignore = {.sa_handler = SIG_IGN};
+    struct sigaction ignore = {.sa_handler = SIG_IGN}, old;
 
     sigemptyset(&stop.sa_mask);
     sigaction(SIGINT, &stop, NULL);
     sigaction(SIGTERM, &stop, NULL);
+    if (sigaction(SIGHUP, NULL, &old) == 0 && old.sa_handler != SIG_IGN) /* nohup stays */
+        sigaction(SIGHUP, &stop, NULL);
     sigaction(SIGPIPE, &ignore, NULL); /* a write says EPIPE instead */
+    sigaction(SIGXFSZ, &ignore, NULL); /* and EFBIG */
 }
 
 void app_signals_job(rp_job *job)
