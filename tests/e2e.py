@@ -1,0 +1,197 @@
+"""What the end-to-end tests share: the program, media as arrays, and what may be missing.
+
+Each of them is called with the program to test:
+
+    tests/test_main_job.py build/reprise
+
+Real media lie beside the checkout ($REPRISE_SHARED, else ../shared); tests that need them are
+skipped without.
+"""
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+
+sys.dont_write_bytecode = True
+try:
+    import numpy as np
+except ImportError:
+    print('skipped: no NumPy (python3-numpy)')
+    sys.exit(77)
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(HERE)
+CACHE = os.path.join(os.environ.get('XDG_CACHE_HOME') or os.path.expanduser('~/.cache'), 'reprise')
+MODELS = os.environ.get('REPRISE_MODELS') or os.path.join(CACHE, 'models')
+PICTURE = os.path.join(CACHE, 'media', 'astronaut.png')
+SHARED = os.environ.get('REPRISE_SHARED') or os.path.join(os.path.dirname(ROOT), 'shared')
+LITE = ['fr_detect', 'fr_landmark', 'fr_feature', 'fr_age', 'fr_gender', 'nsfwjs', 'classic_256']
+TIMEOUT = 600
+
+program = None
+_work = tempfile.TemporaryDirectory(prefix='reprise-test-')
+
+
+def main():
+    """Take the program from the command line, look at what is there, run the tests."""
+    global program
+    if len(sys.argv) < 2:
+        print(f'usage: {sys.argv[0]} PROGRAM [TEST...]')
+        sys.exit(2)
+    program = os.path.abspath(sys.argv.pop(1))
+    for name in LITE:
+        if not os.path.exists(f'{MODELS}/{name}.onnx'):
+            skip_all(f'no {name}.onnx in {MODELS}: run scripts/setup.sh --tests')
+    if not os.path.exists(PICTURE):
+        skip_all(f'no {PICTURE}: run scripts/setup.sh --tests')
+    for tool in ('ffmpeg', 'ffprobe'):
+        if not shutil.which(tool):
+            skip_all(f'no {tool} program')
+    os.environ.setdefault('LSAN_OPTIONS', f'suppressions={HERE}/lsan.supp:print_suppressions=0')
+    # 99: no exit code of the program, so that a finding of a sanitizer is none either
+    os.environ.setdefault('ASAN_OPTIONS', 'exitcode=99')
+    os.environ.setdefault('UBSAN_OPTIONS', 'halt_on_error=1:print_stacktrace=1:exitcode=99')
+    unittest.main(verbosity=1)
+
+
+def skip_all(why):
+    print(f'skipped: {why}')
+    sys.exit(77)
+
+
+def scratch(name=''):
+    """A path in a folder that goes away with the tests."""
+    return os.path.join(_work.name, name)
+
+
+def shared(name):
+    """A file beside the checkout; the test is skipped when it is not there."""
+    path = os.path.join(SHARED, name)
+    if not os.path.exists(path):
+        raise unittest.SkipTest(f'no shared {name}')
+    return path
+
+
+# ---- the program -------------------------------------------------------------------------------
+
+
+def run(*args, **kwargs):
+    """Run the program. The result has returncode, stdout and stderr (text)."""
+    kwargs.setdefault('timeout', TIMEOUT)
+    return subprocess.run([program, *args], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, text=True, errors='replace', check=False,
+                          **kwargs)
+
+
+def must(*args, **kwargs):
+    """Run the program, which must succeed."""
+    result = run(*args, **kwargs)
+    if result.returncode:
+        raise AssertionError(f'reprise {" ".join(args)}: exit {result.returncode}\n{result.stderr}')
+    return result
+
+
+def analyse(*args):
+    """One dict a frame."""
+    return [json.loads(line) for line in must('analyse', '--json', *args).stdout.splitlines()]
+
+
+def swap(source, target, output, *options):
+    """Swap a face; the report as a dict."""
+    result = must('headless-run', '--json', '--processors', 'face_swapper', '-s', source, '-t',
+                  target, '-o', output, *options)
+    report = json.loads(result.stdout.splitlines()[-1])
+    assert report['event'] == 'report', report
+    return report
+
+
+def model_folder(name, **replaced):
+    """A folder of links to the lite models; of those replaced, None leaves one out."""
+    folder = scratch(name)
+    os.makedirs(folder)
+    for lite in LITE:
+        path = replaced.get(lite, f'{MODELS}/{lite}.onnx')
+        if path:
+            os.symlink(path, f'{folder}/{lite}.onnx')
+    return folder
+
+
+# ---- media -------------------------------------------------------------------------------------
+
+
+def tool(*command):
+    """Output of a command that must succeed, bytes."""
+    return subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=True,
+                          timeout=TIMEOUT).stdout
+
+
+def ffmpeg(*args):
+    return tool('ffmpeg', '-v', 'error', '-nostdin', '-y', *args)
+
+
+def probe(path, entries, stream='v:0', *more):
+    """Lines of ffprobe."""
+    return tool('ffprobe', '-v', 'error', '-select_streams', stream, *more, '-show_entries',
+                entries, '-of', 'csv=p=0', path).decode().split()
+
+
+def size_of(path):
+    return tuple(int(n) for n in probe(path, 'stream=width,height')[0].split(',')[:2])
+
+
+def pixels(path):
+    """All frames as BGR [n,h,w,3]."""
+    w, h = size_of(path)
+    raw = ffmpeg('-i', path, '-map', '0:v:0', '-fps_mode', 'passthrough', '-f', 'rawvideo',
+                 '-pix_fmt', 'bgr24', '-')
+    return np.frombuffer(raw, np.uint8).reshape(-1, h, w, 3)
+
+
+def times(path):
+    """Timestamps of the frames in seconds, as text."""
+    return [line.split(',')[0] for line in probe(path, 'frame=pts_time')]
+
+
+def packets(path, stream):
+    """Time, duration, size and MD5 of each packet of a stream."""
+    text = ffmpeg('-i', path, '-map', f'0:{stream}', '-c', 'copy', '-f', 'framemd5', '-').decode()
+    return [line.split(',', 1)[1].replace(' ', '') for line in text.splitlines()
+            if line and line[0] != '#']
+
+
+def sample():
+    """Target clip and source picture, as `make run` makes them."""
+    target, source = scratch('target.mp4'), scratch('source.png')
+    if not os.path.exists(target):
+        maker = os.path.join(os.path.dirname(program), 'tools', 'make-sample')
+        tool(maker, scratch(), PICTURE)
+    return source, target
+
+
+def inside(shape, box, grow=0.0):
+    """A map of the pixels in a box, which may be grown by a part of its size."""
+    x1, y1, x2, y2 = box
+    gx, gy = grow * (x2 - x1), grow * (y2 - y1)
+    y, x = np.mgrid[0:shape[0], 0:shape[1]]
+    return (x >= x1 - gx) & (x <= x2 + gx) & (y >= y1 - gy) & (y <= y2 + gy)
+
+
+def overlap(a, b):
+    """Intersection over union of two boxes."""
+    w = max(0, min(a[2], b[2]) - max(a[0], b[0]))
+    h = max(0, min(a[3], b[3]) - max(a[1], b[1]))
+    area = (a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1])
+    return w * h / (area - w * h)
+
+
+def psnr(a, b):
+    error = np.mean((a.astype(np.float64) - b) ** 2)
+    return 99.0 if error == 0 else 10 * np.log10(255 ** 2 / error)
+
+
+def leftovers(folder):
+    """Hidden temporaries of outputs."""
+    return [name for name in os.listdir(folder) if '.part' in name]
