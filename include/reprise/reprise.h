@@ -308,6 +308,13 @@ RP_API void rp_job_destroy(rp_job **job);
 /** Remove temporary output names of this process. For a handler of a second signal. */
 RP_API void rp_emergency_cleanup(void);
 
+/** Measure networks, the work on a frame and whole jobs, as the options under "Benchmark" say, on the
+ *  device of --execution-providers. Takes minutes.
+ *  @param options  the source may be filled in; all else is as before on return.
+ *  @param json     one object as text, to be freed with rp_free(). What could not be measured is null
+ *                  in it, with the reason beside it; docs/benchmark.md lists the fields. */
+RP_API int rp_benchmark(rp_runtime *runtime, rp_options *options, char **json);
+
 /* ---- looking ---------------------------------------------------------------------------------- */
 
 /** The faces of one frame of a file. */

@@ -25,6 +25,7 @@ struct app_command {
     const char *notes;        /* closes --help, lines broken by hand; NULL for nothing */
     const char *const *takes; /* groups and options of the library, NULL-terminated; "*" = all */
     bool takes_json;
+    bool takes_files; /* --json FILE and --html FILE instead */
     int min_args, max_args;
     int (*run)(struct app *app);
 };
@@ -38,6 +39,7 @@ struct app {
     const char **args; /* words that belong to no option */
     int n_args;
     const char *config_path; /* as given, NULL: look for the usual names */
+    const char *json_path, *html_path;
     bool json, help;
 };
 
@@ -122,5 +124,6 @@ int app_analyse(struct app *app);
 int app_models(struct app *app);
 int app_doctor(struct app *app);
 int app_inspect(struct app *app);
+int app_benchmark(struct app *app);
 
 #endif /* APP_H */

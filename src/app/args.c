@@ -14,7 +14,11 @@
 static const rp_option_info own_options[] = {
     {.group = "app", .title = "General", .name = "json", .is_flag = true,
      .help = "results for programs: one JSON object a line on stdout"},
-    {.group = "app", .title = "General", .name = "help", .letter = 'h', .is_flag = true,
+    {.group = "files", .title = "General", .name = "json", .meta = "FILE",
+     .help = "write the results as one JSON object"},
+    {.group = "files", .title = "General", .name = "html", .meta = "FILE",
+     .help = "write the results as one page with plots"},
+    {.group = "help", .title = "General", .name = "help", .letter = 'h', .is_flag = true,
      .help = "show this and end"},
 };
 /* clang-format on */
@@ -40,7 +44,8 @@ struct parser {
 static bool takes(const struct app_command *command, const rp_option_info *info)
 {
     for (const char *const *t = command->takes; *t; t++) {
-        if (!strcmp(*t, "*") || !strcmp(*t, info->group) || !strcmp(*t, info->name))
+        if (!strcmp(*t, info->group) || !strcmp(*t, info->name) ||
+            (!strcmp(*t, "*") && strcmp(info->group, "benchmark") != 0))
             return true;
     }
     return false;
@@ -82,7 +87,11 @@ int app_open(struct app *app, const struct app_command *command)
         return ret;
     rp_options_each(app->options, collect_option, &c);
     for (size_t i = 0; i < sizeof(own_options) / sizeof(*own_options); i++) {
-        if (command->takes_json || strcmp(own_options[i].name, "json") != 0)
+        const char *group = own_options[i].group;
+
+        if (strcmp(group, "app") != 0 && strcmp(group, "files") != 0)
+            add_option(&c, &own_options[i]);
+        else if (!strcmp(group, "app") ? command->takes_json : command->takes_files)
             add_option(&c, &own_options[i]);
     }
     if (c.ret < 0)
@@ -269,6 +278,10 @@ static int set_one(struct app *app, const struct given *g)
 {
     const char *name = g->info->name;
 
+    if (!strcmp(g->info->group, "files")) {
+        *(!strcmp(name, "json") ? &app->json_path : &app->html_path) = g->words[0];
+        return RP_OK;
+    }
     if (!strcmp(name, "json"))
         return set_own_flag(g, &app->json);
     if (!strcmp(name, "help"))

@@ -13,6 +13,7 @@
 #define N_COMMANDS ((int) (sizeof(commands) / sizeof(*commands)))
 
 static const char *const takes_all[] = {"*", NULL};
+static const char *const takes_benchmark[] = {"*", "benchmark", NULL};
 static const char *const takes_finding[] = {
     "config-path",
     "face_detector",
@@ -82,6 +83,17 @@ static const struct app_command commands[] = {
         .min_args = 1,
         .max_args = INT_MAX,
         .run = app_inspect,
+    },
+    {
+        .name = "benchmark",
+        .help = "measure the networks, the work on a frame and whole jobs on this machine",
+        .notes = "Examples:\n"
+                 "  reprise benchmark -s me.jpg -t group.jpg --html report.html\n"
+                 "  reprise benchmark --execution-providers cuda -t group.jpg --json h200.json\n"
+                 "  reprise benchmark --benchmark-parts models --benchmark-models net.onnx\n",
+        .takes = takes_benchmark,
+        .takes_files = true,
+        .run = app_benchmark,
     },
 };
 

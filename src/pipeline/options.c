@@ -6,6 +6,7 @@
 #include "engine/graph.h"
 #include "face/options.h"
 #include "media/media.h"
+#include "pipeline/benchmark.h"
 #include "processors/processor.h"
 
 static const char *const presets[] = {"ultrafast", "superfast", "veryfast", "faster", "fast",
@@ -93,7 +94,8 @@ static const struct rp_opt_group *const fixed[] = {
     &rp_path_group,   &rp_detector_group, &rp_landmarker_group, &rp_selector_group,
     &rp_mask_group,   &rp_trim_group,     &rp_output_group,     &rp_processors_group,
 };
-static const struct rp_opt_group *const last[] = {&rp_execution_group, &rp_graph_group, &rp_misc_group};
+static const struct rp_opt_group *const last[] = {&rp_benchmark_group, &rp_execution_group, &rp_graph_group,
+                                                  &rp_misc_group};
 
 #define MAX_GROUPS 32
 

@@ -1,0 +1,14 @@
+/* The benchmark's report, between benchmark.c and report_html.c. */
+#ifndef APP_REPORT_H
+#define APP_REPORT_H
+
+#include "app/app.h"
+
+/* A number of the report, NaN when it is null or missing; a text, "" likewise. */
+double report_number(const json_t *o, const char *key);
+const char *report_text(const json_t *o, const char *key);
+
+/* The report as one page that needs nothing else. */
+void report_html(FILE *f, const json_t *report);
+
+#endif /* APP_REPORT_H */

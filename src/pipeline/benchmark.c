@@ -1,0 +1,349 @@
+/* rp_benchmark(): options, the parts in turn, one JSON object. */
+#include "pipeline/benchmark.h"
+
+#include <math.h>
+#include <unistd.h>
+
+#include "base/path.h"
+
+#define MAX_MODELS 64
+
+static const char *const parts[] = {"roof", "models", "frame", "jobs", NULL};
+static const char *const modes[] = {"warm", "cold", NULL};
+
+/* clang-format off */
+static const struct rp_opt opts[] = {
+    {"benchmark-mode", 0, RP_OPT_CHOICE, offsetof(struct rp_benchmark_options, mode), .def_text = "warm",
+     .choices = modes, .help = "whole jobs: with an untimed one first, or without"},
+    {"benchmark-cycle-count", 0, RP_OPT_INT, offsetof(struct rp_benchmark_options, cycles), 1, 10, 1,
+     .def_text = "5", .meta = "N", .help = "whole jobs: how many"},
+    {"benchmark-parts", 0, RP_OPT_CHOICES, offsetof(struct rp_benchmark_options, parts),
+     .def_text = "roof models frame jobs", .choices = parts, .help = "what to measure"},
+    {"benchmark-models", 0, RP_OPT_STRINGS, offsetof(struct rp_benchmark_options, models), .meta = "FILE...",
+     .help = "further networks to measure, any ONNX file"},
+    {"benchmark-frame", 0, RP_OPT_SIZE, offsetof(struct rp_benchmark_options, frame), .def_text = "1920x1080",
+     .meta = "WxH", .help = "size of the frame that is worked on"},
+    {"benchmark-soak", 0, RP_OPT_INT, offsetof(struct rp_benchmark_options, soak), 0, 100000000, 1,
+     .def_text = "0", .meta = "N", .help = "replay the frame N times, a network 5 N times, and watch the memory"},
+    {"benchmark-quick", 0, RP_OPT_FLAG, offsetof(struct rp_benchmark_options, quick),
+     .help = "fewer runs of everything"},
+    {0},
+};
+/* clang-format on */
+
+const struct rp_opt_group rp_benchmark_group = {
+    "benchmark", "Benchmark", sizeof(struct rp_benchmark_options), opts,
+};
+
+static bool wants(const struct rp_bench *b, enum rp_bench_part part)
+{
+    for (int i = 0; i < b->o->parts.n; i++)
+        if (b->o->parts.v[i] == (int) part)
+            return true;
+    return false;
+}
+
+/* ---- models ------------------------------------------------------------------------------------ */
+
+/* What is to be measured, remembered while the pipeline that knows it is closed. */
+struct item {
+    char *path, *name;
+    bool sized[RP_MAX_TENSORS];
+    int64_t dim[RP_MAX_TENSORS][RP_MAX_RANK];
+};
+
+struct list {
+    struct item item[MAX_MODELS];
+    int n;
+};
+
+static void add_item(struct list *l, const char *path, const char *name, const struct rp_model *model)
+{
+    struct item *const it = &l->item[l->n];
+
+    for (int i = 0; i < l->n; i++)
+        if (rp_path_same(l->item[i].path, path))
+            return;
+    if (l->n == MAX_MODELS)
+        return;
+    *it = (struct item){.path = strdup(path), .name = strdup(name)};
+    for (int i = 0; model && i < RP_MAX_TENSORS; i++) {
+        const int64_t *const dim = rp_model_used_dim(model, i);
+
+        it->sized[i] = dim != NULL;
+        if (dim)
+            memcpy(it->dim[i], dim, sizeof(it->dim[i]));
+    }
+    l->n += it->path && it->name;
+}
+
+static void free_list(struct list *l)
+{
+    for (int i = 0; i < l->n; i++) {
+        free(l->item[i].path);
+        free(l->item[i].name);
+    }
+}
+
+/* A file's name without folder and ending. */
+static void add_file(struct list *l, const char *path)
+{
+    char name[128];
+    const char *const base = rp_path_base(path);
+    const char *const dot = strrchr(base, '.');
+
+    snprintf(name, sizeof(name), "%.*s", dot ? (int) RP_MIN(dot - base, 120) : 120, base);
+    add_item(l, path, name, NULL);
+}
+
+static void add_pool(struct list *l, const struct rp_pool *pool)
+{
+    const struct rp_model *m;
+
+    for (int i = 0; (m = rp_pool_model(pool, i)); i++)
+        add_item(l, rp_model_path(m), rp_model_name(m), m);
+}
+
+static json_t *measure_models(struct rp_bench *b, const struct list *l, json_t *soak)
+{
+    json_t *const all = json_array();
+
+    for (int i = 0; i < l->n; i++) {
+        json_t *one = NULL;
+        const int64_t *dims[RP_MAX_TENSORS];
+
+        for (int k = 0; k < RP_MAX_TENSORS; k++)
+            dims[k] = l->item[i].sized[k] ? l->item[i].dim[k] : NULL;
+        json_array_append_new(all, rp_bench_model(b, l->item[i].path, l->item[i].name, dims,
+                                                  json_object_get(soak, "model") ? NULL : &one));
+        if (one)
+            rp_bench_put(soak, "model", one);
+    }
+    return all;
+}
+
+/* ---- whole jobs -------------------------------------------------------------------------------- */
+
+struct cycles {
+    int n;
+    double sum, fastest, slowest;
+    int64_t frames;
+};
+
+static int run_job(const struct rp_bench *b, struct cycles *c)
+{
+    int ret;
+    rp_report report;
+    rp_job *job = NULL;
+    double start;
+
+    RP_TRY(rp_job_create(&job, b->runtime, b->options));
+    start = rp_now();
+    RP_TRY(rp_job_run(job, NULL, NULL));
+    if (c) {
+        const double t = rp_now() - start;
+
+        rp_job_report(job, &report);
+        c->fastest = c->n ? fmin(c->fastest, t) : t;
+        c->slowest = fmax(c->slowest, t);
+        c->sum += t;
+        c->frames = report.progress.frames_done;
+        c->n++;
+    }
+
+fail:
+    rp_job_destroy(&job);
+    return ret;
+}
+
+static int run_jobs(const struct rp_bench *b, json_t *o)
+{
+    int ret;
+    struct cycles c = {0};
+
+    if (b->o->mode == 0) /* warm */
+        RP_TRY(run_job(b, NULL));
+    for (int i = 0; i < b->o->cycles; i++)
+        RP_TRY(run_job(b, &c));
+    rp_bench_number(o, "average_run", c.sum / c.n);
+    rp_bench_number(o, "fastest_run", c.fastest);
+    rp_bench_number(o, "slowest_run", c.slowest);
+    rp_bench_number(o, "relative_fps", (double) c.frames * c.n / c.sum);
+    return 0;
+
+fail:
+    return ret;
+}
+
+/* FaceFusion's fields: the whole job, file to file. */
+static json_t *measure_jobs(struct rp_bench *b, const char *target)
+{
+    char folder[] = "/tmp/reprise-benchmark-XXXXXX";
+    char *path = NULL, *const before = rp_options_text(b->options, "output-path");
+    json_t *const o = json_object();
+
+    rp_log(RP_LOG_INFO, "measuring whole jobs on %s", target);
+    rp_bench_text(o, "target_path", target);
+    rp_bench_text(o, "mode", modes[b->o->mode]);
+    rp_bench_put(o, "cycle_count", json_integer(b->o->cycles));
+    if (!mkdtemp(folder) || !(path = rp_asprintf("%s/out.%s", folder, rp_path_ext(target)))) {
+        rp_fail(RP_ERR_IO, "%s: cannot be made", folder);
+        rp_bench_reason(o, "reason");
+    } else if (rp_options_set(b->options, "output-path", path) < 0 || run_jobs(b, o) < 0) {
+        rp_bench_reason(o, "reason");
+    }
+    if (path)
+        unlink(path);
+    rmdir(folder);
+    if (before)
+        rp_options_set(b->options, "output-path", before);
+    rp_free(before);
+    free(path);
+    return o;
+}
+
+/* ---- source ------------------------------------------------------------------------------------ */
+
+/* A processor that needs a source face takes the target's when none is given. */
+static void lend_source(struct rp_bench *b)
+{
+    enum rp_media_kind kind;
+    const struct rp_path_options *const paths = rp_settings_get(b->settings, &rp_path_group);
+    const char *const target = paths->target;
+
+    if (paths->sources.n || !target || !*target)
+        return;
+    if (rp_media_probe(target, &kind) >= 0 && kind == RP_MEDIA_IMAGE)
+        rp_options_set_words(b->options, "source-paths", 1, &target);
+}
+
+/* ---- all of it --------------------------------------------------------------------------------- */
+
+static int choose_slots(struct rp_bench *b)
+{
+    char *end;
+    long n = RP_BENCH_MAX_SLOTS;
+
+    if (strcmp(b->graph.slots, "auto") != 0) {
+        n = strtol(b->graph.slots, &end, 10);
+        if (*end || n < 1 || n > 64)
+            return rp_fail(RP_ERR_USAGE, "--cuda-graph-slots: '%s' is neither auto nor 1 to 64",
+                           b->graph.slots);
+    }
+    b->max_slots = (int) RP_MIN(n, RP_BENCH_MAX_SLOTS);
+    return 0;
+}
+
+static void use_device(struct rp_bench *b, const struct rp_pipeline *p)
+{
+    b->device = p->device;
+    b->gpu = !p->device->fns->host_memory;
+}
+
+static json_t *no_frame(void)
+{
+    json_t *const o = json_object();
+
+    rp_bench_reason(o, "reason");
+    return o;
+}
+
+/* The pipeline's part: its models are noted, its frame is measured. */
+static json_t *pipeline_part(struct rp_bench *b, struct list *models, json_t *soak)
+{
+    json_t *o, *frame_soak = NULL;
+    struct rp_pipeline *p = NULL;
+
+    if (rp_pipeline_open(&p, b->runtime, b->settings, RP_USE_PROCESS, 0, 0) < 0)
+        return no_frame();
+    use_device(b, p);
+    if (wants(b, RP_BENCH_FRAME)) {
+        o = rp_bench_frame(b, p, &frame_soak);
+        if (frame_soak)
+            rp_bench_put(soak, "frame", frame_soak);
+    } else { /* a program tells the sizes of open inputs */
+        struct rp_program *program = NULL;
+
+        o = json_null();
+        if (rp_program_create(&program, &p->plan, b->o->frame.w, b->o->frame.h, RP_FMT_BGR24) < 0)
+            o = no_frame();
+        rp_program_destroy(&program);
+    }
+    add_pool(models, p->pool);
+    b->device = NULL;
+    rp_pipeline_destroy(&p);
+    return o;
+}
+
+static int measure(struct rp_bench *b, json_t *o)
+{
+    int ret;
+    struct rp_pipeline *p = NULL;
+    struct list *const models = calloc(1, sizeof(*models));
+    json_t *frame = NULL, *const soak = json_object();
+    const struct rp_path_options *const paths = rp_settings_get(b->settings, &rp_path_group);
+
+    if (!models)
+        return rp_fail(RP_ERR_NOMEM, "out of memory");
+    /* the device first, so that one that is not there ends it */
+    RP_TRY(rp_pipeline_open(&p, b->runtime, b->settings, 0, 0, 0));
+    use_device(b, p);
+    json_object_update_new(o, rp_bench_environment(b));
+    if (wants(b, RP_BENCH_ROOF) && rp_bench_roof(b) < 0)
+        rp_bench_reason(o, "roof_reason");
+    b->device = NULL;
+    rp_pipeline_destroy(&p);
+
+    if (wants(b, RP_BENCH_FRAME) || (wants(b, RP_BENCH_MODELS) && !b->o->models.n))
+        frame = pipeline_part(b, models, soak);
+    for (int i = 0; i < b->o->models.n; i++)
+        add_file(models, b->o->models.v[i]);
+    rp_bench_put(o, "roof", json_pack("{s:f,s:f}", "tflops", 1e-12 * b->roof.flops,
+                                      "copy_bytes_per_second", b->roof.copy));
+    RP_TRY(rp_pipeline_open(&p, b->runtime, b->settings, 0, 0, 0));
+    use_device(b, p);
+    rp_bench_put(o, "models", wants(b, RP_BENCH_MODELS) ? measure_models(b, models, soak)
+                                                        : json_array());
+    rp_bench_put(o, "frame_graph", frame);
+    frame = NULL;
+    rp_bench_put(o, "soak", b->o->soak ? json_incref(soak) : NULL);
+    rp_pipeline_destroy(&p);
+    rp_bench_put(o, "job", wants(b, RP_BENCH_JOBS) && paths->target && *paths->target
+                               ? measure_jobs(b, paths->target) : NULL);
+    ret = 0;
+
+fail:
+    rp_pipeline_destroy(&p);
+    json_decref(frame);
+    json_decref(soak);
+    free_list(models);
+    free(models);
+    return ret;
+}
+
+int rp_benchmark(rp_runtime *runtime, rp_options *options, char **json)
+{
+    int ret;
+    struct rp_bench b = {.runtime = runtime, .options = options};
+    json_t *const o = json_object();
+
+    *json = NULL;
+    if (!runtime || !options || !o) {
+        ret = rp_fail(RP_ERR_INVALID, "no runtime, or no options");
+        goto fail;
+    }
+    b.settings = rp_options_settings(options);
+    b.o = rp_settings_get(b.settings, &rp_benchmark_group);
+    b.graph = *(const struct rp_graph_options *) rp_settings_get(b.settings, &rp_graph_group);
+    b.graph.mode = RP_GRAPH_FRAME;
+    RP_TRY(choose_slots(&b));
+    RP_TRY(rp_runtime_engine(runtime, &b.engine));
+    lend_source(&b);
+    RP_TRY(measure(&b, o));
+    if (!(*json = json_dumps(o, JSON_INDENT(1) | JSON_REAL_PRECISION(9))))
+        ret = rp_fail(RP_ERR_NOMEM, "out of memory");
+
+fail:
+    json_decref(o);
+    return ret;
+}
