@@ -4,11 +4,13 @@
 #   bench/gpu.sh [STEP...]           the steps, in this order; without names those marked *
 #   bench/gpu.sh --commit-results    copy the results in $OUT to bench/results/GPU*.json, run nothing
 #
-#   unpack   *  ONNX Runtime and the programs from their archives; always done
+#   unpack   *  ONNX Runtime and the programs from their archives; always done. Named alone it does
+#               what it can, so that the two archives may arrive one after the other
 #   twins    *  networks with random weights and the published architectures
 #   doctor   *  what the program says of this machine; the GPU must be all right
 #   checkgpu *  every CUDA operation against the C one
-#   graph    *  the tests of recording and replaying
+#   graph    *  the tests of recording and replaying; checkgraph gets what the programs' archive has in
+#               data/: the models in models, pictures and clips in media, source.jpg and source2.jpg
 #   bench    *  reprise benchmark
 #   sanitize    checkgpu under compute-sanitizer's memcheck and racecheck
 #
@@ -21,7 +23,7 @@
 #   OUT             results (out/gpu)
 #   TMPDIR          what is unpacked goes to reprise-gpu in it (/tmp) and is used again
 #   LIMIT           seconds for all steps together (560); LIMIT_BENCH etc.: for one
-#   BENCH_ARGS, CHECKGPU_ARGS, SANITIZE_ARGS, TWINS_ARGS    more arguments, apart at blanks
+#   *_ARGS          of BENCH, CHECKGPU, CHECKGRAPH, SANITIZE, TWINS: more arguments, apart at blanks
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -64,33 +66,40 @@ programs() {
 
 program() { find "$(programs)" -name "$1" -type f -perm -u+x -not -path '*.p/*' 2>/dev/null | sort; }
 
+# Real models where there are some; the benchmark puts the twins beside them.
 surroundings() {
     local libraries
     libraries=$(cuda_library_path)
     LD_LIBRARY_PATH=$packed/lib${libraries:+:$libraries}${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
     ORT_HOME=$work/ort
     REPRISE_CUDA_MODULE=$(program libreprise-cuda.so | head -n 1)
-    REPRISE_MODELS=$work/models
-    REPRISE_TWINS=$work/twins
+    REPRISE_MODELS=$packed/data/models
+    [ -d "$REPRISE_MODELS" ] || REPRISE_MODELS=$work/twins
+    REPRISE_COMMIT=$(sed -n 's/^ "commit": "\(.*\)",$/\1/p' "$packed/binaries.json" 2>/dev/null) || REPRISE_COMMIT=
     REPRISE_SOURCE=$PWD
-    export LD_LIBRARY_PATH ORT_HOME REPRISE_CUDA_MODULE REPRISE_MODELS REPRISE_TWINS REPRISE_SOURCE
+    export LD_LIBRARY_PATH ORT_HOME REPRISE_CUDA_MODULE REPRISE_MODELS REPRISE_COMMIT REPRISE_SOURCE
     [ ! -d "$packed/data" ] || export REPRISE_SHARED=$packed/data
-    mkdir -p "$REPRISE_MODELS"
-    find "$work/twins" "$packed/data/models" -name '*.onnx' -exec ln -sf -t "$REPRISE_MODELS" {} + 2>/dev/null || true
+}
+
+models_and_twins() {
+    rm -rf "$work/models"
+    mkdir -p "$work/models"
+    find "$packed/data/models" "$work/twins" -name '*.onnx' -exec ln -sf -t "$work/models" {} + 2>/dev/null || true
+    export REPRISE_MODELS=$work/models REPRISE_TWINS=$work/twins
 }
 
 step_unpack() {
     local pack=${PACK:-.gpu/ort.tar} binaries=${BINARIES:-.gpu/binaries.tar}
     if [ -f "$pack" ]; then
         scripts/gpu-unpack "$pack" "$work/ort"
-    elif [ ! -f "$work/ort/ort.json" ]; then
+    elif [ ! -f "$work/ort/ort.json" ] && [ -z "${ALONE:-}" ]; then
         say "$pack is not there: make it with scripts/gpu-pack ARCH $pack"
         exit 1
     fi
     if [ -f "$binaries" ]; then
         rm -rf "$packed" # programs of another day would be run
         scripts/gpu-unpack "$binaries" "$packed"
-    elif [ ! -x "$packed/build/reprise" ]; then
+    elif [ ! -x "$packed/build/reprise" ] && [ -z "${ALONE:-}" ]; then
         build_here
     fi
     cuda_say_missing
@@ -137,19 +146,27 @@ step_checkgpu() {
 }
 
 step_graph() {
-    local test tests failed=0
+    local test tests media failed=0 source=$packed/data/source.jpg source2=$packed/data/source2.jpg
     surroundings
     tests=$(program 'test_graph*'; program 'test_cuda*'; program 'test_gpu*')
-    [ -n "$tests" ] || skip "there are no graph tests yet"
+    media=$(find "$packed/data/media" -name '*.mp4' -o -name '*.jpg' -o -name '*.png' 2>/dev/null | sort)
+    [ -z "$media" ] || [ ! -f "$source" ] || tests+=$'\n'$(program checkgraph)
+    [ -f "$source2" ] || source2=
+    [ -n "${tests//[[:space:]]/}" ] || skip "there are no graph tests, or no media for checkgraph"
     for test in $tests; do
         echo "== $(basename "$test")"
-        "$test" || failed=1
+        # shellcheck disable=SC2086
+        case $test in
+            */checkgraph) "$test" --source "$source" ${source2:+--source2 "$source2"} ${CHECKGRAPH_ARGS:-} $media ;;
+            *) "$test" ;;
+        esac || failed=1
     done
     return $failed
 }
 
 step_bench() {
     surroundings
+    models_and_twins
     "$(programs)/reprise" benchmark --help >/dev/null 2>&1 || skip "reprise has no benchmark yet"
     # shellcheck disable=SC2086
     "$(programs)/reprise" benchmark --json "$out/benchmark.json" ${BENCH_ARGS:-}
@@ -244,6 +261,9 @@ main() {
     done
     if [ $# = 0 ]; then
         steps=("${default_steps[@]}")
+    elif [ ${#steps[@]} = 0 ]; then
+        export ALONE=1
+        steps=(unpack)
     else
         steps=(unpack "${steps[@]}")
     fi

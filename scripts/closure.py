@@ -12,7 +12,8 @@ import subprocess
 HOST = re.compile(r'ld-linux|lib(c|m|dl|rt|pthread|resolv|util|nsl|stdc\+\+|gcc_s)\.so|'
                   r'lib(cuda|cudart|cublas|cublasLt|cudnn\w*|cufft|curand|nv\w+|onnxruntime\w*)\.so')
 CARRIED = re.compile(r'lib(z|x264|sharpyuv|lzma|bz2|ssl|crypto|mp3lame|opus|gme)\.so')
-SYMBOL = re.compile(r'^ *\d+: [0-9a-f]+ +(\w+) (\w+) +(\w+) +\w+ +(?:\[.*\] +)?(\w+) ([^\s@]+)(?:@+(\S+))?', re.M)
+SYMBOL = re.compile(r'^ *\d+: [0-9a-f]+ +(\w+) (\w+) +(\w+) +\w+ +(?:\[.*\] +)?(\w+) '
+                    r'([^\s@]+)(?:@+(\S+))?', re.M)
 
 
 class Bad(Exception):
@@ -63,7 +64,8 @@ def closure(programs, whole):
 def symbols(path):
     """[(name, version, type, size)] that it has, {(name, version)} that it wants"""
     has, wants = [], set()
-    for size, kind, bind, section, name, version in SYMBOL.findall(run('readelf', '--dyn-syms', '-W', path)):
+    listing = run('readelf', '--dyn-syms', '-W', path)
+    for size, kind, bind, section, name, version in SYMBOL.findall(listing):
         if section == 'UND':
             wants.add((name, version))
         elif bind != 'LOCAL' and name != version:  # versions are listed as symbols too
