@@ -85,6 +85,7 @@ struct rp_device {
     const struct rp_ops *ops;
     int id;          /* GPU number, 0 on the CPU */
     char title[96];  /* "CPU, 2 cores" */
+    char version[96]; /* driver and runtime, as far as results depend on them; "" on the CPU */
 };
 
 /* The CPU: never fails but for memory. */

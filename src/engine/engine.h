@@ -12,6 +12,7 @@
 
 struct rp_engine;
 struct rp_model;
+struct rp_plans;
 
 /* @param library  file name of libonnxruntime; NULL: $REPRISE_ONNXRUNTIME, $ORT_HOME/lib, the place
  *                 where `make install` puts it, the folder that the build was configured with.
@@ -40,6 +41,7 @@ struct rp_model_params {
     /* For comparison, on a GPU: with ONNX Runtime's own memory and stream, as other programs do */
     bool plain;       /* nothing is recorded */
     bool ort_graph;   /* ONNX Runtime records and replays by itself */
+    struct rp_plans *plans; /* cache of optimised forms (GPU); NULL: none */
 };
 
 /* True if a run of it can be recorded: all its work is on the GPU and it has no control flow. */

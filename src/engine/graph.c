@@ -20,6 +20,8 @@ static const struct rp_opt opts[] = {
      .def_text = "0", .meta = "BYTES", .help = "device memory for recordings; 0: what is free"},
     {"cuda-graph-verify", 0, RP_OPT_CHOICE, offsetof(struct rp_graph_options, verify), .def_text = "on",
      .choices = switches, .help = "compare one replay with eager work, bit for bit, after each recording"},
+    {"cuda-graph-cache", 0, RP_OPT_STRING, offsetof(struct rp_graph_options, cache), .meta = "DIR|off",
+     .help = "where optimised models and measured choices are kept; default: the user's cache"},
     {0},
 };
 /* clang-format on */

@@ -113,67 +113,6 @@ fail:
     return ret;
 }
 
-/* Session options of the CPU provider. */
-static int make_options(struct rp_engine *e, int threads, OrtSessionOptions **out)
-{
-    int ret;
-    const OrtApi *const api = e->api;
-
-    ORT(api, "ONNX Runtime", CreateSessionOptions(out));
-    ORT(api, "ONNX Runtime", SetSessionGraphOptimizationLevel(*out, ORT_ENABLE_ALL));
-    ORT(api, "ONNX Runtime", SetIntraOpNumThreads(*out, threads));
-    ORT(api, "ONNX Runtime", SetInterOpNumThreads(*out, 1));
-    ORT(api, "ONNX Runtime", SetSessionExecutionMode(*out, ORT_SEQUENTIAL));
-    /* idle threads sleep: several sessions share the cores */
-    ORT(api, "ONNX Runtime", AddSessionConfigEntry(*out, "session.intra_op.allow_spinning", "0"));
-    /* fr_feature and fr_gender hold subnormal weights: 7 to 20 times faster, same output */
-    ORT(api, "ONNX Runtime", AddSessionConfigEntry(*out, "session.set_denormal_as_zero", "1"));
-    return 0;
-
-fail:
-    return ret;
-}
-
-static int create_session(struct rp_model *m, int threads, bool capture)
-{
-    int ret;
-    OrtSessionOptions *options = NULL;
-    struct rp_engine *const e = m->engine;
-
-    RP_TRY(make_options(e, threads, &options));
-    if (!m->device->fns->host_memory)
-        RP_TRY(rp_ort_add_cuda(e, m->device, options, capture, m->foreign));
-    ORT(e->api, m->path, CreateSession(e->env, m->path, options, &m->session));
-    ret = 0;
-
-fail:
-    if (options)
-        e->api->ReleaseSessionOptions(options);
-    return ret;
-}
-
-/* On a GPU first in the form that can be recorded; a model that cannot (control flow, work on the
- * CPU) gets a session of the ordinary kind and a line that says so. */
-static int open_session(struct rp_model *m, int threads)
-{
-    int ret;
-    char why[256];
-    const bool gpu = !m->device->fns->host_memory;
-
-    if (m->foreign)
-        return create_session(m, gpu ? 1 : threads, m->ort_graph);
-    rp_log_hold(gpu);
-    ret = create_session(m, gpu ? 1 : threads, true);
-    rp_log_hold(false);
-    m->recordable = gpu && ret >= 0;
-    if (ret >= 0 || !gpu)
-        return ret;
-    snprintf(why, sizeof(why), "%s", rp_last_error());
-    if ((ret = create_session(m, 1, false)) >= 0)
-        rp_log(RP_LOG_WARN, "%s cannot be recorded as a CUDA graph and runs eagerly: %s", m->name, why);
-    return ret;
-}
-
 int rp_model_open(struct rp_model **out, struct rp_engine *engine, struct rp_device *device,
                   const struct rp_model_params *params)
 {
@@ -197,7 +136,7 @@ int rp_model_open(struct rp_model **out, struct rp_engine *engine, struct rp_dev
         ret = rp_fail(RP_ERR_IO, "%s: no such file", m->path);
         goto fail;
     }
-    RP_TRY(open_session(m, params->threads));
+    RP_TRY(rp_ort_open_session(m, params->threads, params->plans));
     RP_TRY(read_tensors(m));
     rp_log(RP_LOG_DEBUG, "loading model %s succeeded in %.2f seconds", m->name, rp_now() - start);
     return 0;

@@ -63,6 +63,9 @@ void rp_ort_release_memory(struct rp_engine *engine);
 int rp_ort_add_cuda(struct rp_engine *engine, struct rp_device *device, OrtSessionOptions *options,
                     bool capture, bool foreign);
 
+/* Make m->session, from the plan cache when it can be (plans may be NULL). */
+int rp_ort_open_session(struct rp_model *m, int threads, struct rp_plans *plans);
+
 enum rp_type rp_ort_type(ONNXTensorElementDataType type);
 ONNXTensorElementDataType rp_ort_element(enum rp_type type);
 size_t rp_type_size(enum rp_type type);

@@ -7,9 +7,10 @@
 
 struct rp_pool;
 
-/* @param threads  inside one run of a model: 0 = all cores, 1 = only the slot's own thread */
+/* @param plans    cache of optimised models, or NULL; must outlive the pool
+ * @param threads  inside one run of a model: 0 = all cores, 1 = only the slot's own thread */
 int rp_pool_create(struct rp_pool **out, struct rp_engine *engine, struct rp_device *device,
-                   const struct rp_store *store, int threads);
+                   const struct rp_store *store, struct rp_plans *plans, int threads);
 void rp_pool_destroy(struct rp_pool **pool);
 
 struct rp_device *rp_pool_device(const struct rp_pool *pool);

@@ -220,6 +220,7 @@ int rp_pipeline_open(struct rp_pipeline **out, rp_runtime *runtime,
 {
     int ret;
     struct rp_engine *engine;
+    const struct rp_graph_options *const graph = rp_settings_get(settings, &rp_graph_group);
     struct rp_pipeline *const p = *out = calloc(1, sizeof(*p));
 
     if (!p)
@@ -228,7 +229,9 @@ int rp_pipeline_open(struct rp_pipeline **out, rp_runtime *runtime,
     p->settings = settings;
     RP_TRY(open_device(p, gpu));
     RP_TRY(rp_runtime_engine(runtime, &engine));
-    RP_TRY(rp_pool_create(&p->pool, engine, p->device, runtime->store, threads));
+    if (!p->device->fns->host_memory)
+        RP_TRY(rp_plans_open(&p->plans, graph->cache));
+    RP_TRY(rp_pool_create(&p->pool, engine, p->device, runtime->store, p->plans, threads));
     if (use & RP_USE_PROCESS)
         RP_TRY(open_processing(p));
     return 0;
@@ -260,6 +263,7 @@ void rp_pipeline_destroy(rp_pipeline **out)
     rp_analyser_destroy(&p->analyser);
     rp_analyser_destroy(&p->full_analyser);
     rp_pool_destroy(&p->pool);
+    rp_plans_close(&p->plans);
     if (p->device != p->runtime->device)
         rp_device_destroy(&p->device);
     free(p->replace_audio);

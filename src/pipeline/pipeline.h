@@ -2,6 +2,7 @@
 #ifndef RP_PIPELINE_H
 #define RP_PIPELINE_H
 
+#include "engine/plan.h"
 #include "pipeline/cache.h"
 #include "pipeline/options.h"
 #include "pipeline/program.h"
@@ -16,6 +17,7 @@ struct rp_pipeline {
     rp_runtime *runtime;
     const struct rp_settings *settings;
     struct rp_device *device;           /* the runtime's CPU, or a GPU of its own */
+    struct rp_plans *plans;             /* GPU only */
     struct rp_pool *pool;
     struct rp_analyser *analyser;       /* what the job needs */
     struct rp_analyser *full_analyser;  /* all; made when first asked for */

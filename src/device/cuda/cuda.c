@@ -548,7 +548,7 @@ __attribute__((visibility("default"))) rp_module_open_fn rp_module_open;
 
 int rp_module_open(struct rp_device **out, int id, const struct rp_module_host *host)
 {
-    int ret;
+    int ret, driver = 0, runtime = 0;
     struct cudaDeviceProp prop;
     struct cuda_device *d;
 
@@ -566,6 +566,10 @@ int rp_module_open(struct rp_device **out, int id, const struct rp_module_host *
     RP_TRY(check_arch(&prop));
     CU_TRY("stream", cudaStreamCreateWithFlags(&d->record, cudaStreamNonBlocking));
     snprintf(d->base.title, sizeof(d->base.title), "%.80s", prop.name);
+    CU_TRY("driver", cudaDriverGetVersion(&driver));
+    CU_TRY("runtime", cudaRuntimeGetVersion(&runtime));
+    snprintf(d->base.version, sizeof(d->base.version), "sm_%d%d driver %d runtime %d", prop.major,
+             prop.minor, driver, runtime);
     *out = &d->base;
     return 0;
 

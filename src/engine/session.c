@@ -1,0 +1,133 @@
+/* Making a session: options, the CUDA provider, and the plan cache in front of both. */
+#include "engine/ort.h"
+#include "engine/plan.h"
+
+#include <unistd.h>
+
+struct request {
+    int threads;
+    bool capture;         /* refuse a model whose runs could not be recorded */
+    const char *path;     /* the model, or its optimised form */
+    bool optimised;       /* path needs no more optimisation */
+    const char *save;     /* write the optimised form here; NULL: do not */
+};
+
+static int make_options(struct rp_engine *e, const struct request *r, OrtSessionOptions **out)
+{
+    int ret;
+    const OrtApi *const api = e->api;
+
+    ORT(api, "ONNX Runtime", CreateSessionOptions(out));
+    ORT(api, "ONNX Runtime", SetSessionGraphOptimizationLevel(*out, r->optimised ? ORT_DISABLE_ALL
+                                                                                  : ORT_ENABLE_ALL));
+    ORT(api, "ONNX Runtime", SetIntraOpNumThreads(*out, r->threads));
+    ORT(api, "ONNX Runtime", SetInterOpNumThreads(*out, 1));
+    ORT(api, "ONNX Runtime", SetSessionExecutionMode(*out, ORT_SEQUENTIAL));
+    /* idle threads sleep: several sessions share the cores */
+    ORT(api, "ONNX Runtime", AddSessionConfigEntry(*out, "session.intra_op.allow_spinning", "0"));
+    /* fr_feature and fr_gender hold subnormal weights: 7 to 20 times faster, same output */
+    ORT(api, "ONNX Runtime", AddSessionConfigEntry(*out, "session.set_denormal_as_zero", "1"));
+    if (r->save)
+        ORT(api, "ONNX Runtime", SetOptimizedModelFilePath(*out, r->save));
+    return 0;
+
+fail:
+    return ret;
+}
+
+static int create(struct rp_model *m, const struct request *r)
+{
+    int ret;
+    OrtSessionOptions *options = NULL;
+    struct rp_engine *const e = m->engine;
+
+    RP_TRY(make_options(e, r, &options));
+    if (!m->device->fns->host_memory)
+        RP_TRY(rp_ort_add_cuda(e, m->device, options, r->capture, m->foreign));
+    ORT(e->api, m->path, CreateSession(e->env, r->path, options, &m->session));
+    ret = 0;
+
+fail:
+    if (options)
+        e->api->ReleaseSessionOptions(options);
+    return ret;
+}
+
+/* Everything that an optimised model depends on. */
+static int plan_key(const struct rp_model *m, char *key, size_t size)
+{
+    char stamp[256];
+    const int ret = rp_plan_stamp(m->path, stamp, sizeof(stamp));
+
+    if (ret >= 0)
+        snprintf(key, size, "model %s | onnxruntime %s | %s | %s | reprise %s", stamp,
+                 m->engine->version, m->device->title, m->device->version, rp_version());
+    return ret;
+}
+
+/* The form that was optimised at an earlier start. Absent or broken: RP_ERR_CLOSED. */
+static int from_plan(struct rp_model *m, struct rp_plans *plans, const char *key)
+{
+    int ret;
+    char *const path = rp_plan_file(plans, key);
+
+    if (!path)
+        return RP_ERR_CLOSED;
+    rp_log_hold(true);
+    ret = create(m, &(struct request){.threads = 1, .capture = true, .path = path,
+                                      .optimised = true});
+    rp_log_hold(false);
+    if (ret < 0)
+        rp_plan_file_bad(plans, key);
+    free(path);
+    return ret < 0 ? RP_ERR_CLOSED : 0;
+}
+
+/* The form that can be recorded; kept for the next start. */
+static int recordable(struct rp_model *m, struct rp_plans *plans, const char *key)
+{
+    int ret;
+    char *const save = plans ? rp_plan_file_begin(plans, key) : NULL;
+
+    rp_log_hold(true);
+    ret = create(m, &(struct request){.threads = 1, .capture = true, .path = m->path,
+                                      .save = save});
+    rp_log_hold(false);
+    if (save)
+        rp_plan_file_done(plans, key, save, ret >= 0);
+    free(save);
+    return ret;
+}
+
+/* On a GPU first in the form that can be recorded; a model that cannot (control flow, work on the
+ * CPU) gets a session of the ordinary kind and a line that says so. */
+static int open_gpu(struct rp_model *m, struct rp_plans *plans)
+{
+    int ret;
+    char key[1024], why[256];
+
+    RP_TRY(plan_key(m, key, sizeof(key)));
+    ret = plans ? from_plan(m, plans, key) : RP_ERR_CLOSED;
+    if (ret < 0)
+        ret = recordable(m, plans, key);
+    m->recordable = ret >= 0;
+    if (ret >= 0)
+        return 0;
+    snprintf(why, sizeof(why), "%s", rp_last_error());
+    RP_TRY(create(m, &(struct request){.threads = 1, .path = m->path}));
+    rp_log(RP_LOG_WARN, "%s cannot be recorded as a CUDA graph and runs eagerly: %s", m->name, why);
+    return 0;
+
+fail:
+    return ret;
+}
+
+int rp_ort_open_session(struct rp_model *m, int threads, struct rp_plans *plans)
+{
+    const bool gpu = !m->device->fns->host_memory;
+
+    if (gpu && !m->foreign)
+        return open_gpu(m, plans);
+    return create(m, &(struct request){.threads = gpu ? 1 : threads, .capture = m->ort_graph,
+                                       .path = m->path});
+}
