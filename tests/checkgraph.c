@@ -4,7 +4,7 @@
  *
  * Every frame of every medium goes through the whole pipeline (detect, landmark, embed, select, swap)
  * eagerly, as a recorded frame with 1, 2, 4 and 8 slots, with recorded models, and again with another
- * source; the CRC of each frame's pixels must be the same. A picture becomes a slow pan of 1280x720
+ * source; the CRC of each frame's pixels must be the same. A picture becomes a slow pan of 1600x1080
  * over it and, all pictures together, a mosaic of eight and more faces. Between replays other networks
  * run eagerly. On the CPU the same is checked between 1 and k slots.
  *
@@ -17,8 +17,8 @@
 
 #define MAX_FRAMES 512
 #define MAX_SLOTS 8
-#define PAN_W 1280
-#define PAN_H 720
+#define PAN_W 1600
+#define PAN_H 1080
 
 struct clip {
     const char *name;
