@@ -110,14 +110,20 @@ static int tensor_numbers(const struct rp_onnx_tensor *t, int64_t *out)
     return rp_onnx_elements(t->rank, t->dim) == (double) n ? n : -1;
 }
 
-static int tensor_floats(const struct rp_onnx_tensor *t, float *out)
+/* Reals of a weight or of a Constant node. -1 if they cannot be had. */
+static int floats(const struct rp_onnx_value *v, float *out)
 {
     int n = 0;
     struct rp_field f;
-    struct rp_wire w = rp_wire_over(t->message);
+    struct rp_wire w;
+    struct rp_onnx_tensor made;
+    const struct rp_onnx_tensor *t = v ? v->weight : NULL;
 
-    if (t->type != RP_ONNX_FLOAT || t->raw.n / 4 > RP_ONNX_MAX_RANK)
+    if (!t && v && v->constant.n && rp_onnx_parse_tensor(v->constant, &made))
+        t = &made;
+    if (!t || t->type != RP_ONNX_FLOAT || t->raw.n / 4 > RP_ONNX_MAX_RANK)
         return -1;
+    w = rp_wire_over(t->message);
     if (t->raw.n) {
         memcpy(out, t->raw.p, t->raw.n / 4 * 4);
         return (int) (t->raw.n / 4);
@@ -797,8 +803,10 @@ static struct shape constant(struct rp_onnx *o, const struct rp_onnx_node *n)
         return unknown;
     s.rank = t.rank;
     memcpy(s.dim, t.dim, sizeof(s.dim));
-    if (out)
+    if (out) {
         out->type = t.type;
+        out->constant = a.tensor;
+    }
     if ((k = tensor_numbers(&t, v)) >= 0)
         set_numbers(out, v, k);
     return s;
@@ -854,9 +862,7 @@ static int scales_of(struct rp_onnx *o, const struct rp_onnx_node *n, float *out
         memcpy(out, a.floats, RP_ONNX_MAX_RANK * sizeof(*out));
         return a.nfloats;
     }
-    if (v && v->weight)
-        return tensor_floats(v->weight, out);
-    return old && old->weight ? tensor_floats(old->weight, out) : -1;
+    return floats(v ? v : old, out);
 }
 
 static struct shape resize(struct rp_onnx *o, const struct rp_onnx_node *n)

@@ -56,7 +56,7 @@ struct rp_wire rp_wire_over(struct rp_onnx_text text)
 {
     const uint8_t *const p = (const uint8_t *) text.p;
 
-    return (struct rp_wire){.p = p, .end = p + text.n};
+    return (struct rp_wire){.p = p, .end = text.n ? p + text.n : p};
 }
 
 bool rp_wire_next(struct rp_wire *w, struct rp_field *f)

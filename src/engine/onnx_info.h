@@ -45,6 +45,7 @@ struct rp_onnx_value {
     int rank;                      /* -1 = unknown */
     int64_t dim[RP_ONNX_MAX_RANK]; /* -1 = unknown */
     const struct rp_onnx_tensor *weight; /* NULL if it is none */
+    struct rp_onnx_text constant;  /* TensorProto of the Constant node that makes it */
     int64_t *number;               /* elements of a small integer tensor that are known; or NULL */
     int numbers;
 };
