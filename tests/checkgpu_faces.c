@@ -293,6 +293,10 @@ void check_nms(struct cg *c)
         if (wild && cg_chance(c, 5))
             p->score = cg_odd_float(c);
     }
+    if (ties) { /* so that numbers meet the limits exactly */
+        a.threshold = (float) cg_range(c, -1, 4) / 8;
+        a.iou = (float) cg_range(c, 0, 4) / 4;
+    }
     if (wild && cg_chance(c, 30))
         a.threshold = cg_odd_float(c);
     a.src = s;

@@ -50,7 +50,7 @@ RP_DEV uint32_t block_before(uint32_t v, uint32_t *part)
 /* ---- decode ------------------------------------------------------------------------------------ */
 
 /* Rows are worked on in stretches of 32 rounds; round k of a stretch has one row a thread. A thread
- * keeps one bit a row. */
+ * keeps one bit a row. (A lane stands for a round as well.) */
 #define ROUNDS 32
 #define STRETCH (ROUNDS * THREADS)
 
@@ -135,13 +135,15 @@ RP_DEV struct kept store_rows(const struct rp_op_decode *a, int first, uint32_t 
         above |= key > cut->key ? bit : 0;
         tie |= key == cut->key ? bit : 0;
     }
-    for (int k = 0; k < ROUNDS; k++) {
+    const bool any = __ballot_sync(RP_ALL_LANES, bits != 0) != 0; /* in most warps nothing passes */
+    uint32_t mine = 0; /* of the round of this lane's number */
+    for (int k = 0; k < ROUNDS && any; k++) {
         const uint32_t n = (uint32_t) __popc(__ballot_sync(RP_ALL_LANES, (int) (above >> k & 1)));
         const uint32_t m = (uint32_t) __popc(__ballot_sync(RP_ALL_LANES, (int) (tie >> k & 1)));
 
-        if (lane == 0)
-            count[k * WARPS + warp] = n | m << 16;
+        mine = lane == k ? n | m << 16 : mine;
     }
+    count[lane * WARPS + warp] = mine;
     __syncthreads();
     const uint32_t own = count[t], before = block_before(own, part);
     __syncthreads();
@@ -149,7 +151,7 @@ RP_DEV struct kept store_rows(const struct rp_op_decode *a, int first, uint32_t 
     if (t == THREADS - 1)
         part[0] = before + own;
     __syncthreads();
-    for (int k = 0; k < ROUNDS; k++) {
+    for (int k = 0; k < ROUNDS && any; k++) {
         const uint32_t up = __ballot_sync(RP_ALL_LANES, (int) (above >> k & 1));
         const uint32_t level = __ballot_sync(RP_ALL_LANES, (int) (tie >> k & 1));
         const struct kept w = unpack(count[k * WARPS + warp]);
