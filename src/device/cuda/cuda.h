@@ -60,7 +60,7 @@ int rp_cuda_loop_set(cudaStream_t s, int32_t *index, int32_t value);
 /* Pools (pool.c): which one the calling thread takes from; 0 = weights and eager work. */
 void rp_pool_use(int pool);
 int rp_pool_new(void);
-void rp_pool_release(int id, int pool); /* frees its blocks; none may be in use */
+void rp_pool_release(int id, int pool); /* frees its blocks; those in use move to pool 0 */
 void *rp_pool_alloc(int id, size_t size, bool pinned);
 void rp_pool_free(int id, void *p, bool pinned);
 size_t rp_pool_bytes(int pool);

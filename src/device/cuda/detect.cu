@@ -47,7 +47,8 @@ RP_DEV uint32_t block_before(uint32_t v, uint32_t *part)
     return sum;
 }
 
-/* ---- decode ------------------------------------------------------------------------------------ */
+/* ---- decode ------------------------------------------------------------------------------------
+ */
 
 /* Rows are worked on in stretches of 32 rounds; round k of a stretch has one row a thread. A thread
  * keeps one bit a row. (A lane stands for a round as well.) */
@@ -156,7 +157,8 @@ RP_DEV struct kept store_rows(const struct rp_op_decode *a, int first, uint32_t 
         const uint32_t level = __ballot_sync(RP_ALL_LANES, (int) (tie >> k & 1));
         const struct kept w = unpack(count[k * WARPS + warp]);
         const int ties = done.ties + w.ties + __popc(level & below);
-        const int at = stored + done.above + w.above + __popc(up & below) + rp_mini(ties, cut->ties);
+        const int at =
+            stored + done.above + w.above + __popc(up & below) + rp_mini(ties, cut->ties);
         const int i = first + k * THREADS + t;
 
         if (!(above >> k & 1) && !((tie >> k & 1) && ties < cut->ties))
@@ -215,7 +217,8 @@ extern "C" int rp_cuda_decode(struct rp_stream *stream, const struct rp_op_decod
     return rp_cuda_launched("decode");
 }
 
-/* ---- nms --------------------------------------------------------------------------------------- */
+/* ---- nms ---------------------------------------------------------------------------------------
+ */
 
 #define PER_THREAD (RP_MAX_CANDIDATES / THREADS)
 

@@ -8,7 +8,8 @@
 #include "ops/landmark_core.h"
 #include "ops/select_core.h"
 
-/* ---- geometry ---------------------------------------------------------------------------------- */
+/* ---- geometry ----------------------------------------------------------------------------------
+ */
 
 static __global__ void __launch_bounds__(RP_WARP)
     align(const __grid_constant__ struct rp_op_align a)
@@ -51,7 +52,31 @@ extern "C" int rp_cuda_box_affine(struct rp_stream *stream, const struct rp_op_b
     return rp_cuda_launched("box_affine");
 }
 
-/* ---- copies ------------------------------------------------------------------------------------ */
+static __global__ void points_tensor(const __grid_constant__ struct rp_op_points_tensor a)
+{
+    if (threadIdx.x < 10)
+        a.dst[threadIdx.x] = rp_points_tensor_at(&a, (int) threadIdx.x);
+}
+
+extern "C" int rp_cuda_points_tensor(struct rp_stream *stream, const struct rp_op_points_tensor *a)
+{
+    RP_LAUNCH(stream, 1, RP_WARP, points_tensor, *a);
+    return rp_cuda_launched("points_tensor");
+}
+
+static __global__ void points_angle(const __grid_constant__ struct rp_op_points_angle a)
+{
+    a.face->angle = rp_five_angle(a.face->lm5);
+}
+
+extern "C" int rp_cuda_points_angle(struct rp_stream *stream, const struct rp_op_points_angle *a)
+{
+    RP_LAUNCH(stream, 1, 1, points_angle, *a);
+    return rp_cuda_launched("points_angle");
+}
+
+/* ---- copies ------------------------------------------------------------------------------------
+ */
 
 #define COPY_THREADS 512
 
@@ -98,7 +123,8 @@ extern "C" int rp_cuda_face_pick(struct rp_stream *stream, const struct rp_op_fa
     return rp_cuda_launched("face_pick");
 }
 
-/* ---- landmarks --------------------------------------------------------------------------------- */
+/* ---- landmarks ---------------------------------------------------------------------------------
+ */
 
 #define POINTS 68
 #define HEAT_THREADS 1024 /* one block has to read a megabyte of heat maps */
@@ -248,7 +274,8 @@ extern "C" int rp_cuda_face_points(struct rp_stream *stream, const struct rp_op_
     return rp_cuda_launched("face_points");
 }
 
-/* ---- identity ---------------------------------------------------------------------------------- */
+/* ---- identity ----------------------------------------------------------------------------------
+ */
 
 #define LENGTH 512 /* of an embedding */
 #define PER_LANE (LENGTH / RP_WARP)
@@ -307,7 +334,8 @@ extern "C" int rp_cuda_classify(struct rp_stream *stream, const struct rp_op_cla
     return rp_cuda_launched("classify");
 }
 
-/* ---- selection --------------------------------------------------------------------------------- */
+/* ---- selection ---------------------------------------------------------------------------------
+ */
 
 #define SELECT_THREADS 512
 
@@ -378,7 +406,8 @@ extern "C" int rp_cuda_select(struct rp_stream *stream, const struct rp_op_selec
     return rp_cuda_launched("select");
 }
 
-/* ---- content check ----------------------------------------------------------------------------- */
+/* ---- content check -----------------------------------------------------------------------------
+ */
 
 #define GATE_THREADS 1024
 
@@ -387,7 +416,8 @@ struct found {
     int at; /* INT32_MAX: nothing was found */
 };
 
-/* What rp_gate_largest() would have kept of the two: the first NaN, else the first of the largest. */
+/* What rp_gate_largest() would have kept of the two: the first NaN, else the first of the largest.
+ */
 RP_DEV struct found better(struct found a, struct found b)
 {
     const bool first = a.at < b.at, a_nan = a.v != a.v, b_nan = b.v != b.v;

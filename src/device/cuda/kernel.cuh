@@ -10,9 +10,9 @@
 #include "ops/core.h"
 
 #ifndef RP_LAUNCH
-#define RP_LAUNCH(stream, grid, block, kernel, ...)                                                \
+#define RP_LAUNCH(stream, grid, block, kernel, ...) \
     (kernel)<<<(grid), (block), 0, (stream)->record>>>(__VA_ARGS__)
-#define RP_LAUNCH_SHARED(stream, grid, block, bytes, kernel, ...)                                  \
+#define RP_LAUNCH_SHARED(stream, grid, block, bytes, kernel, ...) \
     (kernel)<<<(grid), (block), (bytes), (stream)->record>>>(__VA_ARGS__)
 #define RP_SHARED_FLOATS(name) extern __shared__ float name[]
 #endif

@@ -3,7 +3,8 @@
 #include "ops/draw_core.h"
 #include "ops/paste_core.h"
 
-/* ---- regions ----------------------------------------------------------------------------------- */
+/* ---- regions -----------------------------------------------------------------------------------
+ */
 
 /* A region's size is only known on the device: a fixed number of blocks goes over it in pieces of
  * PIECE_W x RP_TILE_H pixels, and blocks without a piece leave at once. */
@@ -44,7 +45,8 @@ RP_DEV void mark(const struct rp_canvas *c, const struct rp_region *r)
         c->changed[(size_t) (ty1 + i / w) * c->tiles_w + tx1 + i % w] = 1;
 }
 
-/* ---- paste ------------------------------------------------------------------------------------- */
+/* ---- paste -------------------------------------------------------------------------------------
+ */
 
 RP_DEV float mask_at(const struct rp_op_paste *a, int x, int y)
 {
@@ -61,9 +63,10 @@ RP_DEV void paste_pixel(const struct rp_op_paste *a, const struct rp_warp_line *
     float tx, ty;
     const int ix = rp_warp_split(l->mx + l->m0 * f, a->w, &tx);
     const int iy = rp_warp_split(l->my + l->m3 * f, a->h, &ty);
-    const float m = rp_clampf(rp_bilinear(mask_at(a, ix, iy), mask_at(a, ix + 1, iy),
-                                          mask_at(a, ix, iy + 1), mask_at(a, ix + 1, iy + 1), tx, ty),
-                              0.0f, 1.0f);
+    const float m =
+        rp_clampf(rp_bilinear(mask_at(a, ix, iy), mask_at(a, ix + 1, iy), mask_at(a, ix, iy + 1),
+                              mask_at(a, ix + 1, iy + 1), tx, ty),
+                  0.0f, 1.0f);
 
     if (!(m > 0.0f))
         return;
@@ -117,7 +120,8 @@ extern "C" int rp_cuda_paste(struct rp_stream *stream, const struct rp_op_paste 
     return rp_cuda_launched("paste");
 }
 
-/* ---- blend ------------------------------------------------------------------------------------- */
+/* ---- blend -------------------------------------------------------------------------------------
+ */
 
 /* n words a row; the first row of blocks also marks the tiles. */
 static __global__ void __launch_bounds__(256)
@@ -165,13 +169,15 @@ extern "C" int rp_cuda_blend(struct rp_stream *stream, const struct rp_op_blend 
     if (n % 4 == 0 && rp_aligned(d->data, (size_t) d->stride, 4) &&
         rp_aligned(a->a.data, (size_t) a->a.stride, 4) &&
         rp_aligned(a->b.data, (size_t) a->b.stride, 4))
-        RP_LAUNCH(stream, rp_grid(n / 4, d->h), rp_tile(), blend_words, *a, 1.0f - a->f, a->f, n / 4);
+        RP_LAUNCH(stream, rp_grid(n / 4, d->h), rp_tile(), blend_words, *a, 1.0f - a->f, a->f,
+                  n / 4);
     else
         RP_LAUNCH(stream, rp_grid(n, d->h), rp_tile(), blend_bytes, *a, 1.0f - a->f, a->f, n);
     return rp_cuda_launched("blend");
 }
 
-/* ---- draw_face --------------------------------------------------------------------------------- */
+/* ---- draw_face ---------------------------------------------------------------------------------
+ */
 
 #define DRAW_THREADS 1024 /* one block: what is drawn later lies on top */
 
@@ -220,8 +226,7 @@ RP_DEV void draw_box(const struct rp_canvas *c, const struct rp_dface *f)
     const int k = rp_draw_scale(c->img.h);
     const int x1 = rp_draw_int(f->box[0]), y1 = rp_draw_int(f->box[1]);
     const int x2 = rp_draw_int(f->box[2]), y2 = rp_draw_int(f->box[3]);
-    const int edge[4][4] = {
-        {x1, y1, x2, y1}, {x2, y1, x2, y2}, {x1, y2, x2, y2}, {x1, y1, x1, y2}};
+    const int edge[4][4] = {{x1, y1, x2, y1}, {x2, y1, x2, y2}, {x1, y2, x2, y2}, {x1, y1, x1, y2}};
 
     for (int i = 0; i < 4; i++)
         draw_bar(c, edge[i], k, RP_DRAW_RED);
@@ -256,7 +261,8 @@ extern "C" int rp_cuda_draw_face(struct rp_stream *stream, const struct rp_op_dr
     return rp_cuda_launched("draw_face");
 }
 
-/* ---- draw_mask --------------------------------------------------------------------------------- */
+/* ---- draw_mask ---------------------------------------------------------------------------------
+ */
 
 RP_DEV float mask_byte(const struct rp_op_draw_mask *a, int x, int y)
 {

@@ -111,6 +111,8 @@ void rp_pool_free(int id, void *p, bool pinned)
     pthread_mutex_unlock(&all.lock);
 }
 
+/* A block that is still in use was taken by a session for good while it was recorded (a workspace, a
+ * constant): the session lives on, so the block moves to pool 0 and stays. */
 void rp_pool_release(int id, int pool)
 {
     size_t kept = 0;
@@ -119,6 +121,8 @@ void rp_pool_release(int id, int pool)
     for (size_t i = 0; i < all.n; i++) {
         struct block *const b = &all.block[i];
 
+        if (b->id == id && b->pool == pool && b->used)
+            b->pool = 0;
         if (b->id != id || b->pool != pool)
             all.block[kept++] = *b;
         else if (b->pinned)
