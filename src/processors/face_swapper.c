@@ -5,8 +5,13 @@
  *   - the output stays float until it is pasted: rounding to 8 bits twice shows in dark skin. */
 #include <pthread.h>
 
+#include <math.h>
+
+#include "engine/onnx_info.h"
 #include "face/mask.h"
 #include "processors/processor.h"
+
+#define ONNX_HALF 10 /* TensorProto.FLOAT16 */
 
 struct options {
     int model;
@@ -14,7 +19,8 @@ struct options {
 
 enum source_kind {
     SOURCE_IMAGE,         /* aligned source crop, RGB 0..1 */
-    SOURCE_EMBEDDING_NORM /* unit-length arcface embedding */
+    SOURCE_EMBEDDING_NORM, /* unit-length arcface embedding */
+    SOURCE_EMBEDDING_MATRIX /* raw embedding x the file's last weight, over the embedding's length */
 };
 
 struct swap_model {
@@ -35,6 +41,8 @@ static const struct swap_model models[] = {
     {"hyperswap_1a_256", SOURCE_EMBEDDING_NORM, 0, 0, RP_TEMPLATE_ARCFACE_128, 256, HALF, HALF, true},
     {"hyperswap_1b_256", SOURCE_EMBEDDING_NORM, 0, 0, RP_TEMPLATE_ARCFACE_128, 256, HALF, HALF, true},
     {"hyperswap_1c_256", SOURCE_EMBEDDING_NORM, 0, 0, RP_TEMPLATE_ARCFACE_128, 256, HALF, HALF, true},
+    {"inswapper_128", SOURCE_EMBEDDING_MATRIX, 0, 0, RP_TEMPLATE_ARCFACE_128, 128, ZERO, ONE, false},
+    {"inswapper_128_fp16", SOURCE_EMBEDDING_MATRIX, 0, 0, RP_TEMPLATE_ARCFACE_128, 128, ZERO, ONE, false},
     {"uniface_256", SOURCE_IMAGE, RP_TEMPLATE_FFHQ_512, 256, RP_TEMPLATE_FFHQ_512, 256, HALF, HALF, true},
     {"classic_256", SOURCE_IMAGE, RP_TEMPLATE_FFHQ_512, 256, RP_TEMPLATE_FFHQ_512, 256, HALF, HALF, true},
 };
@@ -143,6 +151,85 @@ fail:
     return ret;
 }
 
+static float from_half(uint16_t h)
+{
+    const int e = h >> 10 & 31, m = h & 1023;
+    const float v = e == 0 ? ldexpf((float) m, -24) : ldexpf((float) (m + 1024), e - 25);
+
+    return h >> 15 ? -v : v;
+}
+
+/* Element i of a weight of type float or float16. */
+static float weight_at(const struct rp_onnx_tensor *t, size_t i)
+{
+    float f;
+    uint16_t h;
+
+    if (t->type == RP_ONNX_FLOAT) {
+        memcpy(&f, t->raw.p + 4 * i, sizeof(f));
+        return f;
+    }
+    memcpy(&h, t->raw.p + 2 * i, sizeof(h));
+    return from_half(h);
+}
+
+/* inswapper keeps the matrix that turns an arcface embedding into its own as the last weight. */
+static int find_matrix(const struct rp_onnx *onnx, const char *path,
+                       const struct rp_onnx_tensor **out)
+{
+    const struct rp_onnx_tensor *all;
+    const int n = rp_onnx_weights(onnx, &all);
+    const struct rp_onnx_tensor *const t = n > 0 ? &all[n - 1] : NULL;
+    const size_t size = t && t->type == RP_ONNX_FLOAT ? 4 : 2;
+
+    *out = t;
+    if (t && t->rank == 2 && t->dim[0] == 512 && t->dim[1] == 512 && t->raw.n == 512 * 512 * size &&
+        (t->type == RP_ONNX_FLOAT || t->type == ONNX_HALF))
+        return 0;
+    return rp_fail(RP_ERR_MODEL, "%s: its last weight is not a 512x512 matrix; it is not an inswapper",
+                   path);
+}
+
+static int prepare_matrix(struct swapper *s, const struct rp_dface *source)
+{
+    int ret;
+    float out[512];
+    double length = 0;
+    const struct rp_onnx_tensor *matrix;
+    struct rp_onnx *onnx = NULL;
+
+    RP_TRY(rp_onnx_open(&onnx, rp_model_path(s->model)));
+    RP_TRY(find_matrix(onnx, rp_model_path(s->model), &matrix));
+    for (int i = 0; i < 512; i++)
+        length += (double) source->embedding[i] * source->embedding[i];
+    length = length > 0 ? sqrt(length) : 1;
+    for (size_t j = 0; j < 512; j++) {
+        double sum = 0;
+
+        for (size_t i = 0; i < 512; i++)
+            sum += (double) source->embedding[i] * weight_at(matrix, i * 512 + j);
+        out[j] = (float) (sum / length);
+    }
+    RP_TRY(rp_slot_constant(s->slot, out, sizeof(out), &s->source));
+
+fail:
+    rp_onnx_close(&onnx);
+    return ret;
+}
+
+static int prepare_source(struct swapper *s, const struct rp_sources *sources)
+{
+    switch (s->m->source) {
+    case SOURCE_IMAGE:
+        return prepare_image(s, sources);
+    case SOURCE_EMBEDDING_MATRIX:
+        return prepare_matrix(s, &sources->average);
+    default:
+        return rp_slot_constant(s->slot, sources->average.embedding_norm,
+                                sizeof(sources->average.embedding_norm), &s->source);
+    }
+}
+
 static int create(void **self, const struct rp_processor_context *context)
 {
     int ret;
@@ -153,11 +240,7 @@ static int create(void **self, const struct rp_processor_context *context)
     s->mask = *(const struct rp_mask_options *) rp_settings_get(context->settings, &rp_mask_group);
     RP_TRY(open_model(s, context));
     RP_TRY(rp_slot_create(&s->slot, rp_pool_device(context->pool)));
-    if (s->m->source == SOURCE_IMAGE)
-        RP_TRY(prepare_image(s, context->sources));
-    else
-        RP_TRY(rp_slot_constant(s->slot, context->sources->average.embedding_norm,
-                                sizeof(context->sources->average.embedding_norm), &s->source));
+    RP_TRY(prepare_source(s, context->sources));
     return 0;
 
 fail:
