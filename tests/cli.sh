@@ -100,7 +100,7 @@ test_help() {
     exits "--version" 0 --version
     says "--version: version" out "reprise 0."
     says "--version: licence" out MIT
-    for command in headless-run analyse models doctor inspect; do
+    for command in headless-run analyse models doctor inspect benchmark; do
         exits "$command --help" 0 $command --help
         says "$command --help: usage" out "Usage: reprise $command"
         says "$command --help: --log-level" out --log-level
@@ -205,6 +205,35 @@ test_inspect() {
     says "inspect: goes on to the next" out picture.bmp
 }
 
+test_benchmark() {
+    model=${REPRISE_MODELS:-$HOME/.cache/reprise/models}/fr_landmark.onnx
+
+    refuses "benchmark: an option of it elsewhere" "--benchmark-quick" models --benchmark-quick
+    refuses "benchmark: no such part" "--benchmark-parts" benchmark --benchmark-parts wheels
+    if [ ! -f "$model" ]; then
+        skip "benchmark" "the lite models are not installed"
+        return
+    fi
+    exits "benchmark" 0 benchmark --benchmark-quick --benchmark-parts models --benchmark-models "$model" \
+        --json bench.json --html bench.html
+    says "benchmark: table" out fr_landmark
+    if python3 -c 'import json; o = json.load(open("bench.json")); m = o["models"][0]
+assert m["name"] == "fr_landmark" and m["plain_ms"] > 0 and m["eager_ms"] > 0
+assert m["graph_ms"] is None and m["slots"] is None and m["cost_complete"]
+assert 0.031 < m["gflop"] < 0.0313 and m["plain_max_abs_diff"] == 0
+assert o["gpu"] is None and o["onnxruntime"] and o["commit"] and o["frame_graph"] is None'; then
+        ok "benchmark: JSON"
+    else
+        not_ok "benchmark: JSON" "not as documented"
+    fi
+    says "benchmark: page" bench.html "</svg>"
+    exits "benchmark: no such file" 0 benchmark --benchmark-quick --benchmark-parts models \
+        --benchmark-models none.onnx
+    says "benchmark: says what is wrong" out "no such file"
+    exits "benchmark: cannot write" 1 benchmark --benchmark-quick --benchmark-parts models \
+        --benchmark-models "$model" --json nowhere/bench.json
+}
+
 test_output() {
     "$program" models --json >/dev/full 2>err
     code=$?
@@ -265,6 +294,7 @@ test_models
 test_config
 test_doctor
 test_inspect
+test_benchmark
 test_output
 test_faces
 echo "cli: $passed passed, $failed failed, $skipped skipped"

@@ -33,7 +33,7 @@ static void check_values(const struct rp_onnx *onnx)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct rp_onnx *onnx;
-    struct rp_onnx_cost cost;
+    struct rp_onnx_cost cost = {0};
     const struct rp_onnx_tensor *weights;
 
     rp_set_log(RP_LOG_QUIET, NULL, NULL);

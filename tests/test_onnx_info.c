@@ -63,7 +63,8 @@ static void put_weight(struct msg *graph, const char *name, int type, int rank, 
 }
 
 /* A ValueInfoProto; -1 is a size by name. */
-static void put_value(struct msg *graph, unsigned field, const char *name, int rank, const int64_t *dim)
+static void put_value(struct msg *graph, unsigned field, const char *name, int rank,
+                      const int64_t *dim)
 {
     struct msg shape = {.n = 0}, tensor = {.n = 0}, type = {.n = 0}, info = {.n = 0};
 
@@ -170,8 +171,12 @@ static void assert_shape(const struct rp_onnx *o, const char *name, int rank, co
         assert_int_equal(v->dim[i], dim[i]);
 }
 
-#define DIMS(...) (const int64_t[]){__VA_ARGS__}
-#define SHAPE(o, name, ...)                                                                        \
+#define DIMS(...)     \
+    (const int64_t[]) \
+    {                 \
+        __VA_ARGS__   \
+    }
+#define SHAPE(o, name, ...) \
     assert_shape(o, name, (int) RP_ARRAY_LEN(DIMS(__VA_ARGS__)), DIMS(__VA_ARGS__))
 
 /* ---- tests ------------------------------------------------------------------------------------- */
@@ -186,7 +191,8 @@ static struct msg conv_graph(void)
     put_int(&node, "group", 4);
     put_msg(&g, 1, &node);
     put_weight(&g, "w", RP_ONNX_FLOAT, 4, DIMS(12, 2, 3, 3), NULL, 0);
-    put_weight(&g, "b", RP_ONNX_FLOAT, 1, DIMS(12), "0123456789abcdef0123456789abcdef0123456789abcdef", 48);
+    put_weight(&g, "b", RP_ONNX_FLOAT, 1, DIMS(12),
+               "0123456789abcdef0123456789abcdef0123456789abcdef", 48);
     put_value(&g, 11, "x", 4, DIMS(-1, 8, 16, 16));
     put_value(&g, 11, "w", 4, DIMS(12, 2, 3, 3)); /* old files list weights as inputs too */
     put_value(&g, 12, "y", 4, DIMS(-1, 12, -1, -1));
@@ -233,7 +239,8 @@ static void takes_given_sizes(void **state)
 
 static void counts_products_and_turned_convolutions(void **state)
 {
-    struct msg g = {.n = 0}, node = node_of("ConvTranspose x w > y"), gemm = node_of("Gemm f m > z"), m;
+    struct msg g = {.n = 0}, node = node_of("ConvTranspose x w > y"),
+               gemm = node_of("Gemm f m > z"), m;
     struct rp_onnx *o;
     struct rp_onnx_cost c;
 
@@ -263,7 +270,8 @@ static void counts_products_and_turned_convolutions(void **state)
 static void follows_sizes_through_the_graph(void **state)
 {
     struct msg g = {.n = 0}, m, gather = node_of("Gather s zero > first"),
-               cat = node_of("Concat first1 minus > want"), slice = node_of("Slice r from to axes > cut");
+               cat = node_of("Concat first1 minus > want"),
+               slice = node_of("Slice r from to axes > cut");
     struct rp_onnx *o;
     struct rp_onnx_cost c;
 

@@ -279,7 +279,7 @@ static int set_one(struct app *app, const struct given *g)
     const char *name = g->info->name;
 
     if (!strcmp(g->info->group, "files")) {
-        *(!strcmp(name, "json") ? &app->json_path : &app->html_path) = g->words[0];
+        *(!strcmp(name, "json") ? &app->json_path : &app->html_path) = g->n ? g->words[0] : NULL;
         return RP_OK;
     }
     if (!strcmp(name, "json"))

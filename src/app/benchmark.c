@@ -73,20 +73,27 @@ static void print_line(const char *name, const json_t *o, const char *key, int d
         printf("  %-28s %12.*f %s\n", name, digits, v, unit);
 }
 
-static void print_reasons(const json_t *o)
+void report_reasons(const json_t *o, void (*fn)(void *priv, const char *key, const char *why),
+                    void *priv)
 {
-    const char *key;
-    json_t *v;
+    json_t *object = (json_t *) o; /* an iterator wants it so; nothing is changed */
 
-    json_object_foreach((json_t *) o, key, v) {
+    for (void *at = json_object_iter(object); at; at = json_object_iter_next(object, at)) {
+        const char *key = json_object_iter_key(at);
+        const char *why = json_string_value(json_object_iter_value(at));
         size_t n = strlen(key);
 
-        if (n < 6 || strcmp(key + n - 6, "reason") != 0 || !json_is_string(v))
-            continue;
-        printf("  %s: ", key);
-        app_put(stdout, json_string_value(v));
-        putchar('\n');
+        if (why && n >= 6 && !strcmp(key + n - 6, "reason"))
+            fn(priv, key, why);
     }
+}
+
+static void print_reason(void *priv, const char *key, const char *why)
+{
+    (void) priv;
+    printf("  %s: ", key);
+    app_put(stdout, why);
+    putchar('\n');
 }
 
 static void print_machine(const json_t *o)
@@ -102,19 +109,26 @@ static void print_machine(const json_t *o)
     double copy = report_number(json_object_get(o, "roof"), "copy_bytes_per_second");
     if (isfinite(copy))
         printf("  %-28s %12.1f GB/s\n", "copy, read and written", 1e-9 * copy);
-    print_reasons(o);
+    report_reasons(o, print_reason, NULL);
+}
+
+static void print_difference(double v)
+{
+    if (isfinite(v))
+        printf(" %10.3g\n", v);
+    else
+        printf(" %10s\n", "-");
 }
 
 static void print_models(const json_t *models)
 {
-    size_t i;
-    json_t *m;
-
     if (!json_array_size(models))
         return;
     printf("\n%-24s %8s %9s %9s %9s %9s %5s %9s %7s %6s %10s\n", "network, ms", "GFLOP", "plain",
            "eager", "ort graph", "graph", "slots", "per item", "faster", "roof", "difference");
-    json_array_foreach(models, i, m) {
+    for (size_t i = 0; i < json_array_size(models); i++) {
+        const json_t *m = json_array_get(models, i);
+
         printf("%-24.24s", report_text(m, "name"));
         print_cell(8, 2, report_number(m, "gflop"));
         print_cell(9, 3, report_number(m, "plain_ms"));
@@ -125,8 +139,8 @@ static void print_models(const json_t *models)
         print_cell(9, 3, report_number(m, "slots_ms_per_item"));
         print_cell(7, 2, report_number(m, "speedup"));
         print_cell(6, 3, report_number(m, "roof_fraction"));
-        printf(" %10.3g\n", report_number(m, "max_abs_diff"));
-        print_reasons(m);
+        print_difference(report_number(m, "max_abs_diff"));
+        report_reasons(m, print_reason, NULL);
     }
 }
 
@@ -149,7 +163,7 @@ static void print_frame(const json_t *f)
     if (json_is_boolean(json_object_get(f, "identical")))
         printf("  %-28s %12s\n", "replay equals eager",
                json_is_true(json_object_get(f, "identical")) ? "yes" : "no");
-    print_reasons(f);
+    report_reasons(f, print_reason, NULL);
 }
 
 static void print_job(const json_t *j)
@@ -163,7 +177,7 @@ static void print_job(const json_t *j)
     print_line("fastest", j, "fastest_run", 2, "s");
     print_line("slowest", j, "slowest_run", 2, "s");
     print_line("speed", j, "relative_fps", 2, "frames/s");
-    print_reasons(j);
+    report_reasons(j, print_reason, NULL);
 }
 
 static int print_report(const json_t *o)

@@ -8,6 +8,10 @@
 double report_number(const json_t *o, const char *key);
 const char *report_text(const json_t *o, const char *key);
 
+/* Call fn for every "…reason" of an object: what could not be measured, and why. */
+void report_reasons(const json_t *o, void (*fn)(void *priv, const char *key, const char *why),
+                    void *priv);
+
 /* The report as one page that needs nothing else. */
 void report_html(FILE *f, const json_t *report);
 

@@ -67,22 +67,15 @@ static void put_cell(FILE *f, int digits, double v)
         fputs("<td>&ndash;</td>", f);
 }
 
-static void put_reasons(FILE *f, const json_t *o)
+static void put_reason(void *priv, const char *key, const char *why)
 {
-    const char *key;
-    json_t *v;
+    FILE *f = priv;
 
-    json_object_foreach((json_t *) o, key, v) {
-        size_t n = strlen(key);
-
-        if (n < 6 || strcmp(key + n - 6, "reason") != 0 || !json_is_string(v))
-            continue;
-        fputs("<p class=why>", f);
-        put_text(f, key);
-        fputs(": ", f);
-        put_text(f, json_string_value(v));
-        fputs("</p>\n", f);
-    }
+    fputs("<p class=why>", f);
+    put_text(f, key);
+    fputs(": ", f);
+    put_text(f, why);
+    fputs("</p>\n", f);
 }
 
 /* ---- bars ---- */
@@ -94,8 +87,8 @@ struct bar {
 
 static void put_bars(FILE *f, const struct bar *bars, int n, const char *unit)
 {
-    static const char *const colours[] = {"#b4552d", "#c98a1b", "#6b8f3a", "#2f7d8c", "#3f5fa8",
-                                          "#7a4a9c"};
+    static const char *const colours[] = {"#b4552d", "#c98a1b", "#6b8f3a",
+                                          "#2f7d8c", "#3f5fa8", "#7a4a9c"};
     double most = 0;
     int rows = 0;
 
@@ -107,8 +100,8 @@ static void put_bars(FILE *f, const struct bar *bars, int n, const char *unit)
     }
     if (!rows || most <= 0)
         return;
-    fprintf(f, "<svg width=\"760\" height=\"%d\" viewBox=\"0 0 760 %d\" role=\"img\">\n", 26 * rows + 6,
-            26 * rows + 6);
+    fprintf(f, "<svg width=\"760\" height=\"%d\" viewBox=\"0 0 760 %d\" role=\"img\">\n",
+            26 * rows + 6, 26 * rows + 6);
     for (int i = 0, y = 4; i < n; i++) {
         const double width = 420 * bars[i].value / most;
 
@@ -128,8 +121,8 @@ static void put_bars(FILE *f, const struct bar *bars, int n, const char *unit)
 
 static void put_machine(FILE *f, const json_t *o)
 {
-    static const char *const keys[] = {"gpu", "driver", "cuda", "cpu", "onnxruntime", "reprise",
-                                       "commit", "date"};
+    static const char *const keys[] = {"gpu",         "driver",  "cuda",   "cpu",
+                                       "onnxruntime", "reprise", "commit", "date"};
     const json_t *roof = json_object_get(o, "roof");
 
     fputs("<table>\n", f);
@@ -141,7 +134,7 @@ static void put_machine(FILE *f, const json_t *o)
     put_value(f, "copy, read and written", 1e-9 * report_number(roof, "copy_bytes_per_second"), 1,
               "GB/s");
     fputs("</table>\n", f);
-    put_reasons(f, o);
+    report_reasons(o, put_reason, f);
 }
 
 static void put_model_table(FILE *f, const json_t *models)
@@ -149,16 +142,17 @@ static void put_model_table(FILE *f, const json_t *models)
     static const struct {
         const char *key;
         int digits;
-    } columns[] = {{"gflop", 2},    {"plain_ms", 3}, {"eager_ms", 3},          {"ort_graph_ms", 3},
-                   {"graph_ms", 3}, {"slots", 0},    {"slots_ms_per_item", 3}, {"speedup", 2},
-                   {"roof_fraction", 3}, {"nodes", 0}, {"max_abs_diff", 6}};
-    size_t i;
-    json_t *m;
-
+    } columns[] = {
+        {"gflop", 2},         {"plain_ms", 3}, {"eager_ms", 3},          {"ort_graph_ms", 3},
+        {"graph_ms", 3},      {"slots", 0},    {"slots_ms_per_item", 3}, {"speedup", 2},
+        {"roof_fraction", 3}, {"nodes", 0},    {"max_abs_diff", 6}};
     fputs("<div class=wide><table>\n<tr><th>network</th><th>GFLOP</th><th>plain ms</th><th>eager "
           "ms</th><th>ORT graph ms</th><th>graph ms</th><th>slots</th><th>ms an item</th>"
-          "<th>faster</th><th>of roof</th><th>nodes</th><th>difference</th></tr>\n", f);
-    json_array_foreach(models, i, m) {
+          "<th>faster</th><th>of roof</th><th>nodes</th><th>difference</th></tr>\n",
+          f);
+    for (size_t i = 0; i < json_array_size(models); i++) {
+        const json_t *m = json_array_get(models, i);
+
         fputs("<tr><td>", f);
         put_text(f, report_text(m, "name"));
         fputs("</td>", f);
@@ -183,20 +177,17 @@ static void put_model(FILE *f, const json_t *m)
     put_text(f, report_text(m, "name"));
     fputs("</h3>\n", f);
     put_bars(f, bars, sizeof(bars) / sizeof(*bars), "ms");
-    put_reasons(f, m);
+    report_reasons(m, put_reason, f);
 }
 
 static void put_models(FILE *f, const json_t *models)
 {
-    size_t i;
-    json_t *m;
-
     if (!json_array_size(models))
         return;
     fputs("<h2>Networks</h2>\n", f);
     put_model_table(f, models);
-    json_array_foreach(models, i, m)
-        put_model(f, m);
+    for (size_t i = 0; i < json_array_size(models); i++)
+        put_model(f, json_array_get(models, i));
 }
 
 /* Frames a second by the number of frames at once. */
@@ -205,15 +196,9 @@ static void put_slots(FILE *f, const json_t *runs)
     static const char *const names[MAX_BARS] = {"1 at once", "2 at once", "4 at once", "8 at once"};
     struct bar bars[MAX_BARS];
     int n = 0;
-    size_t i;
-    json_t *r;
 
-    json_array_foreach(runs, i, r) {
-        if (n < 4) {
-            bars[n] = (struct bar){names[n], report_number(r, "fps")};
-            n++;
-        }
-    }
+    for (; n < 4 && (size_t) n < json_array_size(runs); n++)
+        bars[n] = (struct bar){names[n], report_number(json_array_get(runs, (size_t) n), "fps")};
     put_bars(f, bars, n, "frames/s");
 }
 
@@ -246,7 +231,7 @@ static void put_frame(FILE *f, const json_t *o)
         put_row(f, "replay equals eager",
                 json_is_true(json_object_get(o, "identical")) ? "yes" : "no");
     fputs("</table>\n", f);
-    put_reasons(f, o);
+    report_reasons(o, put_reason, f);
 }
 
 static void put_job(FILE *f, const json_t *o)
@@ -262,14 +247,15 @@ static void put_job(FILE *f, const json_t *o)
     put_value(f, "slowest", report_number(o, "slowest_run"), 2, "s");
     put_value(f, "speed", report_number(o, "relative_fps"), 2, "frames/s");
     fputs("</table>\n", f);
-    put_reasons(f, o);
+    report_reasons(o, put_reason, f);
 }
 
 void report_html(FILE *f, const json_t *report)
 {
-    fprintf(f, "<!DOCTYPE html>\n<html lang=en>\n<meta charset=utf-8>\n"
-               "<meta name=viewport content=\"width=device-width\">\n"
-               "<title>reprise benchmark</title>\n<style>%s</style>\n<h1>reprise benchmark</h1>\n",
+    fprintf(f,
+            "<!DOCTYPE html>\n<html lang=en>\n<meta charset=utf-8>\n"
+            "<meta name=viewport content=\"width=device-width\">\n"
+            "<title>reprise benchmark</title>\n<style>%s</style>\n<h1>reprise benchmark</h1>\n",
             style);
     put_machine(f, report);
     put_frame(f, json_object_get(report, "frame_graph"));

@@ -398,7 +398,8 @@ static void unslide(const struct window *w, struct shape *s)
         else if (w->same)
             *d *= w->stride[i];
         else
-            *d = w->stride[i] * (*d - 1) + w->output_pad[i] + span - w->pad[i] - w->pad[i + w->rank];
+            *d =
+                w->stride[i] * (*d - 1) + w->output_pad[i] + span - w->pad[i] - w->pad[i + w->rank];
         if (*d < 0 || *d > RP_ONNX_MAX_DIM)
             *d = -1;
     }
@@ -472,8 +473,8 @@ static struct shape gemm(struct rp_onnx *o, const struct rp_onnx_node *n)
 
     if (a.rank != 2 || b.rank != 2)
         return unknown;
-    return (struct shape){2, {a.dim[attr_int(n, "transA", 0) != 0],
-                              b.dim[attr_int(n, "transB", 0) == 0]}};
+    return (struct shape){
+        2, {a.dim[attr_int(n, "transA", 0) != 0], b.dim[attr_int(n, "transB", 0) == 0]}};
 }
 
 static struct shape matmul(struct rp_onnx *o, const struct rp_onnx_node *n)
@@ -544,7 +545,7 @@ static struct shape reshape(struct rp_onnx *o, const struct rp_onnx_node *n)
     s.rank = k;
     rest = rp_onnx_elements(x.rank, x.dim);
     for (int i = 0; i < k; i++) {
-        s.dim[i] = want[i] == 0 && i < x.rank ? x.dim[i] : RP_MAX(want[i], -1);
+        s.dim[i] = i < x.rank && want[i] == 0 ? x.dim[i] : RP_MAX(want[i], -1);
         if (want[i] == -1)
             open = i;
         else if (rest > 0 && s.dim[i] > 0)
@@ -648,7 +649,8 @@ static bool cuts_of(struct rp_onnx *o, const struct rp_onnx_node *n, struct cut 
     }
     naxes = axes_of(o, n, 3, c->axis);
     nsteps = input(o, n, 4) ? numbers(input(o, n, 4), c->step) : 0;
-    if (c->n < 0 || naxes < 0 || nsteps < 0 || (naxes && naxes != c->n) || (nsteps && nsteps != c->n))
+    if (c->n < 0 || naxes < 0 || nsteps < 0 || (naxes && naxes != c->n) ||
+        (nsteps && nsteps != c->n))
         return false;
     for (int i = naxes; i < c->n; i++)
         c->axis[i] = i;
@@ -662,7 +664,8 @@ static int64_t cut_length(int64_t d, int64_t *start, int64_t end, int64_t step)
 {
     if (d < 0 || step == 0 || step < -RP_ONNX_MAX_DIM || step > RP_ONNX_MAX_DIM)
         return -1;
-    *start = RP_CLAMP(*start < 0 ? RP_MAX(*start, -d) + d : *start, 0, step > 0 ? d : RP_MAX(d - 1, 0));
+    *start =
+        RP_CLAMP(*start < 0 ? RP_MAX(*start, -d) + d : *start, 0, step > 0 ? d : RP_MAX(d - 1, 0));
     end = end < 0 ? RP_MAX(end, -d - 1) + d : RP_MIN(end, d);
     if (step > 0)
         return end > *start ? (end - *start + step - 1) / step : 0;
@@ -787,7 +790,8 @@ static struct shape constant(struct rp_onnx *o, const struct rp_onnx_node *n)
     struct rp_onnx_tensor t;
     struct shape s = unknown;
     struct rp_onnx_value *const out = value(o, n, 0, true);
-    const struct attr a = attr(n, "value"), one = attr(n, "value_int"), many = attr(n, "value_ints");
+    const struct attr a = attr(n, "value"), one = attr(n, "value_int"),
+                      many = attr(n, "value_ints");
 
     if (one.there) {
         set_numbers(out, &one.i, 1);
@@ -847,7 +851,8 @@ static struct shape tile(struct rp_onnx *o, const struct rp_onnx_node *n)
         return unknown;
     for (int i = 0; i < s.rank; i++)
         s.dim[i] = s.dim[i] < 0 || times.dim[i] < 0 || s.dim[i] * times.dim[i] > RP_ONNX_MAX_DIM
-                       ? -1 : s.dim[i] * times.dim[i];
+                       ? -1
+                       : s.dim[i] * times.dim[i];
     return s;
 }
 
@@ -887,7 +892,7 @@ static struct shape resize(struct rp_onnx *o, const struct rp_onnx_node *n)
 
 static struct shape pad(struct rp_onnx *o, const struct rp_onnx_node *n)
 {
-    int64_t v[MAX_NUMBERS];
+    int64_t v[MAX_NUMBERS] = {0};
     struct shape s = like_first(o, n);
     const struct attr a = attr(n, "pads");
     int k = a.nints;
@@ -1026,7 +1031,7 @@ static const struct family *family_of(struct rp_onnx_text op)
 {
     char word[48];
 
-    if (op.n > sizeof(word) - 3 || memchr(op.p, 0, op.n) || memchr(op.p, ' ', op.n))
+    if (!op.n || op.n > sizeof(word) - 3 || memchr(op.p, 0, op.n) || memchr(op.p, ' ', op.n))
         return NULL;
     snprintf(word, sizeof(word), " %.*s ", (int) op.n, op.p);
     for (size_t i = 0; i < RP_ARRAY_LEN(families); i++)
@@ -1053,7 +1058,8 @@ static double multiply_adds(struct rp_onnx *o, const struct rp_onnx_node *n, sha
         return 0;
     if (out < 0 || elements(x) < 0 || elements(w) < 0)
         return -1;
-    if (fn == conv || fn == conv_transpose) { /* weights: out x in/group x kernel, or turned round */
+    if (fn == conv ||
+        fn == conv_transpose) { /* weights: out x in/group x kernel, or turned round */
         for (int i = 1; i < w->rank; i++)
             taps *= (double) w->dim[i];
         return (fn == conv ? out : elements(x)) * taps;

@@ -23,7 +23,7 @@ struct rp_onnx {
     char *name;
     const uint8_t *data;
     size_t size;
-    bool mapped;
+    void *mapped; /* the same, to be unmapped; NULL when the memory is somebody else's */
     struct rp_onnx_node *node;
     struct rp_onnx_tensor *weight;
     struct rp_onnx_value *value;

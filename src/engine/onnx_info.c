@@ -143,7 +143,7 @@ bool rp_onnx_is(struct rp_onnx_text text, const char *word)
 int rp_onnx_type_size(int type)
 {
     static const unsigned char size[] = {
-        [1] = 4, [2] = 1, [3] = 1, [4] = 2,  [5] = 2,  [6] = 4,  [7] = 8,
+        [1] = 4, [2] = 1,  [3] = 1,  [4] = 2,  [5] = 2,  [6] = 4,  [7] = 8,
         [9] = 1, [10] = 2, [11] = 8, [12] = 4, [13] = 8, [16] = 2,
     };
 
@@ -534,6 +534,7 @@ int rp_onnx_open(struct rp_onnx **out, const char *path)
     int ret;
     struct stat st;
     void *map = MAP_FAILED;
+    struct rp_onnx *o = NULL;
     const int fd = open(path, O_RDONLY | O_CLOEXEC);
 
     *out = NULL;
@@ -546,8 +547,10 @@ int rp_onnx_open(struct rp_onnx **out, const char *path)
         ret = rp_fail(RP_ERR_IO, "%s: cannot be mapped", path);
         goto fail;
     }
-    RP_TRY(rp_onnx_read(out, path, map, (size_t) st.st_size));
-    (*out)->mapped = true;
+    if ((ret = rp_onnx_read(&o, path, map, (size_t) st.st_size)) < 0 || !o)
+        goto fail;
+    o->mapped = map;
+    *out = o;
     close(fd);
     return 0;
 
@@ -568,7 +571,7 @@ void rp_onnx_close(struct rp_onnx **onnx)
     for (int i = 0; i < o->nvalues; i++)
         free(o->value[i].number);
     if (o->mapped)
-        munmap((void *) (uintptr_t) o->data, o->size);
+        munmap(o->mapped, o->size);
     free(o->name);
     free(o->node);
     free(o->weight);

@@ -32,7 +32,10 @@ static const struct rp_opt opts[] = {
 /* clang-format on */
 
 const struct rp_opt_group rp_benchmark_group = {
-    "benchmark", "Benchmark", sizeof(struct rp_benchmark_options), opts,
+    "benchmark",
+    "Benchmark",
+    sizeof(struct rp_benchmark_options),
+    opts,
 };
 
 static bool wants(const struct rp_bench *b, enum rp_bench_part part)
@@ -57,7 +60,8 @@ struct list {
     int n;
 };
 
-static void add_item(struct list *l, const char *path, const char *name, const struct rp_model *model)
+static void add_item(struct list *l, const char *path, const char *name,
+                     const struct rp_model *model)
 {
     struct item *const it = &l->item[l->n];
 
@@ -275,6 +279,15 @@ static json_t *pipeline_part(struct rp_bench *b, struct list *models, json_t *so
     return o;
 }
 
+static json_t *roof_json(const struct rp_roof *roof)
+{
+    json_t *const o = json_object();
+
+    rp_bench_number(o, "tflops", roof->flops > 0 ? 1e-12 * roof->flops : NAN);
+    rp_bench_number(o, "copy_bytes_per_second", roof->copy > 0 ? roof->copy : NAN);
+    return o;
+}
+
 static int measure(struct rp_bench *b, json_t *o)
 {
     int ret;
@@ -298,18 +311,19 @@ static int measure(struct rp_bench *b, json_t *o)
         frame = pipeline_part(b, models, soak);
     for (int i = 0; i < b->o->models.n; i++)
         add_file(models, b->o->models.v[i]);
-    rp_bench_put(o, "roof", json_pack("{s:f,s:f}", "tflops", 1e-12 * b->roof.flops,
-                                      "copy_bytes_per_second", b->roof.copy));
+    rp_bench_put(o, "roof", roof_json(&b->roof));
     RP_TRY(rp_pipeline_open(&p, b->runtime, b->settings, 0, 0, 0));
     use_device(b, p);
-    rp_bench_put(o, "models", wants(b, RP_BENCH_MODELS) ? measure_models(b, models, soak)
-                                                        : json_array());
+    rp_bench_put(o, "models",
+                 wants(b, RP_BENCH_MODELS) ? measure_models(b, models, soak) : json_array());
     rp_bench_put(o, "frame_graph", frame);
     frame = NULL;
     rp_bench_put(o, "soak", b->o->soak ? json_incref(soak) : NULL);
     rp_pipeline_destroy(&p);
-    rp_bench_put(o, "job", wants(b, RP_BENCH_JOBS) && paths->target && *paths->target
-                               ? measure_jobs(b, paths->target) : NULL);
+    rp_bench_put(o, "job",
+                 wants(b, RP_BENCH_JOBS) && paths->target && *paths->target
+                     ? measure_jobs(b, paths->target)
+                     : NULL);
     ret = 0;
 
 fail:

@@ -27,33 +27,32 @@ struct scene {
 
 /* ---- the picture ------------------------------------------------------------------------------- */
 
-static struct rp_planes planes_of(const rp_image *image)
-{
-    return (struct rp_planes){.plane = {image->data}, .stride = {(int) image->stride},
-                              .w = image->w, .h = image->h};
-}
-
 /* Soft colours with a grain: something to decode, convert and look at. */
 static void paint(const rp_image *image)
 {
-    const struct rp_planes p = planes_of(image);
     uint32_t state = 12345;
 
-    for (int y = 0; y < p.h; y++) {
-        uint8_t *const row = p.plane[0] + (ptrdiff_t) y * p.stride[0];
+    for (int y = 0; y < image->h; y++) {
+        uint8_t *const row = image->data + y * image->stride;
 
-        for (int x = 0; x < p.w * 3; x++) {
+        for (int x = 0; x < image->w * 3; x++) {
             state = state * 1664525u + 1013904223u;
-            row[x] = (uint8_t) ((x / 3 * 160 / p.w + y * 80 / p.h + (int) (state >> 28) + x % 3 * 20) & 255);
+            row[x] = (uint8_t) (x / 3 * 160 / image->w + y * 40 / image->h + (int) (state >> 28) +
+                                x % 3 * 20);
         }
     }
 }
 
 static int new_image(rp_image *out, int w, int h)
 {
-    *out = (rp_image){.w = w, .h = h, .stride = (ptrdiff_t) w * 3, .owned = true};
-    out->data = malloc((size_t) out->stride * (size_t) h);
-    return out->data ? 0 : rp_fail(RP_ERR_NOMEM, "out of memory");
+    uint8_t *const data = malloc((size_t) w * 3 * (size_t) h);
+
+    if (!data) {
+        rp_fail(RP_ERR_NOMEM, "out of memory");
+        return RP_ERR_NOMEM;
+    }
+    *out = (rp_image){.data = data, .w = w, .h = h, .stride = (ptrdiff_t) w * 3, .owned = true};
+    return 0;
 }
 
 static void free_image(rp_image *image)
@@ -465,8 +464,8 @@ static int measure_slots(struct scene *s, double before)
         RP_TRY(more_lanes(s, n, before));
         RP_TRY(compare_lanes(s, n, &identical));
         RP_TRY(measure_crowd(s, n, &t));
-        json_array_append_new(all, json_pack("{s:i,s:f,s:f}", "slots", n, "fps", 1 / t, "ms_per_frame",
-                                             1e3 * t));
+        json_array_append_new(
+            all, json_pack("{s:i,s:f,s:f}", "slots", n, "fps", 1 / t, "ms_per_frame", 1e3 * t));
         if (!best_n || t < best) {
             best = t;
             best_n = n;
@@ -512,7 +511,8 @@ static json_t *soak(struct scene *s, int n)
 /* ---- a frame without faces --------------------------------------------------------------------- */
 
 /* A recorded program with this analyser and so many processors. @param us  median of a frame */
-static int time_empty(struct scene *s, const struct rp_analyser *analyser, int nprocessors, double *us)
+static int time_empty(struct scene *s, const struct rp_analyser *analyser, int nprocessors,
+                      double *us)
 {
     int ret;
     struct rp_times t;
@@ -525,7 +525,8 @@ static int time_empty(struct scene *s, const struct rp_analyser *analyser, int n
     if (s->b->gpu)
         RP_TRY(recorded(&st));
     if (result.faces) {
-        ret = rp_fail(RP_ERR_UNSUPPORTED, "the detector finds %d faces even with a score of 1", result.faces);
+        ret = rp_fail(RP_ERR_UNSUPPORTED, "the detector finds %d faces even with a score of 1",
+                      result.faces);
         goto fail;
     }
     RP_TRY(rp_bench_time(s->b, run_stage, &st, &t));
@@ -583,9 +584,22 @@ static void close_scene(struct scene *s)
 static json_t *blank(const struct rp_bench *b, const struct rp_plan *plan)
 {
     static const char *const keys[] = {
-        "faces", "selected", "eager_fps", "model_fps", "graph_fps", "slots", "slots_fps",
-        "host_us_per_frame", "host_wall_us_per_frame", "launches_per_frame", "identical",
-        "max_abs_diff", "nodes", "pool_bytes", "empty_frame_us", "empty_detector_us",
+        "faces",
+        "selected",
+        "eager_fps",
+        "model_fps",
+        "graph_fps",
+        "slots",
+        "slots_fps",
+        "host_us_per_frame",
+        "host_wall_us_per_frame",
+        "launches_per_frame",
+        "identical",
+        "max_abs_diff",
+        "nodes",
+        "pool_bytes",
+        "empty_frame_us",
+        "empty_detector_us",
         "empty_face_part_us",
     };
     json_t *const o = json_object(), *const names = json_array(), *const models = json_array();

@@ -139,8 +139,9 @@ static const int64_t *const *sizes(struct subject *s, const int64_t *const *give
 
     for (int i = 0; i < n; i++) {
         for (int d = 0; d < in[i].rank; d++)
-            s->dim[i][d] = given && given[i] ? given[i][d]
-                           : d == 0 && in[i].dim[d] < 0 ? 1 : in[i].dim[d];
+            s->dim[i][d] = given && given[i]            ? given[i][d]
+                           : d == 0 && in[i].dim[d] < 0 ? 1
+                                                        : in[i].dim[d];
         pointer[i] = s->dim[i];
     }
     return pointer;
@@ -243,8 +244,9 @@ static int measure_plain(struct subject *s)
     struct rp_model *model = NULL;
     struct rp_feed *feed = NULL;
 
-    RP_TRY(rp_model_open(&model, s->b->engine, s->b->device,
-                         &(struct rp_model_params){.path = s->path, .name = s->name, .plain = true}));
+    RP_TRY(
+        rp_model_open(&model, s->b->engine, s->b->device,
+                      &(struct rp_model_params){.path = s->path, .name = s->name, .plain = true}));
     RP_TRY(rp_feed_open(&feed, model, s->lane[0].net, s->host));
     RP_TRY(rp_bench_time(s->b, run_feed, feed, &t));
     rp_bench_times(s->o, "plain_ms", &t);
@@ -263,9 +265,9 @@ static int measure_ort_graph(struct subject *s)
     struct lane l = {0};
     struct rp_model *model = NULL;
 
-    RP_TRY(rp_model_open(&model, s->b->engine, s->b->device,
-                         &(struct rp_model_params){.path = s->path, .name = s->name,
-                                                   .ort_graph = true}));
+    RP_TRY(rp_model_open(
+        &model, s->b->engine, s->b->device,
+        &(struct rp_model_params){.path = s->path, .name = s->name, .ort_graph = true}));
     RP_TRY(open_lane(s, model, &l));
     RP_TRY(set_inputs(s, &l, 0));
     RP_TRY(rp_bench_time(s->b, run_net, l.net, &t));
@@ -530,7 +532,7 @@ static json_t *soak(struct subject *s, int n)
 static void put_cost(struct subject *s, double best)
 {
     struct rp_onnx *onnx;
-    struct rp_onnx_cost cost;
+    struct rp_onnx_cost cost = {0};
     const int64_t *pointer[RP_MAX_TENSORS];
     const int *inputs;
 
@@ -559,9 +561,11 @@ static void put_cost(struct subject *s, double best)
 static json_t *blank(const char *name)
 {
     static const char *const keys[] = {
-        "plain_ms", "plain_ms_p95", "eager_ms", "eager_ms_p95", "ort_graph_ms", "ort_graph_ms_p95",
-        "graph_ms", "graph_ms_p95", "slots", "slots_ms_per_item", "nodes", "pool_bytes", "gflop",
-        "roof_fraction", "copy_fraction", "max_abs_diff", "identical", "speedup",
+        "plain_ms",     "plain_ms_p95",      "eager_ms",      "eager_ms_p95",
+        "ort_graph_ms", "ort_graph_ms_p95",  "graph_ms",      "graph_ms_p95",
+        "slots",        "slots_ms_per_item", "nodes",         "pool_bytes",
+        "gflop",        "roof_fraction",     "copy_fraction", "max_abs_diff",
+        "identical",    "speedup",
     };
     json_t *const o = json_object();
 
@@ -647,7 +651,7 @@ static size_t put_matrix(uint8_t *to, int field, const char *name, int side)
     uint8_t dim[8] = {0x08}, shape[32], tensor[48] = {0x08, 1}, type[64], info[96];
     size_t n = 1, m;
 
-    for (unsigned v = (unsigned) side; ; v >>= 7) {
+    for (unsigned v = (unsigned) side;; v >>= 7) {
         dim[n++] = (uint8_t) (v > 127 ? v | 0x80 : v);
         if (v <= 127)
             break;

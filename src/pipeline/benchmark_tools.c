@@ -75,10 +75,11 @@ double rp_bench_rss(void)
     long pages = 0;
     FILE *const f = fopen("/proc/self/statm", "re");
 
-    if (f && fscanf(f, "%*s %ld", &pages) != 1)
+    if (!f)
+        return 0;
+    if (fscanf(f, "%*s %ld", &pages) != 1)
         pages = 0;
-    if (f)
-        fclose(f);
+    fclose(f);
     return (double) pages * (double) sysconf(_SC_PAGESIZE);
 }
 
@@ -114,9 +115,9 @@ void rp_bench_number(json_t *o, const char *key, double v)
 void rp_bench_text(json_t *o, const char *key, const char *v)
 {
     char *copy;
-    json_t *json = v ? json_string(v) : json_null();
+    json_t *json = v ? json_string(v) : NULL;
 
-    if (!json && (copy = strdup(v))) {
+    if (v && !json && (copy = strdup(v))) {
         for (char *c = copy; *c; c++)
             if (*c & 0x80)
                 *c = '?';
@@ -149,15 +150,16 @@ static bool line_of(const char *path, const char *begins, char *out, size_t size
     bool found = false;
     FILE *const f = fopen(path, "re");
 
-    while (f && !found && fgets(line, sizeof(line), f)) {
+    if (!f)
+        return false;
+    while (!found && fgets(line, sizeof(line), f)) {
         if (strncmp(line, begins, strlen(begins)) != 0)
             continue;
         const char *const rest = line + strlen(begins) + strspn(line + strlen(begins), " \t:");
         snprintf(out, size, "%.*s", (int) strcspn(rest, "\n"), rest);
         found = true;
     }
-    if (f)
-        fclose(f);
+    fclose(f);
     return found;
 }
 
@@ -216,9 +218,10 @@ static bool cuda_version(char *out, size_t size)
 
 static const char *commit(void)
 {
-    const char *const told = getenv("REPRISE_COMMIT"); /* a copy without its history */
+    static const char made_from[] = RP_COMMIT;
+    const char *const told = getenv("REPRISE_COMMIT"); /* for a copy without its history */
 
-    return strcmp(RP_COMMIT, "unknown") != 0 || !told || !*told ? RP_COMMIT : told;
+    return told && *told ? told : made_from;
 }
 
 json_t *rp_bench_environment(const struct rp_bench *b)
@@ -236,7 +239,8 @@ json_t *rp_bench_environment(const struct rp_bench *b)
     rp_bench_text(o, "commit", commit());
     strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &tm));
     rp_bench_text(o, "date", text);
-    rp_bench_text(o, "cpu", line_of("/proc/cpuinfo", "model name", text, sizeof(text)) ? text : NULL);
+    rp_bench_text(o, "cpu",
+                  line_of("/proc/cpuinfo", "model name", text, sizeof(text)) ? text : NULL);
     rp_bench_put(o, "cores", json_integer(rp_cpu_count()));
     return o;
 }
