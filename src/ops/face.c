@@ -41,6 +41,13 @@ int rp_c_face_points(struct rp_stream *stream, const struct rp_op_face_points *a
     return 0;
 }
 
+int rp_c_points_angle(struct rp_stream *stream, const struct rp_op_points_angle *a)
+{
+    (void) stream;
+    a->face->angle = rp_five_angle(a->face->lm5);
+    return 0;
+}
+
 int rp_c_embedding(struct rp_stream *stream, const struct rp_op_embedding *a)
 {
     double squares[512];

@@ -58,18 +58,29 @@ RP_FN void rp_embedding_flag(struct rp_dface *f, double length)
     f->has = length > 0 ? f->has | RP_HAS_EMBEDDING : f->has & ~(uint32_t) RP_HAS_EMBEDDING;
 }
 
-/* Turn of the head to the nearest quarter, from the ends of the jaw. The same as rounding
- * atan2(dy, dx) with ties to the smaller angle, but without an angle: 45 -> 0, 135 -> 90, 225 ->
- * 180, 315 -> 270. */
-RP_FN int rp_face_angle(const float lm68[136])
+/* Direction to the nearest quarter. The same as rounding atan2(dy, dx) with ties to the smaller
+ * angle, but without an angle: 45 -> 0, 135 -> 90, 225 -> 180, 315 -> 270. */
+RP_FN int rp_quarter(float dx, float dy)
 {
-    const float dx = lm68[32] - lm68[0], dy = lm68[33] - lm68[1];
-
     if (dx != dx || dy != dy)
         return 0;
     if (dy >= 0)
         return dy <= dx ? 0 : dy >= -dx ? 90 : 180;
     return -dy <= -dx ? 180 : -dy >= dx ? 270 : 0;
+}
+
+/* Turn of the head, from the ends of the jaw. */
+RP_FN int rp_face_angle(const float lm68[136])
+{
+    return rp_quarter(lm68[32] - lm68[0], lm68[33] - lm68[1]);
+}
+
+/* The same from five points: the way from the eyes to the mouth, a quarter less. */
+RP_FN int rp_five_angle(const float p[10])
+{
+    const float dx = (p[6] + p[8]) - (p[0] + p[2]), dy = (p[7] + p[9]) - (p[1] + p[3]);
+
+    return rp_quarter(dy, -dx);
 }
 
 /* Eyes as means of six points, nose tip, mouth corners. */

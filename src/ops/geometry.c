@@ -15,3 +15,11 @@ int rp_c_box_affine(struct rp_stream *stream, const struct rp_op_box_affine *a)
     rp_box_affine_one(a);
     return 0;
 }
+
+int rp_c_points_tensor(struct rp_stream *stream, const struct rp_op_points_tensor *a)
+{
+    (void) stream;
+    for (int i = 0; i < 10; i++)
+        a->dst[i] = rp_points_tensor_at(a, i);
+    return 0;
+}

@@ -200,6 +200,15 @@ RP_FN void rp_align_one(const struct rp_op_align *a)
     rp_align_solve(a->dst, from, to, known ? rp_ransac_pick(agree) : 0);
 }
 
+/* Number i of the input of fan_68_5. */
+RP_FN float rp_points_tensor_at(const struct rp_op_points_tensor *a, int i)
+{
+    double p[2];
+
+    rp_affine_apply(a->affine->m, a->face->lm5[i & ~1], a->face->lm5[i | 1], p);
+    return (float) p[i & 1];
+}
+
 RP_FN void rp_box_affine_one(const struct rp_op_box_affine *a)
 {
     const float *box = a->face->box;

@@ -57,6 +57,15 @@ struct rp_op_to_tensor {
 /* Grey tensor [1][h][w] = (0.114 B + 0.587 G + 0.299 R, rounded to 8 bits as OpenCV) * scale. */
 struct rp_op_to_gray { struct rp_img src; float *dst; float scale; };
 
+/* "Optimise contrast" (algorithms 8.1), always a round trip through 8-bit Lab, with blue taken for
+ * red; if the mean of L is under 30, L is equalised (CLAHE, clip 2, 8x8 tiles). 3 channels, sizes
+ * are multiples of 8; src may be dst. tables: made by rp_lab_tables(). */
+struct rp_op_contrast {
+    struct rp_img src, dst;
+    const struct rp_lab_tables *tables;
+    struct rp_contrast_work *work;
+};
+
 /* Float BGR crop (interleaved, 0..255) from a tensor: v * mul + add, clip 0..1, * 255. Tensor channel
  * 0 is red when rgb. round: 0 = keep the float, 1 = truncate, 2 = round half to even (to whole
  * numbers, still stored as float). step/off as in to_tensor: the tile is written there. */
@@ -145,6 +154,13 @@ enum rp_box_fit {
 
 /* Map from the face's box to a crop. */
 struct rp_op_box_affine { const struct rp_dface *face; int fit; float factor; int w, h; struct rp_affine *dst; };
+
+/* Input of fan_68_5: the detector's points (lm5) through the map, [5][2]. */
+struct rp_op_points_tensor { const struct rp_dface *face; const struct rp_affine *affine; float *dst; };
+
+/* Turn of the head to the nearest quarter from the detector's points, mouth against eyes: where
+ * there is no fan_68_5 to tell. Sets the face's angle. */
+struct rp_op_points_angle { struct rp_dface *face; };
 
 /* ---- detection --------------------------------------------------------------------------------- */
 
@@ -267,10 +283,10 @@ struct rp_op_draw_mask { struct rp_canvas dst; const struct rp_dface *face; cons
 
 /* name: one line here adds the entry to the table, to rp_ops_c and to the checker. */
 #define RP_OPS(X)                                                                                  \
-    X(yuv_to_bgr) X(bgr_to_yuv) X(resize) X(warp) X(to_tensor) X(to_gray) X(from_tensor)           \
-    X(u8_to_float) X(float_to_u8) X(paste) X(blend)                                                \
+    X(yuv_to_bgr) X(bgr_to_yuv) X(resize) X(warp) X(to_tensor) X(to_gray) X(contrast)              \
+    X(from_tensor) X(u8_to_float) X(float_to_u8) X(paste) X(blend)                                 \
     X(box_mask) X(gaussian) X(mask_min) X(mask_ramp) X(resize_float) X(hull_mask)                  \
-    X(align) X(box_affine) X(decode) X(nms)                                                        \
+    X(align) X(box_affine) X(points_tensor) X(points_angle) X(decode) X(nms)                       \
     X(face_load) X(face_store) X(face_pick) X(landmarks) X(face_points) X(embedding) X(classify)   \
     X(select) X(gate) X(draw_face) X(draw_mask)
 
@@ -295,6 +311,9 @@ int rp_gaussian_kernel(double sigma, int size, float *kernel, int max);
 
 /* lut[c][v] = ((v / div) - mean[c]) / std[c] in double, cast to float; c in tensor order. */
 void rp_tensor_lut(float lut[3][256], double div, const double mean[3], const double std[3]);
+
+/* For rp_op_contrast. */
+void rp_lab_tables(struct rp_lab_tables *tables);
 
 /* Corners of the template times its size; points in pixels. */
 extern const float rp_templates[RP_TEMPLATE_COUNT][5][2];

@@ -105,4 +105,23 @@ struct rp_verdict {
     int32_t last_positive;
 };
 
+/* 8-bit colours to Lab and back without powers and roots (rp_lab_tables()). */
+#define RP_LAB_ROOTS 2048 /* 0..2040 is used */
+
+struct rp_lab_tables {
+    uint16_t linear[256];         /* sRGB to linear light, 2040 is 1 */
+    uint16_t root[RP_LAB_ROOTS];  /* Lab's root of light / 2040, 32768 is 1 */
+    uint16_t light[256];          /* L to Y, 16384 is 1 */
+    uint16_t light_root[256];     /* L to Lab's root of Y, 16384 is 1 */
+    uint8_t gamma[4096];          /* linear light to sRGB, 4096 is 1 */
+};
+
+/* What the steps of rp_op_contrast tell each other. */
+#define RP_CONTRAST_TILES 8 /* a side */
+
+struct rp_contrast_work {
+    int32_t sum[RP_CONTRAST_TILES * RP_CONTRAST_TILES];             /* of L */
+    uint8_t level[RP_CONTRAST_TILES][RP_CONTRAST_TILES][256];       /* new for old L */
+};
+
 #endif /* RP_OPS_TYPES_H */
