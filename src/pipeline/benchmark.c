@@ -244,10 +244,14 @@ static void use_device(struct rp_bench *b, const struct rp_pipeline *p)
     b->gpu = !p->device->fns->host_memory;
 }
 
-static json_t *no_frame(void)
+static json_t *no_frame(const struct rp_bench *b)
 {
     json_t *const o = json_object();
 
+    rp_bench_put(o, "processors", json_array());
+    rp_bench_put(o, "width", json_integer(b->o->frame.w));
+    rp_bench_put(o, "height", json_integer(b->o->frame.h));
+    rp_bench_put(o, "faces", NULL);
     rp_bench_reason(o, "reason");
     return o;
 }
@@ -259,7 +263,7 @@ static json_t *pipeline_part(struct rp_bench *b, struct list *models, json_t *so
     struct rp_pipeline *p = NULL;
 
     if (rp_pipeline_open(&p, b->runtime, b->settings, RP_USE_PROCESS, 0, 0) < 0)
-        return no_frame();
+        return no_frame(b);
     use_device(b, p);
     if (wants(b, RP_BENCH_FRAME)) {
         o = rp_bench_frame(b, p, &frame_soak);
@@ -270,7 +274,7 @@ static json_t *pipeline_part(struct rp_bench *b, struct list *models, json_t *so
 
         o = json_null();
         if (rp_program_create(&program, &p->plan, b->o->frame.w, b->o->frame.h, RP_FMT_BGR24) < 0)
-            o = no_frame();
+            o = no_frame(b);
         rp_program_destroy(&program);
     }
     add_pool(models, p->pool);

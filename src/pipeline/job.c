@@ -55,8 +55,6 @@ static int check_paths(struct rp_job *job)
     return check_output(job);
 }
 
-#define GPU_SLOTS 4 /* "auto": more gain little on an H200 and cost memory */
-
 static int choose_slots(const struct rp_job *job, int *slots)
 {
     char *end;
@@ -74,7 +72,7 @@ static int choose_slots(const struct rp_job *job, int *slots)
                            g->slots);
         *slots = (int) n;
     } else if (gpu) {
-        *slots = GPU_SLOTS;
+        *slots = 0; /* measured when the frames are known */
     }
     if (job->kind != RP_MEDIA_VIDEO)
         *slots = 1;

@@ -13,7 +13,7 @@ struct rp_job {
     struct rp_pipeline *pipeline;
     enum rp_media_kind kind;
     char *target, *output;
-    int slots;
+    int slots; /* 0: to be measured */
     atomic_int cancelled;
 
     rp_progress_fn *progress_fn;

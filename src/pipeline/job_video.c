@@ -5,6 +5,7 @@
 #include <pthread.h>
 
 #include "pipeline/crew.h"
+#include "pipeline/tune.h"
 
 #define MAX_GPUS 16
 
@@ -232,17 +233,51 @@ static int gpu_count(const struct rp_job *job)
     return job->pipeline->device->fns->host_memory ? 1 : RP_CLAMP(o->device_ids.n, 1, MAX_GPUS);
 }
 
+/* What the best number of slots depends on. */
+static void slots_key(const struct video *v, char *key, size_t size)
+{
+    struct rp_mark mark;
+    const struct rp_pipeline *const p = v->job->pipeline;
+    const struct rp_video_info *const info = rp_reader_info(v->reader);
+
+    rp_pipeline_mark(p, &mark);
+    snprintf(key, size, "slots %s %s | %dx%d format %d | %s | %s %s | memory %lld | reprise %s",
+             p->device->title, p->device->version, info->w, info->h, (int) info->fmt,
+             rp_analyser_models(p->analyser), mark.processors, mark.models,
+             (long long) p->plan.graph->memory, rp_version());
+}
+
+static int measure_slots(struct video *v)
+{
+    int ret;
+    char key[2048];
+    struct rp_job *const job = v->job;
+    struct rp_media_frame *frame = NULL;
+
+    slots_key(v, key, sizeof(key));
+    RP_TRY(rp_reader_frame(job->target, v->first, &frame));
+    RP_TRY(rp_tune_slots(job->pipeline->plans, key, &job->pipeline->plan, frame, &job->slots));
+
+fail:
+    rp_media_frame_free(&frame);
+    return ret;
+}
+
 /* Memory is made before the run, and said. */
 static int make_crew(struct video *v)
 {
     int ret;
-    const struct rp_job *const job = v->job;
+    struct rp_job *const job = v->job;
+
+    if (!job->slots)
+        RP_TRY(measure_slots(v));
     const int places = (2 * job->slots + 2) * gpu_count(job);
 
     RP_TRY(rp_ring_create(&v->ring, places));
     const struct rp_crew_params params = crew_params(v, job->pipeline);
     RP_TRY(rp_crew_create(&v->crew, &params));
-    rp_log(RP_LOG_DEBUG, "%d slot%s with %.0f MiB on %s, %d frames of %dx%d in flight", job->slots,
+    rp_log(job->pipeline->device->fns->host_memory ? RP_LOG_DEBUG : RP_LOG_INFO,
+           "%d slot%s with %.0f MiB on %s, %d frames of %dx%d in flight", job->slots,
            job->slots == 1 ? "" : "s", (double) rp_crew_bytes(v->crew) / 1048576,
            job->pipeline->device->title, places, params.w, params.h);
     return 0;
