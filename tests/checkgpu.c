@@ -8,14 +8,14 @@
 
 #define GUARD 256 /* bytes, keeps alignment */
 #define GUARD_BYTE 0xA5
-#define SKIPPED 77 /* what Meson and Automake take for "skipped" */
+#define SKIPPED 77    /* what Meson and Automake take for "skipped" */
 #define MAX_REPORTS 3 /* failing cases of an operation that are printed */
 #define FLUSH ((size_t) 256 << 20)
 
-#define CALL(name)                                                                                 \
-    static int call_##name(const struct rp_ops *ops, struct rp_stream *s, const void *args)        \
-    {                                                                                              \
-        return ops->name(s, args);                                                                 \
+#define CALL(name)                                                                          \
+    static int call_##name(const struct rp_ops *ops, struct rp_stream *s, const void *args) \
+    {                                                                                       \
+        return ops->name(s, args);                                                          \
     }
 RP_OPS(CALL)
 #undef CALL
@@ -32,7 +32,7 @@ static const struct {
 
 #define N_OPS ((int) RP_ARRAY_LEN(ops))
 
-/* ---- random numbers ---------------------------------------------------------------------------- */
+/* ---- random numbers -------------------------------------------------------------------------- */
 
 static void seed_case(struct cg *c, uint64_t seed)
 {
@@ -94,7 +94,7 @@ int cg_size(struct cg *c, int hi, int typical)
     }
 }
 
-/* ---- buffers ----------------------------------------------------------------------------------- */
+/* ---- buffers --------------------------------------------------------------------------------- */
 
 static void die(const char *what)
 {
@@ -152,7 +152,8 @@ uint8_t *cg_bytes(struct cg *c, const char *name, size_t size, size_t skew)
 
 float *cg_floats(struct cg *c, const char *name, size_t n, float lo, float hi)
 {
-    float *const p = cg_buf(c, name, n * sizeof(float), CG_FLOATS, c->bench || cg_chance(c, 50) ? 0 : 4);
+    float *const p =
+        cg_buf(c, name, n * sizeof(float), CG_FLOATS, c->bench || cg_chance(c, 50) ? 0 : 4);
 
     for (size_t i = 0; i < n; i++)
         p[i] = cg_between(c, lo, hi);
@@ -187,7 +188,8 @@ struct rp_img cg_img(struct cg *c, const char *name, int w, int h, int ch)
 
 struct rp_canvas cg_canvas(struct cg *c, int w, int h, int ch)
 {
-    struct rp_canvas v = {.img = cg_img(c, "frame", w, h, ch), .tiles_w = rp_tiles(w), .tiles_h = rp_tiles(h)};
+    struct rp_canvas v = {
+        .img = cg_img(c, "frame", w, h, ch), .tiles_w = rp_tiles(w), .tiles_h = rp_tiles(h)};
 
     v.changed = cg_zeros(c, "changed", (size_t) v.tiles_w * (size_t) v.tiles_h, CG_BYTES);
     for (int i = 0; i < v.tiles_w * v.tiles_h; i++)
@@ -211,7 +213,7 @@ static void end_case(struct cg *c)
     c->n = 0;
 }
 
-/* ---- one case ---------------------------------------------------------------------------------- */
+/* ---- one case -------------------------------------------------------------------------------- */
 
 void cg_note(struct cg *c, const char *fmt, ...)
 {
@@ -250,7 +252,8 @@ static void need(struct cg *c, int ret)
 
 static bool word_is_float(enum cg_kind kind, size_t word)
 {
-    static const size_t face = sizeof(struct rp_dface) / 4, ints = offsetof(struct rp_dface, angle) / 4;
+    static const size_t face = sizeof(struct rp_dface) / 4,
+                        ints = offsetof(struct rp_dface, angle) / 4;
     static const size_t head = offsetof(struct rp_dfaces, face) / 4;
 
     switch (kind) {
@@ -313,7 +316,8 @@ static void compare(struct cg *c, const struct cg_buf *b, const uint8_t *got)
             return;
         }
         if (guard && got[i] != GUARD_BYTE) {
-            fail(c, "wrote outside of %s, at %td of %zu", b->name, (ptrdiff_t) (i - before), b->size);
+            fail(c, "wrote outside of %s, at %td of %zu", b->name, (ptrdiff_t) (i - before),
+                 b->size);
             return;
         }
     }
@@ -385,7 +389,7 @@ static void translate(const struct cg *c, void *args, size_t size)
     }
 }
 
-/* ---- times ------------------------------------------------------------------------------------- */
+/* ---- times ----------------------------------------------------------------------------------- */
 
 struct work {
     const struct cg *c;
@@ -456,7 +460,7 @@ static double copy_rate(struct cg *c)
     return 2.0 * FLUSH / us * 1e-3;
 }
 
-/* ---- run --------------------------------------------------------------------------------------- */
+/* ---- run ------------------------------------------------------------------------------------- */
 
 void cg_run(struct cg *c, const void *args, size_t size)
 {
@@ -635,7 +639,7 @@ int main(int argc, char **argv)
         }
         check_op(&c, &s, i);
         *(c.failures ? &failed : &passed) += 1;
-        printf("%-12s %5d cases %s", ops[i].name, s.count, c.failures ? "FAILED" : "equal");
+        printf("%-14s %5d cases %s", ops[i].name, s.count, c.failures ? "FAILED" : "equal");
         const double gb_s = c.us > 0 ? c.bytes / c.us * 1e-3 : 0;
         if (s.bench && !c.failures)
             printf("  %9.1f us %7.1f GB/s %3.0f %%   C %9.1f us   %s", c.us, gb_s,

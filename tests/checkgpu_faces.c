@@ -5,7 +5,7 @@
 
 #define RUN(args) cg_run(c, &(args), sizeof(args))
 
-/* ---- faces ------------------------------------------------------------------------------------- */
+/* ---- faces ----------------------------------------------------------------------------------- */
 
 static void fill_face(struct cg *c, struct rp_dface *f)
 {
@@ -37,7 +37,9 @@ static struct rp_dfaces *all_faces(struct cg *c, const char *name)
 {
     struct rp_dfaces *const f = cg_zeros(c, name, sizeof(*f), CG_FACES);
 
-    f->count = c->bench ? 3 : cg_chance(c, 70) ? cg_range(c, 0, 9) : cg_range(c, -2, RP_MAX_FACES + 3);
+    f->count = c->bench           ? 3
+               : cg_chance(c, 70) ? cg_range(c, 0, 9)
+                                  : cg_range(c, -2, RP_MAX_FACES + 3);
     f->overflow = cg_range(c, 0, 1);
     for (int i = 0; i < RP_CLAMP(f->count + 2, 0, RP_MAX_FACES); i++)
         fill_face(c, &f->face[i]);
@@ -48,7 +50,8 @@ static int32_t *an_index(struct cg *c, int count)
 {
     int32_t *const i = cg_zeros(c, "index", sizeof(*i), CG_BYTES);
 
-    *i = cg_chance(c, 80) && count > 0 ? cg_range(c, 0, count - 1) : cg_range(c, -2, RP_MAX_FACES + 2);
+    *i = cg_chance(c, 80) && count > 0 ? cg_range(c, 0, count - 1)
+                                       : cg_range(c, -2, RP_MAX_FACES + 2);
     return i;
 }
 
@@ -77,7 +80,8 @@ void check_face_pick(struct cg *c)
     struct rp_op_face_pick a = {.faces = all_faces(c, "faces"), .cur = one_face(c, "cur")};
     struct rp_selection *const s = cg_zeros(c, "selection", sizeof(*s), CG_BYTES);
 
-    s->count = cg_chance(c, 80) ? RP_CLAMP(a.faces->count, 0, RP_MAX_FACES) : cg_range(c, -2, RP_MAX_FACES + 2);
+    s->count = cg_chance(c, 80) ? RP_CLAMP(a.faces->count, 0, RP_MAX_FACES)
+                                : cg_range(c, -2, RP_MAX_FACES + 2);
     for (int i = 0; i < RP_MAX_FACES; i++)
         s->index[i] = cg_chance(c, 90) && a.faces->count > 0 ? cg_range(c, 0, a.faces->count - 1)
                                                              : cg_range(c, -2, RP_MAX_FACES + 2);
@@ -88,7 +92,7 @@ void check_face_pick(struct cg *c)
     RUN(a);
 }
 
-/* ---- geometry ---------------------------------------------------------------------------------- */
+/* ---- geometry -------------------------------------------------------------------------------- */
 
 void check_align(struct cg *c)
 {
@@ -96,7 +100,8 @@ void check_align(struct cg *c)
     struct rp_op_align a = {.face = f, .points = cg_range(c, 0, 1), .scale = 1};
     float *const p = a.points ? f->lm5 : f->lm5_68;
 
-    a.template_id = cg_chance(c, 95) ? cg_range(c, 0, RP_TEMPLATE_COUNT - 1) : cg_range(c, -1, RP_TEMPLATE_COUNT);
+    a.template_id = cg_chance(c, 95) ? cg_range(c, 0, RP_TEMPLATE_COUNT - 1)
+                                     : cg_range(c, -1, RP_TEMPLATE_COUNT);
     a.w = c->bench ? 128 : cg_range(c, 1, 1200);
     a.h = cg_chance(c, 80) ? a.w : cg_range(c, 1, 1200);
     if (cg_chance(c, 30))
@@ -124,14 +129,16 @@ void check_align(struct cg *c)
     if (cg_chance(c, 10))
         p[cg_range(c, 0, 9)] = cg_odd_float(c);
     a.dst = cg_zeros(c, "dst", sizeof(*a.dst), CG_DOUBLES);
-    cg_note(c, "template %d, %dx%d, scale %g, points %d", a.template_id, a.w, a.h, a.scale, a.points);
+    cg_note(c, "template %d, %dx%d, scale %g, points %d", a.template_id, a.w, a.h, a.scale,
+            a.points);
     RUN(a);
 }
 
 void check_box_affine(struct cg *c)
 {
     struct rp_dface *const f = one_face(c, "face");
-    struct rp_op_box_affine a = {.face = f, .fit = cg_range(c, 0, 2), .factor = cg_between(c, 0.5f, 2)};
+    struct rp_op_box_affine a = {
+        .face = f, .fit = cg_range(c, 0, 2), .factor = cg_between(c, 0.5f, 2)};
 
     a.w = cg_range(c, 1, 300);
     a.h = cg_range(c, 1, 300);
@@ -150,7 +157,36 @@ void check_box_affine(struct cg *c)
     RUN(a);
 }
 
-/* ---- decode ------------------------------------------------------------------------------------ */
+void check_points_tensor(struct cg *c)
+{
+    struct rp_dface *const f = one_face(c, "face");
+    struct rp_affine *const m = cg_zeros(c, "affine", sizeof(*m), CG_DOUBLES);
+    struct rp_op_points_tensor a = {.face = f, .affine = m};
+
+    for (int i = 0; i < 6; i++)
+        m->m[i] = cg_between(c, -2, 2);
+    if (cg_chance(c, 10))
+        m->m[cg_range(c, 0, 5)] = (double) cg_odd_float(c);
+    cg_storm(c, f->lm5, 10);
+    a.dst = cg_floats(c, "dst", 10, 0, 1);
+    cg_note(c, "%s", "five points");
+    RUN(a);
+}
+
+void check_points_angle(struct cg *c)
+{
+    struct rp_dface *const f = one_face(c, "face");
+    struct rp_op_points_angle a = {.face = f};
+
+    if (cg_chance(c, 50)) /* ties */
+        for (int i = 0; i < 10; i++)
+            f->lm5[i] = (float) cg_range(c, 0, 4);
+    cg_storm(c, f->lm5, 10);
+    cg_note(c, "mouth at %g, %g", f->lm5[6], f->lm5[7]);
+    RUN(a);
+}
+
+/* ---- decode ---------------------------------------------------------------------------------- */
 
 /* Scores: a share of them high, some equal to others. */
 static float *scores(struct cg *c, size_t n, size_t step, size_t off, int percent)
@@ -196,7 +232,8 @@ static void make_detector(struct cg *c, struct rp_op_decode *a, int percent)
 
         a->t[0] = t;
         for (int i = 0; i < a->count; i++)
-            t[4 * (size_t) a->count + (size_t) i] = cg_chance(c, percent) ? cg_between(c, 0.4f, 1) : 0.1f;
+            t[4 * (size_t) a->count + (size_t) i] =
+                cg_chance(c, percent) ? cg_between(c, 0.4f, 1) : 0.1f;
         break;
     }
     case RP_DECODE_YUNET:
@@ -239,7 +276,10 @@ void check_decode(struct cg *c)
 {
     struct rp_op_decode a = {.decoder = c->bench ? RP_DECODE_RETINAFACE : cg_range(c, 0, 3)};
     const bool large = !c->bench && cg_chance(c, 4); /* more rows than fit, or than a stretch has */
-    const int percent = c->bench ? 1 : large ? cg_range(c, 10, 100) : cg_chance(c, 70) ? cg_range(c, 0, 5) : cg_range(c, 0, 100);
+    const int percent = c->bench           ? 1
+                        : large            ? cg_range(c, 10, 100)
+                        : cg_chance(c, 70) ? cg_range(c, 0, 5)
+                                           : cg_range(c, 0, 100);
 
     a.w = c->bench ? 640 : 32 * cg_range(c, 1, large ? 20 : 6);
     a.h = c->bench ? 640 : 32 * cg_range(c, 1, large ? 20 : 6);
@@ -253,7 +293,8 @@ void check_decode(struct cg *c)
     a.shift_y = cg_chance(c, 50) ? 0 : cg_between(c, 0, 100);
     a.first = c->bench || cg_chance(c, 50);
     a.dst = cg_zeros(c, "dst", sizeof(*a.dst), CG_CANDIDATES);
-    a.dst->count = cg_chance(c, 50) ? cg_range(c, 0, 200) : cg_range(c, -2, RP_MAX_CANDIDATES + 100);
+    a.dst->count =
+        cg_chance(c, 50) ? cg_range(c, 0, 200) : cg_range(c, -2, RP_MAX_CANDIDATES + 100);
     a.dst->has_landmarks = cg_range(c, 0, 1);
     fill_candidates(c, a.dst, RP_CLAMP(a.dst->count + 9, 0, RP_MAX_CANDIDATES));
     make_detector(c, &a, percent);
@@ -270,7 +311,9 @@ void check_nms(struct cg *c)
     const int clusters = c->bench ? 3 : cg_chance(c, 80) ? cg_range(c, 1, 9) : cg_range(c, 10, 400);
     const bool ties = !c->bench && cg_chance(c, 40), wild = !c->bench && cg_chance(c, 15);
 
-    s->count = c->bench ? 100 : cg_chance(c, 80) ? cg_range(c, 0, 300) : cg_range(c, -2, RP_MAX_CANDIDATES + 200);
+    s->count = c->bench           ? 100
+               : cg_chance(c, 80) ? cg_range(c, 0, 300)
+                                  : cg_range(c, -2, RP_MAX_CANDIDATES + 200);
     fill_candidates(c, s, RP_CLAMP(s->count, 0, RP_MAX_CANDIDATES));
     for (int i = 0; i < RP_CLAMP(s->count, 0, RP_MAX_CANDIDATES); i++) {
         struct rp_candidate *const p = &s->c[i];
@@ -306,11 +349,12 @@ void check_nms(struct cg *c)
     RUN(a);
 }
 
-/* ---- landmarks --------------------------------------------------------------------------------- */
+/* ---- landmarks ------------------------------------------------------------------------------- */
 
 void check_landmarks(struct cg *c)
 {
-    struct rp_op_landmarks a = {.kind = c->bench ? RP_LANDMARK_2DFAN4 : cg_range(c, 0, 3), .face = one_face(c, "face")};
+    struct rp_op_landmarks a = {.kind = c->bench ? RP_LANDMARK_2DFAN4 : cg_range(c, 0, 3),
+                                .face = one_face(c, "face")};
     struct rp_affine *const m = cg_zeros(c, "affine", sizeof(*m), CG_DOUBLES);
     const int columns = a.kind == RP_LANDMARK_BOX_68 || a.kind == RP_LANDMARK_FAN_68_5 ? 2 : 3;
     const size_t map = (size_t) 64 * 64;
@@ -349,7 +393,7 @@ void check_face_points(struct cg *c)
     RUN(a);
 }
 
-/* ---- identity ---------------------------------------------------------------------------------- */
+/* ---- identity -------------------------------------------------------------------------------- */
 
 void check_embedding(struct cg *c)
 {
@@ -389,7 +433,7 @@ void check_classify(struct cg *c)
     RUN(a);
 }
 
-/* ---- selection --------------------------------------------------------------------------------- */
+/* ---- selection ------------------------------------------------------------------------------- */
 
 static void unit(struct cg *c, float v[512], const float near[512], float noise)
 {
@@ -406,7 +450,8 @@ static void unit(struct cg *c, float v[512], const float near[512], float noise)
 void check_select(struct cg *c)
 {
     struct rp_dfaces *const f = all_faces(c, "faces");
-    struct rp_op_select a = {.faces = f, .order = cg_range(c, 0, 7), .distance = cg_between(c, 0, 0.6f)};
+    struct rp_op_select a = {
+        .faces = f, .order = cg_range(c, 0, 7), .distance = cg_between(c, 0, 0.6f)};
     const bool ties = cg_chance(c, 30);
 
     a.mode = c->bench ? RP_SELECT_REFERENCE : cg_range(c, 0, 2);
@@ -417,7 +462,9 @@ void check_select(struct cg *c)
     if (a.mode == RP_SELECT_REFERENCE && (c->bench || cg_chance(c, 90))) {
         struct rp_references *const r = cg_zeros(c, "references", sizeof(*r), CG_BYTES);
 
-        r->count = c->bench ? 1 : cg_chance(c, 80) ? cg_range(c, 0, 3) : cg_range(c, -1, RP_MAX_REFERENCES + 2);
+        r->count = c->bench           ? 1
+                   : cg_chance(c, 80) ? cg_range(c, 0, 3)
+                                      : cg_range(c, -1, RP_MAX_REFERENCES + 2);
         for (int i = 0; i < RP_CLAMP(r->count, 0, RP_MAX_REFERENCES); i++)
             unit(c, r->embedding_norm[i], NULL, 1);
         a.references = r;
@@ -426,7 +473,8 @@ void check_select(struct cg *c)
         struct rp_dface *const p = &f->face[i];
         const bool meant = a.references && a.references->count > 0 && cg_chance(c, 50);
 
-        unit(c, p->embedding_norm, meant ? a.references->embedding_norm[0] : NULL, meant ? cg_between(c, 0.01f, 0.2f) : 1);
+        unit(c, p->embedding_norm, meant ? a.references->embedding_norm[0] : NULL,
+             meant ? cg_between(c, 0.01f, 0.2f) : 1);
         if (ties)
             for (int k = 0; k < 4; k++)
                 p->box[k] = rintf(p->box[k] / 100) * 100;
@@ -437,8 +485,9 @@ void check_select(struct cg *c)
     }
     a.dst = cg_zeros(c, "dst", sizeof(*a.dst), CG_BYTES);
     memset(a.dst, 0x77, sizeof(*a.dst));
-    cg_note(c, "mode %d, order %d, gender %d, race %d, age %d to %d, %d faces, %d references", a.mode,
-            a.order, a.gender, a.race, a.age_from, a.age_to, f->count, a.references ? a.references->count : -1);
+    cg_note(c, "mode %d, order %d, gender %d, race %d, age %d to %d, %d faces, %d references",
+            a.mode, a.order, a.gender, a.race, a.age_from, a.age_to, f->count,
+            a.references ? a.references->count : -1);
     RUN(a);
 }
 
@@ -450,7 +499,8 @@ void check_gate(struct cg *c)
     a.n = a.kind == RP_GATE_NSFW_1 ? cells * (c->bench ? 5 : cg_range(c, 4, 7)) : cg_range(c, 4, 6);
     if (!c->bench && cg_chance(c, 5))
         a.n = cg_range(c, 0, 4 * cells + 20);
-    float *const v = cg_floats(c, "src", (size_t) RP_MAX(a.n, 5), cg_chance(c, 20) ? -30 : 0, cg_chance(c, 20) ? 0.0f : 0.6f);
+    float *const v = cg_floats(c, "src", (size_t) RP_MAX(a.n, 5), cg_chance(c, 20) ? -30 : 0,
+                               cg_chance(c, 20) ? 0.0f : 0.6f);
     if (a.kind == RP_GATE_NSFW_1 && a.n > 4 * cells) {
         float *const s = v + (size_t) (4 * cells);
         const int n = a.n - 4 * cells, zeros = cg_chance(c, 20);

@@ -11,7 +11,7 @@ static double area(int w, int h)
     return (double) w * h;
 }
 
-/* ---- matrices ---------------------------------------------------------------------------------- */
+/* ---- matrices -------------------------------------------------------------------------------- */
 
 static void invert(struct rp_affine *a)
 {
@@ -31,7 +31,8 @@ static const struct rp_affine *affine(struct cg *c, int frame_w, int frame_h, in
 {
     struct rp_affine *const a = cg_zeros(c, "affine", sizeof(*a), CG_DOUBLES);
     const double turn = c->bench ? 0.1 : cg_between(c, -3.2f, 3.2f);
-    const double side = c->bench ? 0.3 * frame_w : exp(cg_between(c, 0, logf(3.0f * (float) frame_w)));
+    const double side =
+        c->bench ? 0.3 * frame_w : exp(cg_between(c, 0, logf(3.0f * (float) frame_w)));
     const double s = (w > h ? w : h) / side;
     const double x = c->bench ? 0.5 * frame_w : cg_between(c, -0.3f, 1.3f) * frame_w;
     const double y = c->bench ? 0.5 * frame_h : cg_between(c, -0.3f, 1.3f) * frame_h;
@@ -59,13 +60,13 @@ static const struct rp_affine *affine(struct cg *c, int frame_w, int frame_h, in
         for (int i = cg_range(c, 1, 6); i > 0; i--) {
             double *const v = cg_chance(c, 50) ? a->m : a->inv;
 
-            v[cg_range(c, 0, 5)] =
-                cg_chance(c, 50) ? (double) cg_odd_float(c) : (double) cg_between(c, -1e9f, 1e9f) * 1e6;
+            v[cg_range(c, 0, 5)] = cg_chance(c, 50) ? (double) cg_odd_float(c)
+                                                    : (double) cg_between(c, -1e9f, 1e9f) * 1e6;
         }
     return a;
 }
 
-/* ---- conversion -------------------------------------------------------------------------------- */
+/* ---- conversion ------------------------------------------------------------------------------ */
 
 static struct rp_planes planes(struct cg *c, int w, int h)
 {
@@ -86,7 +87,8 @@ static struct rp_planes planes(struct cg *c, int w, int h)
         const size_t skew = plain ? 0 : (size_t) cg_range(c, 0, 7) << wide;
 
         p.stride[i] = plain ? (bytes + 31) & ~31 : bytes + (cg_range(c, 0, 9) << wide);
-        p.plane[i] = cg_bytes(c, names[i], (size_t) p.stride[i] * (size_t) (ph - 1) + (size_t) bytes, skew);
+        p.plane[i] =
+            cg_bytes(c, names[i], (size_t) p.stride[i] * (size_t) (ph - 1) + (size_t) bytes, skew);
         for (int y = 0; wide && !wild && y < ph; y++)
             for (int x = 0; x < pw; x++)
                 p.plane[i][(size_t) y * p.stride[i] + 2 * x + 1] &= 3;
@@ -125,15 +127,15 @@ void check_bgr_to_yuv(struct cg *c)
 
         rp_c_yuv_to_bgr(NULL, &had);
         for (int i = cg_range(c, 0, w * h / 2 + 1); i > 0; i--)
-            a.src.img.data[(size_t) cg_range(c, 0, h - 1) * a.src.img.stride + cg_range(c, 0, 3 * w - 1)] ^=
-                (uint8_t) cg_rand(c);
+            a.src.img.data[(size_t) cg_range(c, 0, h - 1) * a.src.img.stride +
+                           cg_range(c, 0, 3 * w - 1)] ^= (uint8_t) cg_rand(c);
         if (cg_chance(c, 20))
             a.src.tiles_w = RP_MAX(a.src.tiles_w - 1, 0);
     }
     RUN(a);
 }
 
-/* ---- resize, warp ------------------------------------------------------------------------------ */
+/* ---- resize, warp ---------------------------------------------------------------------------- */
 
 static int channels(struct cg *c)
 {
@@ -171,8 +173,10 @@ void check_resize(struct cg *c)
 
 void check_resize_float(struct cg *c)
 {
-    struct rp_op_resize_float a = {.sw = cg_size(c, SIDE, 256), .sh = cg_size(c, SIDE, 256),
-                                   .dw = cg_size(c, SIDE, 512), .dh = cg_size(c, SIDE, 512),
+    struct rp_op_resize_float a = {.sw = cg_size(c, SIDE, 256),
+                                   .sh = cg_size(c, SIDE, 256),
+                                   .dw = cg_size(c, SIDE, 512),
+                                   .dh = cg_size(c, SIDE, 512),
                                    .ch = c->bench ? 1 : cg_range(c, 1, 4)};
     const size_t n = (size_t) a.sw * (size_t) a.sh * (size_t) a.ch;
     float *const src = cg_floats(c, "src", n, -1, 256);
@@ -196,12 +200,13 @@ void check_warp(struct cg *c)
         a.border = cg_range(c, 0, 1);
         a.area = cg_chance(c, 30);
     }
-    cg_note(c, "%dx%d to %dx%d, %d channels, border %d, area %d", sw, sh, w, h, ch, a.border, a.area);
+    cg_note(c, "%dx%d to %dx%d, %d channels, border %d, area %d", sw, sh, w, h, ch, a.border,
+            a.area);
     c->bytes = 3 * (0.09 * sw * sw + area(w, h));
     RUN(a);
 }
 
-/* ---- tensors ----------------------------------------------------------------------------------- */
+/* ---- tensors --------------------------------------------------------------------------------- */
 
 void check_to_tensor(struct cg *c)
 {
@@ -240,9 +245,35 @@ void check_to_gray(struct cg *c)
     RUN(a);
 }
 
+/* Dark and bright pictures about alike often; in place as well. */
+void check_contrast(struct cg *c)
+{
+    const int w = c->bench ? 256 : 8 * cg_range(c, 1, 40),
+              h = c->bench ? 256 : 8 * cg_range(c, 1, 40);
+    struct rp_op_contrast a = {.src = cg_img(c, "src", w, h, 3)};
+    struct rp_lab_tables *const t = cg_zeros(c, "tables", sizeof(*t), CG_BYTES);
+    const int top = cg_chance(c, 40) ? 255 : cg_range(c, 0, 160);
+    const bool same = cg_chance(c, 30);
+
+    rp_lab_tables(t);
+    for (int y = 0; y < h; y++)
+        for (int i = 0; i < 3 * w; i++) {
+            uint8_t *const p = a.src.data + (ptrdiff_t) y * a.src.stride + i;
+
+            *p = (uint8_t) (*p * top / 255);
+        }
+    a.dst = same ? a.src : cg_img(c, "dst", w, h, 3);
+    a.tables = t;
+    a.work = cg_zeros(c, "work", sizeof(*a.work), CG_BYTES);
+    cg_note(c, "%dx%d, up to %d%s", w, h, top, same ? ", in place" : "");
+    c->bytes = 6 * area(w, h);
+    RUN(a);
+}
+
 void check_from_tensor(struct cg *c)
 {
-    struct rp_op_from_tensor a = {.w = cg_size(c, SIDE, 512), .h = cg_size(c, SIDE, 512), .step = 1};
+    struct rp_op_from_tensor a = {
+        .w = cg_size(c, SIDE, 512), .h = cg_size(c, SIDE, 512), .step = 1};
     const size_t n = (size_t) 3 * (size_t) a.w * (size_t) a.h;
     const float range = cg_chance(c, 50) ? 1.2f : 300.0f;
     float *const src = cg_floats(c, "src", n, -range, range);
@@ -263,8 +294,8 @@ void check_from_tensor(struct cg *c)
     cg_storm(c, src, n);
     a.src = src;
     a.dst = cg_floats(c, "dst", n * (size_t) a.step * (size_t) a.step, 0, 255);
-    cg_note(c, "%dx%d, step %d at %d %d, rgb %d, round %d", a.w, a.h, a.step, a.off_x, a.off_y, a.rgb,
-            a.round);
+    cg_note(c, "%dx%d, step %d at %d %d, rgb %d, round %d", a.w, a.h, a.step, a.off_x, a.off_y,
+            a.rgb, a.round);
     c->bytes = 24 * area(a.w, a.h);
     RUN(a);
 }
@@ -294,7 +325,7 @@ void check_float_to_u8(struct cg *c)
     RUN(a);
 }
 
-/* ---- paste, blend ------------------------------------------------------------------------------ */
+/* ---- paste, blend ---------------------------------------------------------------------------- */
 
 /* A soft disc, noise, all, or nothing. */
 static float *mask(struct cg *c, int w, int h)
@@ -308,7 +339,9 @@ static float *mask(struct cg *c, int w, int h)
             const float dx = (float) x - 0.5f * (float) w, dy = (float) y - 0.5f * (float) h;
             const float edge = (r - sqrtf(dx * dx + dy * dy)) / (0.2f * r + 1);
 
-            m[(size_t) y * (size_t) w + (size_t) x] = shape == 2 ? 1 : shape == 3 ? 0 : RP_CLAMP(edge, 0, 1);
+            m[(size_t) y * (size_t) w + (size_t) x] = shape == 2   ? 1
+                                                      : shape == 3 ? 0
+                                                                   : RP_CLAMP(edge, 0, 1);
         }
     cg_storm(c, m, (size_t) w * (size_t) h);
     return m;
@@ -317,7 +350,8 @@ static float *mask(struct cg *c, int w, int h)
 void check_paste(struct cg *c)
 {
     const int fw = cg_size(c, 2 * SIDE, 1920), fh = cg_size(c, 2 * SIDE, 1080);
-    struct rp_op_paste a = {.dst = cg_canvas(c, fw, fh, 3), .w = cg_size(c, SIDE, 512), .h = cg_size(c, SIDE, 512)};
+    struct rp_op_paste a = {
+        .dst = cg_canvas(c, fw, fh, 3), .w = cg_size(c, SIDE, 512), .h = cg_size(c, SIDE, 512)};
     const size_t n = (size_t) a.w * (size_t) a.h;
     float *const crop = cg_floats(c, "crop", 3 * n, -5, 260);
 
@@ -348,11 +382,12 @@ void check_blend(struct cg *c)
     RUN(a);
 }
 
-/* ---- masks ------------------------------------------------------------------------------------- */
+/* ---- masks ----------------------------------------------------------------------------------- */
 
 void check_box_mask(struct cg *c)
 {
-    struct rp_op_box_mask a = {.w = cg_size(c, SIDE, 512), .h = cg_size(c, SIDE, 512), .blur = 0.3f};
+    struct rp_op_box_mask a = {
+        .w = cg_size(c, SIDE, 512), .h = cg_size(c, SIDE, 512), .blur = 0.3f};
 
     if (!c->bench)
         a.blur = cg_chance(c, 30) ? (float) cg_range(c, 0, 10) * 0.1f : cg_between(c, -0.1f, 1.1f);
@@ -370,13 +405,19 @@ void check_gaussian(struct cg *c)
     enum { MAX = 13001 };
     static float kernel[MAX];
     const bool huge = !c->bench && cg_chance(c, 2); /* does not fit shared memory */
-    struct rp_op_gaussian a = {.w = cg_size(c, huge ? 12 : SIDE, 512), .h = cg_size(c, huge ? 12 : SIDE, 512)};
+    struct rp_op_gaussian a = {.w = cg_size(c, huge ? 12 : SIDE, 512),
+                               .h = cg_size(c, huge ? 12 : SIDE, 512)};
     const size_t n = (size_t) a.w * (size_t) a.h;
-    const double sigma = c->bench ? 9.5 : cg_chance(c, 80) ? cg_between(c, 0.1f, 12) : cg_between(c, 12, 60);
+    const double sigma = c->bench           ? 9.5
+                         : cg_chance(c, 80) ? cg_between(c, 0.1f, 12)
+                                            : cg_between(c, 12, 60);
     float *const src = cg_floats(c, "src", n, 0, 1);
 
-    a.size = huge ? 12501 : rp_gaussian_kernel(sigma, cg_chance(c, 20) && !c->bench ? 2 * cg_range(c, 0, 9) + 1 : 0,
-                                               kernel, MAX);
+    a.size = huge
+                 ? 12501
+                 : rp_gaussian_kernel(sigma,
+                                      cg_chance(c, 20) && !c->bench ? 2 * cg_range(c, 0, 9) + 1 : 0,
+                                      kernel, MAX);
     float *const k = cg_floats(c, "kernel", (size_t) a.size, -0.01f, 0.01f);
     if (!huge)
         memcpy(k, kernel, (size_t) a.size * sizeof(*k));
@@ -438,7 +479,8 @@ static struct rp_dface *face_with_points(struct cg *c, int w, int h)
     }
     if (!c->bench && cg_chance(c, 10))
         for (int i = cg_range(c, 1, 9); i > 0; i--)
-            f->lm68[cg_range(c, 0, 135)] = cg_chance(c, 50) ? cg_odd_float(c) : cg_between(c, -1e7f, 1e7f);
+            f->lm68[cg_range(c, 0, 135)] =
+                cg_chance(c, 50) ? cg_odd_float(c) : cg_between(c, -1e7f, 1e7f);
     return f;
 }
 
@@ -460,7 +502,7 @@ void check_hull_mask(struct cg *c)
     RUN(a);
 }
 
-/* ---- drawing ----------------------------------------------------------------------------------- */
+/* ---- drawing --------------------------------------------------------------------------------- */
 
 /* Lines are as thick as the frame is high. */
 static struct rp_canvas tall_canvas(struct cg *c)
@@ -476,7 +518,8 @@ static struct rp_canvas tall_canvas(struct cg *c)
 
 void check_draw_face(struct cg *c)
 {
-    struct rp_op_draw_face a = {.dst = tall_canvas(c), .items = c->bench ? 31 : (unsigned) cg_range(c, 0, 63)};
+    struct rp_op_draw_face a = {.dst = tall_canvas(c),
+                                .items = c->bench ? 31 : (unsigned) cg_range(c, 0, 63)};
     const int w = a.dst.img.w, h = a.dst.img.h;
     struct rp_dface *const f = face_with_points(c, w, h);
     static const int angles[] = {0, 90, 180, 270, 0, 45};
@@ -507,7 +550,8 @@ void check_draw_face(struct cg *c)
 
 void check_draw_mask(struct cg *c)
 {
-    struct rp_op_draw_mask a = {.dst = tall_canvas(c), .w = cg_size(c, SIDE, 512), .h = cg_size(c, SIDE, 512)};
+    struct rp_op_draw_mask a = {
+        .dst = tall_canvas(c), .w = cg_size(c, SIDE, 512), .h = cg_size(c, SIDE, 512)};
     const int w = a.dst.img.w, h = a.dst.img.h;
     struct rp_dface *const f = face_with_points(c, w, h);
 

@@ -30,7 +30,7 @@ struct fiber {
 struct {
     const std::function<void()> *kernel;
     std::vector<fiber *> fibers;
-    int used;      /* fibers of this block */
+    int used; /* fibers of this block */
     int current;
     ucontext_t scheduler;
     bool backwards;
@@ -185,7 +185,7 @@ void emulate_launch(dim3 grid, dim3 block, const std::function<void()> &thread)
     }
 }
 
-/* ---- the device -------------------------------------------------------------------------------- */
+/* ---- the device ------------------------------------------------------------------------------ */
 
 int rp_cuda_launched(const char *op)
 {
@@ -220,7 +220,8 @@ static void emulated_stream_destroy(struct rp_device *, struct rp_stream *s)
     delete s;
 }
 
-static int emulated_copy(struct rp_device *, struct rp_stream *, void *dst, const void *src, size_t n)
+static int emulated_copy(struct rp_device *, struct rp_stream *, void *dst, const void *src,
+                         size_t n)
 {
     memcpy(dst, src, n);
     return 0;

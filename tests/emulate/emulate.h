@@ -1,8 +1,8 @@
 /* The kernels of src/device/cuda, compiled for the CPU: a module like libreprise-cuda.so that needs
  * no GPU. checkgpu loads it, so the logic of the kernels is checked wherever the tests run.
  *
- * A block's threads run one after the other, in either order; one that waits for others gives way to
- * them. A barrier that not all reach ends the program. What this cannot show: another compiler's
+ * A block's threads run one after the other, in either order; one that waits for others gives way
+ * to them. A barrier that not all reach ends the program. What this cannot show: another compiler's
  * arithmetic, races within a warp, and speed. */
 #ifndef EMULATE_H
 #define EMULATE_H
@@ -25,7 +25,9 @@
 
 struct dim3 {
     unsigned x, y, z;
-    dim3(unsigned x_ = 1, unsigned y_ = 1, unsigned z_ = 1) : x(x_), y(y_), z(z_) {}
+    dim3(unsigned x_ = 1, unsigned y_ = 1, unsigned z_ = 1) : x(x_), y(y_), z(z_)
+    {
+    }
 };
 
 struct alignas(16) uint4 {
@@ -45,13 +47,13 @@ extern dim3 threadIdx, blockIdx, blockDim, gridDim;
 extern float emulate_shared[];
 
 void emulate_launch(dim3 grid, dim3 block, const std::function<void()> &thread);
-int emulate_block_wait(int v);            /* the sum of all v */
-uint64_t *emulate_warp_wait(uint64_t v);  /* what each lane gave */
-void emulate_warp_done(void);             /* after it was read */
+int emulate_block_wait(int v);           /* the sum of all v */
+uint64_t *emulate_warp_wait(uint64_t v); /* what each lane gave */
+void emulate_warp_done(void);            /* after it was read */
 
-#define RP_LAUNCH(stream, grid, block, kernel, ...)                                                \
+#define RP_LAUNCH(stream, grid, block, kernel, ...) \
     ((void) (stream), emulate_launch((grid), (block), [&] { (kernel)(__VA_ARGS__); }))
-#define RP_LAUNCH_SHARED(stream, grid, block, bytes, kernel, ...)                                  \
+#define RP_LAUNCH_SHARED(stream, grid, block, bytes, kernel, ...) \
     ((void) (bytes), RP_LAUNCH(stream, grid, block, kernel, __VA_ARGS__))
 #define RP_SHARED_FLOATS(name) float *const name = emulate_shared
 

@@ -47,8 +47,7 @@ RP_DEV uint32_t block_before(uint32_t v, uint32_t *part)
     return sum;
 }
 
-/* ---- decode ------------------------------------------------------------------------------------
- */
+/* ---- decode ---------------------------------------------------------------------------------- */
 
 /* Rows are worked on in stretches of 32 rounds; round k of a stretch has one row a thread. A thread
  * keeps one bit a row. (A lane stands for a round as well.) */
@@ -217,8 +216,7 @@ extern "C" int rp_cuda_decode(struct rp_stream *stream, const struct rp_op_decod
     return rp_cuda_launched("decode");
 }
 
-/* ---- nms ---------------------------------------------------------------------------------------
- */
+/* ---- nms ------------------------------------------------------------------------------------- */
 
 #define PER_THREAD (RP_MAX_CANDIDATES / THREADS)
 

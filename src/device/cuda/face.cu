@@ -8,8 +8,7 @@
 #include "ops/landmark_core.h"
 #include "ops/select_core.h"
 
-/* ---- geometry ----------------------------------------------------------------------------------
- */
+/* ---- geometry -------------------------------------------------------------------------------- */
 
 static __global__ void __launch_bounds__(RP_WARP)
     align(const __grid_constant__ struct rp_op_align a)
@@ -75,8 +74,7 @@ extern "C" int rp_cuda_points_angle(struct rp_stream *stream, const struct rp_op
     return rp_cuda_launched("points_angle");
 }
 
-/* ---- copies ------------------------------------------------------------------------------------
- */
+/* ---- copies ---------------------------------------------------------------------------------- */
 
 #define COPY_THREADS 512
 
@@ -123,8 +121,7 @@ extern "C" int rp_cuda_face_pick(struct rp_stream *stream, const struct rp_op_fa
     return rp_cuda_launched("face_pick");
 }
 
-/* ---- landmarks ---------------------------------------------------------------------------------
- */
+/* ---- landmarks ------------------------------------------------------------------------------- */
 
 #define POINTS 68
 #define HEAT_THREADS 1024 /* one block has to read a megabyte of heat maps */
@@ -274,8 +271,7 @@ extern "C" int rp_cuda_face_points(struct rp_stream *stream, const struct rp_op_
     return rp_cuda_launched("face_points");
 }
 
-/* ---- identity ----------------------------------------------------------------------------------
- */
+/* ---- identity -------------------------------------------------------------------------------- */
 
 #define LENGTH 512 /* of an embedding */
 #define PER_LANE (LENGTH / RP_WARP)
@@ -334,8 +330,7 @@ extern "C" int rp_cuda_classify(struct rp_stream *stream, const struct rp_op_cla
     return rp_cuda_launched("classify");
 }
 
-/* ---- selection ---------------------------------------------------------------------------------
- */
+/* ---- selection ------------------------------------------------------------------------------- */
 
 #define SELECT_THREADS 512
 
@@ -406,8 +401,7 @@ extern "C" int rp_cuda_select(struct rp_stream *stream, const struct rp_op_selec
     return rp_cuda_launched("select");
 }
 
-/* ---- content check -----------------------------------------------------------------------------
- */
+/* ---- content check --------------------------------------------------------------------------- */
 
 #define GATE_THREADS 1024
 
@@ -416,8 +410,7 @@ struct found {
     int at; /* INT32_MAX: nothing was found */
 };
 
-/* What rp_gate_largest() would have kept of the two: the first NaN, else the first of the largest.
- */
+/* What rp_gate_largest() would have kept: the first NaN, else the first of the largest. */
 RP_DEV struct found better(struct found a, struct found b)
 {
     const bool first = a.at < b.at, a_nan = a.v != a.v, b_nan = b.v != b.v;

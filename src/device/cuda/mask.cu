@@ -27,8 +27,7 @@ extern "C" int rp_cuda_box_mask(struct rp_stream *stream, const struct rp_op_box
     return rp_cuda_launched("box_mask");
 }
 
-/* ---- gaussian ----------------------------------------------------------------------------------
- */
+/* ---- gaussian -------------------------------------------------------------------------------- */
 
 /* A block sums ACROSS values of a row, or a DOWN_W x DOWN_H tile; what it reads of the source,
  * edges mirrored, lies in shared memory. A radius that does not fit there reads the source itself.
@@ -135,8 +134,7 @@ extern "C" int rp_cuda_gaussian(struct rp_stream *stream, const struct rp_op_gau
     return rp_cuda_launched("gaussian");
 }
 
-/* ---- one value from one value ------------------------------------------------------------------
- */
+/* ---- one value from one value ---------------------------------------------------------------- */
 
 #define LINEAR 256
 
@@ -174,8 +172,7 @@ extern "C" int rp_cuda_mask_ramp(struct rp_stream *stream, const struct rp_op_ma
     return rp_cuda_launched("mask_ramp");
 }
 
-/* ---- hull_mask ---------------------------------------------------------------------------------
- */
+/* ---- hull_mask ------------------------------------------------------------------------------- */
 
 #define HULL_WARPS 8 /* one row each */
 #define HULL_THREADS (HULL_WARPS * RP_WARP)

@@ -3,8 +3,7 @@
 #include "ops/draw_core.h"
 #include "ops/paste_core.h"
 
-/* ---- regions -----------------------------------------------------------------------------------
- */
+/* ---- regions --------------------------------------------------------------------------------- */
 
 /* A region's size is only known on the device: a fixed number of blocks goes over it in pieces of
  * PIECE_W x RP_TILE_H pixels, and blocks without a piece leave at once. */
@@ -45,8 +44,7 @@ RP_DEV void mark(const struct rp_canvas *c, const struct rp_region *r)
         c->changed[(size_t) (ty1 + i / w) * c->tiles_w + tx1 + i % w] = 1;
 }
 
-/* ---- paste -------------------------------------------------------------------------------------
- */
+/* ---- paste ----------------------------------------------------------------------------------- */
 
 RP_DEV float mask_at(const struct rp_op_paste *a, int x, int y)
 {
@@ -120,8 +118,7 @@ extern "C" int rp_cuda_paste(struct rp_stream *stream, const struct rp_op_paste 
     return rp_cuda_launched("paste");
 }
 
-/* ---- blend -------------------------------------------------------------------------------------
- */
+/* ---- blend ----------------------------------------------------------------------------------- */
 
 /* n words a row; the first row of blocks also marks the tiles. */
 static __global__ void __launch_bounds__(256)
@@ -176,8 +173,7 @@ extern "C" int rp_cuda_blend(struct rp_stream *stream, const struct rp_op_blend 
     return rp_cuda_launched("blend");
 }
 
-/* ---- draw_face ---------------------------------------------------------------------------------
- */
+/* ---- draw_face ------------------------------------------------------------------------------- */
 
 #define DRAW_THREADS 1024 /* one block: what is drawn later lies on top */
 
@@ -261,8 +257,7 @@ extern "C" int rp_cuda_draw_face(struct rp_stream *stream, const struct rp_op_dr
     return rp_cuda_launched("draw_face");
 }
 
-/* ---- draw_mask ---------------------------------------------------------------------------------
- */
+/* ---- draw_mask ------------------------------------------------------------------------------- */
 
 RP_DEV float mask_byte(const struct rp_op_draw_mask *a, int x, int y)
 {

@@ -1,13 +1,11 @@
 /* Whole pictures: colour conversion, resize, warp, tensors. */
 #include "device/cuda/kernel.cuh"
-#include "ops/contrast_core.h"
 #include "ops/convert_core.h"
 #include "ops/resize_core.h"
 #include "ops/tensor_core.h"
 #include "ops/warp_core.h"
 
-/* ---- yuv_to_bgr, bgr_to_yuv --------------------------------------------------------------------
- */
+/* ---- yuv_to_bgr, bgr_to_yuv ------------------------------------------------------------------ */
 
 /* A thread has four pixels of one or two rows: those that share a row of chroma samples. */
 #define QUAD 4
@@ -296,8 +294,7 @@ extern "C" int rp_cuda_bgr_to_yuv(struct rp_stream *stream, const struct rp_op_b
     return rp_cuda_launched("bgr_to_yuv");
 }
 
-/* ---- resize ------------------------------------------------------------------------------------
- */
+/* ---- resize ---------------------------------------------------------------------------------- */
 
 /* n units of V bytes a row. */
 template <typename V>
@@ -464,8 +461,7 @@ extern "C" int rp_cuda_resize_float(struct rp_stream *stream, const struct rp_op
     return rp_cuda_launched("resize_float");
 }
 
-/* ---- warp --------------------------------------------------------------------------------------
- */
+/* ---- warp ------------------------------------------------------------------------------------ */
 
 /* The four samples of a position, mixed; what is outside is black or the nearest pixel. */
 template <int CH>
@@ -560,8 +556,7 @@ extern "C" int rp_cuda_warp(struct rp_stream *stream, const struct rp_op_warp *a
     return rp_cuda_launched("warp");
 }
 
-/* ---- tensors -----------------------------------------------------------------------------------
- */
+/* ---- tensors --------------------------------------------------------------------------------- */
 
 #define TENSOR_ROWS 2 /* of each thread: the table is worth more than one pixel */
 
@@ -630,79 +625,6 @@ extern "C" int rp_cuda_to_gray(struct rp_stream *stream, const struct rp_op_to_g
     RP_LAUNCH(stream, rp_grid(a->src.w, a->src.h), rp_tile(), to_gray, *a);
     return rp_cuda_launched("to_gray");
 }
-
-/* ---- contrast ----------------------------------------------------------------------------------
- */
-
-#define LEVELS 256
-
-/* One tile a block: Lab into dst, the sum of L, the new levels. Counts do not depend on order. */
-static __global__ void __launch_bounds__(LEVELS)
-    contrast_tile(const __grid_constant__ struct rp_op_contrast a)
-{
-    __shared__ int count[LEVELS], below[LEVELS], clipped, sum;
-    const int t = (int) threadIdx.x, tx = (int) blockIdx.x, ty = (int) blockIdx.y;
-    const int w = a.src.w / RP_CONTRAST_TILES, h = a.src.h / RP_CONTRAST_TILES, area = w * h;
-    const int limit = rp_clahe_limit(area);
-
-    count[t] = 0;
-    if (t == 0)
-        clipped = sum = 0;
-    __syncthreads();
-    for (int i = t; i < area; i += LEVELS) {
-        const int x = w * tx + i % w, y = h * ty + i / w;
-        const uint8_t *const p = a.src.data + (ptrdiff_t) y * a.src.stride + 3 * (ptrdiff_t) x;
-        uint8_t *const o = a.dst.data + (ptrdiff_t) y * a.dst.stride + 3 * (ptrdiff_t) x;
-        const uint8_t in[3] = {p[0], p[1], p[2]};
-        uint8_t lab[3];
-
-        rp_lab_from(a.tables, in, lab);
-        for (int c = 0; c < 3; c++)
-            o[c] = lab[c];
-        atomicAdd(&count[lab[0]], 1);
-    }
-    __syncthreads();
-    atomicAdd(&sum, t * count[t]);
-    atomicAdd(&clipped, rp_maxi(count[t] - limit, 0));
-    __syncthreads();
-    below[t] = rp_clahe_share(count[t], t, limit, clipped);
-    __syncthreads();
-    for (int k = 1; k < LEVELS; k *= 2) {
-        const int more = t >= k ? below[t - k] : 0;
-
-        __syncthreads();
-        below[t] += more;
-        __syncthreads();
-    }
-    a.work->level[ty][tx][t] = rp_clahe_level(below[t], area);
-    if (t == 0)
-        a.work->sum[RP_CONTRAST_TILES * ty + tx] = sum;
-}
-
-static __global__ void __launch_bounds__(256)
-    contrast_finish(const __grid_constant__ struct rp_op_contrast a)
-{
-    __shared__ int dark;
-    const int x = rp_my_x(), y = rp_my_y();
-
-    if (rp_my_number() == 0)
-        dark = rp_contrast_dark(a.work, a.dst.w, a.dst.h);
-    __syncthreads();
-    if (x < a.dst.w && y < a.dst.h)
-        rp_contrast_finish(&a, dark, x, y,
-                           a.dst.data + (ptrdiff_t) y * a.dst.stride + 3 * (ptrdiff_t) x);
-}
-
-extern "C" int rp_cuda_contrast(struct rp_stream *stream, const struct rp_op_contrast *a)
-{
-    RP_LAUNCH(stream, dim3(RP_CONTRAST_TILES, RP_CONTRAST_TILES), LEVELS, contrast_tile, *a);
-    if (a->dst.w > 0 && a->dst.h > 0)
-        RP_LAUNCH(stream, rp_grid(a->dst.w, a->dst.h), rp_tile(), contrast_finish, *a);
-    return rp_cuda_launched("contrast");
-}
-
-/* ---- back from tensors -------------------------------------------------------------------------
- */
 
 static __global__ void __launch_bounds__(256)
     from_tensor(const __grid_constant__ struct rp_op_from_tensor a)
