@@ -148,8 +148,8 @@ static void print_frame(const json_t *f)
 {
     if (!json_is_object(f))
         return;
-    printf("\nframe of %.0fx%.0f, %.0f faces\n", report_number(f, "width"),
-           report_number(f, "height"), report_number(f, "faces"));
+    printf("\nframe of %.0fx%.0f\n", report_number(f, "width"), report_number(f, "height"));
+    print_line("faces", f, "faces", 0, "");
     print_line("eager", f, "eager_fps", 1, "frames/s");
     print_line("networks recorded", f, "model_fps", 1, "frames/s");
     print_line("frame recorded", f, "graph_fps", 1, "frames/s");
