@@ -102,7 +102,8 @@ RP_FN uint8_t rp_yuv_add(uint16_t luma, int16_t term)
 
     v >>= 5;
     v = v > 0 ? v : 0;
-    return (uint8_t) (v < 255 ? v : 255);
+    v = v < 255 ? v : 255;
+    return (uint8_t) v;
 }
 
 RP_FN uint16_t rp_yuv_sample16(int v, int wide)

@@ -50,6 +50,27 @@ RP_FN float rp_clampf(float v, float lo, float hi)
     return v < hi ? v : hi;
 }
 
+/* Limits of the clamps in inner loops. The C compiler may not see their values: gcc 12 makes two
+ * instructions of a clamp between values that it does not know, and four to ten between constants.
+ */
+#ifdef __cplusplus
+#define rp_zero 0.0f
+#define rp_one 1.0f
+#define rp_white 255.0f
+#else
+extern const float rp_zero, rp_one, rp_white;
+#endif
+
+RP_FN float rp_clamp_unit(float v)
+{
+    return rp_clampf(v, rp_zero, rp_one);
+}
+
+RP_FN float rp_clamp_white(float v)
+{
+    return rp_clampf(v, rp_zero, rp_white);
+}
+
 RP_FN double rp_clampd(double v, double lo, double hi)
 {
     v = v > lo ? v : lo;
@@ -105,12 +126,12 @@ RP_FN int rp_ceil_d(double v)
 /* 8-bit result of a float in 0..255 (anything else is clipped), halves to even. */
 RP_FN uint8_t rp_round_u8(float v)
 {
-    return (uint8_t) rp_round_f(rp_clampf(v, 0.0f, 255.0f));
+    return (uint8_t) rp_round_f(rp_clamp_white(v));
 }
 
 RP_FN uint8_t rp_trunc_u8(float v)
 {
-    return (uint8_t) (int) rp_clampf(v, 0.0f, 255.0f);
+    return (uint8_t) (int) rp_clamp_white(v);
 }
 
 #endif /* RP_OPS_CORE_H */

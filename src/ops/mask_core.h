@@ -45,7 +45,7 @@ RP_FN float rp_gaussian_add(float sum, float k, float a, float b)
 
 RP_FN float rp_mask_min(float a, float b)
 {
-    return rp_clampf(a < b ? a : b, 0.0f, 1.0f);
+    return rp_clamp_unit(a < b ? a : b);
 }
 
 RP_FN float rp_mask_ramp(float v)

@@ -1,15 +1,9 @@
 /* paste and blend. */
 #include "ops/ops.h"
 #include "ops/paste_core.h"
+#include "ops/sample.h"
 
 #include <string.h>
-
-#define CHUNK 256 /* frame pixels */
-
-struct positions {
-    int ix[CHUNK], iy[CHUNK];
-    float tx[CHUNK], ty[CHUNK];
-};
 
 static void mark(const struct rp_canvas *c, const struct rp_region *r)
 {
@@ -22,104 +16,76 @@ static void mark(const struct rp_canvas *c, const struct rp_region *r)
         memset(c->changed + (size_t) ty * c->tiles_w + tx1, 1, (size_t) (tx2 - tx1));
 }
 
-RP_HOT static void make_positions(struct positions *restrict p, const struct rp_warp_line *l, int x,
-                                  int n, int w, int h)
+/* What a row of pixels is mixed with, channel by channel: values of the crop and of the mask. There
+ * is room for one float more than the last pixel has. */
+struct layer {
+    float crop[3 * RP_CHUNK + 1], mask[3 * RP_CHUNK + 1];
+};
+
+static float mask_at(const struct rp_op_paste *a, int x, int y)
 {
-    const struct rp_warp_line k = *l;
-
-    for (int i = 0; i < n; i++) {
-        const float f = (float) (x + i);
-
-        p->ix[i] = rp_warp_split(k.mx + k.m0 * f, w, &p->tx[i]);
-        p->iy[i] = rp_warp_split(k.my + k.m3 * f, h, &p->ty[i]);
-    }
+    return (unsigned) x < (unsigned) a->w && (unsigned) y < (unsigned) a->h
+               ? a->mask[(size_t) y * a->w + x]
+               : 0.0f;
 }
 
-static float mask_at(const float *mask, int x, int y, int w, int h)
+/* Pixels of s anywhere. */
+static void sample_border(struct layer *restrict l, const struct rp_op_paste *a,
+                          const struct rp_positions *restrict p, struct rp_span s)
 {
-    return (unsigned) x < (unsigned) w && (unsigned) y < (unsigned) h ? mask[(size_t) y * w + x]
-                                                                      : 0.0f;
-}
-
-/* The mask's four samples for each pixel; 0 outside. */
-static void gather_mask(float (*restrict t)[CHUNK], const float *restrict mask,
-                        const struct positions *restrict p, int n, int w, int h)
-{
-    for (int i = 0; i < n; i++) {
+    for (int i = s.from; i < s.to; i++) {
         const int x = p->ix[i], y = p->iy[i];
+        const float tx = p->tx[i], ty = p->ty[i];
+        const size_t y0 = (size_t) rp_clampi(y, 0, a->h - 1) * a->w;
+        const size_t y1 = (size_t) rp_clampi(y + 1, 0, a->h - 1) * a->w;
+        const size_t x0 = (size_t) rp_clampi(x, 0, a->w - 1);
+        const size_t x1 = (size_t) rp_clampi(x + 1, 0, a->w - 1);
 
-        if (rp_warp_inside(x, y, w, h)) {
-            const float *at = mask + (size_t) y * w + x;
+        for (int k = 0; k < 3; k++) {
+            const float *c = a->crop + k;
 
-            t[0][i] = at[0];
-            t[1][i] = at[1];
-            t[2][i] = at[w];
-            t[3][i] = at[w + 1];
-        } else {
-            t[0][i] = mask_at(mask, x, y, w, h);
-            t[1][i] = mask_at(mask, x + 1, y, w, h);
-            t[2][i] = mask_at(mask, x, y + 1, w, h);
-            t[3][i] = mask_at(mask, x + 1, y + 1, w, h);
+            l->crop[3 * i + k] = rp_bilinear(c[3 * (y0 + x0)], c[3 * (y0 + x1)], c[3 * (y1 + x0)],
+                                             c[3 * (y1 + x1)], tx, ty);
+            l->mask[3 * i + k] =
+                rp_bilinear(mask_at(a, x, y), mask_at(a, x + 1, y), mask_at(a, x, y + 1),
+                            mask_at(a, x + 1, y + 1), tx, ty);
         }
     }
 }
 
-RP_HOT static void mix_mask(float *restrict m, const float (*restrict t)[CHUNK],
-                            const struct positions *restrict p, int n)
+/* A pixel of the crop with its mask as fourth channel. Reads the float after the pixel. */
+RP_INLINE rp_vec4 with_mask(const float *restrict crop, const float *restrict mask, size_t at)
 {
-    for (int i = 0; i < n; i++)
-        m[i] = rp_clampf(rp_bilinear(t[0][i], t[1][i], t[2][i], t[3][i], p->tx[i], p->ty[i]), 0.0f,
-                         1.0f);
+    rp_vec4 v;
+
+    memcpy(&v, crop + 3 * at, sizeof(v));
+    v[3] = mask[at];
+    return v;
 }
 
-/* Four floats from each of four places: three channels and one value that is not used. Mixed as one
- * vector of four. */
-RP_INLINE void mix_pixel(float *restrict out, const float *a, const float *b, const float *c,
-                         const float *d, float tx, float ty)
+/* Pixels of s that lie inside, and not in the last column but one. */
+RP_HOT static void sample_inside(struct layer *restrict l, const float *restrict crop,
+                                 const float *restrict mask, int w,
+                                 const struct rp_positions *restrict p, struct rp_span s)
 {
-    float v[4];
+    for (int i = s.from; i < s.to; i++) {
+        const size_t at = (size_t) p->iy[i] * (size_t) w + (size_t) p->ix[i];
+        const rp_vec4 v =
+            rp_bilinear4(with_mask(crop, mask, at), with_mask(crop, mask, at + 1),
+                         with_mask(crop, mask, at + (size_t) w),
+                         with_mask(crop, mask, at + (size_t) w + 1), p->tx[i], p->ty[i]);
+        const rp_vec4 m = {v[3], v[3], v[3], v[3]};
 
-    for (int k = 0; k < 4; k++)
-        v[k] = rp_bilinear(a[k], b[k], c[k], d[k], tx, ty);
-    memcpy(out, v, sizeof(v));
-}
-
-/* The crop and the mask for pixels from..to, interleaved: three values a pixel, and one more float
- * at the end that is not used. */
-static void sample_crop(float *restrict v, float *restrict m3, const float *restrict crop,
-                        const float *restrict m, const struct positions *restrict p, int from,
-                        int to, int w, int h)
-{
-    const size_t row = 3 * (size_t) w;
-
-    for (int i = from; i < to; i++) {
-        const int x = p->ix[i], y = p->iy[i];
-        float *out = v + 3 * i, *mo = m3 + 3 * i;
-
-        /* One column less than inside: the fourth float of the right samples must exist. */
-        if (rp_warp_inside(x, y, w - 1, h)) {
-            const float *at = crop + (size_t) y * row + 3 * (size_t) x;
-
-            mix_pixel(out, at, at + 3, at + row, at + row + 3, p->tx[i], p->ty[i]);
-        } else {
-            const float *y0 = crop + (size_t) rp_clampi(y, 0, h - 1) * row;
-            const float *y1 = crop + (size_t) rp_clampi(y + 1, 0, h - 1) * row;
-            const size_t x0 = 3 * (size_t) rp_clampi(x, 0, w - 1);
-            const size_t x1 = 3 * (size_t) rp_clampi(x + 1, 0, w - 1);
-
-            for (int k = 0; k < 3; k++)
-                out[k] =
-                    rp_bilinear(y0[x0 + k], y0[x1 + k], y1[x0 + k], y1[x1 + k], p->tx[i], p->ty[i]);
-        }
-        mo[0] = mo[1] = mo[2] = m[i];
+        memcpy(l->crop + 3 * i, &v, sizeof(v));
+        memcpy(l->mask + 3 * i, &m, sizeof(m));
     }
 }
 
-RP_HOT static void mix_frame(uint8_t *restrict dst, const float *restrict v,
-                             const float *restrict m3, int n)
+RP_HOT static void mix_frame(uint8_t *restrict dst, const float *restrict crop,
+                             const float *restrict mask, int n)
 {
     for (int i = 0; i < n; i++)
-        dst[i] = rp_paste_mix(dst[i], v[i], m3[i]);
+        dst[i] = rp_paste_mix(dst[i], crop[i], rp_clamp_unit(mask[i]));
 }
 
 int rp_c_paste(struct rp_stream *stream, const struct rp_op_paste *a)
@@ -127,8 +93,8 @@ int rp_c_paste(struct rp_stream *stream, const struct rp_op_paste *a)
     const struct rp_img *d = &a->dst.img;
     const int w = a->w, h = a->h;
     struct rp_region r;
-    struct positions p;
-    float t[4][CHUNK], m[CHUNK] = {0}, v[3 * CHUNK + 4] = {0}, m3[3 * CHUNK + 4] = {0};
+    struct rp_positions p;
+    struct layer layer;
 
     (void) stream;
     if (w < 1 || h < 1)
@@ -141,19 +107,20 @@ int rp_c_paste(struct rp_stream *stream, const struct rp_op_paste *a)
     for (int y = r.y1; y < r.y2; y++) {
         const struct rp_warp_line l = rp_paste_line(a->affine->m, &r, y);
 
-        for (int x = r.x1; x < r.x2; x += CHUNK) {
-            int from = 0, to = rp_mini(CHUNK, r.x2 - x);
+        for (int x = r.x1; x < r.x2; x += RP_CHUNK) {
+            const int n = rp_mini(RP_CHUNK, r.x2 - x);
 
-            make_positions(&p, &l, x - r.x1, to, w, h);
-            gather_mask(t, a->mask, &p, to, w, h);
-            mix_mask(m, t, &p, to);
-            while (from < to && !(m[from] > 0.0f))
-                from++;
-            while (to > from && !(m[to - 1] > 0.0f))
-                to--;
-            sample_crop(v, m3, a->crop, m, &p, from, to, w, h);
-            mix_frame(d->data + (ptrdiff_t) y * d->stride + 3 * ((ptrdiff_t) x + from),
-                      v + 3 * from, m3 + 3 * from, 3 * (to - from));
+            rp_make_positions(&p, &l, x - r.x1, n, w, h);
+            /* Where no sample lies inside, the mask is 0. */
+            const struct rp_span all = rp_span_within(&p, (struct rp_span){0, n}, -1, -1, w, h);
+            const struct rp_span inside = rp_span_within(&p, all, 0, 0, w - 2, h - 1);
+
+            sample_border(&layer, a, &p, (struct rp_span){all.from, inside.from});
+            sample_inside(&layer, a->crop, a->mask, w, &p, inside);
+            sample_border(&layer, a, &p, (struct rp_span){inside.to, all.to});
+            mix_frame(d->data + (ptrdiff_t) y * d->stride + 3 * ((ptrdiff_t) x + all.from),
+                      layer.crop + 3 * all.from, layer.mask + 3 * all.from,
+                      3 * (all.to - all.from));
         }
     }
     return 0;

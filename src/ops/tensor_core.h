@@ -13,7 +13,7 @@ RP_FN int rp_grey(int b, int g, int r)
 /* round: 0 = keep, 1 = truncate, 2 = to the nearest whole number, halves to even. */
 RP_FN float rp_from_tensor(float v, float mul, float add, int round)
 {
-    const float f = rp_clampf(v * mul + add, 0.0f, 1.0f) * 255.0f;
+    const float f = rp_clamp_unit(v * mul + add) * 255.0f;
 
     return round == 1 ? (float) (int) f : round == 2 ? (float) rp_round_f(f) : f;
 }

@@ -1,29 +1,9 @@
 /* warp: positions of a chunk of pixels, then their four samples packed, then the mix. The first and
  * the last step vectorise; the middle one is loads and stores. */
 #include "ops/ops.h"
-#include "ops/warp_core.h"
+#include "ops/sample.h"
 
 #include <string.h>
-
-#define CHUNK 256 /* destination pixels */
-
-struct positions {
-    int ix[CHUNK], iy[CHUNK];
-    float tx[CHUNK], ty[CHUNK];
-};
-
-RP_HOT static void make_positions(struct positions *restrict p, const struct rp_warp_line *l, int x,
-                                  int n, int w, int h)
-{
-    const struct rp_warp_line k = *l;
-
-    for (int i = 0; i < n; i++) {
-        const float f = (float) (x + i);
-
-        p->ix[i] = rp_warp_split(k.mx + k.m0 * f, w, &p->tx[i]);
-        p->iy[i] = rp_warp_split(k.my + k.m3 * f, h, &p->ty[i]);
-    }
-}
 
 /* One pixel, B in the lowest byte; what is outside is black or the nearest pixel. */
 static uint32_t border_pixel(const struct rp_img *s, int x, int y, int replicate)
@@ -38,55 +18,64 @@ static uint32_t border_pixel(const struct rp_img *s, int x, int y, int replicate
     return v;
 }
 
-/* A pixel and its right neighbour. With three channels the neighbour is read from one byte before
- * it, so that nothing after it is touched. */
-RP_INLINE void pair(uint32_t *left, uint32_t *right, const uint8_t *p, int ch)
-{
-    if (ch == 1) {
-        *left = p[0];
-        *right = p[1];
-    } else if (ch == 3) {
-        memcpy(left, p, 4);
-        memcpy(right, p + 2, 4);
-        *right >>= 8;
-    } else {
-        memcpy(left, p, 4);
-        memcpy(right, p + 4, 4);
-    }
-}
+/* The packed samples of a chunk at (0,0), (1,0), (0,1), (1,1). */
+typedef uint32_t samples[4][RP_CHUNK];
 
-RP_INLINE void gather(uint32_t (*restrict t)[CHUNK], const struct rp_img *s,
-                      const struct positions *restrict p, int n, int replicate, int ch)
+static void gather_border(samples t, const struct rp_img *s, const struct rp_positions *p,
+                          struct rp_span span, int replicate)
 {
-    for (int i = 0; i < n; i++) {
+    for (int i = span.from; i < span.to; i++) {
         const int x = p->ix[i], y = p->iy[i];
 
-        if (rp_warp_inside(x, y, s->w, s->h)) {
-            const uint8_t *at = s->data + (ptrdiff_t) y * s->stride + (ptrdiff_t) x * ch;
-
-            pair(&t[0][i], &t[1][i], at, ch);
-            pair(&t[2][i], &t[3][i], at + s->stride, ch);
-        } else {
-            t[0][i] = border_pixel(s, x, y, replicate);
-            t[1][i] = border_pixel(s, x + 1, y, replicate);
-            t[2][i] = border_pixel(s, x, y + 1, replicate);
-            t[3][i] = border_pixel(s, x + 1, y + 1, replicate);
-        }
+        t[0][i] = border_pixel(s, x, y, replicate);
+        t[1][i] = border_pixel(s, x + 1, y, replicate);
+        t[2][i] = border_pixel(s, x, y + 1, replicate);
+        t[3][i] = border_pixel(s, x + 1, y + 1, replicate);
     }
 }
 
-static void gather_any(uint32_t (*t)[CHUNK], const struct rp_img *s, const struct positions *p,
-                       int n, int replicate)
+/* A pixel and its right neighbour. Eight bytes are read of more than one channel. */
+RP_INLINE void pair(uint32_t *left, uint32_t *right, const uint8_t *p, int ch)
 {
-    if (s->ch == 3)
-        gather(t, s, p, n, replicate, 3);
-    else if (s->ch == 1)
-        gather(t, s, p, n, replicate, 1);
-    else
-        gather(t, s, p, n, replicate, 4);
+    uint64_t v = 0;
+
+    memcpy(&v, p, ch == 1 ? 2 : 8);
+    *left = ch == 1 ? p[0] : (uint32_t) v;
+    *right = (uint32_t) (v >> 8 * ch);
 }
 
-RP_INLINE float mix(const uint32_t (*t)[CHUNK], const struct positions *p, int i, int shift)
+/* The pixels of the span lie inside, and the right neighbour is not the last of its row. */
+RP_INLINE void gather_inside(samples t, const struct rp_img *img,
+                             const struct rp_positions *restrict p, struct rp_span span, int ch)
+{
+    const uint8_t *const data = img->data;
+    const ptrdiff_t stride = img->stride;
+
+    for (int i = span.from; i < span.to; i++) {
+        const uint8_t *at = data + p->iy[i] * stride + p->ix[i] * (ptrdiff_t) ch;
+
+        pair(&t[0][i], &t[1][i], at, ch);
+        pair(&t[2][i], &t[3][i], at + stride, ch);
+    }
+}
+
+static void gather(samples t, const struct rp_img *s, const struct rp_positions *p, int n,
+                   int replicate)
+{
+    const struct rp_span inside =
+        rp_span_within(p, (struct rp_span){0, n}, 0, 0, s->w - 2, s->h - 1);
+
+    gather_border(t, s, p, (struct rp_span){0, inside.from}, replicate);
+    if (s->ch == 3)
+        gather_inside(t, s, p, inside, 3);
+    else if (s->ch == 1)
+        gather_inside(t, s, p, inside, 1);
+    else
+        gather_inside(t, s, p, inside, 4);
+    gather_border(t, s, p, (struct rp_span){inside.to, n}, replicate);
+}
+
+RP_INLINE float mix(const samples t, const struct rp_positions *p, int i, int shift)
 {
     return rp_bilinear((float) (int) (t[0][i] >> shift & 255),
                        (float) (int) (t[1][i] >> shift & 255),
@@ -95,8 +84,8 @@ RP_INLINE float mix(const uint32_t (*t)[CHUNK], const struct positions *p, int i
 }
 
 /* out: packed like the samples. */
-RP_HOT static void mix_three(uint32_t *restrict out, const uint32_t (*restrict t)[CHUNK],
-                             const struct positions *restrict p, int n)
+RP_HOT static void mix_three(uint32_t *restrict out, const samples t,
+                             const struct rp_positions *restrict p, int n)
 {
     for (int i = 0; i < n; i++)
         out[i] = (uint32_t) rp_round_f(mix(t, p, i, 0)) |
@@ -104,15 +93,15 @@ RP_HOT static void mix_three(uint32_t *restrict out, const uint32_t (*restrict t
                  (uint32_t) rp_round_f(mix(t, p, i, 16)) << 16;
 }
 
-RP_HOT static void mix_one(uint32_t *restrict out, const uint32_t (*restrict t)[CHUNK],
-                           const struct positions *restrict p, int n, int shift)
+RP_HOT static void mix_one(uint32_t *restrict out, const samples t,
+                           const struct rp_positions *restrict p, int n, int shift)
 {
     for (int i = 0; i < n; i++)
         out[i] |= (uint32_t) rp_round_f(mix(t, p, i, shift)) << shift;
 }
 
-RP_HOT static void mix_add(float *restrict sum, const uint32_t (*restrict t)[CHUNK],
-                           const struct positions *restrict p, int n, int shift)
+RP_HOT static void mix_add(float *restrict sum, const samples t,
+                           const struct rp_positions *restrict p, int n, int shift)
 {
     for (int i = 0; i < n; i++)
         sum[i] += mix(t, p, i, shift);
@@ -145,22 +134,23 @@ int rp_c_warp(struct rp_stream *stream, const struct rp_op_warp *a)
     const double *m = a->affine->inv;
     const int side = a->area ? rp_warp_samples(m) : 1, ch = s->ch;
     const int replicate = a->border == 1;
-    struct positions p;
-    uint32_t t[4][CHUNK], out[CHUNK];
-    float sum[4][CHUNK];
+    struct rp_positions p;
+    samples t;
+    uint32_t out[RP_CHUNK];
+    float sum[4][RP_CHUNK];
 
     (void) stream;
     if (s->w < 1 || s->h < 1)
         return 0;
     for (int y = 0; y < d->h; y++) {
-        for (int x = 0; x < d->w; x += CHUNK) {
-            const int n = rp_mini(CHUNK, d->w - x);
+        for (int x = 0; x < d->w; x += RP_CHUNK) {
+            const int n = rp_mini(RP_CHUNK, d->w - x);
 
             if (side == 1) {
                 const struct rp_warp_line l = rp_warp_line(m, 0.0, y);
 
-                make_positions(&p, &l, x, n, s->w, s->h);
-                gather_any(t, s, &p, n, replicate);
+                rp_make_positions(&p, &l, x, n, s->w, s->h);
+                gather(t, s, &p, n, replicate);
                 if (ch == 3) {
                     mix_three(out, t, &p, n);
                 } else {
@@ -174,8 +164,8 @@ int rp_c_warp(struct rp_stream *stream, const struct rp_op_warp *a)
                     const struct rp_warp_line l = rp_warp_line(m, rp_warp_offset(j % side, side),
                                                                y + rp_warp_offset(j / side, side));
 
-                    make_positions(&p, &l, x, n, s->w, s->h);
-                    gather_any(t, s, &p, n, replicate);
+                    rp_make_positions(&p, &l, x, n, s->w, s->h);
+                    gather(t, s, &p, n, replicate);
                     for (int c = 0; c < ch; c++)
                         mix_add(sum[c], t, &p, n, 8 * c);
                 }
