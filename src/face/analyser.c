@@ -33,12 +33,14 @@ static const struct landmarker {
     const char *name;
     int decoder; /* enum rp_landmarker */
     int size;
+    bool turned; /* upright crop in colours, contrast optimised; else the box in grey */
+    int outputs;
+    size_t numbers[2]; /* in each output */
 } landmarkers[] = {
-    {"fr_landmark", RP_LANDMARK_BOX_68, 64},
+    {"2dfan4", RP_LANDMARK_2DFAN4, 256, true, 2, {68 * 3, 68 * 64 * 64}},
+    {"peppa_wutz", RP_LANDMARK_PEPPA, 256, true, 1, {68 * 3}},
+    {"fr_landmark", RP_LANDMARK_BOX_68, 64, false, 1, {68 * 2}},
 };
-
-/* Names that FaceFusion has and a later version of this program will: their lite stand-in is used. */
-static const char *const landmarker_names[] = {"2dfan4", "fr_landmark", NULL};
 
 /* ---- recognisers: one contract, arcface_112_v2 at 112, (x / 127.5) - 1, RGB ---------------------- */
 
@@ -55,6 +57,8 @@ static const struct classifier {
 };
 /* clang-format on */
 
+#define NEVER 2.0f /* no score is above it */
+
 static const double imagenet_mean[3] = {0.485, 0.456, 0.406}, imagenet_std[3] = {0.229, 0.224, 0.225};
 
 struct rp_analyser {
@@ -66,7 +70,8 @@ struct rp_analyser {
     float detect_score;
     const struct landmarker *landmarker; /* NULL: not needed */
     struct rp_model *landmark;
-    float landmark_score;
+    float landmark_score;                /* above which the detector's points are replaced */
+    struct rp_model *lift;               /* fan_68_5, five points to 68; NULL: none */
     struct rp_model *embed;              /* NULL: not needed */
     const struct classifier *classifier; /* NULL: not needed */
     struct rp_model *classify[2];
@@ -80,8 +85,10 @@ struct rp_analysis {
 
     struct rp_img small; /* the frame as the detector sees it; data NULL when not shrunk */
     float ratio_x, ratio_y;
-    float *detect_lut, *embed_lut, *classify_lut;
-    struct rp_net *detect, *landmark, *embed, *classify[2];
+    float *detect_lut, *landmark_lut, *embed_lut, *classify_lut;
+    struct rp_lab_tables *lab; /* for the landmarker's crop */
+    struct rp_contrast_work *contrast;
+    struct rp_net *detect, *lift, *landmark, *embed, *classify[2];
     struct rp_candidates *candidates;
     struct rp_dfaces *faces;
     struct rp_dface *cur;
@@ -92,23 +99,27 @@ struct rp_analysis {
 };
 
 static const char *detector_names[RP_ARRAY_LEN(detectors) + 1];
+static const char *landmarker_names[RP_ARRAY_LEN(landmarkers) + 1];
 
-static void list_detectors(void)
+static void list_names(void)
 {
     for (size_t i = 0; i < RP_ARRAY_LEN(detectors); i++)
         detector_names[i] = detectors[i].name;
+    for (size_t i = 0; i < RP_ARRAY_LEN(landmarkers); i++)
+        landmarker_names[i] = landmarkers[i].name;
 }
+
+static pthread_once_t listed = PTHREAD_ONCE_INIT;
 
 const char *const *rp_detector_choices(void)
 {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-
-    pthread_once(&once, list_detectors);
+    pthread_once(&listed, list_names);
     return detector_names;
 }
 
 const char *const *rp_landmarker_choices(void)
 {
+    pthread_once(&listed, list_names);
     return landmarker_names;
 }
 
@@ -171,37 +182,61 @@ fail:
     return ret;
 }
 
-/* Names of the option that this version cannot run yet: their lite stand-in is used, and said. */
-static int stand_in(struct rp_analyser *a, const char *name, bool named,
-                    const struct rp_model_entry **entry)
-{
-    if (named)
-        return rp_fail(RP_ERR_UNSUPPORTED, "--face-landmarker-model: %s is not supported by this version; "
-                       "use fr_landmark", name);
-    rp_log(RP_LOG_INFO, "face landmarker %s is not supported by this version; using fr_landmark", name);
-    return rp_pool_get(a->pool, RP_KIND_FACE_LANDMARKER, "fr_landmark", true, entry, &a->landmark);
-}
-
 static int open_landmarker(struct rp_analyser *a, const struct rp_settings *settings)
 {
     int ret;
     const struct rp_model_entry *entry;
     const struct rp_landmarker_options *const o = rp_settings_get(settings, &rp_landmarker_group);
-    const bool named = rp_settings_is_set(settings, "face-landmarker-model");
-    const char *const name = landmarker_names[o->model];
-    const bool wanted = o->score > 0 || (a->needs & RP_NEED_LANDMARKS);
 
-    a->landmark_score = (float) o->score;
-    if (!wanted && a->detector->landmarks)
-        return 0;
-    RP_TRY(rp_pool_get(a->pool, RP_KIND_FACE_LANDMARKER, name, named, &entry, &a->landmark));
-    if (strcmp(entry->name, landmarkers[0].name) != 0)
-        RP_TRY(stand_in(a, entry->name, named, &entry));
-    a->landmarker = &landmarkers[0];
+    RP_TRY(rp_pool_get(a->pool, RP_KIND_FACE_LANDMARKER, landmarkers[o->model].name,
+                       rp_settings_is_set(settings, "face-landmarker-model"), &entry,
+                       &a->landmark));
+    for (size_t i = 0; i < RP_ARRAY_LEN(landmarkers); i++)
+        if (!strcmp(landmarkers[i].name, entry->name))
+            a->landmarker = &landmarkers[i];
+    const int64_t size = a->landmarker->size, channels = a->landmarker->turned ? 3 : 1;
     RP_TRY(rp_model_expect_input(a->landmark, NULL, 0, RP_TYPE_F32, 4,
-                                 (const int64_t[]){-1, 1, a->landmarker->size, a->landmarker->size}));
-    RP_TRY(rp_model_expect_outputs(a->landmark, 1));
+                                 (const int64_t[]){-1, channels, size, size}));
+    RP_TRY(rp_model_expect_outputs(a->landmark, a->landmarker->outputs));
     note_model(a, RP_KIND_FACE_LANDMARKER, entry->name);
+    return 0;
+
+fail:
+    return ret;
+}
+
+static int open_lift(struct rp_analyser *a)
+{
+    int ret;
+
+    RP_TRY(rp_pool_get_optional(a->pool, RP_KIND_FACE_LANDMARKER_5_68, "fan_68_5", &a->lift));
+    if (!a->lift)
+        return 0;
+    RP_TRY(rp_model_expect_input(a->lift, NULL, 0, RP_TYPE_F32, 3, (const int64_t[]){-1, 5, 2}));
+    RP_TRY(rp_model_expect_outputs(a->lift, 1));
+    note_model(a, RP_KIND_FACE_LANDMARKER_5_68, "fan_68_5");
+    return 0;
+
+fail:
+    return ret;
+}
+
+/* FaceFusion's rules: a score of 0 skips the landmarker, and the 68 points are then fan_68_5's, which
+ * also tells how the head is turned. But without fan_68_5, and with a detector without points, only
+ * the landmarker has any. */
+static int open_landmarks(struct rp_analyser *a, const struct rp_settings *settings)
+{
+    int ret;
+    const struct rp_landmarker_options *const o = rp_settings_get(settings, &rp_landmarker_group);
+    const bool wanted = a->needs & RP_NEED_LANDMARKS, five = a->detector->landmarks;
+
+    a->landmark_score = o->score > 0 ? (float) o->score : NEVER;
+    if (o->score > 0 || !five)
+        RP_TRY(open_landmarker(a, settings));
+    if (five && (wanted || (a->landmarker && a->landmarker->turned)))
+        RP_TRY(open_lift(a));
+    if (wanted && !a->landmarker && !a->lift)
+        RP_TRY(open_landmarker(a, settings));
     return 0;
 
 fail:
@@ -261,7 +296,7 @@ int rp_analyser_create(struct rp_analyser **out, struct rp_pool *pool,
     a->pool = pool;
     a->needs = needs;
     RP_TRY(open_detector(a, settings));
-    RP_TRY(open_landmarker(a, settings));
+    RP_TRY(open_landmarks(a, settings));
     if (needs & RP_NEED_EMBEDDING)
         RP_TRY(open_recogniser(a));
     if (needs & RP_NEED_CLASSES)
@@ -341,14 +376,57 @@ fail:
     return ret;
 }
 
+/* What the upright colour crop needs beside the crop. */
+static int bind_turned(struct rp_analysis *an)
+{
+    int ret;
+    static const double zero[3] = {0, 0, 0}, one[3] = {1, 1, 1};
+    struct rp_lab_tables tables;
+
+    rp_lab_tables(&tables);
+    RP_TRY(rp_slot_constant(an->slot, &tables, sizeof(tables), (void **) &an->lab));
+    RP_TRY(rp_slot_alloc(an->slot, sizeof(*an->contrast), (void **) &an->contrast));
+    RP_TRY(make_lut(an->slot, 255, zero, one, &an->landmark_lut));
+    return 0;
+
+fail:
+    return ret;
+}
+
+static int expect_numbers(const struct rp_net *net, int output, size_t n)
+{
+    if (net->out[output].count == n)
+        return 0;
+    return rp_fail(RP_ERR_MODEL, "%s: gives %zu numbers as output %d, a landmarker of this name %zu",
+                   rp_model_name(net->model), net->out[output].count, output + 1, n);
+}
+
 static int bind_landmarker(struct rp_analysis *an)
 {
     int ret;
-    const int size = an->shared->landmarker->size;
+    const struct landmarker *const l = an->shared->landmarker;
 
     RP_TRY(rp_net_open(&an->landmark, an->slot, an->shared->landmark,
-                       (const int64_t *const[]){(const int64_t[]){1, 1, size, size}}));
-    RP_TRY(rp_slot_image(an->slot, size, size, 3, &an->landmark_crop));
+                       (const int64_t *const[]){
+                           (const int64_t[]){1, l->turned ? 3 : 1, l->size, l->size}}));
+    for (int i = 0; i < l->outputs; i++)
+        RP_TRY(expect_numbers(an->landmark, i, l->numbers[i]));
+    RP_TRY(rp_slot_image(an->slot, l->size, l->size, 3, &an->landmark_crop));
+    if (l->turned)
+        RP_TRY(bind_turned(an));
+    return 0;
+
+fail:
+    return ret;
+}
+
+static int bind_lift(struct rp_analysis *an)
+{
+    int ret;
+
+    RP_TRY(rp_net_open(&an->lift, an->slot, an->shared->lift,
+                       (const int64_t *const[]){(const int64_t[]){1, 5, 2}}));
+    RP_TRY(expect_numbers(an->lift, 0, 68 * 2));
     return 0;
 
 fail:
@@ -410,6 +488,8 @@ int rp_analysis_create(struct rp_analysis **out, const struct rp_analyser *analy
     RP_TRY(bind_detector(an));
     if (analyser->landmarker)
         RP_TRY(bind_landmarker(an));
+    if (analyser->lift)
+        RP_TRY(bind_lift(an));
     if (analyser->embed)
         RP_TRY(bind_recogniser(an));
     if (analyser->classifier)
@@ -428,6 +508,7 @@ void rp_analysis_destroy(struct rp_analysis **analysis)
     if (!an)
         return;
     rp_net_close(&an->detect);
+    rp_net_close(&an->lift);
     rp_net_close(&an->landmark);
     rp_net_close(&an->embed);
     rp_net_close(&an->classify[0]);
@@ -480,11 +561,48 @@ fail:
     return ret;
 }
 
-static int record_landmarks(struct rp_analysis *an)
+/* The detector's five points to 68, and from these the turn of the head. */
+static int record_lift(struct rp_analysis *an)
 {
     int ret;
     struct rp_slot *const slot = an->slot;
-    const struct landmarker *const l = an->shared->landmarker;
+
+    RP_TRY(RP_OP(slot, align, .face = an->cur, .points = 1, .template_id = RP_TEMPLATE_FFHQ_512,
+                 .w = 1, .h = 1, .scale = 1, .dst = an->affine));
+    RP_TRY(RP_OP(slot, points_tensor, .face = an->cur, .affine = an->affine,
+                 .dst = an->lift->in[0].data));
+    RP_TRY(rp_run(an->lift));
+    RP_TRY(RP_OP(slot, landmarks, .kind = RP_LANDMARK_FAN_68_5, .t = {an->lift->out[0].data},
+                 .w = 1, .h = 1, .affine = an->affine, .face = an->cur));
+    return 0;
+
+fail:
+    return ret;
+}
+
+/* The box at its own shape, upright, as FaceFusion's landmarkers want it. */
+static int record_turned_crop(struct rp_analysis *an, const struct landmarker *l)
+{
+    int ret;
+    struct rp_slot *const slot = an->slot;
+
+    RP_TRY(RP_OP(slot, box_affine, .face = an->cur, .fit = RP_BOX_LANDMARKER, .factor = 1,
+                 .w = l->size, .h = l->size, .dst = an->affine));
+    RP_TRY(RP_OP(slot, warp, .src = *an->frame, .affine = an->affine, .dst = an->landmark_crop));
+    RP_TRY(RP_OP(slot, contrast, .src = an->landmark_crop, .dst = an->landmark_crop,
+                 .tables = an->lab, .work = an->contrast));
+    RP_TRY(RP_OP(slot, to_tensor, .src = an->landmark_crop, .lut = an->landmark_lut,
+                 .dst = an->landmark->in[0].data, .w = l->size, .h = l->size, .step = 1));
+    return 0;
+
+fail:
+    return ret;
+}
+
+static int record_grey_crop(struct rp_analysis *an, const struct landmarker *l)
+{
+    int ret;
+    struct rp_slot *const slot = an->slot;
 
     RP_TRY(RP_OP(slot, box_affine, .face = an->cur, .fit = RP_BOX_STRETCH, .factor = 1,
                  .w = l->size, .h = l->size, .dst = an->affine));
@@ -492,9 +610,48 @@ static int record_landmarks(struct rp_analysis *an)
                  .border = 1, .area = 1));
     RP_TRY(RP_OP(slot, to_gray, .src = an->landmark_crop, .dst = an->landmark->in[0].data,
                  .scale = 1.0f / 256));
+    return 0;
+
+fail:
+    return ret;
+}
+
+static int record_landmarker(struct rp_analysis *an)
+{
+    int ret;
+    struct rp_slot *const slot = an->slot;
+    const struct landmarker *const l = an->shared->landmarker;
+    struct rp_op_landmarks op = {.kind = l->decoder, .w = l->size, .h = l->size,
+                                 .affine = an->affine, .face = an->cur};
+
+    RP_TRY(l->turned ? record_turned_crop(an, l) : record_grey_crop(an, l));
     RP_TRY(rp_run(an->landmark));
-    RP_TRY(RP_OP(slot, landmarks, .kind = l->decoder, .t = {an->landmark->out[0].data},
-                 .w = l->size, .h = l->size, .affine = an->affine, .face = an->cur));
+    for (int i = 0; i < l->outputs; i++)
+        op.t[i] = an->landmark->out[i].data;
+    RP_TRY(slot->ops->landmarks(slot->stream, &op));
+    return 0;
+
+fail:
+    return ret;
+}
+
+/* Turn of the head first, as the landmarker's crop needs it. With a detector without points it is 0
+ * until the landmarker has run. */
+static int record_landmarks(struct rp_analysis *an)
+{
+    int ret;
+    const struct rp_analyser *const a = an->shared;
+    struct rp_slot *const slot = an->slot;
+
+    if (a->lift)
+        RP_TRY(record_lift(an));
+    else if (a->landmarker && a->detector->landmarks)
+        RP_TRY(RP_OP(slot, points_angle, .face = an->cur));
+    if (a->landmarker)
+        RP_TRY(record_landmarker(an));
+    RP_TRY(RP_OP(slot, face_points, .face = an->cur,
+                 .threshold = a->landmarker ? a->landmark_score : NEVER,
+                 .no_detector_points = !a->detector->landmarks));
     return 0;
 
 fail:
@@ -562,11 +719,7 @@ static int record_face(void *priv)
 
     rp_slot_stage(slot, RP_STAGE_LANDMARK);
     RP_TRY(RP_OP(slot, face_load, .faces = an->faces, .index = an->index, .cur = an->cur));
-    if (a->landmarker)
-        RP_TRY(record_landmarks(an));
-    RP_TRY(RP_OP(slot, face_points, .face = an->cur,
-                 .threshold = a->landmarker ? a->landmark_score : 2,
-                 .no_detector_points = !a->detector->landmarks));
+    RP_TRY(record_landmarks(an));
     if (a->embed) {
         rp_slot_stage(slot, RP_STAGE_EMBED);
         RP_TRY(record_embedding(an));

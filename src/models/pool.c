@@ -95,3 +95,16 @@ int rp_pool_get_exact(struct rp_pool *pool, enum rp_model_kind kind, const char 
 
     return rp_pool_get(pool, kind, name, true, &entry, model);
 }
+
+int rp_pool_get_optional(struct rp_pool *pool, enum rp_model_kind kind, const char *name,
+                         struct rp_model **model)
+{
+    const struct rp_model_entry *const entry = rp_catalogue_find(kind, name);
+    char *const path = entry ? rp_store_file(pool->store, entry) : NULL;
+    const int ret = path ? get(pool, entry, path, model) : 0;
+
+    if (!path)
+        *model = NULL;
+    free(path);
+    return ret;
+}

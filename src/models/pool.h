@@ -27,4 +27,8 @@ int rp_pool_get(struct rp_pool *pool, enum rp_model_kind kind, const char *name,
 int rp_pool_get_exact(struct rp_pool *pool, enum rp_model_kind kind, const char *name,
                       struct rp_model **model);
 
+/* The same where the job can do without it: not installed leaves *model NULL. */
+int rp_pool_get_optional(struct rp_pool *pool, enum rp_model_kind kind, const char *name,
+                         struct rp_model **model);
+
 #endif /* RP_POOL_H */
