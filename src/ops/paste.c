@@ -109,17 +109,19 @@ int rp_c_paste(struct rp_stream *stream, const struct rp_op_paste *a)
 
         for (int x = r.x1; x < r.x2; x += RP_CHUNK) {
             const int n = rp_mini(RP_CHUNK, r.x2 - x);
+            uint8_t *row = d->data + (ptrdiff_t) y * d->stride + 3 * (ptrdiff_t) x;
 
             rp_make_positions(&p, &l, x - r.x1, n, w, h);
             /* Where no sample lies inside, the mask is 0. */
             const struct rp_span all = rp_span_within(&p, (struct rp_span){0, n}, -1, -1, w, h);
             const struct rp_span inside = rp_span_within(&p, all, 0, 0, w - 2, h - 1);
 
+            for (int i = 3 * all.from; i < 3 * all.to; i += 64)
+                __builtin_prefetch(row + d->stride + i, 1);
             sample_border(&layer, a, &p, (struct rp_span){all.from, inside.from});
             sample_inside(&layer, a->crop, a->mask, w, &p, inside);
             sample_border(&layer, a, &p, (struct rp_span){inside.to, all.to});
-            mix_frame(d->data + (ptrdiff_t) y * d->stride + 3 * ((ptrdiff_t) x + all.from),
-                      layer.crop + 3 * all.from, layer.mask + 3 * all.from,
+            mix_frame(row + 3 * all.from, layer.crop + 3 * all.from, layer.mask + 3 * all.from,
                       3 * (all.to - all.from));
         }
     }
