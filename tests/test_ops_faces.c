@@ -422,6 +422,56 @@ static void test_box_affine_recorded(void **state)
     free(translation.data);
 }
 
+/* Five points to the input of fan_68_5: the recorded face lies on the template, on its unit square. */
+static void test_points_tensor(void **state)
+{
+    struct npy five = recorded("face_analysis/face_landmarker/fan_68_5_input.npy");
+    struct rp_dface f = {0};
+    struct rp_affine m;
+    float got[10];
+
+    (void) state;
+    for (int i = 0; i < 10; i++)
+        f.lm5[i] = (float) npy_at(&five, (size_t) i);
+    rp_c_align(NULL, &(struct rp_op_align){.face = &f, .points = 1, .w = 1, .h = 1, .scale = 1,
+                                           .template_id = RP_TEMPLATE_FFHQ_512, .dst = &m});
+    rp_c_points_tensor(NULL, &(struct rp_op_points_tensor){&f, &m, got});
+    for (int i = 0; i < 5; i++) {
+        double p[2];
+
+        rp_affine_apply(m.m, f.lm5[2 * i], f.lm5[2 * i + 1], p);
+        for (int k = 0; k < 2; k++) {
+            assert_true(got[2 * i + k] == (float) p[k]);
+            NEAR(got[2 * i + k], rp_templates[RP_TEMPLATE_FFHQ_512][i][k], 0.05);
+        }
+    }
+    free(five.data);
+}
+
+/* The template, turned: the five points and the ends of a jaw through the same turn say the same. */
+static void test_points_angle(void **state)
+{
+    (void) state;
+    for (int degrees = 0; degrees < 360; degrees++) {
+        const double c = cos(degrees * M_PI / 180), s = sin(degrees * M_PI / 180);
+        struct rp_dface f = {.angle = 7};
+
+        if (degrees % 90 > 43 && degrees % 90 < 47) /* near a tie the template's slant decides */
+            continue;
+        for (int i = 0; i < 5; i++) {
+            const float *const p = rp_templates[RP_TEMPLATE_FFHQ_512][i];
+
+            f.lm5[2 * i] = (float) (300 + 90 * (c * p[0] - s * p[1]));
+            f.lm5[2 * i + 1] = (float) (200 + 90 * (s * p[0] + c * p[1]));
+        }
+        f.lm68[32] = (float) c;
+        f.lm68[33] = (float) s;
+        rp_c_points_angle(NULL, &(struct rp_op_points_angle){&f});
+        assert_int_equal(f.angle, rp_face_angle(f.lm68));
+        assert_int_equal(f.angle, (degrees + 45) / 90 * 90 % 360);
+    }
+}
+
 /* ---- decoders, against a second, plain implementation ------------------------------------------
  */
 
@@ -1612,6 +1662,8 @@ int main(void)
         cmocka_unit_test(test_landmarks),
         cmocka_unit_test(test_landmarks_68_5),
         cmocka_unit_test(test_face_points),
+        cmocka_unit_test(test_points_tensor),
+        cmocka_unit_test(test_points_angle),
         cmocka_unit_test(test_face_points_recorded),
         cmocka_unit_test(test_embedding),
         cmocka_unit_test(test_embedding_recorded),

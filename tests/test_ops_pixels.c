@@ -532,6 +532,61 @@ static void test_crops(void **state)
     free(box.data);
 }
 
+static void contrast(const struct rp_img *src, const struct rp_img *dst)
+{
+    static struct rp_lab_tables tables;
+    static struct rp_contrast_work work;
+
+    rp_lab_tables(&tables);
+    rp_c_contrast(NULL, &(struct rp_op_contrast){*src, *dst, &tables, &work});
+}
+
+static void test_contrast_recorded(void **state)
+{
+    FIXTURE(before, "face_analysis/face_landmarker/pre_contrast_crop.npy");
+    FIXTURE(after, "face_analysis/face_landmarker/optimized_contrast_crop.npy");
+    const struct rp_img src = as_image(&before);
+
+    (void) state;
+    contrast(&src, &src); /* in place */
+    assert_memory_equal(before.data, after.data, after.n);
+    free(before.data);
+    free(after.data);
+}
+
+/* FNV-1a of what OpenCV 4.6 gives for the same pictures: cvtColor, createCLAHE(2) when dark. (All
+ * 2^24 colours were compared both ways once.) */
+static void test_contrast_golden(void **state)
+{
+    static const struct {
+        int shift, size; /* from 3 on the pictures are dark */
+        uint32_t hash;
+    } cases[] = {{0, 256, 0xad92dfb3},
+                 {2, 256, 0x7f31138d},
+                 {3, 256, 0x0c025953},
+                 {4, 256, 0xf815b1b2},
+                 {3, 72, 0xe468646d}};
+
+    (void) state;
+    for (size_t k = 0; k < sizeof(cases) / sizeof(*cases); k++) {
+        const int n = cases[k].size;
+        struct rp_img src = new_image(n, n), dst = new_image(n, n);
+        uint32_t hash = 2166136261u;
+
+        for (int i = 0; i < n * n; i++) {
+            src.data[3 * i] = (uint8_t) (i % n) >> cases[k].shift;
+            src.data[3 * i + 1] = (uint8_t) (i / n) >> cases[k].shift;
+            src.data[3 * i + 2] = (uint8_t) (i % n * 7 + i / n * 13) >> cases[k].shift;
+        }
+        contrast(&src, &dst);
+        for (int i = 0; i < 3 * n * n; i++)
+            hash = (hash ^ dst.data[i]) * 16777619u;
+        assert_int_equal(hash, cases[k].hash);
+        free(src.data);
+        free(dst.data);
+    }
+}
+
 static void check_input(const char *crop, const char *input, size_t skip_n, int rgb, double div,
                         double mean)
 {
@@ -1616,6 +1671,8 @@ int main(void)
         cmocka_unit_test(test_resized_inputs),
         cmocka_unit_test(test_vision_frames),
         cmocka_unit_test(test_crops),
+        cmocka_unit_test(test_contrast_recorded),
+        cmocka_unit_test(test_contrast_golden),
         cmocka_unit_test(test_crop_inputs),
         cmocka_unit_test(test_outputs),
         cmocka_unit_test(test_masks),

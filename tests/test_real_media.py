@@ -4,6 +4,7 @@
     test_real_media.py PROGRAM
 """
 import gzip
+import json
 import os
 import struct
 import unittest
@@ -72,6 +73,94 @@ class Yunet(Lite):
         np.testing.assert_allclose(faces[0]['box'], boxes[best] / ratio, atol=0.01)
         np.testing.assert_allclose(faces[0]['score'], scores[best], atol=1e-5)
         np.testing.assert_allclose(faces[0]['landmark_5'], points[best] / ratio, atol=0.01)
+
+
+class Landmarkers(unittest.TestCase):
+    """Networks of 2dfan4's and peppa_wutz's contract, with yunet's five points and without any."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = e2e.model_folder('landmarkers')
+        for name, file in {'2dfan4': '2dfan4_contract_fr_landmark',
+                           'peppa_wutz': 'peppa_wutz_contract_fr_landmark',
+                           'yunet_2023_mar': 'yunet_2023mar'}.items():
+            os.symlink(e2e.shared(f'models/{file}.onnx'), f'{cls.folder}/{name}.onnx')
+
+    def faces(self, name, *options):
+        faces = e2e.analyse('--models-path', self.folder, *options, media(name))[0]['faces']
+        return sorted(faces, key=lambda f: f['box'][0])
+
+    def check_points(self, face):
+        """In the box or near it, eyes over nose over mouth."""
+        p, box = np.array(face['landmark_68']), np.array(face['box'])
+        place = (p - box[:2]) / (box[2:] - box[:2])
+        self.assertGreater(place.min(), -0.15)
+        self.assertLess(place.max(), 1.15)
+        eyes, mouth = place[36:48, 1].mean(), place[48:, 1].mean()
+        self.assertLess(eyes + 0.1, place[30, 1])
+        self.assertLess(place[30, 1] + 0.05, mouth)
+        self.assertLess(place[36:42, 0].mean() + 0.15, place[42:48, 0].mean())
+
+    def test_points_and_identity(self):
+        for model in ('2dfan4', 'peppa_wutz'):
+            for detector in ('ultraface', 'yunet'):
+                found = {name: self.faces(name, '--face-landmarker-model', model,
+                                          '--face-detector-model', detector) for name in PICTURES}
+                for name, n in PICTURES.items():
+                    self.assertEqual(len(found[name]), n, (model, detector, name))
+                    for face in found[name]:
+                        self.check_points(face)
+                obama, biden = (np.array(found[name][0]['embedding'])
+                                for name in ('obama.jpg', 'biden.jpg'))
+                group = [np.array(f['embedding']) for f in found['obama_and_biden.jpg']]
+                self.assertGreater(max(obama @ e for e in group), 0.5)
+                self.assertGreater(max(biden @ e for e in group), 0.5)
+                self.assertLess(obama @ biden, 0.3)
+
+    def test_default(self):
+        """2dfan4 is what runs when nothing is said; a name that is not there is an error."""
+        said = ('--face-detector-model', 'yunet')
+        self.assertEqual(self.faces('astronaut.png', *said),
+                         self.faces('astronaut.png', *said, '--face-landmarker-model', '2dfan4'))
+        lite = e2e.analyse(media('astronaut.png'))[0]['faces'][0]['landmark_68']
+        self.assertNotEqual(self.faces('astronaut.png')[0]['landmark_68'], lite)
+        result = e2e.run('analyse', '--face-landmarker-model', 'peppa_wutz', media('astronaut.png'))
+        self.assertEqual(result.returncode, 2)
+        self.assertIn('peppa_wutz is not installed', result.stderr)
+
+    def turned(self, quarters, *more):
+        """The astronaut's 68 points in a turned picture, turned back; the detector's are planted."""
+        plain = self.faces('astronaut.png', '--face-detector-model', 'yunet')[0]
+        folder, path = e2e.scratch(f'turned-{quarters}-{len(more)}'), e2e.scratch('turned.bmp')
+        picture = e2e.pixels(media('astronaut.png'))[0]
+        size = len(picture)
+        write_bmp(path, np.rot90(picture, -quarters))
+
+        def turn(points, n):
+            points = np.array(points, float).reshape(-1, 2)
+            for _ in range(n % 4):
+                points = np.stack([size - 1 - points[:, 1], points[:, 0]], -1)
+            return points
+
+        corners = turn(plain['box'], quarters)
+        plan = [{'box': [*corners.min(0), *corners.max(0)], 'score': 0.9,
+                 'landmarks': turn(plain['landmark_5'], quarters).tolist()}]
+        os.makedirs(folder)
+        with open(folder + '/plan.json', 'w') as file:
+            json.dump(plan, file)
+        for name in os.listdir(self.folder):
+            os.symlink(os.path.realpath(f'{self.folder}/{name}'), f'{folder}/{name}')
+        e2e.tool(e2e.ROOT + '/tools/twins.py', '--tiny', '--out', folder, '--faces',
+                 folder + '/plan.json', 'yoloface_8n', *more)
+        face, = e2e.analyse('--models-path', folder, path)[0]['faces']
+        return np.array(plain['landmark_68']), turn(face['landmark_68'], -quarters)
+
+    def test_turned(self):
+        """The crop is upright whichever way the head is, by the five points or by fan_68_5."""
+        for quarters in range(4):
+            for more in ((), ('fan_68_5',)):
+                want, got = self.turned(quarters, *more)
+                self.assertLess(np.abs(want - got).mean(), 2, (quarters, more))
 
 
 class Identity(unittest.TestCase):
