@@ -235,8 +235,10 @@ RP_INLINE void write_chroma(uint8_t *restrict u, uint8_t *restrict v,
         const int r = block_sum(s->r[0], s->r[1], i, sub_x);
         const int cu = rp_bgr_chroma_u(&f, b, g, r), cv = rp_bgr_chroma_v(&f, b, g, r);
 
-        put_sample(u, i, wide, s->block[i] ? cu : sample(u, i, wide));
-        put_sample(v, i, wide, s->block[i] ? cv : sample(v, i, wide));
+        const int old_u = sample(u, i, wide), old_v = sample(v, i, wide);
+
+        put_sample(u, i, wide, s->block[i] ? cu : old_u);
+        put_sample(v, i, wide, s->block[i] ? cv : old_v);
     }
 }
 
