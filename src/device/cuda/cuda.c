@@ -219,31 +219,6 @@ fail:
     return ret;
 }
 
-static int cuda_record_begin(struct rp_device *dev, struct rp_stream *s)
-{
-    int ret;
-    cudaGraph_t graph = NULL;
-
-    (void) dev;
-    if (!s->workspace)
-        CU_TRY("cuBLAS workspace", cudaMalloc(&s->workspace, RP_CUBLAS_WORKSPACE));
-    CU_TRY("wait", cudaStreamSynchronize(s->record));
-    CU_TRY("graph", cudaGraphCreate(&graph, 0));
-    rp_workspace_use(s->workspace);
-    rp_pool_use(s->pool);
-    s->broken = false;
-    RP_TRY(begin_capture(s, graph, NULL));
-    return 0;
-
-fail:
-    rp_pool_use(0);
-    rp_workspace_use(NULL);
-    if (graph)
-        cudaGraphDestroy(graph);
-    s->graph = NULL;
-    return ret;
-}
-
 static void count_nodes(cudaGraph_t graph, struct rp_census *c)
 {
     size_t n = 0;
@@ -274,6 +249,32 @@ static void count_nodes(cudaGraph_t graph, struct rp_census *c)
             c->others++;
     }
     free(nodes);
+}
+
+static int cuda_record_begin(struct rp_device *dev, struct rp_stream *s)
+{
+    int ret;
+    cudaGraph_t graph = NULL;
+
+    (void) dev;
+    if (!s->workspace)
+        CU_TRY("cuBLAS workspace", cudaMalloc(&s->workspace, RP_CUBLAS_WORKSPACE));
+    CU_TRY("wait", cudaStreamSynchronize(s->record));
+    CU_TRY("graph", cudaGraphCreate(&graph, 0));
+    rp_workspace_use(s->workspace);
+    rp_pool_use(s->pool);
+    s->broken = false;
+    memset(&s->bodies, 0, sizeof(s->bodies));
+    RP_TRY(begin_capture(s, graph, NULL));
+    return 0;
+
+fail:
+    rp_pool_use(0);
+    rp_workspace_use(NULL);
+    if (graph)
+        cudaGraphDestroy(graph);
+    s->graph = NULL;
+    return ret;
 }
 
 static void cuda_recording_free(struct rp_device *dev, struct rp_recording **r)
@@ -336,6 +337,8 @@ static int cuda_record_end(struct rp_device *dev, struct rp_stream *s, struct rp
         return rp_host.fail(RP_ERR_NOMEM, "out of memory");
     }
     r->graph = graph;
+    RP_TRY(rp_cuda_rewrite(graph));
+    r->census = s->bodies;
     count_nodes(graph, &r->census);
     RP_TRY(check_census(&r->census));
     CU_TRY("graph instantiation", cudaGraphInstantiate(&r->exec, graph, 0));
@@ -439,6 +442,8 @@ static int loop_recorded(struct rp_stream *s, const int32_t *count, int32_t *ind
     RP_TRY(body_fn(priv));
     RP_TRY(rp_cuda_loop_next(s->record, h, count, index));
     RP_TRY(end_capture(s));
+    RP_TRY(rp_cuda_rewrite(body));
+    count_nodes(body, &s->bodies);
     RP_TRY(begin_capture(s, outer, &node));
     return 0;
 

@@ -20,6 +20,7 @@ struct rp_stream {
     int pool;            /* number of the slot's activation pool, from 1 */
     cudaGraph_t graph;   /* being captured into; NULL when not recording */
     bool broken;         /* the capture cannot be continued */
+    struct rp_census bodies; /* nodes of loop bodies so far */
     void *workspace;     /* cuBLAS's, for this slot's recordings */
     int32_t *count;      /* pinned: for eager loops */
 };
@@ -56,6 +57,11 @@ int rp_cuda_loop_begin(cudaStream_t s, cudaGraphConditionalHandle h, const int32
 int rp_cuda_loop_next(cudaStream_t s, cudaGraphConditionalHandle h, const int32_t *count,
                       int32_t *index);
 int rp_cuda_loop_set(cudaStream_t s, int32_t *index, int32_t value);
+
+/* Replace copies and fills of a captured graph with kernels (rewrite.c, copy.cu). */
+int rp_cuda_rewrite(cudaGraph_t graph);
+const void *rp_cuda_copy_kernel(int unit); /* bytes moved at once: 16, 4 or 1 */
+const void *rp_cuda_fill_kernel(int unit); /* bytes of an element: 4, 2 or 1 */
 
 /* Pools (pool.c): which one the calling thread takes from; 0 = weights and eager work. */
 void rp_pool_use(int pool);
