@@ -94,7 +94,7 @@ int rp_c_paste(struct rp_stream *stream, const struct rp_op_paste *a)
     const int w = a->w, h = a->h;
     struct rp_region r;
     struct rp_positions p;
-    struct layer layer;
+    struct layer layer = {0};
 
     (void) stream;
     if (w < 1 || h < 1)
