@@ -73,7 +73,7 @@ class MainJob(unittest.TestCase):
         again = e2e.analyse(self.output)
         for frame, old in zip(again, self.faces):
             self.assertEqual(len(frame['faces']), 1)
-            self.assertGreater(e2e.overlap(frame['faces'][0]['box'], old['faces'][0]['box']), 0.8)
+            self.assertGreater(e2e.overlap(frame['faces'][0]['box'], old['faces'][0]['box']), 0.7)
 
     def test_mark(self):
         mark = json.loads(e2e.must('inspect', '--json', self.output).stdout)
@@ -86,7 +86,7 @@ class MainJob(unittest.TestCase):
         self.assertEqual(e2e.leftovers(e2e.scratch()), [])
 
 
-class OtherWays(unittest.TestCase):
+class Others(unittest.TestCase):
     """Other containers, a picture, the debugger, and what `make run` calls."""
 
     @classmethod

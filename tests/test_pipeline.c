@@ -442,7 +442,7 @@ static void test_bad_images(void **state)
 
 static void test_picture_job(void **state)
 {
-    rp_report report;
+    rp_report report = {0};
     rp_mark mark;
 
     (void) state;
@@ -640,7 +640,7 @@ static int run_bright(rp_runtime *rt, int frames, int bright, int first, rp_repo
 /* Refused when more than one frame in ten of those looked at is positive. */
 static void test_blocked_video(void **state)
 {
-    rp_report r;
+    rp_report r = {0};
 
     (void) state;
     need_all();
@@ -692,7 +692,7 @@ static void tell(void *priv, const rp_progress *progress)
 static void test_video_job(void **state)
 {
     rp_job *job;
-    rp_report r;
+    rp_report r = {0};
     rp_mark mark;
     struct told told = {0};
     double model = 0, own = 0;
@@ -823,7 +823,7 @@ static void test_untouched(void **state)
 
 static void test_trim(void **state)
 {
-    rp_report r;
+    rp_report r = {0};
 
     (void) state;
     need_all();
@@ -869,7 +869,7 @@ static void cancel(int how)
 {
     pthread_t thread;
     rp_job *job;
-    rp_report r;
+    rp_report r = {0};
     rp_options *o = options_for("long.mp4", "cancelled.mp4", NULL, NULL);
 
     assert_int_equal(rp_job_create(&job, runtime, o), 0);

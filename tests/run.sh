@@ -1,0 +1,155 @@
+#!/bin/bash
+# Every test: what `make test` and CI run. The last line is "N passed, N failed[, N skipped]".
+#
+#   tests/run.sh [BUILD] [SUITE...]
+#
+#   BUILD    the build of the product, made by `make` (default: build); tests and sanitizers have
+#            builds of their own beside it: BUILD-test, -asan, -tsan, -clang
+#   SUITE    only these, by the name that stands in front of their line
+#
+# One line a suite; what it said is in BUILD-test/logs, and the end of that is shown when it failed.
+# A suite that fails does not keep the others from running. Real media beside the checkout
+# ($REPRISE_SHARED, else ../shared) are used when they are there, else tests that want them say so.
+set -uo pipefail
+
+cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
+root=$PWD
+build=build
+if [ $# -gt 0 ] && [ -d "$1" ]; then
+    build=${1%/}
+    shift
+fi
+wanted=" $* "
+logs=$root/$build-test/logs
+passed=0 failed=0 skipped=0 started=$SECONDS
+mkdir -p "$logs"
+rm -f "$logs"/*.log
+
+export REPRISE_SOURCE=$root
+# Sanitizers end a program with a code that is none of its own.
+export ASAN_OPTIONS=${ASAN_OPTIONS:-exitcode=99:detect_stack_use_after_return=1}
+export UBSAN_OPTIONS=${UBSAN_OPTIONS:-halt_on_error=1:print_stacktrace=1:exitcode=99}
+export LSAN_OPTIONS=${LSAN_OPTIONS:-suppressions=$root/tests/lsan.supp:print_suppressions=0}
+export TSAN_OPTIONS=${TSAN_OPTIONS:-suppressions=$root/tests/tsan.supp:exitcode=99}
+
+ort=$(cat "$build/.ort_home" 2>/dev/null) || ort=$(scripts/setup.sh --tests) || {
+    echo "0 passed, 1 failed"
+    exit 1
+}
+
+# suite NAME COMMAND...: run it, count its checks, say so in one line.
+suite() {
+    local name=$1 log=$logs/${1//[ \/]/-}.log code=0 begin=$SECONDS p f s tally
+    shift
+    case $wanted in
+        '  ' | *" ${name// /-} "*) ;;
+        *) return 0 ;;
+    esac
+    rm -f "${json:-}"
+    "$@" >"$log" 2>&1 </dev/null || code=$?
+    tally=$(python3 tests/tally.py $code "$([ -s "${json:-}" ] && echo "$json" || echo "$log")") ||
+        tally='0 1 0'
+    read -r p f s <<<"$tally"
+    passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
+    printf '%-34s %5d passed %3d failed %3d skipped %4d s\n' "${name// /-}" "$p" "$f" "$s" \
+        $((SECONDS - begin))
+    tail -n +2 <<<"$tally"
+    if [ "$f" != 0 ]; then
+        tail -n 40 "$log" | cut -c1-300 | sed 's/^/    /'
+        echo "    (${log#"$root"/})"
+    fi
+    return $((f != 0))
+}
+
+# ---- builds ---------------------------------------------------------------------------------------
+
+# compile FOLDER OPTIONS TARGET...: the folder is configured once and again when OPTIONS change.
+compile() {
+    local folder=$1 options=$2
+    shift 2
+    options+=" --buildtype=debugoptimized -Dbench=true -Dtests=true -Dcuda=disabled -Dort_home=$ort"
+    if [ "$(cat "$folder/.options" 2>/dev/null)" != "$options" ]; then
+        rm -rf "$folder/meson-private" "$folder/build.ninja" "$folder/meson-info"
+        # shellcheck disable=SC2086 # words
+        meson setup "$folder" $options || return
+        echo "$options" >"$folder/.options"
+    fi
+    echo "$ort" >"$folder/.ort_home"
+    # A warning is a failure here, so that none stays.
+    ninja -C "$folder" "$@" | tee "$folder/.said"
+    [ "${PIPESTATUS[0]}" = 0 ] && ! grep -q 'warning:' "$folder/.said"
+}
+
+# in_meson FOLDER ARGUMENTS...: its tests, without building
+in_meson() {
+    local folder=$1
+    shift
+    meson test -C "$folder" --no-rebuild --print-errorlogs "$@"
+}
+
+# meson_suite NAME FOLDER ARGUMENTS...
+meson_suite() {
+    local json=$root/$2/meson-logs/testlog.json
+    suite "$1" in_meson "${@:2}"
+}
+
+# ---- fuzzers --------------------------------------------------------------------------------------
+
+fuzz() { # PROGRAM: ten seconds from nothing
+    local work code=0
+    work=$(mktemp -d)
+    (cd "$work" && "$root/$1" -max_total_time=10 -timeout=10 -rss_limit_mb=2000 -print_final_stats=1 \
+        -verbosity=0) || code=$?
+    rm -rf "$work"
+    return $code
+}
+
+# ---- all of it ------------------------------------------------------------------------------------
+
+run_all() {
+    local program=$build/reprise test fuzzers
+
+    suite 'build debug' compile "$build-test" ''
+    meson_suite 'unit' "$build-test"
+    suite 'headers and symbols' tests/symbols.sh "$build-test"
+    suite 'lint' tests/lint.sh "$build-test"
+    for test in setup gpu_pack; do
+        suite "$test" "tests/test_$test.sh"
+    done
+    for test in onnx_writer classic import_nsfwjs twins; do
+        suite "$test" /usr/bin/python3 -B "tests/test_$test.py" -v
+    done
+
+    [ -x "$program" ] || program=$build-test/reprise
+    suite 'command line' tests/cli.sh "$program"
+    suite 'main job' tests/test_main_job.py "$program" -v
+    suite 'real media' tests/test_real_media.py "$program" -v
+    suite 'bad world' tests/test_bad_input.py "$program" -v World
+
+    suite 'build asan' compile "$build-asan" '-Db_sanitize=address,undefined'
+    meson_suite 'unit asan' "$build-asan" -t 4
+    suite 'command line asan' tests/cli.sh "$build-asan/reprise"
+    suite 'main job asan' tests/test_main_job.py "$build-asan/reprise" -v MainJob
+    suite 'bad input asan' tests/test_bad_input.py "$build-asan/reprise" -v
+
+    suite 'build tsan' compile "$build-tsan" '-Db_sanitize=thread' reprise tests/test_{queue,ring,log,pipeline}
+    meson_suite 'threads tsan' "$build-tsan" -t 6 queue ring log pipeline
+
+    mapfile -t fuzzers < <(for test in tests/fuzz_*.c; do basename "$test" .c; done)
+    CC=clang suite 'build clang' compile "$build-clang" '-Dfuzz=true' reprise "${fuzzers[@]/#/tests/}"
+    for test in "${fuzzers[@]}"; do
+        suite "fuzz ${test#fuzz_}" fuzz "$build-clang/tests/$test"
+    done
+}
+
+main() {
+    run_all
+    echo "all suites: $((SECONDS - started)) s"
+    line="$passed passed, $failed failed"
+    [ "$skipped" = 0 ] || line+=", $skipped skipped"
+    echo "$line"
+    [ "$failed" = 0 ]
+}
+
+main # at the end: Bash has read all of the file by then
+exit
