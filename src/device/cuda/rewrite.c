@@ -116,18 +116,21 @@ static int replace(cudaGraph_t graph, cudaGraphNode_t node, const void *func, un
     struct cudaKernelNodeParams k = {.func = (void *) (uintptr_t) func, .gridDim = {blocks, 1, 1},
                                      .blockDim = {BLOCK, 1, 1}, .kernelParams = args};
 
-    CU_TRY("graph", cudaGraphNodeGetDependencies(node, NULL, NULL, &nin));
-    CU_TRY("graph", cudaGraphNodeGetDependentNodes(node, NULL, NULL, &nout));
+    CU_TRY("edges in", cudaGraphNodeGetDependencies(node, NULL, NULL, &nin));
+    CU_TRY("edges out", cudaGraphNodeGetDependentNodes(node, NULL, NULL, &nout));
     if (!(edges = calloc(nin + 2 * nout + 1, sizeof(*edges))))
         return rp_host.fail(RP_ERR_NOMEM, "out of memory");
-    CU_TRY("graph", cudaGraphNodeGetDependencies(node, edges, NULL, &nin));
-    CU_TRY("graph", cudaGraphNodeGetDependentNodes(node, edges + nin, NULL, &nout));
-    CU_TRY("graph", cudaGraphAddKernelNode(&new_node, graph, edges, nin, &k));
+    if (nin)
+        CU_TRY("edges in", cudaGraphNodeGetDependencies(node, edges, NULL, &nin));
+    if (nout)
+        CU_TRY("edges out", cudaGraphNodeGetDependentNodes(node, edges + nin, NULL, &nout));
+    CU_TRY("copy kernel node", cudaGraphAddKernelNode(&new_node, graph, edges, nin, &k));
     for (size_t i = 0; i < nout; i++)
         edges[nin + nout + i] = new_node;
     if (nout)
-        CU_TRY("graph", cudaGraphAddDependencies(graph, edges + nin + nout, edges + nin, NULL, nout));
-    CU_TRY("graph", cudaGraphDestroyNode(node));
+        CU_TRY("edges of the copy kernel", cudaGraphAddDependencies(graph, edges + nin + nout,
+                                                                    edges + nin, NULL, nout));
+    CU_TRY("removal of a copy node", cudaGraphDestroyNode(node));
 
 fail:
     free(edges);
