@@ -337,7 +337,7 @@ static int cuda_record_end(struct rp_device *dev, struct rp_stream *s, struct rp
         return rp_host.fail(RP_ERR_NOMEM, "out of memory");
     }
     r->graph = graph;
-    RP_TRY(rp_cuda_rewrite(graph));
+    rp_cuda_rewrite(graph);
     r->census = s->bodies;
     count_nodes(graph, &r->census);
     RP_TRY(check_census(&r->census));
@@ -442,7 +442,7 @@ static int loop_recorded(struct rp_stream *s, const int32_t *count, int32_t *ind
     RP_TRY(body_fn(priv));
     RP_TRY(rp_cuda_loop_next(s->record, h, count, index));
     RP_TRY(end_capture(s));
-    RP_TRY(rp_cuda_rewrite(body));
+    rp_cuda_rewrite(body);
     count_nodes(body, &s->bodies);
     RP_TRY(begin_capture(s, outer, &node));
     return 0;

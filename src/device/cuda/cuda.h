@@ -59,7 +59,7 @@ int rp_cuda_loop_next(cudaStream_t s, cudaGraphConditionalHandle h, const int32_
 int rp_cuda_loop_set(cudaStream_t s, int32_t *index, int32_t value);
 
 /* Replace copies and fills of a captured graph with kernels (rewrite.c, copy.cu). */
-int rp_cuda_rewrite(cudaGraph_t graph);
+void rp_cuda_rewrite(cudaGraph_t graph);
 const void *rp_cuda_copy_kernel(int unit); /* bytes moved at once: 16, 4 or 1 */
 const void *rp_cuda_fill_kernel(int unit); /* bytes of an element: 4, 2 or 1 */
 

@@ -37,7 +37,11 @@ int rp_pool_new(void)
     return pool;
 }
 
-/* The smallest free block that holds it and is not more than twice as large. */
+/* The smallest free block that holds it and is not more than twice as large.
+ *
+ * Pinned blocks of a slot's pool are used once: a recorded copy reads its staging block at every
+ * replay, although ONNX Runtime gives the block back at the end of a later eager run (its pointer
+ * tables of Concat and Split live there). */
 static struct block *find_free(int id, size_t size, bool pinned)
 {
     struct block *best = NULL;
@@ -45,6 +49,8 @@ static struct block *find_free(int id, size_t size, bool pinned)
     for (size_t i = 0; i < all.n; i++) {
         struct block *const b = &all.block[i];
 
+        if (pinned && current != 0)
+            break;
         if (!b->used && b->id == id && b->pool == current && b->pinned == pinned &&
             b->size >= size && b->size / 2 <= size && (!best || b->size < best->size))
             best = b;

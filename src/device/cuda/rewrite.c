@@ -127,9 +127,11 @@ static int replace(cudaGraph_t graph, cudaGraphNode_t node, const void *func, un
     CU_TRY("copy kernel node", cudaGraphAddKernelNode(&new_node, graph, edges, nin, &k));
     for (size_t i = 0; i < nout; i++)
         edges[nin + nout + i] = new_node;
-    if (nout)
-        CU_TRY("edges of the copy kernel", cudaGraphAddDependencies(graph, edges + nin + nout,
-                                                                    edges + nin, NULL, nout));
+    if (nout && cudaGraphAddDependencies(graph, edges + nin + nout, edges + nin, NULL, nout)) {
+        cudaGraphDestroyNode(new_node);
+        ret = rp_cuda_fail(cudaErrorInvalidValue, "edges of the copy kernel");
+        goto fail;
+    }
     CU_TRY("removal of a copy node", cudaGraphDestroyNode(node));
 
 fail:
@@ -155,24 +157,25 @@ static int rewrite_node(cudaGraph_t graph, cudaGraphNode_t node)
     return 0;
 }
 
-int rp_cuda_rewrite(cudaGraph_t graph)
+/* A step that fails leaves a right graph: at worst both nodes are in it and move the same bytes. So a
+ * failure only ends the replacing. */
+void rp_cuda_rewrite(cudaGraph_t graph)
 {
-    int ret = 0;
+    int ret;
     size_t n = 0;
     cudaGraphNode_t *nodes = NULL;
 
     if (getenv("REPRISE_KEEP_COPIES")) /* to measure what this brings */
-        return 0;
-    CU_TRY("graph", cudaGraphGetNodes(graph, NULL, &n));
-    if (!n)
-        return 0;
-    if (!(nodes = calloc(n, sizeof(*nodes))))
-        return rp_host.fail(RP_ERR_NOMEM, "out of memory");
-    CU_TRY("graph", cudaGraphGetNodes(graph, nodes, &n));
-    for (size_t i = 0; i < n; i++)
-        RP_TRY(rewrite_node(graph, nodes[i]));
-
-fail:
+        return;
+    if (cudaGraphGetNodes(graph, NULL, &n) != cudaSuccess || !n ||
+        !(nodes = calloc(n, sizeof(*nodes))) || cudaGraphGetNodes(graph, nodes, &n) != cudaSuccess)
+        n = 0;
+    for (size_t i = 0; i < n; i++) {
+        if ((ret = rewrite_node(graph, nodes[i])) < 0) {
+            rp_host.log(RP_LOG_DEBUG, "copies from node %zu of %zu stay copies", i, n);
+            break;
+        }
+    }
+    cudaGetLastError();
     free(nodes);
-    return ret;
 }
