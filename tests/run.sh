@@ -1,4 +1,5 @@
 #!/bin/bash
+# shellcheck disable=SC2317 # functions are called through suite()
 # Every test: what `make test` and CI run. The last line is "N passed, N failed[, N skipped]".
 #
 #   tests/run.sh [BUILD] [SUITE...]
@@ -101,7 +102,7 @@ fuzz() { # PROGRAM: ten seconds from nothing
     (cd "$work" && "$root/$1" -max_total_time=10 -timeout=10 -rss_limit_mb=2000 -print_final_stats=1 \
         -verbosity=0) || code=$?
     rm -rf "$work"
-    return $code
+    return "$code"
 }
 
 # ---- all of it ------------------------------------------------------------------------------------

@@ -377,7 +377,7 @@ static int write_picture(struct clip *c, const rp_image *image, int number)
     AV_TRY("making a frame", av_frame_make_writable(c->picture));
     sws_scale(c->sws, (const uint8_t *const[]){image->data}, (const int[]){(int) image->stride}, 0,
               image->h, c->picture->data, c->picture->linesize);
-    c->picture->pts = number;
+    c->picture->pts = number; // NOLINT(clang-analyzer-core.NullDereference): made by open_encoder()
     return encode(c, c->video, 0, c->picture);
 
 fail:

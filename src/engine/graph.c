@@ -253,7 +253,7 @@ static int capture(struct rp_graph *g, rp_record_fn *fn, void *priv)
     }
     rp_log_hold(true);
     RP_TRY(g->fns->record_begin(dev, g->slot->stream));
-    if ((ret = fn(priv)) < 0) {
+    if (fn(priv) < 0) {
         g->fns->record_drop(dev, g->slot->stream);
         goto fail;
     }

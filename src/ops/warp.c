@@ -21,6 +21,8 @@ static uint32_t border_pixel(const struct rp_img *s, int x, int y, int replicate
 /* The packed samples of a chunk at (0,0), (1,0), (0,1), (1,1). */
 typedef uint32_t samples[4][RP_CHUNK];
 
+// NOLINTBEGIN(clang-analyzer-core.*): the spans are within the positions that were made
+
 static void gather_border(samples t, const struct rp_img *s, const struct rp_positions *p,
                           struct rp_span span, int replicate)
 {
@@ -118,6 +120,8 @@ RP_HOT static void mean_out(uint32_t *restrict out, const float *restrict sum, f
     for (int i = 0; i < n; i++)
         out[i] |= (uint32_t) rp_round_u8(sum[i] * scale) << shift;
 }
+
+// NOLINTEND(clang-analyzer-core.*)
 
 static void store(uint8_t *restrict dst, const uint32_t *restrict px, int n, int ch)
 {

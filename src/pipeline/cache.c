@@ -33,7 +33,8 @@ static void move_to_front(struct rp_program_cache *c, int i)
 {
     struct rp_program *const p = c->program[i];
 
-    memmove(&c->program[1], &c->program[0], (size_t) i * sizeof(c->program[0]));
+    for (; i > 0; i--)
+        c->program[i] = c->program[i - 1];
     c->program[0] = p;
 }
 

@@ -108,7 +108,7 @@ static int write_frames(struct video *v)
     for (;;) {
         struct rp_media_frame *frame;
 
-        if ((ret = rp_ring_get(v->ring, &frame)) < 0)
+        if (rp_ring_get(v->ring, &frame) < 0)
             return rp_ring_status(v->ring);
         if (!frame)
             return 0;

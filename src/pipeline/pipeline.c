@@ -229,7 +229,7 @@ int rp_pipeline_open(struct rp_pipeline **out, rp_runtime *runtime,
     p->settings = settings;
     RP_TRY(open_device(p, gpu));
     RP_TRY(rp_runtime_engine(runtime, &engine));
-    if (!p->device->fns->host_memory)
+    if (!p->device->fns->host_memory) // NOLINT(clang-analyzer-core.NullDereference): it is open
         RP_TRY(rp_plans_open(&p->plans, graph->cache));
     RP_TRY(rp_pool_create(&p->pool, engine, p->device, runtime->store, p->plans, threads));
     if (use & RP_USE_PROCESS)

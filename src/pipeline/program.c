@@ -19,7 +19,10 @@ struct rp_program {
     /* The frame's planes where the operations see them. On the CPU the decoder's own memory; on a GPU
      * fixed device memory: `in` as it came, `out` worked on, so that the work can be repeated. */
     struct rp_planes planes;
-    struct rp_planes packed;      /* layout of one packed block: offsets from NULL */
+    struct {
+        size_t at; /* from the begin of the block */
+        int stride;
+    } packed[4];                  /* layout of one packed block */
     size_t bytes;                 /* of a packed frame */
     uint8_t *in, *out;            /* device */
     uint8_t *host_in, *host_out;  /* pinned */
@@ -124,8 +127,8 @@ static void pack_planes(struct rp_program *p)
         const size_t stride = formats[p->fmt].yuv ? (plane_row_bytes(p, i) + 63) & ~(size_t) 63
                                                   : (size_t) p->canvas.img.stride;
 
-        p->packed.stride[i] = (int) stride;
-        p->packed.plane[i] = (uint8_t *) NULL + at;
+        p->packed[i].stride = (int) stride;
+        p->packed[i].at = at;
         at += stride * (size_t) plane_rows(p, i);
     }
     p->bytes = at;
@@ -229,8 +232,8 @@ static struct rp_planes planes_at(const struct rp_program *p, uint8_t *block)
     struct rp_planes at = p->planes;
 
     for (int i = 0; i < 4; i++) {
-        at.plane[i] = block + (p->packed.plane[i] - (uint8_t *) NULL);
-        at.stride[i] = p->packed.stride[i];
+        at.plane[i] = block + p->packed[i].at;
+        at.stride[i] = p->packed[i].stride;
     }
     return at;
 }
@@ -372,12 +375,12 @@ static void move_rows(const struct rp_program *p, const struct rp_media_frame *f
 {
     for (int i = 0; i < 4; i++) {
         const size_t n = plane_row_bytes(p, i);
-        uint8_t *packed = block + (p->packed.plane[i] - (uint8_t *) NULL);
+        uint8_t *packed = block + p->packed[i].at;
         uint8_t *row = f->plane[i];
 
         for (int y = plane_rows(p, i); y > 0; y--) {
             memcpy(to_block ? packed : row, to_block ? row : packed, n);
-            packed += p->packed.stride[i];
+            packed += p->packed[i].stride;
             row += f->stride[i];
         }
     }
