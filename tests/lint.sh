@@ -43,11 +43,12 @@ sources() { # PATTERN...
             [ ! -f "$p" ] || echo "$p"
         done
     else
+        [ $# -gt 0 ] || set -- '*'
         for p; do
             names+=(-o -path "./$p")
         done
-        find . -name 'build*' -prune -o -name out -prune -o -type f \( "${names[@]:1}" \) -print |
-            sed 's|^\./||' | sort
+        find . \( -path './build*' -o -path ./out -o -path ./.git -o -name __pycache__ \) -prune -o \
+            -type f \( "${names[@]:1}" \) -print | sed 's|^\./||' | sort
     fi
 }
 
