@@ -197,10 +197,15 @@ ok 'unpack again: mends what is broken' same_home "$work/there"
 ok 'unpack again: leaves the rest' test "$(stat -c %y "$work/there/lib/libonnxruntime.so" | cut -c1-4)" = 2020
 ok 'pack again' ort "$work/ort2.tar"
 ok 'pack again: the same bytes' cmp "$work/ort.tar" "$work/ort2.tar"
-mkdir -p "$work/nolzma"
-echo 'raise ImportError' >"$work/nolzma/lzma.py"
-ok 'Python without lzma' env PYTHONPATH="$work/nolzma" "$unpack" "$work/ort.tar" "$work/there2"
-ok 'Python without lzma: the same' same_home "$work/there2"
+if command -v xz >/dev/null; then
+    mkdir -p "$work/nolzma"
+    echo 'raise ImportError' >"$work/nolzma/lzma.py"
+    ok 'Python without lzma' env PYTHONPATH="$work/nolzma" "$unpack" "$work/ort.tar" "$work/there2"
+    ok 'Python without lzma: the same' same_home "$work/there2"
+else
+    skipped=$((skipped + 1))
+    echo 'skipped: Python without lzma (no xz either)'
+fi
 
 ok 'wrong content' refuses 'is damaged' 'members[-1] = (members[-1][0], members[-2][1])'
 ok 'broken xz' refuses 'cannot be unpacked' 'members[-1] = (members[-1][0], members[-1][1][:-20])'
