@@ -8,8 +8,7 @@
 #include <math.h>
 
 #include "engine/onnx_info.h"
-#include "face/mask.h"
-#include "processors/processor.h"
+#include "processors/face_crop.h"
 
 #define ONNX_HALF 10 /* TensorProto.FLOAT16 */
 
@@ -259,17 +258,8 @@ struct swap_slot {
     const struct swapper *shared;
     struct rp_slot *slot;
     struct rp_net *net;
-    struct rp_masker *masker;
-    struct rp_img crop;
+    struct rp_face_crop crop;
     float *lut, *swapped;
-    struct rp_affine *affine;
-    struct rp_dface *cur;
-    int32_t *index;
-
-    /* while recording */
-    const struct rp_canvas *frame;
-    const struct rp_dfaces *faces;
-    const struct rp_selection *selection;
 };
 
 static void detach(void **at)
@@ -279,7 +269,7 @@ static void detach(void **at)
     if (!s)
         return;
     rp_net_close(&s->net);
-    rp_masker_destroy(&s->masker);
+    rp_face_crop_close(&s->crop);
     free(s);
     *at = NULL;
 }
@@ -313,13 +303,9 @@ static int attach(void **at, const void *self, struct rp_slot *slot, int w, int 
     RP_TRY(rp_net_set_input(s->net, shared->in_source, shared->source));
     rp_tensor_lut(lut, 255, shared->m->mean, shared->m->std);
     RP_TRY(rp_slot_constant(slot, lut, sizeof(lut), (void **) &s->lut));
-    RP_TRY(rp_slot_image(slot, size, size, 3, &s->crop));
     RP_TRY(rp_slot_alloc(slot, s->net->out[0].bytes, (void **) &s->swapped));
-    RP_TRY(rp_slot_alloc(slot, sizeof(*s->affine), (void **) &s->affine));
-    RP_TRY(rp_slot_alloc(slot, sizeof(*s->cur), (void **) &s->cur));
-    RP_TRY(rp_slot_alloc(slot, sizeof(*s->index), (void **) &s->index));
     rp_masker_params_from(&mask, &shared->mask, size, size);
-    RP_TRY(rp_masker_create(&s->masker, slot, &mask));
+    RP_TRY(rp_face_crop_open(&s->crop, slot, shared->m->template_id, &mask));
     return 0;
 
 fail:
@@ -342,21 +328,13 @@ static int record_face(void *priv)
         from.mul[c] = (float) m->std[c];
         from.add[c] = (float) m->mean[c];
     }
-    RP_TRY(RP_OP(slot, face_pick, .faces = s->faces, .selection = s->selection, .index = s->index,
-                 .cur = s->cur));
-    RP_TRY(RP_OP(slot, align, .face = s->cur, .template_id = m->template_id, .w = m->size,
-                 .h = m->size, .scale = 1, .dst = s->affine));
-    RP_TRY(RP_OP(slot, warp, .src = s->frame->img, .affine = s->affine, .dst = s->crop,
-                 .border = 1));
-    RP_TRY(RP_OP(slot, to_tensor, .src = s->crop, .lut = s->lut,
+    RP_TRY(rp_face_crop_cut(&s->crop));
+    RP_TRY(RP_OP(slot, to_tensor, .src = s->crop.img, .lut = s->lut,
                  .dst = s->net->in[s->shared->in_target].data, .w = m->size, .h = m->size,
                  .rgb = 1, .step = 1));
     RP_TRY(rp_run(s->net));
     RP_TRY(slot->ops->from_tensor(slot->stream, &from));
-    RP_TRY(rp_masker_record(s->masker, s->cur, s->affine));
-    RP_TRY(RP_OP(slot, paste, .dst = *s->frame, .crop = s->swapped,
-                 .mask = rp_masker_mask(s->masker), .w = m->size, .h = m->size,
-                 .affine = s->affine));
+    RP_TRY(rp_face_crop_paste(&s->crop, s->swapped));
     return 0;
 
 fail:
@@ -368,10 +346,7 @@ static int record(void *at, const struct rp_canvas *frame, const struct rp_dface
 {
     struct swap_slot *const s = at;
 
-    s->frame = frame;
-    s->faces = faces;
-    s->selection = selection;
-    return rp_slot_loop(s->slot, &selection->count, s->index, record_face, s);
+    return rp_face_crop_each(&s->crop, frame, faces, selection, record_face, s);
 }
 
 const struct rp_processor rp_face_swapper = {

@@ -1,0 +1,65 @@
+#include "processors/face_crop.h"
+
+int rp_face_crop_open(struct rp_face_crop *c, struct rp_slot *slot, int template_id,
+                      const struct rp_masker_params *masks)
+{
+    int ret;
+
+    c->slot = slot;
+    c->template_id = template_id;
+    c->size = masks->w;
+    RP_TRY(rp_slot_image(slot, c->size, c->size, 3, &c->img));
+    RP_TRY(rp_slot_alloc(slot, sizeof(*c->affine), (void **) &c->affine));
+    RP_TRY(rp_slot_alloc(slot, sizeof(*c->cur), (void **) &c->cur));
+    RP_TRY(rp_slot_alloc(slot, sizeof(*c->index), (void **) &c->index));
+    RP_TRY(rp_masker_create(&c->masker, slot, masks));
+    return 0;
+
+fail:
+    return ret;
+}
+
+void rp_face_crop_close(struct rp_face_crop *c)
+{
+    rp_masker_destroy(&c->masker);
+}
+
+int rp_face_crop_each(struct rp_face_crop *c, const struct rp_canvas *frame,
+                      const struct rp_dfaces *faces, const struct rp_selection *selection,
+                      rp_record_fn *body, void *priv)
+{
+    c->frame = frame;
+    c->faces = faces;
+    c->selection = selection;
+    return rp_slot_loop(c->slot, &selection->count, c->index, body, priv);
+}
+
+int rp_face_crop_cut(struct rp_face_crop *c)
+{
+    int ret;
+
+    RP_TRY(RP_OP(c->slot, face_pick, .faces = c->faces, .selection = c->selection,
+                 .index = c->index, .cur = c->cur));
+    RP_TRY(RP_OP(c->slot, align, .face = c->cur, .template_id = c->template_id, .w = c->size,
+                 .h = c->size, .scale = 1, .dst = c->affine));
+    RP_TRY(RP_OP(c->slot, warp, .src = c->frame->img, .affine = c->affine, .dst = c->img,
+                 .border = 1));
+    return 0;
+
+fail:
+    return ret;
+}
+
+int rp_face_crop_paste(struct rp_face_crop *c, const float *pixels)
+{
+    int ret;
+
+    RP_TRY(rp_masker_record(c->masker, c->cur, c->affine));
+    RP_TRY(RP_OP(c->slot, paste, .dst = *c->frame, .crop = pixels,
+                 .mask = rp_masker_mask(c->masker), .w = c->size, .h = c->size,
+                 .affine = c->affine));
+    return 0;
+
+fail:
+    return ret;
+}
