@@ -2,6 +2,7 @@
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <unistd.h>
@@ -20,7 +21,7 @@ static struct rp_media_frame *new_frame(int64_t index)
     if (rp_media_frame_alloc(&f, RP_FMT_BGR24, 2, 2) < 0)
         abort();
     f->index = index;
-    f->plane[0][0] = 0;
+    f->plane[0][0] = f->plane[0][1] = 0;
     return f;
 }
 
@@ -30,8 +31,8 @@ static struct rp_media_frame *new_frame(int64_t index)
 static void test_order(void **state)
 {
     struct rp_ring *r;
-    struct rp_media_frame *f, *frame[3];
-    int place[3];
+    struct rp_media_frame *f;
+    struct rp_turn turn[3];
 
     (void) state;
     assert_int_equal(rp_ring_create(&r, 3), 0);
@@ -39,20 +40,23 @@ static void test_order(void **state)
         for (int i = 0; i < 3; i++)
             assert_int_equal(rp_ring_put(r, new_frame(3 * round + i)), 0);
         for (int i = 0; i < 3; i++) {
-            assert_int_equal(rp_ring_take(r, &frame[i], &place[i]), 0);
-            assert_int_equal(frame[i]->index, 3 * round + i);
+            assert_int_equal(rp_ring_take(r, &turn[i], true), 0);
+            assert_int_equal(turn[i].pass, RP_PASS_WHOLE);
+            assert_int_equal(turn[i].number, 3 * round + i);
+            assert_int_equal(turn[i].frame->index, 3 * round + i);
         }
-        rp_ring_done(r, place[2]);
-        rp_ring_done(r, place[0]);
-        rp_ring_done(r, place[1]);
+        assert_int_equal(rp_ring_take(r, &(struct rp_turn){0}, false), RP_ERR_CLOSED);
+        rp_ring_done(r, turn[2].place);
+        rp_ring_done(r, turn[0].place);
+        rp_ring_done(r, turn[1].place);
         for (int i = 0; i < 3; i++) {
             assert_int_equal(rp_ring_get(r, &f), 0);
-            assert_ptr_equal(f, frame[i]);
+            assert_ptr_equal(f, turn[i].frame);
             rp_media_frame_free(&f);
         }
     }
     rp_ring_end(r);
-    assert_int_equal(rp_ring_take(r, &f, &place[0]), RP_ERR_CLOSED);
+    assert_int_equal(rp_ring_take(r, &turn[0], true), RP_ERR_CLOSED);
     assert_int_equal(rp_ring_get(r, &f), 0);
     assert_null(f);
     assert_int_equal(rp_ring_get(r, &f), 0); /* the end stays the end */
@@ -60,6 +64,53 @@ static void test_order(void **state)
     assert_int_equal(rp_ring_status(r), 0);
     rp_ring_destroy(&r);
     assert_null(r);
+    rp_ring_destroy(&r);
+}
+
+static enum rp_pass take_done(struct rp_ring *r, int64_t number)
+{
+    struct rp_turn turn;
+
+    assert_int_equal(rp_ring_take(r, &turn, false), 0);
+    assert_int_equal(turn.number, number);
+    assert_int_equal(turn.frame->index, number);
+    rp_ring_done(r, turn.place);
+    return turn.pass;
+}
+
+/* One worker, two frames to look ahead to: analyse 0 1 2, process 0, analyse 3, process 1, and at the
+ * end what is left. */
+static void test_split_order(void **state)
+{
+    struct rp_ring *r;
+    struct rp_media_frame *f;
+    struct rp_turn late;
+
+    (void) state;
+    assert_int_equal(rp_ring_create(&r, 4), 0);
+    rp_ring_split(r, 2);
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(rp_ring_put(r, new_frame(i)), 0);
+    assert_int_equal(take_done(r, 0), RP_PASS_ANALYSE);
+    assert_int_equal(rp_ring_take(r, &late, false), 0); /* frame 1 takes long */
+    assert_int_equal(take_done(r, 2), RP_PASS_ANALYSE);
+    assert_int_equal(take_done(r, 3), RP_PASS_ANALYSE);
+    assert_int_equal(rp_ring_take(r, &(struct rp_turn){0}, false), RP_ERR_CLOSED);
+    rp_ring_done(r, late.place);
+    assert_int_equal(take_done(r, 0), RP_PASS_PROCESS);
+    assert_int_equal(take_done(r, 1), RP_PASS_PROCESS);
+    assert_int_equal(rp_ring_take(r, &(struct rp_turn){0}, false), RP_ERR_CLOSED); /* 4 may come */
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(rp_ring_get(r, &f), 0);
+        assert_int_equal(f->index, i);
+        rp_media_frame_free(&f);
+    }
+    assert_int_equal(rp_ring_put(r, new_frame(4)), 0);
+    rp_ring_end(r);
+    assert_int_equal(take_done(r, 4), RP_PASS_ANALYSE);
+    for (int i = 2; i < 5; i++)
+        assert_int_equal(take_done(r, i), RP_PASS_PROCESS);
+    assert_int_equal(rp_ring_take(r, &late, true), RP_ERR_CLOSED);
     rp_ring_destroy(&r);
 }
 
@@ -81,19 +132,19 @@ static void test_failure(void **state)
 {
     struct rp_ring *r;
     struct rp_media_frame *f;
-    int place;
+    struct rp_turn turn;
 
     (void) state;
     assert_int_equal(rp_ring_create(&r, 4), 0);
     for (int i = 0; i < 4; i++)
         assert_int_equal(rp_ring_put(r, new_frame(i)), 0);
-    assert_int_equal(rp_ring_take(r, &f, &place), 0);
-    rp_ring_done(r, place);
-    assert_int_equal(rp_ring_take(r, &f, &place), 0);
+    assert_int_equal(rp_ring_take(r, &turn, true), 0);
+    rp_ring_done(r, turn.place);
+    assert_int_equal(rp_ring_take(r, &turn, true), 0);
     rp_ring_fail(r, RP_ERR_FORMAT);
     rp_ring_fail(r, RP_ERR_IO);
     assert_int_equal(rp_ring_status(r), RP_ERR_FORMAT);
-    assert_int_equal(rp_ring_take(r, &f, &place), RP_ERR_CLOSED);
+    assert_int_equal(rp_ring_take(r, &turn, true), RP_ERR_CLOSED);
     assert_int_equal(rp_ring_get(r, &f), RP_ERR_CLOSED);
     assert_null(f);
 
@@ -110,6 +161,9 @@ struct run {
     int fail_at;    /* frame at which a worker fails, or -1 */
     int64_t read;   /* frames that the reader could add */
     int64_t worked[WORKERS];
+    int ahead;      /* -1: not split */
+    int analysed[FRAMES];
+    atomic_int early; /* frames that were processed before all around them were analysed */
 };
 
 struct worker {
@@ -134,24 +188,40 @@ static void *read_all(void *priv)
     return NULL;
 }
 
-/* Writes the frame without any lock of its own: that the ring hands it over is what TSan watches. */
+/* Does what a turn is for, without any lock of its own: that the ring hands frames over is what TSan
+ * watches. In a split ring a frame is processed after all frames around it were analysed. */
+static void do_turn(struct run *run, const struct rp_turn *turn)
+{
+    uint8_t *const pixel = turn->frame->plane[0];
+    const int64_t to = RP_MIN(turn->number + run->ahead, FRAMES - 1);
+
+    if (turn->pass == RP_PASS_ANALYSE) {
+        run->analysed[turn->number] = (int) turn->number + 1;
+        pixel[1]++;
+        return;
+    }
+    for (int64_t i = RP_MAX(turn->number - run->ahead, 0); run->ahead >= 0 && i <= to; i++)
+        run->early += run->analysed[i] != i + 1;
+    run->early += pixel[1] != (run->ahead >= 0);
+    pixel[0]++;
+}
+
 static void *work(void *priv)
 {
-    int place;
-    struct rp_media_frame *f;
+    struct rp_turn turn;
     const struct worker *const w = priv;
     struct run *const run = w->run;
 
-    while (rp_ring_take(run->ring, &f, &place) == 0) {
-        if (f->index == run->fail_at) {
+    while (rp_ring_take(run->ring, &turn, true) == 0) {
+        if (turn.frame->index == run->fail_at) {
             rp_ring_fail(run->ring, RP_ERR_DEVICE);
             break;
         }
-        f->plane[0][0]++;
-        if (f->index % 701 == 0)
+        do_turn(run, &turn);
+        if (turn.frame->index % 701 == 0)
             usleep(2000); /* the others overtake */
         run->worked[w->number]++;
-        rp_ring_done(run->ring, place);
+        rp_ring_done(run->ring, turn.place);
     }
     return NULL;
 }
@@ -165,6 +235,8 @@ static int64_t run_all(struct run *run, int stop_at)
     int64_t n = 0;
 
     assert_int_equal(rp_ring_create(&run->ring, PLACES), 0);
+    if (run->ahead >= 0)
+        rp_ring_split(run->ring, run->ahead);
     assert_int_equal(pthread_create(&reader, NULL, read_all, run), 0);
     for (int i = 0; i < WORKERS; i++) {
         worker[i] = (struct worker){run, i};
@@ -185,7 +257,7 @@ static int64_t run_all(struct run *run, int stop_at)
 
 static void test_threads(void **state)
 {
-    struct run run = {.fail_at = -1};
+    struct run run = {.fail_at = -1, .ahead = -1};
     int64_t worked = 0;
 
     (void) state;
@@ -197,10 +269,33 @@ static void test_threads(void **state)
     rp_ring_destroy(&run.ring);
 }
 
+/* Every frame twice, also with as little room as there may be, or nothing to look ahead to. */
+static void test_split_threads(void **state)
+{
+    static const int ahead[] = {0, 2, PLACES - 1};
+
+    (void) state;
+    for (size_t k = 0; k < RP_ARRAY_LEN(ahead); k++) {
+        int64_t worked = 0;
+        struct run *const run = calloc(1, sizeof(*run));
+
+        run->fail_at = -1;
+        run->ahead = ahead[k];
+        assert_int_equal(run_all(run, -1), FRAMES);
+        for (int i = 0; i < WORKERS; i++)
+            worked += run->worked[i];
+        assert_int_equal(worked, 2 * FRAMES);
+        assert_int_equal(run->early, 0);
+        assert_int_equal(rp_ring_status(run->ring), 0);
+        rp_ring_destroy(&run->ring);
+        free(run);
+    }
+}
+
 /* Whoever waits is woken, and the reader was never more than the ring ahead. */
 static void test_worker_fails(void **state)
 {
-    struct run run = {.fail_at = FRAMES / 2};
+    struct run run = {.fail_at = FRAMES / 2, .ahead = -1};
 
     (void) state;
     const int64_t n = run_all(&run, -1);
@@ -212,7 +307,7 @@ static void test_worker_fails(void **state)
 
 static void test_writer_stops(void **state)
 {
-    struct run run = {.fail_at = -1};
+    struct run run = {.fail_at = -1, .ahead = -1};
 
     (void) state;
     assert_int_equal(run_all(&run, 100), 100);
@@ -225,6 +320,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_order),        cmocka_unit_test(test_nothing_read),
+        cmocka_unit_test(test_split_order),  cmocka_unit_test(test_split_threads),
         cmocka_unit_test(test_failure),      cmocka_unit_test(test_threads),
         cmocka_unit_test(test_worker_fails), cmocka_unit_test(test_writer_stops),
     };

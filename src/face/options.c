@@ -64,6 +64,27 @@ const struct rp_opt_group rp_selector_group = {
     "face_selector", "Face selector", sizeof(struct rp_selector_options), selector_opts,
 };
 
+static const struct rp_opt tracker_opts[] = {
+    {"face-tracker-score", 0, RP_OPT_FLOAT, offsetof(struct rp_tracker_options, score), 0, 0.5, 0.05,
+     .def_text = "0.0", .meta = "SCORE",
+     .help = "overlap above which faces of near frames are one; fills gaps of a video; 0: off"},
+    {0},
+};
+
+const struct rp_opt_group rp_tracker_group = {
+    "face_tracker", "Face tracker", sizeof(struct rp_tracker_options), tracker_opts,
+};
+
+static const struct rp_opt distribution_opts[] = {
+    {"target-frame-amount", 0, RP_OPT_INT, offsetof(struct rp_distribution_options, amount), 0, 10, 1,
+     .def_text = "2", .meta = "N", .help = "frames before and after that the tracker looks at"},
+    {0},
+};
+
+const struct rp_opt_group rp_distribution_group = {
+    "frame_distribution", "Frame distribution", sizeof(struct rp_distribution_options), distribution_opts,
+};
+
 static const char *const mask_types[] = {"box", "area", NULL};
 static const char *const mask_areas[] = {"upper-face", "lower-face", "mouth", NULL};
 

@@ -27,6 +27,16 @@ struct rp_selector_options {
 };
 extern const struct rp_opt_group rp_selector_group;
 
+struct rp_tracker_options {
+    double score; /* 0: off */
+};
+extern const struct rp_opt_group rp_tracker_group;
+
+struct rp_distribution_options {
+    int amount; /* frames before and after that are looked at with one */
+};
+extern const struct rp_opt_group rp_distribution_group;
+
 struct rp_mask_options {
     struct rp_opt_choices types; /* enum rp_mask_type */
     struct rp_opt_choices areas; /* enum rp_mask_area */

@@ -7,8 +7,8 @@ struct worker {
     struct rp_program *program;
     pthread_t thread;
     bool started;
-    bool busy; /* GPU: a frame was submitted */
-    int place; /* its place in the ring */
+    bool busy; /* GPU: the turn was submitted */
+    struct rp_turn turn;
 };
 
 struct rp_crew {
@@ -67,26 +67,56 @@ void rp_crew_each(const struct rp_crew *c, void (*fn)(void *priv, const struct r
         fn(priv, rp_program_slot(c->worker[i].program));
 }
 
+/* ---- one turn ---------------------------------------------------------------------------------- */
+
+static int begin(struct worker *w)
+{
+    int ret;
+    const struct rp_crew_params *const p = &w->crew->p;
+    struct rp_media_frame *const frame = w->turn.frame;
+
+    if (w->turn.pass == RP_PASS_PROCESS)
+        RP_TRY(rp_tracker_faces(p->tracker, w->turn.number, rp_program_faces(w->program)));
+    return rp_program_submit_pass(w->program, frame, w->turn.pass,
+                                  p->look(p->priv, frame->index));
+
+fail:
+    return ret;
+}
+
+static int end(struct worker *w)
+{
+    int ret;
+    struct rp_frame_result result;
+    const struct rp_crew_params *const p = &w->crew->p;
+
+    RP_TRY(rp_program_finish(w->program, &result));
+    if (w->turn.pass == RP_PASS_ANALYSE)
+        RP_TRY(rp_tracker_put(p->tracker, w->turn.number, rp_program_faces(w->program)));
+    RP_TRY(p->count(p->priv, &result));
+    rp_ring_done(p->ring, w->turn.place);
+    return 0;
+
+fail:
+    return ret;
+}
+
 /* ---- CPU --------------------------------------------------------------------------------------- */
 
 static void *work(void *priv)
 {
-    int place, ret;
-    struct rp_media_frame *frame;
-    struct rp_frame_result result;
+    int ret = 0;
     struct worker *const w = priv;
-    const struct rp_crew_params *const p = &w->crew->p;
+    struct rp_ring *const ring = w->crew->p.ring;
 
-    while (rp_ring_take(p->ring, &frame, &place) == 0) {
-        ret = rp_program_run(w->program, frame, p->look(p->priv, frame->index), &result);
-        if (ret >= 0)
-            ret = p->count(p->priv, &result);
-        if (ret < 0) {
-            rp_ring_fail(p->ring, ret);
-            break;
-        }
-        rp_ring_done(p->ring, place);
+    while (rp_ring_take(ring, &w->turn, true) == 0) {
+        RP_TRY(begin(w));
+        RP_TRY(end(w));
     }
+
+fail:
+    if (ret < 0)
+        rp_ring_fail(ring, ret);
     return NULL;
 }
 
@@ -104,16 +134,26 @@ int rp_crew_start(struct rp_crew *c)
 
 static int finish(struct worker *w)
 {
-    int ret;
-    struct rp_frame_result result;
-    const struct rp_crew_params *const p = &w->crew->p;
-
     if (!w->busy)
         return 0;
     w->busy = false;
-    RP_TRY(rp_program_finish(w->program, &result));
-    RP_TRY(p->count(p->priv, &result));
-    rp_ring_done(p->ring, w->place);
+    return end(w);
+}
+
+/* The next turn for worker `at`. In a split ring it may depend on a frame that one of the workers
+ * still has, so nothing is waited for before those are done, the oldest first. */
+static int take(struct rp_crew *c, int at, struct rp_turn *turn, bool *more)
+{
+    int ret;
+
+    for (int i = 0; c->p.tracker && i < c->p.slots; i++) {
+        if (rp_ring_take(c->p.ring, turn, false) == 0) {
+            *more = true;
+            return 0;
+        }
+        RP_TRY(finish(&c->worker[(at + i) % c->p.slots]));
+    }
+    *more = rp_ring_take(c->p.ring, turn, true) == 0;
     return 0;
 
 fail:
@@ -122,15 +162,19 @@ fail:
 
 static void drive(struct rp_crew *c)
 {
-    int ret = 0, place;
-    struct rp_media_frame *frame;
+    int ret = 0;
+    bool more = true;
 
-    for (int i = 0; rp_ring_take(c->p.ring, &frame, &place) == 0; i = (i + 1) % c->p.slots) {
+    for (int i = 0; more; i = (i + 1) % c->p.slots) {
+        struct rp_turn turn;
         struct worker *const w = &c->worker[i];
 
+        RP_TRY(take(c, i, &turn, &more));
         RP_TRY(finish(w));
-        RP_TRY(rp_program_submit(w->program, frame, c->p.look(c->p.priv, frame->index)));
-        w->place = place;
+        if (!more)
+            break;
+        w->turn = turn;
+        RP_TRY(begin(w));
         w->busy = true;
     }
     for (int i = 0; i < c->p.slots; i++) /* any order: the ring keeps that of the frames */

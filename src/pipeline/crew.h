@@ -6,6 +6,7 @@
 #ifndef RP_CREW_H
 #define RP_CREW_H
 
+#include "face/tracker.h"
 #include "pipeline/program.h"
 #include "pipeline/ring.h"
 
@@ -16,6 +17,7 @@ struct rp_crew;
 struct rp_crew_params {
     struct rp_ring *ring;
     const struct rp_plan *plan;
+    struct rp_tracker *tracker; /* when the ring is split, else NULL */
     int slots;
     int w, h;
     enum rp_pixfmt fmt;

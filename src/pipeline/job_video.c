@@ -24,6 +24,7 @@ struct video {
     struct rp_reader *reader;
     struct rp_writer *writer;
     struct rp_ring *ring;
+    struct rp_tracker *tracker; /* NULL: off */
     struct rp_crew *crew;
     struct helper helper[MAX_GPUS];
     pthread_t read_thread, write_thread;
@@ -220,8 +221,8 @@ static struct rp_crew_params crew_params(struct video *v, const struct rp_pipeli
     const struct rp_video_info *const info = rp_reader_info(v->reader);
 
     return (struct rp_crew_params){
-        .ring = v->ring, .plan = &pipeline->plan, .slots = v->job->slots, .w = info->w,
-        .h = info->h, .fmt = info->fmt, .look = looked_at, .count = count_frame, .priv = v,
+        .ring = v->ring, .plan = &pipeline->plan, .tracker = v->tracker, .slots = v->job->slots,
+        .w = info->w, .h = info->h, .fmt = info->fmt, .look = looked_at, .count = count_frame, .priv = v,
     };
 }
 
@@ -263,17 +264,37 @@ fail:
     return ret;
 }
 
+/* The ring of frames; with the tracker it keeps the frames that are analysed ahead as well. */
+static int make_ring(struct video *v, int *places)
+{
+    int ret;
+    const struct rp_tracker_options *const o = rp_settings_get(v->job->settings, &rp_tracker_group);
+    const struct rp_distribution_options *const d = rp_settings_get(v->job->settings,
+                                                                    &rp_distribution_group);
+
+    *places = (2 * v->job->slots + 2) * gpu_count(v->job);
+    if (o->score > 0)
+        *places += d->amount;
+    RP_TRY(rp_ring_create(&v->ring, *places));
+    if (o->score > 0) {
+        RP_TRY(rp_tracker_create(&v->tracker, o->score, d->amount, *places));
+        rp_ring_split(v->ring, d->amount);
+    }
+    return 0;
+
+fail:
+    return ret;
+}
+
 /* Memory is made before the run, and said. */
 static int make_crew(struct video *v)
 {
-    int ret;
+    int ret, places;
     struct rp_job *const job = v->job;
 
     if (!job->slots)
         RP_TRY(measure_slots(v));
-    const int places = (2 * job->slots + 2) * gpu_count(job);
-
-    RP_TRY(rp_ring_create(&v->ring, places));
+    RP_TRY(make_ring(v, &places));
     const struct rp_crew_params params = crew_params(v, job->pipeline);
     RP_TRY(rp_crew_create(&v->crew, &params));
     rp_log(job->pipeline->device->fns->host_memory ? RP_LOG_DEBUG : RP_LOG_INFO,
@@ -376,6 +397,7 @@ static void close_all(struct video *v)
 {
     rp_crew_destroy(&v->crew);
     rp_ring_destroy(&v->ring);
+    rp_tracker_destroy(&v->tracker);
     rp_writer_close(&v->writer);
     rp_reader_close(&v->reader);
     pthread_mutex_destroy(&v->lock);

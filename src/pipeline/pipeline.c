@@ -209,6 +209,8 @@ static int open_processing(struct rp_pipeline *p)
     p->plan.selector = &p->selector;
     p->plan.gate = p->gate;
     p->plan.graph = rp_settings_get(p->settings, &rp_graph_group);
+    p->plan.split = ((const struct rp_tracker_options *)
+                     rp_settings_get(p->settings, &rp_tracker_group))->score > 0;
     return create_processors(p);
 
 fail:

@@ -29,9 +29,14 @@ struct rp_program {
     struct result *host_result;   /* pinned, or plain on the CPU */
     bool resident;                /* pixels stay on the device: measuring */
 
+    /* Split plans: faces on their way to the host and back. */
+    struct rp_dfaces *host_faces; /* pinned, or plain on the CPU */
+    struct rp_dfaces *tracked;    /* device */
+
     struct rp_media_frame *frame; /* submitted, not finished */
+    enum rp_pass pass;
     bool look;
-    struct rp_graph *graph[2];    /* without and with the content check */
+    struct rp_graph *graph[RP_PASS_COUNT][2]; /* without and with the content check */
 };
 
 /* ---- formats ----------------------------------------------------------------------------------- */
@@ -134,11 +139,47 @@ static void pack_planes(struct rp_program *p)
     p->bytes = at;
 }
 
+/* Recordings of one pass, without and with the content check. */
+static int create_graphs(struct rp_program *p, enum rp_pass pass)
+{
+    int ret;
+    char name[96];
+    const struct rp_graph_options *const o = p->plan->graph;
+    static const char *const parts[] = {"frame", "analysing", "processing"};
+
+    for (int i = 0; i < 2 && o && o->mode == RP_GRAPH_FRAME; i++) {
+        snprintf(name, sizeof(name), "%s %dx%d%s", parts[pass], p->canvas.img.w, p->canvas.img.h,
+                 i ? " with content check" : "");
+        RP_TRY(rp_graph_create(&p->graph[pass][i], p->slot, name, o));
+        RP_TRY(rp_graph_watch(p->graph[pass][i], p->out, p->bytes));
+        RP_TRY(rp_graph_watch(p->graph[pass][i], rp_analysis_faces(p->analysis),
+                              offsetof(struct rp_dfaces, face) + 4 * sizeof(struct rp_dface)));
+    }
+    return 0;
+
+fail:
+    return ret;
+}
+
+/* The way of the faces over the host. */
+static int attach_split(struct rp_program *p)
+{
+    int ret;
+    struct rp_device *const dev = p->plan->device;
+
+    RP_TRY(rp_slot_alloc(p->slot, sizeof(*p->tracked), (void **) &p->tracked));
+    RP_TRY(dev->fns->alloc_host(dev, sizeof(*p->host_faces), (void **) &p->host_faces));
+    memset(p->host_faces, 0, sizeof(*p->host_faces));
+    return 0;
+
+fail:
+    return ret;
+}
+
 /* Buffers and recordings that only a device with its own memory needs. */
 static int attach_device(struct rp_program *p)
 {
     int ret;
-    char name[96];
     struct rp_device *const dev = p->plan->device;
 
     pack_planes(p);
@@ -146,14 +187,8 @@ static int attach_device(struct rp_program *p)
     RP_TRY(rp_slot_alloc(p->slot, p->bytes, (void **) &p->out));
     RP_TRY(dev->fns->alloc_host(dev, p->bytes, (void **) &p->host_in));
     RP_TRY(dev->fns->alloc_host(dev, p->bytes, (void **) &p->host_out));
-    for (int i = 0; i < 2 && p->plan->graph && p->plan->graph->mode == RP_GRAPH_FRAME; i++) {
-        snprintf(name, sizeof(name), "frame %dx%d%s", p->canvas.img.w, p->canvas.img.h,
-                 i ? " with content check" : "");
-        RP_TRY(rp_graph_create(&p->graph[i], p->slot, name, p->plan->graph));
-        RP_TRY(rp_graph_watch(p->graph[i], p->out, p->bytes));
-        RP_TRY(rp_graph_watch(p->graph[i], rp_analysis_faces(p->analysis),
-                              offsetof(struct rp_dfaces, face) + 4 * sizeof(struct rp_dface)));
-    }
+    for (int pass = 0; pass < (p->plan->split ? RP_PASS_COUNT : 1); pass++)
+        RP_TRY(create_graphs(p, (enum rp_pass) pass));
     return 0;
 
 fail:
@@ -182,6 +217,8 @@ int rp_program_create(struct rp_program **out, const struct rp_plan *plan, int w
     RP_TRY(plan->device->fns->alloc_host(plan->device, sizeof(*p->host_result),
                                          (void **) &p->host_result));
     RP_TRY(attach_parts(p, w, h));
+    if (plan->split)
+        RP_TRY(attach_split(p));
     if (!plan->device->fns->host_memory)
         RP_TRY(attach_device(p));
     return 0;
@@ -199,8 +236,10 @@ void rp_program_destroy(struct rp_program **out)
     if (!p)
         return;
     fns = p->plan->device->fns;
-    rp_graph_destroy(&p->graph[0]);
-    rp_graph_destroy(&p->graph[1]);
+    for (int i = 0; i < RP_PASS_COUNT; i++) {
+        rp_graph_destroy(&p->graph[i][0]);
+        rp_graph_destroy(&p->graph[i][1]);
+    }
     for (int i = 0; i < p->plan->nprocessors; i++)
         if (p->at[i])
             p->plan->processor[i].def->detach(&p->at[i]);
@@ -210,6 +249,7 @@ void rp_program_destroy(struct rp_program **out)
     fns->free_host(p->plan->device, p->host_in);
     fns->free_host(p->plan->device, p->host_out);
     fns->free_host(p->plan->device, p->host_result);
+    fns->free_host(p->plan->device, p->host_faces);
     free(p);
     *out = NULL;
 }
@@ -221,7 +261,7 @@ const struct rp_slot *rp_program_slot(const struct rp_program *program)
 
 const struct rp_graph *rp_program_graph(const struct rp_program *program)
 {
-    return program->graph[0];
+    return program->graph[RP_PASS_WHOLE][0];
 }
 
 /* ---- recording --------------------------------------------------------------------------------- */
@@ -293,8 +333,9 @@ static int record_result(struct rp_program *p)
     const struct rp_dfaces *const faces = rp_analysis_faces(p->analysis);
 
     RP_TRY(rp_slot_download(p->slot, &r->faces, faces, 2 * sizeof(int32_t))); /* count, overflow */
-    RP_TRY(rp_slot_download(p->slot, &r->selected, &p->selection.selection->count,
-                            sizeof(r->selected)));
+    if (p->pass != RP_PASS_ANALYSE)
+        RP_TRY(rp_slot_download(p->slot, &r->selected, &p->selection.selection->count,
+                                sizeof(r->selected)));
     if (p->look)
         RP_TRY(rp_slot_download(p->slot, &r->verdict, rp_gate_verdict(p->gate), sizeof(r->verdict)));
     return 0;
@@ -315,37 +356,42 @@ fail:
     return ret;
 }
 
-/* Faces, selection, processors. */
-static int record_work(struct rp_program *p)
+/* Selection, processors. */
+static int record_processing(struct rp_program *p, const struct rp_dfaces *faces)
 {
     int ret;
     const struct rp_plan *const plan = p->plan;
-    const struct rp_dfaces *faces;
 
-    RP_TRY(rp_analysis_record(p->analysis, &p->canvas.img));
-    faces = rp_analysis_faces(p->analysis);
     RP_TRY(rp_selector_record(plan->selector, p->slot, &p->selection, faces));
     rp_slot_stage(p->slot, RP_STAGE_PROCESS);
     for (int i = 0; i < plan->nprocessors; i++)
         RP_TRY(plan->processor[i].def->record(p->at[i], &p->canvas, faces, p->selection.selection));
+    if (p->in)
+        RP_TRY(record_output(p));
     return 0;
 
 fail:
     return ret;
 }
 
-/* The whole frame: what one graph holds. */
+/* The whole frame, or a pass over it: what one graph holds. */
 static int record_frame(void *priv)
 {
     int ret;
     struct rp_program *const p = priv;
+    struct rp_dfaces *const faces = rp_analysis_faces(p->analysis);
 
     RP_TRY(record_input(p));
     if (p->look)
         RP_TRY(record_look(p));
-    RP_TRY(record_work(p));
-    if (p->in)
-        RP_TRY(record_output(p));
+    if (p->pass == RP_PASS_PROCESS)
+        RP_TRY(rp_slot_upload(p->slot, p->tracked, p->host_faces, sizeof(*p->tracked)));
+    else
+        RP_TRY(rp_analysis_record(p->analysis, &p->canvas.img));
+    if (p->pass == RP_PASS_ANALYSE)
+        RP_TRY(rp_slot_download(p->slot, p->host_faces, faces, sizeof(*faces)));
+    else
+        RP_TRY(record_processing(p, p->pass == RP_PASS_PROCESS ? p->tracked : faces));
     RP_TRY(record_result(p));
     return 0;
 
@@ -404,18 +450,20 @@ fail:
 
 static int run_frame(struct rp_program *p)
 {
-    struct rp_graph *const graph = p->graph[p->look];
+    struct rp_graph *const graph = p->graph[p->pass][p->look];
 
     return graph ? rp_graph_run(graph, record_frame, p, false) : record_frame(p);
 }
 
-int rp_program_submit(struct rp_program *p, struct rp_media_frame *frame, bool look)
+int rp_program_submit_pass(struct rp_program *p, struct rp_media_frame *frame, enum rp_pass pass,
+                           bool look)
 {
     int ret;
 
     RP_TRY(take_frame(p, frame));
     p->frame = frame;
-    p->look = look && p->gate;
+    p->pass = pass;
+    p->look = look && p->gate && pass != RP_PASS_PROCESS;
     RP_TRY(run_frame(p));
 
 fail:
@@ -423,11 +471,22 @@ fail:
     return ret;
 }
 
+int rp_program_submit(struct rp_program *p, struct rp_media_frame *frame, bool look)
+{
+    return rp_program_submit_pass(p, frame, RP_PASS_WHOLE, look);
+}
+
+struct rp_dfaces *rp_program_faces(struct rp_program *p)
+{
+    return p->host_faces;
+}
+
 int rp_program_place(struct rp_program *p, struct rp_media_frame *frame)
 {
     int ret;
 
     RP_TRY(take_frame(p, frame));
+    p->pass = RP_PASS_WHOLE;
     p->look = false;
     p->resident = true;
     if (p->in) {
@@ -493,15 +552,17 @@ int rp_program_finish(struct rp_program *p, struct rp_frame_result *result)
     const struct result *const r = p->host_result;
 
     rp_slot_stage(p->slot, RP_STAGE_CONVERT);
-    if (p->graph[p->look])
-        RP_TRY(rp_graph_wait(p->graph[p->look]));
+    if (p->graph[p->pass][p->look])
+        RP_TRY(rp_graph_wait(p->graph[p->pass][p->look]));
     else
         RP_TRY(rp_slot_sync(p->slot));
+    const bool analysed = p->pass != RP_PASS_PROCESS, processed = p->pass != RP_PASS_ANALYSE;
+
     *result = (struct rp_frame_result){
-        .faces = r->faces,
-        .selected = r->selected,
-        .overflow = r->overflow != 0,
-        .changed = r->selected > 0 && p->plan->nprocessors > 0,
+        .faces = analysed ? r->faces : 0,
+        .selected = processed ? r->selected : 0,
+        .overflow = analysed && r->overflow != 0,
+        .changed = processed && r->selected > 0 && p->plan->nprocessors > 0,
         .looked = p->look,
         .positive = p->look && r->verdict.positive > 0,
     };

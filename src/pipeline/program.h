@@ -10,6 +10,7 @@
 #include "face/gate.h"
 #include "face/selector.h"
 #include "media/media.h"
+#include "pipeline/ring.h"
 #include "processors/processor.h"
 
 #define RP_MAX_PROCESSORS 16
@@ -21,6 +22,7 @@ struct rp_plan {
     const struct rp_selector *selector;
     const struct rp_gate_model *gate;
     const struct rp_graph_options *graph;
+    bool split; /* the host acts between analysing and processing: programs can do them apart */
     int nprocessors;
     struct {
         const struct rp_processor *def;
@@ -54,7 +56,14 @@ int rp_program_submit(struct rp_program *program, struct rp_media_frame *frame, 
  * something changed). */
 int rp_program_finish(struct rp_program *program, struct rp_frame_result *result);
 
-/* Both at once. */
+/* The same in two passes, each ended by rp_program_finish() (a plan with `split`). Analysing, with the
+ * content check, leaves the faces in rp_program_faces() and changes nothing; processing works on the
+ * faces that are there then. The slot may have done other frames in between. */
+int rp_program_submit_pass(struct rp_program *program, struct rp_media_frame *frame,
+                           enum rp_pass pass, bool look);
+struct rp_dfaces *rp_program_faces(struct rp_program *program); /* host */
+
+/* Submit and finish. */
 int rp_program_run(struct rp_program *program, struct rp_media_frame *frame, bool look,
                    struct rp_frame_result *result);
 

@@ -4,7 +4,7 @@
 
 #include "media/media.h"
 
-enum state { FREE, READ, TAKEN, DONE };
+enum state { FREE, READ, ANALYSING, ANALYSED, TAKEN, DONE }; /* the middle two: only when split */
 
 struct place {
     enum state state;
@@ -15,7 +15,10 @@ struct rp_ring {
     pthread_mutex_t lock;
     pthread_cond_t changed;
     int n;
+    bool split;
+    int ahead;
     int64_t read, taken, written; /* frames so far; place = number % n */
+    int64_t analysed, processed;  /* split: the first so many are analysed, taken to be processed */
     bool ended;
     int status;
     struct place place[];
@@ -31,6 +34,12 @@ int rp_ring_create(struct rp_ring **out, int places)
     pthread_mutex_init(&r->lock, NULL);
     pthread_cond_init(&r->changed, NULL);
     return 0;
+}
+
+void rp_ring_split(struct rp_ring *r, int ahead)
+{
+    r->split = true;
+    r->ahead = ahead;
 }
 
 void rp_ring_destroy(struct rp_ring **ring)
@@ -71,27 +80,56 @@ void rp_ring_end(struct rp_ring *r)
     pthread_mutex_unlock(&r->lock);
 }
 
-int rp_ring_take(struct rp_ring *r, struct rp_media_frame **frame, int *place)
+static struct rp_turn take(struct rp_ring *r, int64_t number, enum rp_pass pass)
 {
-    int ret = RP_ERR_CLOSED;
+    const int at = (int) (number % r->n);
+
+    r->place[at].state = pass == RP_PASS_ANALYSE ? ANALYSING : TAKEN;
+    return (struct rp_turn){r->place[at].frame, number, at, pass};
+}
+
+/* Is all analysed that processing of the next frame looks at? */
+static bool window_is_analysed(const struct rp_ring *r)
+{
+    return r->analysed > r->processed + r->ahead || (r->ended && r->analysed == r->read);
+}
+
+/* Processing comes first: it is what lets frames out. */
+static bool take_next(struct rp_ring *r, struct rp_turn *turn)
+{
+    if (r->split && r->processed < r->read && window_is_analysed(r))
+        *turn = take(r, r->processed++, RP_PASS_PROCESS);
+    else if (r->taken < r->read)
+        *turn = take(r, r->taken++, r->split ? RP_PASS_ANALYSE : RP_PASS_WHOLE);
+    else
+        return false;
+    return true;
+}
+
+static bool all_taken(const struct rp_ring *r)
+{
+    return r->ended && r->taken == r->read && (!r->split || r->processed == r->read);
+}
+
+int rp_ring_take(struct rp_ring *r, struct rp_turn *turn, bool wait)
+{
+    bool got = false;
 
     pthread_mutex_lock(&r->lock);
-    while (!r->status && r->taken == r->read && !r->ended)
+    while (!r->status && !(got = take_next(r, turn)) && !all_taken(r) && wait)
         pthread_cond_wait(&r->changed, &r->lock);
-    if (!r->status && r->taken < r->read) {
-        *place = (int) (r->taken++ % r->n);
-        *frame = r->place[*place].frame;
-        r->place[*place].state = TAKEN;
-        ret = 0;
-    }
     pthread_mutex_unlock(&r->lock);
-    return ret;
+    return got ? 0 : RP_ERR_CLOSED;
 }
 
 void rp_ring_done(struct rp_ring *r, int place)
 {
+    enum state *const state = &r->place[place].state;
+
     pthread_mutex_lock(&r->lock);
-    r->place[place].state = DONE;
+    *state = *state == ANALYSING ? ANALYSED : DONE;
+    while (r->analysed < r->taken && r->place[r->analysed % r->n].state == ANALYSED)
+        r->analysed++;
     pthread_cond_broadcast(&r->changed);
     pthread_mutex_unlock(&r->lock);
 }

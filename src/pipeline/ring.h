@@ -2,7 +2,10 @@
  *
  * The ring has a fixed number of places, so memory does not depend on the length of the video: the
  * reader waits for a free place, workers take frames in any order, the writer takes finished frames
- * in the order in which they were read. The first failure of any side stops all of them. */
+ * in the order in which they were read. The first failure of any side stops all of them.
+ *
+ * Where the host has to look at several frames between analysing and processing (the tracker), each
+ * frame is taken twice: see rp_ring_split(). */
 #ifndef RP_RING_H
 #define RP_RING_H
 
@@ -13,6 +16,11 @@ struct rp_ring;
 
 int rp_ring_create(struct rp_ring **out, int places);
 
+/* Before the first frame: every frame is taken once to be analysed and again to be processed, the
+ * latter in order and not before the `ahead` frames behind it were analysed (those that there are).
+ * The ring must have more than `ahead` places. */
+void rp_ring_split(struct rp_ring *ring, int ahead);
+
 /* Frees frames that are still inside. All threads must have left. */
 void rp_ring_destroy(struct rp_ring **ring);
 
@@ -22,9 +30,20 @@ int rp_ring_put(struct rp_ring *ring, struct rp_media_frame *frame);
 /* Reader: there are no more. */
 void rp_ring_end(struct rp_ring *ring);
 
-/* Worker: wait for a frame to work on. RP_ERR_CLOSED at the end or after a failure. */
-int rp_ring_take(struct rp_ring *ring, struct rp_media_frame **frame, int *place);
-/* Worker: the frame of this place is finished. */
+enum rp_pass { RP_PASS_WHOLE = 0, RP_PASS_ANALYSE, RP_PASS_PROCESS, RP_PASS_COUNT };
+
+/* Something to do with one frame. */
+struct rp_turn {
+    struct rp_media_frame *frame;
+    int64_t number; /* frames that were read before it */
+    int place;
+    enum rp_pass pass;
+};
+
+/* Worker: what to do next, waiting for it. RP_ERR_CLOSED at the end or after a failure; without
+ * `wait` also when there is nothing to do now. */
+int rp_ring_take(struct rp_ring *ring, struct rp_turn *turn, bool wait);
+/* Worker: the turn that was taken of this place is done. */
 void rp_ring_done(struct rp_ring *ring, int place);
 
 /* Writer: wait for the next frame in order; *frame is the caller's now. NULL at the end,

@@ -1,0 +1,200 @@
+#include "face/tracker.h"
+
+#include "ops/face_core.h"
+
+#define MAX_AROUND 10
+#define MAX_WINDOW (2 * MAX_AROUND + 1)
+
+/* Faces of one frame. */
+struct entry {
+    int64_t frame; /* -1: none yet */
+    int count, cap;
+    struct rp_dface *face;
+};
+
+struct rp_tracker {
+    double score;
+    int around;
+    int n; /* entries; frame f is in entry f % n */
+    struct entry entry[];
+};
+
+/* A face through the window. */
+struct track {
+    const struct rp_dface *at[MAX_WINDOW]; /* NULL: not seen in this frame */
+    const struct rp_dface *latest;
+    int first, last;
+};
+
+int rp_tracker_create(struct rp_tracker **out, double score, int around, int flying)
+{
+    const int n = flying + 2 * RP_CLAMP(around, 0, MAX_AROUND) + 1;
+    struct rp_tracker *const t = *out = calloc(1, sizeof(*t) + (size_t) n * sizeof(t->entry[0]));
+
+    if (!t)
+        return rp_fail(RP_ERR_NOMEM, "out of memory");
+    t->score = score;
+    t->around = RP_CLAMP(around, 0, MAX_AROUND);
+    t->n = n;
+    for (int i = 0; i < n; i++)
+        t->entry[i].frame = -1;
+    return 0;
+}
+
+void rp_tracker_destroy(struct rp_tracker **tracker)
+{
+    struct rp_tracker *const t = *tracker;
+
+    if (!t)
+        return;
+    for (int i = 0; i < t->n; i++)
+        free(t->entry[i].face);
+    free(t);
+    *tracker = NULL;
+}
+
+int rp_tracker_put(struct rp_tracker *t, int64_t frame, const struct rp_dfaces *faces)
+{
+    const int count = rp_faces_stored(faces);
+    struct entry *const e = &t->entry[frame % t->n];
+
+    if (count > e->cap) {
+        struct rp_dface *const more = realloc(e->face, (size_t) count * sizeof(*more));
+
+        if (!more)
+            return rp_fail(RP_ERR_NOMEM, "out of memory");
+        e->face = more;
+        e->cap = count;
+    }
+    if (count)
+        memcpy(e->face, faces->face, (size_t) count * sizeof(*e->face));
+    e->frame = frame;
+    e->count = count;
+    return 0;
+}
+
+double rp_box_overlap(const float a[4], const float b[4])
+{
+    const double w = RP_MIN((double) a[2], b[2]) - RP_MAX((double) a[0], b[0]);
+    const double h = RP_MIN((double) a[3], b[3]) - RP_MAX((double) a[1], b[1]);
+    const double both = RP_MAX(w, 0) * RP_MAX(h, 0);
+    const double sum = ((double) a[2] - a[0]) * ((double) a[3] - a[1]) +
+                       ((double) b[2] - b[0]) * ((double) b[3] - b[1]);
+
+    return sum - both > 0 ? both / (sum - both) : 0;
+}
+
+/* ---- gaps -------------------------------------------------------------------------------------- */
+
+static void mix(float *out, const float *a, const float *b, int n, double f)
+{
+    for (int i = 0; i < n; i++)
+        out[i] = (float) (a[i] * (1 - f) + b[i] * f);
+}
+
+void rp_face_between(struct rp_dface *out, const struct rp_dface *a, const struct rp_dface *b,
+                     double f)
+{
+    const uint32_t points = RP_HAS_LANDMARK_5 | RP_HAS_LANDMARK_68;
+
+    *out = f < 0.5 ? *a : *b;
+    mix(out->box, a->box, b->box, 4, f);
+    mix(out->lm5, a->lm5, b->lm5, 10, f);
+    mix(out->lm5_68, a->lm5_68, b->lm5_68, 10, f);
+    mix(out->lm68, a->lm68, b->lm68, 136, f);
+    mix(out->lm68_5, a->lm68_5, b->lm68_5, 136, f);
+    out->has &= ~points | (a->has & b->has);
+    /* without fan_68_5 there are no such points; then the five say how the head is turned */
+    out->angle = out->lm68_5[0] != 0 || out->lm68_5[32] != 0 ? rp_face_angle(out->lm68_5)
+                                                             : rp_five_angle(out->lm5);
+    out->origin = 1;
+}
+
+/* ---- tracks ------------------------------------------------------------------------------------ */
+
+/* Frame `w` of the window around `frame`; NULL when there is none. */
+static const struct entry *in_window(const struct rp_tracker *t, int64_t frame, int w)
+{
+    const int64_t number = frame - t->around + w;
+    const struct entry *const e = number < 0 ? NULL : &t->entry[number % t->n];
+
+    return e && e->frame == number ? e : NULL;
+}
+
+/* The track whose latest face overlaps most, or a new one. As in FaceFusion a second face of one
+ * frame may take the place of the first. */
+static void join(const struct rp_tracker *t, struct track *track, int *n, int w,
+                 const struct rp_dface *face)
+{
+    int best = -1;
+    double most = t->score;
+
+    for (int i = 0; i < *n; i++) {
+        const double overlap = rp_box_overlap(track[i].latest->box, face->box);
+
+        if (overlap > most) {
+            most = overlap;
+            best = i;
+        }
+    }
+    if (best < 0) {
+        best = (*n)++;
+        track[best].first = w;
+    }
+    track[best].at[w] = track[best].latest = face;
+    track[best].last = w;
+}
+
+/* The face that a track has in frame `w`, seen or filled in. */
+static void face_at(const struct track *track, int w, struct rp_dface *out)
+{
+    int a = w, b = w;
+
+    while (!track->at[a])
+        a--;
+    while (!track->at[b])
+        b++;
+    if (a == b)
+        *out = *track->at[w];
+    else
+        rp_face_between(out, track->at[a], track->at[b], (double) (w - a) / (b - a));
+}
+
+static int count_faces(const struct rp_tracker *t, int64_t frame)
+{
+    int sum = 0;
+
+    for (int w = 0; w <= 2 * t->around; w++) {
+        const struct entry *const e = in_window(t, frame, w);
+
+        sum += e ? e->count : 0;
+    }
+    return sum;
+}
+
+int rp_tracker_faces(const struct rp_tracker *t, int64_t frame, struct rp_dfaces *out)
+{
+    int n = 0;
+    const int most = count_faces(t, frame), now = t->around;
+    struct track *const track = calloc((size_t) RP_MAX(most, 1), sizeof(*track));
+
+    if (!track)
+        return rp_fail(RP_ERR_NOMEM, "out of memory");
+    for (int w = 0; w <= 2 * t->around; w++) {
+        const struct entry *const e = in_window(t, frame, w);
+
+        for (int i = 0; e && i < e->count; i++)
+            join(t, track, &n, w, &e->face[i]);
+    }
+    out->count = out->overflow = 0;
+    for (int i = 0; i < n; i++) {
+        if (track[i].first > now || track[i].last < now)
+            continue;
+        if (out->count == RP_MAX_FACES)
+            out->overflow = 1;
+        else
+            face_at(&track[i], now, &out->face[out->count++]);
+    }
+    free(track);
+    return 0;
+}
