@@ -347,6 +347,26 @@ static float *mask(struct cg *c, int w, int h)
     return m;
 }
 
+void check_float_to_tensor(struct cg *c)
+{
+    struct rp_op_float_to_tensor a = {.w = cg_size(c, SIDE, 512), .h = cg_size(c, SIDE, 512)};
+    const size_t n = 3 * (size_t) a.w * (size_t) a.h;
+    float *const src = cg_floats(c, "src", n, -5, 260);
+
+    cg_storm(c, src, n);
+    a.src = src;
+    a.div = cg_chance(c, 70) ? 255.0f : cg_between(c, 0.5f, 300);
+    for (int i = 0; i < 3; i++) {
+        a.mean[i] = cg_between(c, -1, 1);
+        a.std[i] = cg_chance(c, 5) ? 0 : cg_between(c, 0.1f, 2);
+    }
+    a.rgb = cg_chance(c, 50);
+    a.dst = cg_floats(c, "dst", n, 5, 6);
+    cg_note(c, "%dx%d, rgb %d", a.w, a.h, a.rgb);
+    c->bytes = 24 * area(a.w, a.h);
+    RUN(a);
+}
+
 void check_paste(struct cg *c)
 {
     const int fw = cg_size(c, 2 * SIDE, 1920), fh = cg_size(c, 2 * SIDE, 1080);
@@ -457,6 +477,25 @@ void check_mask_ramp(struct cg *c)
     a.dst = c->bench || cg_chance(c, 50) ? cg_floats(c, "dst", (size_t) a.n, 0, 1) : p;
     cg_note(c, "%d", a.n);
     c->bytes = 8.0 * a.n;
+    RUN(a);
+}
+
+/* Numbers with many equals among them. */
+void check_class_mask(struct cg *c)
+{
+    struct rp_op_class_mask a = {.n = cg_size(c, 5000, 512 * 512),
+                                 .classes = c->bench ? 19 : cg_range(c, 1, 32),
+                                 .use = c->bench ? 0x3c7e : cg_rand(c)};
+    const size_t n = (size_t) a.n * (size_t) a.classes;
+    float *const p = cg_floats(c, "src", n, -9, 9);
+
+    for (size_t i = 0; i < n && cg_chance(c, 99); i++)
+        p[i] = rintf(p[i]);
+    cg_storm(c, p, n);
+    a.src = p;
+    a.dst = cg_floats(c, "dst", (size_t) a.n, 2, 3);
+    cg_note(c, "%d of %d classes, %x", a.n, a.classes, (unsigned) a.use);
+    c->bytes = 4.0 * a.n * (a.classes + 1);
     RUN(a);
 }
 

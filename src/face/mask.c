@@ -1,18 +1,45 @@
 #include "face/mask.h"
 
+#include "face/analyser.h"
+
 #define MAX_KERNEL 2049
+#define MAX_OCCLUDERS 8
 #define SOFT_SIGMA 5.0 /* of the "soft threshold" */
+#define OCCLUDER_SIZE 256
+#define PARSER_SIZE 512
+#define MIN_CLASSES 14 /* the last one that counts is 13 */
+#define MAX_CLASSES 32 /* bits of a set */
+
+struct rp_masks {
+    unsigned types;   /* bits of enum rp_mask_type */
+    unsigned areas;   /* bits of enum rp_mask_area */
+    uint32_t classes; /* of the parser: bits */
+    double blur;
+    int padding[4];   /* percent: top, right, bottom, left */
+    int noccluders;
+    struct rp_model *occluder[MAX_OCCLUDERS];
+    struct rp_model *parser;
+};
 
 struct rp_masker {
+    const struct rp_masks *shared;
     struct rp_slot *slot;
-    struct rp_masker_params p;
-    float *box;   /* constant part; NULL when not used */
-    float *area;  /* per face; NULL when not used */
-    float *out;
-    float *tmp;
+    int w, h;
+    float *constant; /* box, or ones; NULL where everything depends on the face */
+    float *part;     /* one mask */
+    float *out, *tmp;
     float *soft_kernel;
     int soft_size;
     uint8_t *area_points;
+
+    struct rp_net *occluder[MAX_OCCLUDERS];
+    struct rp_img occluder_crop;
+    float *occluder_lut, *visible; /* what an occluder gave, clipped */
+
+    struct rp_net *parser;
+    struct rp_img parser_crop;
+    float *parser_pixels, *region;
+    int nclasses;
 };
 
 /* 68-point indices of each area. */
@@ -24,22 +51,139 @@ static const struct { int n; uint8_t index[24]; } areas[] = {
 };
 /* clang-format on */
 
-void rp_masker_params_from(struct rp_masker_params *out, const struct rp_mask_options *options, int w,
-                           int h)
+/* The parser's class of each region, in the order of --face-mask-regions. */
+static const uint8_t region_class[] = {1, 2, 3, 4, 5, 6, 10, 11, 12, 13};
+
+/* ---- shared ------------------------------------------------------------------------------------ */
+
+unsigned rp_masks_needs(const struct rp_settings *settings)
+{
+    unsigned needs = 0;
+    const struct rp_mask_options *const o = rp_settings_get(settings, &rp_mask_group);
+
+    for (int i = 0; i < o->types.n; i++)
+        if (o->types.v[i] == RP_MASK_AREA)
+            needs |= RP_NEED_LANDMARKS;
+    return needs;
+}
+
+/* The user's settings as this processor uses them. */
+static void read_options(struct rp_masks *m, const struct rp_mask_options *o,
+                         const struct rp_mask_use *use)
 {
     /* CSS rule: 1 value = all; 2 = vertical, horizontal; 3 = top, horizontal, bottom */
     static const int side[5][4] = {{0}, {0, 0, 0, 0}, {0, 1, 0, 1}, {0, 1, 2, 1}, {0, 1, 2, 3}};
-    const int n = RP_CLAMP(options->padding.n, 0, 4);
+    const int n = use->no_padding ? 0 : RP_CLAMP(o->padding.n, 0, 4);
 
-    *out = (struct rp_masker_params){.w = w, .h = h, .blur = options->blur};
-    for (int i = 0; i < options->types.n; i++) {
-        out->box |= options->types.v[i] == RP_MASK_BOX;
-        out->area |= options->types.v[i] == RP_MASK_AREA;
-    }
-    for (int i = 0; i < options->areas.n; i++)
-        out->areas |= 1u << options->areas.v[i];
+    m->types = use->always;
+    for (int i = 0; i < o->types.n; i++)
+        m->types |= 1u << o->types.v[i] & use->chosen;
+    m->areas = use->areas;
+    for (int i = 0; !use->areas && i < o->areas.n; i++)
+        m->areas |= 1u << o->areas.v[i];
+    for (int i = 0; i < o->regions.n; i++)
+        m->classes |= 1u << region_class[o->regions.v[i]];
     for (int i = 0; n && i < 4; i++)
-        out->padding[i] = options->padding.v[side[n][i]];
+        m->padding[i] = o->padding.v[side[n][i]];
+    m->blur = use->no_blur ? 0 : o->blur;
+}
+
+static int open_occluder(struct rp_masks *m, struct rp_pool *pool, const char *name, bool named)
+{
+    int ret;
+    const struct rp_model_entry *entry;
+    struct rp_model **const model = &m->occluder[m->noccluders];
+
+    RP_TRY(rp_pool_get(pool, RP_KIND_FACE_OCCLUDER, name, named, &entry, model));
+    RP_TRY(rp_model_expect_input(*model, "input", 0, RP_TYPE_F32, 4,
+                                 (const int64_t[]){-1, OCCLUDER_SIZE, OCCLUDER_SIZE, 3}));
+    RP_TRY(rp_model_expect_outputs(*model, 1));
+    m->noccluders++;
+    return 0;
+
+fail:
+    return ret;
+}
+
+/* One, or all that the choices name behind "many". */
+static int open_occluders(struct rp_masks *m, struct rp_pool *pool,
+                          const struct rp_settings *settings)
+{
+    int ret = 0;
+    const char *const *const names = rp_catalogue_choices(RP_KIND_FACE_OCCLUDER);
+    const struct rp_mask_options *const o = rp_settings_get(settings, &rp_mask_group);
+
+    if (strcmp(names[o->occluder], "many"))
+        return open_occluder(m, pool, names[o->occluder],
+                             rp_settings_is_set(settings, "face-occluder-model"));
+    for (int i = 0; names[i] && m->noccluders < MAX_OCCLUDERS; i++)
+        if (i != o->occluder)
+            RP_TRY(open_occluder(m, pool, names[i], true));
+
+fail:
+    return ret;
+}
+
+static int open_parser(struct rp_masks *m, struct rp_pool *pool,
+                       const struct rp_settings *settings)
+{
+    int ret;
+    const struct rp_model_entry *entry;
+    const struct rp_mask_options *const o = rp_settings_get(settings, &rp_mask_group);
+
+    RP_TRY(rp_pool_get(pool, RP_KIND_FACE_PARSER,
+                       rp_catalogue_choices(RP_KIND_FACE_PARSER)[o->parser],
+                       rp_settings_is_set(settings, "face-parser-model"), &entry, &m->parser));
+    RP_TRY(rp_model_expect_input(m->parser, "input", 0, RP_TYPE_F32, 4,
+                                 (const int64_t[]){-1, 3, PARSER_SIZE, PARSER_SIZE}));
+    RP_TRY(rp_model_expect_outputs(m->parser, 1));
+    return 0;
+
+fail:
+    return ret;
+}
+
+int rp_masks_create(struct rp_masks **out, struct rp_pool *pool,
+                    const struct rp_settings *settings, const struct rp_mask_use *use)
+{
+    int ret;
+    struct rp_masks *const m = *out = calloc(1, sizeof(*m));
+
+    if (!m)
+        return rp_fail(RP_ERR_NOMEM, "out of memory");
+    read_options(m, rp_settings_get(settings, &rp_mask_group), use);
+    if (m->types & RP_MASK_BIT(OCCLUSION))
+        RP_TRY(open_occluders(m, pool, settings));
+    if (m->types & RP_MASK_BIT(REGION))
+        RP_TRY(open_parser(m, pool, settings));
+    return 0;
+
+fail:
+    rp_masks_destroy(out);
+    return ret;
+}
+
+void rp_masks_destroy(struct rp_masks **masks)
+{
+    free(*masks); /* the models are the pool's */
+    *masks = NULL;
+}
+
+bool rp_masks_see(const struct rp_masks *masks)
+{
+    return masks->types & (RP_MASK_BIT(OCCLUSION) | RP_MASK_BIT(REGION));
+}
+
+/* ---- one slot ---------------------------------------------------------------------------------- */
+
+static size_t area(const struct rp_masker *m)
+{
+    return (size_t) m->w * (size_t) m->h;
+}
+
+static int make_floats(struct rp_slot *slot, size_t n, float **out)
+{
+    return rp_slot_alloc(slot, n * sizeof(float), (void **) out);
 }
 
 /* A Gaussian kernel in device memory. */
@@ -56,61 +200,126 @@ static int make_box(struct rp_masker *m)
 {
     int ret, size;
     float *kernel;
-    const struct rp_masker_params *const p = &m->p;
-    const size_t bytes = (size_t) p->w * (size_t) p->h * sizeof(float);
-    const int blur = (int) (p->w * 0.5 * p->blur);
+    const struct rp_masks *const s = m->shared;
+    const int blur = (int) (m->w * 0.5 * s->blur);
 
-    RP_TRY(rp_slot_alloc(m->slot, bytes, (void **) &m->box));
-    RP_TRY(RP_OP(m->slot, box_mask, .dst = m->box, .w = p->w, .h = p->h, .blur = (float) p->blur,
-                 .padding = {p->padding[0], p->padding[1], p->padding[2], p->padding[3]}));
+    RP_TRY(make_floats(m->slot, area(m), &m->constant));
+    RP_TRY(RP_OP(m->slot, box_mask, .dst = m->constant, .w = m->w, .h = m->h,
+                 .blur = (float) s->blur,
+                 .padding = {s->padding[0], s->padding[1], s->padding[2], s->padding[3]}));
     if (blur > 0) {
         RP_TRY(make_kernel(m->slot, 0.25 * blur, &kernel, &size));
-        RP_TRY(RP_OP(m->slot, gaussian, .src = m->box, .dst = m->box, .tmp = m->tmp, .w = p->w,
-                     .h = p->h, .kernel = kernel, .size = size));
+        RP_TRY(RP_OP(m->slot, gaussian, .src = m->constant, .dst = m->constant, .tmp = m->tmp,
+                     .w = m->w, .h = m->h, .kernel = kernel, .size = size));
     }
+    RP_TRY(RP_OP(m->slot, mask_min, .a = m->constant, .dst = m->constant, .n = (int) area(m)));
     return 0;
 
 fail:
+    return ret;
+}
+
+static int make_ones(struct rp_masker *m)
+{
+    int ret;
+    float *const ones = malloc(area(m) * sizeof(*ones));
+
+    if (!ones)
+        return rp_fail(RP_ERR_NOMEM, "out of memory");
+    for (size_t i = 0; i < area(m); i++)
+        ones[i] = 1;
+    ret = rp_slot_constant(m->slot, ones, area(m) * sizeof(*ones), (void **) &m->constant);
+    free(ones);
     return ret;
 }
 
 static int make_area(struct rp_masker *m)
 {
-    int ret;
     uint8_t use[68] = {0};
-    const size_t bytes = (size_t) m->p.w * (size_t) m->p.h * sizeof(float);
 
     for (size_t a = 0; a < RP_ARRAY_LEN(areas); a++)
-        for (int i = 0; (m->p.areas >> a & 1) && i < areas[a].n; i++)
+        for (int i = 0; (m->shared->areas >> a & 1) && i < areas[a].n; i++)
             use[areas[a].index[i]] = 1;
-    RP_TRY(rp_slot_alloc(m->slot, bytes, (void **) &m->area));
-    RP_TRY(rp_slot_constant(m->slot, use, sizeof(use), (void **) &m->area_points));
-    RP_TRY(make_kernel(m->slot, SOFT_SIGMA, &m->soft_kernel, &m->soft_size));
+    return rp_slot_constant(m->slot, use, sizeof(use), (void **) &m->area_points);
+}
+
+static int make_occlusion(struct rp_masker *m)
+{
+    int ret;
+    float lut[3][256];
+    const int64_t dim[] = {1, OCCLUDER_SIZE, OCCLUDER_SIZE, 3}, *const dims[RP_MAX_TENSORS] = {dim};
+    const size_t n = (size_t) OCCLUDER_SIZE * OCCLUDER_SIZE;
+
+    for (int i = 0; i < m->shared->noccluders; i++) {
+        struct rp_net **const net = &m->occluder[i];
+
+        RP_TRY(rp_net_open(net, m->slot, m->shared->occluder[i], dims));
+        if ((*net)->out[0].count != n || (*net)->out[0].type != RP_TYPE_F32) {
+            ret = rp_fail(RP_ERR_MODEL, "%s: its output is not %dx%d numbers",
+                          rp_model_name(m->shared->occluder[i]), OCCLUDER_SIZE, OCCLUDER_SIZE);
+            goto fail;
+        }
+    }
+    rp_tensor_lut(lut, 255, (const double[]){0, 0, 0}, (const double[]){1, 1, 1});
+    RP_TRY(rp_slot_constant(m->slot, lut, sizeof(lut), (void **) &m->occluder_lut));
+    RP_TRY(rp_slot_image(m->slot, OCCLUDER_SIZE, OCCLUDER_SIZE, 3, &m->occluder_crop));
+    RP_TRY(make_floats(m->slot, n, &m->visible));
     return 0;
 
 fail:
     return ret;
 }
 
-int rp_masker_create(struct rp_masker **out, struct rp_slot *slot,
-                     const struct rp_masker_params *params)
+static int make_region(struct rp_masker *m)
 {
     int ret;
-    const size_t n = (size_t) params->w * (size_t) params->h;
+    const int64_t dim[] = {1, 3, PARSER_SIZE, PARSER_SIZE}, *const dims[RP_MAX_TENSORS] = {dim};
+    const size_t n = (size_t) PARSER_SIZE * PARSER_SIZE;
+
+    RP_TRY(rp_net_open(&m->parser, m->slot, m->shared->parser, dims));
+    const struct rp_tensor *const t = &m->parser->out[0];
+    if (t->type != RP_TYPE_F32 || t->count % n || t->count < MIN_CLASSES * n ||
+        t->count > MAX_CLASSES * n) {
+        ret = rp_fail(RP_ERR_MODEL, "%s: its output is not %d to %d classes of %dx%d numbers",
+                      rp_model_name(m->shared->parser), MIN_CLASSES, MAX_CLASSES, PARSER_SIZE,
+                      PARSER_SIZE);
+        goto fail;
+    }
+    m->nclasses = (int) (t->count / n);
+    RP_TRY(rp_slot_image(m->slot, PARSER_SIZE, PARSER_SIZE, 3, &m->parser_crop));
+    RP_TRY(make_floats(m->slot, 3 * n, &m->parser_pixels));
+    RP_TRY(make_floats(m->slot, n, &m->region));
+    return 0;
+
+fail:
+    return ret;
+}
+
+int rp_masker_create(struct rp_masker **out, const struct rp_masks *masks, struct rp_slot *slot,
+                     int w, int h)
+{
+    int ret;
     struct rp_masker *const m = *out = calloc(1, sizeof(*m));
 
     if (!m)
         return rp_fail(RP_ERR_NOMEM, "out of memory");
-    m->slot = slot;
-    m->p = *params;
-    RP_TRY(rp_slot_alloc(slot, n * sizeof(float), (void **) &m->out));
-    RP_TRY(rp_slot_alloc(slot, n * sizeof(float), (void **) &m->tmp));
-    if (params->box)
+    *m = (struct rp_masker){.shared = masks, .slot = slot, .w = w, .h = h};
+    RP_TRY(make_floats(slot, area(m), &m->tmp));
+    if (masks->types & RP_MASK_BIT(BOX))
         RP_TRY(make_box(m));
-    if (params->area)
+    if (!masks->types)
+        RP_TRY(make_ones(m));
+    if (!(masks->types & ~RP_MASK_BIT(BOX)))
+        return 0;
+    RP_TRY(make_floats(slot, area(m), &m->part));
+    RP_TRY(make_floats(slot, area(m), &m->out));
+    RP_TRY(make_kernel(slot, SOFT_SIGMA, &m->soft_kernel, &m->soft_size));
+    if (masks->types & RP_MASK_BIT(OCCLUSION))
+        RP_TRY(make_occlusion(m));
+    if (masks->types & RP_MASK_BIT(AREA))
         RP_TRY(make_area(m));
-    if (params->box && !params->area) /* nothing depends on the face */
-        RP_TRY(RP_OP(slot, mask_min, .a = m->box, .dst = m->out, .n = (int) n));
+    if (masks->types & RP_MASK_BIT(REGION))
+        RP_TRY(make_region(m));
     return 0;
 
 fail:
@@ -120,25 +329,125 @@ fail:
 
 void rp_masker_destroy(struct rp_masker **masker)
 {
-    free(*masker);
+    struct rp_masker *const m = *masker;
+
+    if (!m)
+        return;
+    for (int i = 0; i < MAX_OCCLUDERS; i++)
+        rp_net_close(&m->occluder[i]);
+    rp_net_close(&m->parser);
+    free(m); /* its buffers are the slot's */
     *masker = NULL;
 }
 
-int rp_masker_record(struct rp_masker *m, const struct rp_dface *face,
-                     const struct rp_affine *affine)
+/* ---- recording --------------------------------------------------------------------------------- */
+
+/* What no occluder sees as hidden, into m->part. */
+static int record_occlusion(struct rp_masker *m, const struct rp_img *crop)
 {
     int ret;
-    const struct rp_masker_params *const p = &m->p;
-    const int n = p->w * p->h;
+    struct rp_slot *const slot = m->slot;
+    const int size = OCCLUDER_SIZE;
 
-    if (!m->area)
-        return 0;
-    RP_TRY(RP_OP(m->slot, hull_mask, .face = face, .affine = affine, .use = m->area_points,
-                 .dst = m->area, .w = p->w, .h = p->h));
-    RP_TRY(RP_OP(m->slot, gaussian, .src = m->area, .dst = m->area, .tmp = m->tmp, .w = p->w,
-                 .h = p->h, .kernel = m->soft_kernel, .size = m->soft_size));
-    RP_TRY(RP_OP(m->slot, mask_ramp, .src = m->area, .dst = m->area, .n = n));
-    RP_TRY(RP_OP(m->slot, mask_min, .a = m->area, .b = m->box, .dst = m->out, .n = n));
+    RP_TRY(RP_OP(slot, resize, .src = *crop, .dst = m->occluder_crop));
+    for (int i = 0; i < m->shared->noccluders; i++) {
+        const struct rp_net *const net = m->occluder[i];
+        float *const dst = i ? m->tmp : m->part;
+
+        RP_TRY(RP_OP(slot, to_tensor, .src = m->occluder_crop, .lut = m->occluder_lut,
+                     .dst = net->in[0].data, .w = size, .h = size, .nhwc = 1, .step = 1));
+        RP_TRY(rp_run(m->occluder[i]));
+        RP_TRY(RP_OP(slot, mask_min, .a = net->out[0].data, .dst = m->visible, .n = size * size));
+        RP_TRY(RP_OP(slot, resize_float, .src = m->visible, .sw = size, .sh = size, .dst = dst,
+                     .dw = m->w, .dh = m->h, .ch = 1));
+        if (i)
+            RP_TRY(RP_OP(slot, mask_min, .a = m->tmp, .b = m->part, .dst = m->part,
+                         .n = m->w * m->h));
+    }
+    return 0;
+
+fail:
+    return ret;
+}
+
+/* The parser's picture: of the pixels that will be pasted, which are floats, or of the crop. */
+static int record_parser_input(struct rp_masker *m, const struct rp_img *crop, const float *result)
+{
+    int ret;
+    struct rp_slot *const slot = m->slot;
+    const int size = PARSER_SIZE;
+
+    if (result) {
+        RP_TRY(RP_OP(slot, resize_float, .src = result, .sw = m->w, .sh = m->h,
+                     .dst = m->parser_pixels, .dw = size, .dh = size, .ch = 3));
+    } else {
+        RP_TRY(RP_OP(slot, resize, .src = *crop, .dst = m->parser_crop));
+        RP_TRY(RP_OP(slot, u8_to_float, .src = m->parser_crop, .dst = m->parser_pixels));
+    }
+    RP_TRY(RP_OP(slot, float_to_tensor, .src = m->parser_pixels, .w = size, .h = size, .div = 255,
+                 .mean = {0.485f, 0.456f, 0.406f}, .std = {0.229f, 0.224f, 0.225f}, .rgb = 1,
+                 .dst = m->parser->in[0].data));
+    return 0;
+
+fail:
+    return ret;
+}
+
+/* The chosen parts of the face, into m->part. */
+static int record_region(struct rp_masker *m, const struct rp_img *crop, const float *result)
+{
+    int ret;
+    const int size = PARSER_SIZE;
+
+    RP_TRY(record_parser_input(m, crop, result));
+    RP_TRY(rp_run(m->parser));
+    RP_TRY(RP_OP(m->slot, class_mask, .src = m->parser->out[0].data, .classes = m->nclasses,
+                 .n = size * size, .use = m->shared->classes, .dst = m->region));
+    RP_TRY(RP_OP(m->slot, resize_float, .src = m->region, .sw = size, .sh = size, .dst = m->part,
+                 .dw = m->w, .dh = m->h, .ch = 1));
+    return 0;
+
+fail:
+    return ret;
+}
+
+/* FaceFusion's soft threshold of m->part, and its minimum with the masks before it. */
+static int record_part(struct rp_masker *m, const float **least)
+{
+    int ret;
+    const int n = m->w * m->h;
+
+    RP_TRY(RP_OP(m->slot, gaussian, .src = m->part, .dst = m->part, .tmp = m->tmp, .w = m->w,
+                 .h = m->h, .kernel = m->soft_kernel, .size = m->soft_size));
+    RP_TRY(RP_OP(m->slot, mask_ramp, .src = m->part, .dst = m->part, .n = n));
+    RP_TRY(RP_OP(m->slot, mask_min, .a = m->part, .b = *least, .dst = m->out, .n = n));
+    *least = m->out;
+    return 0;
+
+fail:
+    return ret;
+}
+
+int rp_masker_record(struct rp_masker *m, const struct rp_dface *face,
+                     const struct rp_affine *affine, const struct rp_img *crop, const float *result)
+{
+    int ret;
+    const unsigned types = m->shared->types;
+    const float *least = m->constant;
+
+    if (types & RP_MASK_BIT(OCCLUSION)) {
+        RP_TRY(record_occlusion(m, crop));
+        RP_TRY(record_part(m, &least));
+    }
+    if (types & RP_MASK_BIT(AREA)) {
+        RP_TRY(RP_OP(m->slot, hull_mask, .face = face, .affine = affine, .use = m->area_points,
+                     .dst = m->part, .w = m->w, .h = m->h));
+        RP_TRY(record_part(m, &least));
+    }
+    if (types & RP_MASK_BIT(REGION)) {
+        RP_TRY(record_region(m, crop, result));
+        RP_TRY(record_part(m, &least));
+    }
     return 0;
 
 fail:
@@ -147,5 +456,5 @@ fail:
 
 const float *rp_masker_mask(const struct rp_masker *masker)
 {
-    return masker->out;
+    return masker->out ? masker->out : masker->constant;
 }

@@ -1,37 +1,69 @@
-/* Masks of one face crop (algorithms section 15): which pixels of the crop are pasted, and how much. */
+/* Masks of one face crop (algorithms section 15): which pixels of the crop are pasted, and how much.
+ *
+ *   rp_masks   what the settings ask for in one processor, with the networks that takes: shared
+ *   rp_masker  the buffers and bindings for crops of one size in one slot
+ *
+ * The result is the least of: box, occlusion (what hides the face, from the crop as it was cut),
+ * area (hull of the landmarks), region (parts of the face, from the crop that is to be pasted). */
 #ifndef RP_MASK_H
 #define RP_MASK_H
 
-#include "engine/slot.h"
 #include "face/options.h"
+#include "models/pool.h"
 
-enum rp_mask_type { RP_MASK_BOX = 0, RP_MASK_AREA };
+enum rp_mask_type { RP_MASK_BOX = 0, RP_MASK_OCCLUSION, RP_MASK_AREA, RP_MASK_REGION };
 enum rp_mask_area { RP_AREA_UPPER_FACE = 0, RP_AREA_LOWER_FACE, RP_AREA_MOUTH };
 
-struct rp_masker;
+#define RP_MASK_BIT(type) (1u << RP_MASK_##type)
+#define RP_MASK_ALL (RP_MASK_BIT(BOX) | RP_MASK_BIT(OCCLUSION) | RP_MASK_BIT(AREA) | RP_MASK_BIT(REGION))
 
-struct rp_masker_params {
-    int w, h;              /* of the crop */
-    bool box, area;        /* which masks */
-    double blur;
-    int padding[4];        /* percent: top, right, bottom, left */
-    unsigned areas;        /* bit = enum rp_mask_area */
+/* What a processor does with the user's choice of masks. In FaceFusion:
+ *
+ *   face_swapper             .chosen all
+ *   deep_swapper             .always box, .chosen occlusion, area, region
+ *   face_enhancer, expression_restorer, age_modifier
+ *                            .always box, .chosen occlusion, .no_padding
+ *   face_editor              .always box, .no_padding
+ *   lip_syncer               wav2lip: .always area, .areas lower face, .chosen occlusion
+ *                            edtalk: .always box, .chosen occlusion
+ *   face_debugger            .chosen all, .no_blur */
+struct rp_mask_use {
+    unsigned always; /* masks of which the user has no choice: RP_MASK_BIT(...) */
+    unsigned chosen; /* those that are made if the user chose them */
+    unsigned areas;  /* of the area mask, bits of enum rp_mask_area; 0: the user's choice */
+    bool no_padding, no_blur; /* of the box, whatever the user chose */
 };
 
-/* From the user's settings. */
-void rp_masker_params_from(struct rp_masker_params *out, const struct rp_mask_options *options, int w,
-                           int h);
+struct rp_masks;
+struct rp_masker;
 
-/* Constant masks are computed here, once. */
-int rp_masker_create(struct rp_masker **out, struct rp_slot *slot,
-                     const struct rp_masker_params *params);
-void rp_masker_destroy(struct rp_masker **masker);
+/* rp_need bits that the masks chosen in the settings cause in the analysing stage. */
+unsigned rp_masks_needs(const struct rp_settings *settings);
 
-/* Record the masks that depend on the face, and their minimum with the constant ones. */
+/* Opens the networks: once a processor, in create(). */
+int rp_masks_create(struct rp_masks **out, struct rp_pool *pool,
+                    const struct rp_settings *settings, const struct rp_mask_use *use);
+void rp_masks_destroy(struct rp_masks **masks);
+
+/* True if a mask is made from pixels; else rp_masker_record() needs no crop. */
+bool rp_masks_see(const struct rp_masks *masks);
+
+/* For crops of w x h: binds the networks and computes what is constant. In attach(). */
+int rp_masker_create(struct rp_masker **out, const struct rp_masks *masks, struct rp_slot *slot,
+                     int w, int h);
+void rp_masker_destroy(struct rp_masker **masker); /* before its slot */
+
+/* Record the masks that depend on the face, and their minimum with the constant ones, after the
+ * processor's network.
+ * @param affine  the frame to the crop
+ * @param crop    w x h pixels as they were cut from the frame; see rp_masks_see()
+ * @param result  [h][w][3] floats, BGR 0..255, that are to be pasted; NULL where the region mask
+ *                looks at `crop` */
 int rp_masker_record(struct rp_masker *masker, const struct rp_dface *face,
-                     const struct rp_affine *affine);
+                     const struct rp_affine *affine, const struct rp_img *crop,
+                     const float *result);
 
-/* The result: [h][w] floats in device memory. */
+/* The result: [h][w] floats in device memory; ones where no mask was asked for. */
 const float *rp_masker_mask(const struct rp_masker *masker);
 
 #endif /* RP_MASK_H */

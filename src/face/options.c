@@ -85,14 +85,33 @@ const struct rp_opt_group rp_distribution_group = {
     "frame_distribution", "Frame distribution", sizeof(struct rp_distribution_options), distribution_opts,
 };
 
-static const char *const mask_types[] = {"box", "area", NULL};
+static const char *const mask_types[] = {"box", "occlusion", "area", "region", NULL};
 static const char *const mask_areas[] = {"upper-face", "lower-face", "mouth", NULL};
+static const char *const mask_regions[] = {"skin", "left-eyebrow", "right-eyebrow", "left-eye", "right-eye",
+    "glasses", "nose", "mouth", "upper-lip", "lower-lip", NULL};
+
+static const char *const *occluders(void)
+{
+    return rp_catalogue_choices(RP_KIND_FACE_OCCLUDER);
+}
+
+static const char *const *parsers(void)
+{
+    return rp_catalogue_choices(RP_KIND_FACE_PARSER);
+}
 
 static const struct rp_opt mask_opts[] = {
+    {"face-occluder-model", 0, RP_OPT_CHOICE, offsetof(struct rp_mask_options, occluder),
+     .def_text = "xseg_1", .choices_fn = occluders, .help = "model of the occlusion mask"},
+    {"face-parser-model", 0, RP_OPT_CHOICE, offsetof(struct rp_mask_options, parser),
+     .def_text = "bisenet_resnet_34", .choices_fn = parsers, .help = "model of the region mask"},
     {"face-mask-types", 0, RP_OPT_CHOICES, offsetof(struct rp_mask_options, types),
      .def_text = "box", .choices = mask_types, .help = "masks to combine"},
     {"face-mask-areas", 0, RP_OPT_CHOICES, offsetof(struct rp_mask_options, areas),
      .def_text = "upper-face lower-face mouth", .choices = mask_areas, .help = "parts of the area mask"},
+    {"face-mask-regions", 0, RP_OPT_CHOICES, offsetof(struct rp_mask_options, regions),
+     .def_text = "skin left-eyebrow right-eyebrow left-eye right-eye glasses nose mouth upper-lip lower-lip",
+     .choices = mask_regions, .help = "parts of the region mask"},
     {"face-mask-blur", 0, RP_OPT_FLOAT, offsetof(struct rp_mask_options, blur), 0, 1, 0.05,
      .def_text = "0.3", .meta = "BLUR", .help = "softness of the box mask"},
     {"face-mask-padding", 0, RP_OPT_INTS, offsetof(struct rp_mask_options, padding), 0, 100, 1,

@@ -38,8 +38,10 @@ struct rp_distribution_options {
 extern const struct rp_opt_group rp_distribution_group;
 
 struct rp_mask_options {
-    struct rp_opt_choices types; /* enum rp_mask_type */
-    struct rp_opt_choices areas; /* enum rp_mask_area */
+    int occluder, parser;          /* index into rp_catalogue_choices() of the kind */
+    struct rp_opt_choices types;   /* enum rp_mask_type */
+    struct rp_opt_choices areas;   /* enum rp_mask_area */
+    struct rp_opt_choices regions; /* in the order of the list in options.c */
     double blur;
     struct rp_opt_ints padding;  /* percent: 1 to 4 numbers as in CSS */
 };

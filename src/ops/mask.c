@@ -1,4 +1,4 @@
-/* box_mask, gaussian, mask_min, mask_ramp, and the kernel that gaussian reads. */
+/* box_mask, gaussian, mask_min, mask_ramp, class_mask, and the kernel that gaussian reads. */
 #include "ops/mask_core.h"
 #include "ops/ops.h"
 
@@ -110,6 +110,14 @@ int rp_c_mask_ramp(struct rp_stream *stream, const struct rp_op_mask_ramp *a)
     (void) stream;
     for (int i = 0; i < a->n; i++)
         a->dst[i] = rp_mask_ramp(a->src[i]);
+    return 0;
+}
+
+int rp_c_class_mask(struct rp_stream *stream, const struct rp_op_class_mask *a)
+{
+    (void) stream;
+    for (int i = 0; i < a->n; i++)
+        a->dst[i] = rp_class_value(a->src + i, a->classes, a->n, a->use);
     return 0;
 }
 

@@ -53,4 +53,21 @@ RP_FN float rp_mask_ramp(float v)
     return (rp_clampf(v, 0.5f, 1.0f) - 0.5f) * 2.0f;
 }
 
+/* Of one place in [classes][n] numbers; not a number is never the greatest. */
+RP_FN float rp_class_value(const float *p, int classes, int n, uint32_t use)
+{
+    float best = p[0];
+    int c, chosen = 0;
+
+    for (c = 1; c < classes; c++) {
+        const float v = p[(size_t) c * (size_t) n];
+
+        if (v > best || (best != best && v == v)) {
+            best = v;
+            chosen = c;
+        }
+    }
+    return use >> chosen & 1 ? 1.0f : 0.0f;
+}
+
 #endif /* RP_OPS_MASK_CORE_H */

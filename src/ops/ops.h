@@ -82,6 +82,16 @@ struct rp_op_from_tensor {
 struct rp_op_u8_to_float { struct rp_img src; float *dst; };
 struct rp_op_float_to_u8 { const float *src; struct rp_img dst; };
 
+/* Tensor [3][h][w] from float pixels (BGR, interleaved): (v / div - mean) / std, each step rounded to a
+ * float; mean and std in tensor channel order. */
+struct rp_op_float_to_tensor {
+    const float *src; /* [h][w][3] */
+    int w, h;
+    float div, mean[3], std[3];
+    int rgb;          /* 1: tensor channel 0 is red; 0: blue */
+    float *dst;
+};
+
 /* Paste a float BGR crop through a mask (FaceFusion's paste-back, algorithms section 5): region =
  * hull of the warped crop corners, mask border 0, crop border replicate, both bilinear;
  * out = truncate(frame * (1 - m) + crop * m). Marks the tiles of the region as changed. An empty
@@ -112,6 +122,10 @@ struct rp_op_mask_min { const float *a, *b; float *dst; int n; };
 
 /* dst = (clip(src, 0.5, 1) - 0.5) * 2: second half of the "soft threshold" (15.2). */
 struct rp_op_mask_ramp { const float *src; float *dst; int n; };
+
+/* Region mask (15.4): 1 where the class with the greatest number, of equals the first, is in the set
+ * `use` (bit = class), else 0. At most 32 classes. */
+struct rp_op_class_mask { const float *src; int classes, n; uint32_t use; float *dst; }; /* src: [classes][n] */
 
 /* Bilinear resize of floats, half-pixel centres (OpenCV's float INTER_LINEAR). ch interleaved. */
 struct rp_op_resize_float { const float *src; int sw, sh; float *dst; int dw, dh; int ch; };
@@ -284,8 +298,8 @@ struct rp_op_draw_mask { struct rp_canvas dst; const struct rp_dface *face; cons
 /* name: one line here adds the entry to the table, to rp_ops_c and to the checker. */
 #define RP_OPS(X)                                                                                  \
     X(yuv_to_bgr) X(bgr_to_yuv) X(resize) X(warp) X(to_tensor) X(to_gray) X(contrast)              \
-    X(from_tensor) X(u8_to_float) X(float_to_u8) X(paste) X(blend)                                 \
-    X(box_mask) X(gaussian) X(mask_min) X(mask_ramp) X(resize_float) X(hull_mask)                  \
+    X(from_tensor) X(u8_to_float) X(float_to_u8) X(float_to_tensor) X(paste) X(blend)              \
+    X(box_mask) X(gaussian) X(mask_min) X(mask_ramp) X(class_mask) X(resize_float) X(hull_mask)    \
     X(align) X(box_affine) X(points_tensor) X(points_angle) X(decode) X(nms)                       \
     X(face_load) X(face_store) X(face_pick) X(landmarks) X(face_points) X(embedding) X(classify)   \
     X(select) X(gate) X(draw_face) X(draw_mask)

@@ -1,4 +1,5 @@
-/* to_tensor, to_gray, from_tensor, u8_to_float, float_to_u8, and the table that to_tensor reads. */
+/* to_tensor, to_gray, from_tensor, u8_to_float, float_to_u8, float_to_tensor, and the table that
+ * to_tensor reads. */
 #include "ops/ops.h"
 #include "ops/tensor_core.h"
 
@@ -158,6 +159,26 @@ int rp_c_float_to_u8(struct rp_stream *stream, const struct rp_op_float_to_u8 *a
     (void) stream;
     for (int y = 0; y < a->dst.h; y++)
         byte_row(a->dst.data + (ptrdiff_t) y * a->dst.stride, a->src + (size_t) y * n, n);
+    return 0;
+}
+
+RP_HOT static void normalise_row(float *restrict dst, const float *restrict src, float div, float mean,
+                                 float std, int n)
+{
+    for (int x = 0; x < n; x++)
+        dst[x] = rp_normalise(src[3 * x], div, mean, std);
+}
+
+int rp_c_float_to_tensor(struct rp_stream *stream, const struct rp_op_float_to_tensor *a)
+{
+    (void) stream;
+    for (int c = 0; c < 3; c++) {
+        const float *const src = a->src + (a->rgb ? 2 - c : c);
+
+        for (int y = 0; y < a->h; y++)
+            normalise_row(a->dst + ((size_t) c * a->h + y) * a->w, src + (size_t) 3 * y * a->w, a->div,
+                          a->mean[c], a->std[c], a->w);
+    }
     return 0;
 }
 

@@ -18,4 +18,9 @@ RP_FN float rp_from_tensor(float v, float mul, float add, int round)
     return round == 1 ? (float) (int) f : round == 2 ? (float) rp_round_f(f) : f;
 }
 
+RP_FN float rp_normalise(float v, float div, float mean, float std)
+{
+    return (v / div - mean) / std;
+}
+
 #endif /* RP_OPS_TENSOR_CORE_H */

@@ -4,6 +4,8 @@
 
 #include <math.h>
 
+#include "face/mask.h"
+
 #define VARIANTS 6 /* frames that replays are compared on */
 
 struct stage { /* a frame program under a plan of its own */
@@ -542,7 +544,7 @@ fail:
 static int measure_empty(struct scene *s)
 {
     int ret;
-    unsigned needs = rp_selector_needs(s->b->settings);
+    unsigned needs = rp_selector_needs(s->b->settings) | rp_masks_needs(s->b->settings);
     double all = 0, detector = 0;
     struct rp_analyser *full = NULL, *bare = NULL;
     const struct rp_plan *const plan = &s->pipeline->plan;

@@ -1,6 +1,7 @@
 #include "pipeline/pipeline.h"
 
 #include "base/path.h"
+#include "face/mask.h"
 
 /* ---- sources ----------------------------------------------------------------------------------- */
 
@@ -196,7 +197,8 @@ fail:
 static int open_processing(struct rp_pipeline *p)
 {
     int ret;
-    const unsigned needs = list_processors(p) | rp_selector_needs(p->settings);
+    const unsigned needs = list_processors(p) | rp_selector_needs(p->settings) |
+                           rp_masks_needs(p->settings);
 
     RP_TRY(rp_gate_create(&p->gate, p->pool));
     RP_TRY(rp_analyser_create(&p->analyser, p->pool, p->settings, needs));

@@ -1,18 +1,18 @@
 #include "processors/face_crop.h"
 
 int rp_face_crop_open(struct rp_face_crop *c, struct rp_slot *slot, int template_id,
-                      const struct rp_masker_params *masks)
+                      int size, const struct rp_masks *masks)
 {
     int ret;
 
     c->slot = slot;
     c->template_id = template_id;
-    c->size = masks->w;
-    RP_TRY(rp_slot_image(slot, c->size, c->size, 3, &c->img));
+    c->size = size;
+    RP_TRY(rp_slot_image(slot, size, size, 3, &c->img));
     RP_TRY(rp_slot_alloc(slot, sizeof(*c->affine), (void **) &c->affine));
     RP_TRY(rp_slot_alloc(slot, sizeof(*c->cur), (void **) &c->cur));
     RP_TRY(rp_slot_alloc(slot, sizeof(*c->index), (void **) &c->index));
-    RP_TRY(rp_masker_create(&c->masker, slot, masks));
+    RP_TRY(rp_masker_create(&c->masker, masks, slot, size, size));
     return 0;
 
 fail:
@@ -54,7 +54,7 @@ int rp_face_crop_paste(struct rp_face_crop *c, const float *pixels)
 {
     int ret;
 
-    RP_TRY(rp_masker_record(c->masker, c->cur, c->affine));
+    RP_TRY(rp_masker_record(c->masker, c->cur, c->affine, &c->img, pixels));
     RP_TRY(RP_OP(c->slot, paste, .dst = *c->frame, .crop = pixels,
                  .mask = rp_masker_mask(c->masker), .w = c->size, .h = c->size,
                  .affine = c->affine));

@@ -27,9 +27,9 @@ struct rp_face_crop {
     const struct rp_selection *selection;
 };
 
-/* @param masks  their w and h are the crop's size */
-int rp_face_crop_open(struct rp_face_crop *c, struct rp_slot *slot, int template_id,
-                      const struct rp_masker_params *masks);
+/* For crops of size x size. */
+int rp_face_crop_open(struct rp_face_crop *c, struct rp_slot *slot, int template_id, int size,
+                      const struct rp_masks *masks);
 void rp_face_crop_close(struct rp_face_crop *c);
 
 /* Record `body` for each selected face. */

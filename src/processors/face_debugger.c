@@ -31,13 +31,14 @@ static const struct rp_opt_group group = {
 
 struct debugger {
     unsigned items;
-    struct rp_mask_options mask;
+    struct rp_masks *masks; /* NULL when they are not drawn */
 };
 
 struct debug_slot {
     const struct debugger *shared;
     struct rp_slot *slot;
     struct rp_masker *masker;
+    struct rp_img crop; /* for the masks that look at it */
     struct rp_affine *affine;
     struct rp_dface *cur;
     int32_t *index;
@@ -48,8 +49,22 @@ struct debug_slot {
     const struct rp_selection *selection;
 };
 
+static void destroy(void **self)
+{
+    struct debugger *const d = *self;
+
+    if (!d)
+        return;
+    rp_masks_destroy(&d->masks);
+    free(d);
+    *self = NULL;
+}
+
 static int create(void **self, const struct rp_processor_context *context)
 {
+    /* the contour shows where the mask begins, not its softness */
+    static const struct rp_mask_use use = {.chosen = RP_MASK_ALL, .no_blur = true};
+    int ret;
     struct debugger *const d = *self = calloc(1, sizeof(*d));
     const struct options *const o = rp_settings_get(context->settings, &group);
 
@@ -57,15 +72,13 @@ static int create(void **self, const struct rp_processor_context *context)
         return rp_fail(RP_ERR_NOMEM, "out of memory");
     for (int i = 0; i < o->items.n; i++)
         d->items |= item_bits[o->items.v[i]];
-    d->mask = *(const struct rp_mask_options *) rp_settings_get(context->settings, &rp_mask_group);
-    d->mask.blur = 0; /* the contour shows where the mask begins, not its softness */
+    if (d->items & RP_DEBUG_MASK)
+        RP_TRY(rp_masks_create(&d->masks, context->pool, context->settings, &use));
     return 0;
-}
 
-static void destroy(void **self)
-{
-    free(*self);
-    *self = NULL;
+fail:
+    destroy(self);
+    return ret;
 }
 
 static const char *models_used(const void *self)
@@ -88,7 +101,6 @@ static void detach(void **at)
 static int attach(void **at, const void *self, struct rp_slot *slot, int w, int h)
 {
     int ret;
-    struct rp_masker_params mask;
     struct debug_slot *const d = *at = calloc(1, sizeof(*d));
 
     if (!d)
@@ -98,8 +110,8 @@ static int attach(void **at, const void *self, struct rp_slot *slot, int w, int 
     RP_TRY(rp_slot_alloc(slot, sizeof(*d->cur), (void **) &d->cur));
     RP_TRY(rp_slot_alloc(slot, sizeof(*d->index), (void **) &d->index));
     if (d->shared->items & RP_DEBUG_MASK) {
-        rp_masker_params_from(&mask, &d->shared->mask, MASK_SIZE, MASK_SIZE);
-        RP_TRY(rp_masker_create(&d->masker, slot, &mask));
+        RP_TRY(rp_masker_create(&d->masker, d->shared->masks, slot, MASK_SIZE, MASK_SIZE));
+        RP_TRY(rp_slot_image(slot, MASK_SIZE, MASK_SIZE, 3, &d->crop));
         RP_TRY(rp_slot_alloc(slot, sizeof(*d->affine), (void **) &d->affine));
         RP_TRY(rp_slot_alloc(slot, (size_t) w * (size_t) h, (void **) &d->tmp));
     }
@@ -117,7 +129,10 @@ static int record_mask(struct debug_slot *d)
 
     RP_TRY(RP_OP(slot, align, .face = d->cur, .template_id = RP_TEMPLATE_ARCFACE_128,
                  .w = MASK_SIZE, .h = MASK_SIZE, .scale = 1, .dst = d->affine));
-    RP_TRY(rp_masker_record(d->masker, d->cur, d->affine));
+    if (rp_masks_see(d->shared->masks))
+        RP_TRY(RP_OP(slot, warp, .src = d->frame->img, .affine = d->affine, .dst = d->crop,
+                     .border = 1));
+    RP_TRY(rp_masker_record(d->masker, d->cur, d->affine, &d->crop, NULL));
     RP_TRY(RP_OP(slot, draw_mask, .dst = *d->frame, .face = d->cur,
                  .mask = rp_masker_mask(d->masker), .w = MASK_SIZE, .h = MASK_SIZE,
                  .affine = d->affine, .tmp = d->tmp));

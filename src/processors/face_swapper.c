@@ -79,7 +79,7 @@ struct swapper {
     const struct swap_model *m;
     struct rp_model *model;
     int in_source, in_target;
-    struct rp_mask_options mask;
+    struct rp_masks *masks;
     struct rp_slot *slot;  /* owns the constants */
     void *source;          /* the source tensor, device memory */
 };
@@ -90,6 +90,7 @@ static void destroy(void **self)
 
     if (!s)
         return;
+    rp_masks_destroy(&s->masks);
     rp_slot_destroy(&s->slot);
     free(s);
     *self = NULL;
@@ -236,8 +237,9 @@ static int create(void **self, const struct rp_processor_context *context)
 
     if (!s)
         return rp_fail(RP_ERR_NOMEM, "out of memory");
-    s->mask = *(const struct rp_mask_options *) rp_settings_get(context->settings, &rp_mask_group);
     RP_TRY(open_model(s, context));
+    RP_TRY(rp_masks_create(&s->masks, context->pool, context->settings,
+                           &(const struct rp_mask_use){.chosen = RP_MASK_ALL}));
     RP_TRY(rp_slot_create(&s->slot, rp_pool_device(context->pool)));
     RP_TRY(prepare_source(s, context->sources));
     return 0;
@@ -278,7 +280,6 @@ static int attach(void **at, const void *self, struct rp_slot *slot, int w, int 
 {
     int ret;
     float lut[3][256];
-    struct rp_masker_params mask;
     const struct swapper *const shared = self;
     const int size = shared->m->size;
     const int64_t target[] = {1, 3, size, size}, image[] = {1, 3, shared->m->source_size,
@@ -304,8 +305,7 @@ static int attach(void **at, const void *self, struct rp_slot *slot, int w, int 
     rp_tensor_lut(lut, 255, shared->m->mean, shared->m->std);
     RP_TRY(rp_slot_constant(slot, lut, sizeof(lut), (void **) &s->lut));
     RP_TRY(rp_slot_alloc(slot, s->net->out[0].bytes, (void **) &s->swapped));
-    rp_masker_params_from(&mask, &shared->mask, size, size);
-    RP_TRY(rp_face_crop_open(&s->crop, slot, shared->m->template_id, &mask));
+    RP_TRY(rp_face_crop_open(&s->crop, slot, shared->m->template_id, size, shared->masks));
     return 0;
 
 fail:

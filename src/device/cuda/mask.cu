@@ -172,6 +172,23 @@ extern "C" int rp_cuda_mask_ramp(struct rp_stream *stream, const struct rp_op_ma
     return rp_cuda_launched("mask_ramp");
 }
 
+static __global__ void __launch_bounds__(LINEAR)
+    class_mask(const __grid_constant__ struct rp_op_class_mask a)
+{
+    const int i = (int) (blockIdx.x * LINEAR + threadIdx.x);
+
+    if (i < a.n)
+        a.dst[i] = rp_class_value(a.src + i, a.classes, a.n, a.use);
+}
+
+extern "C" int rp_cuda_class_mask(struct rp_stream *stream, const struct rp_op_class_mask *a)
+{
+    if (a->n < 1)
+        return 0;
+    RP_LAUNCH(stream, rp_div_up(a->n, LINEAR), LINEAR, class_mask, *a);
+    return rp_cuda_launched("class_mask");
+}
+
 /* ---- hull_mask ------------------------------------------------------------------------------- */
 
 #define HULL_WARPS 8 /* one row each */

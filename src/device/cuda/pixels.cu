@@ -726,3 +726,26 @@ extern "C" int rp_cuda_float_to_u8(struct rp_stream *stream, const struct rp_op_
         RP_LAUNCH(stream, grid, rp_tile(), float_to_u8<false>, *a, n);
     return rp_cuda_launched("float_to_u8");
 }
+
+static __global__ void __launch_bounds__(256)
+    float_to_tensor(const __grid_constant__ struct rp_op_float_to_tensor a)
+{
+    const int x = rp_my_x(), y = rp_my_y();
+
+    if (x >= a.w || y >= a.h)
+        return;
+    const size_t at = (size_t) y * a.w + x, plane = (size_t) a.w * a.h;
+#pragma unroll
+    for (int c = 0; c < 3; c++)
+        a.dst[(size_t) c * plane + at] =
+            rp_normalise(a.src[3 * at + (a.rgb ? 2 - c : c)], a.div, a.mean[c], a.std[c]);
+}
+
+extern "C" int rp_cuda_float_to_tensor(struct rp_stream *stream,
+                                       const struct rp_op_float_to_tensor *a)
+{
+    if (a->w < 1 || a->h < 1)
+        return 0;
+    RP_LAUNCH(stream, rp_grid(a->w, a->h), rp_tile(), float_to_tensor, *a);
+    return rp_cuda_launched("float_to_tensor");
+}
