@@ -208,6 +208,28 @@ void check_warp(struct cg *c)
 
 /* ---- tensors --------------------------------------------------------------------------------- */
 
+/* At times several tiles at once, and a turn that may be too late; small ones then. */
+static const int32_t *some_tiles(struct cg *c, int *tiles, int step, int *w, int *h)
+{
+    int32_t *turn;
+
+    if (!cg_chance(c, 30))
+        return NULL;
+    *tiles = cg_range(c, 1, step * step);
+    *w = RP_MIN(*w, 64);
+    *h = RP_MIN(*h, 64);
+    if (cg_chance(c, 40))
+        return NULL;
+    turn = cg_zeros(c, "turn", sizeof(*turn), CG_BYTES);
+    *turn = cg_range(c, -1, step * step / *tiles);
+    return turn;
+}
+
+static size_t tensors(int tiles, int w, int h)
+{
+    return (size_t) RP_MAX(tiles, 1) * 3 * (size_t) w * (size_t) h;
+}
+
 void check_to_tensor(struct cg *c)
 {
     struct rp_op_to_tensor a = {.w = cg_size(c, SIDE, 640), .h = cg_size(c, SIDE, 640), .step = 1};
@@ -221,14 +243,15 @@ void check_to_tensor(struct cg *c)
             a.off_x = cg_range(c, 0, a.step - 1);
             a.off_y = cg_range(c, 0, a.step - 1);
         }
+        a.turn = some_tiles(c, &a.tiles, a.step, &a.w, &a.h);
         sw = cg_chance(c, 60) ? a.w * a.step : cg_size(c, SIDE, 0);
         sh = cg_chance(c, 60) ? a.h * a.step : cg_size(c, SIDE, 0);
     }
     a.src = cg_img(c, "src", sw, sh, c->bench || cg_chance(c, 80) ? 3 : 4);
     a.lut = cg_floats(c, "lut", (size_t) 3 * 256, -3, 3);
-    a.dst = cg_floats(c, "dst", (size_t) 3 * (size_t) a.w * (size_t) a.h, 0, 1);
-    cg_note(c, "%dx%dx%d to %dx%d, step %d at %d %d, rgb %d, nhwc %d", sw, sh, a.src.ch, a.w, a.h,
-            a.step, a.off_x, a.off_y, a.rgb, a.nhwc);
+    a.dst = cg_floats(c, "dst", tensors(a.tiles, a.w, a.h), 0, 1);
+    cg_note(c, "%dx%dx%d to %dx%d, step %d at %d %d, %d tiles, rgb %d, nhwc %d", sw, sh, a.src.ch,
+            a.w, a.h, a.step, a.off_x, a.off_y, a.tiles, a.rgb, a.nhwc);
     c->bytes = 3 * area(sw, sh) + 12 * area(a.w, a.h);
     RUN(a);
 }
@@ -274,9 +297,7 @@ void check_from_tensor(struct cg *c)
 {
     struct rp_op_from_tensor a = {
         .w = cg_size(c, SIDE, 512), .h = cg_size(c, SIDE, 512), .step = 1};
-    const size_t n = (size_t) 3 * (size_t) a.w * (size_t) a.h;
     const float range = cg_chance(c, 50) ? 1.2f : 300.0f;
-    float *const src = cg_floats(c, "src", n, -range, range);
 
     for (int i = 0; i < 3; i++) {
         a.mul[i] = c->bench || cg_chance(c, 40) ? 0.5f : cg_between(c, -1, 2);
@@ -290,12 +311,16 @@ void check_from_tensor(struct cg *c)
             a.off_x = cg_range(c, 0, a.step - 1);
             a.off_y = cg_range(c, 0, a.step - 1);
         }
+        a.turn = some_tiles(c, &a.tiles, a.step, &a.w, &a.h);
     }
-    cg_storm(c, src, n);
+    const size_t n = tensors(0, a.w, a.h), all = tensors(a.tiles, a.w, a.h);
+    float *const src = cg_floats(c, "src", all, -range, range);
+
+    cg_storm(c, src, all);
     a.src = src;
     a.dst = cg_floats(c, "dst", n * (size_t) a.step * (size_t) a.step, 0, 255);
-    cg_note(c, "%dx%d, step %d at %d %d, rgb %d, round %d", a.w, a.h, a.step, a.off_x, a.off_y,
-            a.rgb, a.round);
+    cg_note(c, "%dx%d, step %d at %d %d, %d tiles, rgb %d, round %d", a.w, a.h, a.step, a.off_x,
+            a.off_y, a.tiles, a.rgb, a.round);
     c->bytes = 24 * area(a.w, a.h);
     RUN(a);
 }

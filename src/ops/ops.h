@@ -43,7 +43,11 @@ struct rp_op_warp { struct rp_img src; const struct rp_affine *affine; struct rp
 
 /* Tensor from pixels: dst[c][y][x] = lut[c][src pixel], c counted in tensor order. src is placed in
  * the top left corner; the rest is lut[c][0] (zero padding before normalisation). With step > 1 only
- * pixels (x * step + off_x, y * step + off_y) are read: one polyphase tile of pixel boost. */
+ * pixels (x * step + off_x, y * step + off_y) are read: one polyphase tile of pixel boost.
+ *
+ * With tiles > 0 several of them at once (off_x, off_y unused): dst is [tiles] tensors, tensor k is
+ * tile number *turn * tiles + k (turn NULL: k). Tile t begins at row t / step, column t % step; a
+ * number outside of 0..step * step - 1 leaves its tensor alone. */
 struct rp_op_to_tensor {
     struct rp_img src;
     const float *lut; /* [3][256], in tensor channel order */
@@ -52,6 +56,8 @@ struct rp_op_to_tensor {
     int rgb;          /* 1: tensor channel 0 is red; 0: blue */
     int nhwc;
     int step, off_x, off_y; /* 1, 0, 0 for the whole picture */
+    int tiles;
+    const int32_t *turn;
 };
 
 /* Grey tensor [1][h][w] = (0.114 B + 0.587 G + 0.299 R, rounded to 8 bits as OpenCV) * scale. */
@@ -68,7 +74,8 @@ struct rp_op_contrast {
 
 /* Float BGR crop (interleaved, 0..255) from a tensor: v * mul + add, clip 0..1, * 255. Tensor channel
  * 0 is red when rgb. round: 0 = keep the float, 1 = truncate, 2 = round half to even (to whole
- * numbers, still stored as float). step/off as in to_tensor: the tile is written there. */
+ * numbers, still stored as float). step, off, tiles and turn as in to_tensor: there the tiles are
+ * written. */
 struct rp_op_from_tensor {
     const float *src; /* [3][h][w] */
     int w, h;
@@ -76,6 +83,8 @@ struct rp_op_from_tensor {
     int rgb, round;
     float *dst;           /* [h * step][w * step][3] */
     int step, off_x, off_y;
+    int tiles;
+    const int32_t *turn;
 };
 
 /* 8-bit pixels to float 0..255 interleaved, and back with truncation after a clip. */

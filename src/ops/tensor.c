@@ -23,15 +23,14 @@ RP_INLINE void planar(float *restrict o0, float *restrict o1, float *restrict o2
     }
 }
 
-int rp_c_to_tensor(struct rp_stream *stream, const struct rp_op_to_tensor *a)
+static void tensor_of(const struct rp_op_to_tensor *a, int off_x, int off_y, float *dst)
 {
     const struct rp_img *s = &a->src;
-    const int w = s->w > a->off_x ? rp_mini(a->w, (s->w - a->off_x + a->step - 1) / a->step) : 0;
-    const int h = s->h > a->off_y ? rp_mini(a->h, (s->h - a->off_y + a->step - 1) / a->step) : 0;
+    const int w = rp_tile_side(a->w, s->w, a->step, off_x);
+    const int h = rp_tile_side(a->h, s->h, a->step, off_y);
     const size_t plane = (size_t) a->w * a->h, step = (size_t) s->ch * a->step;
     const float *lut[3]; /* in pixel order */
 
-    (void) stream;
     for (int c = 0; c < 3; c++)
         lut[c] = a->lut + 256 * (size_t) (a->rgb ? 2 - c : c);
 
@@ -40,9 +39,9 @@ int rp_c_to_tensor(struct rp_stream *stream, const struct rp_op_to_tensor *a)
         const uint8_t *p = s->data; /* not read when n is 0 */
 
         if (n > 0)
-            p += (ptrdiff_t) (y * a->step + a->off_y) * s->stride + (ptrdiff_t) a->off_x * s->ch;
+            p += (ptrdiff_t) (y * a->step + off_y) * s->stride + (ptrdiff_t) off_x * s->ch;
         if (a->nhwc) {
-            float *o = a->dst + 3 * (size_t) y * a->w;
+            float *o = dst + 3 * (size_t) y * a->w;
             const int c0 = a->rgb ? 2 : 0;
 
             for (int x = 0; x < n; x++, p += step, o += 3) {
@@ -57,7 +56,7 @@ int rp_c_to_tensor(struct rp_stream *stream, const struct rp_op_to_tensor *a)
             float *o[3];
 
             for (int c = 0; c < 3; c++)
-                o[c] = a->dst + plane * (size_t) (a->rgb ? 2 - c : c) + (size_t) y * a->w;
+                o[c] = dst + plane * (size_t) (a->rgb ? 2 - c : c) + (size_t) y * a->w;
             if (step == 3)
                 planar(o[0], o[1], o[2], p, 3, lut[0], lut[1], lut[2], n);
             else
@@ -65,6 +64,21 @@ int rp_c_to_tensor(struct rp_stream *stream, const struct rp_op_to_tensor *a)
             for (int c = 0; c < 3; c++)
                 fill(o[c] + n, lut[c][0], (size_t) (a->w - n));
         }
+    }
+}
+
+int rp_c_to_tensor(struct rp_stream *stream, const struct rp_op_to_tensor *a)
+{
+    const size_t size = (size_t) a->w * a->h * 3;
+
+    (void) stream;
+    if (!a->tiles)
+        tensor_of(a, a->off_x, a->off_y, a->dst);
+    for (int k = 0; k < a->tiles; k++) {
+        const int t = rp_tile_number(a->step, a->tiles, a->turn, k);
+
+        if (t >= 0)
+            tensor_of(a, t % a->step, t / a->step, a->dst + size * (size_t) k);
     }
     return 0;
 }
@@ -107,25 +121,39 @@ RP_HOT static void crop_row_packed(float *o, const float *b, const float *g, con
         crop_row(o, b, g, r, mul, add, 2, n, 3);
 }
 
-int rp_c_from_tensor(struct rp_stream *stream, const struct rp_op_from_tensor *a)
+static void crop_of(const struct rp_op_from_tensor *a, const float *src, int off_x, int off_y)
 {
     const size_t plane = (size_t) a->w * a->h, out_w = (size_t) a->w * a->step;
     float mul[3], add[3];
 
-    (void) stream;
     for (int c = 0; c < 3; c++) {
         mul[c] = a->mul[a->rgb ? 2 - c : c];
         add[c] = a->add[a->rgb ? 2 - c : c];
     }
     for (int y = 0; y < a->h; y++) {
-        const float *p = a->src + (size_t) y * a->w;
+        const float *p = src + (size_t) y * a->w;
         const float *b = p + (a->rgb ? 2 * plane : 0), *r = p + (a->rgb ? 0 : 2 * plane);
-        float *o = a->dst + 3 * (((size_t) y * a->step + a->off_y) * out_w + a->off_x);
+        float *o = a->dst + 3 * (((size_t) y * a->step + off_y) * out_w + off_x);
 
         if (a->step == 1)
             crop_row_packed(o, b, p + plane, r, mul, add, a->round, a->w);
         else
             crop_row(o, b, p + plane, r, mul, add, a->round, a->w, 3 * (size_t) a->step);
+    }
+}
+
+int rp_c_from_tensor(struct rp_stream *stream, const struct rp_op_from_tensor *a)
+{
+    const size_t size = (size_t) a->w * a->h * 3;
+
+    (void) stream;
+    if (!a->tiles)
+        crop_of(a, a->src, a->off_x, a->off_y);
+    for (int k = 0; k < a->tiles; k++) {
+        const int t = rp_tile_number(a->step, a->tiles, a->turn, k);
+
+        if (t >= 0)
+            crop_of(a, a->src + size * (size_t) k, t % a->step, t / a->step);
     }
     return 0;
 }

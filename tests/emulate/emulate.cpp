@@ -164,7 +164,7 @@ void emulate_warp_done(void)
 
 void emulate_launch(dim3 grid, dim3 block, const std::function<void()> &thread)
 {
-    const unsigned n = grid.x * grid.y;
+    const unsigned n = grid.x * grid.y * grid.z;
 
     if (!n || !block.x || !block.y || block.x * block.y > MAX_THREADS || grid.y > 65535) {
         fprintf(stderr, "emulate: a launch of %ux%u blocks of %ux%u threads\n", grid.x, grid.y,
@@ -179,7 +179,7 @@ void emulate_launch(dim3 grid, dim3 block, const std::function<void()> &thread)
     for (unsigned i = 0; i < n; i++) {
         const unsigned k = b.backwards ? n - 1 - i : i;
 
-        blockIdx = dim3(k % grid.x, k / grid.x);
+        blockIdx = dim3(k % grid.x, k / grid.x % grid.y, k / grid.x / grid.y);
         memset(emulate_shared, 0xA5, sizeof(emulate_shared));
         run_block();
     }

@@ -560,26 +560,37 @@ extern "C" int rp_cuda_warp(struct rp_stream *stream, const struct rp_op_warp *a
 
 #define TENSOR_ROWS 2 /* of each thread: the table is worth more than one pixel */
 
+/* A tensor a layer. */
+static dim3 tiled(dim3 grid, int tiles)
+{
+    return dim3(grid.x, grid.y, tiles > 1 ? (unsigned) tiles : 1);
+}
+
 static __global__ void __launch_bounds__(256)
-    to_tensor(const __grid_constant__ struct rp_op_to_tensor a, int w, int h)
+    to_tensor(const __grid_constant__ struct rp_op_to_tensor a)
 {
     __shared__ float lut[3 * 256];
-    const int x = rp_my_x();
+    const int x = rp_my_x(), k = (int) blockIdx.z;
+    const int t = a.tiles ? rp_tile_number(a.step, a.tiles, a.turn, k) : 0;
+    const int off_x = a.tiles ? t % a.step : a.off_x, off_y = a.tiles ? t / a.step : a.off_y;
+    const int w = rp_tile_side(a.w, a.src.w, a.step, off_x);
+    const int h = rp_tile_side(a.h, a.src.h, a.step, off_y);
     const size_t plane = (size_t) a.w * a.h;
+    float *const dst = a.dst + 3 * plane * (size_t) k;
 
     for (int i = rp_my_number(); i < 3 * 256; i += RP_TILE_W * RP_TILE_H)
         lut[i] = a.lut[i];
     __syncthreads();
-    if (x >= a.w)
+    if (x >= a.w || t < 0)
         return;
-    for (int k = 0; k < TENSOR_ROWS; k++) {
-        const int y = ((int) blockIdx.y * TENSOR_ROWS + k) * RP_TILE_H + (int) threadIdx.y;
+    for (int r = 0; r < TENSOR_ROWS; r++) {
+        const int y = ((int) blockIdx.y * TENSOR_ROWS + r) * RP_TILE_H + (int) threadIdx.y;
         int v[3] = {0, 0, 0}; /* in tensor order */
 
         if (y >= a.h)
             return;
         if (x < w && y < h) {
-            const uint8_t *const p = rp_pixel(&a.src, x * a.step + a.off_x, y * a.step + a.off_y);
+            const uint8_t *const p = rp_pixel(&a.src, x * a.step + off_x, y * a.step + off_y);
 
             v[0] = p[a.rgb ? 2 : 0];
             v[1] = p[1];
@@ -589,21 +600,17 @@ static __global__ void __launch_bounds__(256)
         for (int c = 0; c < 3; c++) {
             const size_t at = (size_t) y * a.w + x;
 
-            a.dst[a.nhwc ? 3 * at + c : plane * c + at] = lut[256 * c + v[c]];
+            dst[a.nhwc ? 3 * at + c : plane * c + at] = lut[256 * c + v[c]];
         }
     }
 }
 
 extern "C" int rp_cuda_to_tensor(struct rp_stream *stream, const struct rp_op_to_tensor *a)
 {
-    const struct rp_img *const s = &a->src;
-    const int w = s->w > a->off_x ? rp_mini(a->w, (s->w - a->off_x + a->step - 1) / a->step) : 0;
-    const int h = s->h > a->off_y ? rp_mini(a->h, (s->h - a->off_y + a->step - 1) / a->step) : 0;
-
     if (a->w < 1 || a->h < 1)
         return 0;
-    RP_LAUNCH(stream, rp_grid(a->w, (int) rp_div_up(a->h, TENSOR_ROWS)), rp_tile(), to_tensor, *a,
-              w, h);
+    RP_LAUNCH(stream, tiled(rp_grid(a->w, (int) rp_div_up(a->h, TENSOR_ROWS)), a->tiles), rp_tile(),
+              to_tensor, *a);
     return rp_cuda_launched("to_tensor");
 }
 
@@ -629,14 +636,16 @@ extern "C" int rp_cuda_to_gray(struct rp_stream *stream, const struct rp_op_to_g
 static __global__ void __launch_bounds__(256)
     from_tensor(const __grid_constant__ struct rp_op_from_tensor a)
 {
-    const int x = rp_my_x(), y = rp_my_y();
+    const int x = rp_my_x(), y = rp_my_y(), k = (int) blockIdx.z;
+    const int t = a.tiles ? rp_tile_number(a.step, a.tiles, a.turn, k) : 0;
 
-    if (x >= a.w || y >= a.h)
+    if (x >= a.w || y >= a.h || t < 0)
         return;
+    const int off_x = a.tiles ? t % a.step : a.off_x, off_y = a.tiles ? t / a.step : a.off_y;
     const size_t plane = (size_t) a.w * a.h, out_w = (size_t) a.w * a.step;
-    const float *const p = a.src + (size_t) y * a.w + x;
+    const float *const p = a.src + 3 * plane * (size_t) k + (size_t) y * a.w + x;
     float *const o =
-        a.dst + 3 * (((size_t) y * a.step + a.off_y) * out_w + a.off_x) + 3 * (size_t) a.step * x;
+        a.dst + 3 * (((size_t) y * a.step + off_y) * out_w + off_x) + 3 * (size_t) a.step * x;
 #pragma unroll
     for (int c = 0; c < 3; c++)
         o[a.rgb ? 2 - c : c] = rp_from_tensor(p[plane * c], a.mul[c], a.add[c], a.round);
@@ -646,7 +655,7 @@ extern "C" int rp_cuda_from_tensor(struct rp_stream *stream, const struct rp_op_
 {
     if (a->w < 1 || a->h < 1)
         return 0;
-    RP_LAUNCH(stream, rp_grid(a->w, a->h), rp_tile(), from_tensor, *a);
+    RP_LAUNCH(stream, tiled(rp_grid(a->w, a->h), a->tiles), rp_tile(), from_tensor, *a);
     return rp_cuda_launched("from_tensor");
 }
 
