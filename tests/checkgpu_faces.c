@@ -92,6 +92,69 @@ void check_face_pick(struct cg *c)
     RUN(a);
 }
 
+/* Some of them near to some of the references. */
+void check_map_faces(struct cg *c)
+{
+    struct rp_dfaces *const faces = all_faces(c, "faces");
+    struct rp_selection *const s = cg_zeros(c, "selection", sizeof(*s), CG_BYTES);
+    struct rp_references *const r = cg_zeros(c, "references", sizeof(*r), CG_BYTES);
+    const int known = RP_CLAMP(faces->count, 1, RP_MAX_FACES);
+    struct rp_op_map_faces a = {.faces = faces, .selection = s, .references = r};
+
+    s->count = cg_chance(c, 80) ? known : cg_range(c, -2, RP_MAX_FACES + 2);
+    for (int i = 0; i < RP_MAX_FACES; i++)
+        s->index[i] =
+            cg_chance(c, 90) ? cg_range(c, 0, known - 1) : cg_range(c, -2, RP_MAX_FACES + 2);
+    for (int i = 0; i < RP_MAX_FACES; i++)
+        for (int k = 0; k < 512; k++)
+            faces->face[i].embedding_norm[k] = cg_between(c, -0.07f, 0.07f);
+    r->count = c->bench || cg_chance(c, 70) ? cg_range(c, 1, 6)
+                                            : cg_range(c, -2, RP_MAX_REFERENCES + 2);
+    for (int i = 0; i < RP_MAX_REFERENCES; i++) {
+        const float *const like = faces->face[cg_range(c, 0, known - 1)].embedding_norm;
+
+        for (int k = 0; k < 512; k++)
+            r->embedding_norm[i][k] = like[k] + cg_between(c, -0.1f, 0.1f) * (float) (i & 1);
+    }
+    cg_storm(c, faces->face[0].embedding_norm, 512);
+    a.distance = cg_chance(c, 50) ? 0.3f : cg_between(c, 0, 1);
+    a.other = cg_chance(c, 50) ? -1 : cg_range(c, -1, 70);
+    a.dst = cg_zeros(c, "dst", sizeof(*a.dst), CG_BYTES);
+    cg_note(c, "%d of %d faces, %d references, distance %g, other %d", s->count, faces->count,
+            r->count, a.distance, a.other);
+    c->bytes = 4.0 * 512 * (known + r->count);
+    RUN(a);
+}
+
+void check_source_mix(struct cg *c)
+{
+    const int n = cg_chance(c, 60) || c->bench ? 512 : cg_size(c, 4000, 512);
+    struct rp_op_source_mix a = {.rows = cg_range(c, 1, 5), .n = n, .copies = cg_range(c, 1, 4)};
+
+    a.sources = cg_floats(c, "sources", (size_t) a.rows * (size_t) n, -3, 3);
+    if (cg_chance(c, 60)) {
+        struct rp_face_map *const map = cg_zeros(c, "map", sizeof(*map), CG_BYTES);
+
+        map->chosen.count = cg_chance(c, 80) ? 9 : cg_range(c, -2, RP_MAX_FACES + 2);
+        for (int i = 0; i < RP_MAX_FACES; i++)
+            map->source[i] = cg_chance(c, 90) ? cg_range(c, 0, a.rows - 1) : cg_range(c, -2, 9);
+        a.map = map;
+        a.index = an_index(c, 9);
+    }
+    if (n == 512 && cg_chance(c, 70)) {
+        struct rp_dface *const face = one_face(c, "face");
+
+        cg_storm(c, face->embedding, 1024);
+        a.face = face;
+        a.raw = cg_range(c, 0, 1);
+        a.mix = cg_between(c, -0.35f, 0.35f);
+    }
+    a.dst = cg_floats(c, "dst", (size_t) n * (size_t) a.copies, 0, 1);
+    cg_note(c, "%d numbers, %d rows, %d copies, map %d, mix %g", n, a.rows, a.copies, !!a.map, a.mix);
+    c->bytes = 4.0 * n * (2 + a.copies);
+    RUN(a);
+}
+
 /* ---- geometry -------------------------------------------------------------------------------- */
 
 void check_align(struct cg *c)

@@ -275,6 +275,34 @@ struct rp_op_select {
     struct rp_selection *dst;
 };
 
+/* A source for each selected face: the one whose reference is nearest (largest cosine, the first of
+ * equals) among those that select would call near; else source number `other`, and with other < 0 the
+ * face is left out. */
+struct rp_op_map_faces {
+    const struct rp_dfaces *faces;
+    const struct rp_selection *selection;
+    const struct rp_references *references; /* one a source */
+    float distance;
+    int other;
+    struct rp_face_map *dst;
+};
+
+/* Input of a swapper: row map.source[*index] of `sources` (map NULL: row 0), written `copies` times.
+ * With face: its own embedding e (the raw one, or that of length 1) is mixed in, source * (1 - mix) +
+ * e * mix, n is 512 then; a face without one gets the source as it is. Rows that are not there are
+ * zeros. */
+struct rp_op_source_mix {
+    const float *sources; /* [rows][n] */
+    int rows, n;
+    const struct rp_face_map *map;
+    const int32_t *index;
+    const struct rp_dface *face; /* NULL: nothing is mixed in */
+    int raw;
+    float mix;
+    float *dst; /* [copies][n] */
+    int copies;
+};
+
 /* ---- content check ----------------------------------------------------------------------------- */
 
 enum rp_gate {
@@ -311,7 +339,7 @@ struct rp_op_draw_mask { struct rp_canvas dst; const struct rp_dface *face; cons
     X(box_mask) X(gaussian) X(mask_min) X(mask_ramp) X(class_mask) X(resize_float) X(hull_mask)    \
     X(align) X(box_affine) X(points_tensor) X(points_angle) X(decode) X(nms)                       \
     X(face_load) X(face_store) X(face_pick) X(landmarks) X(face_points) X(embedding) X(classify)   \
-    X(select) X(gate) X(draw_face) X(draw_mask)
+    X(select) X(map_faces) X(source_mix) X(gate) X(draw_face) X(draw_mask)
 
 struct rp_ops {
 #define RP_OP_ENTRY(name) int (*(name))(struct rp_stream *stream, const struct rp_op_##name *a);

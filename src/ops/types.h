@@ -91,6 +91,12 @@ struct rp_selection {
     int32_t index[RP_MAX_FACES];
 };
 
+/* Of the selected faces those that have a source of their own, and which. */
+struct rp_face_map {
+    struct rp_selection chosen; /* a part of the selection, in its order */
+    int32_t source[RP_MAX_FACES]; /* by place in it */
+};
+
 /* Reference identities for selector mode "reference". */
 struct rp_references {
     int32_t count;

@@ -274,22 +274,6 @@ extern "C" int rp_cuda_face_points(struct rp_stream *stream, const struct rp_op_
 /* ---- identity -------------------------------------------------------------------------------- */
 
 #define LENGTH 512 /* of an embedding */
-#define PER_LANE (LENGTH / RP_WARP)
-
-/* rp_sum_512() by a warp: s[m] is number lane + 32 m. The sum is right in lane 0. */
-RP_DEV double warp_sum_512(double s[PER_LANE])
-{
-#pragma unroll
-    for (int k = PER_LANE / 2; k; k /= 2)
-#pragma unroll
-        for (int m = 0; m < k; m++)
-            s[m] += s[m + k];
-    double sum = s[0];
-#pragma unroll
-    for (int k = RP_WARP / 2; k; k /= 2)
-        sum += __shfl_down_sync(RP_ALL_LANES, sum, k);
-    return sum;
-}
 
 static __global__ void __launch_bounds__(LENGTH)
     embedding(const __grid_constant__ struct rp_op_embedding a)
@@ -298,12 +282,12 @@ static __global__ void __launch_bounds__(LENGTH)
     const int t = (int) threadIdx.x;
 
     if (t < RP_WARP) {
-        double s[PER_LANE];
+        double s[RP_PER_LANE];
 
 #pragma unroll
-        for (int m = 0; m < PER_LANE; m++)
+        for (int m = 0; m < RP_PER_LANE; m++)
             s[m] = (double) a.src[t + RP_WARP * m] * a.src[t + RP_WARP * m];
-        const double sum = warp_sum_512(s);
+        const double sum = rp_warp_sum_512(s);
         if (t == 0)
             length = rp_embedding_length(sum);
     }
@@ -339,21 +323,21 @@ RP_DEV bool warp_matches(const struct rp_op_select *a, const struct rp_dface *f)
 {
     const int lane = (int) threadIdx.x % RP_WARP;
     const int n = a->references ? rp_mini(a->references->count, RP_MAX_REFERENCES) : 0;
-    float own[PER_LANE];
+    float own[RP_PER_LANE];
 
     if (!(f->has & RP_HAS_EMBEDDING))
         return false;
 #pragma unroll
-    for (int m = 0; m < PER_LANE; m++)
+    for (int m = 0; m < RP_PER_LANE; m++)
         own[m] = f->embedding_norm[lane + RP_WARP * m];
     for (int i = 0; i < n; i++) {
         const float *const other = a->references->embedding_norm[i];
-        double s[PER_LANE];
+        double s[RP_PER_LANE];
 
 #pragma unroll
-        for (int m = 0; m < PER_LANE; m++)
+        for (int m = 0; m < RP_PER_LANE; m++)
             s[m] = (double) own[m] * other[lane + RP_WARP * m];
-        const double dot = __shfl_sync(RP_ALL_LANES, warp_sum_512(s), 0);
+        const double dot = __shfl_sync(RP_ALL_LANES, rp_warp_sum_512(s), 0);
         if (rp_embedding_near(dot, a->distance))
             return true;
     }

@@ -90,4 +90,21 @@ RP_DEV void rp_copy_words(void *dst, const void *src, size_t n)
         d[i] = s ? s[i] : 0;
 }
 
+/* rp_sum_512() by a warp: s[m] is number lane + 32 m. The sum is right in lane 0. */
+#define RP_PER_LANE (512 / RP_WARP)
+
+RP_DEV double rp_warp_sum_512(double s[RP_PER_LANE])
+{
+#pragma unroll
+    for (int k = RP_PER_LANE / 2; k; k /= 2)
+#pragma unroll
+        for (int m = 0; m < k; m++)
+            s[m] += s[m + k];
+    double sum = s[0];
+#pragma unroll
+    for (int k = RP_WARP / 2; k; k /= 2)
+        sum += __shfl_down_sync(RP_ALL_LANES, sum, k);
+    return sum;
+}
+
 #endif /* RP_KERNEL_CUH */
