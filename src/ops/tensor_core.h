@@ -21,6 +21,8 @@ RP_FN float rp_from_tensor(float v, float mul, float add, int round)
 RP_FN float rp_normalise(float v, float div, float mean, float std)
 {
     return (v / div - mean) / std;
+}
+
 /* Number of the k-th tile of this turn, -1 if there is none. */
 RP_FN int rp_tile_number(int step, int tiles, const int32_t *turn, int k)
 {

@@ -551,7 +551,7 @@ static int measure_empty(struct scene *s)
     char *const score = rp_options_text(s->b->options, "face-detector-score");
 
     for (int i = 0; i < plan->nprocessors; i++)
-        needs |= plan->processor[i].def->needs;
+        needs |= rp_processor_needs(plan->processor[i].def, s->b->settings);
     RP_TRY(rp_options_set(s->b->options, "face-detector-score", "1"));
     RP_TRY(rp_analyser_create(&full, s->pipeline->pool, s->b->settings, needs));
     RP_TRY(rp_analyser_create(&bare, s->pipeline->pool, s->b->settings, 0));

@@ -1,151 +1,7 @@
 #include "pipeline/pipeline.h"
 
-#include "base/path.h"
 #include "face/mask.h"
-
-/* ---- sources ----------------------------------------------------------------------------------- */
-
-/* Index of the largest face, -1 if there is none. */
-static int largest_face(const struct rp_dfaces *faces)
-{
-    int best = -1;
-    float area = -1;
-
-    for (int i = 0; i < faces->count; i++) {
-        const float *const b = faces->face[i].box;
-        const float a = (b[2] - b[0]) * (b[3] - b[1]);
-
-        if (a > area) {
-            area = a;
-            best = i;
-        }
-    }
-    return best;
-}
-
-/* Keep the first source picture and its face where processors can crop from it. */
-static int keep_first(struct rp_pipeline *p, const struct rp_image *image,
-                      const struct rp_dface *face)
-{
-    int ret;
-    struct rp_sources *const s = &p->sources;
-    const size_t row = (size_t) image->w * 3;
-
-    RP_TRY(rp_slot_create(&s->slot, p->device));
-    RP_TRY(rp_slot_image(s->slot, image->w, image->h, 3, &s->first));
-    for (int y = 0; y < image->h; y++)
-        RP_TRY(rp_slot_upload(s->slot, s->first.data + (ptrdiff_t) y * s->first.stride,
-                              image->data + y * image->stride, row));
-    RP_TRY(rp_slot_sync(s->slot));
-    return rp_slot_constant(s->slot, face, sizeof(*face), (void **) &s->first_face);
-
-fail:
-    return ret;
-}
-
-/* FaceFusion's average identity: means of the embeddings and of the normalised ones, the latter not
- * normalised again; everything else from the first face. */
-static void add_to_average(struct rp_sources *s, const struct rp_dface *face)
-{
-    const float n = (float) s->count;
-
-    if (s->count == 0)
-        s->average = *face;
-    for (int i = 0; s->count && i < 512; i++) {
-        s->average.embedding[i] = (s->average.embedding[i] * n + face->embedding[i]) / (n + 1);
-        s->average.embedding_norm[i] =
-            (s->average.embedding_norm[i] * n + face->embedding_norm[i]) / (n + 1);
-    }
-    s->count++;
-}
-
-/* Alpha is of no use for faces: drop it in place. */
-void rp_image_drop_alpha(rp_image *image)
-{
-    if (image->format != RP_PIXEL_BGRA)
-        return;
-    for (int y = 0; y < image->h; y++) {
-        uint8_t *const row = image->data + y * image->stride;
-
-        for (int x = 0; x < image->w; x++)
-            memmove(row + 3 * x, row + 4 * x, 3);
-    }
-    image->format = RP_PIXEL_BGR;
-}
-
-static int read_source(struct rp_pipeline *p, const char *path, struct rp_dfaces *faces)
-{
-    int ret, best;
-    rp_image image = {0};
-    struct rp_media_frame frame;
-
-    RP_TRY(rp_image_read(&image, path));
-    rp_image_drop_alpha(&image);
-    rp_frame_over_image(&frame, &image);
-    RP_TRY(rp_pipeline_faces(p, &frame, faces));
-    best = largest_face(faces);
-    if (best < 0) {
-        rp_log(RP_LOG_WARN, "%s: no face found in this source", path);
-        goto fail;
-    }
-    if (faces->count > 1)
-        rp_log(RP_LOG_INFO, "%s: %d faces found, the largest is the source", path, faces->count);
-    if (p->sources.count == 0)
-        RP_TRY(keep_first(p, &image, &faces->face[best]));
-    add_to_average(&p->sources, &faces->face[best]);
-
-fail:
-    rp_image_free(&image);
-    return ret;
-}
-
-static int read_sources(struct rp_pipeline *p)
-{
-    int ret = 0;
-    enum rp_media_kind kind;
-    const struct rp_path_options *const o = rp_settings_get(p->settings, &rp_path_group);
-    struct rp_dfaces *const faces = malloc(sizeof(*faces));
-
-    if (!faces)
-        return rp_fail(RP_ERR_NOMEM, "out of memory");
-    for (int i = 0; i < o->sources.n; i++) {
-        RP_TRY(rp_media_probe(o->sources.v[i], &kind));
-        if (kind == RP_MEDIA_AUDIO && !p->replace_audio) {
-            p->replace_audio = strdup(o->sources.v[i]);
-        } else if (kind == RP_MEDIA_IMAGE) {
-            RP_TRY(read_source(p, o->sources.v[i], faces));
-        } else if (kind != RP_MEDIA_AUDIO) {
-            ret = rp_fail(RP_ERR_FORMAT, "%s: not a picture; a source is a picture of a face",
-                          o->sources.v[i]);
-            goto fail;
-        }
-    }
-    ret = 0;
-
-fail:
-    free(faces);
-    return ret;
-}
-
-static int check_sources(const struct rp_pipeline *p)
-{
-    bool pictures = false;
-    const struct rp_path_options *const o = rp_settings_get(p->settings, &rp_path_group);
-
-    for (int i = 0; i < p->plan.nprocessors; i++) {
-        const struct rp_processor *const def = p->plan.processor[i].def;
-
-        if (!def->needs_source || p->sources.count)
-            continue;
-        pictures = o->sources.n > (p->replace_audio ? 1 : 0);
-        if (!pictures)
-            return rp_fail(RP_ERR_USAGE, "--source-paths: %s needs a picture of the source face",
-                           def->name);
-        return rp_fail(RP_ERR_FORMAT, "%s: no source face detected; give a picture that shows the "
-                       "face clearly, or lower --face-detector-score", o->sources.v[0]);
-    }
-    return 0;
-}
+#include "pipeline/sources.h"
 
 /* ---- opening ----------------------------------------------------------------------------------- */
 
@@ -176,7 +32,7 @@ static unsigned list_processors(struct rp_pipeline *p)
 
     for (int i = 0; i < o->processors.n && i < RP_MAX_PROCESSORS; i++) {
         p->plan.processor[i].def = rp_processors[o->processors.v[i]];
-        needs |= p->plan.processor[i].def->needs;
+        needs |= rp_processor_needs(p->plan.processor[i].def, p->settings);
         p->plan.nprocessors++;
     }
     return needs;
@@ -202,10 +58,11 @@ static int open_processing(struct rp_pipeline *p)
 
     RP_TRY(rp_gate_create(&p->gate, p->pool));
     RP_TRY(rp_analyser_create(&p->analyser, p->pool, p->settings, needs));
-    RP_TRY(read_sources(p));
-    RP_TRY(check_sources(p));
+    RP_TRY(rp_sources_read(p));
     RP_TRY(rp_selector_init(&p->selector, p->settings,
-                            p->sources.count ? &p->sources.average : NULL));
+                            p->sources.main.count ? &p->sources.main.average : NULL));
+    if (p->sources.n && !rp_settings_is_set(p->settings, "face-selector-mode"))
+        p->selector.mode = RP_SELECT_MANY; /* the map itself says which faces */
     p->plan.device = p->device;
     p->plan.analyser = p->analyser;
     p->plan.selector = &p->selector;
@@ -276,6 +133,20 @@ void rp_pipeline_destroy(rp_pipeline **out)
 }
 
 /* ---- pictures ---------------------------------------------------------------------------------- */
+
+/* Alpha is of no use for faces: drop it in place. */
+void rp_image_drop_alpha(rp_image *image)
+{
+    if (image->format != RP_PIXEL_BGRA)
+        return;
+    for (int y = 0; y < image->h; y++) {
+        uint8_t *const row = image->data + y * image->stride;
+
+        for (int x = 0; x < image->w; x++)
+            memmove(row + 3 * x, row + 4 * x, 3);
+    }
+    image->format = RP_PIXEL_BGR;
+}
 
 int rp_pipeline_faces(struct rp_pipeline *p, const struct rp_media_frame *frame,
                       struct rp_dfaces *faces)

@@ -10,19 +10,27 @@
 
 #include "face/analyser.h"
 
-/* Source pictures as processors need them: analysed once, before the job. */
-struct rp_sources {
-    int count;                /* pictures with a face */
-    struct rp_slot *slot;     /* owns the memory below */
-    struct rp_img first;      /* first source picture, device memory */
+/* One identity, from one picture or several. */
+struct rp_source {
+    int count;                /* pictures with a face; 0: there is no such source */
+    struct rp_img first;      /* the first of them, device memory */
     struct rp_dface *first_face; /* its largest face, device memory */
     struct rp_dface average;  /* host: mean identity of the largest face of each picture */
+};
+
+/* Source pictures as processors need them: analysed once, before the job. */
+struct rp_sources {
+    struct rp_slot *slot;     /* owns the device memory */
+    struct rp_source main;    /* --source-paths */
+    int n;                    /* --face-map: a source each for faces like a reference */
+    struct rp_source map[RP_MAX_REFERENCES];
+    struct rp_references references; /* of map[], in the same order */
 };
 
 struct rp_processor_context {
     struct rp_pool *pool;
     const struct rp_settings *settings;
-    const struct rp_sources *sources; /* count 0 when no source was given */
+    const struct rp_sources *sources; /* none in it when none was given */
 };
 
 struct rp_processor {
@@ -31,6 +39,7 @@ struct rp_processor {
     const struct rp_opt_group *group;
     bool needs_source; /* a source face must be there */
     unsigned needs;    /* rp_need bits it causes in the analysing stage */
+    unsigned (*needs_of)(const struct rp_settings *settings); /* and with these; NULL: no more */
 
     /* Open models, prepare constants. */
     int (*create)(void **self, const struct rp_processor_context *context);
@@ -51,6 +60,10 @@ struct rp_processor {
 extern const struct rp_processor *const rp_processors[];
 
 const struct rp_processor *rp_processor_find(const char *name);
+
+/* All that it needs of the analysing stage. */
+unsigned rp_processor_needs(const struct rp_processor *def, const struct rp_settings *settings);
+
 const char *const *rp_processor_choices(void);
 
 #endif /* RP_PROCESSOR_H */

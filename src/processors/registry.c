@@ -18,6 +18,11 @@ const struct rp_processor *rp_processor_find(const char *name)
     return NULL;
 }
 
+unsigned rp_processor_needs(const struct rp_processor *def, const struct rp_settings *settings)
+{
+    return def->needs | (def->needs_of ? def->needs_of(settings) : 0);
+}
+
 static const char *names[RP_ARRAY_LEN(rp_processors)];
 
 static void list_names(void)

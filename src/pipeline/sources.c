@@ -1,0 +1,246 @@
+#include "pipeline/sources.h"
+
+#include "base/path.h"
+#include "processors/face_swapper.h"
+
+/* ---- one picture ------------------------------------------------------------------------------- */
+
+/* Index of the largest face, -1 if there is none. */
+static int largest_face(const struct rp_dfaces *faces)
+{
+    int best = -1;
+    float area = -1;
+
+    for (int i = 0; i < faces->count; i++) {
+        const float *const b = faces->face[i].box;
+        const float a = (b[2] - b[0]) * (b[3] - b[1]);
+
+        if (a > area) {
+            area = a;
+            best = i;
+        }
+    }
+    return best;
+}
+
+/* Read a picture and find its faces; *best is the largest, -1 if there is none. */
+static int look_at(struct rp_pipeline *p, const char *path, rp_image *image,
+                   struct rp_dfaces *faces, int *best)
+{
+    int ret;
+    struct rp_media_frame frame;
+
+    RP_TRY(rp_image_read(image, path));
+    rp_image_drop_alpha(image);
+    rp_frame_over_image(&frame, image);
+    RP_TRY(rp_pipeline_faces(p, &frame, faces));
+    *best = largest_face(faces);
+    return 0;
+
+fail:
+    return ret;
+}
+
+/* Keep the first picture and its face where processors can crop from it. */
+static int keep_first(struct rp_pipeline *p, struct rp_source *s, const rp_image *image,
+                      const struct rp_dface *face)
+{
+    int ret;
+    struct rp_slot *const slot = p->sources.slot;
+    const size_t row = (size_t) image->w * 3;
+
+    RP_TRY(rp_slot_image(slot, image->w, image->h, 3, &s->first));
+    for (int y = 0; y < image->h; y++)
+        RP_TRY(rp_slot_upload(slot, s->first.data + (ptrdiff_t) y * s->first.stride,
+                              image->data + y * image->stride, row));
+    RP_TRY(rp_slot_sync(slot));
+    return rp_slot_constant(slot, face, sizeof(*face), (void **) &s->first_face);
+
+fail:
+    return ret;
+}
+
+/* FaceFusion's average identity: means of the embeddings and of the normalised ones, the latter not
+ * normalised again; everything else from the first face. */
+static void add_to_average(struct rp_source *s, const struct rp_dface *face)
+{
+    const float n = (float) s->count;
+
+    if (s->count == 0)
+        s->average = *face;
+    for (int i = 0; s->count && i < 512; i++) {
+        s->average.embedding[i] = (s->average.embedding[i] * n + face->embedding[i]) / (n + 1);
+        s->average.embedding_norm[i] =
+            (s->average.embedding_norm[i] * n + face->embedding_norm[i]) / (n + 1);
+    }
+    s->count++;
+}
+
+/* A picture without a face is left out, with a warning. */
+static int add_picture(struct rp_pipeline *p, struct rp_source *s, const char *path,
+                       struct rp_dfaces *faces)
+{
+    int ret, best;
+    rp_image image = {0};
+
+    RP_TRY(look_at(p, path, &image, faces, &best));
+    if (best < 0) {
+        rp_log(RP_LOG_WARN, "%s: no face found in this source", path);
+        goto fail;
+    }
+    if (faces->count > 1)
+        rp_log(RP_LOG_INFO, "%s: %d faces found, the largest is the source", path, faces->count);
+    if (s->count == 0)
+        RP_TRY(keep_first(p, s, &image, &faces->face[best]));
+    add_to_average(s, &faces->face[best]);
+
+fail:
+    rp_image_free(&image);
+    return ret;
+}
+
+/* ---- --source-paths ---------------------------------------------------------------------------- */
+
+static int read_main(struct rp_pipeline *p, struct rp_dfaces *faces)
+{
+    int ret = 0;
+    enum rp_media_kind kind;
+    const struct rp_path_options *const o = rp_settings_get(p->settings, &rp_path_group);
+
+    for (int i = 0; i < o->sources.n; i++) {
+        RP_TRY(rp_media_probe(o->sources.v[i], &kind));
+        if (kind == RP_MEDIA_AUDIO && !p->replace_audio) {
+            p->replace_audio = strdup(o->sources.v[i]);
+        } else if (kind == RP_MEDIA_IMAGE) {
+            RP_TRY(add_picture(p, &p->sources.main, o->sources.v[i], faces));
+        } else if (kind != RP_MEDIA_AUDIO) {
+            ret = rp_fail(RP_ERR_FORMAT, "%s: not a picture; a source is a picture of a face",
+                          o->sources.v[i]);
+            goto fail;
+        }
+    }
+    ret = 0;
+
+fail:
+    return ret;
+}
+
+/* ---- --face-map -------------------------------------------------------------------------------- */
+
+/* SOURCE=REFERENCE: names of files may hold a '=' themselves, so the first one that has a file on both
+ * sides parts them, else the first of all. `pair` is cut in two. */
+static char *cut_pair(char *pair)
+{
+    char *first = NULL;
+
+    for (char *at = strchr(pair, '='); at; at = strchr(at + 1, '=')) {
+        if (!first)
+            first = at;
+        *at = 0;
+        if (rp_path_is_file(pair) && rp_path_is_file(at + 1))
+            return at + 1;
+        *at = '=';
+    }
+    if (!first)
+        return NULL;
+    *first = 0;
+    return first + 1;
+}
+
+static int read_pair(struct rp_pipeline *p, const char *path, const char *reference,
+                     struct rp_dfaces *faces)
+{
+    int ret, best;
+    rp_image image = {0};
+    struct rp_sources *const s = &p->sources;
+
+    RP_TRY(add_picture(p, &s->map[s->n], path, faces));
+    if (!s->map[s->n].count)
+        return rp_fail(RP_ERR_FORMAT, "--face-map: no face found in the source %s", path);
+    RP_TRY(look_at(p, reference, &image, faces, &best));
+    if (best < 0) {
+        ret = rp_fail(RP_ERR_FORMAT, "--face-map: no face found in the reference %s", reference);
+        goto fail;
+    }
+    if (faces->count > 1)
+        rp_log(RP_LOG_INFO, "%s: %d faces found, the largest is the reference", reference,
+               faces->count);
+    memcpy(s->references.embedding_norm[s->n], faces->face[best].embedding_norm,
+           sizeof(s->references.embedding_norm[0]));
+    s->references.count = ++s->n;
+
+fail:
+    rp_image_free(&image);
+    return ret;
+}
+
+static int read_map(struct rp_pipeline *p, struct rp_dfaces *faces)
+{
+    int ret = 0;
+    const struct rp_swapper_options *const o = rp_settings_get(p->settings, &rp_swapper_group);
+
+    if (o->map.n > RP_MAX_REFERENCES)
+        return rp_fail(RP_ERR_USAGE, "--face-map: %d pairs, at most %d are possible", o->map.n,
+                       RP_MAX_REFERENCES);
+    for (int i = 0; i < o->map.n && ret >= 0; i++) {
+        char *const pair = strdup(o->map.v[i]);
+        const char *const reference = pair ? cut_pair(pair) : NULL;
+
+        if (!pair)
+            ret = rp_fail(RP_ERR_NOMEM, "out of memory");
+        else if (!reference || !*reference || !*pair)
+            ret = rp_fail(RP_ERR_USAGE, "--face-map: %s is not SOURCE=REFERENCE, two pictures",
+                          o->map.v[i]);
+        else
+            ret = read_pair(p, pair, reference, faces);
+        free(pair);
+    }
+    return ret;
+}
+
+/* ---- all of them ------------------------------------------------------------------------------- */
+
+static int check_needs(const struct rp_pipeline *p)
+{
+    const struct rp_path_options *const o = rp_settings_get(p->settings, &rp_path_group);
+
+    for (int i = 0; i < p->plan.nprocessors; i++) {
+        const struct rp_processor *const def = p->plan.processor[i].def;
+
+        if (!def->needs_source || p->sources.main.count || p->sources.n)
+            continue;
+        if (o->sources.n <= (p->replace_audio ? 1 : 0))
+            return rp_fail(RP_ERR_USAGE, "--source-paths: %s needs a picture of the source face",
+                           def->name);
+        return rp_fail(RP_ERR_FORMAT, "%s: no source face detected; give a picture that shows the "
+                       "face clearly, or lower --face-detector-score", o->sources.v[0]);
+    }
+    return 0;
+}
+
+/* The map is face_swapper's: not read for others. */
+static bool swaps(const struct rp_pipeline *p)
+{
+    for (int i = 0; i < p->plan.nprocessors; i++)
+        if (p->plan.processor[i].def->group == &rp_swapper_group)
+            return true;
+    return false;
+}
+
+int rp_sources_read(struct rp_pipeline *p)
+{
+    int ret;
+    struct rp_dfaces *const faces = malloc(sizeof(*faces));
+
+    if (!faces)
+        return rp_fail(RP_ERR_NOMEM, "out of memory");
+    RP_TRY(rp_slot_create(&p->sources.slot, p->device));
+    RP_TRY(read_main(p, faces));
+    if (swaps(p))
+        RP_TRY(read_map(p, faces));
+    RP_TRY(check_needs(p));
+
+fail:
+    free(faces);
+    return ret;
+}

@@ -1,0 +1,71 @@
+/* Inside of the face swapper.
+ *
+ *   face_swapper.c         the models, the options, opening
+ *   face_swapper_source.c  what a network is given of a source: made once, before the job
+ *   face_swapper_slot.c    the work on one face, with pixel boost
+ *
+ * Pixel boost: a crop of `step` times the network's side, taken apart into step x step pictures of
+ * every step-th pixel, each run by itself, and put together again (algorithms section 17). */
+#ifndef RP_FACE_SWAPPER_H
+#define RP_FACE_SWAPPER_H
+
+#include "face/mask.h"
+#include "processors/processor.h"
+
+struct rp_swapper_options {
+    int model;                /* index into the table of models */
+    struct rp_opt_size boost; /* 0 = the network's own size */
+    double weight;
+    struct rp_opt_strings map; /* --face-map: SOURCE=REFERENCE */
+};
+extern const struct rp_opt_group rp_swapper_group;
+
+enum rp_swap_source {
+    RP_SWAP_IMAGE,          /* aligned source crop, RGB 0..1 */
+    RP_SWAP_EMBEDDING,      /* arcface embedding of length 1 */
+    RP_SWAP_MATRIX,         /* raw embedding x the file's last weight, over the embedding's length */
+    RP_SWAP_CONVERTED,      /* raw embedding through the converter */
+    RP_SWAP_CONVERTED_UNIT, /* the same, made length 1 */
+};
+
+#define RP_SWAP_SIZES 6
+
+struct rp_swap_model {
+    const char *name;
+    enum rp_swap_source source;
+    const char *converter;            /* RP_SWAP_CONVERTED* */
+    int source_template, source_size; /* RP_SWAP_IMAGE */
+    int template_id, size;
+    double mean[3], std[3];           /* of the target tensor */
+    bool denormalise;                 /* output * std + mean; else already 0..1 */
+    int boost[RP_SWAP_SIZES];         /* working sizes that FaceFusion offers, 0 ends */
+};
+
+struct rp_swapper {
+    const struct rp_swap_model *m;
+    struct rp_model *model;
+    int in_source, in_target;
+    struct rp_masks *masks;
+    int step, size;        /* pixel boost: tiles a side, side of the crop */
+    int batch;             /* tiles in one run; divides step * step */
+    float mix;             /* share of the target's own embedding, 0 = none */
+
+    struct rp_slot *slot;  /* owns the constants below, device memory */
+    float *sources;        /* [rows][row] */
+    int rows, row;
+    bool fixed;            /* every face gets the same: the rows are `batch` copies of it */
+    struct rp_references *references; /* --face-map, one for each row; NULL without */
+    float distance;
+    int other;             /* row for faces that are like none of them, -1: they are left alone */
+};
+
+/* Prepare s->sources and what chooses among them. */
+int rp_swapper_prepare(struct rp_swapper *s, struct rp_pool *pool, const struct rp_sources *sources);
+
+/* The part in one slot: functions of struct rp_processor. */
+int rp_swapper_attach(void **at, const void *self, struct rp_slot *slot, int w, int h);
+void rp_swapper_detach(void **at);
+int rp_swapper_record(void *at, const struct rp_canvas *frame, const struct rp_dfaces *faces,
+                      const struct rp_selection *selection);
+
+#endif /* RP_FACE_SWAPPER_H */

@@ -1,0 +1,199 @@
+/* The swapper in one slot: crop, tiles, network, mask, paste, for each selected face. */
+#include "processors/face_crop.h"
+#include "processors/face_swapper.h"
+
+struct swap_slot {
+    const struct rp_swapper *shared;
+    struct rp_slot *slot;
+    struct rp_net *net;
+    struct rp_face_crop crop;
+    float *lut, *swapped;
+    struct rp_face_map *map;  /* --face-map; else NULL */
+    int batch;                /* tiles in one run */
+    const int32_t *turns;     /* runs for all tiles of a face; NULL when one is enough */
+    int32_t *turn;
+};
+
+void rp_swapper_detach(void **at)
+{
+    struct swap_slot *const s = *at;
+
+    if (!s)
+        return;
+    rp_net_close(&s->net);
+    rp_face_crop_close(&s->crop);
+    free(s); /* its buffers are the slot's */
+    *at = NULL;
+}
+
+static int open_net(struct swap_slot *s, int batch)
+{
+    int ret;
+    const struct rp_swapper *const shared = s->shared;
+    const struct rp_swap_model *const m = shared->m;
+    const int64_t n = batch, size = m->size, source = m->source_size;
+    const int64_t target[] = {n, 3, size, size}, image[] = {n, 3, source, source}, vec[] = {n, 512};
+    const int64_t *dims[RP_MAX_TENSORS] = {0};
+
+    dims[shared->in_target] = target;
+    dims[shared->in_source] = m->source == RP_SWAP_IMAGE ? image : vec;
+    RP_TRY(rp_net_open(&s->net, s->slot, shared->model, dims));
+    if (s->net->out[0].count != (size_t) (n * 3 * size * size) ||
+        s->net->out[0].type != RP_TYPE_F32) {
+        ret = rp_fail(RP_ERR_MODEL, "%s: its output is not 3x%dx%d", m->name, m->size, m->size);
+        goto fail;
+    }
+    s->batch = batch;
+    return 0;
+
+fail:
+    rp_net_close(&s->net);
+    return ret;
+}
+
+/* A file may say that it takes any number of pictures and then not do it. */
+static int open_any(struct swap_slot *s)
+{
+    int ret = 0;
+    const int batch = s->shared->batch;
+
+    if (batch > 1) {
+        rp_log_hold(true);
+        ret = open_net(s, batch);
+        rp_log_hold(false);
+        if (ret >= 0)
+            return 0;
+        rp_log(RP_LOG_WARN, "%s does not run %d tiles at once, so they are run one by one: %s",
+               s->shared->m->name, batch, rp_last_error());
+    }
+    return open_net(s, 1);
+}
+
+static int make_buffers(struct swap_slot *s)
+{
+    int ret;
+    float lut[3][256];
+    struct rp_slot *const slot = s->slot;
+    const struct rp_swapper *const shared = s->shared;
+    const size_t pixels = (size_t) shared->size * (size_t) shared->size;
+    const int32_t turns = shared->step * shared->step / s->batch;
+
+    rp_tensor_lut(lut, 255, shared->m->mean, shared->m->std);
+    RP_TRY(rp_slot_constant(slot, lut, sizeof(lut), (void **) &s->lut));
+    RP_TRY(rp_slot_alloc(slot, pixels * 3 * sizeof(float), (void **) &s->swapped));
+    if (shared->references)
+        RP_TRY(rp_slot_alloc(slot, sizeof(*s->map), (void **) &s->map));
+    if (turns > 1) {
+        RP_TRY(rp_slot_constant(slot, &turns, sizeof(turns), (void **) &s->turns));
+        RP_TRY(rp_slot_alloc(slot, sizeof(*s->turn), (void **) &s->turn));
+    }
+    return 0;
+
+fail:
+    return ret;
+}
+
+int rp_swapper_attach(void **at, const void *self, struct rp_slot *slot, int w, int h)
+{
+    int ret;
+    const struct rp_swapper *const shared = self;
+    struct swap_slot *const s = *at = calloc(1, sizeof(*s));
+
+    (void) w;
+    (void) h;
+    if (!s)
+        return rp_fail(RP_ERR_NOMEM, "out of memory");
+    s->shared = shared;
+    s->slot = slot;
+    RP_TRY(open_any(s));
+    if (shared->fixed)
+        RP_TRY(rp_net_set_input(s->net, shared->in_source, shared->sources));
+    RP_TRY(make_buffers(s));
+    RP_TRY(rp_face_crop_open(&s->crop, slot, shared->m->template_id, shared->size,
+                             shared->masks));
+    return 0;
+
+fail:
+    rp_swapper_detach(at);
+    return ret;
+}
+
+/* ---- recording --------------------------------------------------------------------------------- */
+
+/* The tiles of one run; without pixel boost the only one. */
+static int record_turn(void *priv)
+{
+    int ret;
+    struct swap_slot *const s = priv;
+    struct rp_slot *const slot = s->slot;
+    const struct rp_swapper *const shared = s->shared;
+    const struct rp_swap_model *const m = shared->m;
+    const int tiles = shared->step > 1 ? s->batch : 0;
+    struct rp_op_from_tensor from = {
+        .src = s->net->out[0].data, .w = m->size, .h = m->size, .mul = {1, 1, 1}, .rgb = 1,
+        .dst = s->swapped, .step = shared->step, .tiles = tiles, .turn = s->turn,
+    };
+
+    for (int c = 0; m->denormalise && c < 3; c++) {
+        from.mul[c] = (float) m->std[c];
+        from.add[c] = (float) m->mean[c];
+    }
+    RP_TRY(RP_OP(slot, to_tensor, .src = s->crop.img, .lut = s->lut,
+                 .dst = s->net->in[shared->in_target].data, .w = m->size, .h = m->size, .rgb = 1,
+                 .step = shared->step, .tiles = tiles, .turn = s->turn));
+    RP_TRY(rp_run(s->net));
+    return slot->ops->from_tensor(slot->stream, &from);
+
+fail:
+    return ret;
+}
+
+/* Whose face this one gets, where that is not the same for all. */
+static int record_source(struct swap_slot *s)
+{
+    const struct rp_swapper *const shared = s->shared;
+
+    if (shared->fixed)
+        return 0;
+    return RP_OP(s->slot, source_mix, .sources = shared->sources, .rows = shared->rows,
+                 .n = shared->row, .map = s->map, .index = s->crop.index,
+                 .face = shared->mix != 0 ? s->crop.cur : NULL,
+                 .raw = shared->m->source == RP_SWAP_CONVERTED, .mix = shared->mix,
+                 .dst = s->net->in[shared->in_source].data, .copies = s->batch);
+}
+
+static int record_face(void *priv)
+{
+    int ret;
+    struct swap_slot *const s = priv;
+
+    RP_TRY(rp_face_crop_cut(&s->crop));
+    RP_TRY(record_source(s));
+    if (s->turns)
+        RP_TRY(rp_slot_loop(s->slot, s->turns, s->turn, record_turn, s));
+    else
+        RP_TRY(record_turn(s));
+    RP_TRY(rp_face_crop_paste(&s->crop, s->swapped));
+    return 0;
+
+fail:
+    return ret;
+}
+
+int rp_swapper_record(void *at, const struct rp_canvas *frame, const struct rp_dfaces *faces,
+                      const struct rp_selection *selection)
+{
+    int ret;
+    struct swap_slot *const s = at;
+
+    if (s->map) {
+        RP_TRY(RP_OP(s->slot, map_faces, .faces = faces, .selection = selection,
+                     .references = s->shared->references, .distance = s->shared->distance,
+                     .other = s->shared->other, .dst = s->map));
+        selection = &s->map->chosen;
+    }
+    return rp_face_crop_each(&s->crop, frame, faces, selection, record_face, s);
+
+fail:
+    return ret;
+}

@@ -1,0 +1,269 @@
+/* What a network is given of a source: an aligned crop, or an embedding in its own space. Made once
+ * for each source, before the job; FaceFusion converts again for every tile of every face. */
+#include "processors/face_swapper.h"
+
+#include <math.h>
+
+#include "engine/onnx_info.h"
+
+#define LENGTH 512   /* of an embedding */
+#define ONNX_HALF 10 /* TensorProto.FLOAT16 */
+
+/* Source number `row`: those of --face-map, then that of --source-paths. */
+static const struct rp_source *source_of(const struct rp_sources *all, int row)
+{
+    return row < all->n ? &all->map[row] : &all->main;
+}
+
+/* ---- pictures ---------------------------------------------------------------------------------- */
+
+struct cropper {
+    struct rp_affine *affine;
+    struct rp_img crop;
+    float *lut;
+};
+
+static int make_cropper(struct cropper *c, struct rp_slot *slot, int size)
+{
+    int ret;
+    float lut[3][256];
+    static const double zero[3] = {0, 0, 0}, one[3] = {1, 1, 1};
+
+    rp_tensor_lut(lut, 255, zero, one);
+    RP_TRY(rp_slot_constant(slot, lut, sizeof(lut), (void **) &c->lut));
+    RP_TRY(rp_slot_alloc(slot, sizeof(*c->affine), (void **) &c->affine));
+    RP_TRY(rp_slot_image(slot, size, size, 3, &c->crop));
+
+fail:
+    return ret;
+}
+
+/* The source crop as a tensor. */
+static int crop_source(const struct rp_swapper *s, const struct cropper *c,
+                       const struct rp_source *from, float *dst)
+{
+    int ret;
+    const int size = s->m->source_size;
+
+    RP_TRY(RP_OP(s->slot, align, .face = from->first_face, .template_id = s->m->source_template,
+                 .w = size, .h = size, .scale = 1, .dst = c->affine));
+    RP_TRY(RP_OP(s->slot, warp, .src = from->first, .affine = c->affine, .dst = c->crop,
+                 .border = 1));
+    RP_TRY(RP_OP(s->slot, to_tensor, .src = c->crop, .lut = c->lut, .dst = dst, .w = size, .h = size,
+                 .rgb = 1, .step = 1));
+
+fail:
+    return ret;
+}
+
+static int prepare_images(struct rp_swapper *s, const struct rp_sources *all)
+{
+    int ret;
+    struct cropper c;
+
+    RP_TRY(make_cropper(&c, s->slot, s->m->source_size));
+    for (int i = 0; i < s->rows; i++)
+        RP_TRY(crop_source(s, &c, s->fixed ? &all->main : source_of(all, i),
+                           s->sources + (size_t) i * (size_t) s->row));
+    return rp_slot_sync(s->slot);
+
+fail:
+    return ret;
+}
+
+/* ---- embeddings -------------------------------------------------------------------------------- */
+
+static double length_of(const float *v)
+{
+    double sum = 0;
+
+    for (int i = 0; i < LENGTH; i++)
+        sum += (double) v[i] * v[i];
+    return sum > 0 ? sqrt(sum) : 1;
+}
+
+static float from_half(uint16_t h)
+{
+    const int e = h >> 10 & 31, m = h & 1023;
+    const float v = e == 0 ? ldexpf((float) m, -24) : ldexpf((float) (m + 1024), e - 25);
+
+    return h >> 15 ? -v : v;
+}
+
+/* Element i of a weight of type float or float16. */
+static float weight_at(const struct rp_onnx_tensor *t, size_t i)
+{
+    float f;
+    uint16_t h;
+
+    if (t->type == RP_ONNX_FLOAT) {
+        memcpy(&f, t->raw.p + 4 * i, sizeof(f));
+        return f;
+    }
+    memcpy(&h, t->raw.p + 2 * i, sizeof(h));
+    return from_half(h);
+}
+
+/* inswapper keeps the matrix that turns an arcface embedding into its own as the last weight. */
+static int find_matrix(const struct rp_onnx *onnx, const char *path,
+                       const struct rp_onnx_tensor **out)
+{
+    const struct rp_onnx_tensor *all;
+    const int n = rp_onnx_weights(onnx, &all);
+    const struct rp_onnx_tensor *const t = n > 0 ? &all[n - 1] : NULL;
+    const size_t size = t && t->type == RP_ONNX_FLOAT ? 4 : 2;
+
+    *out = t;
+    if (t && t->rank == 2 && t->dim[0] == LENGTH && t->dim[1] == LENGTH &&
+        t->raw.n == LENGTH * LENGTH * size && (t->type == RP_ONNX_FLOAT || t->type == ONNX_HALF))
+        return 0;
+    return rp_fail(RP_ERR_MODEL, "%s: its last weight is not a 512x512 matrix; it is not an inswapper",
+                   path);
+}
+
+/* Turns raw embeddings into the network's. */
+struct converter {
+    struct rp_onnx *onnx;
+    const struct rp_onnx_tensor *matrix; /* RP_SWAP_MATRIX */
+    struct rp_net *net;                  /* RP_SWAP_CONVERTED* */
+};
+
+static void close_converter(struct converter *c)
+{
+    rp_onnx_close(&c->onnx);
+    rp_net_close(&c->net);
+}
+
+static int open_network(struct converter *c, const struct rp_swapper *s, struct rp_pool *pool)
+{
+    int ret;
+    struct rp_model *model;
+    static const int64_t vec[] = {1, LENGTH}, *const dims[RP_MAX_TENSORS] = {vec};
+
+    RP_TRY(rp_pool_get_exact(pool, RP_KIND_EMBEDDING_CONVERTER, s->m->converter, &model));
+    RP_TRY(rp_model_expect_input(model, "input", 0, RP_TYPE_F32, 2, (const int64_t[]){-1, LENGTH}));
+    RP_TRY(rp_model_expect_outputs(model, 1));
+    RP_TRY(rp_net_open(&c->net, s->slot, model, dims));
+    if (c->net->nin == 1 && c->net->out[0].count == LENGTH && c->net->out[0].type == RP_TYPE_F32)
+        return 0;
+    ret = rp_fail(RP_ERR_MODEL, "%s: is not a network from 512 numbers to 512; it is not an embedding "
+                  "converter", rp_model_path(model));
+
+fail:
+    return ret;
+}
+
+static int open_converter(struct converter *c, const struct rp_swapper *s, struct rp_pool *pool)
+{
+    int ret = 0;
+
+    if (s->m->converter)
+        return open_network(c, s, pool);
+    if (s->m->source == RP_SWAP_MATRIX) {
+        RP_TRY(rp_onnx_open(&c->onnx, rp_model_path(s->model)));
+        RP_TRY(find_matrix(c->onnx, rp_model_path(s->model), &c->matrix));
+    }
+fail:
+    return ret;
+}
+
+static void times_matrix(const struct rp_onnx_tensor *matrix, const float *in, float *out)
+{
+    const double length = length_of(in);
+
+    for (size_t j = 0; j < LENGTH; j++) {
+        double sum = 0;
+
+        for (size_t i = 0; i < LENGTH; i++)
+            sum += (double) in[i] * weight_at(matrix, i * LENGTH + j);
+        out[j] = (float) (sum / length);
+    }
+}
+
+static int through_network(const struct converter *c, struct rp_slot *slot, const float *in,
+                           float *out)
+{
+    int ret;
+
+    RP_TRY(rp_slot_upload(slot, c->net->in[0].data, in, LENGTH * sizeof(*in)));
+    RP_TRY(rp_run(c->net));
+    RP_TRY(rp_slot_download(slot, out, c->net->out[0].data, LENGTH * sizeof(*out)));
+    return rp_slot_sync(slot);
+
+fail:
+    return ret;
+}
+
+static int convert(const struct converter *c, const struct rp_swapper *s,
+                   const struct rp_dface *face, float out[LENGTH])
+{
+    int ret = 0;
+    double length;
+
+    switch (s->m->source) {
+    case RP_SWAP_MATRIX:
+        times_matrix(c->matrix, face->embedding, out);
+        break;
+    case RP_SWAP_CONVERTED:
+        ret = through_network(c, s->slot, face->embedding, out);
+        break;
+    case RP_SWAP_CONVERTED_UNIT:
+        if ((ret = through_network(c, s->slot, face->embedding, out)) < 0)
+            break;
+        length = length_of(out);
+        for (int i = 0; i < LENGTH; i++)
+            out[i] = (float) (out[i] / length);
+        break;
+    default:
+        memcpy(out, face->embedding_norm, LENGTH * sizeof(*out));
+    }
+    return ret;
+}
+
+static int prepare_embeddings(struct rp_swapper *s, struct rp_pool *pool,
+                              const struct rp_sources *all)
+{
+    int ret;
+    struct converter c = {0};
+    float *const table = calloc((size_t) s->rows, LENGTH * sizeof(*table));
+
+    if (!table)
+        return rp_fail(RP_ERR_NOMEM, "out of memory");
+    RP_TRY(open_converter(&c, s, pool));
+    for (int i = 0; i < s->rows; i++) {
+        float *const row = table + (size_t) i * LENGTH;
+
+        if (s->fixed && i)
+            memcpy(row, table, LENGTH * sizeof(*row));
+        else
+            RP_TRY(convert(&c, s, &source_of(all, i)->average, row));
+    }
+    RP_TRY(rp_slot_upload(s->slot, s->sources, table, (size_t) s->rows * LENGTH * sizeof(*table)));
+    RP_TRY(rp_slot_sync(s->slot));
+
+fail:
+    close_converter(&c);
+    free(table);
+    return ret;
+}
+
+int rp_swapper_prepare(struct rp_swapper *s, struct rp_pool *pool, const struct rp_sources *all)
+{
+    int ret;
+    const int size = s->m->source_size;
+    const bool image = s->m->source == RP_SWAP_IMAGE;
+
+    s->fixed = !all->n && s->mix == 0;
+    s->rows = s->fixed ? s->batch : all->n + (all->main.count > 0);
+    s->row = image ? 3 * size * size : LENGTH;
+    s->other = all->main.count ? all->n : -1;
+    if (all->n)
+        RP_TRY(rp_slot_constant(s->slot, &all->references, sizeof(all->references),
+                                (void **) &s->references));
+    RP_TRY(rp_slot_alloc(s->slot, (size_t) s->rows * (size_t) s->row * sizeof(float),
+                         (void **) &s->sources));
+    return image ? prepare_images(s, all) : prepare_embeddings(s, pool, all);
+
+fail:
+    return ret;
+}
