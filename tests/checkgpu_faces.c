@@ -558,7 +558,10 @@ void check_select(struct cg *c)
 void check_gate(struct cg *c)
 {
     struct rp_op_gate a = {.kind = c->bench ? RP_GATE_NSFW_1 : cg_range(c, 0, 3)};
-    const int cells = 8400;
+    const int cells = c->bench || cg_chance(c, 50) ? 8400 : cg_range(c, 1, 2000);
+
+    a.row = !c->bench && cg_chance(c, 5) ? cg_range(c, -1, 100000) : cells;
+    a.votes = cg_range(c, 0, 2);
 
     a.n = a.kind == RP_GATE_NSFW_1 ? cells * (c->bench ? 5 : cg_range(c, 4, 7)) : cg_range(c, 4, 6);
     if (!c->bench && cg_chance(c, 5))
@@ -579,7 +582,8 @@ void check_gate(struct cg *c)
     a.dst = cg_zeros(c, "dst", sizeof(*a.dst), CG_VERDICT);
     a.dst->checked = cg_range(c, 0, 99);
     a.dst->positive = cg_range(c, 0, 99);
-    cg_note(c, "kind %d, %d numbers", a.kind, a.n);
+    a.dst->votes = cg_range(c, 0, 2);
+    cg_note(c, "kind %d, %d numbers, row %d, votes %d", a.kind, a.n, a.row, a.votes);
     c->bytes = 4.0 * cells;
     RUN(a);
 }

@@ -1383,7 +1383,7 @@ static void gate(struct rp_verdict *v, int kind, const float *src, int n, double
 {
     const struct rp_verdict before = *v;
 
-    rp_c_gate(NULL, &(struct rp_op_gate){kind, src, n, v});
+    rp_c_gate(NULL, &(struct rp_op_gate){kind, src, n, 8400, 1, v});
     assert_int_equal(v->checked, before.checked + 1);
     assert_int_equal(v->positive, before.positive + positive);
     assert_int_equal(v->last_positive, positive);
@@ -1413,6 +1413,31 @@ static void test_gate(void **state)
     gate(&v, RP_GATE_NSFW_2, (float[]){NAN, 0}, 2, NAN, 1); /* not cleared */
     gate(&v, RP_GATE_NSFWJS, yolo, 3, 0, 0);                /* too short: nothing is read */
     free(yolo);
+}
+
+/* Two of three: all ways in which three networks can vote, one frame after the other. */
+static void test_gate_votes(void **state)
+{
+    struct rp_verdict v = {0};
+    static const float scores[2][10] = {{9, 9, 9, 9, 9, 9, 9, 9, 0.2f, 0.1f},
+                                        {9, 9, 9, 9, 9, 9, 9, 9, 0.1f, 0.3f}};
+    static const float pairs[2][2] = {{0, 1}, {1, 0}}, fours[2][4] = {{0, 1, 5, 6}, {0, 1, 6, 6}};
+
+    (void) state;
+    for (int k = 0; k < 16; k++) {
+        const int a = k & 1, b = k >> 1 & 1, c = k >> 2 & 1;
+        const int positive = v.positive;
+
+        rp_c_gate(NULL, &(struct rp_op_gate){RP_GATE_NSFW_1, scores[a], 10, 2, 0, &v});
+        rp_c_gate(NULL, &(struct rp_op_gate){RP_GATE_NSFW_2, pairs[b], 2, 2, 0, &v});
+        assert_int_equal(v.checked, k);
+        assert_int_equal(v.votes, a + b);
+        rp_c_gate(NULL, &(struct rp_op_gate){RP_GATE_NSFW_3, fours[c], 4, 4, 2, &v});
+        assert_int_equal(v.checked, k + 1);
+        assert_int_equal(v.last_positive, a + b + c >= 2);
+        assert_int_equal(v.positive, positive + (a + b + c >= 2));
+        assert_int_equal(v.votes, 0);
+    }
 }
 
 static void test_gate_recorded(void **state)
@@ -1672,6 +1697,7 @@ int main(void)
         cmocka_unit_test(test_select_reference),
         cmocka_unit_test(test_select_storm),
         cmocka_unit_test(test_gate),
+        cmocka_unit_test(test_gate_votes),
         cmocka_unit_test(test_gate_recorded),
         cmocka_unit_test(test_hull_recorded),
         cmocka_unit_test(test_hull_random),

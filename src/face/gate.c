@@ -1,31 +1,126 @@
 #include "face/gate.h"
 
-#define SIDE 224
 #define BLOCK_RATE 10.0 /* percent of the frames looked at */
+#define MAX_CHECKS 3
+
+/* What a network expects and gives. */
+static const struct check {
+    const char *name;
+    enum rp_gate kind;
+    int side;             /* of its input [1][3][side][side], RGB */
+    bool stretch;         /* the frame fills the input; else it keeps its shape, black around it */
+    double mean[3], dev[3];
+    int outputs;          /* numbers it gives; 0: [1][4 + classes][cells] */
+} checks[] = {
+    {"nsfw_1", RP_GATE_NSFW_1, 640, false, {0, 0, 0}, {1, 1, 1}, 0},
+    {"nsfw_2", RP_GATE_NSFW_2, 384, false, {0.5, 0.5, 0.5}, {0.5, 0.5, 0.5}, 2},
+    {"nsfw_3", RP_GATE_NSFW_3, 448, false, {0.48145466, 0.4578275, 0.40821073},
+     {0.26862954, 0.26130258, 0.27577711}, 4},
+    /* as nsfwjs does: with black around the frame it gives false alarms */
+    {"nsfwjs", RP_GATE_NSFWJS, 224, true, {0, 0, 0}, {1, 1, 1}, 5},
+};
 
 struct rp_gate_model {
-    struct rp_model *model;
+    int n;
+    int votes; /* against a frame that make it positive */
+    const struct check *check[MAX_CHECKS];
+    struct rp_model *model[MAX_CHECKS];
+};
+
+struct part {
+    const struct check *check;
+    struct rp_net *net;
+    struct rp_img whole, fit; /* the input's pixels, and where the frame is in them */
+    float *lut;
+    int row; /* numbers in a row of the output, nsfw_1 */
 };
 
 struct rp_gate_slot {
     struct rp_slot *slot;
-    struct rp_net *net;
-    struct rp_img small;
-    float *lut;
+    int n, votes;
+    struct part part[MAX_CHECKS];
     struct rp_verdict *verdict;
 };
 
-int rp_gate_create(struct rp_gate_model **out, struct rp_pool *pool)
+/* ---- options ----------------------------------------------------------------------------------- */
+
+static const char *const *choices(void)
+{
+    return rp_catalogue_choices(RP_KIND_CONTENT_ANALYSER);
+}
+
+/* clang-format off */
+static const struct rp_opt opts[] = {
+    {"content-analyser-model", 0, RP_OPT_CHOICE, offsetof(struct rp_gate_options, model),
+     .def_text = "many", .choices_fn = choices,
+     .help = "what checks the content; many: the vote of two of the three FaceFusion uses"},
+    {0},
+};
+/* clang-format on */
+
+const struct rp_opt_group rp_gate_group = {
+    "content_analyser", "Content check", sizeof(struct rp_gate_options), opts,
+};
+
+/* ---- models ------------------------------------------------------------------------------------ */
+
+static int add(struct rp_gate_model *g, struct rp_pool *pool, const char *name, bool named,
+               const struct rp_model_entry **entry)
 {
     int ret;
+    struct rp_model *model;
+    const struct check *check = checks;
+
+    RP_TRY(rp_pool_get(pool, RP_KIND_CONTENT_ANALYSER, name, named, entry, &model));
+    while (strcmp(check->name, (*entry)->name) != 0)
+        check++;
+    RP_TRY(rp_model_expect_input(model, NULL, 0, RP_TYPE_F32, 4,
+                                 (const int64_t[]){-1, 3, check->side, check->side}));
+    RP_TRY(rp_model_expect_outputs(model, 1));
+    if ((*entry)->flags & RP_MODEL_LITE)
+        g->n = 0; /* alone, also in place of the three */
+    g->check[g->n] = check;
+    g->model[g->n++] = model;
+    g->votes = g->n > 1 ? 2 : 1;
+    return 0;
+
+fail:
+    return ret;
+}
+
+/* All three, or, when the choice is only the default and one of them is not installed, the lite one. */
+static int add_three(struct rp_gate_model *g, struct rp_pool *pool, bool named)
+{
+    int ret;
+    const struct rp_model_entry *entry;
+    static const char *const names[] = {"nsfw_1", "nsfw_2", "nsfw_3"};
+
+    for (size_t i = 0; i < RP_ARRAY_LEN(names); i++) {
+        RP_TRY(add(g, pool, names[i], named, &entry));
+        if (entry->flags & RP_MODEL_LITE)
+            break;
+    }
+    return 0;
+
+fail:
+    return ret;
+}
+
+int rp_gate_create(struct rp_gate_model **out, struct rp_pool *pool,
+                   const struct rp_settings *settings)
+{
+    int ret;
+    const struct rp_model_entry *entry;
+    const struct rp_gate_options *const o = rp_settings_get(settings, &rp_gate_group);
+    const char *const name = choices()[o->model];
     struct rp_gate_model *const g = *out = calloc(1, sizeof(*g));
 
     if (!g)
         return rp_fail(RP_ERR_NOMEM, "out of memory");
-    RP_TRY(rp_pool_get_exact(pool, RP_KIND_CONTENT_ANALYSER, "nsfwjs", &g->model));
-    RP_TRY(rp_model_expect_input(g->model, NULL, 0, RP_TYPE_F32, 4,
-                                 (const int64_t[]){-1, 3, SIDE, SIDE}));
-    RP_TRY(rp_model_expect_outputs(g->model, 1));
+    if (!strcmp(name, "many"))
+        RP_TRY(add_three(g, pool, rp_settings_is_set(settings, "content-analyser-model")));
+    else
+        RP_TRY(add(g, pool, name, true, &entry));
     return 0;
 
 fail:
@@ -39,26 +134,71 @@ void rp_gate_destroy(struct rp_gate_model **gate)
     *gate = NULL;
 }
 
-int rp_gate_attach(struct rp_gate_slot **out, const struct rp_gate_model *gate, struct rp_slot *slot)
+/* ---- in a slot --------------------------------------------------------------------------------- */
+
+/* Where a frame of this size lies in the input: as large as it fits, in the middle. */
+static struct rp_img place_of(const struct part *part, int w, int h)
+{
+    const int side = part->check->side;
+    const double scale = RP_MIN((double) side / h, (double) side / w);
+    struct rp_img at = part->whole;
+
+    if (part->check->stretch)
+        return at;
+    at.w = RP_CLAMP((int) (w * scale), 1, side);
+    at.h = RP_CLAMP((int) (h * scale), 1, side);
+    at.data += (ptrdiff_t) ((side - at.h) / 2) * at.stride + (ptrdiff_t) ((side - at.w) / 2) * at.ch;
+    return at;
+}
+
+static int check_output(struct part *part)
+{
+    const struct check *const check = part->check;
+    const struct rp_tensor *const out = &part->net->out[0];
+    const char *const name = rp_model_name(part->net->model);
+
+    if (check->outputs && out->count != (size_t) check->outputs)
+        return rp_fail(RP_ERR_MODEL, "%s: gives %zu numbers, the content check needs %d", name,
+                       out->count, check->outputs);
+    if (!check->outputs && (out->rank != 3 || out->dim[0] != 1 || out->dim[1] < 5))
+        return rp_fail(RP_ERR_MODEL, "%s: gives a tensor of another shape than 1 x (4 + classes) x "
+                       "cells, which the content check needs", name);
+    part->row = check->outputs ? 0 : (int) out->dim[2];
+    return 0;
+}
+
+static int attach_part(struct part *part, struct rp_slot *slot, struct rp_model *model, int w, int h)
 {
     int ret;
     float lut[3][256];
-    static const double zero[3] = {0, 0, 0}, one[3] = {1, 1, 1};
+    const struct check *const c = part->check;
+    const int64_t dim[] = {1, 3, c->side, c->side};
+
+    rp_tensor_lut(lut, 255, c->mean, c->dev);
+    RP_TRY(rp_slot_constant(slot, lut, sizeof(lut), (void **) &part->lut));
+    RP_TRY(rp_slot_image(slot, c->side, c->side, 3, &part->whole));
+    part->fit = place_of(part, w, h);
+    RP_TRY(rp_net_open(&part->net, slot, model, (const int64_t *const[]){dim}));
+    return check_output(part);
+
+fail:
+    return ret;
+}
+
+int rp_gate_attach(struct rp_gate_slot **out, const struct rp_gate_model *gate, struct rp_slot *slot,
+                   int w, int h)
+{
+    int ret;
     struct rp_gate_slot *const at = *out = calloc(1, sizeof(*at));
 
     if (!at)
         return rp_fail(RP_ERR_NOMEM, "out of memory");
     at->slot = slot;
-    rp_tensor_lut(lut, 255, zero, one);
-    RP_TRY(rp_slot_constant(slot, lut, sizeof(lut), (void **) &at->lut));
-    RP_TRY(rp_slot_image(slot, SIDE, SIDE, 3, &at->small));
+    at->votes = gate->votes;
     RP_TRY(rp_slot_alloc(slot, sizeof(*at->verdict), (void **) &at->verdict));
-    RP_TRY(rp_net_open(&at->net, slot, gate->model,
-                       (const int64_t *const[]){(const int64_t[]){1, 3, SIDE, SIDE}}));
-    if (at->net->out[0].count != 5) {
-        ret = rp_fail(RP_ERR_MODEL, "%s: gives %zu numbers, the content check needs 5",
-                      rp_model_name(gate->model), at->net->out[0].count);
-        goto fail;
+    for (; at->n < gate->n; at->n++) {
+        at->part[at->n].check = gate->check[at->n];
+        RP_TRY(attach_part(&at->part[at->n], slot, gate->model[at->n], w, h));
     }
     return 0;
 
@@ -71,23 +211,31 @@ void rp_gate_detach(struct rp_gate_slot **at)
 {
     if (!*at)
         return;
-    rp_net_close(&(*at)->net);
+    for (int i = 0; i < MAX_CHECKS; i++)
+        rp_net_close(&(*at)->part[i].net);
     free(*at);
     *at = NULL;
 }
 
-/* The frame is stretched, as nsfwjs does: letter-boxing gives false alarms. */
+/* What is around the frame was zeroed when the slot was made and stays so. */
 int rp_gate_record(struct rp_gate_slot *at, const struct rp_img *frame)
 {
     int ret;
     const enum rp_stage before = rp_slot_stage(at->slot, RP_STAGE_GATE);
 
-    RP_TRY(RP_OP(at->slot, resize, .src = *frame, .dst = at->small));
-    RP_TRY(RP_OP(at->slot, to_tensor, .src = at->small, .lut = at->lut, .dst = at->net->in[0].data,
-                 .w = SIDE, .h = SIDE, .rgb = 1, .step = 1));
-    RP_TRY(rp_run(at->net));
-    RP_TRY(RP_OP(at->slot, gate, .kind = RP_GATE_NSFWJS, .src = at->net->out[0].data, .n = 5,
-                 .dst = at->verdict));
+    for (int i = 0; i < at->n; i++) {
+        const struct part *const p = &at->part[i];
+        const struct rp_tensor *const out = &p->net->out[0];
+
+        RP_TRY(RP_OP(at->slot, resize, .src = *frame, .dst = p->fit));
+        RP_TRY(RP_OP(at->slot, to_tensor, .src = p->whole, .lut = p->lut,
+                     .dst = p->net->in[0].data, .w = p->whole.w, .h = p->whole.h, .rgb = 1,
+                     .step = 1));
+        RP_TRY(rp_run(p->net));
+        RP_TRY(RP_OP(at->slot, gate, .kind = (int) p->check->kind, .src = out->data,
+                     .n = (int) out->count, .row = p->row, .votes = i == at->n - 1 ? at->votes : 0,
+                     .dst = at->verdict));
+    }
     rp_slot_stage(at->slot, before);
     return 0;
 

@@ -6,8 +6,11 @@
 #include "ops/math_core.h"
 #include "ops/ops.h"
 
-/* Cells of nsfw_1's output [4 + classes][8400] for its 640x640 input; rows 0 to 3 are boxes. */
-#define RP_NSFW_1_CELLS 8400
+/* Where the scores of nsfw_1's output [4 + classes][cells] begin; rows 0 to 3 are boxes. */
+RP_FN int rp_gate_from(const struct rp_op_gate *a)
+{
+    return a->row > 0 && a->row <= (a->n - 1) / 4 ? 4 * a->row : a->n;
+}
 
 /* The largest of the numbers from `from` on; NaN if one is NaN, 0 if there are none. */
 RP_FN float rp_gate_largest(const float *src, int from, int n)
@@ -42,7 +45,7 @@ RP_FN float rp_gate_score(const struct rp_op_gate *a, float best)
     }
 }
 
-/* A score that is not a number counts as positive: a check that failed has not cleared the frame.
+/* A score that is not a number is a vote against the frame: a check that failed has not cleared it.
  */
 RP_FN void rp_gate_one(const struct rp_op_gate *a, float score)
 {
@@ -50,12 +53,16 @@ RP_FN void rp_gate_one(const struct rp_op_gate *a, float score)
                         : a->kind == RP_GATE_NSFW_1 ? 0.2f
                         : a->kind == RP_GATE_NSFW_2 ? 0.25f
                                                     : 10.5f;
-    const int positive = !(score <= limit);
+    struct rp_verdict *const v = a->dst;
 
-    a->dst->checked++;
-    a->dst->positive += positive;
-    a->dst->last_score = score;
-    a->dst->last_positive = positive;
+    v->votes += !(score <= limit);
+    v->last_score = score;
+    if (!a->votes)
+        return;
+    v->last_positive = v->votes >= a->votes;
+    v->positive += v->last_positive;
+    v->checked++;
+    v->votes = 0;
 }
 
 #endif /* RP_OPS_GATE_CORE_H */

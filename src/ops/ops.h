@@ -307,10 +307,13 @@ struct rp_op_source_mix {
 
 enum rp_gate {
     RP_GATE_NSFWJS = 0, /* [5] probabilities: hentai + porn > 0.5 */
-    RP_GATE_NSFW_1, RP_GATE_NSFW_2, RP_GATE_NSFW_3,
+    RP_GATE_NSFW_1,     /* [4 + classes][cells]: any score > 0.2 */
+    RP_GATE_NSFW_2,     /* [2]: the first over the second by > 0.25 */
+    RP_GATE_NSFW_3,     /* [4]: the last two over the first two by > 10.5 */
 };
-/* Adds one checked frame to the verdict; n = numbers in the tensor. */
-struct rp_op_gate { int kind; const float *src; int n; struct rp_verdict *dst; };
+/* One network's vote on a frame. The last one counts them: with at least `votes` against it the frame
+ * is positive; the others have votes 0. n = numbers in the tensor, row = those of a row (nsfw_1). */
+struct rp_op_gate { int kind; const float *src; int n, row, votes; struct rp_verdict *dst; };
 
 /* ---- drawing (face debugger, algorithms 30) ---------------------------------------------------- */
 

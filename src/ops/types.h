@@ -109,6 +109,7 @@ struct rp_verdict {
     int32_t checked, positive;
     float last_score;
     int32_t last_positive;
+    int32_t votes; /* against the frame, so far */
 };
 
 /* 8-bit colours to Lab and back without powers and roots (rp_lab_tables()). */

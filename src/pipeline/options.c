@@ -4,6 +4,7 @@
 #include <pthread.h>
 
 #include "engine/graph.h"
+#include "face/gate.h"
 #include "face/options.h"
 #include "media/media.h"
 #include "pipeline/benchmark.h"
@@ -93,7 +94,7 @@ const struct rp_opt_group rp_misc_group = {"misc", "Messages", sizeof(struct rp_
 static const struct rp_opt_group *const fixed[] = {
     &rp_path_group,    &rp_detector_group, &rp_landmarker_group,   &rp_selector_group,
     &rp_tracker_group, &rp_mask_group,     &rp_distribution_group, &rp_trim_group,
-    &rp_output_group,  &rp_processors_group,
+    &rp_output_group,  &rp_gate_group,     &rp_processors_group,
 };
 static const struct rp_opt_group *const last[] = {&rp_benchmark_group, &rp_execution_group, &rp_graph_group,
                                                   &rp_misc_group};

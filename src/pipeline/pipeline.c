@@ -56,7 +56,7 @@ static int open_processing(struct rp_pipeline *p)
     const unsigned needs = list_processors(p) | rp_selector_needs(p->settings) |
                            rp_masks_needs(p->settings);
 
-    RP_TRY(rp_gate_create(&p->gate, p->pool));
+    RP_TRY(rp_gate_create(&p->gate, p->pool, p->settings));
     RP_TRY(rp_analyser_create(&p->analyser, p->pool, p->settings, needs));
     RP_TRY(rp_sources_read(p));
     RP_TRY(rp_selector_init(&p->selector, p->settings,

@@ -113,7 +113,7 @@ static int attach_parts(struct rp_program *p, int w, int h)
     if (plan->selector)
         RP_TRY(rp_selector_attach(plan->selector, p->slot, &p->selection));
     if (plan->gate)
-        RP_TRY(rp_gate_attach(&p->gate, plan->gate, p->slot));
+        RP_TRY(rp_gate_attach(&p->gate, plan->gate, p->slot, w, h));
     for (int i = 0; i < plan->nprocessors; i++)
         RP_TRY(plan->processor[i].def->attach(&p->at[i], plan->processor[i].self, p->slot, w, h));
     return 0;

@@ -439,7 +439,7 @@ static __global__ void __launch_bounds__(GATE_THREADS)
 extern "C" int rp_cuda_gate(struct rp_stream *stream, const struct rp_op_gate *a)
 {
     if (a->kind == RP_GATE_NSFW_1)
-        RP_LAUNCH(stream, 1, GATE_THREADS, gate, *a, 4 * RP_NSFW_1_CELLS);
+        RP_LAUNCH(stream, 1, GATE_THREADS, gate, *a, rp_gate_from(a));
     else
         RP_LAUNCH(stream, 1, RP_WARP, gate, *a, a->n);
     return rp_cuda_launched("gate");
