@@ -125,6 +125,7 @@ run_all() {
     suite 'command line' tests/cli.sh "$program"
     suite 'main job' tests/test_main_job.py "$program" -v
     suite 'real media' tests/test_real_media.py "$program" -v
+    suite 'content check' tests/test_gate.py "$program" -v
     suite 'bad world' tests/test_bad_input.py "$program" -v World
 
     suite 'build asan' compile "$build-asan" '-Db_sanitize=address,undefined'

@@ -1,0 +1,286 @@
+#!/usr/bin/python3
+"""The content check through whole jobs: input, verdict and vote of each network, which frames are
+looked at, what is missing.
+
+    test_gate.py PROGRAM
+
+The networks are made up: their answer is a vector that is written down here, or how far their input
+is from what it should be. Real weights pass real media where those are there.
+"""
+import itertools
+import json
+import os
+import sys
+import unittest
+
+import e2e
+import numpy as np
+
+sys.path.insert(0, os.path.join(e2e.ROOT, 'tools'))
+import onnx_writer as w  # noqa: E402
+
+SIDE = {'nsfw_1': 640, 'nsfw_2': 384, 'nsfw_3': 448, 'nsfwjs': 224}
+HALF, CLIP = ((.5,) * 3, (.5,) * 3), ((0.48145466, 0.4578275, 0.40821073),
+                                      (0.26862954, 0.26130258, 0.27577711))
+NORM = {'nsfw_1': ((0,) * 3, (1,) * 3), 'nsfw_2': HALF, 'nsfw_3': CLIP}
+THREE = ('nsfw_1', 'nsfw_2', 'nsfw_3')
+
+# What each network says of a safe and of an unsafe picture. nsfw_1: four rows of boxes, which are
+# large numbers and no scores, then a row a class.
+BOXES = [320, 640, 100, 200, 500, 600, 700, 800]
+SAFE = {'nsfw_1': [*BOXES, .1, .2], 'nsfw_2': [1.25, 1], 'nsfw_3': [1, 2, 6.5, 7],
+        'nsfwjs': [0, .25, .5, .25, 0]}
+UNSAFE = {'nsfw_1': [*BOXES, .1, .21], 'nsfw_2': [1.5, 1], 'nsfw_3': [1, 2, 7, 7],
+          'nsfwjs': [0, .25, .4, .35, 0]}
+SHAPE = {'nsfw_1': [1, 5, 2], 'nsfw_2': [1, 2], 'nsfw_3': [1, 4], 'nsfwjs': [1, 5]}
+
+
+def network(name, path, vector):
+    """The same answer whatever it sees."""
+    side = SIDE[name]
+    g = w.Graph(name)
+    g.input('input', w.FLOAT, [1, 3, side, side])
+    g.initializer('zero', w.FLOAT, [], w.floats([0]))
+    g.initializer('vector', w.FLOAT, SHAPE[name], w.floats(vector))
+    g.node('ReduceMean', ['input'], ['mean'], keepdims=0)
+    g.node('Mul', ['mean', 'zero'], ['nothing'])
+    g.node('Add', ['vector', 'nothing'], ['output'])
+    g.output('output', w.FLOAT, SHAPE[name])
+    g.save(path)
+
+
+def comparer(name, path, expected, tolerance):
+    """Unsafe where the input differs from `expected` by more than the tolerance."""
+    weight = {'nsfw_1': [0] * 8 + [0, .2], 'nsfw_2': [.25, 0], 'nsfw_3': [0, 0, 0, 10.5]}[name]
+    g = w.Graph(name)
+    g.input('input', w.FLOAT, list(expected.shape))
+    g.initializer('expected', w.FLOAT, list(expected.shape),
+                  np.ascontiguousarray(expected, '<f4').tobytes())
+    g.initializer('steep', w.FLOAT, [], w.floats([1 / tolerance]))
+    g.initializer('weight', w.FLOAT, SHAPE[name], w.floats(weight))
+    g.node('Sub', ['input', 'expected'], ['difference'])
+    g.node('Abs', ['difference'], ['size'])
+    g.node('ReduceMax', ['size'], ['most'], keepdims=0)
+    g.node('Mul', ['most', 'steep'], ['parts'])
+    g.node('Mul', ['weight', 'parts'], ['output'])
+    g.output('output', w.FLOAT, SHAPE[name])
+    g.save(path)
+
+
+class Case(unittest.TestCase):
+    number = itertools.count()
+
+    def models(self, nsfwjs=None, **vectors):
+        """A model folder with networks that give these vectors; a str is a file."""
+        folder = e2e.model_folder(f'models{next(self.number)}', nsfwjs=None)
+        for name, vector in {'nsfwjs': nsfwjs, **vectors}.items():
+            path = f'{folder}/{name}.onnx'
+            if isinstance(vector, str):
+                os.symlink(vector, path)
+            elif vector:
+                network(name, path, vector)
+        return folder
+
+    def job(self, folder, target, *more):
+        """Exit code, report of a job that ran, and what it said."""
+        output = e2e.scratch('out' + os.path.splitext(target)[1])
+        if os.path.exists(output):
+            os.unlink(output)
+        result = e2e.run('headless-run', '--json', '--processors', 'face_debugger', '-t', target,
+                         '-o', output, '--models-path', folder, *more)
+        self.assertEqual(os.path.exists(output), result.returncode == 0, result.stderr)
+        report = json.loads(result.stdout.splitlines()[-1]) if result.returncode == 0 else None
+        return result.returncode, report, result.stderr
+
+    def passes(self, folder, target, *more):
+        code, report, said = self.job(folder, target, *more)
+        self.assertEqual(code, 0, said)
+        self.assertEqual(report['gate_positive'], 0)
+        return report
+
+    def blocked(self, folder, target, *more):
+        code, _, said = self.job(folder, target, *more)
+        self.assertEqual(code, 3, said)
+        self.assertIn('content check', said)
+
+    def missing(self, folder, name, command, *more):
+        code, _, said = self.job(folder, grey(), *more)
+        self.assertEqual(code, 2, said)
+        self.assertIn(name, said)
+        self.assertIn(command, said)
+
+
+def grey():
+    path = e2e.scratch('grey.png')
+    if not os.path.exists(path):
+        e2e.ffmpeg('-f', 'lavfi', '-i', 'color=gray:s=64x48', '-frames:v', '1', path)
+    return path
+
+
+def clip(rate, frames, name='clip.mkv', draw='null'):
+    path = e2e.scratch(name)
+    e2e.ffmpeg('-f', 'lavfi', '-i', f'color=black:s=64x48:r={rate}', '-frames:v', str(frames),
+               '-vf', draw, '-c:v', 'libx264', '-crf', '0', path)
+    return path
+
+
+class Verdict(Case):
+    def test_alone(self):
+        """Each network by itself, just under and just over its limit."""
+        for name in SIDE:
+            self.passes(self.models(**{name: SAFE[name]}), grey(), '--content-analyser-model', name)
+            self.blocked(self.models(**{name: UNSAFE[name]}), grey(),
+                         '--content-analyser-model', name)
+
+    def test_recorded(self):
+        """What the official nsfw_2 gave for a safe picture, and the same vector the other way."""
+        vector = [float(v) for v in
+                  np.load(e2e.shared('fixtures/content_analyser/nsfw_2/raw_output.npy')).ravel()]
+        with open(e2e.shared('fixtures/content_analyser/nsfw_2/is_nsfw.json'), 'rb') as file:
+            self.assertIs(json.load(file), False)
+        self.passes(self.models(nsfw_2=vector), grey(), '--content-analyser-model', 'nsfw_2')
+        self.blocked(self.models(nsfw_2=vector[::-1]), grey(), '--content-analyser-model', 'nsfw_2')
+
+    def test_vote(self):
+        """Two of three are against the frame, in every way."""
+        for bad in itertools.product((False, True), repeat=3):
+            folder = self.models(**{name: (UNSAFE if b else SAFE)[name]
+                                    for name, b in zip(THREE, bad)})
+            (self.blocked if sum(bad) >= 2 else self.passes)(folder, grey())
+
+    def test_video(self):
+        folder = self.models(**{name: UNSAFE[name] for name in THREE})
+        target = clip(5, 12)
+        self.blocked(folder, target)
+        self.blocked(folder, target, '--face-tracker-score', '0.3')
+
+
+class Input(Case):
+    """The tensor that a network gets: RGB, in the middle, black around it, then normalised."""
+
+    def picture(self, width, height):
+        """Noise; its pixels as the file holds them."""
+        path = e2e.scratch(f'noise{width}x{height}.png')
+        e2e.ffmpeg('-f', 'lavfi', '-i', f'nullsrc=s={width}x{height},format=rgb24,geq='
+                   "r='random(1)*255':g='128+random(2)*127':b='random(3)*90'", '-frames:v', '1',
+                   path)
+        return path, e2e.pixels(path)[0][:, :, ::-1]
+
+    def tensor(self, name, rgb):
+        side = SIDE[name]
+        full = np.zeros((side, side, 3))
+        y, x = (side - rgb.shape[0]) // 2, (side - rgb.shape[1]) // 2
+        full[y:y + rgb.shape[0], x:x + rgb.shape[1]] = rgb
+        mean, dev = NORM[name]
+        return ((full / 255 - mean) / dev).transpose(2, 0, 1)[None].astype(np.float32)
+
+    def check(self, name, path, rgb):
+        folder = self.models()
+        choice = ('--content-analyser-model', name)
+        # 2e-6: float32 of numbers up to 2.7, computed in another order
+        comparer(name, f'{folder}/{name}.onnx', self.tensor(name, rgb), 2e-6)
+        self.passes(folder, path, *choice)
+        comparer(name, f'{folder}/{name}.onnx', self.tensor(name, np.roll(rgb, 1, 0)), 2e-6)
+        self.blocked(folder, path, *choice)  # the comparison can fail
+
+    def test_wide(self):
+        for name in THREE:
+            path, rgb = self.picture(SIDE[name], SIDE[name] // 2 - 1)
+            self.check(name, path, rgb)
+
+    def test_tall(self):
+        """Twice the size: each pixel is the mean of four."""
+        path, rgb = self.picture(302, 768)
+        p = rgb.astype(int)
+        half = (p[0::2, 0::2] + p[0::2, 1::2] + p[1::2, 0::2] + p[1::2, 1::2] + 2) >> 2
+        self.check('nsfw_2', path, half)
+
+
+class Choice(Case):
+    def test_default_falls_back(self):
+        """Not all three: the lite one decides alone, and the log says so."""
+        folder = self.models(nsfw_1=UNSAFE['nsfw_1'], nsfw_3=UNSAFE['nsfw_3'],
+                             nsfwjs=SAFE['nsfwjs'])
+        self.passes(folder, grey())
+        self.assertIn('nsfw_2 is not installed; using nsfwjs', self.job(folder, grey())[2])
+        folder = self.models(nsfw_1=SAFE['nsfw_1'], nsfw_3=SAFE['nsfw_3'], nsfwjs=UNSAFE['nsfwjs'])
+        self.blocked(folder, grey())
+        folder = self.models(nsfwjs=UNSAFE['nsfwjs'], **SAFE_THREE)
+        self.passes(folder, grey())  # with the three there it is not asked
+
+    def test_missing(self):
+        """The run ends with the command that fetches what is missing."""
+        self.missing(self.models(), 'nsfwjs', 'scripts/setup.sh')
+        self.missing(self.models(nsfwjs=SAFE['nsfwjs']), 'nsfw_1', 'nsfw_1.onnx',
+                     '--content-analyser-model', 'many')
+        self.missing(self.models(nsfwjs=SAFE['nsfwjs']), 'nsfw_3', 'nsfw_3.onnx',
+                     '--content-analyser-model', 'nsfw_3')
+
+    def test_no_way_around(self):
+        folder = self.models(nsfwjs=UNSAFE['nsfwjs'])
+        for value in ('none', 'off', '', '0'):
+            self.assertEqual(self.job(folder, grey(), '--content-analyser-model', value)[0], 2)
+
+    def test_wrong(self):
+        """A file of another shape is refused, not used."""
+        folder = self.models()
+        network('nsfwjs', f'{folder}/nsfw_2.onnx', SAFE['nsfwjs'])
+        code, _, said = self.job(folder, grey(), '--content-analyser-model', 'nsfw_2')
+        self.assertEqual(code, 1, said)
+        self.assertIn('nsfw_2', said)
+
+
+SAFE_THREE = {name: SAFE[name] for name in THREE}
+
+
+class Sampling(Case):
+    """The first frame, and those whose number is a multiple of the whole frame rate."""
+
+    def test_rates(self):
+        folder = self.models(nsfwjs=SAFE['nsfwjs'])
+        for rate, frames, looked in (('1/2', 6, 6), ('1', 5, 5), ('3/2', 7, 7), ('12', 60, 5),
+                                     ('24000/1001', 120, 6), ('25', 76, 4), ('30000/1001', 90, 4),
+                                     ('60', 240, 4), ('120', 361, 4)):
+            report = self.passes(folder, clip(rate, frames))
+            self.assertEqual(report['gate_checked'], looked, rate)
+            over, under = (int(v) for v in (rate + '/1').split('/')[:2])
+            if over / under >= 2:  # about one a second
+                self.assertLessEqual(abs(looked - frames * under / over), 1.3, rate)
+
+    def test_which(self):
+        """White frames count where they are looked at, and only there."""
+        tiny = e2e.scratch('tiny')
+        os.mkdir(tiny)
+        e2e.tool('/usr/bin/python3', e2e.HERE + '/tiny_models.py', tiny)
+        folder = self.models(nsfwjs=tiny + '/gate.onnx')
+        white = "drawbox=color=white:t=fill:enable='{}'"
+        target = clip('10', 60, 'unseen.mkv', white.format('mod(n\\,10)'))
+        report = self.passes(folder, target)
+        self.assertEqual(report['gate_checked'], 6)
+        self.blocked(folder, clip('10', 60, 'seen.mkv', white.format('eq(n\\,40)')))
+        # of a part that begins between two, its first frame is looked at too
+        self.blocked(folder, target, '--trim-frame-start', '41', '--trim-frame-end', '49')
+        # one of ten is not more than 10 %
+        target = clip('10', 100, 'tenth.mkv', white.format('eq(n\\,50)'))
+        for more in ((), ('--face-tracker-score', '0.3'), ('--execution-thread-count', '1')):
+            code, report, said = self.job(folder, target, *more)
+            self.assertEqual((code, report and report['gate_checked'],
+                              report and report['gate_positive']), (0, 10, 1), said)
+
+
+class Real(Case):
+    """Real weights with the contracts of nsfw_2 and nsfw_3."""
+
+    def test_safe_media(self):
+        two = e2e.shared('models/nsfw_2_contract_nsfwjs_mobilenet_v2.onnx')
+        three = e2e.shared('models/nsfw_3_contract_nsfwjs_mobilenet_v2.onnx')
+        folder = self.models(nsfw_1=UNSAFE['nsfw_1'], nsfw_2=two, nsfw_3=three)
+        for name in ('astronaut.png', 'obama.jpg', 'biden.jpg', 'obama_and_biden.jpg',
+                     'kodim04.png', 'kodim15.png', 'cisco_vt_2people_320x192_12fps.mp4'):
+            target = e2e.shared('media/' + name)
+            for choice in ('nsfw_2', 'nsfw_3', 'many'):
+                self.passes(folder, target, '--content-analyser-model', choice)
+
+
+if __name__ == '__main__':
+    e2e.main()
