@@ -629,3 +629,100 @@ void check_draw_mask(struct cg *c)
     cg_note(c, "%dx%d into %dx%d", a.w, a.h, w, h);
     RUN(a);
 }
+
+/* ---- alpha and mattes ------------------------------------------------------------------------ */
+
+static struct rp_planes alpha_plane(struct cg *c, int w, int h)
+{
+    struct rp_planes p = {.w = w, .h = h, .depth = c->bench || cg_chance(c, 50) ? 8 : 10};
+    const bool wide = p.depth > 8, wild = cg_chance(c, 10);
+    const int bytes = w << wide;
+
+    p.stride[3] = bytes + (cg_range(c, 0, 9) << wide);
+    p.plane[3] = cg_bytes(c, "alpha", (size_t) p.stride[3] * (size_t) (h - 1) + (size_t) bytes,
+                          (size_t) cg_range(c, 0, 7) << wide);
+    for (int y = 0; wide && !wild && y < h; y++)
+        for (int x = 0; x < w; x++)
+            p.plane[3][(size_t) y * p.stride[3] + 2 * x + 1] &= 3;
+    cg_note(c, "%dx%d, %d bit", w, h, p.depth);
+    return p;
+}
+
+void check_alpha_read(struct cg *c)
+{
+    const int w = cg_size(c, SIDE, 1920), h = cg_size(c, SIDE, 1080);
+    struct rp_op_alpha_read a = {.src = alpha_plane(c, w, h)};
+
+    a.dst = cg_img(c, "dst", w, h, 1);
+    if (!c->bench && cg_chance(c, 30))
+        a.src.plane[3] = NULL;
+    c->bytes = 2 * area(w, h);
+    RUN(a);
+}
+
+void check_alpha_write(struct cg *c)
+{
+    const int w = cg_size(c, SIDE, 1920), h = cg_size(c, SIDE, 1080);
+    struct rp_op_alpha_write a = {.dst = alpha_plane(c, w, h)};
+
+    a.src = cg_img(c, "src", w, h, 1);
+    a.fresh = cg_chance(c, 30);
+    if (!c->bench && cg_chance(c, 70)) { /* as it was read, with some values changed */
+        const struct rp_op_alpha_read had = {a.dst, a.src};
+
+        rp_c_alpha_read(NULL, &had);
+        for (int i = cg_range(c, 0, w * h / 2 + 1); i > 0; i--)
+            a.src.data[(size_t) cg_range(c, 0, h - 1) * a.src.stride + cg_range(c, 0, w - 1)] ^=
+                (uint8_t) cg_rand(c);
+    }
+    c->bytes = 2 * area(w, h);
+    RUN(a);
+}
+
+void check_key_matte(struct cg *c)
+{
+    const int w = cg_size(c, SIDE, 1920), h = cg_size(c, SIDE, 1080);
+    struct rp_op_key_matte a = {.src = cg_img(c, "src", w, h, 3)};
+
+    a.dst = cg_floats(c, "dst", (size_t) w * (size_t) h, 2, 3);
+    cg_note(c, "%dx%d", w, h);
+    c->bytes = 7 * area(w, h);
+    RUN(a);
+}
+
+void check_matte_u8(struct cg *c)
+{
+    const int w = cg_size(c, SIDE, 1024), h = cg_size(c, SIDE, 1024);
+    struct rp_op_matte_u8 a = {.classes = c->bench || cg_chance(c, 50) ? 1 : cg_range(c, 2, 5)};
+    const size_t n = (size_t) w * (size_t) h * (size_t) a.classes;
+    float *const src = cg_floats(c, "src", n, -0.3f, 1.3f);
+
+    for (size_t i = 0; i < n && cg_chance(c, 99); i++) /* classes that are equal */
+        src[i] = cg_chance(c, 30) ? 0.5f : src[i];
+    cg_storm(c, src, n);
+    a.src = src;
+    a.dst = cg_img(c, "dst", w, h, 1);
+    cg_note(c, "%dx%d, %d classes", w, h, a.classes);
+    c->bytes = 5 * area(w, h);
+    RUN(a);
+}
+
+void check_backdrop(struct cg *c)
+{
+    const int w = cg_size(c, SIDE, 1920), h = cg_size(c, SIDE, 1080);
+    struct rp_op_backdrop a = {.dst = cg_canvas(c, w, h, 3)};
+
+    if (c->bench || cg_chance(c, 60))
+        a.dst.alpha = cg_img(c, "canvas alpha", w, h, 1);
+    if (!c->bench && cg_chance(c, 40))
+        a.front = cg_img(c, "front", w, h, 3);
+    a.matte = cg_img(c, "matte", w, h, 1);
+    for (int i = 0; i < 3; i++)
+        a.despill[i] = cg_chance(c, 50) ? (float) cg_range(c, 0, 1) : cg_between(c, 0, 1);
+    for (int i = 0; i < 4; i++)
+        a.fill[i] = cg_chance(c, 50) ? 255 * cg_range(c, 0, 1) : cg_range(c, 0, 255);
+    cg_note(c, "%dx%d, %s, alpha %d, fill %d %d %d %d", w, h, a.front.data ? "front" : "in place",
+            a.dst.alpha.data != NULL, a.fill[0], a.fill[1], a.fill[2], a.fill[3]);
+    c->bytes = 8 * area(w, h);
+    RUN(a);
+}

@@ -128,6 +128,9 @@ enum AVPixelFormat rp_encoder_pixfmt(const AVCodec *codec, enum rp_pixfmt fmt);
 /* Can this container hold this codec? Also knows what FFmpeg's muxers only find out later. */
 bool rp_container_takes(const AVOutputFormat *format, enum AVCodecID codec);
 
+/* Does a video of this encoder in this container keep transparency? */
+bool rp_keeps_alpha(const AVOutputFormat *format, const AVCodec *codec);
+
 /* ---- tracks.c -------------------------------------------------------------------------------- */
 
 /* Everything of the output that is not the video stream. */

@@ -38,6 +38,7 @@ static const struct video_encoder {
     {"h264_videotoolbox", SCALE_BITRATE, PRESET_NONE,  true},
     {"hevc_videotoolbox", SCALE_BITRATE, PRESET_NONE,  true},
     {"rawvideo",          SCALE_NONE,    PRESET_NONE,  true},
+    {"prores_ks",         SCALE_QSCALE,  PRESET_NONE,  true}, /* ours: keeps alpha in MOV */
     {"libvpx",            SCALE_CRF63,   PRESET_NONE,  false},
     {"libaom-av1",        SCALE_CRF63,   PRESET_NONE,  false},
     {"libsvtav1",         SCALE_CRF63,   PRESET_NONE,  false},
@@ -261,12 +262,14 @@ static bool has_format(const enum AVPixelFormat *list, enum AVPixelFormat fmt)
 enum AVPixelFormat rp_encoder_pixfmt(const AVCodec *codec, enum rp_pixfmt fmt)
 {
     const enum AVPixelFormat want = rp_pixfmt_to_av(fmt), *const list = codec->pix_fmts;
-    const bool rgb = fmt == RP_FMT_BGR24;
+    const bool rgb = fmt == RP_FMT_BGR24, rgba = fmt == RP_FMT_BGR24_ALPHA;
 
     if (!list || has_format(list, want))
         return want;
     if (rgb && has_format(list, AV_PIX_FMT_YUV420P))
         return AV_PIX_FMT_YUV420P;
+    if (rgba && has_format(list, AV_PIX_FMT_YUVA420P))
+        return AV_PIX_FMT_YUVA420P;
     return avcodec_find_best_pix_fmt_of_list(list, want, rp_pixfmt_alpha(fmt), NULL);
 }
 
@@ -309,4 +312,18 @@ bool rp_container_takes(const AVOutputFormat *format, enum AVCodecID codec)
         return is_transport(codec);
     return codec != AV_CODEC_ID_NONE && !is_trap(format->name, codec) &&
            avformat_query_codec(format, codec, FF_COMPLIANCE_EXPERIMENTAL) == 1;
+}
+
+/* VP8 and VP9 have their alpha beside the picture, where only Matroska has a place for it. */
+bool rp_keeps_alpha(const AVOutputFormat *format, const AVCodec *codec)
+{
+    const bool vpx = codec->id == AV_CODEC_ID_VP8 || codec->id == AV_CODEC_ID_VP9;
+
+    if (codec->id == AV_CODEC_ID_GIF || !codec->pix_fmts ||
+        (vpx && strcmp(format->name, "matroska") != 0 && strcmp(format->name, "webm") != 0))
+        return false;
+    for (const enum AVPixelFormat *f = codec->pix_fmts; *f != AV_PIX_FMT_NONE; f++)
+        if (av_pix_fmt_desc_get(*f)->flags & AV_PIX_FMT_FLAG_ALPHA)
+            return true;
+    return false;
 }

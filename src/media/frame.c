@@ -7,17 +7,23 @@
 static const struct {
     enum AVPixelFormat av;
     int planes, depth;
-    bool alpha;
-} formats[] = {
-    [RP_FMT_YUV420P]     = {AV_PIX_FMT_YUV420P,       3,  8, false},
-    [RP_FMT_YUV422P]     = {AV_PIX_FMT_YUV422P,       3,  8, false},
-    [RP_FMT_YUV444P]     = {AV_PIX_FMT_YUV444P,       3,  8, false},
-    [RP_FMT_YUV420P10]   = {AV_PIX_FMT_YUV420P10LE,   3, 10, false},
-    [RP_FMT_YUV422P10]   = {AV_PIX_FMT_YUV422P10LE,   3, 10, false},
-    [RP_FMT_YUV444P10]   = {AV_PIX_FMT_YUV444P10LE,   3, 10, false},
-    [RP_FMT_BGR24]       = {AV_PIX_FMT_BGR24,         1,  8, false},
-    [RP_FMT_YUVA420P]    = {AV_PIX_FMT_YUVA420P,      4,  8, true},
-    [RP_FMT_YUVA444P10]  = {AV_PIX_FMT_YUVA444P10LE,  4, 10, true},
+    enum rp_pixfmt alpha; /* the same with alpha; itself when it has */
+} formats[RP_FMT_COUNT] = {
+    [RP_FMT_YUV420P]     = {AV_PIX_FMT_YUV420P,       3,  8, RP_FMT_YUVA420P},
+    [RP_FMT_YUV422P]     = {AV_PIX_FMT_YUV422P,       3,  8, RP_FMT_YUVA422P},
+    [RP_FMT_YUV444P]     = {AV_PIX_FMT_YUV444P,       3,  8, RP_FMT_YUVA444P},
+    [RP_FMT_YUV420P10]   = {AV_PIX_FMT_YUV420P10LE,   3, 10, RP_FMT_YUVA420P10},
+    [RP_FMT_YUV422P10]   = {AV_PIX_FMT_YUV422P10LE,   3, 10, RP_FMT_YUVA422P10},
+    [RP_FMT_YUV444P10]   = {AV_PIX_FMT_YUV444P10LE,   3, 10, RP_FMT_YUVA444P10},
+    [RP_FMT_BGR24]       = {AV_PIX_FMT_BGR24,         1,  8, RP_FMT_BGR24_ALPHA},
+    [RP_FMT_YUVA420P]    = {AV_PIX_FMT_YUVA420P,      4,  8, RP_FMT_YUVA420P},
+    [RP_FMT_YUVA444P10]  = {AV_PIX_FMT_YUVA444P10LE,  4, 10, RP_FMT_YUVA444P10},
+    [RP_FMT_YUVA422P]    = {AV_PIX_FMT_YUVA422P,      4,  8, RP_FMT_YUVA422P},
+    [RP_FMT_YUVA444P]    = {AV_PIX_FMT_YUVA444P,      4,  8, RP_FMT_YUVA444P},
+    [RP_FMT_YUVA420P10]  = {AV_PIX_FMT_YUVA420P10LE,  4, 10, RP_FMT_YUVA420P10},
+    [RP_FMT_YUVA422P10]  = {AV_PIX_FMT_YUVA422P10LE,  4, 10, RP_FMT_YUVA422P10},
+    /* libav has no such layout: the writer puts the two planes together */
+    [RP_FMT_BGR24_ALPHA] = {AV_PIX_FMT_BGRA,          1,  8, RP_FMT_BGR24_ALPHA},
 };
 /* clang-format on */
 
@@ -38,21 +44,20 @@ int rp_pixfmt_depth(enum rp_pixfmt fmt)
 
 bool rp_pixfmt_alpha(enum rp_pixfmt fmt)
 {
-    return formats[fmt].alpha;
+    return formats[fmt].alpha == fmt;
 }
 
 static enum rp_pixfmt nearest_yuv(const AVPixFmtDescriptor *d)
 {
     const bool deep = d->comp[0].depth > 8, grey = d->nb_components < 3;
+    const bool alpha = !grey && (d->flags & AV_PIX_FMT_FLAG_ALPHA);
+    enum rp_pixfmt plain = deep ? RP_FMT_YUV444P10 : RP_FMT_YUV444P;
 
-    if (!grey && (d->flags & AV_PIX_FMT_FLAG_ALPHA))
-        return !deep && d->log2_chroma_w == 1 && d->log2_chroma_h == 1 ? RP_FMT_YUVA420P
-                                                                       : RP_FMT_YUVA444P10;
     if (grey || (d->log2_chroma_w && d->log2_chroma_h))
-        return deep ? RP_FMT_YUV420P10 : RP_FMT_YUV420P;
-    if (d->log2_chroma_w)
-        return deep ? RP_FMT_YUV422P10 : RP_FMT_YUV422P;
-    return deep ? RP_FMT_YUV444P10 : RP_FMT_YUV444P;
+        plain = deep ? RP_FMT_YUV420P10 : RP_FMT_YUV420P;
+    else if (d->log2_chroma_w)
+        plain = deep ? RP_FMT_YUV422P10 : RP_FMT_YUV422P;
+    return alpha ? formats[plain].alpha : plain;
 }
 
 enum rp_pixfmt rp_pixfmt_nearest(enum AVPixelFormat fmt, bool *same)
@@ -61,7 +66,7 @@ enum rp_pixfmt rp_pixfmt_nearest(enum AVPixelFormat fmt, bool *same)
 
     *same = true;
     for (size_t i = 0; i < RP_ARRAY_LEN(formats); i++)
-        if (formats[i].av == fmt)
+        if (formats[i].av == fmt && i != RP_FMT_BGR24_ALPHA)
             return (enum rp_pixfmt) i;
     switch (fmt) { /* full range by another name */
     case AV_PIX_FMT_YUVJ420P:
@@ -268,5 +273,30 @@ int rp_media_frame_writable(struct rp_media_frame *frame)
         frame->plane[p] = f->data[p];
         frame->stride[p] = f->linesize[p];
     }
+    return 0;
+}
+
+int rp_media_frame_add_alpha(struct rp_media_frame *frame)
+{
+    AVFrame *const f = frame->ref;
+    const enum rp_pixfmt to = formats[frame->fmt].alpha;
+    const int stride = FFALIGN(frame->w * (formats[to].depth > 8 ? 2 : 1), ALIGN);
+    int i = 0;
+
+    if (to == frame->fmt)
+        return 0;
+    while (f && f->buf[i] && i < AV_NUM_DATA_POINTERS - 1)
+        i++;
+    if (!f || f->buf[i])
+        return rp_fail(RP_ERR_INVALID, "this frame cannot be given an alpha plane");
+    if (!(f->buf[i] = av_buffer_alloc((size_t) stride * (size_t) frame->h + ALIGN * 8)))
+        return rp_fail(RP_ERR_NOMEM, "no memory for the alpha of a frame");
+    f->data[3] = f->buf[i]->data + (-(uintptr_t) f->buf[i]->data & (ALIGN - 1));
+    f->linesize[3] = stride;
+    if (to != RP_FMT_BGR24_ALPHA)
+        f->format = formats[to].av;
+    frame->fmt = to;
+    frame->plane[3] = f->data[3];
+    frame->stride[3] = stride;
     return 0;
 }

@@ -19,6 +19,12 @@ enum rp_pixfmt {
     RP_FMT_BGR24,  /* pictures, RGB video, GIF: one plane */
     RP_FMT_YUVA420P, /* with a fourth plane: VP9 with alpha */
     RP_FMT_YUVA444P10, /* ProRes 4444 */
+    RP_FMT_YUVA422P,   /* the others with a fourth plane */
+    RP_FMT_YUVA444P,
+    RP_FMT_YUVA420P10,
+    RP_FMT_YUVA422P10,
+    RP_FMT_BGR24_ALPHA, /* BGR24 in plane 0, alpha in plane 3 */
+    RP_FMT_COUNT
 };
 
 enum rp_matrix { RP_MATRIX_BT709 = 0, RP_MATRIX_BT601, RP_MATRIX_BT2020 };
@@ -50,6 +56,10 @@ void rp_media_frame_free(struct rp_media_frame **frame);
 
 /* Make the planes of a frame writable (copies when they are shared with the decoder). */
 int rp_media_frame_writable(struct rp_media_frame *frame);
+
+/* Give a frame without alpha an alpha plane (plane[3], not filled in): its format becomes the one with
+ * alpha, the other planes stay. */
+int rp_media_frame_add_alpha(struct rp_media_frame *frame);
 
 enum rp_media_kind { RP_MEDIA_UNKNOWN = 0, RP_MEDIA_IMAGE, RP_MEDIA_VIDEO, RP_MEDIA_AUDIO };
 
@@ -113,6 +123,7 @@ struct rp_writer_params {
                                    frames are dropped or repeated to this constant rate */
     const char *replace_audio;  /* a file whose first audio track replaces the target's; or NULL */
     const struct rp_mark *mark; /* written into the metadata */
+    bool alpha;                 /* frames will have alpha, and it must not be lost */
     int threads;
     const char *name;           /* of the output in messages; NULL: the path */
 };
@@ -125,7 +136,8 @@ struct rp_writer_params {
  *                kept: tracks are copied packet by packet where the container allows, else encoded
  *                (audio) or dropped with one warning that names track and reason.
  * @param reader  of the same target: gives size, time base, trim range.
- * RP_ERR_USAGE when the encoder is unknown here or does not fit the container. */
+ * RP_ERR_USAGE when the encoder is unknown here or does not fit the container, or keeps no alpha
+ * although there is some. */
 int rp_writer_open(struct rp_writer **out, const char *path, const char *target,
                    const struct rp_reader *reader, const struct rp_writer_params *params);
 
@@ -151,6 +163,9 @@ const char *const *rp_audio_encoders(void);
  * packet (tag 700 / after the pixels). */
 int rp_image_write_marked(const rp_image *image, const char *path, const char *format_of,
                           int quality, const struct rp_mark *mark);
+
+/* RP_ERR_USAGE with a sentence when a picture file of this name keeps no alpha. */
+int rp_image_needs_alpha(const char *path);
 
 /* A copy in another size (bicubic). RP_ERR_LIMIT over the limits of rp_image. */
 int rp_image_scale(rp_image *out, const rp_image *image, int w, int h);

@@ -25,6 +25,18 @@ int rp_media_frame_writable(struct rp_media_frame *frame)
     return none();
 }
 
+int rp_media_frame_add_alpha(struct rp_media_frame *frame)
+{
+    (void) frame;
+    return none();
+}
+
+int rp_image_needs_alpha(const char *path)
+{
+    (void) path;
+    return none();
+}
+
 int rp_media_probe(const char *path, enum rp_media_kind *kind)
 {
     (void) path;

@@ -142,6 +142,10 @@ static void fill_info(struct rp_reader *r, const AVFrame *f)
         v->fmt = RP_FMT_YUV444P;
     else if (r->orient.swap && v->fmt == RP_FMT_YUV422P10)
         v->fmt = RP_FMT_YUV444P10;
+    else if (r->orient.swap && v->fmt == RP_FMT_YUVA422P)
+        v->fmt = RP_FMT_YUVA444P;
+    else if (r->orient.swap && v->fmt == RP_FMT_YUVA422P10)
+        v->fmt = RP_FMT_YUVA444P10;
     v->colour = rp_colour_of(f);
     v->rotation = rp_orient_degrees(r->orient);
     fill_timing(r);

@@ -91,22 +91,50 @@ static const AVCodec *substitute(const AVOutputFormat *format)
     return NULL;
 }
 
+/* The encoder for frames with alpha, when none was asked for; NULL if the container keeps none. */
+static const char *alpha_encoder(const AVOutputFormat *format)
+{
+    static const char *const order[] = {"libvpx-vp9", "prores_ks"};
+
+    for (size_t i = 0; i < RP_ARRAY_LEN(order); i++) {
+        const AVCodec *const codec = avcodec_find_encoder_by_name(order[i]);
+        if (codec && rp_container_takes(format, codec->id) && rp_keeps_alpha(format, codec))
+            return order[i];
+    }
+    return NULL;
+}
+
+static int check_alpha(const struct rp_writer *w)
+{
+    const AVOutputFormat *const format = w->oc->oformat;
+
+    if (!w->params.alpha || rp_keeps_alpha(format, w->codec))
+        return 0;
+    return rp_fail(RP_ERR_USAGE, "%s: %s in a %s file keeps no transparency; use libvpx-vp9 in webm "
+                   "or mkv, prores_ks in mov, or fill the background with an opaque colour",
+                   w->path, w->codec->name, format->name);
+}
+
 static int choose_encoder(struct rp_writer *w)
 {
     const char *name = w->params.video_encoder;
     const AVOutputFormat *const format = w->oc->oformat;
 
     if (!name || !name[0])
+        name = w->params.alpha ? alpha_encoder(format) : NULL;
+    if (!name)
         name = rp_video_encoders()[0];
     w->codec = name ? avcodec_find_encoder_by_name(name) : NULL;
     if (!w->codec || w->codec->type != AVMEDIA_TYPE_VIDEO)
         return rp_fail(RP_ERR_USAGE, "%s: this FFmpeg has no video encoder '%s'", w->path,
                        name ? name : "");
     if (rp_container_takes(format, w->codec->id))
-        return 0;
+        return check_alpha(w);
     if (!(w->codec = substitute(format)))
         return rp_fail(RP_ERR_USAGE, "%s: a %s file holds no video of %s", w->path, format->name,
                        name);
+    if (check_alpha(w) < 0)
+        return RP_ERR_USAGE;
     rp_log(w->params.video_encoder ? RP_LOG_WARN : RP_LOG_INFO,
            "%s: a %s file holds no video of %s; %s is used", w->path, format->name, name,
            w->codec->name);
@@ -276,7 +304,7 @@ static bool is_rgb(enum AVPixelFormat fmt)
 static void choose_colour(struct rp_writer *w, const struct rp_media_frame *frame)
 {
     AVCodecContext *const enc = w->enc;
-    const bool from_rgb = frame->fmt == RP_FMT_BGR24;
+    const bool from_rgb = frame->fmt == RP_FMT_BGR24 || frame->fmt == RP_FMT_BGR24_ALPHA;
 
     w->colour = frame->colour;
     if (is_rgb(enc->pix_fmt)) {
@@ -528,6 +556,26 @@ fail:
 
 /* ---- frames to what the encoder takes -------------------------------------------------------- */
 
+/* BGR and alpha of a frame in one plane. */
+static int interleave(const struct rp_media_frame *m, AVFrame **out)
+{
+    int ret;
+
+    RP_TRY(rp_avframe_alloc(out, AV_PIX_FMT_BGRA, m->w, m->h, NULL));
+    for (int y = 0; y < m->h; y++) {
+        const uint8_t *bgr = m->plane[0] + (ptrdiff_t) y * m->stride[0];
+        const uint8_t *const alpha = m->plane[3] + (ptrdiff_t) y * m->stride[3];
+        uint8_t *to = (*out)->data[0] + (ptrdiff_t) y * (*out)->linesize[0];
+
+        for (int x = 0; x < m->w; x++, bgr += 3, to += 4) {
+            memcpy(to, bgr, 3);
+            to[3] = alpha[x];
+        }
+    }
+fail:
+    return ret;
+}
+
 /* A frame of ours as an AVFrame: a reference when media made it, else a copy. */
 static int borrow(struct rp_writer *w, const struct rp_media_frame *m, AVFrame **out)
 {
@@ -535,6 +583,8 @@ static int borrow(struct rp_writer *w, const struct rp_media_frame *m, AVFrame *
     const enum AVPixelFormat fmt = rp_pixfmt_to_av(m->fmt);
     int ret;
 
+    if (m->fmt == RP_FMT_BGR24_ALPHA)
+        return interleave(m, out);
     if (ref && ref->data[0] == m->plane[0] && ref->linesize[0] == m->stride[0]) {
         if (!(*out = av_frame_clone(ref)))
             return RP_NOMEM(w->path);

@@ -31,6 +31,13 @@ struct rp_op_yuv_to_bgr { struct rp_planes src; struct rp_img dst; };
  * keeps the decoder's values. Chroma is the mean over the block. */
 struct rp_op_bgr_to_yuv { struct rp_canvas src; struct rp_planes dst; };
 
+/* The alpha plane (plane[3], 8 or 10 bit, always full range) to 8 bit; opaque where plane[3] is NULL. */
+struct rp_op_alpha_read { struct rp_planes src; struct rp_img dst; };
+
+/* 8-bit alpha into plane[3]. A sample that alpha_read() would read as the same value stays, unless
+ * fresh: then the plane holds nothing yet. */
+struct rp_op_alpha_write { struct rp_img src; struct rp_planes dst; int fresh; };
+
 /* Bilinear, half-pixel centres, edges clamped, 11-bit fixed-point weights: equal to OpenCV's 8-bit
  * INTER_LINEAR, including its exact 2:1 shrink as 2x2 mean. src and dst have equal ch. */
 struct rp_op_resize { struct rp_img src, dst; };
@@ -142,6 +149,25 @@ struct rp_op_resize_float { const float *src; int sw, sh; float *dst; int dw, dh
 /* Filled convex hull of landmarks in crop space, truncated to whole pixels (15.3); 1 inside, else 0.
  * use: 68 bytes in device memory, 1 = point belongs to a chosen area. */
 struct rp_op_hull_mask { const struct rp_dface *face; const struct rp_affine *affine; const uint8_t *use; float *dst; int w, h; };
+
+/* ---- mattes (background remover, algorithms 29) ------------------------------------------------ */
+
+/* Coarse matte of a picture before a green screen: packed floats, 1 = subject. */
+struct rp_op_key_matte { struct rp_img src; float *dst; };
+
+/* Matte tensor to bytes: clip 0..1, * 255, truncate. classes > 1: [classes][h][w], the largest but the
+ * first counts as foreground. dst: 1 channel, of the tensor's size. */
+struct rp_op_matte_u8 { const float *src; int classes; struct rp_img dst; };
+
+/* What is kept of a frame and what is put behind it. Every pixel: out of front (data NULL: the canvas
+ * itself), despilled, then mixed with the fill colour where the matte is not 255. The canvas's alpha,
+ * when it has one, becomes no more than the matte. Marks the tiles that changed. */
+struct rp_op_backdrop {
+    struct rp_canvas dst;
+    struct rp_img front, matte; /* of the canvas's size; 3 and 1 channels */
+    float despill[3];           /* strength, BGR order, 0..1 */
+    int fill[4];                /* BGR and alpha */
+};
 
 /* ---- geometry ---------------------------------------------------------------------------------- */
 
@@ -339,6 +365,7 @@ struct rp_op_draw_mask { struct rp_canvas dst; const struct rp_dface *face; cons
 #define RP_OPS(X)                                                                                  \
     X(yuv_to_bgr) X(bgr_to_yuv) X(resize) X(warp) X(to_tensor) X(to_gray) X(contrast)              \
     X(from_tensor) X(u8_to_float) X(float_to_u8) X(float_to_tensor) X(paste) X(blend)              \
+    X(alpha_read) X(alpha_write) X(key_matte) X(matte_u8) X(backdrop)                              \
     X(box_mask) X(gaussian) X(mask_min) X(mask_ramp) X(class_mask) X(resize_float) X(hull_mask)    \
     X(align) X(box_affine) X(points_tensor) X(points_angle) X(decode) X(nms)                       \
     X(face_load) X(face_store) X(face_pick) X(landmarks) X(face_points) X(embedding) X(classify)   \

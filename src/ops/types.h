@@ -34,6 +34,7 @@ struct rp_canvas {
     struct rp_img img;
     uint8_t *changed;
     int tiles_w, tiles_h;
+    struct rp_img alpha; /* 1 channel; its data is NULL unless a processor of the chain makes alpha */
 };
 
 /* Planes as the decoder gave them (see media/media.h for the formats; same numbers). */

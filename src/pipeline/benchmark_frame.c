@@ -613,7 +613,7 @@ static json_t *blank(const struct rp_bench *b, const struct rp_plan *plan)
     }
     rp_bench_put(o, "processors", names);
     rp_bench_put(o, "processor_models", models);
-    rp_bench_text(o, "analyser", rp_analyser_models(plan->analyser));
+    rp_bench_text(o, "analyser", plan->analyser ? rp_analyser_models(plan->analyser) : "");
     rp_bench_put(o, "width", json_integer(b->o->frame.w));
     rp_bench_put(o, "height", json_integer(b->o->frame.h));
     for (size_t i = 0; i < RP_ARRAY_LEN(keys); i++)

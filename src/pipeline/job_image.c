@@ -34,6 +34,8 @@ int rp_job_run_image(struct rp_job *job, struct rp_partial *out)
     const struct rp_output_options *const o = rp_settings_get(job->settings, &rp_output_group);
 
     report->progress.frames_total = 1;
+    if (job->pipeline->plan.alpha)
+        RP_TRY(rp_image_needs_alpha(job->output));
     RP_TRY(rp_image_read(&image, job->target));
     report->own_seconds[RP_STAGE_DECODE] += rp_now() - start;
 

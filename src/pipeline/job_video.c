@@ -212,6 +212,7 @@ static int open_writer(struct video *v, const char *temp)
         .out_h = scaled_even(info->h, o->video_scale),
         .fps = o->video_fps,
         .replace_audio = job->pipeline->replace_audio,
+        .alpha = job->pipeline->plan.alpha,
         .mark = &mark,
     });
 }
@@ -244,7 +245,7 @@ static void slots_key(const struct video *v, char *key, size_t size)
     rp_pipeline_mark(p, &mark);
     snprintf(key, size, "slots %s %s | %dx%d format %d | %s | %s %s | memory %lld | reprise %s",
              p->device->title, p->device->version, info->w, info->h, (int) info->fmt,
-             rp_analyser_models(p->analyser), mark.processors, mark.models,
+             p->analyser ? rp_analyser_models(p->analyser) : "", mark.processors, mark.models,
              (long long) p->plan.graph->memory, rp_version());
 }
 
@@ -273,10 +274,10 @@ static int make_ring(struct video *v, int *places)
                                                                     &rp_distribution_group);
 
     *places = (2 * v->job->slots + 2) * gpu_count(v->job);
-    if (o->score > 0)
+    if (v->job->pipeline->plan.split)
         *places += d->amount;
     RP_TRY(rp_ring_create(&v->ring, *places));
-    if (o->score > 0) {
+    if (v->job->pipeline->plan.split) {
         RP_TRY(rp_tracker_create(&v->tracker, o->score, d->amount, *places));
         rp_ring_split(v->ring, d->amount);
     }

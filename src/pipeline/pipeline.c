@@ -23,8 +23,8 @@ static int open_device(struct rp_pipeline *p, int gpu)
     }
 }
 
-/* Which processors, and what they need of the analysing stage. */
-static unsigned list_processors(struct rp_pipeline *p)
+/* Which processors, what they need of the analysing stage, and whether they need it at all. */
+static unsigned list_processors(struct rp_pipeline *p, bool *faces)
 {
     unsigned needs = 0;
     const struct rp_processors_options *const o = rp_settings_get(p->settings,
@@ -33,6 +33,8 @@ static unsigned list_processors(struct rp_pipeline *p)
     for (int i = 0; i < o->processors.n && i < RP_MAX_PROCESSORS; i++) {
         p->plan.processor[i].def = rp_processors[o->processors.v[i]];
         needs |= rp_processor_needs(p->plan.processor[i].def, p->settings);
+        *faces |= !p->plan.processor[i].def->whole_frame;
+        p->plan.whole_frame |= p->plan.processor[i].def->whole_frame;
         p->plan.nprocessors++;
     }
     return needs;
@@ -43,8 +45,12 @@ static int create_processors(struct rp_pipeline *p)
     int ret = 0;
     const struct rp_processor_context context = {p->pool, p->settings, &p->sources};
 
-    for (int i = 0; i < p->plan.nprocessors; i++)
-        RP_TRY(p->plan.processor[i].def->create(&p->plan.processor[i].self, &context));
+    for (int i = 0; i < p->plan.nprocessors; i++) {
+        const struct rp_processor *const def = p->plan.processor[i].def;
+
+        RP_TRY(def->create(&p->plan.processor[i].self, &context));
+        p->plan.alpha |= def->makes_alpha && def->makes_alpha(p->plan.processor[i].self);
+    }
 
 fail:
     return ret;
@@ -53,22 +59,25 @@ fail:
 static int open_processing(struct rp_pipeline *p)
 {
     int ret;
-    const unsigned needs = list_processors(p) | rp_selector_needs(p->settings) |
+    bool faces = false;
+    const unsigned needs = list_processors(p, &faces) | rp_selector_needs(p->settings) |
                            rp_masks_needs(p->settings);
 
     RP_TRY(rp_gate_create(&p->gate, p->pool, p->settings));
-    RP_TRY(rp_analyser_create(&p->analyser, p->pool, p->settings, needs));
+    if (faces)
+        RP_TRY(rp_analyser_create(&p->analyser, p->pool, p->settings, needs));
     RP_TRY(rp_sources_read(p));
-    RP_TRY(rp_selector_init(&p->selector, p->settings,
-                            p->sources.main.count ? &p->sources.main.average : NULL));
+    if (faces)
+        RP_TRY(rp_selector_init(&p->selector, p->settings,
+                                p->sources.main.count ? &p->sources.main.average : NULL));
     if (p->sources.n && !rp_settings_is_set(p->settings, "face-selector-mode"))
         p->selector.mode = RP_SELECT_MANY; /* the map itself says which faces */
     p->plan.device = p->device;
     p->plan.analyser = p->analyser;
-    p->plan.selector = &p->selector;
+    p->plan.selector = faces ? &p->selector : NULL;
     p->plan.gate = p->gate;
     p->plan.graph = rp_settings_get(p->settings, &rp_graph_group);
-    p->plan.split = ((const struct rp_tracker_options *)
+    p->plan.split = faces && ((const struct rp_tracker_options *)
                      rp_settings_get(p->settings, &rp_tracker_group))->score > 0;
     return create_processors(p);
 
@@ -170,7 +179,7 @@ fail:
 
 bool rp_pipeline_wants_reference(const struct rp_pipeline *p)
 {
-    return p->selector.mode == RP_SELECT_REFERENCE && !p->has_reference;
+    return p->plan.selector && p->selector.mode == RP_SELECT_REFERENCE && !p->has_reference;
 }
 
 void rp_pipeline_share_reference(struct rp_pipeline *p, const struct rp_pipeline *from)
@@ -243,6 +252,56 @@ static void merge_bgr(struct rp_image *image, const rp_image *bgr)
             memcpy(image->data + y * image->stride + 4 * x, bgr->data + y * bgr->stride + 3 * x, 3);
 }
 
+/* For processors that make alpha: the picture's own, else room for it, beside the BGR pixels. */
+static int with_alpha(const struct rp_image *image, struct rp_media_frame *frame, uint8_t **alpha)
+{
+    if (!(*alpha = malloc((size_t) image->w * (size_t) image->h)))
+        return rp_fail(RP_ERR_NOMEM, "out of memory");
+    memset(*alpha, 255, (size_t) image->w * (size_t) image->h);
+    for (int y = 0; image->format == RP_PIXEL_BGRA && y < image->h; y++)
+        for (int x = 0; x < image->w; x++)
+            (*alpha)[(size_t) y * (size_t) image->w + (size_t) x] =
+                image->data[y * image->stride + 4 * x + 3];
+    frame->fmt = RP_FMT_BGR24_ALPHA;
+    frame->plane[3] = *alpha;
+    frame->stride[3] = image->w;
+    return 0;
+}
+
+static bool is_opaque(const uint8_t *alpha, size_t n)
+{
+    while (n > 0 && alpha[n - 1] == 255)
+        n--;
+    return n == 0;
+}
+
+/* A picture without alpha becomes one with it, unless it is opaque. */
+static int merge_alpha(struct rp_image *image, const uint8_t *alpha)
+{
+    rp_image to = *image;
+    const size_t w = (size_t) image->w, h = (size_t) image->h;
+
+    if (image->format == RP_PIXEL_BGR) {
+        if (is_opaque(alpha, w * h))
+            return 0;
+        to.format = RP_PIXEL_BGRA;
+        to.stride = (ptrdiff_t) w * 4;
+        to.owned = true;
+        if (!(to.data = malloc(4 * w * h)))
+            return rp_fail(RP_ERR_NOMEM, "out of memory");
+        for (size_t y = 0; y < h; y++)
+            for (size_t x = 0; x < w; x++)
+                memcpy(to.data + 4 * (y * w + x),
+                       image->data + (ptrdiff_t) y * image->stride + 3 * x, 3);
+        rp_image_free(image);
+        *image = to;
+    }
+    for (size_t y = 0; y < h; y++)
+        for (size_t x = 0; x < w; x++)
+            image->data[(ptrdiff_t) y * image->stride + (ptrdiff_t) (4 * x + 3)] = alpha[y * w + x];
+    return 0;
+}
+
 static int check_image(const rp_image *image)
 {
     const int64_t bytes = image && image->format == RP_PIXEL_BGRA ? 4 : 3;
@@ -261,6 +320,7 @@ int rp_pipeline_image(struct rp_pipeline *p, rp_image *image, struct rp_frame_re
 {
     int ret;
     rp_image bgr = {0};
+    uint8_t *alpha = NULL;
     struct rp_media_frame frame;
 
     RP_TRY(check_image(image));
@@ -268,12 +328,17 @@ int rp_pipeline_image(struct rp_pipeline *p, rp_image *image, struct rp_frame_re
     rp_frame_over_image(&frame, &bgr);
     if (rp_pipeline_wants_reference(p))
         RP_TRY(rp_pipeline_set_reference(p, &frame));
+    if (p->plan.alpha)
+        RP_TRY(with_alpha(image, &frame, &alpha));
     RP_TRY(rp_pipeline_frame(p, &frame, result));
     merge_bgr(image, &bgr);
+    if (alpha)
+        RP_TRY(merge_alpha(image, alpha));
 
 fail:
     if (bgr.owned)
         free(bgr.data);
+    free(alpha);
     return ret;
 }
 

@@ -23,11 +23,12 @@ struct rp_program {
         size_t at; /* from the begin of the block */
         int stride;
     } packed[4];                  /* layout of one packed block */
-    size_t bytes;                 /* of a packed frame */
+    size_t bytes, bytes_in;       /* of a packed frame; without alpha that is only made here */
     uint8_t *in, *out;            /* device */
     uint8_t *host_in, *host_out;  /* pinned */
     struct result *host_result;   /* pinned, or plain on the CPU */
     bool resident;                /* pixels stay on the device: measuring */
+    bool alpha_in;                /* the frame brings alpha that a processor works on */
 
     /* Split plans: faces on their way to the host and back. */
     struct rp_dfaces *host_faces; /* pinned, or plain on the CPU */
@@ -50,8 +51,16 @@ static const struct {
     [RP_FMT_YUV444P] = {true, 0, 0, 8},   [RP_FMT_YUV420P10] = {true, 1, 1, 10},
     [RP_FMT_YUV422P10] = {true, 1, 0, 10}, [RP_FMT_YUV444P10] = {true, 0, 0, 10},
     [RP_FMT_BGR24] = {false, 0, 0, 8},    [RP_FMT_YUVA420P] = {true, 1, 1, 8},
-    [RP_FMT_YUVA444P10] = {true, 0, 0, 10},
+    [RP_FMT_YUVA444P10] = {true, 0, 0, 10}, [RP_FMT_YUVA422P] = {true, 1, 0, 8},
+    [RP_FMT_YUVA444P] = {true, 0, 0, 8},  [RP_FMT_YUVA420P10] = {true, 1, 1, 10},
+    [RP_FMT_YUVA422P10] = {true, 1, 0, 10}, [RP_FMT_BGR24_ALPHA] = {false, 0, 0, 8},
 };
+
+/* Does a frame of this format bring an alpha plane? */
+static bool brings_alpha(enum rp_pixfmt fmt)
+{
+    return fmt == RP_FMT_YUVA420P || fmt >= RP_FMT_YUVA444P10;
+}
 
 void rp_frame_over_image(struct rp_media_frame *out, const struct rp_image *image)
 {
@@ -82,14 +91,16 @@ static struct rp_planes planes_of(const struct rp_media_frame *f)
     return p;
 }
 
-/* Rows and bytes of a row of plane i; the alpha plane stays on the host. */
+/* Rows and bytes of a row of plane i. Alpha that no processor touches stays on the host. */
 static int plane_rows(const struct rp_program *p, int i)
 {
     const int sub = i == 1 || i == 2 ? formats[p->fmt].sub_y : 0;
 
+    if (i == 3)
+        return p->plan->alpha ? p->canvas.img.h : 0;
     if (!formats[p->fmt].yuv)
         return i ? 0 : p->canvas.img.h;
-    return i > 2 ? 0 : (p->canvas.img.h + sub) >> sub;
+    return (p->canvas.img.h + sub) >> sub;
 }
 
 static size_t plane_row_bytes(const struct rp_program *p, int i)
@@ -97,7 +108,7 @@ static size_t plane_row_bytes(const struct rp_program *p, int i)
     const int sub = i == 1 || i == 2 ? formats[p->fmt].sub_x : 0;
 
     if (!formats[p->fmt].yuv)
-        return (size_t) p->canvas.img.w * 3;
+        return (size_t) p->canvas.img.w * (i == 3 ? 1 : 3);
     return (size_t) ((p->canvas.img.w + sub) >> sub) * (formats[p->fmt].depth > 8 ? 2 : 1);
 }
 
@@ -129,14 +140,15 @@ static void pack_planes(struct rp_program *p)
     size_t at = 0;
 
     for (int i = 0; i < 4; i++) {
-        const size_t stride = formats[p->fmt].yuv ? (plane_row_bytes(p, i) + 63) & ~(size_t) 63
-                                                  : (size_t) p->canvas.img.stride;
+        const size_t stride = formats[p->fmt].yuv || i ? (plane_row_bytes(p, i) + 63) & ~(size_t) 63
+                                                       : (size_t) p->canvas.img.stride;
 
         p->packed[i].stride = (int) stride;
         p->packed[i].at = at;
         at += stride * (size_t) plane_rows(p, i);
     }
     p->bytes = at;
+    p->bytes_in = p->alpha_in ? at : p->packed[3].at;
 }
 
 /* Recordings of one pass, without and with the content check. */
@@ -152,8 +164,9 @@ static int create_graphs(struct rp_program *p, enum rp_pass pass)
                  i ? " with content check" : "");
         RP_TRY(rp_graph_create(&p->graph[pass][i], p->slot, name, o));
         RP_TRY(rp_graph_watch(p->graph[pass][i], p->out, p->bytes));
-        RP_TRY(rp_graph_watch(p->graph[pass][i], rp_analysis_faces(p->analysis),
-                              offsetof(struct rp_dfaces, face) + 4 * sizeof(struct rp_dface)));
+        if (p->analysis)
+            RP_TRY(rp_graph_watch(p->graph[pass][i], rp_analysis_faces(p->analysis),
+                                  offsetof(struct rp_dfaces, face) + 4 * sizeof(struct rp_dface)));
     }
     return 0;
 
@@ -205,17 +218,21 @@ int rp_program_create(struct rp_program **out, const struct rp_plan *plan, int w
         return rp_fail(RP_ERR_NOMEM, "out of memory");
     p->plan = plan;
     p->fmt = fmt;
+    p->alpha_in = plan->alpha && brings_alpha(fmt);
     RP_TRY(rp_slot_create(&p->slot, plan->device));
     p->slot->graph_options = plan->graph;
     p->slot->model_graphs = !plan->device->fns->host_memory && plan->graph &&
                             plan->graph->mode == RP_GRAPH_MODEL;
     RP_TRY(rp_slot_image(p->slot, w, h, 3, &p->canvas.img));
+    if (plan->alpha)
+        RP_TRY(rp_slot_image(p->slot, w, h, 1, &p->canvas.alpha));
     p->canvas.tiles_w = rp_tiles(w);
     p->canvas.tiles_h = rp_tiles(h);
     RP_TRY(rp_slot_alloc(p->slot, (size_t) p->canvas.tiles_w * (size_t) p->canvas.tiles_h,
                          (void **) &p->canvas.changed));
     RP_TRY(plan->device->fns->alloc_host(plan->device, sizeof(*p->host_result),
                                          (void **) &p->host_result));
+    memset(p->host_result, 0, sizeof(*p->host_result));
     RP_TRY(attach_parts(p, w, h));
     if (plan->split)
         RP_TRY(attach_split(p));
@@ -278,6 +295,16 @@ static struct rp_planes planes_at(const struct rp_program *p, uint8_t *block)
     return at;
 }
 
+/* What transparency there is before any processor. */
+static int record_alpha_in(struct rp_program *p)
+{
+    struct rp_planes at = p->in ? planes_at(p, p->in) : p->planes;
+
+    if (!p->alpha_in)
+        at.plane[3] = NULL;
+    return RP_OP(p->slot, alpha_read, .src = at, .dst = p->canvas.alpha);
+}
+
 /* The frame's pixels onto the canvas. */
 static int record_input(struct rp_program *p)
 {
@@ -287,12 +314,14 @@ static int record_input(struct rp_program *p)
 
     rp_slot_stage(p->slot, RP_STAGE_CONVERT);
     RP_TRY(rp_slot_zero(p->slot, p->canvas.changed, map));
-    if (p->in) { /* own memory: from the pinned block */
-        if (!p->resident)
-            RP_TRY(rp_slot_upload(p->slot, p->in, p->host_in, p->bytes));
+    if (p->in && !p->resident) /* own memory: from the pinned block */
+        RP_TRY(rp_slot_upload(p->slot, p->in, p->host_in, p->bytes_in));
+    if (p->plan->alpha)
+        RP_TRY(record_alpha_in(p));
+    if (p->in) {
         if (!formats[p->fmt].yuv)
-            return rp_slot_copy(p->slot, img->data, p->in, p->bytes);
-        RP_TRY(rp_slot_copy(p->slot, p->out, p->in, p->bytes));
+            return rp_slot_copy(p->slot, img->data, p->in, p->packed[3].at);
+        RP_TRY(rp_slot_copy(p->slot, p->out, p->in, p->bytes_in));
         return RP_OP(p->slot, yuv_to_bgr, .src = planes_at(p, p->out), .dst = *img);
     }
     if (formats[p->fmt].yuv)
@@ -316,7 +345,10 @@ static int record_output(struct rp_program *p)
     if (formats[p->fmt].yuv)
         RP_TRY(RP_OP(p->slot, bgr_to_yuv, .src = p->canvas, .dst = planes_at(p, p->out)));
     else
-        RP_TRY(rp_slot_copy(p->slot, p->out, p->canvas.img.data, p->bytes));
+        RP_TRY(rp_slot_copy(p->slot, p->out, p->canvas.img.data, p->packed[3].at));
+    if (p->plan->alpha)
+        RP_TRY(RP_OP(p->slot, alpha_write, .src = p->canvas.alpha, .dst = planes_at(p, p->out),
+                     .fresh = !p->alpha_in));
     if (!p->resident)
         RP_TRY(rp_slot_download(p->slot, p->host_out, p->out, p->bytes));
     return 0;
@@ -330,10 +362,11 @@ static int record_result(struct rp_program *p)
 {
     int ret;
     struct result *const r = p->host_result;
-    const struct rp_dfaces *const faces = rp_analysis_faces(p->analysis);
 
-    RP_TRY(rp_slot_download(p->slot, &r->faces, faces, 2 * sizeof(int32_t))); /* count, overflow */
-    if (p->pass != RP_PASS_ANALYSE)
+    if (p->analysis)
+        RP_TRY(rp_slot_download(p->slot, &r->faces, rp_analysis_faces(p->analysis),
+                                2 * sizeof(int32_t))); /* count, overflow */
+    if (p->analysis && p->pass != RP_PASS_ANALYSE)
         RP_TRY(rp_slot_download(p->slot, &r->selected, &p->selection.selection->count,
                                 sizeof(r->selected)));
     if (p->look)
@@ -362,7 +395,8 @@ static int record_processing(struct rp_program *p, const struct rp_dfaces *faces
     int ret;
     const struct rp_plan *const plan = p->plan;
 
-    RP_TRY(rp_selector_record(plan->selector, p->slot, &p->selection, faces));
+    if (plan->selector)
+        RP_TRY(rp_selector_record(plan->selector, p->slot, &p->selection, faces));
     rp_slot_stage(p->slot, RP_STAGE_PROCESS);
     for (int i = 0; i < plan->nprocessors; i++)
         RP_TRY(plan->processor[i].def->record(p->at[i], &p->canvas, faces, p->selection.selection));
@@ -379,14 +413,15 @@ static int record_frame(void *priv)
 {
     int ret;
     struct rp_program *const p = priv;
-    struct rp_dfaces *const faces = rp_analysis_faces(p->analysis);
+    /* none when no processor works on faces */
+    struct rp_dfaces *const faces = p->analysis ? rp_analysis_faces(p->analysis) : NULL;
 
     RP_TRY(record_input(p));
     if (p->look)
         RP_TRY(record_look(p));
     if (p->pass == RP_PASS_PROCESS)
         RP_TRY(rp_slot_upload(p->slot, p->tracked, p->host_faces, sizeof(*p->tracked)));
-    else
+    else if (p->analysis)
         RP_TRY(rp_analysis_record(p->analysis, &p->canvas.img));
     if (p->pass == RP_PASS_ANALYSE)
         RP_TRY(rp_slot_download(p->slot, p->host_faces, faces, sizeof(*faces)));
@@ -415,7 +450,8 @@ static int check_frame(const struct rp_program *p, const struct rp_media_frame *
                    p->canvas.img.w, p->canvas.img.h);
 }
 
-/* Rows between the frame's planes and a packed block on the host. */
+/* Rows between the frame's planes and a packed block on the host. Alpha goes in only if the frame
+ * brings it. */
 static void move_rows(const struct rp_program *p, const struct rp_media_frame *f, uint8_t *block,
                       bool to_block)
 {
@@ -424,7 +460,7 @@ static void move_rows(const struct rp_program *p, const struct rp_media_frame *f
         uint8_t *packed = block + p->packed[i].at;
         uint8_t *row = f->plane[i];
 
-        for (int y = plane_rows(p, i); y > 0; y--) {
+        for (int y = i == 3 && to_block && !p->alpha_in ? 0 : plane_rows(p, i); y > 0; y--) {
             memcpy(to_block ? packed : row, to_block ? row : packed, n);
             packed += p->packed[i].stride;
             row += f->stride[i];
@@ -490,7 +526,7 @@ int rp_program_place(struct rp_program *p, struct rp_media_frame *frame)
     p->look = false;
     p->resident = true;
     if (p->in) {
-        RP_TRY(rp_slot_upload(p->slot, p->in, p->host_in, p->bytes));
+        RP_TRY(rp_slot_upload(p->slot, p->in, p->host_in, p->bytes_in));
         RP_TRY(rp_slot_sync(p->slot));
     }
 
@@ -531,10 +567,15 @@ static int give_back(struct rp_program *p)
     struct rp_media_frame *const f = p->frame;
 
     RP_TRY(rp_media_frame_writable(f));
+    if (p->plan->alpha && !p->alpha_in)
+        RP_TRY(rp_media_frame_add_alpha(f));
     if (p->in) {
         move_rows(p, f, p->host_out, false);
         return 0;
     }
+    if (p->plan->alpha)
+        RP_TRY(RP_OP(p->slot, alpha_write, .src = p->canvas.alpha, .dst = planes_of(f),
+                     .fresh = !p->alpha_in));
     if (formats[p->fmt].yuv)
         return RP_OP(p->slot, bgr_to_yuv, .src = p->canvas, .dst = planes_of(f));
     for (int y = 0; y < img->h; y++)
@@ -562,7 +603,8 @@ int rp_program_finish(struct rp_program *p, struct rp_frame_result *result)
         .faces = analysed ? r->faces : 0,
         .selected = processed ? r->selected : 0,
         .overflow = analysed && r->overflow != 0,
-        .changed = processed && r->selected > 0 && p->plan->nprocessors > 0,
+        .changed = processed && (p->plan->whole_frame ||
+                                 (r->selected > 0 && p->plan->nprocessors > 0)),
         .looked = p->look,
         .positive = p->look && r->verdict.positive > 0,
     };

@@ -23,6 +23,8 @@ struct rp_plan {
     const struct rp_gate_model *gate;
     const struct rp_graph_options *graph;
     bool split; /* the host acts between analysing and processing: programs can do them apart */
+    bool alpha;       /* a processor makes the frame transparent: it leaves with an alpha plane */
+    bool whole_frame; /* a processor works on the whole frame: every one is changed */
     int nprocessors;
     struct {
         const struct rp_processor *def;

@@ -38,6 +38,7 @@ struct rp_processor {
     const char *help;
     const struct rp_opt_group *group;
     bool needs_source; /* a source face must be there */
+    bool whole_frame;  /* works on the frame, not on faces; always changes it */
     unsigned needs;    /* rp_need bits it causes in the analysing stage */
     unsigned (*needs_of)(const struct rp_settings *settings); /* and with these; NULL: no more */
 
@@ -47,6 +48,10 @@ struct rp_processor {
 
     /* Names of the models in use, for the mark: "hyperswap_1a_256"; "" if none. */
     const char *(*models)(const void *self);
+
+    /* Does it make the frame transparent? NULL: never. If so the canvas has an alpha plane, which holds
+     * what came with the frame, else opaque. */
+    bool (*makes_alpha)(const void *self);
 
     int (*attach)(void **at, const void *self, struct rp_slot *slot, int w, int h);
     void (*detach)(void **at);
