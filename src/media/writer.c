@@ -110,9 +110,9 @@ static int check_alpha(const struct rp_writer *w)
 
     if (!w->params.alpha || rp_keeps_alpha(format, w->codec))
         return 0;
-    return rp_fail(RP_ERR_USAGE, "%s: %s in a %s file keeps no transparency; use libvpx-vp9 in webm "
-                   "or mkv, prores_ks in mov, or fill the background with an opaque colour",
-                   w->path, w->codec->name, format->name);
+    return rp_fail(RP_ERR_USAGE, "%s: %s with %s keeps no transparency; use webm or mkv with "
+                   "libvpx-vp9, mov with prores_ks, or fill the background with an opaque colour",
+                   w->path, format->name, w->codec->name);
 }
 
 static int choose_encoder(struct rp_writer *w)

@@ -213,6 +213,7 @@ static int open_writer(struct video *v, const char *temp)
         .fps = o->video_fps,
         .replace_audio = job->pipeline->replace_audio,
         .alpha = job->pipeline->plan.alpha,
+        .name = job->output,
         .mark = &mark,
     });
 }
