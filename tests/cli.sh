@@ -8,7 +8,7 @@ folder=$(mktemp -d) || exit 2
 trap 'rm -rf "$folder"' EXIT
 trap 'exit 1' INT TERM
 cd "$folder" || exit 2
-export COLUMNS=80 HOME="${HOME:-$folder}"
+export REPRISE_OFFLINE=1 COLUMNS=80 HOME="${HOME:-$folder}"
 
 # ONNX Runtime 1.29.0 itself leaks a few bytes when it is loaded.
 echo leak:libonnxruntime >lsan.supp

@@ -126,12 +126,14 @@ run_all() {
     suite 'main job' tests/test_main_job.py "$program" -v
     suite 'real media' tests/test_real_media.py "$program" -v
     suite 'content check' tests/test_gate.py "$program" -v
+    suite 'download' tests/test_download.py "$program" -v
     suite 'bad world' tests/test_bad_input.py "$program" -v World
 
     suite 'build asan' compile "$build-asan" '-Db_sanitize=address,undefined'
     meson_suite 'unit asan' "$build-asan" -t 4
     suite 'command line asan' tests/cli.sh "$build-asan/reprise"
     suite 'main job asan' tests/test_main_job.py "$build-asan/reprise" -v MainJob
+    suite 'download asan' tests/test_download.py "$build-asan/reprise" -v
     suite 'bad input asan' tests/test_bad_input.py "$build-asan/reprise" -v
 
     suite 'build tsan' compile "$build-tsan" '-Db_sanitize=thread' reprise tests/test_{queue,ring,log,pipeline}

@@ -111,10 +111,27 @@ RP_API const char *rp_last_error(void);
 /* ---- runtime ---------------------------------------------------------------------------------- */
 
 typedef struct rp_runtime rp_runtime;
+typedef struct rp_options rp_options;
+
+/** A model file on its way. */
+typedef struct rp_download {
+    const char *kind, *name; ///< as in rp_model_info
+    const char *host;        ///< "github.com", NULL at the end
+    int64_t bytes_done;
+    int64_t bytes_total;     ///< 0 when unknown
+    double seconds, bytes_per_second;
+    bool ended;              ///< the last call for this file, whether it came or not
+} rp_download;
+
+/** Called a few times a second, by the thread that needs the model. */
+typedef void rp_download_fn(void *priv, const rp_download *download);
 
 typedef struct rp_runtime_params {
     const char *models_path; ///< default: $REPRISE_MODELS, else ~/.cache/reprise/models
     const char *onnxruntime; ///< library file; default: $REPRISE_ONNXRUNTIME, $ORT_HOME, set-up's
+    const rp_options *download; ///< fetch models that are missing, as these options say; NULL: never
+    rp_download_fn *on_download;
+    void *download_priv;
 } rp_runtime_params;
 
 /** Find the model folder and the devices. ONNX Runtime is loaded when a pipeline first needs it: that
@@ -123,8 +140,6 @@ RP_API int rp_runtime_create(rp_runtime **out, const rp_runtime_params *params);
 RP_API void rp_runtime_destroy(rp_runtime **runtime);
 
 /* ---- options ---------------------------------------------------------------------------------- */
-
-typedef struct rp_options rp_options;
 
 /** All settings at their defaults. */
 RP_API int rp_options_create(rp_options **out);
@@ -357,6 +372,7 @@ typedef struct rp_model_info {
     bool lite;           ///< installed by set-up
     bool is_default;
     bool installed;
+    bool full_scope;     ///< force-download fetches it only with --download-scope full
     int64_t size;        ///< of the installed file, else as published, 0 if unknown
     const char *path;    ///< NULL if not installed
     const char *fetch;   ///< a command that installs it
@@ -364,6 +380,18 @@ typedef struct rp_model_info {
 
 RP_API int rp_models_each(rp_runtime *runtime,
                           void (*fn)(void *priv, const rp_model_info *info), void *priv);
+
+/** Fetch a model, unless it is installed and what the catalogue or its .hash file says. A file that is
+ *  not is replaced once the right one is whole. The runtime must have been made with `download`.
+ *  @return 0 if it was there, 1 if it was fetched, else a failure: RP_ERR_MISSING when no host can be
+ *          reached or downloads are off, RP_ERR_MODEL when the file there was wrong, RP_ERR_IO. */
+RP_API int rp_model_fetch(rp_runtime *runtime, const char *kind, const char *name);
+
+/** Read an installed model file and compare it with what is known of it: its size and SHA-256 or CRC-32,
+ *  else the CRC-32 in the .hash file beside it.
+ *  @return 0 if it is right, RP_ERR_MODEL if not, RP_ERR_MISSING if it is not installed, and, without a
+ *          message, RP_ERR_UNSUPPORTED if nothing is known of it. */
+RP_API int rp_model_verify(rp_runtime *runtime, const char *kind, const char *name);
 
 /** One finding about the machine. */
 typedef struct rp_finding {

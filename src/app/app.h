@@ -26,6 +26,7 @@ struct app_command {
     const char *const *takes; /* groups and options of the library, NULL-terminated; "*" = all */
     bool takes_json;
     bool takes_files; /* --json FILE and --html FILE instead */
+    bool takes_verify;
     int min_args, max_args;
     int (*run)(struct app *app);
 };
@@ -40,7 +41,7 @@ struct app {
     int n_args;
     const char *config_path; /* as given, NULL: look for the usual names */
     const char *json_path, *html_path;
-    bool json, help;
+    bool json, help, verify;
 };
 
 /* ---- args.c ---- */
@@ -55,8 +56,17 @@ int app_parse(struct app *app, int argc, char **argv);
 /* RP_ERR_USAGE with a sentence if the option has no value. `what` says what it is for. */
 int app_require(const struct app *app, const char *name, const char *what);
 
-/* A runtime as the options ask for it. */
+/* A runtime as the options ask for it: with downloads if the command takes the options of those. */
 int app_runtime(const struct app *app, rp_runtime **out);
+
+/* The models whose kind or name contains one of the command's words, or all without words. A word that
+ * is the whole name of a model, and no kind, means only that. RP_ERR_USAGE if there is none. */
+struct app_words {
+    const struct app *app;
+    uint64_t names, kinds; /* a bit a word */
+};
+int app_words_open(struct app_words *words, const struct app *app, rp_runtime *runtime);
+bool app_words_want(const struct app_words *words, const rp_model_info *model);
 
 /* ---- help.c ---- */
 
@@ -75,6 +85,9 @@ void app_log(enum rp_log_level level, const char *fmt, ...) APP_PRINTF(2, 3);
 /* An rp_progress_fn for people; priv is not used. */
 void app_progress(void *priv, const rp_progress *progress);
 void app_progress_end(void);
+
+/* An rp_download_fn for people; priv is not used. */
+void app_download(void *priv, const rp_download *download);
 
 /* True while a bar stands on the last line. Safe in a signal handler. */
 bool app_bar_is_drawn(void);
@@ -122,6 +135,7 @@ int app_json_line(json_t *object);
 int app_headless_run(struct app *app);
 int app_analyse(struct app *app);
 int app_models(struct app *app);
+int app_force_download(struct app *app);
 int app_doctor(struct app *app);
 int app_inspect(struct app *app);
 int app_benchmark(struct app *app);

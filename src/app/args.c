@@ -14,6 +14,8 @@
 static const rp_option_info own_options[] = {
     {.group = "app", .title = "General", .name = "json", .is_flag = true,
      .help = "results for programs: one JSON object a line on stdout"},
+    {.group = "verify", .title = "General", .name = "verify", .is_flag = true,
+     .help = "read the installed files and compare them with what is known of them"},
     {.group = "files", .title = "General", .name = "json", .meta = "FILE",
      .help = "write the results as one JSON object"},
     {.group = "files", .title = "General", .name = "html", .meta = "FILE",
@@ -40,6 +42,14 @@ struct parser {
 };
 
 /* ---- the table ---- */
+
+static bool takes_own(const struct app_command *command, const char *group)
+{
+    return !strcmp(group, "app")      ? command->takes_json
+           : !strcmp(group, "files")  ? command->takes_files
+           : !strcmp(group, "verify") ? command->takes_verify
+                                      : true;
+}
 
 static bool takes(const struct app_command *command, const rp_option_info *info)
 {
@@ -87,11 +97,7 @@ int app_open(struct app *app, const struct app_command *command)
         return ret;
     rp_options_each(app->options, collect_option, &c);
     for (size_t i = 0; i < sizeof(own_options) / sizeof(*own_options); i++) {
-        const char *group = own_options[i].group;
-
-        if (strcmp(group, "app") != 0 && strcmp(group, "files") != 0)
-            add_option(&c, &own_options[i]);
-        else if (!strcmp(group, "app") ? command->takes_json : command->takes_files)
+        if (takes_own(command, own_options[i].group))
             add_option(&c, &own_options[i]);
     }
     if (c.ret < 0)
@@ -284,6 +290,8 @@ static int set_one(struct app *app, const struct given *g)
     }
     if (!strcmp(name, "json"))
         return set_own_flag(g, &app->json);
+    if (!strcmp(name, "verify"))
+        return set_own_flag(g, &app->verify);
     if (!strcmp(name, "help"))
         return set_own_flag(g, &app->help);
     if (g->n > 0 && !strcmp(name, "config-path"))
@@ -322,10 +330,10 @@ static int set_given(const struct parser *p, bool log_level)
     return ret;
 }
 
-static bool takes_config(const struct app *app)
+static bool takes_option(const struct app *app, const char *name)
 {
     for (int i = 0; i < app->n_table; i++) {
-        if (!strcmp(app->table[i].name, "config-path"))
+        if (!strcmp(app->table[i].name, name))
             return true;
     }
     return false;
@@ -337,7 +345,7 @@ static int read_config(struct app *app)
     const char *path = app->config_path;
     int ret;
 
-    if (!takes_config(app))
+    if (!takes_option(app, "config-path"))
         return RP_OK;
     for (size_t i = 0; !path && i < sizeof(usual) / sizeof(*usual); i++) {
         if (!access(usual[i], F_OK)) {
@@ -408,7 +416,10 @@ int app_require(const struct app *app, const char *name, const char *what)
 int app_runtime(const struct app *app, rp_runtime **out)
 {
     char *models = rp_options_text(app->options, "models-path");
-    const rp_runtime_params params = {.models_path = models};
+    const bool download = takes_option(app, "download-providers");
+    const rp_runtime_params params = {.models_path = models,
+                                      .download = download ? app->options : NULL,
+                                      .on_download = app_download};
     int ret = rp_runtime_create(out, &params);
 
     rp_free(models);

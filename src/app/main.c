@@ -24,10 +24,15 @@ static const char *const takes_finding[] = {
     "memory",
     "misc",
     "models-path",
+    "download-providers",
+    "download-mirrors",
+    "download-patience",
+    "offline",
     "log-level",
     NULL,
 };
 static const char *const takes_models[] = {"config-path", "models-path", "log-level", NULL};
+static const char *const takes_download[] = {"config-path", "models-path", "download", "log-level", NULL};
 static const char *const takes_log[] = {"log-level", NULL};
 
 static const struct app_command commands[] = {
@@ -59,13 +64,32 @@ static const struct app_command commands[] = {
         .name = "models",
         .args = "[WORD...]",
         .help = "list the models: installed or not, size, licence",
-        .notes = "WORD keeps the models whose kind or name contains it.\n\n"
-                 "Example:\n"
-                 "  reprise models face_swapper\n",
+        .notes = "WORD keeps the models whose kind or name contains it, or the one of that name.\n"
+                 "With --verify the exit code is 1 if a file is not the published one.\n\n"
+                 "Examples:\n"
+                 "  reprise models face_swapper\n"
+                 "  reprise models --verify\n",
         .takes = takes_models,
         .takes_json = true,
+        .takes_verify = true,
         .max_args = INT_MAX,
         .run = app_models,
+    },
+    {
+        .name = "force-download",
+        .args = "[WORD...]",
+        .help = "fetch all models, or those that the words name, and check those there are",
+        .notes = "WORD keeps the models whose kind or name contains it, or the one of that name.\n"
+                 "Without a word: all, of the deep swappers those of --download-scope. What is\n"
+                 "there and right stays; a download that broke off is continued.\n\n"
+                 "Examples:\n"
+                 "  reprise force-download inswapper_128\n"
+                 "  reprise force-download face_detector content_analyser\n"
+                 "  reprise force-download --download-mirrors github=https://mirror.example\n",
+        .takes = takes_download,
+        .takes_json = true,
+        .max_args = INT_MAX,
+        .run = app_force_download,
     },
     {
         .name = "doctor",

@@ -1,19 +1,74 @@
-/* models: the catalogue, as a table or one JSON object an entry. */
+/* models: the catalogue, as a table or one JSON object an entry; and whether files are right. */
 #include <string.h>
 
 #include "app/app.h"
 
 struct lister {
     const struct app *app;
+    struct app_words words;
+    rp_runtime *runtime;
     int kind, name, licence; /* widths of the columns */
     int shown, installed;
+    int right, wrong, unknown; /* with --verify */
     int failed;
 };
 
-static bool wanted(const struct app *app, const rp_model_info *m)
+/* The word for an installed file after reading it; what is wrong goes to the log. */
+static const char *verify(struct lister *l, const rp_model_info *m)
 {
+    switch (rp_model_verify(l->runtime, m->kind, m->name)) {
+    case RP_OK: l->right++; return "right";
+    case RP_ERR_UNSUPPORTED: l->unknown++; return "unknown";
+    default: l->wrong++; return "wrong";
+    }
+}
+
+static void find_name(void *priv, const rp_model_info *m)
+{
+    struct app_words *w = priv;
+
+    for (int i = 0; i < w->app->n_args && i < 64; i++) {
+        w->names |= (uint64_t) !strcmp(m->name, w->app->args[i]) << i;
+        w->kinds |= (uint64_t) !strcmp(m->kind, w->app->args[i]) << i;
+    }
+}
+
+struct any {
+    const struct app_words *words;
+    bool found;
+};
+
+static void find_any(void *priv, const rp_model_info *m)
+{
+    struct any *a = priv;
+
+    a->found |= app_words_want(a->words, m);
+}
+
+int app_words_open(struct app_words *words, const struct app *app, rp_runtime *runtime)
+{
+    struct any any = {.words = words};
+    int ret;
+
+    *words = (struct app_words){.app = app};
+    if ((ret = rp_models_each(runtime, find_name, words)) < 0 ||
+        (ret = rp_models_each(runtime, find_any, &any)) < 0)
+        return ret;
+    if (any.found)
+        return RP_OK;
+    app_log(RP_LOG_ERROR, "%s: no kind or name contains '%s'", app->command->name, app->args[0]);
+    return RP_ERR_USAGE;
+}
+
+bool app_words_want(const struct app_words *words, const rp_model_info *m)
+{
+    const struct app *app = words->app;
+
     for (int i = 0; i < app->n_args; i++) {
-        if (strstr(m->kind, app->args[i]) || strstr(m->name, app->args[i]))
+        const bool exact = i < 64 && (words->names & ~words->kinds) >> i & 1;
+
+        if (exact ? !strcmp(m->name, app->args[i])
+                  : strstr(m->kind, app->args[i]) || strstr(m->name, app->args[i]))
             return true;
     }
     return app->n_args == 0;
@@ -35,6 +90,8 @@ static void print_json(struct lister *l, const rp_model_info *m)
     app_json_put(o, "size", json_integer(m->size));
     app_json_put(o, "path", app_json_text(m->path));
     app_json_put(o, "fetch", app_json_text(m->fetch));
+    if (l->app->verify)
+        app_json_put(o, "content", app_json_text(m->installed ? verify(l, m) : NULL));
     l->failed = app_json_line(o);
 }
 
@@ -61,10 +118,18 @@ static void format_size(char *out, size_t size, int64_t bytes)
         snprintf(out, size, "%.1f MB", (double) bytes / 1e6);
 }
 
-static void print_row(const struct lister *l, const rp_model_info *m)
+static void print_row(struct lister *l, const rp_model_info *m)
 {
     char size[32];
 
+    if (l->app->verify) {
+        if (m->installed) {
+            printf("%-*s  %-*s  %-7s  %s\n", l->kind, m->kind, l->name, m->name, verify(l, m),
+                   or_dash(m->file));
+            fflush(stdout); /* large files take their time */
+        }
+        return;
+    }
     format_size(size, sizeof(size), m->size);
     printf("%-*s  %-*s  %-9s  %9s  %-*s  %s\n", l->kind, m->kind, l->name, m->name,
            m->installed ? "yes" : "no", size, l->licence, or_dash(m->licence), or_dash(m->file));
@@ -74,7 +139,7 @@ static void measure(void *priv, const rp_model_info *m)
 {
     struct lister *l = priv;
 
-    if (!wanted(l->app, m))
+    if (!app_words_want(&l->words, m))
         return;
     widen(&l->kind, m->kind);
     widen(&l->name, m->name);
@@ -87,7 +152,7 @@ static void print_model(void *priv, const rp_model_info *m)
 {
     struct lister *l = priv;
 
-    if (!wanted(l->app, m) || l->failed < 0)
+    if (!app_words_want(&l->words, m) || l->failed < 0)
         return;
     if (l->app->json)
         print_json(l, m);
@@ -99,26 +164,36 @@ static void print_fetch(void *priv, const rp_model_info *m)
 {
     const struct lister *l = priv;
 
-    if (wanted(l->app, m) && !m->installed && m->fetch)
+    if (app_words_want(&l->words, m) && !m->installed && m->fetch)
         app_log(RP_LOG_INFO, "to install %s: %s", m->name, m->fetch);
+}
+
+static int end_verify(const struct lister *l)
+{
+    app_log(RP_LOG_INFO, "%d of %d installed: %d right, %d wrong, %d of which nothing is known",
+            l->installed, l->shown, l->right, l->wrong, l->unknown);
+    return l->wrong ? RP_ERR_MODEL : RP_OK;
 }
 
 static int list(struct lister *l, rp_runtime *runtime)
 {
     bool json = l->app->json;
-    int ret = rp_models_each(runtime, measure, l);
+    int ret;
 
-    if (ret < 0)
+    if ((ret = app_words_open(&l->words, l->app, runtime)) < 0 ||
+        (ret = rp_models_each(runtime, measure, l)) < 0)
         return ret;
-    if (l->shown == 0) {
-        app_log(RP_LOG_ERROR, "models: no kind or name contains '%s'", l->app->args[0]);
-        return RP_ERR_USAGE;
-    }
-    if (!json)
+    if (!json && l->app->verify)
+        printf("%-*s  %-*s  content  file\n", l->kind, "kind", l->name, "name");
+    else if (!json)
         printf("%-*s  %-*s  installed  %9s  %-*s  file\n", l->kind, "kind", l->name, "name", "size",
                l->licence, "licence");
-    if ((ret = rp_models_each(runtime, print_model, l)) < 0 || (ret = app_flush()) < 0 || json)
+    if ((ret = rp_models_each(runtime, print_model, l)) < 0 || (ret = app_flush()) < 0)
         return ret;
+    if (l->app->verify)
+        return end_verify(l);
+    if (json)
+        return RP_OK;
     app_log(RP_LOG_INFO, "%d of %d installed", l->installed, l->shown);
     if (l->app->n_args > 0)
         rp_models_each(runtime, print_fetch, l);
@@ -131,6 +206,7 @@ int app_models(struct app *app)
     rp_runtime *runtime = NULL;
     int ret = app_runtime(app, &runtime);
 
+    l.runtime = runtime;
     if (ret >= 0)
         ret = list(&l, runtime);
     rp_runtime_destroy(&runtime);

@@ -115,19 +115,17 @@ static int counts_room(const rp_progress *p)
 }
 
 /* "  43 % |=======      | 130/301 frames  24.8 fps  0:07 left", as wide as the terminal less one
- * column, because a character in the last one makes some terminals wrap. */
-static void format_bar(char *out, size_t size, const rp_progress *p, int width)
+ * column, because a character in the last one makes some terminals wrap.
+ * @param part  done, of 1; negative when the total is unknown
+ * @param room  columns of the counts at their longest */
+static void format_bar(char *out, size_t size, double part, const char *counts, int room, int width)
 {
-    char counts[160], line[40];
-    const double done =
-        p->frames_total > 0 ? (double) p->frames_done / (double) p->frames_total : 0;
-    const double part = fmin(done, 1); /* the total of a video is an estimate */
-    int cells = width - 1 - (int) strlen("  43 % || ") - counts_room(p);
+    char line[40];
+    int cells = width - 1 - (int) strlen("  43 % || ") - room;
 
-    format_counts(counts, sizeof(counts), p);
     if (cells > (int) sizeof(line))
         cells = (int) sizeof(line);
-    if (p->frames_total <= 0)
+    if (part < 0)
         snprintf(out, size, "  %s", counts);
     else if (cells < 5)
         snprintf(out, size, " %3.0f %% %s", floor(100 * part), counts);
@@ -147,36 +145,80 @@ static bool can_redraw(void)
     return isatty(STDERR_FILENO) && term && strcmp(term, "dumb") != 0;
 }
 
-static void draw_bar(const rp_progress *p)
+static double part_of(int64_t done, int64_t total)
+{
+    return total > 0 ? fmin((double) done / (double) total, 1) : -1; /* a video's total is a guess */
+}
+
+static void draw_bar(double part, const char *counts, int room)
 {
     pthread_mutex_lock(&lock);
-    format_bar(bar, sizeof(bar), p, app_width(STDERR_FILENO));
+    format_bar(bar, sizeof(bar), part, counts, room, app_width(STDERR_FILENO));
     fprintf(stderr, "\r%s\033[K", bar); /* written over the old one: erasing first would flicker */
     fflush(stderr);
     atomic_store(&drawn, true);
     pthread_mutex_unlock(&lock);
 }
 
-static void print_now_and_then(const rp_progress *p)
+/* @param seconds  since the work began */
+static void print_now_and_then(double seconds, const char *counts)
 {
-    char counts[160];
-
-    if (p->seconds - last_line < LINE_PERIOD)
+    if (seconds < last_line) /* of other work */
+        last_line = 0;
+    if (seconds - last_line < LINE_PERIOD)
         return;
-    last_line = p->seconds;
-    format_counts(counts, sizeof(counts), p);
+    last_line = seconds;
     app_log(RP_LOG_INFO, "%s", counts);
 }
 
 void app_progress(void *priv, const rp_progress *progress)
 {
+    char counts[160];
+
     (void) priv;
     if (shown < RP_LOG_INFO || progress->frames_total == 1)
         return; /* a picture is done before a bar could be read */
+    format_counts(counts, sizeof(counts), progress);
     if (can_redraw())
-        draw_bar(progress);
+        draw_bar(part_of(progress->frames_done, progress->frames_total), counts,
+                 counts_room(progress));
     else
-        print_now_and_then(progress);
+        print_now_and_then(progress->seconds, counts);
+}
+
+/* "inswapper_128 173.2/555.3 MB  12.3 MB/s  0:31 left" */
+static void format_download(char *out, size_t size, const rp_download *d)
+{
+    char total[32] = "", left[48] = "", time[24];
+    const int64_t rest = d->bytes_total - d->bytes_done;
+
+    if (d->bytes_total > 0)
+        snprintf(total, sizeof(total), "/%.1f", (double) d->bytes_total / 1e6);
+    if (rest > 0 && d->bytes_per_second > 0) {
+        format_time(time, sizeof(time), (double) rest / d->bytes_per_second);
+        snprintf(left, sizeof(left), "  %s left", time);
+    }
+    snprintf(out, size, "%.60s %.1f%s MB  %.1f MB/s%s", d->name, (double) d->bytes_done / 1e6,
+             total, d->bytes_per_second / 1e6, left);
+}
+
+void app_download(void *priv, const rp_download *download)
+{
+    char counts[240];
+
+    (void) priv;
+    if (shown < RP_LOG_INFO)
+        return;
+    if (download->ended) {
+        app_progress_end();
+        return;
+    }
+    format_download(counts, sizeof(counts), download);
+    if (can_redraw())
+        draw_bar(part_of(download->bytes_done, download->bytes_total), counts,
+                 (int) strlen(download->name) + (int) strlen(" 9999.9/9999.9 MB  999.9 MB/s  9:59 left"));
+    else
+        print_now_and_then(download->seconds, counts);
 }
 
 void app_progress_end(void)

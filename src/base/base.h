@@ -38,7 +38,7 @@ bool rp_log_enabled(enum rp_log_level level);
 int rp_fail(int status, const char *fmt, ...) RP_PRINTF(2, 3);
 
 /* While on, failures of this thread are kept for rp_last_error() but shown to developers only: for an
- * attempt that has another way when it fails. */
+ * attempt that has another way when it fails. Nests. */
 void rp_log_hold(bool on);
 
 /* A heap string made like printf; NULL when memory is out. Free with free(). */

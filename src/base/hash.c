@@ -121,3 +121,31 @@ fail:
     EVP_MD_CTX_free(ctx);
     return ret;
 }
+
+struct both {
+    EVP_MD_CTX *ctx;
+    uint32_t crc;
+};
+
+static int both_piece(void *priv, const void *data, size_t size)
+{
+    struct both *const b = priv;
+
+    b->crc = rp_crc32(b->crc, data, size);
+    return sha_piece(b->ctx, data, size);
+}
+
+int rp_sums_file(const char *path, struct rp_sums *sums)
+{
+    int ret;
+    struct both b = {0};
+
+    *sums = (struct rp_sums){0};
+    RP_TRY(sha_begin(&b.ctx));
+    RP_TRY(each_piece(path, both_piece, &b));
+    sums->crc32 = b.crc;
+    ret = sha_end(b.ctx, sums->sha256);
+fail:
+    EVP_MD_CTX_free(b.ctx);
+    return ret;
+}

@@ -123,11 +123,11 @@ static void keep_error(const char *line)
     last_error[len] = '\0';
 }
 
-static _Thread_local bool held;
+static _Thread_local int held; /* how often */
 
 void rp_log_hold(bool on)
 {
-    held = on;
+    held = on ? held + 1 : RP_MAX(held - 1, 0);
 }
 
 int rp_fail(int status, const char *fmt, ...)

@@ -63,6 +63,7 @@ static int get(struct rp_pool *pool, const struct rp_model_entry *entry, const c
             return 0;
         }
     }
+    rp_store_look(pool->store, entry, path);
     if (pool->n == MAX_MODELS)
         return rp_fail(RP_ERR_LIMIT, "more than %d models in one pipeline", MAX_MODELS);
     ret = rp_model_open(model, pool->engine, pool->device,
@@ -100,7 +101,7 @@ int rp_pool_get_optional(struct rp_pool *pool, enum rp_model_kind kind, const ch
                          struct rp_model **model)
 {
     const struct rp_model_entry *const entry = rp_catalogue_find(kind, name);
-    char *const path = entry ? rp_store_file(pool->store, entry) : NULL;
+    char *const path = entry ? rp_store_bring(pool->store, entry) : NULL;
     const int ret = path ? get(pool, entry, path, model) : 0;
 
     if (!path)

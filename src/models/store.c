@@ -2,8 +2,8 @@
 #include <stdatomic.h>
 #include <sys/stat.h>
 
-#include "base/hash.h"
 #include "base/path.h"
+#include "models/memory.h"
 #include "models/store.h"
 
 #define GITHUB_URL "https://github.com/facefusion/facefusion-assets/releases/download"
@@ -11,6 +11,7 @@
 #define SETUP_COMMAND "scripts/setup.sh"
 
 struct rp_store {
+    struct rp_downloads *downloads; /* NULL: fetch nothing */
     char *path;
     bool is_default; /* the folder that set-up fills when not told otherwise */
 };
@@ -39,9 +40,17 @@ void rp_store_destroy(struct rp_store **store)
 {
     if (!*store)
         return;
+    rp_downloads_destroy(&(*store)->downloads);
     free((*store)->path);
     free(*store);
     *store = NULL;
+}
+
+int rp_store_downloads(struct rp_store *store, const struct rp_download_options *options,
+                       rp_download_fn *fn, void *priv)
+{
+    rp_downloads_destroy(&store->downloads);
+    return rp_downloads_create(&store->downloads, options, fn, priv);
 }
 
 const char *rp_store_path(const struct rp_store *store)
@@ -124,9 +133,9 @@ char *rp_store_fetch_command(const struct rp_store *store, const struct rp_model
     return command;
 }
 
-/* Neither `wanted` nor `instead` (may be NULL) is there. */
+/* Neither `wanted` nor `instead` (may be NULL) is there. `why` it could not be fetched, or "". */
 static int fail_missing(const struct rp_store *store, const struct rp_model_entry *wanted,
-                        const struct rp_model_entry *instead)
+                        const struct rp_model_entry *instead, const char *why)
 {
     char text[128];
     int ret;
@@ -138,16 +147,70 @@ static int fail_missing(const struct rp_store *store, const struct rp_model_entr
         ret = rp_fail(RP_ERR_MISSING, "neither %s nor %s is installed in %s; get %s with: %s", text,
                       instead->name, store->path, instead->name, command);
     else
-        ret = rp_fail(RP_ERR_MISSING, "%s is not installed in %s; get it with: %s", text,
-                      store->path, command);
+        ret = rp_fail(RP_ERR_MISSING, "%s is not installed in %s%s%s; get it with: %s", text,
+                      store->path, *why ? " and cannot be fetched: " : "", why, command);
     free(command);
     return ret;
+}
+
+/* ---- fetching ------------------------------------------------------------------------------- */
+
+enum { WHY = 400 };
+
+/* Fetch a file that is not there. NULL if it cannot be had, with a reason if one is worth a word. */
+static char *fetch_missing(const struct rp_store *store, const struct rp_model_entry *entry,
+                           char why[WHY], int *status)
+{
+    const char *const refusal = rp_downloads_refuse(store->downloads, entry);
+
+    why[0] = '\0';
+    *status = RP_ERR_MISSING;
+    if (refusal && store->downloads && entry->base)
+        snprintf(why, WHY, "%s", refusal);
+    char *const path = refusal ? NULL : rp_path_join(store->path, entry->file);
+    if (path)
+        *status = rp_downloads_get(store->downloads, entry, path, false, why, WHY);
+    if (*status >= 0)
+        return path;
+    free(path);
+    return NULL;
+}
+
+char *rp_store_bring(const struct rp_store *store, const struct rp_model_entry *entry)
+{
+    char why[WHY];
+    int status;
+    char *path = rp_store_file(store, entry);
+
+    if (!path && !(path = fetch_missing(store, entry, why, &status)) && *why)
+        rp_log(RP_LOG_DEBUG, "%s is not there: %s", entry->name, why);
+    return path;
+}
+
+/* That `lite` stands in for a default: once per process and kind. That no host can be reached has
+ * a long reason, which is the same for all kinds: once. */
+static void say_instead(const struct rp_model_entry *wanted, const struct rp_model_entry *lite,
+                        const char *why, int status)
+{
+    static atomic_bool told[RP_KIND_COUNT], told_away;
+    char text[128];
+
+    if (atomic_exchange(&told[wanted->kind], true))
+        return;
+    spoken(wanted, text, sizeof(text));
+    if (*why && status == RP_ERR_MISSING && !atomic_exchange(&told_away, true))
+        rp_log(RP_LOG_INFO, "%s; models that are not installed are replaced", why);
+    if (*why && status != RP_ERR_MISSING)
+        rp_log(RP_LOG_INFO, "%s cannot be fetched: %s; using %s", text, why, lite->name);
+    else
+        rp_log(RP_LOG_INFO, "%s is not installed; using %s", text, lite->name);
 }
 
 int rp_store_resolve(const struct rp_store *store, enum rp_model_kind kind, const char *name,
                      bool named, const struct rp_model_entry **entry, char **path)
 {
-    static atomic_bool told[RP_KIND_COUNT];
+    char why[WHY] = "";
+    int status = 0;
 
     *entry = NULL;
     *path = NULL;
@@ -157,17 +220,16 @@ int rp_store_resolve(const struct rp_store *store, enum rp_model_kind kind, cons
                        name ? name : "without a name");
     const struct rp_model_entry *lite = NULL;
     char *file = rp_store_file(store, wanted);
+    if (!file)
+        file = fetch_missing(store, wanted, why, &status);
     if (!file && !named && !(wanted->flags & (RP_MODEL_LITE | RP_MODEL_PART))) {
         lite = rp_catalogue_lite(kind);
         file = lite ? rp_store_file(store, lite) : NULL;
     }
     if (!file)
-        return fail_missing(store, wanted, lite);
-    if (lite && !atomic_exchange(&told[kind], true)) {
-        char text[128];
-        rp_log(RP_LOG_INFO, "%s is not installed; using %s", spoken(wanted, text, sizeof(text)),
-               lite->name);
-    }
+        return fail_missing(store, wanted, lite, why);
+    if (lite)
+        say_instead(wanted, lite, why, status);
     *entry = lite ? lite : wanted;
     *path = file;
     return RP_OK;
@@ -213,43 +275,91 @@ static int read_hash_file(const char *model, uint32_t *crc)
     return ret;
 }
 
-static int check_content(const struct rp_store *store, const struct rp_model_entry *entry,
-                         const char *path)
+/* What is wrong with a file, or ""; RP_ERR_UNSUPPORTED when nothing is known of it.
+ * @param anew  read its bytes even if its sums are remembered */
+static int check_content(const struct rp_model_entry *entry, const char *path, bool anew,
+                         char *what, size_t n)
 {
-    char what[128];
-    int64_t size = file_size(path);
+    struct rp_sums sums;
+    uint32_t want = entry->crc32;
+    const int64_t size = file_size(path);
+
+    what[0] = '\0';
     if (entry->size && size != entry->size) {
-        snprintf(what, sizeof(what), "%lld bytes instead of %lld", (long long) size,
-                 (long long) entry->size);
-        return fail_content(store, entry, path, what);
+        snprintf(what, n, "%lld bytes instead of %lld", (long long) size, (long long) entry->size);
+        return RP_OK;
     }
-    if (entry->sha256) {
-        char hex[RP_SHA256_HEX];
-        int ret = rp_sha256_file(path, hex);
-        if (ret < 0)
-            return ret;
-        return strcmp(hex, entry->sha256) ? fail_content(store, entry, path, "wrong SHA-256")
-                                          : RP_OK;
-    }
-    uint32_t want = entry->crc32, crc;
-    int ret = want ? RP_OK : read_hash_file(path, &want);
+    int ret = want || entry->sha256 ? RP_OK : read_hash_file(path, &want);
     if (ret == RP_OK)
-        ret = rp_crc32_file(path, &crc);
-    if (ret == RP_OK && crc != want) {
-        snprintf(what, sizeof(what), "CRC-32 %08x instead of %08x", crc, want);
-        ret = fail_content(store, entry, path, what);
-    }
-    return ret;
+        ret = rp_memory_sums(path, anew, &sums);
+    if (ret != RP_OK)
+        return ret;
+    if (entry->sha256 && strcmp(sums.sha256, entry->sha256) != 0)
+        snprintf(what, n, "wrong SHA-256");
+    else if (!entry->sha256 && sums.crc32 != want)
+        snprintf(what, n, "CRC-32 %08x instead of %08x", sums.crc32, want);
+    return RP_OK;
 }
 
 int rp_store_verify(const struct rp_store *store, const struct rp_model_entry *entry)
 {
+    char what[128];
     char *path = rp_store_file(store, entry);
     if (!path)
-        return fail_missing(store, entry, NULL);
-    int ret = check_content(store, entry, path);
+        return fail_missing(store, entry, NULL, "");
+    int ret = check_content(entry, path, true, what, sizeof(what));
+    if (ret == RP_OK && *what)
+        ret = fail_content(store, entry, path, what);
     free(path);
     return ret;
+}
+
+void rp_store_look(const struct rp_store *store, const struct rp_model_entry *entry,
+                   const char *path)
+{
+    static atomic_bool told[512]; /* by place in the catalogue */
+    const size_t place = (size_t) (entry - rp_catalogue(NULL));
+    char what[128] = "";
+
+    (void) store;
+    rp_log_hold(true);
+    const int ret = check_content(entry, path, false, what, sizeof(what));
+    if (ret < 0 && ret != RP_ERR_UNSUPPORTED)
+        snprintf(what, sizeof(what), "%s", rp_last_error());
+    rp_log_hold(false);
+    if (*what && (place >= RP_ARRAY_LEN(told) || !atomic_exchange(&told[place], true)))
+        rp_log(RP_LOG_WARN, "%s is not the published file: %s; it is used as it is", path, what);
+}
+
+int rp_store_fetch(const struct rp_store *store, const struct rp_model_entry *entry)
+{
+    char what[128] = "", why[WHY], text[128];
+    char *path = rp_store_file(store, entry);
+    const char *const refusal = rp_downloads_refuse(store->downloads, entry);
+    const bool there = path != NULL;
+    int ret = RP_ERR_MISSING;
+
+    rp_log_hold(true); /* a broken .hash file is one more reason to fetch */
+    if (there)
+        ret = check_content(entry, path, false, what, sizeof(what));
+    rp_log_hold(false);
+    if ((ret == RP_OK && !*what) || (ret == RP_ERR_UNSUPPORTED && refusal)) {
+        free(path);
+        return RP_OK;
+    }
+    spoken(entry, text, sizeof(text));
+    if (*what)
+        rp_log(RP_LOG_INFO, "%s: %s", path, what);
+    if (!there)
+        path = rp_path_join(store->path, entry->file);
+    if (!path)
+        ret = rp_fail(RP_ERR_NOMEM, "out of memory");
+    else if (refusal)
+        ret = rp_fail(RP_ERR_MISSING, "%s cannot be fetched: %s", text, refusal);
+    else if ((ret = rp_downloads_get(store->downloads, entry, path, there, why, WHY)) < 0)
+        ret = rp_fail(ret, "%s cannot be fetched: %s", text, why);
+    free(path);
+    return ret < 0 ? ret : 1;
 }
 
 /* ---- list ----------------------------------------------------------------------------------- */
@@ -277,6 +387,8 @@ int rp_store_each(const struct rp_store *store, void (*fn)(void *priv, const rp_
                      .lite = e->flags & RP_MODEL_LITE,
                      .is_default = e->flags & RP_MODEL_DEFAULT,
                      .installed = path != NULL,
+                     .full_scope = e->kind == RP_KIND_DEEP_SWAPPER &&
+                                   strcmp(e->vendor, "iperov") != 0,
                      .size = path ? file_size(path) : e->size,
                      .path = path,
                      .fetch = fetch,

@@ -7,6 +7,7 @@
 #include "face/gate.h"
 #include "face/options.h"
 #include "media/media.h"
+#include "models/download.h"
 #include "pipeline/benchmark.h"
 #include "processors/processor.h"
 
@@ -97,7 +98,7 @@ static const struct rp_opt_group *const fixed[] = {
     &rp_output_group,  &rp_gate_group,     &rp_processors_group,
 };
 static const struct rp_opt_group *const last[] = {&rp_benchmark_group, &rp_execution_group, &rp_graph_group,
-                                                  &rp_misc_group};
+                                                  &rp_download_group, &rp_misc_group};
 
 #define MAX_GROUPS 32
 

@@ -2,6 +2,7 @@
 
 #include "base/path.h"
 #include "media/media.h"
+#include "pipeline/options.h"
 
 int rp_runtime_create(rp_runtime **out, const rp_runtime_params *params)
 {
@@ -15,6 +16,11 @@ int rp_runtime_create(rp_runtime **out, const rp_runtime_params *params)
         return rp_fail(RP_ERR_NOMEM, "out of memory");
     pthread_mutex_init(&rt->lock, NULL);
     RP_TRY(rp_store_create(&rt->store, params->models_path));
+    if (params->download)
+        RP_TRY(rp_store_downloads(rt->store,
+                                  rp_settings_get(rp_options_settings(params->download),
+                                                  &rp_download_group),
+                                  params->on_download, params->download_priv));
     RP_TRY(rp_device_cpu(&rt->device));
     if (params->onnxruntime && !(rt->library = strdup(params->onnxruntime))) {
         ret = rp_fail(RP_ERR_NOMEM, "out of memory");
@@ -59,6 +65,33 @@ int rp_models_each(rp_runtime *runtime, void (*fn)(void *priv, const rp_model_in
                    void *priv)
 {
     return rp_store_each(runtime->store, fn, priv);
+}
+
+/* The entry of the catalogue by the names that rp_model_info has. */
+static int find_entry(const char *kind, const char *name, const struct rp_model_entry **entry)
+{
+    for (int k = 0; kind && k < RP_KIND_COUNT; k++) {
+        if (!strcmp(rp_model_kind_name(k), kind) && (*entry = rp_catalogue_find(k, name)))
+            return 0;
+    }
+    return rp_fail(RP_ERR_USAGE, "%s: there is no model %s", kind ? kind : "no kind",
+                   name ? name : "without a name");
+}
+
+int rp_model_fetch(rp_runtime *runtime, const char *kind, const char *name)
+{
+    const struct rp_model_entry *entry;
+    const int ret = find_entry(kind, name, &entry);
+
+    return ret < 0 ? ret : rp_store_fetch(runtime->store, entry);
+}
+
+int rp_model_verify(rp_runtime *runtime, const char *kind, const char *name)
+{
+    const struct rp_model_entry *entry;
+    const int ret = find_entry(kind, name, &entry);
+
+    return ret < 0 ? ret : rp_store_verify(runtime->store, entry);
 }
 
 const char *rp_stage_name(enum rp_stage stage)
