@@ -254,7 +254,8 @@ static bool word_is_float(enum cg_kind kind, size_t word)
 {
     static const size_t face = sizeof(struct rp_dface) / 4,
                         ints = offsetof(struct rp_dface, angle) / 4;
-    static const size_t head = offsetof(struct rp_dfaces, face) / 4;
+    static const size_t candidate = sizeof(struct rp_candidate) / 4, /* index, then turn */
+                        index = offsetof(struct rp_candidate, index) / 4;
 
     switch (kind) {
     case CG_FLOATS:
@@ -262,7 +263,7 @@ static bool word_is_float(enum cg_kind kind, size_t word)
     case CG_FACES: /* one face, or the whole list: seven whole numbers end each */
         return word % face < ints;
     case CG_CANDIDATES:
-        return word >= head && (word - head) % 16 != 5;
+        return word >= 2 && (word - 2) % candidate != index && (word - 2) % candidate != index + 1;
     case CG_VERDICT:
         return word == 2;
     default:

@@ -332,6 +332,7 @@ static void fill_candidates(struct cg *c, struct rp_candidates *d, int n)
             p->lm5[k] = cg_between(c, 0, 200);
         p->score = cg_between(c, 0, 1);
         p->index = i;
+        p->turn = 90 * cg_range(c, 0, 3);
     }
 }
 
@@ -354,6 +355,9 @@ void check_decode(struct cg *c)
     a.ratio_y = cg_between(c, 0.5f, 4);
     a.shift_x = cg_chance(c, 50) ? 0 : cg_between(c, 0, 100);
     a.shift_y = cg_chance(c, 50) ? 0 : cg_between(c, 0, 100);
+    a.turn = c->bench || cg_chance(c, 50) ? 0 : 90 * cg_range(c, 1, 3);
+    a.frame_w = (float) cg_range(c, 1, 2000);
+    a.frame_h = (float) cg_range(c, 1, 2000);
     a.first = c->bench || cg_chance(c, 50);
     a.dst = cg_zeros(c, "dst", sizeof(*a.dst), CG_CANDIDATES);
     a.dst->count =
@@ -441,7 +445,10 @@ void check_landmarks(struct cg *c)
         a.t[1] = t;
         c->bytes = 4.0 * 68 * 64 * 64;
     }
-    cg_note(c, "kind %d, %dx%d", a.kind, a.w, a.h);
+    a.second = !c->bench && cg_chance(c, 30);
+    if (a.second && cg_chance(c, 50)) /* near the point where the second wins */
+        a.face->landmark_score = cg_between(c, -0.1f, 0.5f);
+    cg_note(c, "kind %d, %dx%d, second %d", a.kind, a.w, a.h, a.second);
     RUN(a);
 }
 

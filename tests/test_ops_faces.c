@@ -370,13 +370,16 @@ static void test_box_affine(void **state)
     NEAR(m.m[2], -64, 1e-12);
     NEAR(m.m[4], 0.32, 1e-15);
     NEAR(m.m[5], -16, 1e-12);
-    m = fit_box(box, 90, RP_BOX_STRETCH, 2, 64, 32);
-    rp_affine_apply(m.m, 50, -50, p);
-    NEAR(p[0], 0, 1e-12);
-    NEAR(p[1], 0, 1e-12);
-    rp_affine_apply(m.m, 250, 350, p);
-    NEAR(p[0], 64, 1e-12);
-    NEAR(p[1], 32, 1e-12);
+    static const float corners[4][3] = {{0, 0, 0}, {90, 0, 32}, {180, 64, 32}, {270, 64, 0}};
+    for (int i = 0; i < 4; i++) { /* where the upper left corner of the grown box goes */
+        m = fit_box(box, (int) corners[i][0], RP_BOX_STRETCH, 2, 64, 32);
+        rp_affine_apply(m.m, 50, -50, p);
+        NEAR(p[0], corners[i][1], 1e-12);
+        NEAR(p[1], corners[i][2], 1e-12);
+        rp_affine_apply(m.m, 250, 350, p);
+        NEAR(p[0], 64 - corners[i][1], 1e-12);
+        NEAR(p[1], 32 - corners[i][2], 1e-12);
+    }
     m = fit_box(box, 0, RP_BOX_SQUARE, 1.5f, 64, 64);
     rp_affine_apply(m.m, 0, 0, p);
     NEAR(p[0], 0, 1e-12);

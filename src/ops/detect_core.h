@@ -27,6 +27,19 @@ RP_FN int rp_decode_rows(const struct rp_op_decode *a)
     return rp_decode_stride_rows(a, 0) + rp_decode_stride_rows(a, 1) + rp_decode_stride_rows(a, 2);
 }
 
+/* A point of the detector's input to the frame. Returns 0, or NaN if it is not finite. A frame turned
+ * by 90 degrees has at (y, w - 1 - x) what stood at (x, y). A turned box keeps two opposite corners;
+ * which, nms() does not care. */
+RP_FN float rp_decode_place(const struct rp_op_decode *a, float p[2])
+{
+    const float x = p[0] * a->ratio_x - a->shift_x, y = p[1] * a->ratio_y - a->shift_y;
+    const float right = a->frame_w - 1, bottom = a->frame_h - 1;
+
+    p[0] = a->turn == 90 ? right - y : a->turn == 180 ? right - x : a->turn == 270 ? y : x;
+    p[1] = a->turn == 90 ? x : a->turn == 180 ? bottom - y : a->turn == 270 ? bottom - x : y;
+    return p[0] * 0 + p[1] * 0;
+}
+
 /* Row i, counted through all strides. Returns 1 and fills box, score and points if the row passes
  * the threshold and all its numbers are finite, else 0. Unlike FaceFusion, row 0 counts like any
  * other. */
@@ -104,15 +117,11 @@ RP_FN int rp_decode_row(const struct rp_op_decode *a, int i, struct rp_candidate
         return 0;
     }
 
-    for (int k = 0; k < 4; k++) {
-        box[k] = box[k] * (k & 1 ? a->ratio_y : a->ratio_x) - (k & 1 ? a->shift_y : a->shift_x);
-        sum += box[k] * 0;
-    }
-    if (a->decoder != RP_DECODE_ULTRAFACE)
-        for (int k = 0; k < 10; k++) {
-            lm[k] = lm[k] * (k & 1 ? a->ratio_y : a->ratio_x) - (k & 1 ? a->shift_y : a->shift_x);
-            sum += lm[k] * 0;
-        }
+    c->turn = a->turn;
+    for (int k = 0; k < 4; k += 2)
+        sum += rp_decode_place(a, box + k);
+    for (int k = 0; k < 10 && a->decoder != RP_DECODE_ULTRAFACE; k += 2)
+        sum += rp_decode_place(a, lm + k);
     return sum + c->score * 0 == 0; /* a NaN or an infinity anywhere makes it NaN */
 }
 
@@ -197,6 +206,7 @@ RP_FN void rp_face_from_candidate(struct rp_dface *f, const struct rp_candidate 
     memset(f, 0, sizeof(*f));
     rp_box_normalise(c->box, f->box);
     f->score = c->score;
+    f->angle = c->turn;
     for (int k = 0; k < 10; k++)
         f->lm5[k] = c->lm5[k];
 }

@@ -217,18 +217,19 @@ RP_FN void rp_box_affine_one(const struct rp_op_box_affine *a)
     const double bw = (double) box[2] - box[0], bh = (double) box[3] - box[1];
     const double side = bw > bh ? bw : bh;
 
+    /* The turn is OpenCV's rotation about (w/2, h/2): 90 is (x, y) -> (y, h - x). */
+    const double c = a->face->angle == 180 ? -1 : a->face->angle == 0 ? 1 : 0;
+    const double n = a->face->angle == 90 ? 1 : a->face->angle == 270 ? -1 : 0;
+
     rp_affine_identity(a->dst);
+    if (c == 0 && n == 0)
+        return;
     if (a->fit == RP_BOX_LANDMARKER) {
         const double s = 195 / (side > 1 ? side : 1);
         const double tx = (a->w - ((double) box[0] + box[2]) * s) * 0.5;
         const double ty = (a->h - ((double) box[1] + box[3]) * s) * 0.5;
         const double mx = 0.5 * a->w, my = 0.5 * a->h;
 
-        /* The turn is OpenCV's rotation about (w/2, h/2): 90 is (x, y) -> (y, h - x). */
-        const double c = a->face->angle == 180 ? -1 : a->face->angle == 0 ? 1 : 0;
-        const double n = a->face->angle == 90 ? 1 : a->face->angle == 270 ? -1 : 0;
-        if (c == 0 && n == 0)
-            return;
         m[0] = c * s;
         m[1] = n * s;
         m[2] = c * (tx - mx) + n * (ty - my) + mx;
@@ -242,10 +243,15 @@ RP_FN void rp_box_affine_one(const struct rp_op_box_affine *a)
         m[2] = -(cx - half) * m[0];
         m[5] = -(cy - half) * m[4];
     } else {
-        m[0] = a->w / (bw * a->factor);
-        m[4] = a->h / (bh * a->factor);
-        m[2] = -(cx - 0.5 * bw * a->factor) * m[0];
-        m[5] = -(cy - 0.5 * bh * a->factor) * m[4];
+        /* The box to a square of side 1 about its centre, turned, to the crop. */
+        const double ux = 1 / (bw * a->factor), uy = 1 / (bh * a->factor);
+
+        m[0] = c * a->w * ux;
+        m[1] = n * a->w * uy;
+        m[2] = 0.5 * a->w - (m[0] * cx + m[1] * cy);
+        m[3] = -n * a->h * ux;
+        m[4] = c * a->h * uy;
+        m[5] = 0.5 * a->h - (m[3] * cx + m[4] * cy);
     }
     rp_affine_close(a->dst);
 }

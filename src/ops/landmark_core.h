@@ -49,6 +49,28 @@ RP_FN float rp_landmark_point(const struct rp_op_landmarks *a, int i, float poin
     return point[0] * 0 + point[1] * 0;
 }
 
+/* How sure the network is, from a number of each point. fan_68_5 does not tell: 0. */
+RP_FN float rp_landmarks_score(int kind, const float *v, int step)
+{
+    switch (kind) {
+    case RP_LANDMARK_BOX_68:
+        return 1;
+    case RP_LANDMARK_2DFAN4:
+        return rp_landmark_score(v, step, 0.9);
+    case RP_LANDMARK_PEPPA:
+        return rp_landmark_score(v, step, 0.95);
+    default:
+        return 0;
+    }
+}
+
+/* FaceFusion's rule for two landmarkers: 2dfan4, which comes first, may score 0.2 less. */
+RP_FN int rp_landmarks_first_stays(const struct rp_op_landmarks *a, float first, float second,
+                                   int broken)
+{
+    return a->second && (broken || first > second - 0.2f);
+}
+
 /* peaks: the maximum of each of the 68 heat maps (RP_LANDMARK_2DFAN4 only). If a point is not
  * finite the face keeps the points it had and the score is 0, so that the detector's points are
  * used. */
@@ -60,7 +82,12 @@ RP_FN void rp_landmarks_one(const struct rp_op_landmarks *a, const float *peaks)
 
     for (int i = 0; i < 68; i++)
         bad += rp_landmark_point(a, i, points + 2 * i);
-    f->landmark_score = 0;
+    const int peppa = a->kind == RP_LANDMARK_PEPPA;
+    const float score =
+        bad != 0 ? 0 : rp_landmarks_score(a->kind, peppa ? a->t[0] + 2 : peaks, peppa ? 3 : 1);
+    if (rp_landmarks_first_stays(a, f->landmark_score, score, bad != 0))
+        return;
+    f->landmark_score = score;
     if (five)
         for (int i = 0; i < 10; i++)
             f->lm5_68[i] = f->lm5[i];
@@ -69,21 +96,10 @@ RP_FN void rp_landmarks_one(const struct rp_op_landmarks *a, const float *peaks)
 
     for (int i = 0; i < 136; i++)
         f->lm68[i] = points[i];
-    switch (a->kind) {
-    case RP_LANDMARK_BOX_68:
-        f->landmark_score = 1;
-        break;
-    case RP_LANDMARK_2DFAN4:
-        f->landmark_score = rp_landmark_score(peaks, 1, 0.9);
-        break;
-    case RP_LANDMARK_PEPPA:
-        f->landmark_score = rp_landmark_score(a->t[0] + 2, 3, 0.95);
-        break;
-    default:
+    if (five) {
         for (int i = 0; i < 136; i++)
             f->lm68_5[i] = points[i];
         f->angle = rp_face_angle(points);
-        break;
     }
 }
 

@@ -195,7 +195,8 @@ struct rp_op_align {
 };
 
 enum rp_box_fit {
-    RP_BOX_STRETCH = 0,    /* box * factor (about its centre) onto w x h, each axis by itself */
+    RP_BOX_STRETCH = 0,    /* box * factor (about its centre) onto w x h, each axis by itself, so that
+                              a face turned by its angle stands upright */
     RP_BOX_LANDMARKER = 1, /* scale 195 / max(1, longest side), centred (algorithms 8.1), then turned
                               by the face's angle about the crop's centre */
     RP_BOX_SQUARE = 2,     /* square of longest side * factor about the centre, onto w x h */
@@ -222,7 +223,8 @@ enum rp_decoder {
 
 /* Detector output to candidates (algorithms 6.4), appended to dst (clear it first with .first = 1 on
  * the first detector of a frame). ratio: frame pixels per detector pixel; shift: subtracted after
- * (margins). score threshold: >= except yolo (>). */
+ * (margins); then turned back when the detector saw the frame turned (6.2). score threshold: >=
+ * except yolo (>). */
 struct rp_op_decode {
     int decoder;
     const float *t[12];
@@ -230,12 +232,15 @@ struct rp_op_decode {
     int count;   /* rows of t[0]: ultraface, yolo */
     float threshold;
     float ratio_x, ratio_y, shift_x, shift_y;
+    int turn;               /* of what the detector saw: 0, 90, 180, 270, counter-clockwise */
+    float frame_w, frame_h; /* size of the frame as it stands; read only when turned */
     int first;
     struct rp_candidates *dst;
 };
 
 /* Non-maximum suppression (algorithms 7): score > threshold strictly, best first, drop IoU > iou.
- * Fills count, box, score, lm5 of each face and zeroes the rest of it. Boxes get x1 <= x2, y1 <= y2.
+ * Fills count, box, score, lm5 and, from the turn at which it was found, the angle of each face and
+ * zeroes the rest of it. Boxes get x1 <= x2, y1 <= y2.
  * Order: score descending, then candidate index. */
 struct rp_op_nms { const struct rp_candidates *src; float threshold, iou; struct rp_dfaces *dst; };
 
@@ -248,7 +253,7 @@ struct rp_op_face_store { struct rp_dfaces *faces; const int32_t *index; const s
 /* cur = faces.face[selection.index[*index]]. */
 struct rp_op_face_pick { const struct rp_dfaces *faces; const struct rp_selection *selection; const int32_t *index; struct rp_dface *cur; };
 
-enum rp_landmarker {
+enum rp_landmark_kind {
     RP_LANDMARK_BOX_68 = 0, /* fr_landmark: t[0] [68][2] in 0..1 of the crop, no score (set to 1) */
     RP_LANDMARK_2DFAN4,     /* t[0] [68][3] in 64-pixel units, t[1] heat maps [68][64][64] */
     RP_LANDMARK_PEPPA,      /* t[0] [68][3] */
@@ -257,8 +262,9 @@ enum rp_landmarker {
 
 /* Landmark network output to the face (algorithms 8): points through affine->inv into the frame,
  * score by the rule of the model. Fills lm68 and landmark_score (fan_68_5: lm68_5, angle, and lm68 =
- * lm68_5, lm5_68 = lm5). */
-struct rp_op_landmarks { int kind; const float *t[2]; int w, h; const struct rp_affine *affine; struct rp_dface *face; };
+ * lm68_5, lm5_68 = lm5). second: another landmarker has filled them already, and its result stays if
+ * its score is greater than this one's less 0.2 (algorithms 8.5). */
+struct rp_op_landmarks { int kind; const float *t[2]; int w, h; const struct rp_affine *affine; struct rp_dface *face; int second; };
 
 /* Choose the points that crops use: if landmark_score > threshold, lm5_68 = 68-to-5 of lm68, else lm5.
  * no_detector_points: 1 when the detector gives none (ultraface): lm5_68 and lm5 come from lm68, and
@@ -268,7 +274,7 @@ struct rp_op_face_points { struct rp_dface *face; float threshold; int no_detect
 /* 512 numbers to embedding and its L2-normalised copy (sum in double, fixed order). */
 struct rp_op_embedding { const float *src; struct rp_dface *face; };
 
-enum rp_classifier {
+enum rp_classify_kind {
     RP_CLASSIFY_FAIRFACE = 0, /* t[0] race id, t[1] gender id, t[2] age id: int64 [1] each */
     RP_CLASSIFY_SSR_GENDER,   /* SSR-Net, 9 outputs of 3 stages: > 0.5 male */
     RP_CLASSIFY_SSR_AGE,      /* the same * 101: age range = FairFace's range that holds it */

@@ -77,6 +77,7 @@ struct rp_candidate {
     float box[4];
     float score;
     int32_t index; /* position in the detector's output: breaks ties of the score */
+    int32_t turn;  /* of the frame when it was found, in degrees */
     float lm5[10];
 };
 

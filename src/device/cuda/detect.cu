@@ -361,6 +361,7 @@ static __global__ void __launch_bounds__(THREADS) nms(const __grid_constant__ st
         if (lane == 0) {
             rp_box_normalise(c->box, f->box);
             f->score = c->score;
+            f->angle = c->turn;
         }
         if (lane < 10)
             f->lm5[lane] = c->lm5[lane];

@@ -170,6 +170,7 @@ static __global__ void __launch_bounds__(HEAT_THREADS)
     landmarks(const __grid_constant__ struct rp_op_landmarks a, bool fast)
 {
     __shared__ float point[2 * POINTS], peak[PARTS * POINTS];
+    __shared__ int stays;
     struct rp_dface *const f = a.face;
     const int t = (int) threadIdx.x, lane = t % RP_WARP, five = a.kind == RP_LANDMARK_FAN_68_5;
     float bad = 0;
@@ -186,8 +187,6 @@ static __global__ void __launch_bounds__(HEAT_THREADS)
             if (lane == 0)
                 peak[i] = v;
         }
-    if (five && t < 10)
-        f->lm5_68[t] = f->lm5[t];
     const int broken = __syncthreads_or(bad != 0);
     if (a.kind == RP_LANDMARK_2DFAN4) {
         float best = 0;
@@ -202,23 +201,24 @@ static __global__ void __launch_bounds__(HEAT_THREADS)
             peak[t] = best;
         __syncthreads();
     }
+    if (t == 0) {
+        const float score = broken ? 0 : rp_landmarks_score(a.kind, peak, 1);
+
+        stays = rp_landmarks_first_stays(&a, f->landmark_score, score, broken);
+        if (!stays)
+            f->landmark_score = score;
+        if (!stays && !broken && five)
+            f->angle = rp_face_angle(point);
+    }
+    __syncthreads();
+    if (stays)
+        return;
+    if (five && t < 10)
+        f->lm5_68[t] = f->lm5[t];
     if (!broken && t < 2 * POINTS) {
         f->lm68[t] = point[t];
         if (five)
             f->lm68_5[t] = point[t];
-    }
-    if (t == 0) {
-        float score = 0;
-
-        if (!broken && a.kind == RP_LANDMARK_BOX_68)
-            score = 1;
-        else if (!broken && a.kind == RP_LANDMARK_2DFAN4)
-            score = rp_landmark_score(peak, 1, 0.9);
-        else if (!broken && a.kind == RP_LANDMARK_PEPPA)
-            score = rp_landmark_score(peak, 1, 0.95);
-        f->landmark_score = score;
-        if (!broken && five)
-            f->angle = rp_face_angle(point);
     }
 }
 
