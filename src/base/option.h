@@ -96,6 +96,10 @@ void rp_settings_each(const struct rp_settings *settings,
                       void (*fn)(void *priv, const struct rp_opt_group *, const struct rp_opt *),
                       void *priv);
 
+/* 1 to 4 numbers for top, right, bottom, left as in CSS: one for all; vertical, horizontal; top,
+ * horizontal, bottom. None: zeros. */
+void rp_opt_sides(const struct rp_opt_ints *ints, int side[4]);
+
 /* The choices of an option from either source, NULL if it has none. */
 const char *const *rp_opt_choices(const struct rp_opt *opt);
 

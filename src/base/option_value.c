@@ -482,6 +482,15 @@ void rp_opt_clear(const struct rp_opt *opt, void *value)
         *(int *) value = -1;
 }
 
+void rp_opt_sides(const struct rp_opt_ints *ints, int side[4])
+{
+    static const int from[5][4] = {{0}, {0, 0, 0, 0}, {0, 1, 0, 1}, {0, 1, 2, 1}, {0, 1, 2, 3}};
+    const int n = RP_CLAMP(ints->n, 0, 4);
+
+    for (int i = 0; i < 4; i++)
+        side[i] = n ? ints->v[from[n][i]] : 0;
+}
+
 static char *text_of_ints(const struct rp_opt_ints *ints)
 {
     char text[RP_ARRAY_LEN(ints->v)][NUMBER_TEXT];

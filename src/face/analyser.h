@@ -4,17 +4,20 @@
  *   rp_analysis   their bindings and buffers in one slot, for frames of one size
  *
  * rp_analysis_record() records the whole stage: the frame's pixels in, struct rp_dfaces out, all in
- * device memory. Only the networks that the job needs are run. */
+ * device memory. Only the networks that the job needs are opened and run; each kind has a file of its
+ * own in this folder. */
 #ifndef RP_ANALYSER_H
 #define RP_ANALYSER_H
 
 #include "face/options.h"
 #include "models/pool.h"
 
+/* What someone uses of a face besides its box, the detector's points and the order of faces. */
 enum rp_need {
-    RP_NEED_LANDMARKS = 1, /* 68 points although nothing but a report uses them */
-    RP_NEED_EMBEDDING = 2,
+    RP_NEED_LANDMARKS = 1, /* 68 points */
+    RP_NEED_EMBEDDING = 2, /* implies points */
     RP_NEED_CLASSES = 4,   /* gender, age, race */
+    RP_NEED_POINTS = 8,    /* the five points that crops are made by */
 };
 
 struct rp_analyser;
@@ -37,9 +40,5 @@ struct rp_dfaces *rp_analysis_faces(const struct rp_analysis *analysis);
 
 /* "face_detector=ultraface face_landmarker=..." of what is used; for reports. */
 const char *rp_analyser_models(const struct rp_analyser *analyser);
-
-/* Names for options: tables of this folder. */
-const char *const *rp_detector_choices(void);
-const char *const *rp_landmarker_choices(void);
 
 #endif /* RP_ANALYSER_H */

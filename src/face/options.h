@@ -7,6 +7,8 @@
 struct rp_detector_options {
     int model; /* index into rp_detector_choices() */
     struct rp_opt_size size;
+    struct rp_opt_ints margin;    /* percent: 1 to 4 numbers as in CSS */
+    struct rp_opt_choices angles; /* quarters, counter-clockwise */
     double score;
 };
 extern const struct rp_opt_group rp_detector_group;

@@ -544,7 +544,7 @@ fail:
 static int measure_empty(struct scene *s)
 {
     int ret;
-    unsigned needs = rp_selector_needs(s->b->settings) | rp_masks_needs(s->b->settings);
+    unsigned needs = rp_selector_needs(s->b->settings);
     double all = 0, detector = 0;
     struct rp_analyser *full = NULL, *bare = NULL;
     const struct rp_plan *const plan = &s->pipeline->plan;

@@ -1,6 +1,5 @@
 #include "pipeline/pipeline.h"
 
-#include "face/mask.h"
 #include "pipeline/sources.h"
 
 /* ---- opening ----------------------------------------------------------------------------------- */
@@ -60,12 +59,11 @@ static int open_processing(struct rp_pipeline *p)
 {
     int ret;
     bool faces = false;
-    const unsigned needs = list_processors(p, &faces) | rp_selector_needs(p->settings) |
-                           rp_masks_needs(p->settings);
 
+    p->needs = list_processors(p, &faces) | rp_selector_needs(p->settings);
     RP_TRY(rp_gate_create(&p->gate, p->pool, p->settings));
     if (faces)
-        RP_TRY(rp_analyser_create(&p->analyser, p->pool, p->settings, needs));
+        RP_TRY(rp_analyser_create(&p->analyser, p->pool, p->settings, p->needs));
     RP_TRY(rp_sources_read(p));
     if (faces)
         RP_TRY(rp_selector_init(&p->selector, p->settings,
@@ -97,6 +95,7 @@ int rp_pipeline_open(struct rp_pipeline **out, rp_runtime *runtime,
         return rp_fail(RP_ERR_NOMEM, "out of memory");
     p->runtime = runtime;
     p->settings = settings;
+    p->use = use;
     RP_TRY(open_device(p, gpu));
     RP_TRY(rp_runtime_engine(runtime, &engine));
     if (!p->device->fns->host_memory) // NOLINT(clang-analyzer-core.NullDereference): it is open
@@ -162,10 +161,12 @@ int rp_pipeline_faces(struct rp_pipeline *p, const struct rp_media_frame *frame,
 {
     int ret;
     struct rp_program *program;
+    const unsigned needs = p->use & RP_USE_ANALYSE
+                               ? RP_NEED_LANDMARKS | RP_NEED_EMBEDDING | RP_NEED_CLASSES
+                               : p->needs | RP_NEED_EMBEDDING;
 
     if (!p->full_analyser) {
-        RP_TRY(rp_analyser_create(&p->full_analyser, p->pool, p->settings,
-                                  RP_NEED_LANDMARKS | RP_NEED_EMBEDDING | RP_NEED_CLASSES));
+        RP_TRY(rp_analyser_create(&p->full_analyser, p->pool, p->settings, needs));
         p->analyse_plan = (struct rp_plan){.device = p->device,
                                            .analyser = p->full_analyser};
     }

@@ -20,7 +20,8 @@ struct rp_pipeline {
     struct rp_plans *plans;             /* GPU only */
     struct rp_pool *pool;
     struct rp_analyser *analyser;       /* what the job needs */
-    struct rp_analyser *full_analyser;  /* all; made when first asked for */
+    struct rp_analyser *full_analyser;  /* for sources, reference and reports; made when first used */
+    unsigned use, needs;                /* enum rp_pipeline_use; rp_need bits of the job */
     struct rp_selector selector;
     struct rp_gate_model *gate;
     struct rp_sources sources;
@@ -41,7 +42,8 @@ int rp_pipeline_set_reference(struct rp_pipeline *pipeline, const struct rp_medi
 void rp_pipeline_share_reference(struct rp_pipeline *pipeline, const struct rp_pipeline *from);
 bool rp_pipeline_wants_reference(const struct rp_pipeline *pipeline);
 
-/* Find all about all faces of a frame (host result). */
+/* Find all about all faces of a frame that the pipeline is for (host result): to report, everything;
+ * for a job, what it needs and the identity. */
 int rp_pipeline_faces(struct rp_pipeline *pipeline, const struct rp_media_frame *frame,
                       struct rp_dfaces *faces);
 

@@ -175,11 +175,25 @@ static int record(void *at, const struct rp_canvas *frame, const struct rp_dface
     return rp_slot_loop(d->slot, &selection->count, d->index, record_face, d);
 }
 
+/* Boxes and the detector's points are there anyway. */
+static unsigned needs_of(const struct rp_settings *settings)
+{
+    static const unsigned needs[] = {0, 0, RP_NEED_POINTS, RP_NEED_LANDMARKS, RP_NEED_LANDMARKS,
+                                     RP_NEED_POINTS};
+    const struct options *const o = rp_settings_get(settings, &group);
+    unsigned all = 0;
+
+    for (int i = 0; i < o->items.n; i++)
+        all |= needs[o->items.v[i]];
+    return all;
+}
+
 const struct rp_processor rp_face_debugger = {
     .name = "face_debugger",
     .help = "draw boxes, landmarks and masks of the selected faces",
     .group = &group,
-    .needs = RP_NEED_LANDMARKS,
+    .needs_of = needs_of,
+    .may_do_without_points = true,
     .create = create,
     .destroy = destroy,
     .models = models_used,

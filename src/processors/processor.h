@@ -41,6 +41,7 @@ struct rp_processor {
     bool whole_frame;  /* works on the frame, not on faces; always changes it */
     unsigned needs;    /* rp_need bits it causes in the analysing stage */
     unsigned (*needs_of)(const struct rp_settings *settings); /* and with these; NULL: no more */
+    bool may_do_without_points; /* needs_of() tells about RP_NEED_POINTS; else it is needed */
 
     /* Open models, prepare constants. */
     int (*create)(void **self, const struct rp_processor_context *context);

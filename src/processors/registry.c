@@ -1,3 +1,4 @@
+#include "face/mask.h"
 #include "processors/processor.h"
 
 #include <pthread.h>
@@ -21,7 +22,11 @@ const struct rp_processor *rp_processor_find(const char *name)
 
 unsigned rp_processor_needs(const struct rp_processor *def, const struct rp_settings *settings)
 {
-    return def->needs | (def->needs_of ? def->needs_of(settings) : 0);
+    unsigned needs = def->needs | (def->needs_of ? def->needs_of(settings) : 0);
+
+    if (def->whole_frame)
+        return needs;
+    return needs | rp_masks_needs(settings) | (def->may_do_without_points ? 0 : RP_NEED_POINTS);
 }
 
 static const char *names[RP_ARRAY_LEN(rp_processors)];

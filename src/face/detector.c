@@ -1,0 +1,408 @@
+/* Facts about each network are in the table; the rest treats all alike.
+ *
+ * A view is the frame as the networks see it at one angle: turned, with its margin, shrunk. Every
+ * network looks at every view, all finds go into one list of candidates, and one non-maximum
+ * suppression ends it (algorithms 6 and 7). */
+#include "face/detector.h"
+
+#include <pthread.h>
+
+#include "face/options.h"
+
+enum { MAX_PARTS = 3, MAX_VIEWS = 4 };
+
+static const struct facts {
+    const char *name;
+    int decoder;           /* enum rp_decoder */
+    int sizes[6];          /* allowed square sizes, 0 ends; the last is the default */
+    int w, h;              /* fixed input size instead; 0 = sizes[] */
+    bool stretch;          /* the frame fills the input whatever its shape */
+    bool rgb;
+    double div, mean, std; /* (v / div - mean) / std */
+    int outputs;
+    bool points;           /* gives the 5 points */
+} detectors[] = {
+    /* clang-format off */
+    {"retinaface", RP_DECODE_RETINAFACE, {160, 320, 480, 512, 640}, .div = 1, .mean = 127.5, .std = 128, .outputs = 9, .points = true},
+    {"scrfd", RP_DECODE_RETINAFACE, {160, 320, 480, 512, 640}, .div = 1, .mean = 127.5, .std = 128, .outputs = 9, .points = true},
+    {"yolo_face", RP_DECODE_YOLO, {640}, .div = 255, .mean = 0, .std = 1, .outputs = 1, .points = true},
+    {"yunet", RP_DECODE_YUNET, {640}, .div = 1, .mean = 0, .std = 1, .outputs = 12, .points = true},
+    {"ultraface", RP_DECODE_ULTRAFACE, .w = 320, .h = 240, .stretch = true, .rgb = true, .div = 1, .mean = 127, .std = 128, .outputs = 2},
+    /* clang-format on */
+};
+
+/* "many" stands for these, in this order. (FaceFusion loads yunet as well, and does not run it.) */
+static const char *const many[] = {"retinaface", "scrfd", "yolo_face"};
+
+struct rp_detector {
+    int parts;
+    struct {
+        const struct facts *facts;
+        struct rp_model *model;
+    } part[MAX_PARTS];
+    int w, h;      /* of the input, the same for all */
+    float score;   /* a candidate must have more */
+    float overlap; /* and share no more with a better one */
+    int margin[4]; /* percent: top, right, bottom, left */
+    int views;
+    int turn[MAX_VIEWS];
+};
+
+struct view {
+    int turn;                 /* degrees, counter-clockwise */
+    struct rp_affine *place;  /* frame to turned frame with margins; NULL: the frame as it is */
+    struct rp_img placed;
+    struct rp_img small;      /* as large as it goes into the input; data NULL when not shrunk */
+    float ratio_x, ratio_y;   /* pixels of the placed frame in one of the input */
+    float shift_x, shift_y;   /* margins left and above */
+};
+
+struct rp_detection {
+    const struct rp_detector *shared;
+    struct rp_slot *slot;
+    int w, h; /* of the frame */
+    struct view view[MAX_VIEWS];
+    struct {
+        struct rp_net *net;
+        float *lut;
+    } part[MAX_PARTS];
+    struct rp_candidates *candidates;
+};
+
+/* ---- names ------------------------------------------------------------------------------------- */
+
+static const char *names[RP_ARRAY_LEN(detectors) + 2];
+
+static void list_names(void)
+{
+    names[0] = "many";
+    for (size_t i = 0; i < RP_ARRAY_LEN(detectors); i++)
+        names[i + 1] = detectors[i].name;
+}
+
+const char *const *rp_detector_choices(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+    pthread_once(&once, list_names);
+    return names;
+}
+
+static const struct facts *find(const char *name)
+{
+    for (size_t i = 0; i < RP_ARRAY_LEN(detectors); i++)
+        if (!strcmp(detectors[i].name, name))
+            return &detectors[i];
+    return NULL;
+}
+
+/* ---- shared half ------------------------------------------------------------------------------- */
+
+static int choose_size(struct rp_detector *d, const struct facts *f, const struct rp_opt_size *size)
+{
+    int n = 0;
+
+    if (f->w) {
+        d->w = f->w;
+        d->h = f->h;
+        return 0;
+    }
+    for (n = 0; n < 6 && f->sizes[n]; n++) {
+        if (size->w == f->sizes[n] && size->h == f->sizes[n]) {
+            d->w = d->h = size->w;
+            return 0;
+        }
+    }
+    if (size->w == 0) {
+        d->w = d->h = f->sizes[n - 1];
+        return 0;
+    }
+    return rp_fail(RP_ERR_USAGE, "--face-detector-size: %dx%d is not a size of %s, which has %dx%d to "
+                   "%dx%d", size->w, size->h, f->name, f->sizes[0], f->sizes[0], f->sizes[n - 1],
+                   f->sizes[n - 1]);
+}
+
+static int open_part(struct rp_detector *d, struct rp_pool *pool, const char *name, bool named,
+                     const struct rp_opt_size *size, struct rp_model_list *list)
+{
+    int ret;
+    const struct rp_model_entry *entry;
+    struct rp_model *model;
+
+    RP_TRY(rp_pool_get(pool, RP_KIND_FACE_DETECTOR, name, named, &entry, &model));
+    d->part[d->parts].facts = find(entry->name);
+    d->part[d->parts].model = model;
+    RP_TRY(choose_size(d, d->part[d->parts].facts, size));
+    RP_TRY(rp_model_expect_input(model, NULL, 0, RP_TYPE_F32, 4,
+                                 (const int64_t[]){-1, 3, d->h, d->w}));
+    RP_TRY(rp_model_expect_outputs(model, d->part[d->parts].facts->outputs));
+    rp_model_list_add(list, RP_KIND_FACE_DETECTOR, entry->name);
+    d->parts++;
+    return 0;
+
+fail:
+    return ret;
+}
+
+static int open_parts(struct rp_detector *d, struct rp_pool *pool,
+                      const struct rp_settings *settings, struct rp_model_list *list)
+{
+    int ret;
+    const struct rp_detector_options *const o = rp_settings_get(settings, &rp_detector_group);
+    const char *const name = rp_detector_choices()[o->model];
+
+    if (strcmp(name, "many") != 0)
+        return open_part(d, pool, name, rp_settings_is_set(settings, "face-detector-model"),
+                         &o->size, list);
+    if (o->size.w && (o->size.w != 640 || o->size.h != 640))
+        return rp_fail(RP_ERR_USAGE, "--face-detector-size: %dx%d is not a size of many, which has "
+                       "640x640", o->size.w, o->size.h);
+    for (size_t i = 0; i < RP_ARRAY_LEN(many); i++)
+        RP_TRY(open_part(d, pool, many[i], true, &o->size, list));
+    return 0;
+
+fail:
+    return ret;
+}
+
+/* The more often one face is found, the less its boxes may overlap. A score of 0 makes no faces, as
+ * there. */
+static void set_limits(struct rp_detector *d, const struct rp_detector_options *o)
+{
+    static const float by_angles[MAX_VIEWS + 1] = {0.4f, 0.4f, 0.3f, 0.2f, 0.1f};
+
+    d->views = RP_CLAMP(o->angles.n, 1, MAX_VIEWS);
+    for (int i = 0; i < o->angles.n && i < MAX_VIEWS; i++)
+        d->turn[i] = 90 * o->angles.v[i];
+    d->overlap = d->parts > 1 ? 0.1f : by_angles[d->views];
+    d->score = o->score > 0 ? (float) o->score : 2.0f;
+    rp_opt_sides(&o->margin, d->margin);
+}
+
+int rp_detector_open(struct rp_detector **out, struct rp_pool *pool,
+                     const struct rp_settings *settings, struct rp_model_list *list)
+{
+    int ret;
+    struct rp_detector *const d = *out = calloc(1, sizeof(*d));
+
+    if (!d)
+        return rp_fail(RP_ERR_NOMEM, "out of memory");
+    RP_TRY(open_parts(d, pool, settings, list));
+    set_limits(d, rp_settings_get(settings, &rp_detector_group));
+    return 0;
+
+fail:
+    rp_detector_close(out);
+    return ret;
+}
+
+void rp_detector_close(struct rp_detector **detector)
+{
+    free(*detector); /* the models are the pool's */
+    *detector = NULL;
+}
+
+bool rp_detector_gives_points(const struct rp_detector *detector)
+{
+    return detector->part[0].facts->points;
+}
+
+/* ---- part of one slot -------------------------------------------------------------------------- */
+
+/* Turned about the middle, so that pixels fall on pixels, then the margins. FaceFusion turns about a
+ * point half a pixel off, which moves the picture by one; detectors feel that: faces move by pixels. */
+static void place_frame(struct rp_affine *a, int turn, int w, int h, const int margin[4])
+{
+    const double c = turn == 0 ? 1 : turn == 180 ? -1 : 0;
+    const double s = turn == 90 ? 1 : turn == 270 ? -1 : 0;
+    const double x = turn == 180 ? w - 1 : turn == 270 ? h - 1 : 0;
+    const double y = turn == 90 ? w - 1 : turn == 180 ? h - 1 : 0;
+
+    *a = (struct rp_affine){.m = {c, s, x + margin[3], -s, c, y + margin[0]}};
+    /* Its inverse is its transpose. */
+    a->inv[0] = a->inv[4] = c;
+    a->inv[1] = -s;
+    a->inv[3] = s;
+    a->inv[2] = -(c * a->m[2] - s * a->m[5]);
+    a->inv[5] = -(s * a->m[2] + c * a->m[5]);
+}
+
+/* FaceFusion's rule: shrink to fit, never enlarge, keep the shape; ratios after truncation. */
+static int fit_view(struct rp_detection *dn, struct view *v, int w, int h)
+{
+    const struct rp_detector *const d = dn->shared;
+    int small_w = w, small_h = h;
+
+    if (d->part[0].facts->stretch) {
+        small_w = d->w;
+        small_h = d->h;
+    } else if (h > d->h || w > d->w) {
+        const double sy = (double) d->h / h, sx = (double) d->w / w;
+        const double scale = RP_MIN(sx, sy);
+
+        small_w = RP_MAX((int) (w * scale), 1);
+        small_h = RP_MAX((int) (h * scale), 1);
+    }
+    v->ratio_x = (float) ((double) w / small_w);
+    v->ratio_y = (float) ((double) h / small_h);
+    if (small_w == w && small_h == h)
+        return 0;
+    return rp_slot_image(dn->slot, small_w, small_h, 3, &v->small);
+}
+
+static int make_view(struct rp_detection *dn, struct view *v, int turn)
+{
+    int ret, margin[4];
+    struct rp_affine place;
+    const int w = turn % 180 ? dn->h : dn->w, h = turn % 180 ? dn->w : dn->h;
+
+    for (int i = 0; i < 4; i++) /* 100 percent is half a frame more */
+        margin[i] = (int) ((i % 2 ? w : h) * (0.5 / 100 * dn->shared->margin[i]));
+    const int placed_w = w + margin[1] + margin[3], placed_h = h + margin[0] + margin[2];
+
+    v->turn = turn;
+    v->shift_x = (float) margin[3];
+    v->shift_y = (float) margin[0];
+    if (turn || placed_w > w || placed_h > h) {
+        place_frame(&place, turn, dn->w, dn->h, margin);
+        RP_TRY(rp_slot_constant(dn->slot, &place, sizeof(place), (void **) &v->place));
+        RP_TRY(rp_slot_image(dn->slot, placed_w, placed_h, 3, &v->placed));
+    }
+    return fit_view(dn, v, placed_w, placed_h);
+
+fail:
+    return ret;
+}
+
+static int bind_part(struct rp_detection *dn, int i)
+{
+    int ret;
+    const struct rp_detector *const d = dn->shared;
+    const struct facts *const f = d->part[i].facts;
+    const double mean[3] = {f->mean, f->mean, f->mean}, std[3] = {f->std, f->std, f->std};
+
+    RP_TRY(rp_part_lut(dn->slot, f->div, mean, std, &dn->part[i].lut));
+    RP_TRY(rp_net_open(&dn->part[i].net, dn->slot, d->part[i].model,
+                       (const int64_t *const[]){(const int64_t[]){1, 3, d->h, d->w}}));
+    return 0;
+
+fail:
+    return ret;
+}
+
+int rp_detection_create(struct rp_detection **out, const struct rp_detector *detector,
+                        struct rp_slot *slot, int w, int h)
+{
+    int ret;
+    struct rp_detection *const dn = *out = calloc(1, sizeof(*dn));
+
+    if (!dn)
+        return rp_fail(RP_ERR_NOMEM, "out of memory");
+    dn->shared = detector;
+    dn->slot = slot;
+    dn->w = w;
+    dn->h = h;
+    RP_TRY(rp_slot_alloc(slot, sizeof(*dn->candidates), (void **) &dn->candidates));
+    for (int i = 0; i < detector->views; i++)
+        RP_TRY(make_view(dn, &dn->view[i], detector->turn[i]));
+    for (int i = 0; i < detector->parts; i++)
+        RP_TRY(bind_part(dn, i));
+    return 0;
+
+fail:
+    rp_detection_destroy(out);
+    return ret;
+}
+
+void rp_detection_destroy(struct rp_detection **detection)
+{
+    struct rp_detection *const dn = *detection;
+
+    if (!dn)
+        return;
+    for (int i = 0; i < MAX_PARTS; i++)
+        rp_net_close(&dn->part[i].net);
+    free(dn); /* its buffers are the slot's */
+    *detection = NULL;
+}
+
+/* ---- recording --------------------------------------------------------------------------------- */
+
+/* The frame as it is seen at one angle, not larger than the input. */
+static int record_view(struct rp_detection *dn, const struct view *v, const struct rp_img *frame,
+                       struct rp_img *seen)
+{
+    int ret;
+
+    *seen = *frame;
+    if (v->place) {
+        RP_TRY(RP_OP(dn->slot, warp, .src = *seen, .affine = v->place, .dst = v->placed));
+        *seen = v->placed;
+    }
+    if (v->small.data) {
+        RP_TRY(RP_OP(dn->slot, resize, .src = *seen, .dst = v->small));
+        *seen = v->small;
+    }
+    return 0;
+
+fail:
+    return ret;
+}
+
+static int record_input(struct rp_detection *dn, int part, const struct rp_img *seen)
+{
+    const struct rp_detector *const d = dn->shared;
+
+    return RP_OP(dn->slot, to_tensor, .src = *seen, .lut = dn->part[part].lut,
+                 .dst = dn->part[part].net->in[0].data, .w = d->w, .h = d->h,
+                 .rgb = d->part[part].facts->rgb, .step = 1);
+}
+
+/* Rows of the first output, where the decoder does not know them from the input's size. */
+static int rows_of(const struct facts *f, const struct rp_tensor *t)
+{
+    if (t->rank != 3)
+        return 0;
+    return (int) t->dim[f->decoder == RP_DECODE_YOLO ? 2 : 1];
+}
+
+static int record_decode(struct rp_detection *dn, int part, const struct view *v, bool first)
+{
+    const struct facts *const f = dn->shared->part[part].facts;
+    const struct rp_net *const net = dn->part[part].net;
+    struct rp_op_decode op = {
+        .decoder = f->decoder,
+        .w = dn->shared->w, .h = dn->shared->h,
+        .count = rows_of(f, &net->out[0]),
+        .threshold = dn->shared->score,
+        .ratio_x = v->ratio_x, .ratio_y = v->ratio_y,
+        .shift_x = v->shift_x, .shift_y = v->shift_y,
+        .turn = v->turn, .frame_w = (float) dn->w, .frame_h = (float) dn->h,
+        .first = first, .dst = dn->candidates,
+    };
+
+    for (int i = 0; i < f->outputs; i++)
+        op.t[i] = net->out[i].data;
+    return dn->slot->ops->decode(dn->slot->stream, &op);
+}
+
+int rp_detection_record(struct rp_detection *dn, const struct rp_img *frame, struct rp_dfaces *faces)
+{
+    int ret;
+    struct rp_img seen;
+    const struct rp_detector *const d = dn->shared;
+
+    for (int v = 0; v < d->views; v++) {
+        RP_TRY(record_view(dn, &dn->view[v], frame, &seen));
+        for (int i = 0; i < d->parts; i++) {
+            RP_TRY(record_input(dn, i, &seen));
+            RP_TRY(rp_run(dn->part[i].net));
+            RP_TRY(record_decode(dn, i, &dn->view[v], v == 0 && i == 0));
+        }
+    }
+    return RP_OP(dn->slot, nms, .src = dn->candidates, .threshold = d->score, .iou = d->overlap,
+                 .dst = faces);
+
+fail:
+    return ret;
+}

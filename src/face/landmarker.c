@@ -1,0 +1,417 @@
+/* Facts about each network are in the table; the rest treats all alike. FaceFusion's rules:
+ * algorithms 8 and 11. */
+#include "face/landmarker.h"
+
+#include <pthread.h>
+
+#include "face/options.h"
+
+#define NEVER 2.0f /* no score is above it */
+
+enum { MAX_PARTS = 2 };
+
+static const struct facts {
+    const char *name;
+    int decoder; /* enum rp_landmark_kind */
+    int size;
+    bool colour; /* the box at its own shape, contrast optimised; else stretched and grey */
+    int outputs;
+    size_t numbers[2]; /* in each output */
+} landmarkers[] = {
+    {"2dfan4", RP_LANDMARK_2DFAN4, 256, true, 2, {68 * 3, 68 * 64 * 64}},
+    {"peppa_wutz", RP_LANDMARK_PEPPA, 256, true, 1, {68 * 3}},
+    {"fr_landmark", RP_LANDMARK_BOX_68, 64, false, 1, {68 * 2}},
+};
+
+/* "many" stands for these, in this order: the rule by which one wins is not symmetric. They take the
+ * same input. */
+static const char *const many[MAX_PARTS] = {"2dfan4", "peppa_wutz"};
+
+struct rp_landmarker {
+    bool five;             /* the detector gives points */
+    int parts;             /* 0: no landmarker runs */
+    struct {
+        const struct facts *facts;
+        struct rp_model *model;
+    } part[MAX_PARTS];
+    float score;           /* above which the detector's points are replaced */
+    struct rp_model *lift; /* fan_68_5; NULL: none */
+};
+
+struct rp_landmarking {
+    const struct rp_landmarker *shared;
+    struct {
+        struct rp_net *net;
+        struct rp_affine *affine;
+    } lift;
+    struct rp_net *net[MAX_PARTS];
+    struct rp_img crop;
+    struct rp_affine *affine;
+    float *lut;
+    struct rp_lab_tables *lab; /* to optimise the contrast */
+    struct rp_contrast_work *contrast;
+};
+
+/* ---- names ------------------------------------------------------------------------------------- */
+
+static const char *names[RP_ARRAY_LEN(landmarkers) + 2];
+
+static void list_names(void)
+{
+    names[0] = "many";
+    for (size_t i = 0; i < RP_ARRAY_LEN(landmarkers); i++)
+        names[i + 1] = landmarkers[i].name;
+}
+
+const char *const *rp_landmarker_choices(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+    pthread_once(&once, list_names);
+    return names;
+}
+
+static const struct facts *find(const char *name)
+{
+    for (size_t i = 0; i < RP_ARRAY_LEN(landmarkers); i++)
+        if (!strcmp(landmarkers[i].name, name))
+            return &landmarkers[i];
+    return NULL;
+}
+
+/* ---- shared half ------------------------------------------------------------------------------- */
+
+static int open_part(struct rp_landmarker *l, struct rp_pool *pool, const char *name, bool named,
+                     struct rp_model_list *list)
+{
+    int ret;
+    const struct rp_model_entry *entry;
+    struct rp_model *model;
+
+    RP_TRY(rp_pool_get(pool, RP_KIND_FACE_LANDMARKER, name, named, &entry, &model));
+    const struct facts *const f = find(entry->name);
+    const int64_t size = f->size, channels = f->colour ? 3 : 1;
+    RP_TRY(rp_model_expect_input(model, NULL, 0, RP_TYPE_F32, 4,
+                                 (const int64_t[]){-1, channels, size, size}));
+    RP_TRY(rp_model_expect_outputs(model, f->outputs));
+    rp_model_list_add(list, RP_KIND_FACE_LANDMARKER, entry->name);
+    l->part[l->parts].facts = f;
+    l->part[l->parts++].model = model;
+    return 0;
+
+fail:
+    return ret;
+}
+
+static int open_parts(struct rp_landmarker *l, struct rp_pool *pool,
+                      const struct rp_settings *settings, struct rp_model_list *list)
+{
+    int ret;
+    const struct rp_landmarker_options *const o = rp_settings_get(settings, &rp_landmarker_group);
+    const char *const name = rp_landmarker_choices()[o->model];
+
+    if (strcmp(name, "many") != 0)
+        return open_part(l, pool, name, rp_settings_is_set(settings, "face-landmarker-model"), list);
+    for (size_t i = 0; i < RP_ARRAY_LEN(many); i++)
+        RP_TRY(open_part(l, pool, many[i], true, list));
+    return 0;
+
+fail:
+    return ret;
+}
+
+static int open_lift(struct rp_landmarker *l, struct rp_pool *pool, struct rp_model_list *list)
+{
+    int ret;
+
+    RP_TRY(rp_pool_get_optional(pool, RP_KIND_FACE_LANDMARKER_5_68, "fan_68_5", &l->lift));
+    if (!l->lift)
+        return 0;
+    RP_TRY(rp_model_expect_input(l->lift, NULL, 0, RP_TYPE_F32, 3, (const int64_t[]){-1, 5, 2}));
+    RP_TRY(rp_model_expect_outputs(l->lift, 1));
+    rp_model_list_add(list, RP_KIND_FACE_LANDMARKER_5_68, "fan_68_5");
+    return 0;
+
+fail:
+    return ret;
+}
+
+/* A score of 0 skips the landmarker, and the 68 points are then fan_68_5's, which also tells how the
+ * head is turned. But without fan_68_5, and with a detector without points, only the landmarker has
+ * any. */
+static int open_needed(struct rp_landmarker *l, struct rp_pool *pool,
+                       const struct rp_settings *settings, const struct rp_landmarker_params *p,
+                       struct rp_model_list *list)
+{
+    int ret;
+    const struct rp_landmarker_options *const o = rp_settings_get(settings, &rp_landmarker_group);
+    const bool wanted = p->crops || p->all_68;
+
+    l->score = o->score > 0 ? (float) o->score : NEVER;
+    if (wanted && (o->score > 0 || !p->five))
+        RP_TRY(open_parts(l, pool, settings, list));
+    if (p->five && (p->all_68 || (l->parts && l->part[0].facts->colour)))
+        RP_TRY(open_lift(l, pool, list));
+    if (p->all_68 && !l->parts && !l->lift)
+        RP_TRY(open_parts(l, pool, settings, list));
+    return 0;
+
+fail:
+    return ret;
+}
+
+int rp_landmarker_open(struct rp_landmarker **out, struct rp_pool *pool,
+                       const struct rp_settings *settings, const struct rp_landmarker_params *params,
+                       struct rp_model_list *list)
+{
+    int ret;
+    struct rp_landmarker *const l = *out = calloc(1, sizeof(*l));
+
+    if (!l)
+        return rp_fail(RP_ERR_NOMEM, "out of memory");
+    l->five = params->five;
+    RP_TRY(open_needed(l, pool, settings, params, list));
+    return 0;
+
+fail:
+    rp_landmarker_close(out);
+    return ret;
+}
+
+void rp_landmarker_close(struct rp_landmarker **landmarker)
+{
+    free(*landmarker); /* the models are the pool's */
+    *landmarker = NULL;
+}
+
+/* ---- part of one slot -------------------------------------------------------------------------- */
+
+/* What the colour crop needs beside the crop. */
+static int bind_colour(struct rp_landmarking *ln, struct rp_slot *slot)
+{
+    int ret;
+    static const double zero[3] = {0, 0, 0}, one[3] = {1, 1, 1};
+    struct rp_lab_tables tables;
+
+    rp_lab_tables(&tables);
+    RP_TRY(rp_slot_constant(slot, &tables, sizeof(tables), (void **) &ln->lab));
+    RP_TRY(rp_slot_alloc(slot, sizeof(*ln->contrast), (void **) &ln->contrast));
+    RP_TRY(rp_part_lut(slot, 255, zero, one, &ln->lut));
+    return 0;
+
+fail:
+    return ret;
+}
+
+/* All read the first one's input. */
+static int bind_part(struct rp_landmarking *ln, struct rp_slot *slot, int i)
+{
+    int ret;
+    const struct facts *const f = ln->shared->part[i].facts;
+
+    RP_TRY(rp_net_open(&ln->net[i], slot, ln->shared->part[i].model,
+                       (const int64_t *const[]){
+                           (const int64_t[]){1, f->colour ? 3 : 1, f->size, f->size}}));
+    for (int k = 0; k < f->outputs; k++)
+        RP_TRY(rp_part_expect(ln->net[i], k, f->numbers[k], "a landmarker of this name"));
+    if (i > 0)
+        RP_TRY(rp_net_set_input(ln->net[i], 0, ln->net[0]->in[0].data));
+    return 0;
+
+fail:
+    return ret;
+}
+
+static int bind_parts(struct rp_landmarking *ln, struct rp_slot *slot)
+{
+    int ret;
+    const struct rp_landmarker *const l = ln->shared;
+    const int size = l->part[0].facts->size;
+
+    for (int i = 0; i < l->parts; i++)
+        RP_TRY(bind_part(ln, slot, i));
+    RP_TRY(rp_slot_image(slot, size, size, 3, &ln->crop));
+    RP_TRY(rp_slot_alloc(slot, sizeof(*ln->affine), (void **) &ln->affine));
+    if (l->part[0].facts->colour)
+        RP_TRY(bind_colour(ln, slot));
+    return 0;
+
+fail:
+    return ret;
+}
+
+static int bind_lift(struct rp_landmarking *ln, struct rp_slot *slot)
+{
+    int ret;
+
+    RP_TRY(rp_net_open(&ln->lift.net, slot, ln->shared->lift,
+                       (const int64_t *const[]){(const int64_t[]){1, 5, 2}}));
+    RP_TRY(rp_part_expect(ln->lift.net, 0, 68 * 2, "fan_68_5"));
+    RP_TRY(rp_slot_alloc(slot, sizeof(*ln->lift.affine), (void **) &ln->lift.affine));
+    return 0;
+
+fail:
+    return ret;
+}
+
+int rp_landmarking_create(struct rp_landmarking **out, const struct rp_landmarker *landmarker,
+                          struct rp_slot *slot)
+{
+    int ret;
+    struct rp_landmarking *const ln = *out = calloc(1, sizeof(*ln));
+
+    if (!ln)
+        return rp_fail(RP_ERR_NOMEM, "out of memory");
+    ln->shared = landmarker;
+    if (landmarker->parts)
+        RP_TRY(bind_parts(ln, slot));
+    if (landmarker->lift)
+        RP_TRY(bind_lift(ln, slot));
+    return 0;
+
+fail:
+    rp_landmarking_destroy(out);
+    return ret;
+}
+
+void rp_landmarking_destroy(struct rp_landmarking **landmarking)
+{
+    struct rp_landmarking *const ln = *landmarking;
+
+    if (!ln)
+        return;
+    rp_net_close(&ln->lift.net);
+    for (int i = 0; i < MAX_PARTS; i++)
+        rp_net_close(&ln->net[i]);
+    free(ln); /* its buffers are the slot's */
+    *landmarking = NULL;
+}
+
+/* ---- recording: fan_68_5 ----------------------------------------------------------------------- */
+
+static int lift_crop(struct rp_landmarking *ln, const struct rp_face_at *at)
+{
+    int ret;
+
+    RP_TRY(RP_OP(at->slot, align, .face = at->cur, .points = 1, .template_id = RP_TEMPLATE_FFHQ_512,
+                 .w = 1, .h = 1, .scale = 1, .dst = ln->lift.affine));
+    RP_TRY(RP_OP(at->slot, points_tensor, .face = at->cur, .affine = ln->lift.affine,
+                 .dst = ln->lift.net->in[0].data));
+    return 0;
+
+fail:
+    return ret;
+}
+
+static int lift_decode(struct rp_landmarking *ln, const struct rp_face_at *at)
+{
+    return RP_OP(at->slot, landmarks, .kind = RP_LANDMARK_FAN_68_5,
+                 .t = {ln->lift.net->out[0].data}, .w = 1, .h = 1, .affine = ln->lift.affine,
+                 .face = at->cur);
+}
+
+/* The detector's five points to 68, and from these the turn of the head. */
+static int record_lift(struct rp_landmarking *ln, const struct rp_face_at *at)
+{
+    int ret;
+
+    RP_TRY(lift_crop(ln, at));
+    RP_TRY(rp_run(ln->lift.net));
+    RP_TRY(lift_decode(ln, at));
+    return 0;
+
+fail:
+    return ret;
+}
+
+/* ---- recording: landmarkers -------------------------------------------------------------------- */
+
+/* The box at its own shape, upright, as FaceFusion's landmarkers want it. */
+static int crop_colour(struct rp_landmarking *ln, const struct rp_face_at *at)
+{
+    int ret;
+    const int size = ln->crop.w;
+
+    RP_TRY(RP_OP(at->slot, box_affine, .face = at->cur, .fit = RP_BOX_LANDMARKER, .factor = 1,
+                 .w = size, .h = size, .dst = ln->affine));
+    RP_TRY(RP_OP(at->slot, warp, .src = *at->frame, .affine = ln->affine, .dst = ln->crop));
+    RP_TRY(RP_OP(at->slot, contrast, .src = ln->crop, .dst = ln->crop, .tables = ln->lab,
+                 .work = ln->contrast));
+    RP_TRY(RP_OP(at->slot, to_tensor, .src = ln->crop, .lut = ln->lut,
+                 .dst = ln->net[0]->in[0].data, .w = size, .h = size, .step = 1));
+    return 0;
+
+fail:
+    return ret;
+}
+
+/* The box stretched, upright, as the lite landmarker wants it. */
+static int crop_grey(struct rp_landmarking *ln, const struct rp_face_at *at)
+{
+    int ret;
+    const int size = ln->crop.w;
+
+    RP_TRY(RP_OP(at->slot, box_affine, .face = at->cur, .fit = RP_BOX_STRETCH, .factor = 1,
+                 .w = size, .h = size, .dst = ln->affine));
+    RP_TRY(RP_OP(at->slot, warp, .src = *at->frame, .affine = ln->affine, .dst = ln->crop,
+                 .border = 1, .area = 1));
+    RP_TRY(RP_OP(at->slot, to_gray, .src = ln->crop, .dst = ln->net[0]->in[0].data,
+                 .scale = 1.0f / 256));
+    return 0;
+
+fail:
+    return ret;
+}
+
+static int crop(struct rp_landmarking *ln, const struct rp_face_at *at)
+{
+    return ln->shared->part[0].facts->colour ? crop_colour(ln, at) : crop_grey(ln, at);
+}
+
+static int decode(struct rp_landmarking *ln, int part, const struct rp_face_at *at)
+{
+    const struct facts *const f = ln->shared->part[part].facts;
+    struct rp_op_landmarks op = {.kind = f->decoder, .w = f->size, .h = f->size,
+                                 .affine = ln->affine, .face = at->cur, .second = part > 0};
+
+    for (int i = 0; i < f->outputs; i++)
+        op.t[i] = ln->net[part]->out[i].data;
+    return at->slot->ops->landmarks(at->slot->stream, &op);
+}
+
+static int record_parts(struct rp_landmarking *ln, const struct rp_face_at *at)
+{
+    int ret;
+
+    RP_TRY(crop(ln, at));
+    for (int i = 0; i < ln->shared->parts; i++) {
+        RP_TRY(rp_run(ln->net[i]));
+        RP_TRY(decode(ln, i, at));
+    }
+    return 0;
+
+fail:
+    return ret;
+}
+
+/* Turn of the head first, as the landmarker's crop needs it. With a detector without points it is
+ * that of the view in which the face was found, until the landmarker has run. */
+int rp_landmarking_record(struct rp_landmarking *ln, const struct rp_face_at *at)
+{
+    int ret;
+    const struct rp_landmarker *const l = ln->shared;
+
+    if (l->lift)
+        RP_TRY(record_lift(ln, at));
+    else if (l->five)
+        RP_TRY(RP_OP(at->slot, points_angle, .face = at->cur));
+    if (l->parts)
+        RP_TRY(record_parts(ln, at));
+    if (l->five || l->parts)
+        RP_TRY(RP_OP(at->slot, face_points, .face = at->cur,
+                     .threshold = l->parts ? l->score : NEVER, .no_detector_points = !l->five));
+    return 0;
+
+fail:
+    return ret;
+}

@@ -1,0 +1,28 @@
+#include "face/parts.h"
+
+const double rp_imagenet_mean[3] = {0.485, 0.456, 0.406}, rp_imagenet_std[3] = {0.229, 0.224, 0.225};
+
+void rp_model_list_add(struct rp_model_list *list, enum rp_model_kind kind, const char *name)
+{
+    const size_t n = strlen(list->text);
+
+    snprintf(list->text + n, sizeof(list->text) - n, "%s%s=%s", n ? " " : "",
+             rp_model_kind_name(kind), name);
+}
+
+int rp_part_lut(struct rp_slot *slot, double div, const double mean[3], const double std[3],
+                float **out)
+{
+    float lut[3][256];
+
+    rp_tensor_lut(lut, div, mean, std);
+    return rp_slot_constant(slot, lut, sizeof(lut), (void **) out);
+}
+
+int rp_part_expect(const struct rp_net *net, int output, size_t n, const char *what)
+{
+    if (net->out[output].count == n)
+        return 0;
+    return rp_fail(RP_ERR_MODEL, "%s: gives %zu numbers as output %d, %s gives %zu",
+                   rp_model_name(net->model), net->out[output].count, output + 1, what, n);
+}

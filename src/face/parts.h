@@ -1,0 +1,36 @@
+/* What the parts of the analysing stage have in common.
+ *
+ * A part comes in two halves, like everything between reader and writer: the opened models, shared by
+ * all slots, and bindings and buffers in one slot. Parts that look at one face do it in three steps,
+ * each a record function of its own: crop into the network's input, run, decode into the face. */
+#ifndef RP_FACE_PARTS_H
+#define RP_FACE_PARTS_H
+
+#include "base/option.h"
+#include "models/pool.h"
+
+/* Which models are in use, for reports: "face_detector=ultraface face_landmarker=...". */
+struct rp_model_list {
+    char text[384];
+};
+
+void rp_model_list_add(struct rp_model_list *list, enum rp_model_kind kind, const char *name);
+
+/* The face that the loop over faces has in hand while it records. */
+struct rp_face_at {
+    struct rp_slot *slot;
+    const struct rp_img *frame;
+    struct rp_dface *cur;
+};
+
+/* A look-up table for rp_op_to_tensor in device memory: (v / div - mean) / std. */
+int rp_part_lut(struct rp_slot *slot, double div, const double mean[3], const double std[3],
+                float **out);
+
+/* RP_ERR_MODEL unless an output has this many numbers. @param what  "a landmarker of this name" */
+int rp_part_expect(const struct rp_net *net, int output, size_t n, const char *what);
+
+/* Mean and deviation of ImageNet's pictures in 0..1. */
+extern const double rp_imagenet_mean[3], rp_imagenet_std[3];
+
+#endif /* RP_FACE_PARTS_H */
