@@ -406,7 +406,9 @@ void check_paste(struct cg *c)
     a.affine = affine(c, fw, fh, a.w, a.h);
     if (!c->bench && cg_chance(c, 20))
         a.dst.changed = NULL;
-    cg_note(c, "%dx%d into %dx%d", a.w, a.h, fw, fh);
+    if (!c->bench && cg_chance(c, 40))
+        a.keep = cg_chance(c, 20) ? 1 : cg_between(c, -0.1f, 1.1f);
+    cg_note(c, "%dx%d into %dx%d, keep %g", a.w, a.h, fw, fh, a.keep);
     c->bytes = 6 * 0.09 * fw * fw + 16 * area(a.w, a.h);
     RUN(a);
 }

@@ -1416,14 +1416,19 @@ static void paste_plainly(const struct rp_op_paste *a)
             const float m =
                 rp_clampf(float_sample(a->mask, a->w, a->h, 1, &l, x - r.x1, 0, 0), 0.0f, 1.0f);
 
-            for (int c = 0; c < 3; c++)
-                at(d, x, y)[c] = rp_paste_mix(
-                    at(d, x, y)[c], float_sample(a->crop, a->w, a->h, 3, &l, x - r.x1, c, 1), m);
+            for (int c = 0; c < 3; c++) {
+                const uint8_t old = at(d, x, y)[c];
+                const uint8_t v = rp_paste_mix(
+                    old, float_sample(a->crop, a->w, a->h, 3, &l, x - r.x1, c, 1), m);
+
+                at(d, x, y)[c] =
+                    a->keep == 0.0f ? v : rp_blend(old, v, a->keep, 1.0f - a->keep);
+            }
         }
     }
 }
 
-static void check_paste(int fw, int fh, int w, int h, const struct rp_affine *m)
+static void check_paste(int fw, int fh, int w, int h, const struct rp_affine *m, float keep)
 {
     struct picture frame = picture_new(fw, fh, 3, 1), plain = picture_new(fw, fh, 3, 0);
     struct picture before = picture_new(fw, fh, 3, 0);
@@ -1435,7 +1440,8 @@ static void check_paste(int fw, int fh, int w, int h, const struct rp_affine *m)
                              (float *) (void *) mask.data,
                              w,
                              h,
-                             m};
+                             m,
+                             keep};
 
     memset(changed.data, 0, changed.size);
     for (int i = 0; i < 3 * w * h; i++)
@@ -1470,7 +1476,7 @@ static void test_paste(void **state)
         const int h = range(1, 40);
         const struct rp_affine m = random_affine(fw, fh, w, h);
 
-        check_paste(fw, fh, w, h, &m);
+        check_paste(fw, fh, w, h, &m, i % 3 ? 0.0f : (float) range(0, 20) * 0.05f);
     }
 }
 

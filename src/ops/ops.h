@@ -111,13 +111,15 @@ struct rp_op_float_to_tensor {
 /* Paste a float BGR crop through a mask (FaceFusion's paste-back, algorithms section 5): region =
  * hull of the warped crop corners, mask border 0, crop border replicate, both bilinear;
  * out = truncate(frame * (1 - m) + crop * m). Marks the tiles of the region as changed. An empty
- * region does nothing. */
+ * region does nothing. keep: the part of the old pixel in a blend (rounded) with what was pasted, as
+ * the face enhancer does with whole frames; 0 is a plain paste. */
 struct rp_op_paste {
     struct rp_canvas dst;
     const float *crop; /* [h][w][3] */
     const float *mask; /* [h][w] */
     int w, h;
     const struct rp_affine *affine;
+    float keep;
 };
 
 /* dst = round(a * (1 - f) + b * f) over whole frames; marks all tiles. */

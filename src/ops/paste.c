@@ -88,6 +88,13 @@ RP_HOT static void mix_frame(uint8_t *restrict dst, const float *restrict crop,
         dst[i] = rp_paste_mix(dst[i], crop[i], rp_clamp_unit(mask[i]));
 }
 
+RP_HOT static void mix_keep(uint8_t *restrict dst, const float *restrict crop,
+                            const float *restrict mask, float keep, int n)
+{
+    for (int i = 0; i < n; i++)
+        dst[i] = rp_paste_keep(dst[i], crop[i], rp_clamp_unit(mask[i]), keep);
+}
+
 int rp_c_paste(struct rp_stream *stream, const struct rp_op_paste *a)
 {
     const struct rp_img *d = &a->dst.img;
@@ -121,8 +128,12 @@ int rp_c_paste(struct rp_stream *stream, const struct rp_op_paste *a)
             sample_border(&layer, a, &p, (struct rp_span){all.from, inside.from});
             sample_inside(&layer, a->crop, a->mask, w, &p, inside);
             sample_border(&layer, a, &p, (struct rp_span){inside.to, all.to});
-            mix_frame(row + 3 * all.from, layer.crop + 3 * all.from, layer.mask + 3 * all.from,
-                      3 * (all.to - all.from));
+            if (a->keep == 0.0f)
+                mix_frame(row + 3 * all.from, layer.crop + 3 * all.from, layer.mask + 3 * all.from,
+                          3 * (all.to - all.from));
+            else
+                mix_keep(row + 3 * all.from, layer.crop + 3 * all.from, layer.mask + 3 * all.from,
+                         a->keep, 3 * (all.to - all.from));
         }
     }
     return 0;

@@ -81,4 +81,9 @@ RP_FN uint8_t rp_blend(uint8_t a, uint8_t b, float fa, float fb)
     return rp_round_u8((float) a * fa + (float) b * fb);
 }
 
+RP_FN uint8_t rp_paste_keep(uint8_t frame, float crop, float m, float keep)
+{
+    return rp_blend(frame, rp_paste_mix(frame, crop, m), keep, 1.0f - keep);
+}
+
 #endif /* RP_OPS_PASTE_CORE_H */

@@ -50,16 +50,26 @@ fail:
     return ret;
 }
 
-int rp_face_crop_paste(struct rp_face_crop *c, const float *pixels)
+int rp_face_crop_paste(struct rp_face_crop *c, const float *pixels, float keep)
 {
     int ret;
 
     RP_TRY(rp_masker_record(c->masker, c->cur, c->affine, &c->img, pixels));
     RP_TRY(RP_OP(c->slot, paste, .dst = *c->frame, .crop = pixels,
                  .mask = rp_masker_mask(c->masker), .w = c->size, .h = c->size,
-                 .affine = c->affine));
+                 .affine = c->affine, .keep = keep));
     return 0;
 
 fail:
     return ret;
+}
+
+int rp_face_crop_expect_output(const struct rp_net *net, int batch, int size)
+{
+    const struct rp_tensor *const t = &net->out[0];
+
+    if (t->type == RP_TYPE_F32 && t->count == 3 * (size_t) batch * (size_t) size * (size_t) size)
+        return 0;
+    return rp_fail(RP_ERR_MODEL, "%s: its output is not float32 %dx3x%dx%d",
+                   rp_model_path(net->model), batch, size, size);
 }

@@ -38,7 +38,11 @@ int rp_face_crop_each(struct rp_face_crop *c, const struct rp_canvas *frame,
                       rp_record_fn *body, void *priv);
 int rp_face_crop_cut(struct rp_face_crop *c);
 
-/* @param pixels  [size][size][3], BGR 0..255 */
-int rp_face_crop_paste(struct rp_face_crop *c, const float *pixels);
+/* @param pixels  [size][size][3], BGR 0..255
+ * @param keep    part of the frame's old pixels in a blend with what was pasted; 0: a plain paste */
+int rp_face_crop_paste(struct rp_face_crop *c, const float *pixels, float keep);
+
+/* The network's first output are `batch` pictures of size x size. */
+int rp_face_crop_expect_output(const struct rp_net *net, int batch, int size);
 
 #endif /* RP_FACE_CROP_H */

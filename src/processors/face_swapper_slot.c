@@ -38,11 +38,7 @@ static int open_net(struct swap_slot *s, int batch)
     dims[shared->in_target] = target;
     dims[shared->in_source] = m->source == RP_SWAP_IMAGE ? image : vec;
     RP_TRY(rp_net_open(&s->net, s->slot, shared->model, dims));
-    if (s->net->out[0].count != (size_t) (n * 3 * size * size) ||
-        s->net->out[0].type != RP_TYPE_F32) {
-        ret = rp_fail(RP_ERR_MODEL, "%s: its output is not 3x%dx%d", m->name, m->size, m->size);
-        goto fail;
-    }
+    RP_TRY(rp_face_crop_expect_output(s->net, batch, m->size));
     s->batch = batch;
     return 0;
 
@@ -173,7 +169,7 @@ static int record_face(void *priv)
         RP_TRY(rp_slot_loop(s->slot, s->turns, s->turn, record_turn, s));
     else
         RP_TRY(record_turn(s));
-    RP_TRY(rp_face_crop_paste(&s->crop, s->swapped));
+    RP_TRY(rp_face_crop_paste(&s->crop, s->swapped, 0));
     return 0;
 
 fail:

@@ -3,11 +3,13 @@
 
 #include <pthread.h>
 
-extern const struct rp_processor rp_background_remover, rp_face_debugger, rp_face_swapper;
+extern const struct rp_processor rp_background_remover, rp_face_debugger, rp_face_enhancer,
+    rp_face_swapper;
 
 const struct rp_processor *const rp_processors[] = {
     &rp_background_remover,
     &rp_face_debugger,
+    &rp_face_enhancer,
     &rp_face_swapper,
     NULL,
 };

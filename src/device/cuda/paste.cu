@@ -74,9 +74,12 @@ RP_DEV void paste_pixel(const struct rp_op_paste *a, const struct rp_warp_line *
     const size_t x0 = 3 * (size_t) rp_clampi(ix, 0, a->w - 1);
     const size_t x1 = 3 * (size_t) rp_clampi(ix + 1, 0, a->w - 1);
 #pragma unroll
-    for (int c = 0; c < 3; c++)
-        frame[c] = rp_paste_mix(
-            frame[c], rp_bilinear(y0[x0 + c], y0[x1 + c], y1[x0 + c], y1[x1 + c], tx, ty), m);
+    for (int c = 0; c < 3; c++) {
+        const float v = rp_bilinear(y0[x0 + c], y0[x1 + c], y1[x0 + c], y1[x1 + c], tx, ty);
+
+        frame[c] = a->keep == 0.0f ? rp_paste_mix(frame[c], v, m)
+                                   : rp_paste_keep(frame[c], v, m, a->keep);
+    }
 }
 
 static __global__ void __launch_bounds__(256) paste(const __grid_constant__ struct rp_op_paste a)
