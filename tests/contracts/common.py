@@ -1,0 +1,425 @@
+"""What the contract tests share: scenes with planted faces, the geometry of FaceFusion's face
+processors in NumPy, and the test itself.
+
+A contract test writes tiny models (tools/twins/tiny.py: tensor names and shapes of the real files,
+something simple inside), runs the whole program with them on a picture and on a clip, and compares
+every pixel with a reference. Everything here is written from the description of the methods and
+calculates in double precision; nothing of the product is used but the places of the faces, which
+`reprise analyse` tells.
+
+A file of contracts has KINDS, the kinds of the catalogue whose models it covers, and CONTRACTS, a
+list of Contract. tests/test_contracts.py makes tests of them.
+"""
+import math
+import os
+import struct
+import sys
+import unittest
+import zlib
+from dataclasses import dataclass, field
+
+import e2e
+import numpy as np
+
+sys.path.insert(0, os.path.join(e2e.ROOT, 'tools'))
+from twins import planted, tiny  # noqa: E402
+
+# What the analysing stage and the content check open, whichever of them they choose.
+ANALYSING = ['yoloface_8n', '2dfan4', 'fan_68_5', 'arcface_w600k_r50', 'fairface', 'nsfwjs',
+             'nsfw_1', 'nsfw_2', 'nsfw_3']
+# More words for the program, for example --execution-providers cuda.
+MORE = os.environ.get('REPRISE_CONTRACT_OPTIONS', '').split()
+FRAMES = 2  # of a clip
+
+
+# ---- pictures -----------------------------------------------------------------------------------
+
+def drawn(width, height, seed):
+    """Soft colours with a little noise, BGR [height,width,3]."""
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[0:height, 0:width] / max(width, height)
+    out = np.empty((height, width, 3))
+    for c in range(3):
+        fx, fy, phase = rng.uniform(4, 16), rng.uniform(4, 16), rng.uniform(0, 6)
+        out[..., c] = 128 + 70 * np.sin(fx * x + phase) * np.cos(fy * y + 2 * phase)
+    return np.clip(out + rng.uniform(-24, 24, out.shape), 0, 255).astype(np.uint8)
+
+
+def write_png(path, picture):
+    """BGR or BGRA."""
+    height, width, channels = picture.shape
+    rgb = picture[..., [2, 1, 0, 3][:channels]]
+    rows = b''.join(b'\0' + row.tobytes() for row in rgb)
+
+    def chunk(name, data):
+        return (struct.pack('>I', len(data)) + name + data +
+                struct.pack('>I', zlib.crc32(name + data)))
+
+    with open(path, 'wb') as file:
+        file.write(b'\x89PNG\r\n\x1a\n')
+        file.write(chunk(b'IHDR', struct.pack('>IIBBBBB', width, height, 8,
+                                              {3: 2, 4: 6}[channels], 0, 0, 0)))
+        file.write(chunk(b'IDAT', zlib.compress(rows, 1)) + chunk(b'IEND', b''))
+
+
+def write_clip(path, frames):
+    """A clip of RGB video without loss, and without conversion of colours."""
+    height, width, _ = frames[0].shape
+    raw = e2e.scratch('frames.raw')
+    np.stack(frames).tofile(raw)
+    e2e.ffmpeg('-f', 'rawvideo', '-pix_fmt', 'bgr24', '-s', f'{width}x{height}', '-r', '25', '-i',
+               raw, '-c:v', 'libx264rgb', '-qp', '0', '-preset', 'ultrafast', path)
+
+
+def read_frames(path, alpha=False):
+    """All frames of a picture or video, BGR or BGRA [n,h,w,c]."""
+    data = e2e.ffmpeg('-i', path, '-map', '0:v:0', '-fps_mode', 'passthrough', '-f', 'image2pipe',
+                      '-c:v', 'pam', '-pix_fmt', 'rgba' if alpha else 'rgb24', '-')
+    frames, channels = [], 4 if alpha else 3
+    while data:
+        head, data = data.split(b'ENDHDR\n', 1)
+        facts = dict(line.split(b' ') for line in head.splitlines()[1:])
+        width, height = int(facts[b'WIDTH']), int(facts[b'HEIGHT'])
+        size = width * height * channels
+        rgb = np.frombuffer(data[:size], np.uint8).reshape(height, width, channels)
+        frames.append(rgb[..., [2, 1, 0, 3][:channels]])
+        data = data[size:]
+    return np.stack(frames)
+
+
+# ---- scenes -------------------------------------------------------------------------------------
+
+def turned(box, degrees, score):
+    """A face whose five points are turned about the middle of its box."""
+    face = planted.face(box, score=score)
+    middle = np.array([(box[0] + box[2]) / 2, (box[1] + box[3]) / 2])
+    a = math.radians(degrees)
+    turn = np.array([[math.cos(a), -math.sin(a)], [math.sin(a), math.cos(a)]])
+    face['landmarks'] = ((np.array(face['landmarks']) - middle) @ turn.T + middle).tolist()
+    return face
+
+
+class Scene:
+    """A picture, a clip, and a folder of tiny models, whose detector finds the given faces in any
+    frame. Of at most 640x640 pixels, so that a frame's pixels are the detector's."""
+
+    def __init__(self, name, width, height, faces):
+        self.name, self.width, self.height, self.plan = name, width, height, planted.Plan(faces)
+        self.faces_of = {}
+
+    def models(self, names=()):
+        folder = e2e.scratch(f'{self.name}-models')
+        os.makedirs(folder, exist_ok=True)
+        for name in [*ANALYSING, *names]:
+            path = os.path.join(folder, tiny.file_of(name))
+            if not os.path.exists(path):
+                os.makedirs(os.path.dirname(path), exist_ok=True)
+                tiny.build(name, self.plan).g.save(path)
+        return folder
+
+    def picture(self):
+        path = e2e.scratch(f'{self.name}.png')
+        if not os.path.exists(path):
+            write_png(path, drawn(self.width, self.height, 1))
+        return path
+
+    def clip(self):
+        path = e2e.scratch(f'{self.name}.mkv')
+        if not os.path.exists(path):
+            write_clip(path, [drawn(self.width, self.height, 2 + i) for i in range(FRAMES)])
+        return path
+
+    def faces(self, path, options):
+        """Of each frame, as the program finds them."""
+        key = (path, *options)
+        if key not in self.faces_of:
+            found = e2e.analyse('--models-path', self.models(), *options, path)
+            self.faces_of[key] = [sorted(f['faces'], key=lambda face: -area(face['box']))
+                                  for f in found]
+        return self.faces_of[key]
+
+
+def area(box):
+    return (box[2] - box[0]) * (box[3] - box[1])
+
+
+# One large and turned, one small, half outside; their crops do not meet.
+PAIR = Scene('pair', 398, 242, [turned([50, 50, 170, 190], 20, 0.9),
+                                turned([350, 140, 420, 230], -10, 0.8)])
+# The crop of the second is cut from where the first was pasted.
+TOUCHING = Scene('touching', 318, 242, [turned([40, 30, 210, 220], 20, 0.9),
+                                        turned([190, 120, 330, 290], -10, 0.8)])
+ONE = Scene('one', 200, 180, [turned([40, 30, 160, 170], -8, 0.9)])
+NOBODY = Scene('nobody', 200, 180, [])
+
+
+# ---- places of faces ----------------------------------------------------------------------------
+
+# Eyes, nose, corners of the mouth, in parts of the crop's size.
+TEMPLATES = {
+    'arcface_112_v1': [(0.35473214, 0.45658929), (0.64526786, 0.45658929),
+                       (0.50000000, 0.61154464), (0.37913393, 0.77687500),
+                       (0.62086607, 0.77687500)],
+    'arcface_112_v2': [(0.34191607, 0.46157411), (0.65653393, 0.45983393),
+                       (0.50022500, 0.64050536), (0.37097589, 0.82469196),
+                       (0.63151696, 0.82325089)],
+    'arcface_128': [(0.36167656, 0.40387734), (0.63696719, 0.40235469),
+                    (0.50019687, 0.56044219), (0.38710391, 0.72160547),
+                    (0.61507734, 0.72034453)],
+    'ffhq_512': [(0.37691676, 0.46864664), (0.62285697, 0.46912813),
+                 (0.50123859, 0.61331904), (0.39308822, 0.72541100),
+                 (0.61150205, 0.72490465)],
+    'mtcnn_512': [(0.36562865, 0.46733799), (0.63305391, 0.46585885),
+                  (0.50019127, 0.61942959), (0.39032951, 0.77598822),
+                  (0.61178945, 0.77476328)],
+}
+
+
+def five_of_68(points):
+    points = np.asarray(points, np.float64)
+    return np.stack([points[36:42].mean(0), points[42:48].mean(0), points[30], points[48],
+                     points[54]])
+
+
+def five(face, landmarker):
+    """The points that crops use: of the landmarker (the tiny ones are sure of theirs), else of the
+    detector."""
+    return five_of_68(face['landmark_68']) if landmarker else np.array(face['landmark_5'])
+
+
+def two_point(p, q):
+    """The similarity (a, b, tx, ty) that takes both points p to q."""
+    d, e = p[1] - p[0], q[1] - q[0]
+    n = d @ d
+    a, b = (d @ e) / n, (d[0] * e[1] - d[1] * e[0]) / n
+    return a, b, q[0][0] - a * p[0][0] + b * p[0][1], q[0][1] - b * p[0][0] - a * p[0][1]
+
+
+def least_squares(p, q):
+    pm, qm = p.mean(0), q.mean(0)
+    p, q = p - pm, q - qm
+    n = (p * p).sum()
+    a = (p * q).sum() / n
+    b = (p[:, 0] * q[:, 1] - p[:, 1] * q[:, 0]).sum() / n
+    return a, b, qm[0] - a * pm[0] + b * pm[1], qm[1] - b * pm[0] - a * pm[1]
+
+
+def draws():
+    """OpenCV's random numbers, modulo five."""
+    state = (1 << 64) - 1
+    while True:
+        state = (state & 0xffffffff) * 4164903690 + (state >> 32) & (1 << 64) - 1
+        yield (state & 0xffffffff) % 5
+
+
+def consensus(p, q, reach=100.0):
+    """OpenCV's RANSAC: which of the five points lie within `reach` pixels of the crop."""
+    numbers, best, rounds, done = draws(), np.zeros(5, bool), 2000, 0
+    while done < rounds:
+        i = next(numbers)
+        j = next(n for n in numbers if n != i)
+        a, b, tx, ty = two_point(p[[i, j]], q[[i, j]])
+        miss = ((a * p[:, 0] - b * p[:, 1] + tx - q[:, 0]) ** 2 +
+                (b * p[:, 0] + a * p[:, 1] + ty - q[:, 1]) ** 2)
+        inside = miss <= reach ** 2
+        if inside.sum() > max(best.sum(), 1):
+            best = inside
+            bad = 1 - inside.mean() ** 2  # of the pairs
+            rounds = min(rounds, round(math.log(0.01) / math.log(bad))) if bad > 0 else 0
+        done += 1
+    return best
+
+
+def similarity(points, template, size):
+    """The 2x3 matrix that takes the five points to the template in a crop of this size."""
+    p = np.asarray(points, np.float32).astype(np.float64)
+    q = (np.array(TEMPLATES[template]) * size).astype(np.float32).astype(np.float64)
+    inside = consensus(p, q)
+    a, b, tx, ty = least_squares(p[inside], q[inside])
+    return np.array([[a, -b, tx], [b, a, ty]])
+
+
+def inverse(m):
+    turn = np.linalg.inv(m[:, :2])
+    return np.column_stack([turn, -turn @ m[:, 2]])
+
+
+# ---- warps --------------------------------------------------------------------------------------
+
+def sample(picture, x, y, border):
+    """Bilinear. border: 'replicate', or the value outside."""
+    height, width = picture.shape[:2]
+    x, y = np.clip(x, -2, width + 1), np.clip(y, -2, height + 1)
+    ix, iy = np.floor(x).astype(np.int32), np.floor(y).astype(np.int32)
+    fx, fy = x - ix, y - iy
+    if picture.ndim == 3:
+        fx, fy = fx[..., None], fy[..., None]
+
+    def at(px, py):
+        v = picture[np.clip(py, 0, height - 1), np.clip(px, 0, width - 1)].astype(np.float64)
+        if border != 'replicate':
+            v[(px < 0) | (py < 0) | (px >= width) | (py >= height)] = border
+        return v
+
+    top = at(ix, iy) * (1 - fx) + at(ix + 1, iy) * fx
+    return top * (1 - fy) + (at(ix, iy + 1) * (1 - fx) + at(ix + 1, iy + 1) * fx) * fy
+
+
+def look(picture, m, width, height, border):
+    """Pixels at m * (x, y, 1), not rounded; some rows at a time, to stay small."""
+    parts = []
+    for top in range(0, height, 128):
+        y, x = np.mgrid[top:min(top + 128, height), 0:width].astype(np.float64)
+        parts.append(sample(picture, m[0, 0] * x + m[0, 1] * y + m[0, 2],
+                            m[1, 0] * x + m[1, 1] * y + m[1, 2], border))
+    return np.concatenate(parts)
+
+
+def cut(frame, points, template, size):
+    """A face's crop, 8 bits, and the matrix that leads to it."""
+    m = similarity(points, template, size)
+    return np.rint(look(frame, inverse(m), size, size, 'replicate')).astype(np.uint8), m
+
+
+def paste(frame, crop, mask, matrix):
+    """The crop (BGR 0..255) back into the frame through the mask."""
+    height, width = frame.shape[:2]
+    h, w = mask.shape
+    # The corners are whole numbers, and for OpenCV so are the places where they go.
+    corners = np.array([(0, 0, 1), (w, 0, 1), (w, h, 1), (0, h, 1)]) @ inverse(matrix).T
+    x1, y1 = np.clip(np.rint(corners.min(0)).astype(int), 0, (width, height))
+    x2, y2 = np.clip(np.rint(corners.max(0)).astype(int), 0, (width, height))
+    out = frame.copy()
+    if x1 < x2 and y1 < y2:
+        m = matrix.copy()
+        m[:, 2] += matrix[:, :2] @ (x1, y1)
+        a = np.clip(look(mask, m, x2 - x1, y2 - y1, 0.0), 0, 1)[..., None]
+        new = look(crop, m, x2 - x1, y2 - y1, 'replicate')
+        out[y1:y2, x1:x2] = (frame[y1:y2, x1:x2] * (1 - a) + new * a).astype(np.uint8)
+    return out
+
+
+def blend(a, b, f):
+    """In single precision, which decides about the many exact halves."""
+    a, b = a.astype(np.float32), b.astype(np.float32)
+    return np.rint(a * np.float32(1 - f) + b * np.float32(f)).astype(np.uint8)
+
+
+def shrink(picture, size):
+    """Bilinear resize to size x size, half-pixel centres, edges clamped."""
+    scale = np.array(picture.shape[1::-1]) / size
+    m = np.array([[scale[0], 0, scale[0] / 2 - 0.5], [0, scale[1], scale[1] / 2 - 0.5]])
+    return look(picture, m, size, size, 'replicate')
+
+
+# ---- masks --------------------------------------------------------------------------------------
+
+def gaussian_kernel(sigma):
+    n = round(8 * sigma + 1) | 1
+    k = np.exp(-0.5 * ((np.arange(n) - n // 2) / sigma) ** 2)
+    return k / k.sum()
+
+
+def gaussian(x, sigma, axis):
+    """Along one axis; the border is mirrored without its last value."""
+    k = gaussian_kernel(sigma)
+    x = np.moveaxis(x, axis, 0)
+    y = np.pad(x, [(len(k) // 2,) * 2] + [(0, 0)] * (x.ndim - 1), 'reflect')
+    out = sum(k[i] * y[i:i + len(x)] for i in range(len(k)))
+    return np.moveaxis(out, 0, axis)
+
+
+def box_mask(size, blur=0.3, padding=(0, 0, 0, 0)):
+    """padding: percent, top, right, bottom, left. The blurred box is the product of two lines."""
+    soft = int(size * 0.5 * blur)
+    border = max(soft // 2, 1)
+
+    def line(before, after):
+        v = np.ones(size)
+        v[:max(border, int(size * before / 100))] = 0
+        v[size - max(border, int(size * after / 100)):] = 0
+        return gaussian(v, 0.25 * soft, 0) if soft > 0 else v
+
+    top, right, bottom, left = padding
+    return np.outer(line(top, bottom), line(left, right))
+
+
+def soft_threshold(mask):
+    mask = gaussian(gaussian(np.clip(mask, 0, 1), 5, 0), 5, 1)
+    return (np.clip(mask, 0.5, 1) - 0.5) * 2
+
+
+def occlusion_mask(crop, *numbers):
+    """Of the tiny xseg_N: clip(4 * mean of B, G, R - N / 2, 0, 1)."""
+    small = np.rint(shrink(crop, 256)).mean(2) / 255
+    masks = [shrink(np.clip(4 * small - n / 2, 0, 1), len(crop)) for n in numbers]
+    return soft_threshold(np.minimum.reduce(masks))
+
+
+# ---- the test -----------------------------------------------------------------------------------
+
+@dataclass
+class Contract:
+    """One model, or one use of it. reference(frame, faces) gives the expected frame, BGR or, with
+    alpha, BGRA; faces as `reprise analyse` tells them, the largest first."""
+    name: str
+    models: list
+    options: list
+    reference: callable
+    scene: Scene = field(default_factory=lambda: PAIR)
+    landmarker: bool = False  # crops follow its points, not the detector's
+    # Of 255: the program calculates in single precision, and values are truncated. Where one face
+    # lies on another an error of the first becomes one of the second and may be truncated again.
+    tolerance: int = 1
+    alpha: bool = False
+    source: object = None     # a function that gives the paths of source pictures
+    where: tuple = ('picture', 'clip')
+
+
+def command(contract, target, output):
+    words = ['headless-run', '--models-path', contract.scene.models(contract.models),
+             '--face-selector-mode', 'many', '-t', target, '-o', output]
+    if contract.source:
+        words += ['-s', *contract.source()]
+    if not contract.landmarker:
+        words += ['--face-landmarker-score', '0']
+    if output.endswith('.mkv'):
+        words += ['--output-video-encoder', 'libx264rgb', '--output-video-quality', '100',
+                  '--output-video-preset', 'ultrafast']
+    return words + list(contract.options) + MORE
+
+
+def look_at(test, got, want, before, tolerance):
+    """Within the tolerance everywhere. The reference must have changed something, else the test
+    would say nothing."""
+    test.assertEqual(got.shape, want.shape)
+    if want.shape == before.shape:
+        test.assertGreater(np.abs(want.astype(int) - before).max(), 8)
+    wrong = np.abs(got.astype(int) - want)
+    at = np.unravel_index(wrong.argmax(), wrong.shape)
+    test.assertLessEqual(wrong.max(), tolerance,
+                         f'{(wrong > tolerance).sum()} values; at {at} {got[at]}, not {want[at]}')
+
+
+def check(test, contract, where):
+    scene = contract.scene
+    target = scene.picture() if where == 'picture' else scene.clip()
+    output = e2e.scratch('contract.' + ('png' if where == 'picture' else 'mkv'))
+    points = [] if contract.landmarker else ['--face-landmarker-score', '0']
+    faces = scene.faces(target, [*points, *MORE])
+    e2e.must(*command(contract, target, output))
+    before, got = read_frames(target), read_frames(output, contract.alpha)
+    os.unlink(output)
+    test.assertEqual(len(got), len(before))
+    for i, frame in enumerate(before):
+        with test.subTest(frame=i):
+            look_at(test, got[i], contract.reference(frame, faces[i]), frame, contract.tolerance)
+
+
+def tests_of(name, contracts):
+    """A TestCase with one test for each contract and place."""
+    def method(contract, where):
+        return lambda self: check(self, contract, where)
+
+    return type(name, (unittest.TestCase,), {
+        f'test_{c.name}_{where}': method(c, where) for c in contracts for where in c.where})

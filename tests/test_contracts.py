@@ -1,0 +1,56 @@
+#!/usr/bin/python3
+"""Each model's contract, through the whole program, against references in NumPy: tests/contracts/.
+
+    test_contracts.py PROGRAM [-v] [TEST...]
+
+With REPRISE_CONTRACT_OPTIONS="--execution-providers cuda" on a GPU. The machine needs no models: those
+here are tiny ones, made as they are needed.
+"""
+import glob
+import importlib
+import json
+import os
+import shutil
+import sys
+import unittest
+
+import e2e
+from contracts import common
+
+# Kinds of the catalogue whose models must all have a contract here.
+COVERED = []
+
+
+def modules():
+    for path in sorted(glob.glob(f'{e2e.HERE}/contracts/*.py')):
+        name = os.path.basename(path)[:-3]
+        if name not in ('__init__', 'common'):
+            yield importlib.import_module(f'contracts.{name}')
+
+
+class Catalogue(unittest.TestCase):
+    """No model without a contract."""
+
+    def test_every_model(self):
+        tested = {name for module in modules() for c in module.CONTRACTS for name in c.models}
+        for line in e2e.must('models', '--json').stdout.splitlines():
+            model = json.loads(line)
+            if model['kind'] in COVERED:
+                name = os.path.splitext(model['file'])[0]
+                self.assertIn(name, tested, f'{model["kind"]} {name} has no contract test')
+
+
+for found in modules():
+    COVERED.extend(found.KINDS)
+    title = found.__name__.rsplit('.', 1)[-1].title().replace('_', '')
+    globals()[title] = common.tests_of(title, found.CONTRACTS)
+
+
+if __name__ == '__main__':
+    if len(sys.argv) < 2:
+        print(f'usage: {sys.argv[0]} PROGRAM [TEST...]')
+        sys.exit(2)
+    e2e.program = os.path.abspath(sys.argv.pop(1))
+    if not shutil.which('ffmpeg'):
+        e2e.skip_all('no ffmpeg program')
+    unittest.main(verbosity=1)
