@@ -72,4 +72,9 @@ CONTRACTS += [
     # Padding and area are the swapper's, blur is everybody's.
     contract('masks', 'gpen_bfr_256', '--face-mask-types', 'area', '--face-mask-padding', '30',
              '--face-mask-blur', '0.6', blur=0.6, where=('picture',)),
+    contract('occluder', 'gfpgan_1.4', '--face-mask-types', 'occlusion', models=('xseg_1',),
+             occluders=(1,)),
+    contract('occluders', 'gpen_bfr_1024', '--face-mask-types', 'occlusion', '--face-occluder-model',
+             'many', models=('xseg_1', 'xseg_2', 'xseg_3'), occluders=(1, 2, 3),
+             where=('picture',)),
 ]
