@@ -171,6 +171,10 @@ int main(int argc, char **argv)
     BENCH("gaussian 256x256, 77 taps", 65536 * 16.0, , gaussian, b.mask, b.mask, b.tmp, 256, 256,
           b.kernel, b.kernel_size);
     BENCH("mask_min 256x256", 65536 * 12.0, , mask_min, b.mask, b.mask, b.tmp, 65536);
+    BENCH("class_mask 256x256, 19 classes", 65536 * 80.0, , class_mask, b.tmp, 19, 65536, 0x3c7e,
+          b.mask);
+    BENCH("float_to_tensor 512x512", 262144 * 24.0, , float_to_tensor, .src = b.floats, .w = 512,
+          .h = 512, .div = 255, .std = {1, 1, 1}, .rgb = 1, .dst = b.tensor);
     BENCH("resize_float 256 to 512", 65536 * 20.0, , resize_float, b.mask, 256, 256, b.mask512, 512,
           512, 1);
     memset(b.changed, 0, sizeof(b.changed));

@@ -39,6 +39,7 @@ struct rp_opt {
     enum rp_opt_type type;
     size_t offset;        /* into the group's struct */
     double min, max, step; /* min = max = 0: no limit but the type's */
+    int most;             /* numbers of RP_OPT_INTS, 0: 8 */
     const char *def_text; /* default as a person would type it; NULL = unset (0, NULL, -1, empty) */
     const char *const *choices;               /* NULL-terminated */
     const char *const *(*choices_fn)(void);   /* instead of choices: made from a table */

@@ -341,10 +341,10 @@ static int parse_ints(const struct rp_opt *opt, const char *label, int n, const 
                       struct rp_opt_ints *out)
 {
     int ret = 0;
+    const int most = opt->most ? opt->most : (int) RP_ARRAY_LEN(out->v);
 
-    if (n > (int) RP_ARRAY_LEN(out->v))
-        return rp_fail(RP_ERR_USAGE, "%s: %d numbers; at most %d are allowed", label, n,
-                       (int) RP_ARRAY_LEN(out->v));
+    if (n > most)
+        return rp_fail(RP_ERR_USAGE, "%s: %d numbers; at most %d are allowed", label, n, most);
     *out = (struct rp_opt_ints){.n = n};
     for (int i = 0; i < n && !ret; i++)
         ret = parse_int(opt, label, words[i], &out->v[i]);

@@ -122,7 +122,7 @@ static const struct rp_opt mask_opts[] = {
     {"face-mask-blur", 0, RP_OPT_FLOAT, offsetof(struct rp_mask_options, blur), 0, 1, 0.05,
      .def_text = "0.3", .meta = "BLUR", .help = "softness of the box mask"},
     {"face-mask-padding", 0, RP_OPT_INTS, offsetof(struct rp_mask_options, padding), 0, 100, 1,
-     .def_text = "0", .meta = "PERCENT...", .help = "padding of the box mask: top right bottom left"},
+     .most = 4, .def_text = "0", .meta = "PERCENT...", .help = "padding of the box mask: top right bottom left"},
     {0},
 };
 

@@ -113,11 +113,31 @@ int rp_c_mask_ramp(struct rp_stream *stream, const struct rp_op_mask_ramp *a)
     return 0;
 }
 
+RP_HOT static void next_class(float *restrict best, float *restrict dst, const float *restrict src,
+                              float value, int n)
+{
+    for (int i = 0; i < n; i++) {
+        const int wins = rp_class_wins(src[i], best[i]);
+
+        best[i] = wins ? src[i] : best[i];
+        dst[i] = wins ? value : dst[i];
+    }
+}
+
 int rp_c_class_mask(struct rp_stream *stream, const struct rp_op_class_mask *a)
 {
     (void) stream;
-    for (int i = 0; i < a->n; i++)
-        a->dst[i] = rp_class_value(a->src + i, a->classes, a->n, a->use);
+    for (int x = 0; x < a->n; x += CHUNK) {
+        float best[CHUNK];
+        const int n = rp_mini(CHUNK, a->n - x);
+
+        memcpy(best, a->src + x, (size_t) n * sizeof(*best));
+        for (int i = 0; i < n; i++)
+            a->dst[x + i] = rp_class_value(a->use, 0);
+        for (int c = 1; c < a->classes; c++)
+            next_class(best, a->dst + x, a->src + (size_t) c * a->n + x,
+                       rp_class_value(a->use, c), n);
+    }
     return 0;
 }
 

@@ -53,21 +53,15 @@ RP_FN float rp_mask_ramp(float v)
     return (rp_clampf(v, 0.5f, 1.0f) - 0.5f) * 2.0f;
 }
 
-/* Of one place in [classes][n] numbers; not a number is never the greatest. */
-RP_FN float rp_class_value(const float *p, int classes, int n, uint32_t use)
+/* Does v win against the best class so far? Not a number never does. */
+RP_FN int rp_class_wins(float v, float best)
 {
-    float best = p[0];
-    int c, chosen = 0;
+    return v > best || (best != best && v == v);
+}
 
-    for (c = 1; c < classes; c++) {
-        const float v = p[(size_t) c * (size_t) n];
-
-        if (v > best || (best != best && v == v)) {
-            best = v;
-            chosen = c;
-        }
-    }
-    return use >> chosen & 1 ? 1.0f : 0.0f;
+RP_FN float rp_class_value(uint32_t use, int c)
+{
+    return use >> c & 1 ? 1.0f : 0.0f;
 }
 
 #endif /* RP_OPS_MASK_CORE_H */

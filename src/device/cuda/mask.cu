@@ -176,9 +176,21 @@ static __global__ void __launch_bounds__(LINEAR)
     class_mask(const __grid_constant__ struct rp_op_class_mask a)
 {
     const int i = (int) (blockIdx.x * LINEAR + threadIdx.x);
+    int chosen = 0;
 
-    if (i < a.n)
-        a.dst[i] = rp_class_value(a.src + i, a.classes, a.n, a.use);
+    if (i >= a.n)
+        return;
+    float best = a.src[i];
+#pragma unroll 4
+    for (int c = 1; c < a.classes; c++) {
+        const float v = a.src[(size_t) c * a.n + i];
+
+        if (rp_class_wins(v, best)) {
+            best = v;
+            chosen = c;
+        }
+    }
+    a.dst[i] = rp_class_value(a.use, chosen);
 }
 
 extern "C" int rp_cuda_class_mask(struct rp_stream *stream, const struct rp_op_class_mask *a)
