@@ -22,7 +22,7 @@ FLOAT, UINT8, INT8, INT32, INT64, BOOL, FLOAT16, DOUBLE = 1, 2, 3, 6, 7, 9, 10, 
 BYTES_OF = {FLOAT: 4, UINT8: 1, INT8: 1, INT32: 4, INT64: 8, BOOL: 1, FLOAT16: 2, DOUBLE: 8}
 
 # AttributeProto.AttributeType
-ATTR_FLOAT, ATTR_INT, ATTR_STRING, ATTR_TENSOR, ATTR_FLOATS, ATTR_INTS = 1, 2, 3, 4, 6, 7
+ATTR_FLOAT, ATTR_INT, ATTR_STRING, ATTR_TENSOR, ATTR_GRAPH, ATTR_FLOATS, ATTR_INTS = 1, 2, 3, 4, 5, 6, 7
 
 IR_VERSION = 8
 LIMIT = (1 << 31) - 1  # protobuf refuses larger messages
@@ -135,6 +135,9 @@ def _attribute(name, value):
     if isinstance(value, Message):
         m.message(5, value)
         kind = ATTR_TENSOR
+    elif isinstance(value, Graph):
+        m.message(6, value.graph())
+        kind = ATTR_GRAPH
     elif isinstance(value, str):
         m.string(4, value)
         kind = ATTR_STRING
@@ -186,6 +189,7 @@ class Graph:
         self.opset = opset
         self.doc = doc
         self.nodes, self.initializers, self.inputs, self.outputs = [], [], [], []
+        self.domains = set()
         self.metadata = {}
         self.count = {}
 
@@ -202,8 +206,10 @@ class Graph:
         self.initializers.append(tensor(name, dtype, dims, data))
         return name
 
-    def node(self, op, inputs, outputs=None, name=None, **attributes):
-        """Add a node and return its first output. Without `outputs` a name is made up."""
+    def node(self, op, inputs, outputs=None, name=None, domain='', **attributes):
+        """Add a node and return its first output. Without `outputs` a name is made up.
+
+        An attribute that is a Graph is a body, as If and Loop have."""
         if name is None:
             self.count[op] = self.count.get(op, 0) + 1
             name = f'{op}_{self.count[op]}'
@@ -218,10 +224,13 @@ class Graph:
         m.string(4, op)
         for key in sorted(attributes):
             m.message(5, _attribute(key, attributes[key]))
+        if domain:
+            m.string(7, domain)
+            self.domains.add(domain)
         self.nodes.append(m)
         return outputs[0]
 
-    def message(self):
+    def graph(self):
         graph = Message()
         for n in self.nodes:
             graph.message(1, n)
@@ -232,16 +241,20 @@ class Graph:
             graph.message(11, i)
         for o in self.outputs:
             graph.message(12, o)
-        opset = Message()
-        opset.string(1, '')
-        opset.varint(2, self.opset)
+        return graph
+
+    def message(self):
         model = Message()
         model.varint(1, IR_VERSION)
         model.string(2, 'reprise')
         if self.doc:
             model.string(6, self.doc)
-        model.message(7, graph)
-        model.message(8, opset)
+        model.message(7, self.graph())
+        for domain in [''] + sorted(self.domains):
+            opset = Message()
+            opset.string(1, domain)
+            opset.varint(2, 1 if domain else self.opset)
+            model.message(8, opset)
         for key in sorted(self.metadata):
             entry = Message()
             entry.string(1, key)

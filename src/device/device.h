@@ -52,6 +52,11 @@ struct rp_device_fns {
     int (*loop)(struct rp_device *dev, struct rp_stream *s, const int32_t *count, int32_t *index,
                 rp_record_fn *body, void *priv);
 
+    /* body(priv[*which]), with *which in device memory; nothing when it is not 0 to n - 1. Recorded: one
+     * conditional node with n bodies. May stand in loops and other choices. */
+    int (*choose)(struct rp_device *dev, struct rp_stream *s, const int32_t *which, int n,
+                  rp_record_fn *body, void *const *priv);
+
     /* ---- recording; all NULL on a device that cannot ---- */
 
     /* From here on work on this stream is noted down instead of done. Allocations of ONNX Runtime come

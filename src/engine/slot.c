@@ -79,6 +79,12 @@ int rp_slot_loop(struct rp_slot *slot, const int32_t *count, int32_t *index, rp_
     return slot->device->fns->loop(slot->device, slot->stream, count, index, body, priv);
 }
 
+int rp_slot_choose(struct rp_slot *slot, const int32_t *which, int n, rp_record_fn *body,
+                   void *const *priv)
+{
+    return slot->device->fns->choose(slot->device, slot->stream, which, n, body, priv);
+}
+
 int rp_slot_upload(struct rp_slot *slot, void *dst, const void *src, size_t n)
 {
     return slot->device->fns->upload(slot->device, slot->stream, dst, src, n);

@@ -51,6 +51,8 @@ int rp_slot_image(struct rp_slot *slot, int w, int h, int ch, struct rp_img *out
 /* The verbs. */
 int rp_slot_loop(struct rp_slot *slot, const int32_t *count, int32_t *index, rp_record_fn *body,
                  void *priv);
+int rp_slot_choose(struct rp_slot *slot, const int32_t *which, int n, rp_record_fn *body,
+                   void *const *priv);
 int rp_slot_upload(struct rp_slot *slot, void *dst, const void *src, size_t n);
 int rp_slot_download(struct rp_slot *slot, void *dst, const void *src, size_t n);
 int rp_slot_copy(struct rp_slot *slot, void *dst, const void *src, size_t n);

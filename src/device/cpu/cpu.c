@@ -85,6 +85,14 @@ static int cpu_loop(struct rp_device *dev, struct rp_stream *s, const int32_t *c
     return ret;
 }
 
+static int cpu_choose(struct rp_device *dev, struct rp_stream *s, const int32_t *which, int n,
+                      rp_record_fn *body, void *const *priv)
+{
+    (void) dev;
+    (void) s;
+    return *which >= 0 && *which < n ? body(priv[*which]) : 0;
+}
+
 static const struct rp_device_fns cpu_fns = {
     .name = "cpu",
     .host_memory = true,
@@ -101,6 +109,7 @@ static const struct rp_device_fns cpu_fns = {
     .alloc_host = cpu_alloc_host,
     .free_host = cpu_free,
     .loop = cpu_loop,
+    .choose = cpu_choose,
 };
 
 int rp_device_cpu(struct rp_device **out)

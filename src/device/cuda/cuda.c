@@ -7,6 +7,7 @@
 #include "device/cuda/cuda.h"
 
 #define MIN_DRIVER 13000 /* CUDA 13.0, driver 580 */
+#define MAX_BODIES 8     /* of one choice */
 
 struct rp_module_host rp_host;
 
@@ -382,15 +383,26 @@ static void cuda_recording_census(const struct rp_recording *r, struct rp_census
 
 /* ---- loops ------------------------------------------------------------------------------------- */
 
-static int loop_eager(struct rp_stream *s, const int32_t *count, int32_t *index,
-                      rp_record_fn *body, void *priv)
+/* A number of the device, on the host: what eager work branches on. */
+static int read_number(struct rp_stream *s, const int32_t *from, int32_t *to)
 {
     int ret = 0;
 
-    CU_TRY("loop", cudaMemcpyAsync(s->count, count, sizeof(*count), cudaMemcpyDeviceToHost,
-                                   s->record));
+    CU_TRY("loop", cudaMemcpyAsync(s->count, from, sizeof(*from), cudaMemcpyDeviceToHost, s->record));
     CU_TRY("loop", cudaStreamSynchronize(s->record));
-    for (int32_t i = 0, n = *s->count; i < n; i++) {
+    *to = *s->count;
+fail:
+    return ret;
+}
+
+static int loop_eager(struct rp_stream *s, const int32_t *count, int32_t *index,
+                      rp_record_fn *body, void *priv)
+{
+    int ret;
+    int32_t n = 0;
+
+    RP_TRY(read_number(s, count, &n));
+    for (int32_t i = 0; i < n; i++) {
         RP_TRY(rp_cuda_loop_set(s->record, index, i));
         RP_TRY(body(priv));
     }
@@ -398,29 +410,58 @@ fail:
     return ret;
 }
 
-/* Put a WHILE node behind what was captured so far; *body is its empty graph. */
-static int add_while(struct rp_stream *s, cudaGraphConditionalHandle h, cudaGraphNode_t *node,
-                     cudaGraph_t *body)
+/* Put a conditional node behind what was captured so far; body[] are its empty graphs. */
+static int add_conditional(struct rp_stream *s, cudaGraphConditionalHandle h,
+                           enum cudaGraphConditionalNodeType type, int n, cudaGraphNode_t *node,
+                           cudaGraph_t *body)
 {
     int ret = 0;
-    size_t n = 0;
+    size_t nafter = 0;
     cudaGraph_t graph;
     unsigned long long id;
     const cudaGraphNode_t *after = NULL;
     enum cudaStreamCaptureStatus status;
     struct cudaGraphNodeParams p = {.type = cudaGraphNodeTypeConditional};
 
-    CU_TRY("capture", cudaStreamGetCaptureInfo(s->record, &status, &id, &graph, &after, NULL, &n));
+    CU_TRY("capture",
+           cudaStreamGetCaptureInfo(s->record, &status, &id, &graph, &after, NULL, &nafter));
     p.conditional.handle = h;
-    p.conditional.type = cudaGraphCondTypeWhile;
-    p.conditional.size = 1;
-    CU_TRY("WHILE node", cudaGraphAddNode(node, s->graph, after, NULL, n, &p));
-    *body = p.conditional.phGraph_out[0];
+    p.conditional.type = type;
+    p.conditional.size = (unsigned) n;
+    CU_TRY("conditional node", cudaGraphAddNode(node, s->graph, after, NULL, nafter, &p));
+    memcpy(body, p.conditional.phGraph_out, (size_t) n * sizeof(*body));
     CU_TRY("capture", cudaStreamUpdateCaptureDependencies(s->record, node, NULL, 1,
                                                           cudaStreamSetCaptureDependencies));
 fail:
     s->broken |= ret < 0;
     return ret;
+}
+
+/* Go on capturing in a body, or behind a node of the graph around it. */
+static int enter_body(struct rp_stream *s, cudaGraph_t body)
+{
+    const int ret = end_capture(s);
+
+    return ret < 0 ? ret : begin_capture(s, body, NULL);
+}
+
+static int leave_body(struct rp_stream *s, cudaGraph_t body)
+{
+    const int ret = end_capture(s);
+
+    if (ret < 0)
+        return ret;
+    rp_cuda_rewrite(body);
+    count_nodes(body, &s->bodies);
+    return 0;
+}
+
+/* After a failure inside: record_drop() destroys the outermost graph with its bodies. */
+static void broken_at(struct rp_stream *s, cudaGraph_t outer)
+{
+    s->broken = true;
+    end_capture(s);
+    s->graph = outer;
 }
 
 /* The capture ends, goes on in the body, and begins again behind the node: ONNX Runtime sits on this
@@ -436,21 +477,15 @@ static int loop_recorded(struct rp_stream *s, const int32_t *count, int32_t *ind
 
     CU_TRY("condition", cudaGraphConditionalHandleCreate(&h, outer, 0, cudaGraphCondAssignDefault));
     RP_TRY(rp_cuda_loop_begin(s->record, h, count, index));
-    RP_TRY(add_while(s, h, &node, &body));
-    RP_TRY(end_capture(s));
-    RP_TRY(begin_capture(s, body, NULL));
+    RP_TRY(add_conditional(s, h, cudaGraphCondTypeWhile, 1, &node, &body));
+    RP_TRY(enter_body(s, body));
     RP_TRY(body_fn(priv));
     RP_TRY(rp_cuda_loop_next(s->record, h, count, index));
-    RP_TRY(end_capture(s));
-    rp_cuda_rewrite(body);
-    count_nodes(body, &s->bodies);
-    RP_TRY(begin_capture(s, outer, &node));
-    return 0;
+    RP_TRY(leave_body(s, body));
+    return begin_capture(s, outer, &node);
 
 fail:
-    s->broken = true;
-    end_capture(s);
-    s->graph = outer; /* record_drop() destroys it with its bodies */
+    broken_at(s, outer);
     return ret;
 }
 
@@ -460,6 +495,49 @@ static int cuda_loop(struct rp_device *dev, struct rp_stream *s, const int32_t *
     (void) dev;
     return s->graph ? loop_recorded(s, count, index, body, priv)
                     : loop_eager(s, count, index, body, priv);
+}
+
+static int choose_eager(struct rp_stream *s, const int32_t *which, int n, rp_record_fn *body,
+                        void *const *priv)
+{
+    int32_t i = -1;
+    const int ret = read_number(s, which, &i);
+
+    return ret < 0 || i < 0 || i >= n ? ret : body(priv[i]);
+}
+
+static int choose_recorded(struct rp_stream *s, const int32_t *which, int n, rp_record_fn *body_fn,
+                           void *const *priv)
+{
+    int ret;
+    cudaGraphNode_t node;
+    cudaGraphConditionalHandle h;
+    const cudaGraph_t outer = s->graph;
+    cudaGraph_t body[MAX_BODIES];
+
+    CU_TRY("condition", cudaGraphConditionalHandleCreate(&h, outer, 0, cudaGraphCondAssignDefault));
+    RP_TRY(rp_cuda_choose(s->record, h, which));
+    RP_TRY(add_conditional(s, h, cudaGraphCondTypeSwitch, n, &node, body));
+    for (int i = 0; i < n; i++) {
+        RP_TRY(enter_body(s, body[i]));
+        RP_TRY(body_fn(priv[i]));
+        RP_TRY(leave_body(s, body[i]));
+    }
+    return begin_capture(s, outer, &node);
+
+fail:
+    broken_at(s, outer);
+    return ret;
+}
+
+static int cuda_choose(struct rp_device *dev, struct rp_stream *s, const int32_t *which, int n,
+                       rp_record_fn *body, void *const *priv)
+{
+    (void) dev;
+    if (n < 1 || n > MAX_BODIES)
+        return rp_host.fail(RP_ERR_LIMIT, "a choice of %d, at most %d are supported", n, MAX_BODIES);
+    return s->graph ? choose_recorded(s, which, n, body, priv)
+                    : choose_eager(s, which, n, body, priv);
 }
 
 /* ---- device ------------------------------------------------------------------------------------ */
@@ -501,6 +579,7 @@ static const struct rp_device_fns cuda_fns = {
     .alloc_host = cuda_alloc_host,
     .free_host = cuda_free_host,
     .loop = cuda_loop,
+    .choose = cuda_choose,
     .record_begin = cuda_record_begin,
     .record_end = cuda_record_end,
     .record_drop = cuda_record_drop,

@@ -56,6 +56,7 @@ int rp_cuda_loop_begin(cudaStream_t s, cudaGraphConditionalHandle h, const int32
                        int32_t *index);
 int rp_cuda_loop_next(cudaStream_t s, cudaGraphConditionalHandle h, const int32_t *count,
                       int32_t *index);
+int rp_cuda_choose(cudaStream_t s, cudaGraphConditionalHandle h, const int32_t *which);
 int rp_cuda_loop_set(cudaStream_t s, int32_t *index, int32_t value);
 
 /* Replace copies and fills of a captured graph with kernels (rewrite.c, copy.cu). */

@@ -1,4 +1,5 @@
-/* The kernels that decide whether a WHILE node of a graph goes round once more. */
+/* The kernels that decide whether a WHILE node of a graph goes round once more, and which body of a
+ * SWITCH node runs. */
 #include "device/cuda/cuda.h"
 
 static __global__ void begin(cudaGraphConditionalHandle h, const int32_t *count, int32_t *index)
@@ -12,6 +13,12 @@ static __global__ void next(cudaGraphConditionalHandle h, const int32_t *count, 
     const int32_t i = ++*index;
 
     cudaGraphSetConditional(h, i < *count);
+}
+
+/* A number that is none of the bodies runs none. */
+static __global__ void pick(cudaGraphConditionalHandle h, const int32_t *which)
+{
+    cudaGraphSetConditional(h, (unsigned) *which);
 }
 
 static __global__ void set(int32_t *index, int32_t value)
@@ -31,6 +38,12 @@ extern "C" int rp_cuda_loop_next(cudaStream_t s, cudaGraphConditionalHandle h,
 {
     next<<<1, 1, 0, s>>>(h, count, index);
     return rp_cuda_launched("loop");
+}
+
+extern "C" int rp_cuda_choose(cudaStream_t s, cudaGraphConditionalHandle h, const int32_t *which)
+{
+    pick<<<1, 1, 0, s>>>(h, which);
+    return rp_cuda_launched("choice");
 }
 
 extern "C" int rp_cuda_loop_set(cudaStream_t s, int32_t *index, int32_t value)
