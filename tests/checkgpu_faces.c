@@ -594,3 +594,45 @@ void check_gate(struct cg *c)
     c->bytes = 4.0 * cells;
     RUN(a);
 }
+
+/* ---- rows of a batch --------------------------------------------------------------------------- */
+
+static struct rp_rows *some_rows(struct cg *c, int most)
+{
+    struct rp_rows *const r = cg_zeros(c, "rows", sizeof(*r), CG_BYTES);
+
+    r->groups = cg_range(c, 0, 9);
+    r->group = cg_range(c, -1, 9);
+    r->rows = cg_range(c, 0, most);
+    r->row = cg_range(c, -1, most + 1);
+    r->bucket = cg_range(c, -1, 3);
+    return r;
+}
+
+void check_rows(struct cg *c)
+{
+    struct rp_op_rows a = {.step = cg_range(c, 0, 2), .most = cg_range(c, 1, 16)};
+    int32_t *const count = cg_zeros(c, "count", sizeof(*count), CG_BYTES);
+
+    *count = cg_range(c, -2, RP_MAX_FACES);
+    a.count = count;
+    a.at = some_rows(c, a.most);
+    a.index = cg_zeros(c, "index", sizeof(*a.index), CG_BYTES);
+    cg_note(c, "step %d, %d in groups of %d, group %d", a.step, *count, a.most, a.at->group);
+    c->bytes = sizeof(*a.at);
+    RUN(a);
+}
+
+void check_row_copy(struct cg *c)
+{
+    struct rp_op_row_copy a = {.most = c->bench ? 8 : cg_range(c, 1, 8), .put = cg_range(c, 0, 1)};
+
+    a.bytes = 4 * (size_t) (c->bench ? 3 * 256 * 256 : cg_range(c, 1, 9000));
+    const size_t all = a.bytes * (size_t) a.most;
+    a.src = cg_bytes(c, "src", a.put ? a.bytes : all, 0);
+    a.dst = cg_bytes(c, "dst", a.put ? all : a.bytes, 0);
+    a.at = some_rows(c, a.most);
+    cg_note(c, "%s row %d of %d, %zu bytes", a.put ? "put" : "get", a.at->row, a.most, a.bytes);
+    c->bytes = 2.0 * (double) a.bytes;
+    RUN(a);
+}

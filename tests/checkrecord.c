@@ -7,7 +7,8 @@
  *   beside     the same is recorded again and again while another thread uses the GPU as a decoder does
  *   faults     recording is made to fail; no memory for recordings; no GPU visible
  *   models     FOLDER is what tests/fault_models.py writes: each kind of network that cannot be recorded
- *   networks   each FILE: its replay equals its eager run, byte for byte, with eight inputs
+ *   batches    a network over 0 to 19 things in groups of 8, 4, 2, 1: against one at a time
+ *   networks   each FILE: replays and eager runs give the same bytes, 8 inputs, 3 times each
  *   pressure   another process takes the GPU's memory: an error, and what is recorded stays right
  *   soak       N replays of the first FILE: bytes, free device memory and RSS stay
  *
@@ -21,7 +22,7 @@
 #include <unistd.h>
 
 #include "base/path.h"
-#include "engine/engine.h"
+#include "engine/batch.h"
 #include "engine/graph.h"
 
 #define MAX_NETWORKS 64
@@ -538,20 +539,31 @@ fail:
     return ret;
 }
 
-/* Inputs whose replay is not their eager run, of 8; -1 after an error. */
-static int differing(struct network *n, int *ndiffer)
+#define INPUTS 8
+#define REPEATS 3
+
+/* Runs that differ from the first eager run with the same input. */
+struct tally {
+    int replay, eager;
+};
+
+static int differing(struct network *n, struct tally *t)
 {
     int ret = 0;
     const size_t size = result_bytes(n);
     uint8_t *const want = malloc(2 * size + 16), *const got = want + size;
 
-    *ndiffer = 0;
+    *t = (struct tally){0};
     for (int i = 0; i < 3; i++)
         RP_TRY(result(n, 0, true, got));
-    for (unsigned seed = 0; seed < 8; seed++) {
+    for (unsigned seed = 0; seed < INPUTS; seed++) {
         RP_TRY(result(n, seed, false, want));
-        RP_TRY(result(n, seed, true, got));
-        *ndiffer += memcmp(want, got, size) != 0;
+        for (int i = 0; i < REPEATS; i++) {
+            RP_TRY(result(n, seed, true, got));
+            t->replay += memcmp(want, got, size) != 0;
+            RP_TRY(result(n, seed, false, got));
+            t->eager += memcmp(want, got, size) != 0;
+        }
     }
 fail:
     free(want);
@@ -562,14 +574,14 @@ static void check_network(const char *path)
 {
     struct network n;
     struct rp_graph_stats stats;
-    int wrong = 0;
+    struct tally t;
 
-    if (must(path, open_network(&n, here.dev, path)) && must(path, differing(&n, &wrong))) {
+    if (must(path, open_network(&n, here.dev, path)) && must(path, differing(&n, &t))) {
         rp_graph_get_stats(n.graph, &stats);
-        tell(!wrong && stats.recorded == here.gpu, "network %-28s %d of 8 differ, %d nodes%s%s%s",
-             rp_path_base(path), wrong, stats.census.nodes,
-             stats.deterministic ? "" : ", not deterministic", stats.reason[0] ? ": " : "",
-             stats.reason);
+        tell(!t.replay && !t.eager && stats.recorded == here.gpu,
+             "network %-28s of %d replays %d differ, of as many eager runs %d; %d nodes%s%s",
+             rp_path_base(path), INPUTS * REPEATS, t.replay, t.eager, stats.census.nodes,
+             stats.reason[0] ? ": " : "", stats.reason);
     }
     close_network(&n);
 }
@@ -637,6 +649,152 @@ static void check_models(void)
         skip("models: no --models");
     for (size_t i = 0; opt.models && i < RP_ARRAY_LEN(faults); i++)
         check_fault(&faults[i]);
+}
+
+/* ---- batches ----------------------------------------------------------------------------------- */
+
+#define THINGS 19
+
+struct herd {
+    struct network *n;
+    struct rp_batch *batch; /* NULL: one at a time */
+    struct rp_graph *graph;
+    uint8_t *in, *out;      /* device: THINGS inputs and results */
+    int32_t *count;
+    struct rp_rows *at;     /* row: which thing */
+};
+
+static int take_thing(void *priv)
+{
+    const struct herd *const h = priv;
+    const struct rp_tensor *const t = &h->n->net->in[0];
+
+    return RP_OP(h->n->slot, row_copy, .src = h->in, .dst = t->data, .bytes = t->bytes, .at = h->at,
+                 .most = THINGS);
+}
+
+static int keep_thing(void *priv)
+{
+    const struct herd *const h = priv;
+    const struct rp_tensor *const t = &h->n->net->out[0];
+
+    return RP_OP(h->n->slot, row_copy, .src = t->data, .dst = h->out, .bytes = t->bytes, .at = h->at,
+                 .most = THINGS, .put = 1);
+}
+
+static int one_thing(void *priv)
+{
+    int ret;
+    const struct herd *const h = priv;
+
+    RP_TRY(take_thing(priv));
+    RP_TRY(rp_run(h->n->net));
+    return keep_thing(priv);
+
+fail:
+    return ret;
+}
+
+static int run_herd(void *priv)
+{
+    const struct herd *const h = priv;
+
+    if (!h->batch)
+        return rp_slot_loop(h->n->slot, h->count, &h->at->row, one_thing, priv);
+    return rp_batch_run(h->batch, h->count, &h->at->row, take_thing, keep_thing, priv);
+}
+
+static int herd_result(struct herd *h, int32_t count, bool graph, uint8_t *to)
+{
+    int ret;
+    struct rp_slot *const slot = h->n->slot;
+    const size_t all = THINGS * h->n->net->out[0].bytes;
+
+    RP_TRY(rp_slot_upload(slot, h->count, &count, sizeof(count)));
+    RP_TRY(rp_slot_zero(slot, h->out, all));
+    RP_TRY(rp_slot_sync(slot));
+    RP_TRY(graph ? rp_graph_run(h->graph, run_herd, h, false) : run_herd(h));
+    if (graph)
+        RP_TRY(rp_graph_wait(h->graph));
+    RP_TRY(rp_slot_download(slot, to, h->out, all));
+    return rp_slot_sync(slot);
+
+fail:
+    return ret;
+}
+
+static int open_herd(struct herd *h)
+{
+    int ret = 0;
+    struct rp_slot *const slot = h->n->slot;
+    struct rp_tensor all = h->n->net->in[0];
+
+    all.count *= THINGS;
+    all.bytes *= THINGS;
+    uint8_t *const host = malloc(all.bytes);
+    fill(&all, host, 5);
+    RP_TRY(rp_slot_alloc(slot, all.bytes, (void **) &h->in));
+    RP_TRY(rp_slot_alloc(slot, THINGS * h->n->net->out[0].bytes, (void **) &h->out));
+    RP_TRY(rp_slot_alloc(slot, sizeof(*h->count), (void **) &h->count));
+    RP_TRY(rp_slot_alloc(slot, sizeof(*h->at), (void **) &h->at));
+    RP_TRY(rp_slot_upload(slot, h->in, host, all.bytes));
+    RP_TRY(rp_slot_sync(slot));
+    RP_TRY(rp_batch_open(&h->batch, h->n->net, RP_BATCH_MOST));
+    RP_TRY(rp_graph_create(&h->graph, slot, "batches", &on));
+    RP_TRY(rp_graph_watch(h->graph, h->out, THINGS * h->n->net->out[0].bytes));
+fail:
+    free(host);
+    return ret;
+}
+
+/* @param wrong  replays that differ from eager  @param most  largest difference from one at a time */
+static int compare_herd(struct herd *h, int *wrong, double *most)
+{
+    int ret = 0;
+    struct herd single = *h;
+    const size_t n = THINGS * h->n->net->out[0].bytes;
+    uint8_t *const eager = malloc(3 * n), *const replay = eager + n, *const one = replay + n;
+
+    single.batch = NULL;
+    *wrong = 0;
+    for (int count = -1; count <= THINGS; count++) {
+        RP_TRY(herd_result(&single, count, false, one));
+        RP_TRY(herd_result(h, count, false, eager));
+        for (int i = 0; i < (count < 1 ? 3 : 1); i++)
+            RP_TRY(herd_result(h, count, true, replay));
+        *wrong += memcmp(eager, replay, n) != 0;
+        for (size_t i = 0; i < n / sizeof(float); i++)
+            *most = fmax(*most, fabs((double) ((float *) eager)[i] - (double) ((float *) one)[i]));
+    }
+fail:
+    free(eager);
+    return ret;
+}
+
+static void check_batches(void)
+{
+    char path[4096];
+    struct network n;
+    struct herd h = {.n = &n};
+    struct rp_graph_stats stats;
+    int wrong = 0;
+    double most = 0;
+
+    if (!opt.models) {
+        skip("batches: no --models");
+        return;
+    }
+    snprintf(path, sizeof(path), "%s/open_sizes.onnx", opt.models);
+    if (must("batches", open_network(&n, here.dev, path)) && must("batches", open_herd(&h)) &&
+        must("batches", compare_herd(&h, &wrong, &most))) {
+        rp_graph_get_stats(h.graph, &stats);
+        tell(h.batch && !wrong && most < 0.01 && stats.recorded == here.gpu,
+             "batches: 0 to %d things, %d replays differ, at most %.2g from one at a time, %d "
+             "conditional nodes", THINGS, wrong, most, stats.census.conditionals);
+    }
+    rp_graph_destroy(&h.graph);
+    rp_batch_close(&h.batch);
+    close_network(&n);
 }
 
 /* ---- pressure ---------------------------------------------------------------------------------- */
@@ -714,11 +872,12 @@ static void check_soak(const char *path)
 {
     struct network n;
     struct rp_graph_stats a = {0}, b = {0};
-    int ret = 0, wrong = 0;
+    int ret = 0;
+    struct tally t;
     double rss0 = 0, rss1 = 0;
     size_t free0 = 0, free1 = 0, bytes0 = 0;
 
-    if (must(path, open_network(&n, here.dev, path)) && must(path, differing(&n, &wrong))) {
+    if (must(path, open_network(&n, here.dev, path)) && must(path, differing(&n, &t))) {
         for (int i = 0; i < 1000 && ret >= 0; i++)
             ret = rp_graph_run(n.graph, run_net, n.net, false);
         rp_graph_wait(n.graph);
@@ -732,7 +891,7 @@ static void check_soak(const char *path)
         rp_graph_get_stats(n.graph, &b);
         rss1 = rss();
         free1 = free_memory();
-        tell(ret >= 0 && !wrong && b.replays - a.replays == (here.gpu ? opt.soak : 0) &&
+        tell(ret >= 0 && !t.replay && b.replays - a.replays == (here.gpu ? opt.soak : 0) &&
                  free0 == free1 && a.pool_bytes == b.pool_bytes && bytes0 == n.slot->bytes &&
                  fabs(rss1 - rss0) <= MIB,
              "soak %s: %d replays, free %+lld bytes, pool %+lld, slot %+lld, RSS %+.0f KiB",
@@ -771,20 +930,22 @@ fail:
 
 static void check_all(void)
 {
-    /* what a process keeps for good (kernels, a context) is there after the first round */
-    check_verbs();
-    const size_t before = free_memory();
+    size_t before = 0;
 
-    check_verbs();
-    check_beside();
-    check_spoiled();
-    check_no_room();
-    check_blind();
-    check_pressure();
+    for (int i = 0; i < 2; i++) { /* what a process keeps for good is there after the first round */
+        before = free_memory();
+        check_verbs();
+        check_beside();
+        check_spoiled();
+        check_no_room();
+        check_blind();
+        check_pressure();
+    }
     if (here.gpu)
         tell(free_memory() == before, "device memory afterwards: %+lld bytes",
              (long long) (free_memory() - before));
     check_models();
+    check_batches();
     for (int i = 0; i < opt.networks; i++)
         check_network(opt.network[i]);
     if (opt.soak && opt.networks)

@@ -97,6 +97,9 @@ struct rp_net {
  * buffers with the slot; close nets before the slot and the model. */
 int rp_net_open(struct rp_net **out, struct rp_slot *slot, struct rp_model *model,
                 const int64_t *const *in_dim);
+/* The same over the buffers of another net of this model whose tensors are as large or larger. */
+int rp_net_open_over(struct rp_net **out, struct rp_slot *slot, struct rp_model *model,
+                     const int64_t *const *in_dim, const struct rp_net *over);
 void rp_net_close(struct rp_net **net);
 
 /* Use this device memory as input `index` instead of the slot's own buffer (constants that several

@@ -230,15 +230,12 @@ static int warm_up(struct rp_graph *g, rp_record_fn *fn, void *priv)
     return ret;
 }
 
-static bool memory_left(struct rp_graph *g)
+/* Buffers of the slot and what its recordings have taken so far. */
+static bool memory_left(const struct rp_graph *g)
 {
-    size_t free_bytes = 0, total = 0;
+    const size_t used = g->slot->bytes + g->fns->pool_bytes(g->slot->stream);
 
-    if (!g->options->memory)
-        return true;
-    if (g->fns->memory(g->slot->device, &free_bytes, &total) < 0)
-        return true;
-    return g->fns->pool_bytes(g->slot->stream) < (size_t) g->options->memory;
+    return !g->options->memory || used < (size_t) g->options->memory;
 }
 
 static int capture(struct rp_graph *g, rp_record_fn *fn, void *priv)

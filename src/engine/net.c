@@ -61,7 +61,17 @@ fail:
     return ret;
 }
 
-static int open_inputs(struct rp_net *net, const int64_t *const *in_dim)
+/* Memory of its own, or the beginning of another net's. */
+static int place(struct rp_net *net, struct rp_tensor *t, const struct rp_tensor *over)
+{
+    if (!over)
+        return rp_slot_alloc(net->slot, t->bytes, &t->data);
+    t->data = over->data;
+    return t->bytes <= over->bytes ? 0 : rp_fail(RP_ERR_INVALID, "%s: needs more than the net it shares "
+                                                 "memory with", net->model->path);
+}
+
+static int open_inputs(struct rp_net *net, const int64_t *const *in_dim, const struct rp_net *over)
 {
     int ret = 0;
     const struct rp_model *const m = net->model;
@@ -74,7 +84,7 @@ static int open_inputs(struct rp_net *net, const int64_t *const *in_dim)
         for (int d = 0; d < t->rank; d++)
             t->dim[d] = in_dim && in_dim[i] ? in_dim[i][d] : m->in[i].dim[d];
         RP_TRY(fix_size(m, t, m->in[i].name));
-        RP_TRY(rp_slot_alloc(net->slot, t->bytes, &t->data));
+        RP_TRY(place(net, t, over ? &over->in[i] : NULL));
         RP_TRY(bind_tensor(net, true, i));
     }
 fail:
@@ -126,7 +136,7 @@ fail:
     return ret;
 }
 
-static int open_outputs(struct rp_net *net)
+static int open_outputs(struct rp_net *net, const struct rp_net *over)
 {
     int ret = 0;
     bool open = false;
@@ -147,7 +157,7 @@ static int open_outputs(struct rp_net *net)
         struct rp_tensor *const t = &net->out[i];
 
         RP_TRY(fix_size(m, t, m->out[i].name));
-        RP_TRY(rp_slot_alloc(net->slot, t->bytes, &t->data));
+        RP_TRY(place(net, t, over ? &over->out[i] : NULL));
         RP_TRY(bind_tensor(net, false, i));
     }
 fail:
@@ -194,6 +204,12 @@ fail:
 int rp_net_open(struct rp_net **out, struct rp_slot *slot, struct rp_model *model,
                 const int64_t *const *in_dim)
 {
+    return rp_net_open_over(out, slot, model, in_dim, NULL);
+}
+
+int rp_net_open_over(struct rp_net **out, struct rp_slot *slot, struct rp_model *model,
+                     const int64_t *const *in_dim, const struct rp_net *over)
+{
     int ret;
     const OrtApi *const api = model->engine->api;
     struct binding *b;
@@ -212,8 +228,8 @@ int rp_net_open(struct rp_net **out, struct rp_slot *slot, struct rp_model *mode
     }
     RP_TRY(make_run_options(net));
     ORT(api, model->path, CreateIoBinding(model->session, &b->io));
-    RP_TRY(open_inputs(net, in_dim));
-    RP_TRY(open_outputs(net));
+    RP_TRY(open_inputs(net, in_dim, over));
+    RP_TRY(open_outputs(net, over));
     if (model->ort_graph) /* from here on ONNX Runtime may record: without gpu_graph_id -1 */
         RP_TRY(clear_run_options(net));
     for (int i = 0; i < net->nin; i++)

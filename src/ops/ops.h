@@ -349,6 +349,17 @@ enum rp_gate {
  * is positive; the others have votes 0. n = numbers in the tensor, row = those of a row (nsfw_1). */
 struct rp_op_gate { int kind; const float *src; int n, row, votes; struct rp_verdict *dst; };
 
+/* ---- rows of a batch ----------------------------------------------------------------------------- */
+
+/* *count things in groups of at most `most` rows, for networks that take several at once. COUNT: how
+ * many groups; GROUP: rows and bucket of this group; INDEX: *index = number of this row's thing. */
+enum rp_rows_step { RP_ROWS_COUNT = 0, RP_ROWS_GROUP, RP_ROWS_INDEX };
+struct rp_op_rows { int step; const int32_t *count; int most; struct rp_rows *at; int32_t *index; };
+
+/* One row of `bytes` (a multiple of 4) into the batch at dst (put), or out of the batch at src. A row
+ * that is not 0 to most - 1 is left. */
+struct rp_op_row_copy { const void *src; void *dst; size_t bytes; const struct rp_rows *at; int most; int put; };
+
 /* ---- drawing (face debugger, algorithms 30) ---------------------------------------------------- */
 
 enum rp_debug_item {
@@ -377,7 +388,7 @@ struct rp_op_draw_mask { struct rp_canvas dst; const struct rp_dface *face; cons
     X(box_mask) X(gaussian) X(mask_min) X(mask_ramp) X(class_mask) X(resize_float) X(hull_mask)    \
     X(align) X(box_affine) X(points_tensor) X(points_angle) X(decode) X(nms)                       \
     X(face_load) X(face_store) X(face_pick) X(landmarks) X(face_points) X(embedding) X(classify)   \
-    X(select) X(map_faces) X(source_mix) X(gate) X(draw_face) X(draw_mask)
+    X(select) X(map_faces) X(source_mix) X(gate) X(rows) X(row_copy) X(draw_face) X(draw_mask)
 
 struct rp_ops {
 #define RP_OP_ENTRY(name) int (*(name))(struct rp_stream *stream, const struct rp_op_##name *a);

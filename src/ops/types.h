@@ -106,6 +106,15 @@ struct rp_references {
     float embedding_norm[RP_MAX_REFERENCES][512];
 };
 
+/* Where a loop over groups of rows stands: see struct rp_op_rows. */
+struct rp_rows {
+    int32_t groups; /* of them */
+    int32_t group;  /* this one */
+    int32_t rows;   /* in it */
+    int32_t row;    /* this one */
+    int32_t bucket; /* smallest b with 2^b >= rows; -1 without rows */
+};
+
 /* Running result of the content check. */
 struct rp_verdict {
     int32_t checked, positive;

@@ -1,0 +1,178 @@
+#include "engine/batch.h"
+
+#define MOST_SIZES 4 /* 1, 2, 4, 8 */
+
+struct rp_batch {
+    struct rp_slot *slot;
+    struct rp_net *one;
+    struct rp_net *net[MOST_SIZES]; /* of 1 << i rows, all over the buffers of the last */
+    int sizes, most;
+    struct rp_rows *at;             /* device */
+    /* while recording */
+    const int32_t *count;
+    int32_t *index;
+    rp_record_fn *before, *after;
+    void *priv;
+};
+
+static bool open_first(const struct rp_tensor_info *t, int n)
+{
+    for (int i = 0; i < n; i++)
+        if (t[i].rank < 1 || t[i].dim[0] >= 0)
+            return false;
+    return true;
+}
+
+static bool can_batch(const struct rp_net *one)
+{
+    const struct rp_tensor_info *in, *out;
+    const int nin = rp_model_inputs(one->model, &in), nout = rp_model_outputs(one->model, &out);
+
+    return open_first(in, nin) && open_first(out, nout);
+}
+
+/* The results, too, must have a row each: else the network mixes them. */
+static int check_outputs(const struct rp_batch *b, const struct rp_net *net, int rows)
+{
+    for (int i = 0; i < net->nout; i++)
+        if (net->out[i].bytes != (size_t) rows * b->one->out[i].bytes)
+            return rp_fail(RP_ERR_MODEL, "%s: output %d has not one row for each row of the input",
+                           rp_model_path(net->model), i);
+    return 0;
+}
+
+static int open_size(struct rp_batch *b, int i)
+{
+    int ret;
+    int64_t dim[RP_MAX_TENSORS][RP_MAX_RANK];
+    const int64_t *dims[RP_MAX_TENSORS];
+    const int largest = b->sizes - 1;
+
+    for (int k = 0; k < b->one->nin; k++) {
+        memcpy(dim[k], b->one->in[k].dim, sizeof(dim[k]));
+        dim[k][0] *= 1 << i;
+        dims[k] = dim[k];
+    }
+    RP_TRY(rp_net_open_over(&b->net[i], b->slot, b->one->model, dims,
+                            i == largest ? NULL : b->net[largest]));
+    RP_TRY(check_outputs(b, b->net[i], 1 << i));
+    return rp_run(b->net[i]);
+
+fail:
+    return ret;
+}
+
+int rp_batch_open(struct rp_batch **out, struct rp_net *one, int most)
+{
+    int ret = 0;
+    struct rp_batch *b;
+
+    *out = NULL;
+    if (most < 2 || !can_batch(one))
+        return 0;
+    if (!(b = *out = calloc(1, sizeof(*b))))
+        return rp_fail(RP_ERR_NOMEM, "out of memory");
+    b->slot = one->slot;
+    b->one = one;
+    while (b->sizes < MOST_SIZES && 1 << b->sizes <= most)
+        b->sizes++;
+    b->most = 1 << (b->sizes - 1);
+    RP_TRY(rp_slot_alloc(b->slot, sizeof(*b->at), (void **) &b->at));
+    for (int i = b->sizes - 1; i >= 0; i--)
+        RP_TRY(open_size(b, i));
+    return rp_slot_sync(b->slot);
+
+fail:
+    rp_batch_close(out);
+    return ret;
+}
+
+void rp_batch_close(struct rp_batch **batch)
+{
+    struct rp_batch *const b = *batch;
+
+    if (!b)
+        return;
+    for (int i = 0; i < b->sizes; i++)
+        rp_net_close(&b->net[i]);
+    free(b);
+    *batch = NULL;
+}
+
+/* ---- recording --------------------------------------------------------------------------------- */
+
+static int number(struct rp_batch *b, int step)
+{
+    return RP_OP(b->slot, rows, .step = step, .count = b->count, .most = b->most, .at = b->at,
+                 .index = b->index);
+}
+
+static int put_row(void *priv)
+{
+    int ret;
+    struct rp_batch *const b = priv;
+    const struct rp_net *const all = b->net[b->sizes - 1];
+
+    RP_TRY(number(b, RP_ROWS_INDEX));
+    RP_TRY(b->before(b->priv));
+    for (int i = 0; i < all->nin; i++)
+        RP_TRY(RP_OP(b->slot, row_copy, .src = b->one->in[i].data, .dst = all->in[i].data,
+                     .bytes = b->one->in[i].bytes, .at = b->at, .most = b->most, .put = 1));
+fail:
+    return ret;
+}
+
+static int get_row(void *priv)
+{
+    int ret;
+    struct rp_batch *const b = priv;
+    const struct rp_net *const all = b->net[b->sizes - 1];
+
+    RP_TRY(number(b, RP_ROWS_INDEX));
+    for (int i = 0; i < all->nout; i++)
+        RP_TRY(RP_OP(b->slot, row_copy, .src = all->out[i].data, .dst = b->one->out[i].data,
+                     .bytes = b->one->out[i].bytes, .at = b->at, .most = b->most));
+    return b->after(b->priv);
+
+fail:
+    return ret;
+}
+
+static int run_size(void *priv)
+{
+    return rp_run(priv);
+}
+
+static int one_group(void *priv)
+{
+    int ret;
+    void *nets[MOST_SIZES];
+    struct rp_batch *const b = priv;
+
+    for (int i = 0; i < b->sizes; i++)
+        nets[i] = b->net[i];
+    RP_TRY(number(b, RP_ROWS_GROUP));
+    RP_TRY(rp_slot_loop(b->slot, &b->at->rows, &b->at->row, put_row, b));
+    RP_TRY(rp_slot_choose(b->slot, &b->at->bucket, b->sizes, run_size, nets));
+    return rp_slot_loop(b->slot, &b->at->rows, &b->at->row, get_row, b);
+
+fail:
+    return ret;
+}
+
+int rp_batch_run(struct rp_batch *b, const int32_t *count, int32_t *index, rp_record_fn *before,
+                 rp_record_fn *after, void *priv)
+{
+    int ret;
+
+    b->count = count;
+    b->index = index;
+    b->before = before;
+    b->after = after;
+    b->priv = priv;
+    RP_TRY(number(b, RP_ROWS_COUNT));
+    return rp_slot_loop(b->slot, &b->at->groups, &b->at->group, one_group, b);
+
+fail:
+    return ret;
+}
