@@ -187,7 +187,7 @@ static int run_frames(struct rp_pipeline *pipeline, const struct rp_media_frame 
     if (!t)
         return rp_fail(RP_ERR_NOMEM, "out of memory");
     RP_TRY(rp_media_frame_alloc(&copy, RP_FMT_YUV420P, W, H));
-    RP_TRY(rp_pipeline_set_reference(pipeline, frame));
+    RP_TRY(rp_pipeline_add_reference(pipeline, frame));
     RP_TRY(rp_program_create(&program, &pipeline->plan, W, H, RP_FMT_YUV420P));
     for (int i = -WARM_UP; i < n; i++) {
         copy_frame(copy, frame);

@@ -62,8 +62,8 @@ static const struct rp_opt selector_opts[] = {
      0, 127, 1, .def_text = "0", .meta = "N", .help = "which face of the reference frame, in the chosen order"},
     {"reference-face-distance", 0, RP_OPT_FLOAT, offsetof(struct rp_selector_options, reference_distance),
      0, 1, 0.05, .def_text = "0.3", .meta = "DISTANCE", .help = "how different a face may be from the reference"},
-    {"reference-frame-number", 0, RP_OPT_INT, offsetof(struct rp_selector_options, reference_frame),
-     0, 2147483647, 1, .def_text = "0", .meta = "N", .help = "frame of the target that shows the reference face"},
+    {"reference-frame-number", 0, RP_OPT_INTS, offsetof(struct rp_selector_options, reference_frames),
+     0, 2147483647, 1, .def_text = "0", .meta = "N...", .help = "frames of the target that show the reference face"},
     {0},
 };
 

@@ -25,7 +25,7 @@ struct rp_selector_options {
     int gender, race;         /* -1 unset, 0 auto, else enum value */
     int reference_position;
     double reference_distance;
-    int reference_frame;
+    struct rp_opt_ints reference_frames;
 };
 extern const struct rp_opt_group rp_selector_group;
 

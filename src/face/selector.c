@@ -45,21 +45,21 @@ unsigned rp_selector_needs(const struct rp_settings *settings)
     return needs;
 }
 
-void rp_selector_set_reference(struct rp_selector *s, const struct rp_dfaces *faces)
+bool rp_selector_add_reference(struct rp_selector *s, const struct rp_dfaces *faces)
 {
     struct rp_selection found;
+    struct rp_references *const r = &s->references;
 
     rp_c_select(NULL, &(struct rp_op_select){
         .faces = faces, .mode = RP_SELECT_MANY, .order = s->order, .gender = s->gender,
         .race = s->race, .age_from = s->age_from, .age_to = s->age_to, .dst = &found});
-    s->references.count = 0;
-    if (found.count == 0)
-        return;
+    if (found.count == 0 || r->count == RP_MAX_REFERENCES)
+        return false;
 
     const int at = RP_MIN(s->reference_position, found.count - 1);
-    memcpy(s->references.embedding_norm[0], faces->face[found.index[at]].embedding_norm,
-           sizeof(s->references.embedding_norm[0]));
-    s->references.count = 1;
+    memcpy(r->embedding_norm[r->count++], faces->face[found.index[at]].embedding_norm,
+           sizeof(r->embedding_norm[0]));
+    return true;
 }
 
 int rp_selector_attach(const struct rp_selector *s, struct rp_slot *slot,

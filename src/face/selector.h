@@ -23,9 +23,10 @@ int rp_selector_init(struct rp_selector *out, const struct rp_settings *settings
 /* rp_need bits that this selection causes. */
 unsigned rp_selector_needs(const struct rp_settings *settings);
 
-/* Take the reference identity from the faces of the reference frame (host memory): sorted, filtered,
- * the one at reference_position or the last. No face: no reference, nothing will be selected. */
-void rp_selector_set_reference(struct rp_selector *selector, const struct rp_dfaces *faces);
+/* Take a reference identity from the faces of a reference frame (host memory): sorted, filtered, the
+ * one at reference_position or the last. A face like any of the references is selected. False when
+ * there is no such face; without a reference nothing is selected. */
+bool rp_selector_add_reference(struct rp_selector *selector, const struct rp_dfaces *faces);
 
 struct rp_selection_slot {
     struct rp_references *references; /* device; NULL unless mode reference */

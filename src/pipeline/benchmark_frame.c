@@ -629,7 +629,7 @@ json_t *rp_bench_frame(struct rp_bench *b, struct rp_pipeline *pipeline, json_t 
     rp_log(RP_LOG_INFO, "measuring the work on a frame of %dx%d", b->o->frame.w, b->o->frame.h);
     if (make_frames(&s) < 0 ||
         (rp_pipeline_wants_reference(pipeline) &&
-         rp_pipeline_set_reference(pipeline, &s.frame[0]) < 0) ||
+         rp_pipeline_add_reference(pipeline, &s.frame[0]) < 0) ||
         measure_eager(&s, &faces) < 0) {
         rp_bench_reason(s.o, "reason");
         goto done;

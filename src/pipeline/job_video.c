@@ -170,15 +170,18 @@ fail:
 
 static int set_reference(struct video *v)
 {
-    int ret;
+    int ret = 0;
     struct rp_media_frame *frame = NULL;
     const struct rp_selector_options *const o = rp_settings_get(v->job->settings,
                                                                 &rp_selector_group);
 
     if (!rp_pipeline_wants_reference(v->job->pipeline))
         return 0;
-    RP_TRY(rp_reader_frame(v->job->target, o->reference_frame, &frame));
-    RP_TRY(rp_pipeline_set_reference(v->job->pipeline, frame));
+    for (int i = 0; i < o->reference_frames.n; i++) {
+        rp_media_frame_free(&frame);
+        RP_TRY(rp_reader_frame(v->job->target, o->reference_frames.v[i], &frame));
+        RP_TRY(rp_pipeline_add_reference(v->job->pipeline, frame));
+    }
 
 fail:
     rp_media_frame_free(&frame);

@@ -67,7 +67,7 @@ static int open_processing(struct rp_pipeline *p)
     RP_TRY(rp_sources_read(p));
     if (faces)
         RP_TRY(rp_selector_init(&p->selector, p->settings,
-                                p->sources.main.count ? &p->sources.main.average : NULL));
+                                p->sources.main.count ? &p->sources.main.largest : NULL));
     if (p->sources.n && !rp_settings_is_set(p->settings, "face-selector-mode"))
         p->selector.mode = RP_SELECT_MANY; /* the map itself says which faces */
     p->plan.device = p->device;
@@ -189,7 +189,7 @@ void rp_pipeline_share_reference(struct rp_pipeline *p, const struct rp_pipeline
     p->has_reference = from->has_reference;
 }
 
-int rp_pipeline_set_reference(struct rp_pipeline *p, const struct rp_media_frame *frame)
+int rp_pipeline_add_reference(struct rp_pipeline *p, const struct rp_media_frame *frame)
 {
     int ret;
     struct rp_dfaces *const faces = malloc(sizeof(*faces));
@@ -197,12 +197,11 @@ int rp_pipeline_set_reference(struct rp_pipeline *p, const struct rp_media_frame
     if (!faces)
         return rp_fail(RP_ERR_NOMEM, "out of memory");
     RP_TRY(rp_pipeline_faces(p, frame, faces));
-    rp_selector_set_reference(&p->selector, faces);
+    if (!rp_selector_add_reference(&p->selector, faces))
+        rp_log(RP_LOG_WARN, "no reference face in frame %lld%s; choose another with "
+               "--reference-frame-number, or --face-selector-mode many", (long long) frame->index,
+               p->selector.references.count ? "" : ": nothing will be changed");
     p->has_reference = true;
-    if (p->selector.references.count == 0)
-        rp_log(RP_LOG_WARN, "no reference face in frame %lld: nothing will be changed; choose another "
-               "with --reference-frame-number, or --face-selector-mode many",
-               (long long) frame->index);
 
 fail:
     free(faces);
@@ -328,7 +327,7 @@ int rp_pipeline_image(struct rp_pipeline *p, rp_image *image, struct rp_frame_re
     RP_TRY(with_bgr(image, &bgr));
     rp_frame_over_image(&frame, &bgr);
     if (rp_pipeline_wants_reference(p))
-        RP_TRY(rp_pipeline_set_reference(p, &frame));
+        RP_TRY(rp_pipeline_add_reference(p, &frame));
     if (p->plan.alpha)
         RP_TRY(with_alpha(image, &frame, &alpha));
     RP_TRY(rp_pipeline_frame(p, &frame, result));

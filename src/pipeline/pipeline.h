@@ -36,9 +36,9 @@ struct rp_pipeline {
 int rp_pipeline_open(struct rp_pipeline **out, rp_runtime *runtime,
                      const struct rp_settings *settings, unsigned use, int threads, int gpu);
 
-/* Selector mode reference: take the reference face from this frame. */
-int rp_pipeline_set_reference(struct rp_pipeline *pipeline, const struct rp_media_frame *frame);
-/* The same reference as another pipeline of the job. */
+/* Selector mode reference: take a reference face from this frame. */
+int rp_pipeline_add_reference(struct rp_pipeline *pipeline, const struct rp_media_frame *frame);
+/* The same references as another pipeline of the job. */
 void rp_pipeline_share_reference(struct rp_pipeline *pipeline, const struct rp_pipeline *from);
 bool rp_pipeline_wants_reference(const struct rp_pipeline *pipeline);
 

@@ -1,27 +1,10 @@
 #include "pipeline/sources.h"
 
 #include "base/path.h"
+#include "face/identity.h"
 #include "processors/face_swapper.h"
 
 /* ---- one picture ------------------------------------------------------------------------------- */
-
-/* Index of the largest face, -1 if there is none. */
-static int largest_face(const struct rp_dfaces *faces)
-{
-    int best = -1;
-    float area = -1;
-
-    for (int i = 0; i < faces->count; i++) {
-        const float *const b = faces->face[i].box;
-        const float a = (b[2] - b[0]) * (b[3] - b[1]);
-
-        if (a > area) {
-            area = a;
-            best = i;
-        }
-    }
-    return best;
-}
 
 /* Read a picture and find its faces; *best is the largest, -1 if there is none. */
 static int look_at(struct rp_pipeline *p, const char *path, rp_image *image,
@@ -34,7 +17,7 @@ static int look_at(struct rp_pipeline *p, const char *path, rp_image *image,
     rp_image_drop_alpha(image);
     rp_frame_over_image(&frame, image);
     RP_TRY(rp_pipeline_faces(p, &frame, faces));
-    *best = largest_face(faces);
+    *best = rp_face_largest(faces);
     return 0;
 
 fail:
@@ -60,22 +43,6 @@ fail:
     return ret;
 }
 
-/* FaceFusion's average identity: means of the embeddings and of the normalised ones, the latter not
- * normalised again; everything else from the first face. */
-static void add_to_average(struct rp_source *s, const struct rp_dface *face)
-{
-    const float n = (float) s->count;
-
-    if (s->count == 0)
-        s->average = *face;
-    for (int i = 0; s->count && i < 512; i++) {
-        s->average.embedding[i] = (s->average.embedding[i] * n + face->embedding[i]) / (n + 1);
-        s->average.embedding_norm[i] =
-            (s->average.embedding_norm[i] * n + face->embedding_norm[i]) / (n + 1);
-    }
-    s->count++;
-}
-
 /* A picture without a face is left out, with a warning. */
 static int add_picture(struct rp_pipeline *p, struct rp_source *s, const char *path,
                        struct rp_dfaces *faces)
@@ -92,7 +59,8 @@ static int add_picture(struct rp_pipeline *p, struct rp_source *s, const char *p
         rp_log(RP_LOG_INFO, "%s: %d faces found, the largest is the source", path, faces->count);
     if (s->count == 0)
         RP_TRY(keep_first(p, s, &image, &faces->face[best]));
-    add_to_average(s, &faces->face[best]);
+    rp_face_keep_larger(&s->largest, s->count, &faces->face[best]);
+    rp_face_average(&s->average, s->count++, &faces->face[best]);
 
 fail:
     rp_image_free(&image);

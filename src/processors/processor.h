@@ -16,6 +16,7 @@ struct rp_source {
     struct rp_img first;      /* the first of them, device memory */
     struct rp_dface *first_face; /* its largest face, device memory */
     struct rp_dface average;  /* host: mean identity of the largest face of each picture */
+    struct rp_dface largest;  /* host: the largest face of all of them */
 };
 
 /* Source pictures as processors need them: analysed once, before the job. */
