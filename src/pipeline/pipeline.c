@@ -59,6 +59,8 @@ static int open_processing(struct rp_pipeline *p)
 {
     int ret;
     bool faces = false;
+    const struct rp_tracker_options *const tracker = rp_settings_get(p->settings,
+                                                                     &rp_tracker_group);
 
     p->needs = list_processors(p, &faces) | rp_selector_needs(p->settings);
     RP_TRY(rp_gate_create(&p->gate, p->pool, p->settings));
@@ -75,8 +77,7 @@ static int open_processing(struct rp_pipeline *p)
     p->plan.selector = faces ? &p->selector : NULL;
     p->plan.gate = p->gate;
     p->plan.graph = rp_settings_get(p->settings, &rp_graph_group);
-    p->plan.split = faces && ((const struct rp_tracker_options *)
-                     rp_settings_get(p->settings, &rp_tracker_group))->score > 0;
+    p->plan.split = faces && tracker->score > 0;
     return create_processors(p);
 
 fail:
