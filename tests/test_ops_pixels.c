@@ -1664,6 +1664,131 @@ static void test_rounding(void **state)
     }
 }
 
+/* ---- mattes and alpha ------------------------------------------------------------------------ */
+
+/* The frame recorded with modnet: despill 0 255 0 128, fill 0 255 0 255. Equal. */
+static void test_modnet_frame(void **state)
+{
+    FIXTURE(source, "processors2/face_debugger/source_frame.npy");
+    FIXTURE(want, "processors2/background_remover/modnet/final_frame.npy");
+    FIXTURE(mask, "processors2/background_remover/modnet/final_mask.npy");
+    const struct rp_img frame = as_image(&source), expected = as_image(&want);
+    const struct rp_img matte = {mask.data, frame.w, frame.w, frame.h, 1};
+    uint8_t changed[24 * 24] = {0};
+    struct rp_op_backdrop op = {.dst = {frame, changed, 24, 24, {0}},
+                                .matte = matte,
+                                .despill = {0, (float) (128 / 255.0), 0},
+                                .fill = {0, 255, 0, 255}};
+
+    (void) state;
+    assert_int_equal(mask.n, frame.w * frame.h);
+    rp_c_backdrop(NULL, &op);
+    same_picture(&frame, &expected, "modnet");
+    free(source.data);
+    free(want.data);
+    free(mask.data);
+}
+
+/* A row of pixels through backdrop; alpha starts opaque. */
+static void run_backdrop(uint8_t *bgr, uint8_t *alpha, const uint8_t *matte, int n,
+                         const float despill[3], const int fill[4], uint8_t *changed)
+{
+    uint8_t mattes[64];
+    struct rp_op_backdrop op = {
+        .dst = {{bgr, 3 * n, n, 1, 3}, changed, rp_tiles(n), 1, {alpha, n, n, 1, 1}},
+        .matte = {mattes, n, n, 1, 1},
+    };
+
+    memcpy(mattes, matte, (size_t) n);
+    memset(alpha, 255, (size_t) n);
+    memcpy(op.despill, despill, sizeof(op.despill));
+    memcpy(op.fill, fill, sizeof(op.fill));
+    rp_c_backdrop(NULL, &op);
+}
+
+/* FaceFusion's own numbers (algorithms 35.8). */
+static void test_backdrop(void **state)
+{
+    static const uint8_t in[12] = {10, 200, 30, 100, 120, 90, 0, 255, 0, 50, 60, 70};
+    static const uint8_t strong[12] = {10, 20, 30, 100, 95, 90, 0, 0, 0, 50, 60, 70};
+    static const uint8_t weak[12] = {10, 109, 30, 100, 107, 90, 0, 127, 0, 50, 60, 70};
+    static const uint8_t red[12] = {10, 200, 30, 50, 60, 172, 0, 0, 255, 12, 15, 208};
+    static const uint8_t all[4] = {255, 255, 255, 255}, matte[4] = {255, 128, 0, 64};
+    static const float full[3] = {0, 1, 0}, half[3] = {0, 128 / 255.0f, 0}, none[3] = {0};
+    static const int no_fill[4] = {0}, fill[4] = {0, 0, 255, 255};
+    uint8_t bgr[12], alpha[4], changed[1] = {0};
+
+    (void) state;
+    memcpy(bgr, in, 12);
+    run_backdrop(bgr, alpha, all, 4, full, no_fill, changed);
+    assert_memory_equal(bgr, strong, 12);
+    assert_memory_equal(alpha, all, 4);
+    assert_int_equal(changed[0], 1);
+    memcpy(bgr, in, 12);
+    run_backdrop(bgr, alpha, all, 4, half, no_fill, changed);
+    assert_memory_equal(bgr, weak, 12);
+    memcpy(bgr, in, 12);
+    run_backdrop(bgr, alpha, matte, 4, none, fill, changed);
+    assert_memory_equal(bgr, red, 12);
+    assert_memory_equal(alpha, matte, 4);
+    memcpy(bgr, in, 12);
+    changed[0] = 0;
+    run_backdrop(bgr, alpha, matte, 4, none, no_fill, changed);
+    assert_memory_equal(bgr, in, 12); /* only the alpha is another */
+    assert_int_equal(changed[0], 0);
+}
+
+static void test_mattes(void **state)
+{
+    static const float soft[6] = {-1, 0, 0.5f, 0.999f, 7, NAN};
+    static const uint8_t bytes[6] = {0, 0, 127, 254, 255, 0};
+    static const float classes[12] = {.9f, .1f, .4f, .4f, .1f, .5f, .4f, .3f, 0, .4f, .2f, .5f};
+    static const uint8_t subject[4] = {0, 255, 0, 255}; /* equal ones: the first */
+    uint8_t keyed[12] = {10, 200, 30, 100, 120, 90, 0, 255, 0, 50, 60, 70}, out[6];
+    float key[4];
+
+    (void) state;
+    rp_c_matte_u8(NULL, &(struct rp_op_matte_u8){soft, 1, {out, 6, 6, 1, 1}});
+    assert_memory_equal(out, bytes, 6);
+    rp_c_matte_u8(NULL, &(struct rp_op_matte_u8){classes, 3, {out, 4, 4, 1, 1}});
+    assert_memory_equal(out, subject, 4);
+    rp_c_key_matte(NULL, &(struct rp_op_key_matte){{keyed, 12, 4, 1, 3}, key});
+    assert_float_equal(key[0], 0, 0);
+    assert_float_equal(key[1], 1 - 2 * 20 / 255.0, 1e-6); /* 120 - 100 */
+    assert_float_equal(key[2], 0, 0);
+    assert_float_equal(key[3], 1, 0);
+}
+
+/* 8 bits there and back are the same; 10-bit alpha that nobody changed keeps all its bits. */
+static void test_alpha_planes(void **state)
+{
+    uint16_t deep[1024], had[1024];
+    uint8_t small[1024], plain[256];
+    struct rp_planes p = {
+        .plane = {NULL, NULL, NULL, (uint8_t *) deep}, .stride = {0, 0, 0, 2048}, .depth = 10};
+
+    (void) state;
+    for (int i = 0; i < 1024; i++)
+        had[i] = deep[i] = (uint16_t) i;
+    const struct rp_img read = {small, 1024, 1024, 1, 1};
+    rp_c_alpha_read(NULL, &(struct rp_op_alpha_read){p, read});
+    assert_int_equal(small[0], 0);
+    assert_int_equal(small[1023], 255);
+    small[512] ^= 64;
+    rp_c_alpha_write(NULL, &(struct rp_op_alpha_write){read, p, 0});
+    for (int i = 0; i < 1024; i++)
+        assert_int_equal(deep[i] == had[i], i != 512);
+    for (int i = 0; i < 256; i++)
+        plain[i] = (uint8_t) i;
+    rp_c_alpha_write(NULL, &(struct rp_op_alpha_write){{plain, 256, 256, 1, 1}, p, 1});
+    rp_c_alpha_read(NULL, &(struct rp_op_alpha_read){p, read});
+    assert_memory_equal(small, plain, 256);
+    p.plane[3] = NULL;
+    rp_c_alpha_read(NULL, &(struct rp_op_alpha_read){p, read});
+    for (int i = 0; i < 1024; i++)
+        assert_int_equal(small[i], 255);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -1684,6 +1809,10 @@ int main(void)
         cmocka_unit_test(test_masks),
         cmocka_unit_test(test_blend),
         cmocka_unit_test(test_debug_picture),
+        cmocka_unit_test(test_modnet_frame),
+        cmocka_unit_test(test_backdrop),
+        cmocka_unit_test(test_mattes),
+        cmocka_unit_test(test_alpha_planes),
         cmocka_unit_test(test_yuv_accuracy),
         cmocka_unit_test(test_yuv_formats),
         cmocka_unit_test(test_yuv_paint),
