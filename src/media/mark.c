@@ -181,14 +181,15 @@ int rp_mark_to_dict(const struct rp_mark *mark, AVDictionary **dict, bool any_ke
     return ret < 0 ? rp_fail(RP_ERR_NOMEM, "no memory for the metadata") : 0;
 }
 
-/* One "key=value" of a comment. */
+/* One "key=value" of a comment; the last, as a new mark is appended to an old one. */
 static void find_in_comment(struct field field, const char *comment, const char *key)
 {
     const size_t n = strlen(key);
-    const char *p = comment;
+    const char *p = NULL;
 
-    while ((p = strstr(p, key)) && p[n] != '=')
-        p += n;
+    for (const char *at = comment; (at = strstr(at, key)); at += n)
+        if (at[n] == '=')
+            p = at;
     if (!p)
         return;
     p += n + 1;
@@ -198,11 +199,13 @@ static void find_in_comment(struct field field, const char *comment, const char 
 static void mark_from_dict(struct rp_mark *mark, const AVDictionary *dict)
 {
     const AVDictionaryEntry *const comment = av_dict_get(dict, "comment", NULL, 0);
+    /* Without the first key those of the same names are not ours: AVI has the muxer as "software". */
+    const bool own = av_dict_get(dict, keys[0], NULL, 0);
     struct field fields[4];
 
     fields_of(mark, fields);
     for (int i = 0; i < 4; i++) {
-        const AVDictionaryEntry *const e = av_dict_get(dict, keys[i], NULL, 0);
+        const AVDictionaryEntry *const e = own ? av_dict_get(dict, keys[i], NULL, 0) : NULL;
         if (e)
             snprintf(fields[i].text, fields[i].size, "%s", e->value);
         else if (comment)
