@@ -11,6 +11,8 @@ import unittest
 
 import e2e
 import numpy as np
+import test_masks
+from contracts.common import write_png
 
 PICTURES = {'astronaut.png': 1, 'obama.jpg': 1, 'biden.jpg': 1, 'obama_and_biden.jpg': 3}
 ZHLING, TWO, FOREMAN = ('zhling_720p_25fps.mp4', 'cisco_vt_2people_320x192_12fps.mp4',
@@ -220,6 +222,68 @@ class Jobs(unittest.TestCase):
         before, after = e2e.pixels(media(FOREMAN)), e2e.pixels(output)
         np.testing.assert_array_equal(before[-60:], after[-60:])
         self.assertFalse(np.array_equal(before[:60], after[:60]))
+
+
+class Occlusion(unittest.TestCase):
+    """Weights of xseg's contract. How much of the swapped face was pasted at a pixel is the mask."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.models = e2e.model_folder('occlusion')
+        os.symlink(e2e.shared('models/xseg_contract_unet.onnx'), cls.models + '/xseg_1.onnx')
+
+    def swapped(self, path, types):
+        output = e2e.scratch(types + '.png')
+        e2e.swap(media('biden.jpg'), path, output, '--models-path', self.models,
+                 '--face-selector-mode', 'many', '--face-mask-types', types, '--face-mask-blur', '0')
+        return e2e.pixels(output)[0].astype(int)
+
+    def mask(self, path):
+        """Against all of it pasted; not a number where that makes no difference."""
+        before = e2e.pixels(path)[0].astype(int)
+        new = self.swapped(path, 'box') - before
+        part = self.swapped(path, 'occlusion') - before
+        told = np.abs(new).sum(2) > 24
+        return np.where(told, (part * new).sum(2) / np.maximum((new ** 2).sum(2), 1), np.nan)
+
+    def hull(self, points, scale, shape):
+        points = np.array(points)
+        middle = points.mean(0)
+        whole = test_masks.hull((points - middle) * scale + middle, max(shape))
+        return whole[:shape[0], :shape[1]] > 0
+
+    def test_covers_the_face(self):
+        for name, n in (('obama.jpg', 1), ('astronaut.png', 1), ('kodim04.png', 1),
+                        ('obama_and_biden.jpg', 2)):
+            mask = self.mask(media(name))
+            faces = sorted(e2e.analyse(media(name))[0]['faces'], key=lambda face:
+                           face['box'][1] - face['box'][3])[:n]
+            beside = ~np.isnan(mask)
+            for face in faces:
+                inner = mask[self.hull(face['landmark_68'], 0.9, mask.shape)]
+                self.assertGreater(np.nanmean(inner), 0.95, name)
+                self.assertGreater((inner > 0.5).sum() / (~np.isnan(inner)).sum(), 0.98, name)
+                beside &= ~self.hull(face['landmark_68'], 2, mask.shape)
+            if len(faces) == 1 and beside.any():
+                self.assertLess(mask[beside].mean(), 0.02, name)
+
+    def test_leaves_out_what_hides_it(self):
+        """A green beam in front of the mouth."""
+        frame = e2e.pixels(media('obama.jpg'))[0].copy()
+        face = e2e.analyse(media('obama.jpg'))[0]['faces'][0]
+        x1, y1, x2, y2 = (int(v) for v in face['box'])
+        mouth = int(np.mean([y for _, y in face['landmark_68'][48:]]))
+        h = (y2 - y1) // 8
+        frame[mouth - h:mouth + h, x1 - 20:x2 + 20] = 40, 160, 60
+        path = e2e.scratch('beam.png')
+        write_png(path, frame)
+        mask = self.mask(path)
+        hull = self.hull(face['landmark_68'], 1, mask.shape)
+        beam, above = hull.copy(), hull.copy()
+        beam[:mouth - h + h // 3] = beam[mouth + h - h // 3:] = False
+        above[mouth - h - h // 3:] = False
+        self.assertLess(np.nanmean(mask[beam]), 0.05)
+        self.assertGreater(np.nanmean(mask[above]), 0.9)
 
 
 def write_bmp(path, bgr):
