@@ -71,10 +71,6 @@ unsigned rp_masks_needs(const struct rp_settings *settings)
 static void read_options(struct rp_masks *m, const struct rp_mask_options *o,
                          const struct rp_mask_use *use)
 {
-    /* CSS rule: 1 value = all; 2 = vertical, horizontal; 3 = top, horizontal, bottom */
-    static const int side[5][4] = {{0}, {0, 0, 0, 0}, {0, 1, 0, 1}, {0, 1, 2, 1}, {0, 1, 2, 3}};
-    const int n = use->no_padding ? 0 : RP_CLAMP(o->padding.n, 0, 4);
-
     m->types = use->always;
     for (int i = 0; i < o->types.n; i++)
         m->types |= 1u << o->types.v[i] & use->chosen;
@@ -83,8 +79,8 @@ static void read_options(struct rp_masks *m, const struct rp_mask_options *o,
         m->areas |= 1u << o->areas.v[i];
     for (int i = 0; i < o->regions.n; i++)
         m->classes |= 1u << region_class[o->regions.v[i]];
-    for (int i = 0; n && i < 4; i++)
-        m->padding[i] = o->padding.v[side[n][i]];
+    if (!use->no_padding)
+        rp_opt_sides(&o->padding, m->padding);
     m->blur = use->no_blur ? 0 : o->blur;
 }
 

@@ -13,7 +13,7 @@ static const struct rp_opt detector_opts[] = {
     {"face-detector-size", 0, RP_OPT_SIZE, offsetof(struct rp_detector_options, size),
      .meta = "WxH", .help = "size of the frame given to the detector; each model has its own choices"},
     {"face-detector-margin", 0, RP_OPT_INTS, offsetof(struct rp_detector_options, margin), 0, 100, 1,
-     .def_text = "0", .meta = "PERCENT...", .help = "black border for the detector: top right bottom left; 100 is half a frame"},
+     .most = 4, .def_text = "0", .meta = "PERCENT...", .help = "black border for the detector: top right bottom left; 100 is half a frame"},
     {"face-detector-angles", 0, RP_OPT_CHOICES, offsetof(struct rp_detector_options, angles),
      .def_text = "0", .choices = quarters, .help = "turns of the frame at which the detector looks at it"},
     {"face-detector-score", 0, RP_OPT_FLOAT, offsetof(struct rp_detector_options, score), 0, 1, 0.05,
