@@ -370,7 +370,7 @@ static void test_class_mask(void **state)
         {2, 4, 2, 0, NAN, NAN, INFINITY},
     };
     static const int best[7] = {1, 0, 0, 1, 1, 0, 2};
-    float dst[7];
+    float dst[7] = {0};
 
     (void) state;
     for (uint32_t use = 0; use < 8; use++) {
@@ -391,7 +391,7 @@ static void test_float_to_tensor(void **state)
     struct rp_op_float_to_tensor a = {.src = src[0], .w = 2, .h = 1, .div = 255,
                                       .mean = {0.485f, 0.456f, 0.406f},
                                       .std = {0.229f, 0.224f, 0.225f}};
-    float dst[3][2];
+    float dst[3][2] = {0};
 
     (void) state;
     a.dst = dst[0];
