@@ -75,6 +75,17 @@ void check_face_store(struct cg *c)
     RUN(a);
 }
 
+void check_face_scale(struct cg *c)
+{
+    struct rp_op_face_scale a = {.src = all_faces(c, "faces"), .dst = all_faces(c, "scaled")};
+
+    a.x = cg_chance(c, 70) ? (float) (1 << cg_range(c, 0, 3)) : cg_between(c, 0, 9);
+    a.y = cg_chance(c, 70) ? a.x : cg_between(c, 0, 9);
+    cg_note(c, "%d times %g %g", a.src->count, (double) a.x, (double) a.y);
+    c->bytes = 2.0 * 3 * sizeof(struct rp_dface);
+    RUN(a);
+}
+
 void check_face_pick(struct cg *c)
 {
     struct rp_op_face_pick a = {.faces = all_faces(c, "faces"), .cur = one_face(c, "cur")};

@@ -263,7 +263,8 @@ RP_API int rp_pipeline_analyse(rp_pipeline *pipeline, const rp_image *image, rp_
 
 /** Run the processors on a picture, in place. RP_ERR_BLOCKED when the content check refuses it:
  *  then the pixels are unchanged. A BGR picture of which a processor makes a part transparent becomes
- *  BGRA: its data is then new and owned (what was not owned stays the caller's). */
+ *  BGRA, and an upscaler changes its size: its data is then new and owned (what was not owned stays the
+ *  caller's). */
 RP_API int rp_pipeline_process(rp_pipeline *pipeline, rp_image *image);
 
 /* ---- jobs ------------------------------------------------------------------------------------- */

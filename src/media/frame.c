@@ -300,3 +300,84 @@ int rp_media_frame_add_alpha(struct rp_media_frame *frame)
     frame->stride[3] = stride;
     return 0;
 }
+
+/* ---- another size ---------------------------------------------------------------------------- */
+
+/* A plane of grey in another size, bilinear. */
+static int scale_plane(const AVFrame *src, AVFrame *dst, int plane, enum AVPixelFormat grey)
+{
+    struct SwsContext *const sws =
+        sws_getContext(src->width, src->height, grey, dst->width, dst->height, grey,
+                       SWS_BILINEAR | SWS_ACCURATE_RND, NULL, NULL, NULL);
+
+    if (!sws)
+        return rp_fail(RP_ERR_NOMEM, "no memory to scale a frame's alpha");
+    /* It reads four of each, whatever the format. */
+    sws_scale(sws, (const uint8_t *const[4]){src->data[plane]}, (const int[4]){src->linesize[plane]},
+              0, src->height, (uint8_t *const[4]){dst->data[plane]},
+              (const int[4]){dst->linesize[plane]});
+    sws_freeContext(sws);
+    return 0;
+}
+
+static int resize_owned(struct rp_media_frame *frame, AVFrame *old, int w, int h)
+{
+    int ret;
+    AVFrame *f = NULL;
+    const bool deep = formats[frame->fmt].depth > 8;
+
+    RP_TRY(rp_avframe_alloc(&f, formats[frame->fmt].av, w, h, NULL));
+    memset(f->buf[0]->data, 0, f->buf[0]->size);
+    if (rp_pixfmt_alpha(frame->fmt))
+        RP_TRY(scale_plane(old, f, 3, deep ? AV_PIX_FMT_GRAY10LE : AV_PIX_FMT_GRAY8));
+    if (av_frame_copy_props(f, old) < 0) {
+        ret = rp_fail(RP_ERR_NOMEM, "out of memory");
+        goto fail;
+    }
+    for (int p = 0; p < formats[frame->fmt].planes; p++) {
+        frame->plane[p] = f->data[p];
+        frame->stride[p] = f->linesize[p];
+    }
+    frame->ref = f;
+    f = old;
+    ret = 0;
+
+fail:
+    av_frame_free(&f);
+    return ret;
+}
+
+static int resize_lent(struct rp_media_frame *frame, int w, int h)
+{
+    const bool alpha = frame->fmt == RP_FMT_BGR24_ALPHA;
+    uint8_t *const plane = calloc((size_t) h, (size_t) w * 3);
+    uint8_t *const more = alpha ? calloc((size_t) h, (size_t) w) : NULL;
+
+    if (!plane || (alpha && !more)) {
+        free(plane);
+        free(more);
+        return rp_fail(RP_ERR_NOMEM, "no memory for a frame of %dx%d", w, h);
+    }
+    frame->plane[0] = plane;
+    frame->stride[0] = w * 3;
+    frame->plane[3] = more;
+    frame->stride[3] = w;
+    return 0;
+}
+
+int rp_media_frame_resize(struct rp_media_frame *frame, int w, int h)
+{
+    int ret;
+
+    RP_TRY(rp_size_check("frame", w, h));
+    if (frame->ref)
+        RP_TRY(resize_owned(frame, frame->ref, w, h));
+    else
+        RP_TRY(resize_lent(frame, w, h));
+    frame->w = w;
+    frame->h = h;
+    return 0;
+
+fail:
+    return ret;
+}

@@ -61,6 +61,11 @@ int rp_media_frame_writable(struct rp_media_frame *frame);
  * alpha, the other planes stay. */
 int rp_media_frame_add_alpha(struct rp_media_frame *frame);
 
+/* Give a frame new planes of another size, all zero but for alpha, which is scaled. Colour and times
+ * stay. A frame over somebody else's BGR pixels gets malloc()ed planes, alpha zero too: they are the
+ * caller's then. RP_ERR_LIMIT over the limits of rp_image. */
+int rp_media_frame_resize(struct rp_media_frame *frame, int w, int h);
+
 enum rp_media_kind { RP_MEDIA_UNKNOWN = 0, RP_MEDIA_IMAGE, RP_MEDIA_VIDEO, RP_MEDIA_AUDIO };
 
 /* What a file is, by its content and, where that is not enough, its extension. A GIF with one frame

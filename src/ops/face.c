@@ -34,6 +34,21 @@ int rp_c_face_pick(struct rp_stream *stream, const struct rp_op_face_pick *a)
     return 0;
 }
 
+int rp_c_face_scale(struct rp_stream *stream, const struct rp_op_face_scale *a)
+{
+    const int n = rp_faces_stored(a->src);
+
+    (void) stream;
+    a->dst->count = a->src->count;
+    a->dst->overflow = a->src->overflow;
+    for (int k = 0; k < n; k++) {
+        a->dst->face[k] = a->src->face[k];
+        for (int i = 0; i < RP_FACE_COORDINATES; i++)
+            rp_face_scale_one(&a->dst->face[k], i, a->x, a->y);
+    }
+    return 0;
+}
+
 int rp_c_face_points(struct rp_stream *stream, const struct rp_op_face_points *a)
 {
     (void) stream;

@@ -30,6 +30,25 @@ RP_FN int rp_face_chosen(const struct rp_op_face_pick *a)
     return rp_face_slot(a->faces, &a->selection->index[i]);
 }
 
+#define RP_FACE_COORDINATES (4 + 10 + 10 + 136 + 136)
+
+/* Coordinate i of a face: x where i is even, else y. */
+RP_FN float *rp_face_coordinate(struct rp_dface *f, int i)
+{
+    if (i < 4)
+        return &f->box[i];
+    if (i < 14)
+        return &f->lm5[i - 4];
+    if (i < 24)
+        return &f->lm5_68[i - 14];
+    return i < 160 ? &f->lm68[i - 24] : &f->lm68_5[i - 160];
+}
+
+RP_FN void rp_face_scale_one(struct rp_dface *f, int i, float x, float y)
+{
+    *rp_face_coordinate(f, i) *= i & 1 ? y : x;
+}
+
 /* The one order of adding 512 numbers: s[i] += s[i + k] for k = 256, 128 ... 1, which 512 threads
  * can do as well. Overwrites s. */
 RP_FN double rp_sum_512(double s[512])

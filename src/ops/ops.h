@@ -125,6 +125,28 @@ struct rp_op_paste {
 /* dst = round(a * (1 - f) + b * f) over whole frames; marks all tiles. */
 struct rp_op_blend { struct rp_img a, b; float f; struct rp_canvas dst; };
 
+/* Tile number *index of a picture as a tensor, RGB, lut[c][pixel]; black outside. (algorithms 27) */
+struct rp_op_tile_cut {
+    struct rp_img src;
+    struct rp_tile_grid grid;
+    const int32_t *index;
+    const float *lut; /* [3][256], in tensor channel order */
+    float *dst;       /* [3][size][size] */
+};
+
+/* The core of that tile, `scale` times as large, into the enlarged picture: truncate(src * 255) after
+ * a clip, blended with the picture as it was, enlarged as by resize():
+ * round(before * keep + tile * blend). Marks the 16-pixel tiles that it touches. */
+struct rp_op_tile_put {
+    const float *src; /* [3][size * scale][size * scale], RGB */
+    struct rp_tile_grid grid;
+    const int32_t *index;
+    int scale;
+    struct rp_img before;
+    float keep, blend;
+    struct rp_canvas dst;
+};
+
 /* ---- masks (float, packed [h][w], 0..1) -------------------------------------------------------- */
 
 /* Ones with black edges (algorithms 15.1) before the blur; padding in percent: top, right, bottom,
@@ -251,6 +273,9 @@ struct rp_op_nms { const struct rp_candidates *src; float threshold, iou; struct
 /* cur = faces.face[*index], and back. */
 struct rp_op_face_load { const struct rp_dfaces *faces; const int32_t *index; struct rp_dface *cur; };
 struct rp_op_face_store { struct rp_dfaces *faces; const int32_t *index; const struct rp_dface *cur; };
+
+/* A copy of all faces with their coordinates times x and y, for a frame of another size. */
+struct rp_op_face_scale { const struct rp_dfaces *src; float x, y; struct rp_dfaces *dst; };
 
 /* cur = faces.face[selection.index[*index]]. */
 struct rp_op_face_pick { const struct rp_dfaces *faces; const struct rp_selection *selection; const int32_t *index; struct rp_dface *cur; };
@@ -385,8 +410,10 @@ struct rp_op_draw_mask { struct rp_canvas dst; const struct rp_dface *face; cons
     X(yuv_to_bgr) X(bgr_to_yuv) X(resize) X(warp) X(to_tensor) X(to_gray) X(contrast)              \
     X(from_tensor) X(u8_to_float) X(float_to_u8) X(float_to_tensor) X(paste) X(blend)              \
     X(alpha_read) X(alpha_write) X(key_matte) X(matte_u8) X(backdrop)                              \
+    X(tile_cut) X(tile_put)                                                                        \
     X(box_mask) X(gaussian) X(mask_min) X(mask_ramp) X(class_mask) X(resize_float) X(hull_mask)    \
     X(align) X(box_affine) X(points_tensor) X(points_angle) X(decode) X(nms)                       \
+    X(face_scale)                                                                                  \
     X(face_load) X(face_store) X(face_pick) X(landmarks) X(face_points) X(embedding) X(classify)   \
     X(select) X(map_faces) X(source_mix) X(gate) X(rows) X(row_copy) X(draw_face) X(draw_mask)
 

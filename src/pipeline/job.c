@@ -174,6 +174,13 @@ void rp_job_tell(struct rp_job *job, bool now)
         job->progress_fn(job->progress_priv, p);
 }
 
+void rp_job_tell_size(const struct rp_job *job, const char *option, int target_w, int w)
+{
+    if (w != target_w && !rp_settings_is_set(job->settings, option))
+        rp_log(RP_LOG_INFO, "the output is scaled to the target's size; --%s %d keeps what the "
+               "processors make", option, w / target_w);
+}
+
 void rp_job_add_clocks(struct rp_job *job, const struct rp_slot *slot)
 {
     for (int i = 0; i < RP_STAGE_COUNT; i++) {

@@ -29,6 +29,9 @@ int rp_job_run_video(struct rp_job *job, struct rp_partial *out);
 /* Tell the caller, at most a few times a second unless `now`. */
 void rp_job_tell(struct rp_job *job, bool now);
 
+/* Frames were enlarged and nothing is said of the output's size: say how to keep theirs. */
+void rp_job_tell_size(const struct rp_job *job, const char *option, int target_w, int w);
+
 /* Add a slot's clocks to the report. */
 void rp_job_add_clocks(struct rp_job *job, const struct rp_slot *slot);
 

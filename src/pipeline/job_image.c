@@ -6,14 +6,16 @@ static int scaled(int side, double scale)
     return RP_CLAMP((int) (side * scale + 0.5), 1, 32768);
 }
 
-/* --output-image-scale: a copy in another size replaces the picture. */
-static int scale_image(const struct rp_job *job, rp_image *image)
+/* --output-image-scale: a copy in another size, of a target of w x h, replaces the picture. */
+static int scale_image(const struct rp_job *job, rp_image *image, int w, int h)
 {
     const struct rp_output_options *const o = rp_settings_get(job->settings, &rp_output_group);
-    const int w = scaled(image->w, o->image_scale), h = scaled(image->h, o->image_scale);
     rp_image small;
     int ret;
 
+    rp_job_tell_size(job, "output-image-scale", w, image->w);
+    w = scaled(w, o->image_scale);
+    h = scaled(h, o->image_scale);
     if (w == image->w && h == image->h)
         return 0;
     if ((ret = rp_image_scale(&small, image, w, h)) < 0)
@@ -25,7 +27,7 @@ static int scale_image(const struct rp_job *job, rp_image *image)
 
 int rp_job_run_image(struct rp_job *job, struct rp_partial *out)
 {
-    int ret;
+    int ret, w, h;
     double start = rp_now();
     rp_image image = {0};
     struct rp_mark mark;
@@ -37,6 +39,8 @@ int rp_job_run_image(struct rp_job *job, struct rp_partial *out)
     if (job->pipeline->plan.alpha)
         RP_TRY(rp_image_needs_alpha(job->output));
     RP_TRY(rp_image_read(&image, job->target));
+    w = image.w;
+    h = image.h;
     report->own_seconds[RP_STAGE_DECODE] += rp_now() - start;
 
     RP_TRY(rp_pipeline_image(job->pipeline, &image, &result));
@@ -47,7 +51,7 @@ int rp_job_run_image(struct rp_job *job, struct rp_partial *out)
 
     start = rp_now();
     rp_pipeline_mark(job->pipeline, &mark);
-    RP_TRY(scale_image(job, &image));
+    RP_TRY(scale_image(job, &image, w, h));
     RP_TRY(rp_image_write_marked(&image, out->temp, job->output, o->image_quality, &mark));
     report->own_seconds[RP_STAGE_ENCODE] += rp_now() - start;
     report->progress.frames_done = 1;

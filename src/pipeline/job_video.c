@@ -188,10 +188,25 @@ fail:
     return ret;
 }
 
-/* Even sizes, as every 4:2:0 encoder wants them. */
+/* A side of the output, of a target's side; even when it is not the same, as every 4:2:0 encoder
+ * wants it. */
 static int scaled_even(int side, double scale)
 {
-    return scale == 1 ? 0 : RP_MAX((int) (side * scale / 2 + 0.5) * 2, 2);
+    return scale == 1 ? side : RP_MAX((int) (side * scale / 2 + 0.5) * 2, 2);
+}
+
+/* Frames that would become too large end the job before anything is opened. */
+static int check_size(const struct video *v)
+{
+    int ret, w, h;
+    const struct rp_video_info *const info = rp_reader_info(v->reader);
+
+    RP_TRY(rp_plan_size(&v->job->pipeline->plan, info->w, info->h, &w, &h));
+    rp_job_tell_size(v->job, "output-video-scale", info->w, w);
+    return 0;
+
+fail:
+    return ret;
 }
 
 static int open_writer(struct video *v, const char *temp)
@@ -414,6 +429,7 @@ static int run(struct video *v, const char *temp)
     int ret;
 
     RP_TRY(open_reader(v));
+    RP_TRY(check_size(v));
     RP_TRY(set_reference(v));
     RP_TRY(open_writer(v, temp));
     RP_TRY(make_crew(v));

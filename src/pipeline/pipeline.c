@@ -303,6 +303,49 @@ static int merge_alpha(struct rp_image *image, const uint8_t *alpha)
     return 0;
 }
 
+/* The alpha of a picture in another size, packed; bilinear, as FaceFusion scales masks. */
+static int scale_alpha(const rp_image *image, int w, int h, uint8_t **out)
+{
+    uint8_t *const from = malloc((size_t) image->w * (size_t) image->h);
+    uint8_t *const to = *out = malloc((size_t) w * (size_t) h);
+
+    if (!from || !to) {
+        free(from);
+        return rp_fail(RP_ERR_NOMEM, "out of memory");
+    }
+    for (int y = 0; y < image->h; y++)
+        for (int x = 0; x < image->w; x++)
+            from[(size_t) y * (size_t) image->w + (size_t) x] =
+                image->data[y * image->stride + 4 * x + 3];
+    rp_c_resize(NULL, &(struct rp_op_resize){
+        .src = {.data = from, .stride = image->w, .w = image->w, .h = image->h, .ch = 1},
+        .dst = {.data = to, .stride = w, .w = w, .h = h, .ch = 1}});
+    free(from);
+    return 0;
+}
+
+/* A frame that was given planes of another size becomes the picture. */
+static int take_resized(struct rp_image *image, const struct rp_media_frame *frame)
+{
+    int ret = 0;
+    uint8_t *alpha = frame->plane[3];
+    rp_image out = {.data = frame->plane[0], .stride = frame->stride[0], .w = frame->w,
+                    .h = frame->h, .owned = true};
+
+    if (!alpha && image->format == RP_PIXEL_BGRA)
+        RP_TRY(scale_alpha(image, out.w, out.h, &alpha));
+    if (alpha)
+        RP_TRY(merge_alpha(&out, alpha));
+    rp_image_free(image);
+    *image = out;
+    out = (rp_image){0};
+
+fail:
+    rp_image_free(&out);
+    free(alpha);
+    return ret;
+}
+
 static int check_image(const rp_image *image)
 {
     const int64_t bytes = image && image->format == RP_PIXEL_BGRA ? 4 : 3;
@@ -331,10 +374,16 @@ int rp_pipeline_image(struct rp_pipeline *p, rp_image *image, struct rp_frame_re
         RP_TRY(rp_pipeline_add_reference(p, &frame));
     if (p->plan.alpha)
         RP_TRY(with_alpha(image, &frame, &alpha));
-    RP_TRY(rp_pipeline_frame(p, &frame, result));
-    merge_bgr(image, &bgr);
-    if (alpha)
-        RP_TRY(merge_alpha(image, alpha));
+    ret = rp_pipeline_frame(p, &frame, result);
+    if (frame.plane[0] != bgr.data) {
+        const int took = take_resized(image, &frame);
+
+        ret = ret < 0 ? ret : took;
+    } else if (ret >= 0) {
+        merge_bgr(image, &bgr);
+        if (alpha)
+            RP_TRY(merge_alpha(image, alpha));
+    }
 
 fail:
     if (bgr.owned)

@@ -47,7 +47,7 @@ bool rp_pipeline_wants_reference(const struct rp_pipeline *pipeline);
 int rp_pipeline_faces(struct rp_pipeline *pipeline, const struct rp_media_frame *frame,
                       struct rp_dfaces *faces);
 
-/* Work on one picture in place. RP_ERR_BLOCKED leaves it unchanged. */
+/* Work on one picture in place; its size may change. RP_ERR_BLOCKED leaves it unchanged. */
 int rp_pipeline_frame(struct rp_pipeline *pipeline, struct rp_media_frame *frame,
                       struct rp_frame_result *result);
 

@@ -10,20 +10,29 @@ struct rp_program {
     const struct rp_plan *plan;
     struct rp_slot *slot;
     enum rp_pixfmt fmt;
-    struct rp_canvas canvas;
-    struct rp_analysis *analysis;
+    struct rp_analysis *analysis; /* NULL: nobody works on faces */
     struct rp_selection_slot selection;
     struct rp_gate_slot *gate;
     void *at[RP_MAX_PROCESSORS];
 
+    /* A canvas for each size that the frame has on its way, and the faces in its coordinates (of the
+     * first those of the analysis). */
+    struct view {
+        struct rp_canvas canvas;
+        struct rp_dfaces *faces;
+    } view[RP_MAX_PROCESSORS + 1];
+    struct view *first, *last;
+
     /* The frame's planes where the operations see them. On the CPU the decoder's own memory; on a GPU
      * fixed device memory: `in` as it came, `out` worked on, so that the work can be repeated. */
     struct rp_planes planes;
-    struct {
-        size_t at; /* from the begin of the block */
-        int stride;
-    } packed[4];                  /* layout of one packed block */
-    size_t bytes, bytes_in;       /* of a packed frame; without alpha that is only made here */
+    struct packing {
+        struct {
+            size_t at; /* from the begin of the block */
+            int stride;
+        } plane[4];
+        size_t bytes;
+    } pack_in, pack_out;          /* layout of the packed blocks */
     uint8_t *in, *out;            /* device */
     uint8_t *host_in, *host_out;  /* pinned */
     struct result *host_result;   /* pinned, or plain on the CPU */
@@ -92,42 +101,130 @@ static struct rp_planes planes_of(const struct rp_media_frame *f)
 }
 
 /* Rows and bytes of a row of plane i. Alpha that no processor touches stays on the host. */
-static int plane_rows(const struct rp_program *p, int i)
+static int plane_rows(const struct rp_program *p, int i, int h)
 {
     const int sub = i == 1 || i == 2 ? formats[p->fmt].sub_y : 0;
 
     if (i == 3)
-        return p->plan->alpha ? p->canvas.img.h : 0;
+        return p->plan->alpha ? h : 0;
     if (!formats[p->fmt].yuv)
-        return i ? 0 : p->canvas.img.h;
-    return (p->canvas.img.h + sub) >> sub;
+        return i ? 0 : h;
+    return (h + sub) >> sub;
 }
 
-static size_t plane_row_bytes(const struct rp_program *p, int i)
+static size_t plane_row_bytes(const struct rp_program *p, int i, int w)
 {
     const int sub = i == 1 || i == 2 ? formats[p->fmt].sub_x : 0;
 
     if (!formats[p->fmt].yuv)
-        return (size_t) p->canvas.img.w * (i == 3 ? 1 : 3);
-    return (size_t) ((p->canvas.img.w + sub) >> sub) * (formats[p->fmt].depth > 8 ? 2 : 1);
+        return (size_t) w * (i == 3 ? 1 : 3);
+    return (size_t) ((w + sub) >> sub) * (formats[p->fmt].depth > 8 ? 2 : 1);
+}
+
+/* ---- sizes ------------------------------------------------------------------------------------- */
+
+static int check_size(const struct rp_processor *def, int w, int h, int out_w, int out_h)
+{
+    if (out_w <= 32768 && out_h <= 32768 && (int64_t) out_w * out_h <= 1 << 28)
+        return 0;
+    return rp_fail(RP_ERR_LIMIT, "%s: %dx%d would become %dx%d; a frame has at most 32768 pixels a "
+                   "side and 2^28 in all", def->name, w, h, out_w, out_h);
+}
+
+int rp_plan_size(const struct rp_plan *plan, int w, int h, int *out_w, int *out_h)
+{
+    int ret;
+
+    *out_w = w;
+    *out_h = h;
+    for (int i = 0; i < plan->nprocessors; i++) {
+        const struct rp_processor *const def = plan->processor[i].def;
+
+        if (!def->size)
+            continue;
+        def->size(plan->processor[i].self, w, h, out_w, out_h);
+        RP_TRY(check_size(def, w, h, *out_w, *out_h));
+        w = *out_w;
+        h = *out_h;
+    }
+    return 0;
+
+fail:
+    return ret;
+}
+
+static bool is_resized(const struct rp_program *p)
+{
+    return p->last != p->first;
 }
 
 /* ---- making ------------------------------------------------------------------------------------ */
+
+static int make_canvas(const struct rp_program *p, struct rp_canvas *canvas, int w, int h)
+{
+    int ret;
+
+    RP_TRY(rp_slot_image(p->slot, w, h, 3, &canvas->img));
+    if (p->plan->alpha)
+        RP_TRY(rp_slot_image(p->slot, w, h, 1, &canvas->alpha));
+    canvas->tiles_w = rp_tiles(w);
+    canvas->tiles_h = rp_tiles(h);
+    return rp_slot_alloc(p->slot, (size_t) canvas->tiles_w * (size_t) canvas->tiles_h,
+                         (void **) &canvas->changed);
+
+fail:
+    return ret;
+}
+
+/* A canvas of another size; faces only where somebody may look for them. */
+static int add_view(struct rp_program *p, int processor)
+{
+    int ret, w, h;
+    const struct rp_plan *const plan = p->plan;
+    const struct rp_img *const img = &p->last->canvas.img;
+
+    plan->processor[processor].def->size(plan->processor[processor].self, img->w, img->h, &w, &h);
+    p->last++;
+    RP_TRY(make_canvas(p, &p->last->canvas, w, h));
+    if (p->analysis && processor + 1 < plan->nprocessors)
+        RP_TRY(rp_slot_alloc(p->slot, sizeof(*p->last->faces), (void **) &p->last->faces));
+    return 0;
+
+fail:
+    return ret;
+}
+
+static int attach_processors(struct rp_program *p)
+{
+    int ret = 0;
+
+    for (int i = 0; i < p->plan->nprocessors; i++) {
+        const struct rp_img *const img = &p->last->canvas.img;
+        const struct rp_processor *const def = p->plan->processor[i].def;
+
+        RP_TRY(def->attach(&p->at[i], p->plan->processor[i].self, p->slot, img->w, img->h));
+        if (def->size)
+            RP_TRY(add_view(p, i));
+    }
+
+fail:
+    return ret;
+}
 
 static int attach_parts(struct rp_program *p, int w, int h)
 {
     int ret;
     const struct rp_plan *const plan = p->plan;
 
-    if (plan->analyser)
+    if (plan->analyser) {
         RP_TRY(rp_analysis_create(&p->analysis, plan->analyser, p->slot, w, h));
+        p->first->faces = rp_analysis_faces(p->analysis);
+    }
     if (plan->selector)
         RP_TRY(rp_selector_attach(plan->selector, p->slot, &p->selection));
     if (plan->gate)
         RP_TRY(rp_gate_attach(&p->gate, plan->gate, p->slot, w, h));
-    for (int i = 0; i < plan->nprocessors; i++)
-        RP_TRY(plan->processor[i].def->attach(&p->at[i], plan->processor[i].self, p->slot, w, h));
-    return 0;
+    return attach_processors(p);
 
 fail:
     return ret;
@@ -135,20 +232,21 @@ fail:
 
 /* A block for all planes, one after the other, rows at 64-byte steps; a BGR block has the canvas's
  * own stride. */
-static void pack_planes(struct rp_program *p)
+static void pack_planes(const struct rp_program *p, const struct rp_img *img, bool alpha,
+                        struct packing *out)
 {
     size_t at = 0;
 
     for (int i = 0; i < 4; i++) {
-        const size_t stride = formats[p->fmt].yuv || i ? (plane_row_bytes(p, i) + 63) & ~(size_t) 63
-                                                       : (size_t) p->canvas.img.stride;
+        const size_t row = plane_row_bytes(p, i, img->w);
+        const size_t stride = formats[p->fmt].yuv || i ? (row + 63) & ~(size_t) 63
+                                                       : (size_t) img->stride;
 
-        p->packed[i].stride = (int) stride;
-        p->packed[i].at = at;
-        at += stride * (size_t) plane_rows(p, i);
+        out->plane[i].stride = (int) stride;
+        out->plane[i].at = at;
+        at += stride * (size_t) plane_rows(p, i, img->h);
     }
-    p->bytes = at;
-    p->bytes_in = p->alpha_in ? at : p->packed[3].at;
+    out->bytes = alpha ? at : out->plane[3].at;
 }
 
 /* Recordings of one pass, without and with the content check. */
@@ -160,10 +258,10 @@ static int create_graphs(struct rp_program *p, enum rp_pass pass)
     static const char *const parts[] = {"frame", "analysing", "processing"};
 
     for (int i = 0; i < 2 && o && o->mode == RP_GRAPH_FRAME; i++) {
-        snprintf(name, sizeof(name), "%s %dx%d%s", parts[pass], p->canvas.img.w, p->canvas.img.h,
-                 i ? " with content check" : "");
+        snprintf(name, sizeof(name), "%s %dx%d%s", parts[pass], p->first->canvas.img.w,
+                 p->first->canvas.img.h, i ? " with content check" : "");
         RP_TRY(rp_graph_create(&p->graph[pass][i], p->slot, name, o));
-        RP_TRY(rp_graph_watch(p->graph[pass][i], p->out, p->bytes));
+        RP_TRY(rp_graph_watch(p->graph[pass][i], p->out, p->pack_out.bytes));
         if (p->analysis)
             RP_TRY(rp_graph_watch(p->graph[pass][i], rp_analysis_faces(p->analysis),
                                   offsetof(struct rp_dfaces, face) + 4 * sizeof(struct rp_dface)));
@@ -195,11 +293,12 @@ static int attach_device(struct rp_program *p)
     int ret;
     struct rp_device *const dev = p->plan->device;
 
-    pack_planes(p);
-    RP_TRY(rp_slot_alloc(p->slot, p->bytes, (void **) &p->in));
-    RP_TRY(rp_slot_alloc(p->slot, p->bytes, (void **) &p->out));
-    RP_TRY(dev->fns->alloc_host(dev, p->bytes, (void **) &p->host_in));
-    RP_TRY(dev->fns->alloc_host(dev, p->bytes, (void **) &p->host_out));
+    pack_planes(p, &p->first->canvas.img, p->alpha_in, &p->pack_in);
+    pack_planes(p, &p->last->canvas.img, p->plan->alpha, &p->pack_out);
+    RP_TRY(rp_slot_alloc(p->slot, p->pack_in.bytes, (void **) &p->in));
+    RP_TRY(rp_slot_alloc(p->slot, p->pack_out.bytes, (void **) &p->out));
+    RP_TRY(dev->fns->alloc_host(dev, p->pack_in.bytes, (void **) &p->host_in));
+    RP_TRY(dev->fns->alloc_host(dev, p->pack_out.bytes, (void **) &p->host_out));
     for (int pass = 0; pass < (p->plan->split ? RP_PASS_COUNT : 1); pass++)
         RP_TRY(create_graphs(p, (enum rp_pass) pass));
     return 0;
@@ -211,25 +310,21 @@ fail:
 int rp_program_create(struct rp_program **out, const struct rp_plan *plan, int w, int h,
                       enum rp_pixfmt fmt)
 {
-    int ret;
+    int ret, out_w, out_h;
     struct rp_program *const p = *out = calloc(1, sizeof(*p));
 
     if (!p)
         return rp_fail(RP_ERR_NOMEM, "out of memory");
     p->plan = plan;
     p->fmt = fmt;
+    p->first = p->last = p->view;
+    RP_TRY(rp_plan_size(plan, w, h, &out_w, &out_h));
     p->alpha_in = plan->alpha && brings_alpha(fmt);
     RP_TRY(rp_slot_create(&p->slot, plan->device));
     p->slot->graph_options = plan->graph;
     p->slot->model_graphs = !plan->device->fns->host_memory && plan->graph &&
                             plan->graph->mode == RP_GRAPH_MODEL;
-    RP_TRY(rp_slot_image(p->slot, w, h, 3, &p->canvas.img));
-    if (plan->alpha)
-        RP_TRY(rp_slot_image(p->slot, w, h, 1, &p->canvas.alpha));
-    p->canvas.tiles_w = rp_tiles(w);
-    p->canvas.tiles_h = rp_tiles(h);
-    RP_TRY(rp_slot_alloc(p->slot, (size_t) p->canvas.tiles_w * (size_t) p->canvas.tiles_h,
-                         (void **) &p->canvas.changed));
+    RP_TRY(make_canvas(p, &p->first->canvas, w, h));
     RP_TRY(plan->device->fns->alloc_host(plan->device, sizeof(*p->host_result),
                                          (void **) &p->host_result));
     memset(p->host_result, 0, sizeof(*p->host_result));
@@ -283,46 +378,59 @@ const struct rp_graph *rp_program_graph(const struct rp_program *program)
 
 /* ---- recording --------------------------------------------------------------------------------- */
 
-/* The planes that operations see, in packed device memory. */
-static struct rp_planes planes_at(const struct rp_program *p, uint8_t *block)
+/* The planes that operations see, in packed device memory: as they came, and as they leave. */
+static struct rp_planes planes_at(const struct rp_program *p, uint8_t *block,
+                                  const struct packing *pack, const struct view *view)
 {
     struct rp_planes at = p->planes;
 
+    at.w = view->canvas.img.w;
+    at.h = view->canvas.img.h;
     for (int i = 0; i < 4; i++) {
-        at.plane[i] = block + p->packed[i].at;
-        at.stride[i] = p->packed[i].stride;
+        at.plane[i] = block + pack->plane[i].at;
+        at.stride[i] = pack->plane[i].stride;
     }
     return at;
+}
+
+static struct rp_planes planes_in(const struct rp_program *p)
+{
+    return planes_at(p, p->in, &p->pack_in, p->first);
+}
+
+static struct rp_planes planes_out(const struct rp_program *p)
+{
+    return planes_at(p, p->out, &p->pack_out, p->last);
 }
 
 /* What transparency there is before any processor. */
 static int record_alpha_in(struct rp_program *p)
 {
-    struct rp_planes at = p->in ? planes_at(p, p->in) : p->planes;
+    struct rp_planes at = p->in ? planes_in(p) : p->planes;
 
     if (!p->alpha_in)
         at.plane[3] = NULL;
-    return RP_OP(p->slot, alpha_read, .src = at, .dst = p->canvas.alpha);
+    return RP_OP(p->slot, alpha_read, .src = at, .dst = p->first->canvas.alpha);
 }
 
 /* The frame's pixels onto the canvas. */
 static int record_input(struct rp_program *p)
 {
     int ret;
-    const struct rp_img *const img = &p->canvas.img;
-    const size_t map = (size_t) p->canvas.tiles_w * (size_t) p->canvas.tiles_h;
+    const struct rp_img *const img = &p->first->canvas.img;
 
     rp_slot_stage(p->slot, RP_STAGE_CONVERT);
-    RP_TRY(rp_slot_zero(p->slot, p->canvas.changed, map));
+    for (const struct view *v = p->first; v <= p->last; v++)
+        RP_TRY(rp_slot_zero(p->slot, v->canvas.changed,
+                            (size_t) v->canvas.tiles_w * (size_t) v->canvas.tiles_h));
     if (p->in && !p->resident) /* own memory: from the pinned block */
-        RP_TRY(rp_slot_upload(p->slot, p->in, p->host_in, p->bytes_in));
+        RP_TRY(rp_slot_upload(p->slot, p->in, p->host_in, p->pack_in.bytes));
     if (p->plan->alpha)
         RP_TRY(record_alpha_in(p));
     if (p->in) {
         if (!formats[p->fmt].yuv)
-            return rp_slot_copy(p->slot, img->data, p->in, p->packed[3].at);
-        RP_TRY(rp_slot_copy(p->slot, p->out, p->in, p->bytes_in));
-        return RP_OP(p->slot, yuv_to_bgr, .src = planes_at(p, p->out), .dst = *img);
+            return rp_slot_copy(p->slot, img->data, p->in, p->pack_in.plane[3].at);
+        return RP_OP(p->slot, yuv_to_bgr, .src = planes_in(p), .dst = *img);
     }
     if (formats[p->fmt].yuv)
         return RP_OP(p->slot, yuv_to_bgr, .src = p->planes, .dst = *img);
@@ -336,21 +444,34 @@ fail:
     return ret;
 }
 
-/* Own memory only: the changed pixels into the block that goes back. */
+/* Own memory only: the block that goes back, before pixels are written to it. It holds what came; of
+ * another size there is nothing to keep, and zeros make it independent of the frame before. */
+static int record_output_base(struct rp_program *p)
+{
+    if (is_resized(p))
+        return rp_slot_zero(p->slot, p->out, p->pack_out.bytes);
+    return rp_slot_copy(p->slot, p->out, p->in, p->pack_in.bytes);
+}
+
+/* Own memory only: the changed pixels into that block. */
 static int record_output(struct rp_program *p)
 {
     int ret;
+    const size_t bytes = p->pack_out.bytes;
+    const struct rp_canvas *const canvas = &p->last->canvas;
 
     rp_slot_stage(p->slot, RP_STAGE_CONVERT);
-    if (formats[p->fmt].yuv)
-        RP_TRY(RP_OP(p->slot, bgr_to_yuv, .src = p->canvas, .dst = planes_at(p, p->out)));
-    else
-        RP_TRY(rp_slot_copy(p->slot, p->out, p->canvas.img.data, p->packed[3].at));
+    if (formats[p->fmt].yuv) {
+        RP_TRY(record_output_base(p));
+        RP_TRY(RP_OP(p->slot, bgr_to_yuv, .src = *canvas, .dst = planes_out(p)));
+    } else {
+        RP_TRY(rp_slot_copy(p->slot, p->out, canvas->img.data, p->pack_out.plane[3].at));
+    }
     if (p->plan->alpha)
-        RP_TRY(RP_OP(p->slot, alpha_write, .src = p->canvas.alpha, .dst = planes_at(p, p->out),
-                     .fresh = !p->alpha_in));
+        RP_TRY(RP_OP(p->slot, alpha_write, .src = canvas->alpha, .dst = planes_out(p),
+                     .fresh = !p->alpha_in || is_resized(p)));
     if (!p->resident)
-        RP_TRY(rp_slot_download(p->slot, p->host_out, p->out, p->bytes));
+        RP_TRY(rp_slot_download(p->slot, p->host_out, p->out, bytes));
     return 0;
 
 fail:
@@ -364,7 +485,7 @@ static int record_result(struct rp_program *p)
     struct result *const r = p->host_result;
 
     if (p->analysis)
-        RP_TRY(rp_slot_download(p->slot, &r->faces, rp_analysis_faces(p->analysis),
+        RP_TRY(rp_slot_download(p->slot, &r->faces, p->first->faces,
                                 2 * sizeof(int32_t))); /* count, overflow */
     if (p->analysis && p->pass != RP_PASS_ANALYSE)
         RP_TRY(rp_slot_download(p->slot, &r->selected, &p->selection.selection->count,
@@ -382,8 +503,49 @@ static int record_look(struct rp_program *p)
     int ret;
 
     RP_TRY(rp_slot_zero(p->slot, rp_gate_verdict(p->gate), sizeof(struct rp_verdict)));
-    RP_TRY(rp_gate_record(p->gate, &p->canvas.img));
+    RP_TRY(rp_gate_record(p->gate, &p->first->canvas.img));
     return 0;
+
+fail:
+    return ret;
+}
+
+/* A processor that makes frames of another size; those after it get alpha and faces in that size. */
+static int record_into(struct rp_program *p, int i, const struct view *from, const struct view *to,
+                       const struct rp_dfaces *faces)
+{
+    int ret;
+    const struct rp_img *const a = &from->canvas.img, *const b = &to->canvas.img;
+
+    RP_TRY(p->plan->processor[i].def->record_into(p->at[i], &from->canvas, &to->canvas, faces,
+                                                  p->selection.selection));
+    if (p->plan->alpha)
+        RP_TRY(RP_OP(p->slot, resize, .src = from->canvas.alpha, .dst = to->canvas.alpha));
+    if (to->faces)
+        RP_TRY(RP_OP(p->slot, face_scale, .src = faces, .x = (float) b->w / (float) a->w,
+                     .y = (float) b->h / (float) a->h, .dst = to->faces));
+    return 0;
+
+fail:
+    return ret;
+}
+
+static int record_processors(struct rp_program *p, const struct rp_dfaces *faces)
+{
+    int ret = 0;
+    const struct view *v = p->first;
+
+    rp_slot_stage(p->slot, RP_STAGE_PROCESS);
+    for (int i = 0; i < p->plan->nprocessors; i++) {
+        const struct rp_processor *const def = p->plan->processor[i].def;
+
+        if (def->size) {
+            RP_TRY(record_into(p, i, v, v + 1, faces));
+            faces = (++v)->faces;
+        } else {
+            RP_TRY(def->record(p->at[i], &v->canvas, faces, p->selection.selection));
+        }
+    }
 
 fail:
     return ret;
@@ -393,13 +555,10 @@ fail:
 static int record_processing(struct rp_program *p, const struct rp_dfaces *faces)
 {
     int ret;
-    const struct rp_plan *const plan = p->plan;
 
-    if (plan->selector)
-        RP_TRY(rp_selector_record(plan->selector, p->slot, &p->selection, faces));
-    rp_slot_stage(p->slot, RP_STAGE_PROCESS);
-    for (int i = 0; i < plan->nprocessors; i++)
-        RP_TRY(plan->processor[i].def->record(p->at[i], &p->canvas, faces, p->selection.selection));
+    if (p->plan->selector)
+        RP_TRY(rp_selector_record(p->plan->selector, p->slot, &p->selection, faces));
+    RP_TRY(record_processors(p, faces));
     if (p->in)
         RP_TRY(record_output(p));
     return 0;
@@ -413,8 +572,7 @@ static int record_frame(void *priv)
 {
     int ret;
     struct rp_program *const p = priv;
-    /* none when no processor works on faces */
-    struct rp_dfaces *const faces = p->analysis ? rp_analysis_faces(p->analysis) : NULL;
+    struct rp_dfaces *const faces = p->first->faces; /* NULL when no processor works on faces */
 
     RP_TRY(record_input(p));
     if (p->look)
@@ -422,7 +580,7 @@ static int record_frame(void *priv)
     if (p->pass == RP_PASS_PROCESS)
         RP_TRY(rp_slot_upload(p->slot, p->tracked, p->host_faces, sizeof(*p->tracked)));
     else if (p->analysis)
-        RP_TRY(rp_analysis_record(p->analysis, &p->canvas.img));
+        RP_TRY(rp_analysis_record(p->analysis, &p->first->canvas.img));
     if (p->pass == RP_PASS_ANALYSE)
         RP_TRY(rp_slot_download(p->slot, p->host_faces, faces, sizeof(*faces)));
     else
@@ -438,7 +596,7 @@ fail:
 
 bool rp_program_fits(const struct rp_program *p, const struct rp_media_frame *f)
 {
-    return f->w == p->canvas.img.w && f->h == p->canvas.img.h && f->fmt == p->fmt;
+    return f->w == p->first->canvas.img.w && f->h == p->first->canvas.img.h && f->fmt == p->fmt;
 }
 
 static int check_frame(const struct rp_program *p, const struct rp_media_frame *f)
@@ -447,22 +605,22 @@ static int check_frame(const struct rp_program *p, const struct rp_media_frame *
         return 0;
     return rp_fail(RP_ERR_INVALID, "frame %lld is %dx%d, the first was %dx%d; sizes that change "
                    "within a video are not supported", (long long) f->index, f->w, f->h,
-                   p->canvas.img.w, p->canvas.img.h);
+                   p->first->canvas.img.w, p->first->canvas.img.h);
 }
 
 /* Rows between the frame's planes and a packed block on the host. Alpha goes in only if the frame
  * brings it. */
 static void move_rows(const struct rp_program *p, const struct rp_media_frame *f, uint8_t *block,
-                      bool to_block)
+                      const struct packing *pack, bool to_block)
 {
     for (int i = 0; i < 4; i++) {
-        const size_t n = plane_row_bytes(p, i);
-        uint8_t *packed = block + p->packed[i].at;
+        const size_t n = plane_row_bytes(p, i, f->w);
+        uint8_t *packed = block + pack->plane[i].at;
         uint8_t *row = f->plane[i];
 
-        for (int y = i == 3 && to_block && !p->alpha_in ? 0 : plane_rows(p, i); y > 0; y--) {
+        for (int y = i == 3 && to_block && !p->alpha_in ? 0 : plane_rows(p, i, f->h); y > 0; y--) {
             memcpy(to_block ? packed : row, to_block ? row : packed, n);
-            packed += p->packed[i].stride;
+            packed += pack->plane[i].stride;
             row += f->stride[i];
         }
     }
@@ -477,7 +635,7 @@ static int take_frame(struct rp_program *p, const struct rp_media_frame *frame)
     rp_slot_stage(p->slot, RP_STAGE_CONVERT);
     p->planes = planes_of(frame);
     if (p->in)
-        move_rows(p, frame, p->host_in, true);
+        move_rows(p, frame, p->host_in, &p->pack_in, true);
     return 0;
 
 fail:
@@ -526,7 +684,7 @@ int rp_program_place(struct rp_program *p, struct rp_media_frame *frame)
     p->look = false;
     p->resident = true;
     if (p->in) {
-        RP_TRY(rp_slot_upload(p->slot, p->in, p->host_in, p->bytes_in));
+        RP_TRY(rp_slot_upload(p->slot, p->in, p->host_in, p->pack_in.bytes));
         RP_TRY(rp_slot_sync(p->slot));
     }
 
@@ -545,15 +703,35 @@ int rp_program_repeat(struct rp_program *p)
 
 size_t rp_program_bytes(const struct rp_program *p)
 {
-    return p->in ? p->bytes : (size_t) p->canvas.img.stride * (size_t) p->canvas.img.h;
+    const struct rp_img *const img = &p->last->canvas.img;
+
+    return p->in ? p->pack_out.bytes : (size_t) img->stride * (size_t) img->h;
 }
 
 int rp_program_pixels(struct rp_program *p, uint8_t *out)
 {
     int ret;
 
-    RP_TRY(rp_slot_download(p->slot, out, p->in ? p->out : p->canvas.img.data, rp_program_bytes(p)));
+    RP_TRY(rp_slot_download(p->slot, out, p->in ? p->out : p->last->canvas.img.data,
+                            rp_program_bytes(p)));
     return rp_slot_sync(p->slot);
+
+fail:
+    return ret;
+}
+
+/* Room for the result in the frame. */
+static int prepare_frame(const struct rp_program *p, struct rp_media_frame *f)
+{
+    int ret;
+
+    if (is_resized(p))
+        RP_TRY(rp_media_frame_resize(f, p->last->canvas.img.w, p->last->canvas.img.h));
+    else
+        RP_TRY(rp_media_frame_writable(f));
+    if (p->plan->alpha && !p->alpha_in)
+        RP_TRY(rp_media_frame_add_alpha(f));
+    return 0;
 
 fail:
     return ret;
@@ -563,21 +741,20 @@ fail:
 static int give_back(struct rp_program *p)
 {
     int ret;
-    const struct rp_img *const img = &p->canvas.img;
+    const struct rp_canvas *const canvas = &p->last->canvas;
+    const struct rp_img *const img = &canvas->img;
     struct rp_media_frame *const f = p->frame;
 
-    RP_TRY(rp_media_frame_writable(f));
-    if (p->plan->alpha && !p->alpha_in)
-        RP_TRY(rp_media_frame_add_alpha(f));
+    RP_TRY(prepare_frame(p, f));
     if (p->in) {
-        move_rows(p, f, p->host_out, false);
+        move_rows(p, f, p->host_out, &p->pack_out, false);
         return 0;
     }
     if (p->plan->alpha)
-        RP_TRY(RP_OP(p->slot, alpha_write, .src = p->canvas.alpha, .dst = planes_of(f),
-                     .fresh = !p->alpha_in));
+        RP_TRY(RP_OP(p->slot, alpha_write, .src = canvas->alpha, .dst = planes_of(f),
+                     .fresh = !p->alpha_in || is_resized(p)));
     if (formats[p->fmt].yuv)
-        return RP_OP(p->slot, bgr_to_yuv, .src = p->canvas, .dst = planes_of(f));
+        return RP_OP(p->slot, bgr_to_yuv, .src = *canvas, .dst = planes_of(f));
     for (int y = 0; y < img->h; y++)
         memcpy(f->plane[0] + (ptrdiff_t) y * f->stride[0],
                img->data + (ptrdiff_t) y * img->stride, (size_t) img->w * 3);
@@ -649,8 +826,8 @@ int rp_program_analyse(struct rp_program *p, const struct rp_media_frame *frame,
 
     RP_TRY(take_frame(p, frame));
     RP_TRY(record_input(p));
-    RP_TRY(rp_analysis_record(p->analysis, &p->canvas.img));
-    RP_TRY(rp_slot_download(p->slot, faces, rp_analysis_faces(p->analysis), sizeof(*faces)));
+    RP_TRY(rp_analysis_record(p->analysis, &p->first->canvas.img));
+    RP_TRY(rp_slot_download(p->slot, faces, p->first->faces, sizeof(*faces)));
     ret = rp_slot_sync(p->slot);
 
 fail:

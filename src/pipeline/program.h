@@ -34,6 +34,10 @@ struct rp_plan {
 
 struct rp_program;
 
+/* Size of the frames that the processors make of frames of w x h; RP_ERR_LIMIT with a sentence when
+ * they would be too large. */
+int rp_plan_size(const struct rp_plan *plan, int w, int h, int *out_w, int *out_h);
+
 /* The frame's size and format are fixed for the life of the program. */
 int rp_program_create(struct rp_program **out, const struct rp_plan *plan, int w, int h,
                       enum rp_pixfmt fmt);
@@ -55,7 +59,8 @@ struct rp_frame_result {
 int rp_program_submit(struct rp_program *program, struct rp_media_frame *frame, bool look);
 
 /* Wait for the frame that was submitted; its pixels are changed in place (it is made writable only if
- * something changed). */
+ * something changed). Processors that make frames of another size give it new planes, see
+ * rp_media_frame_resize(). */
 int rp_program_finish(struct rp_program *program, struct rp_frame_result *result);
 
 /* The same in two passes, each ended by rp_program_finish() (a plan with `split`). Analysing, with the

@@ -80,7 +80,8 @@ static int read_main(struct rp_pipeline *p, struct rp_dfaces *faces)
         if (kind == RP_MEDIA_AUDIO && !p->replace_audio) {
             p->replace_audio = strdup(o->sources.v[i]);
         } else if (kind == RP_MEDIA_IMAGE) {
-            RP_TRY(add_picture(p, &p->sources.main, o->sources.v[i], faces));
+            if (p->analyser) /* else nobody looks at faces */
+                RP_TRY(add_picture(p, &p->sources.main, o->sources.v[i], faces));
         } else if (kind != RP_MEDIA_AUDIO) {
             ret = rp_fail(RP_ERR_FORMAT, "%s: not a picture; a source is a picture of a face",
                           o->sources.v[i]);

@@ -3,8 +3,9 @@
  *   self   opened models and constants (source crops, converted embeddings), shared by all slots
  *   at     bindings and buffers in one slot, for frames of one size
  *
- * A processor changes the frame in place and marks the tiles that it changed. Adding one: write a
- * file with its table entry and name it in registry.c; docs/adding-a-model.md walks through one. */
+ * A processor changes the frame in place and marks the tiles that it changed; one that makes frames
+ * of another size has size() and record_into() instead of record(). Adding one: write a file with its
+ * table entry and name it in registry.c; docs/adding-a-model.md walks through one. */
 #ifndef RP_PROCESSOR_H
 #define RP_PROCESSOR_H
 
@@ -55,12 +56,20 @@ struct rp_processor {
      * what came with the frame, else opaque. */
     bool (*makes_alpha)(const void *self);
 
+    /* Size of the frames it makes of frames of w x h. NULL: the same. */
+    void (*size)(const void *self, int w, int h, int *out_w, int *out_h);
+
+    /* @param w,h  size of the frames that come */
     int (*attach)(void **at, const void *self, struct rp_slot *slot, int w, int h);
     void (*detach)(void **at);
 
     /* Record the work on one frame. */
     int (*record)(void *at, const struct rp_canvas *frame, const struct rp_dfaces *faces,
                   const struct rp_selection *selection);
+
+    /* With size(): from one canvas into another, every pixel of it. Faces are those of `from`. */
+    int (*record_into)(void *at, const struct rp_canvas *from, const struct rp_canvas *to,
+                       const struct rp_dfaces *faces, const struct rp_selection *selection);
 };
 
 /* All of them, NULL-terminated, in the order of FaceFusion's list. */

@@ -4,13 +4,14 @@
 #include <pthread.h>
 
 extern const struct rp_processor rp_background_remover, rp_face_debugger, rp_face_enhancer,
-    rp_face_swapper;
+    rp_face_swapper, rp_frame_enhancer;
 
 const struct rp_processor *const rp_processors[] = {
     &rp_background_remover,
     &rp_face_debugger,
     &rp_face_enhancer,
     &rp_face_swapper,
+    &rp_frame_enhancer,
     NULL,
 };
 

@@ -121,6 +121,30 @@ extern "C" int rp_cuda_face_pick(struct rp_stream *stream, const struct rp_op_fa
     return rp_cuda_launched("face_pick");
 }
 
+/* A block a face. */
+static __global__ void __launch_bounds__(COPY_THREADS)
+    face_scale(const __grid_constant__ struct rp_op_face_scale a)
+{
+    const int k = (int) blockIdx.x, i = (int) threadIdx.x;
+
+    if (k == 0 && i == 0) {
+        a.dst->count = a.src->count;
+        a.dst->overflow = a.src->overflow;
+    }
+    if (k >= rp_faces_stored(a.src))
+        return;
+    rp_copy_words(&a.dst->face[k], &a.src->face[k], sizeof(a.dst->face[k]));
+    __syncthreads();
+    if (i < RP_FACE_COORDINATES)
+        rp_face_scale_one(&a.dst->face[k], i, a.x, a.y);
+}
+
+extern "C" int rp_cuda_face_scale(struct rp_stream *stream, const struct rp_op_face_scale *a)
+{
+    RP_LAUNCH(stream, RP_MAX_FACES, COPY_THREADS, face_scale, *a);
+    return rp_cuda_launched("face_scale");
+}
+
 /* ---- landmarks ------------------------------------------------------------------------------- */
 
 #define POINTS 68
