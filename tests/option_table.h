@@ -71,7 +71,7 @@ static const struct rp_opt list_opts[] = {
 static const struct rp_opt_group look_group = {"look", "Look", sizeof(struct look_options),
                                                look_opts};
 static const struct rp_opt_group list_group = {"lists", "Lists", sizeof(struct list_options),
-                                               list_opts};
+                                               list_opts, "more"};
 static const struct rp_opt_group *const option_groups[] = {&look_group, &list_group, NULL};
 
 /* True while every value is one that the table allows. */

@@ -517,6 +517,8 @@ static void test_ini_first_come(void **state)
     good(s, "look-tens", "40");
     assert_int_equal(look(s)->tens, 40);
     ini_bad(s, "[look]\nlook_count = 99\n", "c.ini:2: look_count: 99 is outside 1 to 32");
+    ini_good(s, "[more]\nmargin = 5\n"); /* the other section of the group */
+    assert_int_equal(lists(s)->margin.v[0], 5);
 }
 
 static void test_ini_bad(void **state)
@@ -532,6 +534,9 @@ static void test_ini_bad(void **state)
     ini_bad(s, "[look]\nfoo = 1\n", "c.ini:2: unknown key foo in [look]");
     ini_bad(s, "[look]\nlook_coun = 3\n",
             "c.ini:2: unknown key look_coun in [look]; did you mean look_count?");
+    ini_bad(s, "[more]\nlook_count = 1\n", "c.ini:2: look_count belongs into [look], not [more]");
+    ini_bad(s, "[more]\nmargins = 1\n", 
+            "c.ini:2: unknown key margins in [more]; did you mean margin?");
     ini_bad(s, "[look]\nmargin = 1\n", "c.ini:2: margin belongs into [lists], not [look]");
     ini_bad(s, "[list]\nmargin = 1\n",
             "c.ini:2: unknown section [list] at margin; did you mean [lists]?");

@@ -125,11 +125,17 @@ static void fail_key(struct ini *ini, const char *section, const char *key)
     free(name);
 }
 
+/* FaceFusion's file has the keys of all processors in one section. */
+static bool is_section(const struct rp_opt_group *group, const char *section)
+{
+    return !strcmp(group->name, section) || (group->also && !strcmp(group->also, section));
+}
+
 static struct rp_entry *find_key(const struct ini *ini, const char *section, const char *key)
 {
     for (int i = 0; i < ini->settings->n; i++) {
         struct rp_entry *const e = &ini->settings->entries[i];
-        if (!strcmp(e->group->name, section) && rp_opt_name_is(e->opt->name, key))
+        if (is_section(e->group, section) && rp_opt_name_is(e->opt->name, key))
             return e;
     }
     return NULL;
@@ -138,7 +144,7 @@ static struct rp_entry *find_key(const struct ini *ini, const char *section, con
 static void fail_unknown(struct ini *ini, const char *section, const char *key)
 {
     for (int i = 0; i < ini->settings->n_groups; i++) {
-        if (!strcmp(ini->settings->groups[i]->name, section)) {
+        if (is_section(ini->settings->groups[i], section)) {
             fail_key(ini, section, key);
             return;
         }

@@ -478,6 +478,15 @@ fail:
     return ret;
 }
 
+/* How many faces were worked on: those that were selected, unless the only processor left some alone. */
+static const int32_t *worked_on(const struct rp_program *p)
+{
+    const struct rp_processor *const def = p->plan->nprocessors == 1 ? p->plan->processor[0].def : NULL;
+    const int32_t *const count = def && def->faces ? def->faces(p->at[0]) : NULL;
+
+    return count ? count : &p->selection.selection->count;
+}
+
 /* Counts and verdict to the host. */
 static int record_result(struct rp_program *p)
 {
@@ -488,8 +497,7 @@ static int record_result(struct rp_program *p)
         RP_TRY(rp_slot_download(p->slot, &r->faces, p->first->faces,
                                 2 * sizeof(int32_t))); /* count, overflow */
     if (p->analysis && p->pass != RP_PASS_ANALYSE)
-        RP_TRY(rp_slot_download(p->slot, &r->selected, &p->selection.selection->count,
-                                sizeof(r->selected)));
+        RP_TRY(rp_slot_download(p->slot, &r->selected, worked_on(p), sizeof(r->selected)));
     if (p->look)
         RP_TRY(rp_slot_download(p->slot, &r->verdict, rp_gate_verdict(p->gate), sizeof(r->verdict)));
     return 0;

@@ -78,7 +78,7 @@ static const struct rp_opt opts[] = {
 };
 
 static const struct rp_opt_group group = {
-    "background_remover", "Background remover", sizeof(struct options), opts,
+    "background_remover", "Background remover", sizeof(struct options), opts, "processors",
 };
 
 /* ---- shared ------------------------------------------------------------------------------------ */

@@ -26,7 +26,7 @@ static const struct rp_opt opts[] = {
 };
 
 static const struct rp_opt_group group = {
-    "face_debugger", "Face debugger", sizeof(struct options), opts,
+    "face_debugger", "Face debugger", sizeof(struct options), opts, "processors",
 };
 
 struct debugger {

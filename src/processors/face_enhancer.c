@@ -63,7 +63,7 @@ static const struct rp_opt opts[] = {
 /* clang-format on */
 
 static const struct rp_opt_group group = {
-    "face_enhancer", "Face enhancer", sizeof(struct options), opts,
+    "face_enhancer", "Face enhancer", sizeof(struct options), opts, "processors",
 };
 
 /* ---- shared ------------------------------------------------------------------------------------ */

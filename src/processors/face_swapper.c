@@ -79,7 +79,7 @@ static const struct rp_opt opts[] = {
 };
 
 const struct rp_opt_group rp_swapper_group = {
-    "face_swapper", "Face swapper", sizeof(struct rp_swapper_options), opts,
+    "face_swapper", "Face swapper", sizeof(struct rp_swapper_options), opts, "processors",
 };
 
 static unsigned needs_of(const struct rp_settings *settings)
@@ -236,5 +236,6 @@ const struct rp_processor rp_face_swapper = {
     .models = models_used,
     .attach = rp_swapper_attach,
     .detach = rp_swapper_detach,
+    .faces = rp_swapper_faces,
     .record = rp_swapper_record,
 };

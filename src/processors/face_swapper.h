@@ -65,6 +65,7 @@ int rp_swapper_prepare(struct rp_swapper *s, struct rp_pool *pool, const struct 
 /* The part in one slot: functions of struct rp_processor. */
 int rp_swapper_attach(void **at, const void *self, struct rp_slot *slot, int w, int h);
 void rp_swapper_detach(void **at);
+const int32_t *rp_swapper_faces(const void *at);
 int rp_swapper_record(void *at, const struct rp_canvas *frame, const struct rp_dfaces *faces,
                       const struct rp_selection *selection);
 

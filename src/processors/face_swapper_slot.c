@@ -114,6 +114,13 @@ fail:
     return ret;
 }
 
+const int32_t *rp_swapper_faces(const void *at)
+{
+    const struct swap_slot *const s = at;
+
+    return s->map ? &s->map->chosen.count : NULL;
+}
+
 /* ---- recording --------------------------------------------------------------------------------- */
 
 /* The tiles of one run; without pixel boost the only one. */

@@ -63,6 +63,10 @@ struct rp_processor {
     int (*attach)(void **at, const void *self, struct rp_slot *slot, int w, int h);
     void (*detach)(void **at);
 
+    /* How many faces it works on, device memory, where that may be fewer than were selected; NULL, or
+     * gives NULL: all of them. */
+    const int32_t *(*faces)(const void *at);
+
     /* Record the work on one frame. */
     int (*record)(void *at, const struct rp_canvas *frame, const struct rp_dfaces *faces,
                   const struct rp_selection *selection);
