@@ -1349,6 +1349,88 @@ static void test_select_reference(void **state)
         check_selection(&a, 0, NULL);
 }
 
+static void check_map(const struct rp_op_map_faces *a, int n, const int *who, const int *source)
+{
+    rp_c_map_faces(NULL, a);
+    assert_int_equal(a->dst->chosen.count, n);
+    for (int i = 0; i < n; i++) {
+        assert_int_equal(a->dst->chosen.index[i], who[i]);
+        assert_int_equal(a->dst->source[i], source[i]);
+    }
+}
+
+/* The nearest reference that is near enough; in the order of the selection. */
+static void test_map_faces(void **state)
+{
+    struct rp_face_map map;
+    struct rp_selection chosen = {4, {4, 2, 0, 1}};
+    struct rp_op_map_faces a = {&faces, &chosen, &references, 0.3f, -1, &map};
+
+    (void) state;
+    crowd();
+    memset(&references, 0, sizeof(references));
+    check_map(&a, 0, NULL, NULL);
+    references.count = 3;
+    references.embedding_norm[0][1] = 1;
+    references.embedding_norm[1][4] = 0.5f;
+    references.embedding_norm[2][4] = 0.6f;
+    references.embedding_norm[2][2] = 0.5f;
+    check_map(&a, 3, (int[]){4, 2, 1}, (int[]){2, 2, 0});
+    references.embedding_norm[0][4] = 0.6f; /* of equals the first */
+    check_map(&a, 3, (int[]){4, 2, 1}, (int[]){0, 2, 0});
+    a.distance = 0.19f; /* cosine 0.6 is 0.2 */
+    check_map(&a, 1, (int[]){1}, (int[]){0});
+    a.other = 3;
+    check_map(&a, 4, (int[]){4, 2, 0, 1}, (int[]){3, 3, 3, 0});
+    faces.face[1].has = 0; /* no identity known */
+    check_map(&a, 4, (int[]){4, 2, 0, 1}, (int[]){3, 3, 3, 3});
+    a.other = -1;
+    check_map(&a, 0, NULL, NULL);
+    chosen.index[0] = 77; /* no such face */
+    a.distance = 1;
+    check_map(&a, 2, (int[]){2, 0}, (int[]){2, 0});
+    chosen.count = 0;
+    check_map(&a, 0, NULL, NULL);
+}
+
+static void test_source_mix(void **state)
+{
+    static float sources[2][512], out[2][512];
+    struct rp_face_map map = {{2, {3, 1}}, {1, 0}};
+    int32_t index = 0;
+    struct rp_op_source_mix a = {.sources = sources[0], .rows = 2, .n = 512, .dst = out[0],
+                                 .copies = 2};
+
+    (void) state;
+    crowd();
+    for (int i = 0; i < 512; i++) {
+        sources[0][i] = (float) i;
+        sources[1][i] = (float) -i;
+        faces.face[3].embedding[i] = 100;
+    }
+    rp_c_source_mix(NULL, &a);
+    assert_memory_equal(out[0], sources[0], sizeof(out[0]));
+    assert_memory_equal(out[1], sources[0], sizeof(out[1]));
+    a.map = &map;
+    a.index = &index;
+    rp_c_source_mix(NULL, &a);
+    assert_memory_equal(out[1], sources[1], sizeof(out[1]));
+    a.face = &faces.face[3];
+    a.mix = 0.25f;
+    rp_c_source_mix(NULL, &a);
+    assert_true(out[1][3] == -3 * 0.75f + 0.25f && out[0][500] == -375);
+    a.raw = 1;
+    rp_c_source_mix(NULL, &a);
+    assert_true(out[1][3] == -3 * 0.75f + 25 && out[0][500] == -350);
+    faces.face[3].has = 0; /* nothing to mix in */
+    rp_c_source_mix(NULL, &a);
+    assert_memory_equal(out[0], sources[1], sizeof(out[0]));
+    for (index = -1; index < 3; index += 3) { /* no such face */
+        rp_c_source_mix(NULL, &a);
+        assert_true(out[0][9] == 0 && out[1][511] == 0);
+    }
+}
+
 /* Faces as no analysis makes them: every index stays valid and is given once. */
 static void test_select_storm(void **state)
 {
@@ -1698,6 +1780,8 @@ int main(void)
         cmocka_unit_test(test_classify),
         cmocka_unit_test(test_select_orders),
         cmocka_unit_test(test_select_reference),
+        cmocka_unit_test(test_map_faces),
+        cmocka_unit_test(test_source_mix),
         cmocka_unit_test(test_select_storm),
         cmocka_unit_test(test_gate),
         cmocka_unit_test(test_gate_votes),

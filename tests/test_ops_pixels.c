@@ -1225,6 +1225,41 @@ static void test_tensor_layouts(void **state)
     }
 }
 
+/* The same tiles, all in one call and some a turn. */
+static void check_turns(const struct rp_img *src, int step, const float *lut)
+{
+    const int n = src->w / step, all = step * step;
+    const size_t size = (size_t) n * n * 3;
+    float *const one = malloc(size * sizeof(*one)), *const many = calloc(all, size * sizeof(*many));
+    float *const want = calloc(all, size * sizeof(*want)), *const got = calloc(all, size * sizeof(*got));
+    int32_t turn = 0;
+    const int tiles = step == 4 ? 8 : step == 3 ? 3 : all;
+    struct rp_op_to_tensor out = {.src = *src, .lut = lut, .dst = one, .w = n, .h = n, .step = step};
+    struct rp_op_from_tensor in = {.src = one, .w = n, .h = n, .mul = {1, 1, 1}, .dst = want,
+                                   .step = step};
+
+    for (int i = 0; i < all; i++) {
+        out.off_x = in.off_x = i % step;
+        out.off_y = in.off_y = i / step;
+        rp_c_to_tensor(NULL, &out);
+        rp_c_from_tensor(NULL, &in);
+    }
+    out.dst = many;
+    in.src = many;
+    in.dst = got;
+    out.tiles = in.tiles = tiles;
+    out.turn = in.turn = tiles == all ? NULL : &turn;
+    for (; turn < all / tiles + 1; turn++) { /* and once too often */
+        rp_c_to_tensor(NULL, &out);
+        rp_c_from_tensor(NULL, &in);
+    }
+    assert_memory_equal(got, want, all * size * sizeof(*got));
+    free(one);
+    free(many);
+    free(want);
+    free(got);
+}
+
 /* Pixel boost: tiles out and back in give the crop again. */
 static void test_tiles(void **state)
 {
@@ -1265,6 +1300,7 @@ static void test_tiles(void **state)
         }
         rp_c_float_to_u8(NULL, &(struct rp_op_float_to_u8){cp, back.img});
         same_picture(&back.img, &s.img, "tiles");
+        check_turns(&s.img, step, lut[0]);
         buf_free(&t);
         buf_free(&crop);
         picture_free(&s);
