@@ -40,10 +40,20 @@ class Catalogue(unittest.TestCase):
                 self.assertIn(name, tested, f'{model["kind"]} {name} has no contract test')
 
 
+def tests_in(module):
+    """Those of its contracts, and those that it has besides."""
+    title = module.__name__.rsplit('.', 1)[-1].title().replace('_', '')
+    tests = {title: common.tests_of(title, module.CONTRACTS)} if module.CONTRACTS else {}
+    for name, value in vars(module).items():
+        if isinstance(value, type) and issubclass(value, unittest.TestCase) \
+                and value.__module__ == module.__name__:
+            tests[title + name] = value
+    return tests
+
+
 for found in modules():
     COVERED.extend(found.KINDS)
-    title = found.__name__.rsplit('.', 1)[-1].title().replace('_', '')
-    globals()[title] = common.tests_of(title, found.CONTRACTS)
+    globals().update(tests_in(found))
 
 
 if __name__ == '__main__':
@@ -53,4 +63,5 @@ if __name__ == '__main__':
     e2e.program = os.path.abspath(sys.argv.pop(1))
     if not shutil.which('ffmpeg'):
         e2e.skip_all('no ffmpeg program')
+    os.environ['REPRISE_OFFLINE'] = '1'
     unittest.main(verbosity=1)

@@ -8,7 +8,7 @@ calculates in double precision; nothing of the product is used but the places of
 `reprise analyse` tells.
 
 A file of contracts has KINDS, the kinds of the catalogue whose models it covers, and CONTRACTS, a
-list of Contract. tests/test_contracts.py makes tests of them.
+list of Contract, of which tests/test_contracts.py makes tests; and, if it wants, TestCases of its own.
 """
 import math
 import os
@@ -151,6 +151,7 @@ TOUCHING = Scene('touching', 318, 242, [turned([40, 30, 210, 220], 20, 0.9),
                                         turned([190, 120, 330, 290], -10, 0.8)])
 ONE = Scene('one', 200, 180, [turned([40, 30, 160, 170], -8, 0.9)])
 NOBODY = Scene('nobody', 200, 180, [])
+SPECK = Scene('speck', 19, 11, [turned([4, -2, 18, 13], 5, 0.9)])  # less than a tile of anything
 
 
 # ---- places of faces ----------------------------------------------------------------------------
@@ -373,6 +374,7 @@ class Contract:
     tolerance: int = 1
     alpha: bool = False
     source: object = None     # a function that gives the paths of source pictures
+    changes: bool = True      # the reference differs from the frame, else the test would say nothing
     where: tuple = ('picture', 'clip')
 
 
@@ -389,11 +391,11 @@ def command(contract, target, output):
     return words + list(contract.options) + MORE
 
 
-def look_at(test, got, want, before, tolerance):
-    """Within the tolerance everywhere. The reference must have changed something, else the test
-    would say nothing."""
+def look_at(test, contract, got, want, before):
+    """Within the tolerance everywhere."""
+    tolerance = contract.tolerance
     test.assertEqual(got.shape, want.shape)
-    if want.shape == before.shape:
+    if want.shape == before.shape and contract.changes:
         test.assertGreater(np.abs(want.astype(int) - before).max(), 8)
     wrong = np.abs(got.astype(int) - want)
     at = np.unravel_index(wrong.argmax(), wrong.shape)
@@ -413,7 +415,20 @@ def check(test, contract, where):
     test.assertEqual(len(got), len(before))
     for i, frame in enumerate(before):
         with test.subTest(frame=i):
-            look_at(test, got[i], contract.reference(frame, faces[i]), frame, contract.tolerance)
+            look_at(test, contract, got[i], contract.reference(frame, faces[i]), frame)
+
+
+def refused(test, code, said, *words):
+    """The program ends with this code and one sentence on stderr that holds `said`."""
+    result = e2e.run(*words, *MORE, '--log-level', 'error')
+    lines = result.stderr.splitlines()
+    about = f'{words}: exit {result.returncode}\n{result.stderr}'
+    test.assertEqual(result.returncode, code, about)
+    if len(lines) > 1 and lines[-1].startswith("see 'reprise"):
+        lines.pop()
+    test.assertEqual(len(lines), 1, about)
+    test.assertTrue(lines[0].startswith('error: '), about)
+    test.assertIn(said, lines[0])
 
 
 def tests_of(name, contracts):

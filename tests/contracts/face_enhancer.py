@@ -1,5 +1,11 @@
 """Face enhancers: crop, network, two roundings, box mask without padding, blend."""
+import os
+import unittest
+
+import e2e
 import numpy as np
+from onnx_writer import FLOAT
+from twins.net import Net
 
 from contracts import common
 from contracts.common import Contract
@@ -48,11 +54,11 @@ def enhance(model, share=80, weight=0.5, blur=0.3, landmarker=False, occluders=(
 
 
 def contract(name, model, *options, scene=common.PAIR, where=('picture', 'clip'), models=(),
-             landmarker=False, tolerance=1, **how):
+             landmarker=False, tolerance=1, changes=True, **how):
     return Contract(name, [model, *models],
                     ['--processors', 'face_enhancer', '--face-enhancer-model', model, *options],
                     enhance(model, landmarker=landmarker, **how), scene, landmarker, tolerance,
-                    where=where)
+                    where=where, changes=changes)
 
 
 CONTRACTS = [contract(model, model, scene=common.ONE if size > 1024 else common.PAIR)
@@ -77,4 +83,64 @@ CONTRACTS += [
     contract('occluders', 'gpen_bfr_1024', '--face-mask-types', 'occlusion', '--face-occluder-model',
              'many', models=('xseg_1', 'xseg_2', 'xseg_3'), occluders=(1, 2, 3),
              where=('picture',)),
+    contract('nobody', 'gfpgan_1.4', scene=common.NOBODY, tolerance=0, changes=False),
+    contract('speck', 'gfpgan_1.4', scene=common.SPECK),
 ]
+
+
+class Refused(unittest.TestCase):
+    """What is missing or wrong is said in one sentence, and no output is written."""
+
+    def setUp(self):
+        self.models = e2e.scratch(self.id())
+        os.makedirs(self.models)
+        for name in os.listdir(common.ONE.models()):
+            if name.rsplit('.', 1)[0] in common.ANALYSING:
+                os.symlink(f'{common.ONE.models()}/{name}', f'{self.models}/{name}')
+        self.output = e2e.scratch('refused.png')
+
+    def refused(self, code, said, *options):
+        common.refused(self, code, said, 'headless-run', '--models-path', self.models,
+                       '--processors', 'face_enhancer', '-t', common.ONE.picture(), '-o',
+                       self.output, *options)
+        self.assertFalse(os.path.exists(self.output))
+
+    def network(self, size=512, name='input', weight=None, output=True):
+        """An enhancer that is not quite one, under the default's name."""
+        n = Net('not quite', 1)
+        x = n.input(name, [1, 3, size, size])
+        if weight:
+            x = n.mul(x, n.input('weight', weight, dtype=FLOAT, batch=False))
+        n.output(n.mul(x, 0.5) if output else n.reduce('ReduceMean', x, [1]), 'output')
+        n.g.save(f'{self.models}/gfpgan_1.4.onnx')
+
+    def test_missing(self):
+        self.refused(2, 'gfpgan_1.4 is not installed')
+        self.refused(2, 'codeformer is not installed', '--face-enhancer-model', 'codeformer')
+
+    def test_not_a_model(self):
+        with open(f'{self.models}/gfpgan_1.4.onnx', 'wb') as file:
+            file.write(b'no model')
+        self.refused(1, 'gfpgan_1.4.onnx')
+
+    def test_wrong_input(self):
+        self.network(size=256)
+        self.refused(1, 'expected float32')
+
+    def test_wrong_name(self):
+        self.network(name='picture')
+        self.refused(1, "no input 'input'")
+
+    def test_wrong_weight(self):
+        self.network(weight=[1])
+        self.refused(1, "input 'weight' is float32")
+
+    def test_wrong_output(self):
+        self.network(output=False)
+        self.refused(1, 'its output is not float32 1x3x512x512')
+
+    def test_options(self):
+        self.refused(2, 'gfpgan_1.5', '--face-enhancer-model', 'gfpgan_1.5')
+        self.refused(2, '101', '--face-enhancer-blend', '101')
+        self.refused(2, '0.33', '--face-enhancer-weight', '0.33')
+        self.refused(2, '1.05', '--face-enhancer-weight', '1.05')
