@@ -12,6 +12,7 @@ import unittest
 import e2e
 import numpy as np
 import test_masks
+from contracts import common
 from contracts.common import write_png
 
 PICTURES = {'astronaut.png': 1, 'obama.jpg': 1, 'biden.jpg': 1, 'obama_and_biden.jpg': 3}
@@ -284,6 +285,58 @@ class Occlusion(unittest.TestCase):
         above[mouth - h - h // 3:] = False
         self.assertLess(np.nanmean(mask[beam]), 0.05)
         self.assertGreater(np.nanmean(mask[above]), 0.9)
+
+
+class Enhancer(unittest.TestCase):
+    """Real weights (Real-ESRGAN, not a face prior) under the contract of gfpgan: the face changes
+    and stays who it is, and nothing else changes."""
+
+    @classmethod
+    def setUpClass(cls):
+        weights = e2e.shared('models/gfpgan_contract_realesr_general_x4v3.onnx')
+        cls.folder = e2e.model_folder('enhancer')
+        os.symlink(weights, cls.folder + '/gfpgan_1.4.onnx')
+
+    def enhance(self, target, name, *options):
+        output = e2e.scratch(name)
+        e2e.must('headless-run', '--processors', 'face_enhancer', '--models-path', self.folder,
+                 '-t', target, '-o', output, *options)
+        return output
+
+    def reached(self, frame, face, margin):
+        """Which pixels the crop covers, with a margin in pixels of the frame."""
+        points = common.five_of_68(face['landmark_68'])
+        m = common.similarity(points, 'ffhq_512', 512)
+        y, x = np.mgrid[0:frame.shape[0], 0:frame.shape[1]]
+        u, v = (r[0] * x + r[1] * y + r[2] for r in m)
+        low, high = -1 - margin * np.hypot(*m[0, :2]), 512 + margin * np.hypot(*m[0, :2])
+        return (u > low) & (v > low) & (u < high) & (v < high)
+
+    def check(self, before, after, faces, margin=0):
+        face, = faces
+        inside = self.reached(before, face, margin)
+        np.testing.assert_array_equal(before[~inside], after[~inside])
+        self.assertLess(inside.mean(), 0.6)
+        box = e2e.inside(before.shape, face['box'])
+        self.assertGreater(np.abs(before[box].astype(int) - after[box]).mean(), 1)
+        self.assertGreater(e2e.psnr(before[box], after[box]), 25)
+
+    def test_picture(self):
+        target = media('astronaut.png')
+        output = self.enhance(target, 'enhanced.png')
+        faces, again = (e2e.analyse(path)[0]['faces'] for path in (target, output))
+        self.check(e2e.pixels(target)[0], e2e.pixels(output)[0], faces)
+        same = np.array(faces[0]['embedding']) @ np.array(again[0]['embedding'])
+        self.assertGreater(same, 0.8)
+
+    def test_clip(self):
+        target = media(ZHLING)
+        output = self.enhance(target, 'enhanced.mkv', '--trim-frame-end', '2',
+                              '--output-video-quality', '100')
+        before, after = e2e.pixels(target), e2e.pixels(output)
+        self.assertEqual(len(after), 2)
+        for i, frame in enumerate(e2e.analyse(target)[:2]):
+            self.check(before[i], after[i], frame['faces'], margin=2)  # two share their colour
 
 
 def write_bmp(path, bgr):
