@@ -1,0 +1,83 @@
+"""Several processors in one pass, in any order: the same pixels as one run for each of them with a
+lossless file in between. The faces are planted, so each run finds them in the same places."""
+import itertools
+import os
+import unittest
+
+import e2e
+import numpy as np
+
+from contracts import common
+
+KINDS, CONTRACTS = [], []
+SCENE = common.PAIR
+MODELS = ['hyperswap_1a_256', 'gfpgan_1.4', 'modnet']
+PROCESSORS = ['face_swapper', 'face_enhancer', 'background_remover', 'face_debugger']
+FACES = PROCESSORS[:2]
+
+
+def source():
+    path = e2e.scratch('chain-source.png')
+    if not os.path.exists(path):
+        common.write_png(path, common.drawn(SCENE.width, SCENE.height, 9))
+    return path
+
+
+def run(processors, target, output):
+    words = ['headless-run', '--models-path', SCENE.models(MODELS), '--face-selector-mode', 'many',
+             '--face-landmarker-score', '0', '-s', source(), '-t', target, '-o', output,
+             '--processors', *processors]
+    if output.endswith('.mkv'):
+        words += ['--output-video-encoder', 'libx264rgb', '--output-video-quality', '100']
+    e2e.must(*words, *common.MORE)
+
+
+class Orders(unittest.TestCase):
+    done = {}
+
+    def one_pass(self, processors, kind='png'):
+        output = e2e.scratch(f'pass-{"-".join(processors)}.{kind}')
+        run(processors, SCENE.picture() if kind == 'png' else SCENE.clip(), output)
+        return common.read_frames(output, alpha=kind == 'png')
+
+    def one_by_one(self, processors, kind='png'):
+        """The path of the last of the runs; beginnings are not run again."""
+        key = (*processors, kind)
+        if not processors:
+            return SCENE.picture() if kind == 'png' else SCENE.clip()
+        if key not in self.done:
+            self.done[key] = e2e.scratch(f'chain-{"-".join(processors)}.{kind}')
+            run(processors[-1:], self.one_by_one(processors[:-1], kind), self.done[key])
+        return self.done[key]
+
+    def check(self, processors, kind='png'):
+        want = common.read_frames(self.one_by_one(processors, kind), alpha=kind == 'png')
+        got = self.one_pass(processors, kind)
+        np.testing.assert_array_equal(got, want, ' '.join(processors))
+        return got
+
+    def test_two(self):
+        for two in itertools.permutations(PROCESSORS[:3], 2):
+            self.check(two)
+
+    def test_all(self):
+        self.check(PROCESSORS)
+        self.check(PROCESSORS[::-1])
+
+    def test_order_counts(self):
+        for kind in ('png', 'mkv'):
+            there, back = self.check(FACES, kind), self.check(FACES[::-1], kind)
+            change = np.abs(there.astype(int) - back)
+            self.assertGreater(change.max(), 8)
+            self.assertGreater((change.max(-1) > 1).mean(), 0.01)
+
+    def test_both_are_there(self):
+        """A chain is neither of its parts, and the mark names both."""
+        both = self.check(FACES)
+        for name in FACES:
+            alone = common.read_frames(self.one_by_one((name,)), alpha=True)
+            self.assertGreater(np.abs(both.astype(int) - alone).max(), 8)
+        path = e2e.scratch('pass-face_swapper-face_enhancer.png')
+        mark = e2e.must('inspect', '--json', path).stdout
+        self.assertIn('face_swapper face_enhancer', mark)
+        self.assertIn('face_swapper=hyperswap_1a_256 face_enhancer=gfpgan_1.4', mark)
