@@ -166,6 +166,100 @@ class Landmarkers(unittest.TestCase):
                 self.assertLess(np.abs(want - got).mean(), 2, (quarters, more))
 
 
+class Turned(unittest.TestCase):
+    """A picture turned by quarters, with the angle given, shows the same face."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = e2e.model_folder('turned')
+        for name, file in {'2dfan4': '2dfan4_contract_fr_landmark',
+                           'yunet_2023_mar': 'yunet_2023mar'}.items():
+            os.symlink(e2e.shared(f'models/{file}.onnx'), f'{cls.folder}/{name}.onnx')
+        cls.picture = e2e.pixels(media('astronaut.png'))[0]
+
+    def back(self, points, quarters):
+        points = np.array(points, float).reshape(-1, 2)
+        for _ in range(quarters):
+            points = np.stack([points[:, 1], len(self.picture) - 1 - points[:, 0]], -1)
+        return points
+
+    def check(self, *options):
+        options = ('--models-path', self.folder, *options)
+        want, = e2e.analyse(*options, media('astronaut.png'))[0]['faces']
+        path = e2e.scratch('quarter.bmp')
+        for quarters in (1, 2, 3):
+            write_bmp(path, np.rot90(self.picture, -quarters))
+            for angles in ((quarters,), (0, 1, 2, 3)):
+                face, = e2e.analyse(path, *options, '--face-detector-angles',
+                                    *(str(90 * a) for a in angles))[0]['faces']
+                corners = self.back(face['box'], quarters)
+                np.testing.assert_allclose([*corners.min(0), *corners.max(0)], want['box'],
+                                           atol=0.1)
+                for name in ('landmark_5', 'landmark_68'):
+                    np.testing.assert_allclose(self.back(face[name], quarters), want[name],
+                                               atol=0.1)
+                self.assertEqual(face['angle'], (want['angle'] + 90 * quarters) % 360)
+                self.assertGreater(np.dot(face['embedding'], want['embedding']), 0.999)
+                self.assertEqual(face['gender'], want['gender'])
+
+    def test_yunet(self):
+        self.check('--face-detector-model', 'yunet')
+        self.check('--face-detector-model', 'yunet', '--face-landmarker-score', '0')
+
+    def test_lite(self):
+        self.check('--face-detector-model', 'ultraface', '--face-landmarker-model', 'fr_landmark')
+        self.check('--face-detector-model', 'ultraface')
+
+    def test_not_asked(self):
+        """Without the angle the face upside down is not found as well."""
+        path = e2e.scratch('quarter.bmp')
+        write_bmp(path, np.rot90(self.picture, 2))
+        upright, = e2e.analyse('--models-path', self.folder, '--face-detector-model', 'yunet',
+                               media('astronaut.png'))[0]['faces']
+        found = e2e.analyse('--models-path', self.folder, '--face-detector-model', 'yunet',
+                            path)[0]['faces']
+        self.assertTrue(all(f['score'] < upright['score'] - 0.05 for f in found))
+
+
+class Classes(unittest.TestCase):
+    """Gender by a network of FairFace's contract, and by the lite one."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = e2e.model_folder('classes')
+        for name, file in {'2dfan4': '2dfan4_contract_fr_landmark',
+                           'fairface': 'fairface_contract_gear',
+                           'yunet_2023_mar': 'yunet_2023mar'}.items():
+            os.symlink(e2e.shared(f'models/{file}.onnx'), f'{cls.folder}/{name}.onnx')
+
+    def faces(self, name, *options):
+        return e2e.analyse('--models-path', self.folder, *options, media(name))[0]['faces']
+
+    def test_fairface(self):
+        for detector in ('yunet', 'ultraface'):
+            options = ('--face-detector-model', detector)
+            men = {}
+            for name in ('obama.jpg', 'biden.jpg'):
+                men[name], = self.faces(name, *options)
+                self.assertEqual(men[name]['gender'], 'male', (detector, name))
+            group = self.faces('obama_and_biden.jpg', *options)
+            for name, man in men.items():
+                likeness = [np.dot(f['embedding'], man['embedding']) for f in group]
+                self.assertEqual(group[int(np.argmax(likeness))]['gender'], 'male',
+                                 (detector, name))
+            woman = max(self.faces('kodim04.png', *options), key=lambda f: f['score'])
+            self.assertEqual(woman['gender'], 'female', detector)
+            for face in [*group, *men.values(), woman]:
+                self.assertIn(face['race'],
+                              ('white', 'black', 'latino', 'asian', 'indian', 'arabic'))
+                self.assertLess(face['age'][0], face['age'][1])
+
+    def test_lite(self):
+        for name in ('obama.jpg', 'biden.jpg'):
+            face, = e2e.analyse(media(name))[0]['faces']
+            self.assertEqual(face['gender'], 'male', name)
+
+
 class Identity(unittest.TestCase):
     """The lite recogniser."""
 

@@ -58,6 +58,10 @@ static json_t *json_face(const rp_face *f)
         app_json_put(o, "landmark_5", json_points(f->landmark_5, 5));
     if (f->has & RP_HAS_LANDMARK_68)
         app_json_put(o, "landmark_68", json_points(f->landmark_68, 68));
+    if (f->has & RP_HAS_LANDMARK_68)
+        app_json_put(o, "landmark_score", app_json_number((double) f->landmark_score));
+    if (f->has & RP_HAS_LANDMARK_5)
+        app_json_put(o, "angle", json_integer(f->angle));
     if (f->has & RP_HAS_EMBEDDING)
         app_json_put(o, "embedding", json_numbers(f->embedding, 512));
     if (gender)
