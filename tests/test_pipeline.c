@@ -6,6 +6,8 @@
 
 #include <pthread.h>
 
+#include "pipeline/job.h"
+
 /* What set_up() lays into the folder:
  *   lite/     the lite models              source.png   the face to put in
  *   bright/   the same, but the content    face.png     the astronaut
@@ -908,6 +910,123 @@ static void test_cancel(void **state)
     assert_nothing_left("cancelled.png");
 }
 
+/* ---- tracker ----------------------------------------------------------------------------------- */
+
+/* 20 frames with a face, but 5, 6 and 12 are grey. */
+static void make_gap_clip(void)
+{
+    if (!rp_path_is_file(in_dir("gap.mp4")))
+        assert_int_equal(shell("ffmpeg -v error -loop 1 -r 25 -i face.png -frames:v %d -vf "
+                               "\"crop=%d:%d:60+4*n:10,drawbox=color=gray:t=fill:enable='"
+                               "between(n,5,6)+eq(n,12)',format=yuv420p\" -c:v libx264 -g 5 -crf 12 "
+                               "gap.mp4", FRAMES, W, H), 0);
+}
+
+/* A device like the CPU that has memory of its own, as far as the pipeline can tell: its crew works
+ * as that of a GPU does, one thread for all slots. */
+static struct rp_device *apart(struct rp_job *job)
+{
+    static struct rp_device device;
+    static struct rp_device_fns fns;
+
+    device = *job->pipeline->device;
+    fns = *device.fns;
+    fns.host_memory = false;
+    device.fns = &fns;
+    return &device;
+}
+
+struct tracked {
+    const char *score, *amount;
+    int slots;      /* also more than there are cores */
+    bool one_thread;
+    rp_progress_fn *progress;
+};
+
+static int run_tracked(const char *target, const struct tracked *how, rp_report *report)
+{
+    rp_job *job;
+    rp_options *o = options_for(target, "tracked.mkv", "output-video-quality", "100");
+
+    set(o, "face-selector-mode", "many");
+    set(o, "face-tracker-score", how->score);
+    set(o, "target-frame-amount", how->amount);
+    unlink(in_dir("tracked.mkv"));
+    assert_int_equal(rp_job_create(&job, runtime, o), 0);
+    job->slots = how->slots;
+    if (how->one_thread) {
+        job->pipeline->plan.device = apart(job);
+        job->pipeline->plan.graph = NULL;
+    }
+    const int ret = rp_job_run(job, how->progress, &job);
+    rp_job_report(job, report);
+    rp_job_destroy(&job);
+    rp_options_destroy(&o);
+    return ret;
+}
+
+/* Gaps are filled as far as the frames around them reach. */
+static void test_tracker(void **state)
+{
+    static const struct {
+        const char *score, *amount;
+        int faces;
+    } tries[] = {{"0.0", "2", 17}, {"0.3", "2", 20}, {"0.3", "1", 18}, {"0.3", "0", 17},
+                 {"0.3", "10", 20}};
+    rp_report r = {0};
+
+    (void) state;
+    need_all();
+    make_gap_clip();
+    for (size_t i = 0; i < RP_ARRAY_LEN(tries); i++) {
+        const struct tracked how = {tries[i].score, tries[i].amount, 2, false, NULL};
+
+        assert_int_equal(run_tracked("gap.mp4", &how, &r), 0);
+        assert_int_equal(r.progress.frames_done, FRAMES);
+        assert_int_equal(r.progress.faces_found, 17); /* the filled ones were not found */
+        assert_int_equal(r.progress.faces_changed, tries[i].faces);
+        assert_int_equal(r.gate_checked, 1);
+    }
+}
+
+/* How many workers there are, and whether each has a thread, does not show in the result. */
+static void test_tracker_order(void **state)
+{
+    char first[8192] = "";
+    rp_report r = {0};
+
+    (void) state;
+    need_all();
+    make_gap_clip();
+    for (int i = 0; i < 8; i++) {
+        const struct tracked how = {"0.3", "3", (int[]){1, 2, 3, 5}[i / 2], i % 2, NULL};
+
+        assert_int_equal(run_tracked("gap.mp4", &how, &r), 0);
+        assert_int_equal(r.progress.faces_changed, FRAMES);
+        if (i == 0)
+            snprintf(first, sizeof(first), "%s", frame_hashes("tracked.mkv"));
+        assert_true(strlen(first) > 20 * FRAMES);
+        assert_string_equal(frame_hashes("tracked.mkv"), first);
+    }
+}
+
+/* Stopping wakes whoever waits for frames around. */
+static void test_tracker_cancel(void **state)
+{
+    rp_report r = {0};
+
+    (void) state;
+    need_all();
+    make_long_clip();
+    for (int i = 0; i < 2; i++) {
+        const struct tracked how = {"0.3", "10", 3, i, cancel_now};
+
+        assert_int_equal(run_tracked("long.mp4", &how, &r), RP_ERR_CANCELLED);
+        assert_true(r.progress.frames_done < 60 * FRAMES);
+        assert_nothing_left("tracked.mkv");
+    }
+}
+
 /* An output that was there before stays as it was when the job fails. */
 static void test_old_output_stays(void **state)
 {
@@ -995,6 +1114,9 @@ int main(void)
         cmocka_unit_test(test_untouched),
         cmocka_unit_test(test_trim),
         cmocka_unit_test(test_cancel),
+        cmocka_unit_test(test_tracker),
+        cmocka_unit_test(test_tracker_order),
+        cmocka_unit_test(test_tracker_cancel),
         cmocka_unit_test(test_old_output_stays),
         cmocka_unit_test(test_jobs_at_once),
     };
