@@ -202,10 +202,11 @@ class Input(unittest.TestCase):
         self.assertFalse(os.path.exists(self.output))
 
     def save(self, name, network):
-        network.g.save(f'{self.folder}/{name}.onnx')
-
-    def drop(self, name):
-        os.unlink(f'{self.folder}/{name}.onnx')
+        """There until the end of the test."""
+        path = f'{self.folder}/{name}.onnx'
+        if not os.path.exists(path):
+            self.addCleanup(os.unlink, path)
+        network.g.save(path)
 
     def test_no_face_in_source(self):
         self.refused(1, 'nobody.png: no source face', source=[self.nobody])
@@ -246,7 +247,6 @@ class Input(unittest.TestCase):
             network = tiny.build(wrong)
             self.save('inswapper_128_fp16', network)
             self.refused(1, said, '--face-swapper-model', 'inswapper_128_fp16')
-        self.drop('inswapper_128_fp16')
 
     def test_wrong_output(self):
         n = Net('simswap')
@@ -254,10 +254,8 @@ class Input(unittest.TestCase):
         n.output(n.input('source', [1, 512]), 'other')
         self.save('ghost_2_256', n)
         self.save('crossface_ghost', tiny.build('crossface_ghost'))
-        self.refused(1, 'ghost_2_256: its output is not 3x256x256', '--face-swapper-model',
+        self.refused(1, r'ghost_2_256\.onnx: its output is not float32 1x3x256x256', '--face-swapper-model',
                      'ghost_2_256')
-        self.drop('crossface_ghost')
-        self.drop('ghost_2_256')
 
     def test_no_matrix(self):
         n = Net('inswapper_128')
@@ -267,7 +265,6 @@ class Input(unittest.TestCase):
         self.save('inswapper_128_fp16', n)
         self.refused(1, 'its last weight is not a 512x512 matrix', '--face-swapper-model',
                      'inswapper_128_fp16')
-        self.drop('inswapper_128_fp16')
 
     def test_wrong_converter(self):
         n = Net('crossface_simswap')
@@ -275,7 +272,6 @@ class Input(unittest.TestCase):
         self.save('crossface_simswap', n)
         self.refused(1, 'is not a network from 512 numbers to 512', '--face-swapper-model',
                      'simswap_256')
-        self.drop('crossface_simswap')
 
     def test_batch_in_name_only(self):
         """A file that says it takes any number of pictures, and then answers for the first: one by one."""
@@ -292,7 +288,6 @@ class Input(unittest.TestCase):
         self.assertIn('does not run 4 tiles at once', result.stderr)
         darker = e2e.pixels(e2e.PICTURE)[0].mean() - e2e.pixels(self.output)[0].mean()
         self.assertGreater(darker, 1)
-        self.drop('inswapper_128_fp16')
 
     def test_pixel_boost(self):
         self.refused(2, 'blendswap_256 works at 256x256, 384x384, 512x512, 768x768 or 1024x1024, not '
