@@ -320,7 +320,25 @@ static int scale_plane(const AVFrame *src, AVFrame *dst, int plane, enum AVPixel
     return 0;
 }
 
-static int resize_owned(struct rp_media_frame *frame, AVFrame *old, int w, int h)
+/* The frame owns `f` in place of what it owned; what it replaced is freed. */
+static int replace_planes(struct rp_media_frame *frame, AVFrame *f)
+{
+    AVFrame *old = frame->ref;
+
+    if (av_frame_copy_props(f, old) < 0)
+        return rp_fail(RP_ERR_NOMEM, "out of memory");
+    for (int p = 0; p < formats[frame->fmt].planes; p++) {
+        frame->plane[p] = f->data[p];
+        frame->stride[p] = f->linesize[p];
+    }
+    frame->w = f->width;
+    frame->h = f->height;
+    frame->ref = f;
+    av_frame_free(&old);
+    return 0;
+}
+
+static int resize_owned(struct rp_media_frame *frame, int w, int h)
 {
     int ret;
     AVFrame *f = NULL;
@@ -329,18 +347,9 @@ static int resize_owned(struct rp_media_frame *frame, AVFrame *old, int w, int h
     RP_TRY(rp_avframe_alloc(&f, formats[frame->fmt].av, w, h, NULL));
     memset(f->buf[0]->data, 0, f->buf[0]->size);
     if (rp_pixfmt_alpha(frame->fmt))
-        RP_TRY(scale_plane(old, f, 3, deep ? AV_PIX_FMT_GRAY10LE : AV_PIX_FMT_GRAY8));
-    if (av_frame_copy_props(f, old) < 0) {
-        ret = rp_fail(RP_ERR_NOMEM, "out of memory");
-        goto fail;
-    }
-    for (int p = 0; p < formats[frame->fmt].planes; p++) {
-        frame->plane[p] = f->data[p];
-        frame->stride[p] = f->linesize[p];
-    }
-    frame->ref = f;
-    f = old;
-    ret = 0;
+        RP_TRY(scale_plane(frame->ref, f, 3, deep ? AV_PIX_FMT_GRAY10LE : AV_PIX_FMT_GRAY8));
+    RP_TRY(replace_planes(frame, f));
+    return 0;
 
 fail:
     av_frame_free(&f);
@@ -371,7 +380,7 @@ int rp_media_frame_resize(struct rp_media_frame *frame, int w, int h)
 
     RP_TRY(rp_size_check("frame", w, h));
     if (frame->ref)
-        RP_TRY(resize_owned(frame, frame->ref, w, h));
+        RP_TRY(resize_owned(frame, w, h));
     else
         RP_TRY(resize_lent(frame, w, h));
     frame->w = w;
@@ -379,5 +388,25 @@ int rp_media_frame_resize(struct rp_media_frame *frame, int w, int h)
     return 0;
 
 fail:
+    return ret;
+}
+
+int rp_media_frame_scale(struct rp_media_frame *frame, int w, int h)
+{
+    int ret;
+    AVFrame *f = NULL;
+    struct SwsContext *sws = NULL;
+
+    if (frame->w == w && frame->h == h)
+        return 0;
+    RP_TRY(rp_size_check("frame", w, h));
+    RP_TRY(rp_avframe_alloc(&f, formats[frame->fmt].av, w, h, NULL));
+    RP_TRY(rp_sws_run(&sws, frame->ref, frame->colour, f, frame->colour));
+    RP_TRY(replace_planes(frame, f));
+    f = NULL;
+
+fail:
+    av_frame_free(&f);
+    sws_freeContext(sws);
     return ret;
 }

@@ -66,6 +66,9 @@ int rp_media_frame_add_alpha(struct rp_media_frame *frame);
  * caller's then. RP_ERR_LIMIT over the limits of rp_image. */
 int rp_media_frame_resize(struct rp_media_frame *frame, int w, int h);
 
+/* The frame's picture in another size, bicubic, as the writer scales. Not of RP_FMT_BGR24_ALPHA. */
+int rp_media_frame_scale(struct rp_media_frame *frame, int w, int h);
+
 enum rp_media_kind { RP_MEDIA_UNKNOWN = 0, RP_MEDIA_IMAGE, RP_MEDIA_VIDEO, RP_MEDIA_AUDIO };
 
 /* What a file is, by its content and, where that is not enough, its extension. A GIF with one frame

@@ -37,6 +37,12 @@ int rp_media_frame_resize(struct rp_media_frame *frame, int w, int h)
     return none();
 }
 
+int rp_media_frame_scale(struct rp_media_frame *frame, int w, int h)
+{
+    (void) frame, (void) w, (void) h;
+    return none();
+}
+
 int rp_image_needs_alpha(const char *path)
 {
     (void) path;

@@ -84,6 +84,17 @@ fail:
     return ret;
 }
 
+/* What a GPU does in turn for all slots is left to the writer's thread there. */
+static int shrink(const struct worker *w)
+{
+    const struct rp_crew_params *const p = &w->crew->p;
+    struct rp_media_frame *const f = w->turn.frame;
+
+    if (w->crew->gpu || p->plan->alpha || f->w <= p->out_w || f->h <= p->out_h || f->w == p->w)
+        return 0;
+    return rp_media_frame_scale(f, p->out_w, p->out_h);
+}
+
 static int end(struct worker *w)
 {
     int ret;
@@ -91,6 +102,7 @@ static int end(struct worker *w)
     const struct rp_crew_params *const p = &w->crew->p;
 
     RP_TRY(rp_program_finish(w->program, &result));
+    RP_TRY(shrink(w));
     if (w->turn.pass == RP_PASS_ANALYSE)
         RP_TRY(rp_tracker_put(p->tracker, w->turn.number, rp_program_faces(w->program)));
     RP_TRY(p->count(p->priv, &result));

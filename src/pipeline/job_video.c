@@ -239,8 +239,10 @@ static int open_writer(struct video *v, const char *temp)
 static struct rp_crew_params crew_params(struct video *v, const struct rp_pipeline *pipeline)
 {
     const struct rp_video_info *const info = rp_reader_info(v->reader);
+    const struct rp_output_options *const o = rp_settings_get(v->job->settings, &rp_output_group);
 
     return (struct rp_crew_params){
+        .out_w = scaled_even(info->w, o->video_scale), .out_h = scaled_even(info->h, o->video_scale),
         .ring = v->ring, .plan = &pipeline->plan, .tracker = v->tracker, .slots = v->job->slots,
         .w = info->w, .h = info->h, .fmt = info->fmt, .look = looked_at, .count = count_frame, .priv = v,
     };
