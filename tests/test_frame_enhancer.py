@@ -24,7 +24,7 @@ from twins import tiny  # noqa: E402
 def read_alpha(path):
     wide, h = e2e.size_of(path)
     raw = e2e.ffmpeg('-i', path, '-vf', 'alphaextract', '-f', 'rawvideo', '-pix_fmt', 'gray', '-')
-    return np.frombuffer(raw, np.uint8).reshape(h, wide)
+    return np.frombuffer(raw, np.uint8).reshape(-1, h, wide)[0]
 
 
 class Case(unittest.TestCase):
@@ -273,6 +273,46 @@ class Chain(Case):
                  both, '--frame-enhancer-model', 'real_esrgan_x2', '--output-image-scale', '2')
         want = enhance(e2e.pixels(first)[0], 'real_esrgan_x2')
         self.near(e2e.pixels(both)[0], want)
+
+
+    def test_alpha_made_before_and_after(self):
+        """The background remover's mask is enlarged with the picture; after it, the mask is made of
+        the enlarged picture, so its tiny network's mean of the colours is the larger one's."""
+        tiny.build('modnet').g.save(f'{self.models}/modnet.onnx')
+        target, cut = self.path('in.png'), self.path('cut.png')
+        write_png(target, drawn(70, 50, 3))
+        options = ('--models-path', self.models, '--background-remover-model', 'modnet', '-t', target)
+        enlarge = ('--frame-enhancer-model', 'real_esrgan_x2', '--output-image-scale', '2')
+        e2e.must('headless-run', '--processors', 'background_remover', *options, '-o', cut)
+        alpha, colours = read_alpha(cut), e2e.pixels(cut)[0]
+        self.assertGreater(int(alpha.max()) - int(alpha.min()), 40)
+        for order in (('background_remover', 'frame_enhancer'),
+                      ('frame_enhancer', 'background_remover')):
+            with self.subTest(order[0]):
+                output = self.path(f'{order[0]}.png')
+                e2e.must('headless-run', '--processors', *order, *options, *enlarge, '-o', output)
+                got, wide = read_alpha(output), bilinear(alpha, 140, 100)
+                if order[0] == 'background_remover':
+                    self.near(got, wide)
+                    self.near(e2e.pixels(output)[0], enhance(colours, 'real_esrgan_x2'))
+                else:
+                    brighter = np.clip(wide * 0.92 + 0.8 * 0.05 * 255, 0, 255)
+                    self.assertGreater(e2e.psnr(got, brighter), 30)
+
+    def test_alpha_of_a_video(self):
+        """What came with the frames is scaled, and stays in what keeps it."""
+        target, output = self.path('in.mov'), self.path('out.mov')
+        e2e.ffmpeg('-f', 'lavfi', '-i', 'testsrc=s=64x48,format=yuva444p10le,geq=lum=p(X\\,Y):'
+                   'cb=p(X\\,Y):cr=p(X\\,Y):a=X*16', '-frames:v', '3', '-c:v', 'prores_ks',
+                   '-profile:v', '4444', '-pix_fmt', 'yuva444p10le', target)
+        for scale in (1, 2):
+            with self.subTest(scale):
+                e2e.must(*self.arguments(target, output, 'real_esrgan_x2', '--output-video-scale',
+                                         str(scale), '--output-video-encoder', 'prores_ks'))
+                self.assertEqual(e2e.size_of(output), (64 * scale, 48 * scale))
+                got = read_alpha(output)
+                ramp = (np.arange(64 * scale) + 0.5) / scale * 4 - 2
+                self.assertLess(np.abs(got[:, 4:-4] - ramp[4:-4]).max(), 4)
 
 
 # ---- real weights -------------------------------------------------------------------------------
