@@ -917,6 +917,39 @@ static void test_load_store_pick(void **state)
     assert_memory_equal(&cur, &zero, sizeof(zero));
 }
 
+static void test_face_scale(void **state)
+{
+    static struct rp_dfaces from, to;
+    static const struct rp_op_face_scale op = {&from, 4, 2, &to};
+    float *const all = (float *) &from.face[1];
+
+    (void) state;
+    for (size_t i = 0; i < offsetof(struct rp_dface, angle) / sizeof(*all); i++)
+        all[i] = (float) (i + 1);
+    from.count = 2;
+    from.overflow = 1;
+    from.face[1].angle = 90;
+    rp_c_face_scale(NULL, &op);
+    assert_int_equal(to.count, 2);
+    assert_int_equal(to.overflow, 1);
+    for (int i = 0; i < 136; i++) {
+        const struct rp_dface *const f = &from.face[1], *const g = &to.face[1];
+        const float by = i % 2 ? 2 : 4;
+
+        assert_true(i >= 4 || g->box[i] == f->box[i] * by);
+        assert_true(i >= 10 || g->lm5[i] == f->lm5[i] * by);
+        assert_true(i >= 10 || g->lm5_68[i] == f->lm5_68[i] * by);
+        assert_true(g->lm68[i] == f->lm68[i] * by);
+        assert_true(g->lm68_5[i] == f->lm68_5[i] * by);
+    }
+    assert_true(to.face[1].score == from.face[1].score);
+    assert_memory_equal(to.face[1].embedding, from.face[1].embedding, sizeof(from.face[1].embedding));
+    assert_int_equal(to.face[1].angle, 90);
+    from.count = RP_MAX_FACES + 9; /* as if more were found than there is room for */
+    rp_c_face_scale(NULL, &op);
+    assert_int_equal(to.count, RP_MAX_FACES + 9);
+}
+
 static void test_angle(void **state)
 {
     float lm[136] = {0};
@@ -1752,6 +1785,7 @@ static void test_hull_storm(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_face_scale),
         cmocka_unit_test(test_math),
         cmocka_unit_test(test_math_edges),
         cmocka_unit_test(test_ransac_draws),
