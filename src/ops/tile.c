@@ -31,9 +31,10 @@ int rp_c_tile_cut(struct rp_stream *stream, const struct rp_op_tile_cut *a)
 
 static void mark(const struct rp_canvas *c, const struct rp_region *r)
 {
+    const int first = r->x1 / RP_TILE, n = rp_tiles(r->x2) - first;
+
     for (int y = r->y1 / RP_TILE; r->x1 < r->x2 && y * RP_TILE < r->y2; y++)
-        memset(c->changed + (size_t) y * (size_t) c->tiles_w + r->x1 / RP_TILE, 1,
-               (size_t) ((r->x2 - 1) / RP_TILE - r->x1 / RP_TILE + 1));
+        memset(c->changed + (size_t) y * (size_t) c->tiles_w + first, 1, (size_t) n);
 }
 
 #define CHUNK 512 /* columns whose weights are made at once */
@@ -59,11 +60,12 @@ static void put_chunk(const struct rp_op_tile_put *a, const struct rp_region *r,
 
         for (int x = x1; x < x2; x++) {
             const struct rp_tile_axis *const col = &column[x - x1];
+            const float *const rgb = v + x - left;
 
             for (int c = 0; c < 3; c++)
-                out[3 * x + c] = rp_tile_value(v[plane * (size_t) (2 - c) + (size_t) (x - left)], p,
-                                               q, 3 * col->at0 + c, 3 * col->at1 + c, col, &row,
-                                               a->keep, a->blend);
+                out[3 * x + c] =
+                    rp_tile_value(rgb[plane * (size_t) (2 - c)], p, q, 3 * col->at0 + c,
+                                  3 * col->at1 + c, col, &row, a->keep, a->blend);
         }
     }
 }

@@ -324,11 +324,10 @@ static int scale_alpha(const rp_image *image, int w, int h, uint8_t **out)
     return 0;
 }
 
-/* A frame that was given planes of another size becomes the picture. */
-static int take_resized(struct rp_image *image, const struct rp_media_frame *frame)
+/* A frame that was given planes of another size becomes the picture. alpha: NULL if none was made. */
+static int take_resized(struct rp_image *image, const struct rp_media_frame *frame, uint8_t *alpha)
 {
     int ret = 0;
-    uint8_t *alpha = frame->plane[3];
     rp_image out = {.data = frame->plane[0], .stride = frame->stride[0], .w = frame->w,
                     .h = frame->h, .owned = true};
 
@@ -376,7 +375,8 @@ int rp_pipeline_image(struct rp_pipeline *p, rp_image *image, struct rp_frame_re
         RP_TRY(with_alpha(image, &frame, &alpha));
     ret = rp_pipeline_frame(p, &frame, result);
     if (frame.plane[0] != bgr.data) {
-        const int took = take_resized(image, &frame);
+        const int took =
+            take_resized(image, &frame, frame.plane[3] != alpha ? frame.plane[3] : NULL);
 
         ret = ret < 0 ? ret : took;
     } else if (ret >= 0) {
