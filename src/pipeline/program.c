@@ -496,7 +496,7 @@ static int record_result(struct rp_program *p)
     if (p->analysis)
         RP_TRY(rp_slot_download(p->slot, &r->faces, p->first->faces,
                                 2 * sizeof(int32_t))); /* count, overflow */
-    if (p->analysis && p->pass != RP_PASS_ANALYSE)
+    if (p->plan->selector && p->pass != RP_PASS_ANALYSE)
         RP_TRY(rp_slot_download(p->slot, &r->selected, worked_on(p), sizeof(r->selected)));
     if (p->look)
         RP_TRY(rp_slot_download(p->slot, &r->verdict, rp_gate_verdict(p->gate), sizeof(r->verdict)));
