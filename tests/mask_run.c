@@ -62,7 +62,8 @@ static int open_all(struct work *k, const char *models, int w, int h, char **opt
     RP_TRY(rp_engine_create(&k->engine, NULL));
     RP_TRY(rp_device_cpu(&k->device));
     RP_TRY(rp_store_create(&k->store, models));
-    RP_TRY(rp_pool_create(&k->pool, k->engine, k->device, k->store, NULL, 1));
+    RP_TRY(rp_pool_create(&k->pool, k->engine, k->device, k->store,
+                          &(struct rp_pool_params){.threads = 1}));
     RP_TRY(rp_slot_create(&k->slot, k->device));
     RP_TRY(rp_masks_create(&k->masks, k->pool, k->settings, &use));
     RP_TRY(rp_masker_create(&k->masker, k->masks, k->slot, w, h));

@@ -34,6 +34,9 @@ struct rp_tensor_info {
     int64_t dim[RP_MAX_RANK]; /* -1 = not fixed by the file */
 };
 
+/* Memory layout of a network's tensors on a GPU; of no meaning on the CPU. */
+enum rp_layout { RP_LAYOUT_NCHW = 0, RP_LAYOUT_NHWC, RP_LAYOUT_AUTO };
+
 struct rp_model_params {
     const char *path;
     const char *name; /* for messages and reports; NULL: the file's name */
@@ -41,8 +44,13 @@ struct rp_model_params {
     /* For comparison, on a GPU: with ONNX Runtime's own memory and stream, as other programs do */
     bool plain;       /* nothing is recorded */
     bool ort_graph;   /* ONNX Runtime records and replays by itself */
-    struct rp_plans *plans; /* cache of optimised forms (GPU); NULL: none */
+    struct rp_plans *plans; /* cache of optimised forms and choices (GPU); NULL: none */
+    enum rp_layout layout;  /* auto: as the cache says, else NCHW */
+    bool measure;           /* auto, and the cache says nothing: measure which is faster */
 };
+
+/* The layout it has: never auto. */
+enum rp_layout rp_model_layout(const struct rp_model *model);
 
 /* True if a run of it can be recorded: all its work is on the GPU and it has no control flow. */
 bool rp_model_recordable(const struct rp_model *model);

@@ -9,6 +9,9 @@
 static const char *const modes[] = {"frame", "model", "off", NULL};
 static const char *const switches[] = {"on", "off", NULL};
 
+static const char *const layouts[] = {"auto", "nchw", "nhwc", NULL};
+static const char *const batches[] = {"1", "2", "4", "8", NULL};
+
 static const struct rp_opt opts[] = {
     {"cuda-graph", 0, RP_OPT_CHOICE, offsetof(struct rp_graph_options, mode), .def_text = "frame",
      .choices = modes, .help = "record the work of a whole frame, of each model, or nothing, and replay it"},
@@ -20,6 +23,10 @@ static const struct rp_opt opts[] = {
      .def_text = "0", .meta = "BYTES", .help = "device memory for recordings; 0: what is free"},
     {"cuda-graph-verify", 0, RP_OPT_CHOICE, offsetof(struct rp_graph_options, verify), .def_text = "on",
      .choices = switches, .help = "compare one replay with eager work, bit for bit, after each recording"},
+    {"cuda-layout", 0, RP_OPT_CHOICE, offsetof(struct rp_graph_options, layout), .def_text = "auto",
+     .choices = layouts, .help = "memory layout of networks; auto: measured once for videos, and kept"},
+    {"cuda-batch", 0, RP_OPT_CHOICE, offsetof(struct rp_graph_options, batch), .def_text = "4",
+     .choices = batches, .help = "faces that run together through networks whose batch size is open"},
     {"cuda-graph-cache", 0, RP_OPT_STRING, offsetof(struct rp_graph_options, cache), .meta = "DIR|off",
      .help = "where optimised models and measured choices are kept; default: the user's cache"},
     {0},
@@ -29,6 +36,16 @@ static const struct rp_opt opts[] = {
 const struct rp_opt_group rp_graph_group = {
     "cuda_graph", "CUDA graphs", sizeof(struct rp_graph_options), opts,
 };
+
+enum rp_layout rp_graph_layout(const struct rp_graph_options *o)
+{
+    return o->layout == 0 ? RP_LAYOUT_AUTO : o->layout == 1 ? RP_LAYOUT_NCHW : RP_LAYOUT_NHWC;
+}
+
+int rp_graph_batch(const struct rp_graph_options *o)
+{
+    return 1 << o->batch;
+}
 
 struct watch {
     const void *data;

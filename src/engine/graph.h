@@ -10,7 +10,7 @@
 #define RP_GRAPH_H
 
 #include "base/option.h"
-#include "engine/slot.h"
+#include "engine/engine.h"
 
 enum rp_graph_mode { RP_GRAPH_FRAME = 0, RP_GRAPH_MODEL, RP_GRAPH_OFF };
 
@@ -20,9 +20,15 @@ struct rp_graph_options {
     char *slots;    /* "auto" or a number */
     int64_t memory; /* bytes of device memory that recordings may take; 0 = what is free */
     int verify;     /* index: 0 on, 1 off */
+    int layout;     /* index: 0 auto, 1 nchw, 2 nhwc */
+    int batch;      /* index: 1, 2, 4, 8 faces that run together where a network's batch is open */
     char *cache;    /* folder of the plan cache, or "off"; NULL = the user's cache */
 };
 extern const struct rp_opt_group rp_graph_group;
+
+/* What --cuda-layout and --cuda-batch say. */
+enum rp_layout rp_graph_layout(const struct rp_graph_options *options);
+int rp_graph_batch(const struct rp_graph_options *options);
 
 struct rp_graph;
 

@@ -118,12 +118,15 @@ int rp_model_open(struct rp_model **out, struct rp_engine *engine, struct rp_dev
 {
     int ret;
     const double start = rp_now();
-    struct rp_model *const m = *out = calloc(1, sizeof(*m));
+    struct rp_model *m;
 
-    if (!m)
+    if (params->layout == RP_LAYOUT_AUTO && !device->fns->host_memory)
+        return rp_layout_open(out, engine, device, params);
+    if (!(m = *out = calloc(1, sizeof(*m))))
         return rp_fail(RP_ERR_NOMEM, "out of memory");
     m->engine = engine;
     m->device = device;
+    m->layout = params->layout == RP_LAYOUT_NHWC ? RP_LAYOUT_NHWC : RP_LAYOUT_NCHW;
     m->foreign = params->plain || params->ort_graph;
     m->ort_graph = params->ort_graph;
     m->path = strdup(params->path);
@@ -144,6 +147,11 @@ int rp_model_open(struct rp_model **out, struct rp_engine *engine, struct rp_dev
 fail:
     rp_model_close(out);
     return ret;
+}
+
+enum rp_layout rp_model_layout(const struct rp_model *model)
+{
+    return model->layout;
 }
 
 bool rp_model_recordable(const struct rp_model *model)

@@ -34,6 +34,7 @@ struct rp_model {
     char *path, *name;
     OrtSession *session;
     bool recordable;
+    enum rp_layout layout;   /* never auto */
     bool foreign, ort_graph; /* see rp_model_params: plain or ort_graph, ort_graph */
     bool used;               /* dimensions of the last net */
     int64_t used_dim[RP_MAX_TENSORS][RP_MAX_RANK];
@@ -58,10 +59,23 @@ int rp_ort_fail(const OrtApi *api, OrtStatus *status, int code, const char *what
 int rp_ort_register_memory(struct rp_engine *engine, struct rp_device *device);
 void rp_ort_release_memory(struct rp_engine *engine);
 
-/* Add the CUDA provider. @param capture  refuse models whose runs could not be recorded
- * @param foreign  with ONNX Runtime's own memory and stream */
+struct rp_ort_cuda {
+    bool capture; /* refuse models whose runs could not be recorded */
+    bool foreign; /* with ONNX Runtime's own memory and stream */
+    bool nhwc;    /* channels last */
+};
+
+/* Add the CUDA provider. */
 int rp_ort_add_cuda(struct rp_engine *engine, struct rp_device *device, OrtSessionOptions *options,
-                    bool capture, bool foreign);
+                    const struct rp_ort_cuda *how);
+
+/* Everything that `what` (an optimised model, a choice) of this file depends on. */
+int rp_ort_plan_key(const struct rp_engine *engine, const struct rp_device *device, const char *path,
+                    const char *what, char *key, size_t size);
+
+/* rp_model_open() with the layout that is faster: layout.c. */
+int rp_layout_open(struct rp_model **out, struct rp_engine *engine, struct rp_device *device,
+                   const struct rp_model_params *params);
 
 /* Make m->session, from the plan cache when it can be (plans may be NULL). */
 int rp_ort_open_session(struct rp_model *m, int threads, struct rp_plans *plans);

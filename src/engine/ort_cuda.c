@@ -93,7 +93,7 @@ bool rp_engine_has_cuda(const struct rp_engine *e)
 }
 
 int rp_ort_add_cuda(struct rp_engine *e, struct rp_device *device, OrtSessionOptions *options,
-                    bool capture, bool foreign)
+                    const struct rp_ort_cuda *how)
 {
     int ret = 0;
     char id[16];
@@ -101,22 +101,26 @@ int rp_ort_add_cuda(struct rp_engine *e, struct rp_device *device, OrtSessionOpt
     const OrtApi *const api = e->api;
     /* the last one is left to ONNX Runtime in a foreign session */
     const char *const keys[] = {"device_id", "cudnn_conv_algo_search", "cudnn_conv_use_max_workspace",
-                                "use_tf32", "enable_cuda_graph", "arena_extend_strategy"};
-    const char *const values[] = {id, "EXHAUSTIVE", "1", "1", capture ? "1" : "0",
+                                "use_tf32", "enable_cuda_graph", "prefer_nhwc",
+                                "arena_extend_strategy"};
+    const char *const values[] = {id, "EXHAUSTIVE", "1", "1", how->capture ? "1" : "0",
+                                  how->nhwc ? "1" : "0",
                                   "kSameAsRequested"};
 
     snprintf(id, sizeof(id), "%d", device->id);
     RP_TRY(rp_ort_register_memory(e, device));
     ORT(api, "CUDA provider", CreateCUDAProviderOptions(&cuda));
     ORT(api, "CUDA provider", UpdateCUDAProviderOptions(cuda, keys, values,
-                                                        RP_ARRAY_LEN(keys) - foreign));
-    if (foreign) {
+                                                        RP_ARRAY_LEN(keys) - how->foreign));
+    if (how->foreign) {
         ORT(api, "CUDA provider", SessionOptionsAppendExecutionProvider_CUDA_V2(options, cuda));
         goto fail;
     }
     ORT(api, "CUDA provider", UpdateCUDAProviderOptionsWithValue(cuda, "user_compute_stream",
                                                                  device->fns->queue(device)));
     ORT(api, "CUDA provider", SessionOptionsAppendExecutionProvider_CUDA_V2(options, cuda));
+    /* else cuDNN may take algorithms that add in another order at every run */
+    ORT(api, "CUDA provider", SetDeterministicCompute(options, true));
     ORT(api, "CUDA provider", DisableMemPattern(options));
     ORT(api, "CUDA provider", AddSessionConfigEntry(options, "session.use_env_allocators", "1"));
 fail:

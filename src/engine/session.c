@@ -43,7 +43,9 @@ static int create(struct rp_model *m, const struct request *r)
 
     RP_TRY(make_options(e, r, &options));
     if (!m->device->fns->host_memory)
-        RP_TRY(rp_ort_add_cuda(e, m->device, options, r->capture, m->foreign));
+        RP_TRY(rp_ort_add_cuda(e, m->device, options,
+                               &(struct rp_ort_cuda){.capture = r->capture, .foreign = m->foreign,
+                                                     .nhwc = m->layout == RP_LAYOUT_NHWC}));
     ORT(e->api, m->path, CreateSession(e->env, r->path, options, &m->session));
     ret = 0;
 
@@ -53,15 +55,15 @@ fail:
     return ret;
 }
 
-/* Everything that an optimised model depends on. */
-static int plan_key(const struct rp_model *m, char *key, size_t size)
+int rp_ort_plan_key(const struct rp_engine *engine, const struct rp_device *device, const char *path,
+                    const char *what, char *key, size_t size)
 {
     char stamp[256];
-    const int ret = rp_plan_stamp(m->path, stamp, sizeof(stamp));
+    const int ret = rp_plan_stamp(path, stamp, sizeof(stamp));
 
     if (ret >= 0)
-        snprintf(key, size, "model %s | onnxruntime %s | %s | %s | reprise %s", stamp,
-                 m->engine->version, m->device->title, m->device->version, rp_version());
+        snprintf(key, size, "%s %s | onnxruntime %s | %s | %s | reprise %s", what, stamp,
+                 engine->version, device->title, device->version, rp_version());
     return ret;
 }
 
@@ -106,7 +108,8 @@ static int open_gpu(struct rp_model *m, struct rp_plans *plans)
     int ret;
     char key[1024], why[256];
 
-    RP_TRY(plan_key(m, key, sizeof(key)));
+    RP_TRY(rp_ort_plan_key(m->engine, m->device, m->path,
+                           m->layout == RP_LAYOUT_NHWC ? "nhwc model" : "model", key, sizeof(key)));
     ret = plans ? from_plan(m, plans, key) : RP_ERR_CLOSED;
     if (ret < 0)
         ret = recordable(m, plans, key);

@@ -6,8 +6,7 @@ struct rp_pool {
     struct rp_engine *engine;
     struct rp_device *device;
     const struct rp_store *store;
-    struct rp_plans *plans;
-    int threads;
+    struct rp_pool_params p;
     int n;
     struct {
         const struct rp_model_entry *entry;
@@ -16,7 +15,7 @@ struct rp_pool {
 };
 
 int rp_pool_create(struct rp_pool **out, struct rp_engine *engine, struct rp_device *device,
-                   const struct rp_store *store, struct rp_plans *plans, int threads)
+                   const struct rp_store *store, const struct rp_pool_params *params)
 {
     struct rp_pool *const pool = *out = calloc(1, sizeof(*pool));
 
@@ -25,8 +24,7 @@ int rp_pool_create(struct rp_pool **out, struct rp_engine *engine, struct rp_dev
     pool->engine = engine;
     pool->device = device;
     pool->store = store;
-    pool->plans = plans;
-    pool->threads = threads;
+    pool->p = *params;
     return 0;
 }
 
@@ -68,8 +66,10 @@ static int get(struct rp_pool *pool, const struct rp_model_entry *entry, const c
         return rp_fail(RP_ERR_LIMIT, "more than %d models in one pipeline", MAX_MODELS);
     ret = rp_model_open(model, pool->engine, pool->device,
                         &(struct rp_model_params){.path = path, .name = entry->name,
-                                                  .threads = pool->threads,
-                                                  .plans = pool->plans});
+                                                  .threads = pool->p.threads,
+                                                  .plans = pool->p.plans,
+                                                  .layout = pool->p.layout,
+                                                  .measure = pool->p.measure});
     if (ret < 0)
         return ret;
     pool->open[pool->n].entry = entry;

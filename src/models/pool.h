@@ -7,10 +7,15 @@
 
 struct rp_pool;
 
-/* @param plans    cache of optimised models, or NULL; must outlive the pool
- * @param threads  inside one run of a model: 0 = all cores, 1 = only the slot's own thread */
+struct rp_pool_params {
+    struct rp_plans *plans; /* cache of optimised models and choices, or NULL; must outlive the pool */
+    int threads;            /* inside one run of a model: 0 = all cores, 1 = the slot's own thread */
+    enum rp_layout layout;  /* on a GPU */
+    bool measure;           /* layout auto: see struct rp_model_params */
+};
+
 int rp_pool_create(struct rp_pool **out, struct rp_engine *engine, struct rp_device *device,
-                   const struct rp_store *store, struct rp_plans *plans, int threads);
+                   const struct rp_store *store, const struct rp_pool_params *params);
 void rp_pool_destroy(struct rp_pool **pool);
 
 struct rp_device *rp_pool_device(const struct rp_pool *pool);

@@ -262,7 +262,7 @@ static json_t *pipeline_part(struct rp_bench *b, struct list *models, json_t *so
     json_t *o, *frame_soak = NULL;
     struct rp_pipeline *p = NULL;
 
-    if (rp_pipeline_open(&p, b->runtime, b->settings, RP_USE_PROCESS, 0, 0) < 0)
+    if (rp_pipeline_open(&p, b->runtime, b->settings, RP_USE_PROCESS | RP_USE_MEASURE, 0, 0) < 0)
         return no_frame(b);
     use_device(b, p);
     if (wants(b, RP_BENCH_FRAME)) {

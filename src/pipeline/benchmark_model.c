@@ -18,6 +18,7 @@ struct lane { /* a slot with the network recorded in it */
 struct subject {
     struct rp_bench *b;
     const char *path, *name;
+    bool measure;               /* the layout that is faster */
     struct rp_model *model;
     struct lane lane[RP_BENCH_MAX_SLOTS];
     int lanes;
@@ -170,7 +171,10 @@ static int open_subject(struct subject *s, const int64_t *const *dims)
     const int64_t *pointer[RP_MAX_TENSORS];
 
     RP_TRY(rp_model_open(&s->model, s->b->engine, s->b->device,
-                         &(struct rp_model_params){.path = s->path, .name = s->name}));
+                         &(struct rp_model_params){.path = s->path, .name = s->name,
+                                                   .layout = s->measure ? rp_graph_layout(&s->b->graph) : RP_LAYOUT_NCHW,
+                                                   .measure = s->measure}));
+    rp_bench_text(s->o, "layout", rp_model_layout(s->model) == RP_LAYOUT_NHWC ? "nhwc" : "nchw");
     sizes(s, dims, pointer);
     RP_TRY(open_lane(s, s->model, &s->lane[0]));
     s->lanes = 1;
@@ -605,7 +609,7 @@ json_t *rp_bench_model(struct rp_bench *b, const char *path, const char *name,
     double best = 0, slots = 0;
     struct rp_times t;
     const double before = rp_bench_free(b);
-    struct subject s = {.b = b, .path = path, .name = name, .o = blank(name)};
+    struct subject s = {.b = b, .path = path, .name = name, .measure = true, .o = blank(name)};
 
     rp_log(RP_LOG_INFO, "measuring %s", name);
     if (open_subject(&s, dims) < 0 || measure_eager(&s, &t) < 0) {

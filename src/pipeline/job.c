@@ -91,7 +91,8 @@ int rp_job_create(rp_job **out, rp_runtime *runtime, const rp_options *options)
     RP_TRY(check_paths(job));
     RP_TRY(choose_slots(job, &job->slots));
     /* Several frames at once: each on its own thread. One picture: all cores inside each network. */
-    RP_TRY(rp_pipeline_open(&job->pipeline, runtime, job->settings, RP_USE_PROCESS,
+    RP_TRY(rp_pipeline_open(&job->pipeline, runtime, job->settings,
+                            RP_USE_PROCESS | (job->kind == RP_MEDIA_VIDEO ? RP_USE_MEASURE : 0),
                             job->slots > 1 ? 1 : RP_MIN(rp_cpu_count(), 8), 0));
     return 0;
 

@@ -346,8 +346,8 @@ static void *help(void *priv)
     struct rp_crew *crew = NULL;
     struct rp_pipeline *pipeline = NULL;
 
-    RP_TRY(rp_pipeline_open(&pipeline, v->job->runtime, v->job->settings, RP_USE_PROCESS, 1,
-                            h->gpu));
+    RP_TRY(rp_pipeline_open(&pipeline, v->job->runtime, v->job->settings,
+                            RP_USE_PROCESS | RP_USE_MEASURE, 1, h->gpu));
     rp_pipeline_share_reference(pipeline, v->job->pipeline);
     const struct rp_crew_params params = crew_params(v, pipeline);
     RP_TRY(rp_crew_create(&crew, &params));

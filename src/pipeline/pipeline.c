@@ -101,7 +101,10 @@ int rp_pipeline_open(struct rp_pipeline **out, rp_runtime *runtime,
     RP_TRY(rp_runtime_engine(runtime, &engine));
     if (!p->device->fns->host_memory) // NOLINT(clang-analyzer-core.NullDereference): it is open
         RP_TRY(rp_plans_open(&p->plans, graph->cache));
-    RP_TRY(rp_pool_create(&p->pool, engine, p->device, runtime->store, p->plans, threads));
+    RP_TRY(rp_pool_create(&p->pool, engine, p->device, runtime->store,
+                          &(struct rp_pool_params){.plans = p->plans, .threads = threads,
+                                                   .layout = rp_graph_layout(graph),
+                                                   .measure = (use & RP_USE_MEASURE) != 0}));
     if (use & RP_USE_PROCESS)
         RP_TRY(open_processing(p));
     return 0;
