@@ -1,6 +1,6 @@
 /* checkrecord: the verbs of recording, and what happens when something goes wrong meanwhile.
  *
- *     checkrecord [--device cuda|cpu] [--models FOLDER] [--network FILE]... [--soak N]
+ *     checkrecord [--device cuda|cpu] [--models FOLDER] [--network FILE]... [--repeats N] [--soak N]
  *
  *   verbs      two loops in one graph, a loop in a loop, a choice in a loop, a loop in a choice, with
  *              numbers that are known on the device only: replay, eager and the CPU give the same bytes
@@ -8,7 +8,7 @@
  *   faults     recording is made to fail; no memory for recordings; no GPU visible
  *   models     FOLDER is what tests/fault_models.py writes: each kind of network that cannot be recorded
  *   batches    a network over 0 to 19 things in groups of 8, 4, 2, 1: against one at a time
- *   networks   each FILE: replays and eager runs give the same bytes, 8 inputs, 3 times each
+ *   networks   each FILE: replays and eager runs give the same bytes, 8 inputs, --repeats times each (3)
  *   pressure   another process takes the GPU's memory: an error, and what is recorded stays right
  *   soak       N replays of the first FILE: bytes, free device memory and RSS stay
  *
@@ -30,9 +30,9 @@
 
 static struct {
     const char *device, *models, *network[MAX_NETWORKS], *self;
-    int networks, soak;
+    int networks, soak, repeats;
     int passed, failed, skipped;
-} opt = {.device = "cuda"};
+} opt = {.device = "cuda", .repeats = 3};
 
 static struct {
     struct rp_device *dev, *cpu;
@@ -456,7 +456,9 @@ static int open_network(struct network *n, struct rp_device *dev, const char *pa
     const struct rp_tensor_info *in;
 
     *n = (struct network){0};
-    RP_TRY(rp_model_open(&n->model, here.engine, dev, &(struct rp_model_params){.path = path}));
+    RP_TRY(rp_model_open(&n->model, here.engine, dev,
+                         &(struct rp_model_params){.path = path, .layout = RP_LAYOUT_AUTO,
+                                                   .measure = true}));
     const int nin = rp_model_inputs(n->model, &in);
     for (int i = 0; i < nin; i++) {
         for (int d = 0; d < in[i].rank; d++)
@@ -540,7 +542,6 @@ fail:
 }
 
 #define INPUTS 8
-#define REPEATS 3
 
 /* Runs that differ from the first eager run with the same input. */
 struct tally {
@@ -558,7 +559,7 @@ static int differing(struct network *n, struct tally *t)
         RP_TRY(result(n, 0, true, got));
     for (unsigned seed = 0; seed < INPUTS; seed++) {
         RP_TRY(result(n, seed, false, want));
-        for (int i = 0; i < REPEATS; i++) {
+        for (int i = 0; i < opt.repeats; i++) {
             RP_TRY(result(n, seed, true, got));
             t->replay += memcmp(want, got, size) != 0;
             RP_TRY(result(n, seed, false, got));
@@ -579,8 +580,10 @@ static void check_network(const char *path)
     if (must(path, open_network(&n, here.dev, path)) && must(path, differing(&n, &t))) {
         rp_graph_get_stats(n.graph, &stats);
         tell(!t.replay && !t.eager && stats.recorded == here.gpu,
-             "network %-28s of %d replays %d differ, of as many eager runs %d; %d nodes%s%s",
-             rp_path_base(path), INPUTS * REPEATS, t.replay, t.eager, stats.census.nodes,
+             "network %-28s of %d replays %d differ, of as many eager runs %d; %s%s, %d nodes%s%s",
+             rp_path_base(path), INPUTS * opt.repeats, t.replay, t.eager,
+             rp_model_layout(n.model) == RP_LAYOUT_NHWC ? "nhwc" : "nchw",
+             rp_model_deterministic(n.model) ? " deterministic" : "", stats.census.nodes,
              stats.reason[0] ? ": " : "", stats.reason);
     }
     close_network(&n);
@@ -957,6 +960,7 @@ static int parse(int argc, char **argv, const char **task)
     int c;
     static const struct option longs[] = {{"device", 1, NULL, 'd'}, {"models", 1, NULL, 'm'},
                                           {"network", 1, NULL, 'n'}, {"soak", 1, NULL, 's'},
+                                          {"repeats", 1, NULL, 'r'},
                                           {"task", 1, NULL, 't'}, {0}};
 
     opt.self = "/proc/self/exe";
@@ -969,6 +973,8 @@ static int parse(int argc, char **argv, const char **task)
             opt.network[opt.networks++] = optarg;
         else if (c == 's')
             opt.soak = atoi(optarg);
+        else if (c == 'r')
+            opt.repeats = RP_MAX(atoi(optarg), 1);
         else if (c == 't')
             *task = optarg;
         else
@@ -983,7 +989,7 @@ int main(int argc, char **argv)
 
     if (parse(argc, argv, &task) < 0) {
         fprintf(stderr, "usage: checkrecord [--device D] [--models FOLDER] [--network FILE]... "
-                        "[--soak N]\n");
+                        "[--repeats N] [--soak N]\n");
         return 2;
     }
     rp_set_log(RP_LOG_WARN, NULL, NULL);

@@ -46,11 +46,13 @@ struct rp_model_params {
     bool ort_graph;   /* ONNX Runtime records and replays by itself */
     struct rp_plans *plans; /* cache of optimised forms and choices (GPU); NULL: none */
     enum rp_layout layout;  /* auto: as the cache says, else NCHW */
-    bool measure;           /* auto, and the cache says nothing: measure which is faster */
+    bool measure;           /* auto, and the cache says nothing: measure which form is best */
+    bool deterministic;     /* on a GPU: no algorithms that add in another order at every run */
 };
 
-/* The layout it has: never auto. */
+/* The layout it has (never auto), and whether it was told to be deterministic. */
 enum rp_layout rp_model_layout(const struct rp_model *model);
+bool rp_model_deterministic(const struct rp_model *model);
 
 /* True if a run of it can be recorded: all its work is on the GPU and it has no control flow. */
 bool rp_model_recordable(const struct rp_model *model);

@@ -121,12 +121,13 @@ int rp_model_open(struct rp_model **out, struct rp_engine *engine, struct rp_dev
     struct rp_model *m;
 
     if (params->layout == RP_LAYOUT_AUTO && !device->fns->host_memory)
-        return rp_layout_open(out, engine, device, params);
+        return rp_form_open(out, engine, device, params);
     if (!(m = *out = calloc(1, sizeof(*m))))
         return rp_fail(RP_ERR_NOMEM, "out of memory");
     m->engine = engine;
     m->device = device;
     m->layout = params->layout == RP_LAYOUT_NHWC ? RP_LAYOUT_NHWC : RP_LAYOUT_NCHW;
+    m->deterministic = params->deterministic;
     m->foreign = params->plain || params->ort_graph;
     m->ort_graph = params->ort_graph;
     m->path = strdup(params->path);
@@ -152,6 +153,11 @@ fail:
 enum rp_layout rp_model_layout(const struct rp_model *model)
 {
     return model->layout;
+}
+
+bool rp_model_deterministic(const struct rp_model *model)
+{
+    return model->deterministic;
 }
 
 bool rp_model_recordable(const struct rp_model *model)

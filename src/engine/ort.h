@@ -35,6 +35,7 @@ struct rp_model {
     OrtSession *session;
     bool recordable;
     enum rp_layout layout;   /* never auto */
+    bool deterministic;
     bool foreign, ort_graph; /* see rp_model_params: plain or ort_graph, ort_graph */
     bool used;               /* dimensions of the last net */
     int64_t used_dim[RP_MAX_TENSORS][RP_MAX_RANK];
@@ -63,6 +64,7 @@ struct rp_ort_cuda {
     bool capture; /* refuse models whose runs could not be recorded */
     bool foreign; /* with ONNX Runtime's own memory and stream */
     bool nhwc;    /* channels last */
+    bool deterministic;
 };
 
 /* Add the CUDA provider. */
@@ -73,8 +75,8 @@ int rp_ort_add_cuda(struct rp_engine *engine, struct rp_device *device, OrtSessi
 int rp_ort_plan_key(const struct rp_engine *engine, const struct rp_device *device, const char *path,
                     const char *what, char *key, size_t size);
 
-/* rp_model_open() with the layout that is faster: layout.c. */
-int rp_layout_open(struct rp_model **out, struct rp_engine *engine, struct rp_device *device,
+/* rp_model_open() in the form that is best: form.c. */
+int rp_form_open(struct rp_model **out, struct rp_engine *engine, struct rp_device *device,
                    const struct rp_model_params *params);
 
 /* Make m->session, from the plan cache when it can be (plans may be NULL). */

@@ -119,8 +119,7 @@ int rp_ort_add_cuda(struct rp_engine *e, struct rp_device *device, OrtSessionOpt
     ORT(api, "CUDA provider", UpdateCUDAProviderOptionsWithValue(cuda, "user_compute_stream",
                                                                  device->fns->queue(device)));
     ORT(api, "CUDA provider", SessionOptionsAppendExecutionProvider_CUDA_V2(options, cuda));
-    /* else cuDNN may take algorithms that add in another order at every run */
-    ORT(api, "CUDA provider", SetDeterministicCompute(options, true));
+    ORT(api, "CUDA provider", SetDeterministicCompute(options, how->deterministic));
     ORT(api, "CUDA provider", DisableMemPattern(options));
     ORT(api, "CUDA provider", AddSessionConfigEntry(options, "session.use_env_allocators", "1"));
 fail:

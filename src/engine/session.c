@@ -45,7 +45,8 @@ static int create(struct rp_model *m, const struct request *r)
     if (!m->device->fns->host_memory)
         RP_TRY(rp_ort_add_cuda(e, m->device, options,
                                &(struct rp_ort_cuda){.capture = r->capture, .foreign = m->foreign,
-                                                     .nhwc = m->layout == RP_LAYOUT_NHWC}));
+                                                     .nhwc = m->layout == RP_LAYOUT_NHWC,
+                                                     .deterministic = m->deterministic}));
     ORT(e->api, m->path, CreateSession(e->env, r->path, options, &m->session));
     ret = 0;
 
@@ -107,9 +108,11 @@ static int open_gpu(struct rp_model *m, struct rp_plans *plans)
 {
     int ret;
     char key[1024], why[256];
+    static const char *const kinds[2][2] = {{"model", "deterministic model"},
+                                            {"nhwc model", "deterministic nhwc model"}};
 
     RP_TRY(rp_ort_plan_key(m->engine, m->device, m->path,
-                           m->layout == RP_LAYOUT_NHWC ? "nhwc model" : "model", key, sizeof(key)));
+                           kinds[m->layout == RP_LAYOUT_NHWC][m->deterministic], key, sizeof(key)));
     ret = plans ? from_plan(m, plans, key) : RP_ERR_CLOSED;
     if (ret < 0)
         ret = recordable(m, plans, key);

@@ -175,6 +175,7 @@ static int open_subject(struct subject *s, const int64_t *const *dims)
                                                    .layout = s->measure ? rp_graph_layout(&s->b->graph) : RP_LAYOUT_NCHW,
                                                    .measure = s->measure}));
     rp_bench_text(s->o, "layout", rp_model_layout(s->model) == RP_LAYOUT_NHWC ? "nhwc" : "nchw");
+    rp_bench_put(s->o, "deterministic_form", json_boolean(rp_model_deterministic(s->model)));
     sizes(s, dims, pointer);
     RP_TRY(open_lane(s, s->model, &s->lane[0]));
     s->lanes = 1;

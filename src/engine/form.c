@@ -1,0 +1,347 @@
+/* The form of a network on a GPU: measured, not guessed.
+ *
+ * Layout: convolutions on tensor cores want channels last (NHWC); operators that have no such form get
+ * transposes around them. Which wins depends on the network: arcface is 1.6 times faster in NHWC,
+ * inswapper slower, and some fail. Determinism: cuDNN's fastest algorithms may add in another order at
+ * every run (xseg's transposed convolutions in NCHW, inswapper in NHWC); ONNX Runtime can be told to
+ * avoid most of them, at a price of up to a fifth, so that is done only where it is needed.
+ *
+ * So each layout is recorded and replayed, four at once; a form that does not give the same bytes every
+ * time is tried again in its deterministic variant; the fastest that is steady and agrees with the
+ * others wins, and the plan cache keeps the choice. */
+#include "engine/graph.h"
+#include "engine/ort.h"
+#include "engine/plan.h"
+
+#include <math.h>
+
+#define LANES 4
+#define SECONDS 0.15
+#define GAIN 1.05     /* another form must be this much faster than the first */
+#define STEADY 100    /* replays that must give the same bytes */
+#define TOLERANCE 0.02 /* of the largest magnitude in an output: the rounding of TF32 adds up */
+
+struct lane {
+    struct rp_slot *slot;
+    struct rp_net *net;
+    struct rp_graph *graph;
+};
+
+struct trial {
+    struct rp_model *model;
+    struct lane lane[LANES];
+    double seconds; /* a run, with all lanes busy; 0: it failed */
+    bool steady;
+    uint8_t *result; /* of lane 0, all outputs one after the other */
+    size_t bytes;
+};
+
+static const struct rp_graph_options recorded = {.mode = RP_GRAPH_FRAME, .warmup = 2, .verify = 1};
+
+/* Give back the memory; the model stays. */
+static void end_lanes(struct trial *t)
+{
+    for (int i = 0; i < LANES; i++) {
+        rp_graph_destroy(&t->lane[i].graph);
+        rp_net_close(&t->lane[i].net);
+        rp_slot_destroy(&t->lane[i].slot);
+    }
+}
+
+static void end_trial(struct trial *t)
+{
+    end_lanes(t);
+    rp_model_close(&t->model);
+    free(t->result);
+    memset(t, 0, sizeof(*t));
+}
+
+/* Sizes that the file leaves open: the batch is 1; others cannot be guessed, then nothing is measured. */
+static bool sizes(const struct rp_model *m, int64_t dim[][RP_MAX_RANK], const int64_t **dims)
+{
+    for (int i = 0; i < m->nin; i++) {
+        for (int d = 0; d < m->in[i].rank; d++) {
+            dim[i][d] = d == 0 && m->in[i].dim[d] < 0 ? 1 : m->in[i].dim[d];
+            if (dim[i][d] < 0)
+                return false;
+        }
+        dims[i] = dim[i];
+    }
+    return true;
+}
+
+/* Numbers between -1 and 1, the same for all lanes and layouts. */
+static int fill(const struct lane *l)
+{
+    int ret = 0;
+    uint32_t r = 1;
+
+    for (int i = 0; i < l->net->nin; i++) {
+        const struct rp_tensor *const t = &l->net->in[i];
+        float *host;
+
+        if (t->type != RP_TYPE_F32)
+            continue;
+        if (!(host = malloc(t->bytes + 4)))
+            return rp_fail(RP_ERR_NOMEM, "out of memory");
+        for (size_t k = 0; k < t->count; k++) {
+            r = r * 1664525u + 1013904223u;
+            host[k] = (float) (int32_t) r * 0x1p-31f;
+        }
+        ret = rp_slot_upload(l->slot, t->data, host, t->bytes);
+        if (ret >= 0)
+            ret = rp_slot_sync(l->slot);
+        free(host);
+        RP_TRY(ret);
+    }
+fail:
+    return ret;
+}
+
+static int run_net(void *priv)
+{
+    return rp_run(priv);
+}
+
+static int open_lane(struct rp_model *m, const int64_t *const *dims, struct lane *l)
+{
+    int ret;
+
+    RP_TRY(rp_slot_create(&l->slot, m->device));
+    RP_TRY(rp_net_open(&l->net, l->slot, m, dims));
+    RP_TRY(fill(l));
+    RP_TRY(rp_graph_create(&l->graph, l->slot, m->name, &recorded));
+    for (int i = 0; i < 3; i++)
+        RP_TRY(rp_graph_run(l->graph, run_net, l->net, false));
+    RP_TRY(rp_graph_wait(l->graph));
+    return rp_graph_recorded(l->graph) ? 0 : rp_fail(RP_ERR_UNSUPPORTED, "%s: not recorded", m->name);
+
+fail:
+    return ret;
+}
+
+static int read_result(const struct trial *t, uint8_t *to)
+{
+    int ret = 0;
+    const struct lane *const l = &t->lane[0];
+
+    for (int i = 0; i < l->net->nout; i++) {
+        RP_TRY(rp_slot_download(l->slot, to, l->net->out[i].data, l->net->out[i].bytes));
+        to += l->net->out[i].bytes;
+    }
+    return rp_slot_sync(l->slot);
+
+fail:
+    return ret;
+}
+
+/* Does it give the same bytes every time? Keeps them. */
+static int watch(struct trial *t)
+{
+    int ret;
+    const struct lane *const l = &t->lane[0];
+    uint8_t *again;
+
+    for (int i = 0; i < l->net->nout; i++)
+        t->bytes += l->net->out[i].bytes;
+    t->result = malloc(t->bytes + 4);
+    again = malloc(t->bytes + 4);
+    if (!t->result || !again) {
+        ret = rp_fail(RP_ERR_NOMEM, "out of memory");
+        goto fail;
+    }
+    RP_TRY(read_result(t, t->result));
+    t->steady = true;
+    for (int i = 0; i < STEADY && t->steady; i++) {
+        RP_TRY(rp_graph_run(l->graph, run_net, l->net, false));
+        RP_TRY(rp_graph_wait(l->graph));
+        RP_TRY(read_result(t, again));
+        t->steady = memcmp(t->result, again, t->bytes) == 0;
+    }
+fail:
+    free(again);
+    return ret;
+}
+
+static int time_lanes(struct trial *t)
+{
+    int ret, rounds = 0;
+    const double start = rp_now();
+
+    for (; rounds < 3 || rp_now() - start < SECONDS; rounds++)
+        for (int i = 0; i < LANES; i++)
+            RP_TRY(rp_graph_run(t->lane[i].graph, run_net, t->lane[i].net, false));
+    for (int i = 0; i < LANES; i++)
+        RP_TRY(rp_graph_wait(t->lane[i].graph));
+    t->seconds = (rp_now() - start) / rounds / LANES;
+    return 0;
+
+fail:
+    return ret;
+}
+
+/* Measure t->model. */
+static int measure(struct trial *t)
+{
+    int ret;
+    int64_t dim[RP_MAX_TENSORS][RP_MAX_RANK];
+    const int64_t *dims[RP_MAX_TENSORS];
+
+    if (!t->model->recordable || !sizes(t->model, dim, dims))
+        return RP_ERR_UNSUPPORTED;
+    for (int i = 0; i < LANES; i++)
+        RP_TRY(open_lane(t->model, dims, &t->lane[i]));
+    RP_TRY(watch(t));
+    return time_lanes(t);
+
+fail:
+    return ret;
+}
+
+/* Do the results agree, output by output? Those that are not floats must be equal. */
+static bool agree(const struct trial *a, const struct trial *b)
+{
+    const struct rp_net *const net = a->lane[0].net;
+    const uint8_t *p = a->result, *q = b->result;
+
+    if (a->bytes != b->bytes)
+        return false;
+    for (int i = 0; i < net->nout; i++) {
+        const struct rp_tensor *const t = &net->out[i];
+        double most = 0, off = 0;
+
+        for (size_t k = 0; t->type == RP_TYPE_F32 && k < t->count; k++) {
+            float x, y;
+
+            memcpy(&x, p + 4 * k, 4);
+            memcpy(&y, q + 4 * k, 4);
+            most = fmax(most, fabs((double) x));
+            off = isfinite(x - y) ? fmax(off, fabs((double) x - (double) y)) : INFINITY;
+        }
+        if (t->type == RP_TYPE_F32 ? !(off <= TOLERANCE * most) : memcmp(p, q, t->bytes) != 0)
+            return false;
+        p += t->bytes;
+        q += t->bytes;
+    }
+    return true;
+}
+
+/* ---- choosing ---------------------------------------------------------------------------------- */
+
+static const struct form {
+    const char *name;
+    enum rp_layout layout;
+    bool deterministic;
+} forms[] = {
+    {"nchw", RP_LAYOUT_NCHW, false},
+    {"nchw deterministic", RP_LAYOUT_NCHW, true},
+    {"nhwc", RP_LAYOUT_NHWC, false},
+    {"nhwc deterministic", RP_LAYOUT_NHWC, true},
+};
+enum { FORMS = 4 };
+
+static int open_form(struct rp_model **out, struct rp_engine *engine, struct rp_device *device,
+                     const struct rp_model_params *params, int form)
+{
+    struct rp_model_params p = *params;
+
+    p.layout = forms[form].layout;
+    p.deterministic = forms[form].deterministic;
+    return rp_model_open(out, engine, device, &p);
+}
+
+/* Steady ones first, then the faster; the first form wins unless another gains something. */
+static bool better(const struct trial *t, const struct trial *best, bool first)
+{
+    if (t->steady != best->steady)
+        return t->steady;
+    return t->seconds * (first ? GAIN : 1) < best->seconds;
+}
+
+/* The number of the form that is best; trial[0].model is open already. */
+static int choose(struct trial *trial, const struct rp_model_params *params)
+{
+    int best = 0;
+    struct rp_engine *const engine = trial[0].model->engine;
+    struct rp_device *const device = trial[0].model->device;
+
+    rp_log(RP_LOG_INFO, "%s: measuring its forms on %s, once", trial[0].model->name, device->title);
+    rp_log_hold(true); /* what a form cannot do is no news */
+    for (int i = 0; i < FORMS; i++) {
+        struct trial *const t = &trial[i];
+
+        if (forms[i].deterministic && (trial[i - 1].seconds <= 0 || trial[i - 1].steady))
+            continue; /* the fast variant will do, or this layout does not work at all */
+        if ((!t->model && open_form(&t->model, engine, device, params, i) < 0) || measure(t) < 0)
+            t->seconds = 0;
+        if (i == 0 && t->seconds <= 0)
+            break; /* it cannot be recorded, or its sizes are open */
+        if (i && t->seconds > 0 && agree(&trial[0], t) && better(t, &trial[best], best == 0))
+            best = i;
+        if (i)
+            end_lanes(t);
+    }
+    rp_log_hold(false);
+    return best;
+}
+
+static void tell(const struct trial *trial, int best)
+{
+    for (int i = 0; i < FORMS; i++)
+        if (trial[i].seconds > 0)
+            rp_log(RP_LOG_DEBUG, "%s: %.3f ms a run in %s, four at once%s%s", trial[best].model->name,
+                   1e3 * trial[i].seconds, forms[i].name,
+                   trial[i].steady ? "" : ", other bytes from run to run", i == best ? ": taken" : "");
+}
+
+/* The form that the plan cache knows, or -1. */
+static int known_choice(struct rp_plans *plans, const char *key)
+{
+    int form = FORMS;
+    json_t *const entry = plans ? rp_plan_get(plans, key) : NULL;
+    const char *const name = json_string_value(json_object_get(entry, "form"));
+
+    while (form-- > 0)
+        if (name && !strcmp(name, forms[form].name))
+            break;
+    json_decref(entry);
+    return form;
+}
+
+static void keep_choice(struct rp_plans *plans, const char *key, int form)
+{
+    json_t *const entry = json_pack("{s:s}", "form", forms[form].name);
+
+    if (plans && entry)
+        rp_plan_put(plans, key, entry);
+    json_decref(entry);
+}
+
+int rp_form_open(struct rp_model **out, struct rp_engine *engine, struct rp_device *device,
+                   const struct rp_model_params *params)
+{
+    int ret, form;
+    char key[1200];
+    struct trial trial[FORMS] = {0};
+
+    *out = NULL;
+    RP_TRY(rp_ort_plan_key(engine, device, params->path, "form of", key, sizeof(key)));
+    form = known_choice(params->plans, key);
+    RP_TRY(open_form(&trial[0].model, engine, device, params, RP_MAX(form, 0)));
+    if (form < 0 && params->measure) {
+        form = choose(trial, params);
+        tell(trial, form);
+        keep_choice(params->plans, key, form);
+        *out = trial[form].model;
+        trial[form].model = NULL;
+    } else {
+        *out = trial[0].model;
+        trial[0].model = NULL;
+    }
+    ret = 0;
+
+fail:
+    for (int i = 0; i < FORMS; i++)
+        end_trial(&trial[i]);
+    return ret;
+}
