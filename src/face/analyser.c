@@ -25,7 +25,10 @@ struct rp_analysis {
     struct rp_dfaces *faces;
     struct rp_dface *cur;
     int32_t *index;
-    const struct rp_img *frame; /* while recording */
+    /* while recording */
+    const struct rp_img *frame;
+    int first, end; /* enum part */
+    int step;       /* enum step */
 };
 
 /* ---- shared half ------------------------------------------------------------------------------- */
@@ -151,26 +154,91 @@ struct rp_dfaces *rp_analysis_faces(const struct rp_analysis *analysis)
 
 /* ---- recording --------------------------------------------------------------------------------- */
 
-/* One face: everything but its box. */
+/* The parts that look at one face, in their order. */
+enum part { LANDMARKS = 0, EMBEDDING, CLASSES, PARTS };
+enum step { WHOLE = 0, BEFORE, AFTER };
+
+static const enum rp_stage stages[PARTS] = {RP_STAGE_LANDMARK, RP_STAGE_EMBED, RP_STAGE_CLASSIFY};
+
+static bool has_part(const struct rp_analysis *an, enum part part)
+{
+    return part == LANDMARKS || (part == EMBEDDING ? an->recognition != NULL : an->classification != NULL);
+}
+
+/* The network of a part over several faces at once, or NULL. */
+static struct rp_batch *batch_of(const struct rp_analysis *an, enum part part)
+{
+    return part == LANDMARKS   ? rp_landmarking_batch(an->landmarking)
+           : part == EMBEDDING ? rp_recognition_batch(an->recognition)
+                               : rp_classification_batch(an->classification);
+}
+
+static int record_step(struct rp_analysis *an, enum part part, enum step step)
+{
+    const struct rp_face_at at = {an->slot, an->frame, an->cur};
+
+    rp_slot_stage(an->slot, stages[part]);
+    if (part == LANDMARKS)
+        return step == WHOLE    ? rp_landmarking_record(an->landmarking, &at)
+               : step == BEFORE ? rp_landmarking_before(an->landmarking, &at)
+                                : rp_landmarking_after(an->landmarking, &at);
+    if (part == EMBEDDING)
+        return step == WHOLE    ? rp_recognition_record(an->recognition, &at)
+               : step == BEFORE ? rp_recognition_before(an->recognition, &at)
+                                : rp_recognition_after(an->recognition, &at);
+    return step == WHOLE    ? rp_classification_record(an->classification, &at)
+           : step == BEFORE ? rp_classification_before(an->classification, &at)
+                            : rp_classification_after(an->classification, &at);
+}
+
+/* One face: all parts from an->first on that go face by face. */
 static int record_face(void *priv)
 {
     int ret;
     struct rp_analysis *const an = priv;
-    struct rp_slot *const slot = an->slot;
-    const struct rp_face_at at = {slot, an->frame, an->cur};
 
-    rp_slot_stage(slot, RP_STAGE_LANDMARK);
-    RP_TRY(RP_OP(slot, face_load, .faces = an->faces, .index = an->index, .cur = an->cur));
-    RP_TRY(rp_landmarking_record(an->landmarking, &at));
-    if (an->recognition) {
-        rp_slot_stage(slot, RP_STAGE_EMBED);
-        RP_TRY(rp_recognition_record(an->recognition, &at));
+    RP_TRY(RP_OP(an->slot, face_load, .faces = an->faces, .index = an->index, .cur = an->cur));
+    for (int part = an->first; part < an->end; part++)
+        if (has_part(an, part))
+            RP_TRY(record_step(an, part, an->step));
+    RP_TRY(RP_OP(an->slot, face_store, .faces = an->faces, .index = an->index, .cur = an->cur));
+    return 0;
+
+fail:
+    return ret;
+}
+
+static int record_before(void *priv)
+{
+    struct rp_analysis *const an = priv;
+
+    an->step = BEFORE;
+    return record_face(priv);
+}
+
+static int record_after(void *priv)
+{
+    struct rp_analysis *const an = priv;
+
+    an->step = AFTER;
+    return record_face(priv);
+}
+
+/* A part that takes several faces at once goes over all of them; the others go face by face together. */
+static int record_faces(struct rp_analysis *an)
+{
+    int ret;
+
+    for (an->first = 0; an->first < PARTS; an->first = an->end) {
+        struct rp_batch *const batch = has_part(an, an->first) ? batch_of(an, an->first) : NULL;
+
+        an->end = an->first + 1;
+        while (!batch && an->end < PARTS && !(has_part(an, an->end) && batch_of(an, an->end)))
+            an->end++;
+        an->step = WHOLE;
+        RP_TRY(batch ? rp_batch_run(batch, &an->faces->count, an->index, record_before, record_after, an)
+                     : rp_slot_loop(an->slot, &an->faces->count, an->index, record_face, an));
     }
-    if (an->classification) {
-        rp_slot_stage(slot, RP_STAGE_CLASSIFY);
-        RP_TRY(rp_classification_record(an->classification, &at));
-    }
-    RP_TRY(RP_OP(slot, face_store, .faces = an->faces, .index = an->index, .cur = an->cur));
     return 0;
 
 fail:
@@ -184,7 +252,7 @@ int rp_analysis_record(struct rp_analysis *an, const struct rp_img *frame)
 
     an->frame = frame;
     RP_TRY(rp_detection_record(an->detection, frame, an->faces));
-    RP_TRY(rp_slot_loop(an->slot, &an->faces->count, an->index, record_face, an));
+    RP_TRY(record_faces(an));
     rp_slot_stage(an->slot, before);
     return 0;
 

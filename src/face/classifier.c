@@ -26,6 +26,7 @@ struct rp_classifier {
 struct rp_classification {
     const struct rp_classifier *shared;
     struct rp_net *net[MAX_PARTS];
+    struct rp_batch *batch; /* of the only part */
     struct rp_img crop;
     struct rp_affine *affine;
     float *lut;
@@ -100,6 +101,8 @@ static int bind(struct rp_classification *cn, struct rp_slot *slot)
         if (i > 0)
             RP_TRY(rp_net_set_input(cn->net[i], 0, cn->net[0]->in[0].data));
     }
+    if (c->parts == 1)
+        RP_TRY(rp_part_batch(&cn->batch, cn->net[0]));
     RP_TRY(rp_part_lut(slot, 255, rp_imagenet_mean, rp_imagenet_std, &cn->lut));
     RP_TRY(rp_slot_image(slot, size, size, 3, &cn->crop));
     RP_TRY(rp_slot_alloc(slot, sizeof(*cn->affine), (void **) &cn->affine));
@@ -132,6 +135,7 @@ void rp_classification_destroy(struct rp_classification **classification)
 
     if (!cn)
         return;
+    rp_batch_close(&cn->batch);
     for (int i = 0; i < MAX_PARTS; i++)
         rp_net_close(&cn->net[i]);
     free(cn); /* its buffers are the slot's */
@@ -151,7 +155,12 @@ static int place_crop(struct rp_classification *cn, const struct rp_face_at *at)
                  .w = f->size, .h = f->size, .dst = cn->affine);
 }
 
-static int crop(struct rp_classification *cn, const struct rp_face_at *at)
+struct rp_batch *rp_classification_batch(const struct rp_classification *cn)
+{
+    return cn->batch;
+}
+
+int rp_classification_before(struct rp_classification *cn, const struct rp_face_at *at)
 {
     int ret;
     const struct facts *const f = cn->shared->facts;
@@ -178,11 +187,16 @@ static int decode(struct rp_classification *cn, int part, const struct rp_face_a
     return at->slot->ops->classify(at->slot->stream, &op);
 }
 
+int rp_classification_after(struct rp_classification *cn, const struct rp_face_at *at)
+{
+    return decode(cn, 0, at);
+}
+
 int rp_classification_record(struct rp_classification *cn, const struct rp_face_at *at)
 {
     int ret;
 
-    RP_TRY(crop(cn, at));
+    RP_TRY(rp_classification_before(cn, at));
     for (int i = 0; i < cn->shared->parts; i++) {
         RP_TRY(rp_run(cn->net[i]));
         RP_TRY(decode(cn, i, at));

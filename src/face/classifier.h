@@ -21,4 +21,10 @@ void rp_classification_destroy(struct rp_classification **classification);
 int rp_classification_record(struct rp_classification *classification,
                              const struct rp_face_at *face);
 
+/* The same around a network that takes several faces at once; batch NULL: it does not. */
+struct rp_batch *rp_classification_batch(const struct rp_classification *classification);
+int rp_classification_before(struct rp_classification *classification,
+                             const struct rp_face_at *face);
+int rp_classification_after(struct rp_classification *classification, const struct rp_face_at *face);
+
 #endif /* RP_CLASSIFIER_H */

@@ -45,6 +45,7 @@ struct rp_landmarking {
         struct rp_affine *affine;
     } lift;
     struct rp_net *net[MAX_PARTS];
+    struct rp_batch *batch; /* of the only part */
     struct rp_img crop;
     struct rp_affine *affine;
     float *lut;
@@ -230,6 +231,8 @@ static int bind_parts(struct rp_landmarking *ln, struct rp_slot *slot)
 
     for (int i = 0; i < l->parts; i++)
         RP_TRY(bind_part(ln, slot, i));
+    if (l->parts == 1)
+        RP_TRY(rp_part_batch(&ln->batch, ln->net[0]));
     RP_TRY(rp_slot_image(slot, size, size, 3, &ln->crop));
     RP_TRY(rp_slot_alloc(slot, sizeof(*ln->affine), (void **) &ln->affine));
     if (l->part[0].facts->colour)
@@ -281,6 +284,7 @@ void rp_landmarking_destroy(struct rp_landmarking **landmarking)
     if (!ln)
         return;
     rp_net_close(&ln->lift.net);
+    rp_batch_close(&ln->batch);
     for (int i = 0; i < MAX_PARTS; i++)
         rp_net_close(&ln->net[i]);
     free(ln); /* its buffers are the slot's */
@@ -326,33 +330,34 @@ fail:
 
 /* ---- recording: landmarkers -------------------------------------------------------------------- */
 
-/* The box at its own shape, upright, as FaceFusion's landmarkers want it. */
+/* Where the crop lies: the box at its own shape, upright, as FaceFusion's landmarkers want it, or
+ * stretched, as the lite one does. */
+static int place(struct rp_landmarking *ln, const struct rp_face_at *at)
+{
+    return RP_OP(at->slot, box_affine, .face = at->cur,
+                 .fit = ln->shared->part[0].facts->colour ? RP_BOX_LANDMARKER : RP_BOX_STRETCH,
+                 .factor = 1, .w = ln->crop.w, .h = ln->crop.h, .dst = ln->affine);
+}
+
 static int crop_colour(struct rp_landmarking *ln, const struct rp_face_at *at)
 {
     int ret;
-    const int size = ln->crop.w;
 
-    RP_TRY(RP_OP(at->slot, box_affine, .face = at->cur, .fit = RP_BOX_LANDMARKER, .factor = 1,
-                 .w = size, .h = size, .dst = ln->affine));
     RP_TRY(RP_OP(at->slot, warp, .src = *at->frame, .affine = ln->affine, .dst = ln->crop));
     RP_TRY(RP_OP(at->slot, contrast, .src = ln->crop, .dst = ln->crop, .tables = ln->lab,
                  .work = ln->contrast));
     RP_TRY(RP_OP(at->slot, to_tensor, .src = ln->crop, .lut = ln->lut,
-                 .dst = ln->net[0]->in[0].data, .w = size, .h = size, .step = 1));
+                 .dst = ln->net[0]->in[0].data, .w = ln->crop.w, .h = ln->crop.h, .step = 1));
     return 0;
 
 fail:
     return ret;
 }
 
-/* The box stretched, upright, as the lite landmarker wants it. */
 static int crop_grey(struct rp_landmarking *ln, const struct rp_face_at *at)
 {
     int ret;
-    const int size = ln->crop.w;
 
-    RP_TRY(RP_OP(at->slot, box_affine, .face = at->cur, .fit = RP_BOX_STRETCH, .factor = 1,
-                 .w = size, .h = size, .dst = ln->affine));
     RP_TRY(RP_OP(at->slot, warp, .src = *at->frame, .affine = ln->affine, .dst = ln->crop,
                  .border = 1, .area = 1));
     RP_TRY(RP_OP(at->slot, to_gray, .src = ln->crop, .dst = ln->net[0]->in[0].data,
@@ -365,6 +370,10 @@ fail:
 
 static int crop(struct rp_landmarking *ln, const struct rp_face_at *at)
 {
+    const int ret = place(ln, at);
+
+    if (ret < 0)
+        return ret;
     return ln->shared->part[0].facts->colour ? crop_colour(ln, at) : crop_grey(ln, at);
 }
 
@@ -396,21 +405,57 @@ fail:
 
 /* Turn of the head first, as the landmarker's crop needs it. With a detector without points it is
  * that of the view in which the face was found, until the landmarker has run. */
+static int record_turn(struct rp_landmarking *ln, const struct rp_face_at *at)
+{
+    if (ln->shared->lift)
+        return record_lift(ln, at);
+    return ln->shared->five ? RP_OP(at->slot, points_angle, .face = at->cur) : 0;
+}
+
+static int record_choice(struct rp_landmarking *ln, const struct rp_face_at *at)
+{
+    const struct rp_landmarker *const l = ln->shared;
+
+    return RP_OP(at->slot, face_points, .face = at->cur, .threshold = l->parts ? l->score : NEVER,
+                 .no_detector_points = !l->five);
+}
+
 int rp_landmarking_record(struct rp_landmarking *ln, const struct rp_face_at *at)
 {
     int ret;
     const struct rp_landmarker *const l = ln->shared;
 
-    if (l->lift)
-        RP_TRY(record_lift(ln, at));
-    else if (l->five)
-        RP_TRY(RP_OP(at->slot, points_angle, .face = at->cur));
+    RP_TRY(record_turn(ln, at));
     if (l->parts)
         RP_TRY(record_parts(ln, at));
     if (l->five || l->parts)
-        RP_TRY(RP_OP(at->slot, face_points, .face = at->cur,
-                     .threshold = l->parts ? l->score : NEVER, .no_detector_points = !l->five));
+        RP_TRY(record_choice(ln, at));
     return 0;
+
+fail:
+    return ret;
+}
+
+struct rp_batch *rp_landmarking_batch(const struct rp_landmarking *ln)
+{
+    return ln->batch;
+}
+
+int rp_landmarking_before(struct rp_landmarking *ln, const struct rp_face_at *at)
+{
+    const int ret = record_turn(ln, at);
+
+    return ret < 0 ? ret : crop(ln, at);
+}
+
+/* The crop's place is worked out again: that is less than to keep one for each face. */
+int rp_landmarking_after(struct rp_landmarking *ln, const struct rp_face_at *at)
+{
+    int ret;
+
+    RP_TRY(place(ln, at));
+    RP_TRY(decode(ln, 0, at));
+    return record_choice(ln, at);
 
 fail:
     return ret;

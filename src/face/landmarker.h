@@ -28,6 +28,11 @@ void rp_landmarking_destroy(struct rp_landmarking **landmarking);
 /* Record: all of it for the face in hand. */
 int rp_landmarking_record(struct rp_landmarking *landmarking, const struct rp_face_at *face);
 
+/* The same around a network that takes several faces at once; batch NULL: it does not. */
+struct rp_batch *rp_landmarking_batch(const struct rp_landmarking *landmarking);
+int rp_landmarking_before(struct rp_landmarking *landmarking, const struct rp_face_at *face);
+int rp_landmarking_after(struct rp_landmarking *landmarking, const struct rp_face_at *face);
+
 /* Names for the option: the table of this file. */
 const char *const *rp_landmarker_choices(void);
 

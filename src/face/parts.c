@@ -1,5 +1,7 @@
 #include "face/parts.h"
 
+#include "engine/graph.h"
+
 const double rp_imagenet_mean[3] = {0.485, 0.456, 0.406}, rp_imagenet_std[3] = {0.229, 0.224, 0.225};
 
 void rp_model_list_add(struct rp_model_list *list, enum rp_model_kind kind, const char *name)
@@ -17,6 +19,16 @@ int rp_part_lut(struct rp_slot *slot, double div, const double mean[3], const do
 
     rp_tensor_lut(lut, div, mean, std);
     return rp_slot_constant(slot, lut, sizeof(lut), (void **) out);
+}
+
+int rp_part_batch(struct rp_batch **out, struct rp_net *net)
+{
+    const struct rp_slot *const slot = net->slot;
+
+    *out = NULL;
+    if (slot->device->fns->host_memory || !slot->graph_options)
+        return 0;
+    return rp_batch_open(out, net, rp_graph_batch(slot->graph_options));
 }
 
 int rp_part_expect(const struct rp_net *net, int output, size_t n, const char *what)

@@ -2,11 +2,14 @@
  *
  * A part comes in two halves, like everything between reader and writer: the opened models, shared by
  * all slots, and bindings and buffers in one slot. Parts that look at one face do it in three steps,
- * each a record function of its own: crop into the network's input, run, decode into the face. */
+ * each a record function of its own: crop into the network's input, run, decode into the face. Where
+ * the network takes several faces at once (engine/batch.h), all are cropped before it runs, and decoded
+ * afterwards: rp_X_before() and rp_X_after(), around rp_X_batch(). */
 #ifndef RP_FACE_PARTS_H
 #define RP_FACE_PARTS_H
 
 #include "base/option.h"
+#include "engine/batch.h"
 #include "models/pool.h"
 
 /* Which models are in use, for reports: "face_detector=ultraface face_landmarker=...". */
@@ -26,6 +29,10 @@ struct rp_face_at {
 /* A look-up table for rp_op_to_tensor in device memory: (v / div - mean) / std. */
 int rp_part_lut(struct rp_slot *slot, double div, const double mean[3], const double std[3],
                 float **out);
+
+/* The network over several faces at once; stays NULL on the CPU, where it gains nothing, and when the
+ * file or --cuda-batch says one. */
+int rp_part_batch(struct rp_batch **out, struct rp_net *net);
 
 /* RP_ERR_MODEL unless an output has this many numbers. @param what  "a landmarker of this name" */
 int rp_part_expect(const struct rp_net *net, int output, size_t n, const char *what);

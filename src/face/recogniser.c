@@ -9,6 +9,7 @@ struct rp_recogniser {
 
 struct rp_recognition {
     struct rp_net *net;
+    struct rp_batch *batch;
     struct rp_img crop;
     struct rp_affine *affine;
     float *lut;
@@ -52,6 +53,7 @@ int rp_recognition_create(struct rp_recognition **out, const struct rp_recognise
     RP_TRY(rp_net_open(&rn->net, slot, recogniser->model,
                        (const int64_t *const[]){(const int64_t[]){1, 3, SIZE, SIZE}}));
     RP_TRY(rp_part_expect(rn->net, 0, 512, "a face recogniser"));
+    RP_TRY(rp_part_batch(&rn->batch, rn->net));
     RP_TRY(rp_part_lut(slot, 127.5, one, one, &rn->lut));
     RP_TRY(rp_slot_image(slot, SIZE, SIZE, 3, &rn->crop));
     RP_TRY(rp_slot_alloc(slot, sizeof(*rn->affine), (void **) &rn->affine));
@@ -68,12 +70,18 @@ void rp_recognition_destroy(struct rp_recognition **recognition)
 
     if (!rn)
         return;
+    rp_batch_close(&rn->batch);
     rp_net_close(&rn->net);
     free(rn); /* its buffers are the slot's */
     *recognition = NULL;
 }
 
-static int crop(struct rp_recognition *rn, const struct rp_face_at *at)
+struct rp_batch *rp_recognition_batch(const struct rp_recognition *rn)
+{
+    return rn->batch;
+}
+
+int rp_recognition_before(struct rp_recognition *rn, const struct rp_face_at *at)
 {
     int ret;
 
@@ -89,7 +97,7 @@ fail:
     return ret;
 }
 
-static int decode(struct rp_recognition *rn, const struct rp_face_at *at)
+int rp_recognition_after(struct rp_recognition *rn, const struct rp_face_at *at)
 {
     return RP_OP(at->slot, embedding, .src = rn->net->out[0].data, .face = at->cur);
 }
@@ -98,10 +106,9 @@ int rp_recognition_record(struct rp_recognition *rn, const struct rp_face_at *at
 {
     int ret;
 
-    RP_TRY(crop(rn, at));
+    RP_TRY(rp_recognition_before(rn, at));
     RP_TRY(rp_run(rn->net));
-    RP_TRY(decode(rn, at));
-    return 0;
+    return rp_recognition_after(rn, at);
 
 fail:
     return ret;
