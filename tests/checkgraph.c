@@ -1,12 +1,14 @@
 /* checkgraph: replay equals eager, byte for byte, on real pictures and clips.
  *
- *     checkgraph [--device cuda|cpu] [--source FACE.jpg] [--frames N] MEDIA...
+ *     checkgraph [--device cuda|cpu] --source FACE.jpg [--source2 FACE.jpg] [--frames N]
+ *                [--disturb N] [--quick] MEDIA...
  *
  * Every frame of every medium goes through the whole pipeline (detect, landmark, embed, select, swap)
  * eagerly, as a recorded frame with 1, 2, 4 and 8 slots, with recorded models, and again with another
- * source; the CRC of each frame's pixels must be the same. A picture becomes a slow pan of 1600x1080
- * over it and, all pictures together, a mosaic of eight and more faces. Between replays other networks
- * run eagerly. On the CPU the same is checked between 1 and k slots.
+ * source and with another option; the CRC of each frame's pixels must be the same. A picture becomes a
+ * slow pan of 1600x1080 over it and, all pictures together, a mosaic of eight and more faces. Between
+ * replays the analysing stage runs eagerly with bindings of its own, N times a clip (20). --quick: one
+ * and four slots only. On the CPU the same is checked between 1 and k slots.
  *
  * Exit: 0 all the same, 1 a difference, 77 no such device. Last line: N passed, N failed. */
 #include <getopt.h>
@@ -28,9 +30,10 @@ struct clip {
 
 static struct {
     const char *device, *source, *source2;
-    int max_frames, passed, failed;
+    int max_frames, disturb, passed, failed;
+    bool quick;
     rp_runtime *rt;
-} opt = {.device = "cuda", .max_frames = MAX_FRAMES};
+} opt = {.device = "cuda", .max_frames = MAX_FRAMES, .disturb = 20};
 
 /* ---- frames ------------------------------------------------------------------------------------ */
 
@@ -191,6 +194,7 @@ struct way {
     int slots;
     const char *source;
     bool disturb;      /* other networks run eagerly in between */
+    const char *option, *value; /* one more; NULL: none */
 };
 
 struct outcome {
@@ -208,11 +212,19 @@ static int open_pipeline(struct rp_pipeline **p, rp_options **o, const struct wa
     RP_TRY(rp_options_set(*o, "cuda-graph", way->graph));
     RP_TRY(rp_options_set(*o, "face-selector-mode", "many"));
     RP_TRY(rp_options_set(*o, "source-paths", way->source));
+    if (way->option)
+        RP_TRY(rp_options_set(*o, way->option, way->value));
     RP_TRY(rp_pipeline_open(p, opt.rt, rp_options_settings(*o), RP_USE_PROCESS, 1, 0));
     return 0;
 
 fail:
     return ret;
+}
+
+/* Eager runs of the whole analysing stage after frame i of n: opt.disturb of them in all. */
+static int disturbances(int n, int i)
+{
+    return opt.disturb * (i + 1) / n - opt.disturb * i / n;
 }
 
 static int run_frames(struct rp_pipeline *p, const struct clip *c, const struct way *way,
@@ -242,8 +254,8 @@ static int run_frames(struct rp_pipeline *p, const struct clip *c, const struct 
         flying[k] = copy_frame(c->frame[i]);
         at[k] = i;
         RP_TRY(rp_program_submit(program[k], flying[k], false));
-        if (way->disturb && i % 7 == 0)
-            RP_TRY(rp_pipeline_faces(p, c->frame[(i * 5) % c->n], faces));
+        for (int n = way->disturb ? disturbances(c->n, i) : 0; n > 0; n--)
+            RP_TRY(rp_pipeline_faces(p, c->frame[(i * 5 + n) % c->n], faces));
     }
     out->recorded = rp_program_graph(program[0]) && rp_graph_recorded(rp_program_graph(program[0]));
 
@@ -290,7 +302,9 @@ static void compare(const struct clip *c, const struct way *way, const struct ou
     const bool ok = !differ && (!expect || got->recorded);
     printf("%s %-40s graph %-5s slots %d%s%s: %d frames, %d differ%s, %.1f s\n", ok ? "ok    " : "FAILED",
            c->name, way->graph, way->slots, way->disturb ? " disturbed" : "",
-           way->source == opt.source ? "" : " other source", c->n, differ,
+           way->option         ? " other options"
+           : way->source != opt.source ? " other source"
+                                       : "", c->n, differ,
            expect && !got->recorded ? " NOT RECORDED" : "", seconds);
     if (first >= 0)
         printf("       first difference: frame %d, %d faces against %d\n", first, got->faces[first],
@@ -299,33 +313,51 @@ static void compare(const struct clip *c, const struct way *way, const struct ou
     *(ok ? &opt.passed : &opt.failed) += 1;
 }
 
-static int check_clip(const struct clip *c)
+/* Source and options of the ways that are compared with each other: the first of all, then others that
+ * make everything be recorded again. */
+static int check_group(const struct clip *c, const struct way *base, const struct way *ways, int n)
 {
     int ret = 0, most = 0, least = RP_MAX_FACES;
     static struct outcome want, got;
-    const char *const sources[] = {opt.source, opt.source2};
 
-    for (int s = 0; s < 2 && sources[s]; s++) {
-        const struct way eager = {"off", 1, sources[s], false};
-        const struct way ways[] = {
-            {"frame", 1, sources[s], true}, {"frame", 2, sources[s], false},
-            {"frame", 4, sources[s], true}, {"frame", 8, sources[s], false},
-            {"model", 1, sources[s], false},
-        };
-
-        RP_TRY(run_way(c, &eager, &want));
-        for (int i = 0; i < c->n; i++) {
-            most = RP_MAX(most, want.faces[i]);
-            least = RP_MIN(least, want.faces[i]);
-        }
-        printf("       %s: %d frames, %d to %d faces\n", c->name, c->n, least, most);
-        for (size_t w = 0; w < (s ? 1 : RP_ARRAY_LEN(ways)); w++) {
-            const double start = rp_now();
-
-            RP_TRY(run_way(c, &ways[w], &got));
-            compare(c, &ways[w], &want, &got, rp_now() - start);
-        }
+    RP_TRY(run_way(c, base, &want));
+    for (int i = 0; i < c->n; i++) {
+        most = RP_MAX(most, want.faces[i]);
+        least = RP_MIN(least, want.faces[i]);
     }
+    printf("       %s: %d frames, %d to %d faces\n", c->name, c->n, least, most);
+    for (int w = 0; w < n; w++) {
+        const double start = rp_now();
+        struct way way = ways[w];
+
+        way.source = base->source;
+        way.option = base->option;
+        way.value = base->value;
+        RP_TRY(run_way(c, &way, &got));
+        compare(c, &way, &want, &got, rp_now() - start);
+    }
+fail:
+    return ret;
+}
+
+static int check_clip(const struct clip *c)
+{
+    int ret;
+    static const struct way ways[] = {
+        {.graph = "frame", .slots = 1, .disturb = true}, {.graph = "frame", .slots = 4, .disturb = true},
+        {.graph = "frame", .slots = 2}, {.graph = "frame", .slots = 8}, {.graph = "model", .slots = 1},
+    };
+    const struct way eager[] = {
+        {.graph = "off", .slots = 1, .source = opt.source},
+        {.graph = "off", .slots = 1, .source = opt.source2},
+        {.graph = "off", .slots = 1, .source = opt.source, .option = "face-mask-blur", .value = "0.7"},
+    };
+
+    RP_TRY(check_group(c, &eager[0], ways, opt.quick ? 2 : (int) RP_ARRAY_LEN(ways)));
+    if (opt.source2 && !opt.quick)
+        RP_TRY(check_group(c, &eager[1], ways, 1));
+    if (!opt.quick)
+        RP_TRY(check_group(c, &eager[2], ways, 1));
 fail:
     return ret;
 }
@@ -374,7 +406,7 @@ int main(int argc, char **argv)
     struct rp_device *dev = NULL;
     static const struct option longs[] = {{"device", 1, NULL, 'd'}, {"source", 1, NULL, 's'},
                                           {"source2", 1, NULL, '2'}, {"frames", 1, NULL, 'n'},
-                                          {0}};
+                                          {"disturb", 1, NULL, 'e'}, {"quick", 0, NULL, 'q'}, {0}};
 
     while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
         if (c == 'd')
@@ -385,11 +417,16 @@ int main(int argc, char **argv)
             opt.source2 = optarg;
         else if (c == 'n')
             opt.max_frames = atoi(optarg);
+        else if (c == 'e')
+            opt.disturb = atoi(optarg);
+        else if (c == 'q')
+            opt.quick = true;
         else
             return 2;
     }
     if (!opt.source || optind == argc) {
-        fprintf(stderr, "usage: checkgraph [--device D] --source FACE [--source2 FACE] MEDIA...\n");
+        fprintf(stderr, "usage: checkgraph [--device D] --source FACE [--source2 FACE] [--frames N] "
+                        "[--disturb N] [--quick] MEDIA...\n");
         return 2;
     }
     rp_set_log(getenv("CHECKGRAPH_DEBUG") ? RP_LOG_DEBUG : RP_LOG_WARN, NULL, NULL);
