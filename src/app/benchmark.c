@@ -144,17 +144,31 @@ static void print_models(const json_t *models)
     }
 }
 
-static void print_frame(const json_t *f)
+/* Milliseconds of each part of a frame while the GPU is full. */
+static void print_shares(const json_t *shares)
+{
+    for (size_t i = 0; i < json_array_size(shares); i++) {
+        const json_t *s = json_array_get(shares, i);
+
+        printf("  of which %-19.19s", report_text(s, "name"));
+        print_cell(12, 3, report_number(s, "ms"));
+        puts(" ms");
+    }
+}
+
+static void print_frame(const char *title, const json_t *f)
 {
     if (!json_is_object(f))
         return;
-    printf("\nframe of %.0fx%.0f\n", report_number(f, "width"), report_number(f, "height"));
+    printf("\n%s, %.0fx%.0f\n", title, report_number(f, "width"), report_number(f, "height"));
     print_line("faces", f, "faces", 0, "");
     print_line("eager", f, "eager_fps", 1, "frames/s");
     print_line("networks recorded", f, "model_fps", 1, "frames/s");
     print_line("frame recorded", f, "graph_fps", 1, "frames/s");
     print_line("several frames at once", f, "slots_fps", 1, "frames/s");
     print_line("at once", f, "slots", 0, "frames");
+    print_shares(json_object_get(f, "shares"));
+    print_line("networks as plain runs", f, "plain_networks_ms", 3, "ms");
     print_line("processor time a frame", f, "host_us_per_frame", 1, "us");
     print_line("nodes", f, "nodes", 0, "");
     print_line("memory of a recording", f, "pool_bytes", 0, "bytes");
@@ -184,7 +198,8 @@ static int print_report(const json_t *o)
 {
     print_machine(o);
     print_models(json_object_get(o, "models"));
-    print_frame(json_object_get(o, "frame_graph"));
+    print_frame("work on a frame", json_object_get(o, "frame_graph"));
+    print_frame("analysing a frame", json_object_get(o, "analysis"));
     print_job(json_object_get(o, "job"));
     return app_flush();
 }

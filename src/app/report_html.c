@@ -202,7 +202,21 @@ static void put_slots(FILE *f, const json_t *runs)
     put_bars(f, bars, n, "frames/s");
 }
 
-static void put_frame(FILE *f, const json_t *o)
+static void put_shares(FILE *f, const json_t *shares)
+{
+    struct bar bars[MAX_BARS];
+    int n = 0;
+
+    for (; n < MAX_BARS && (size_t) n < json_array_size(shares); n++) {
+        const json_t *s = json_array_get(shares, (size_t) n);
+
+        bars[n] = (struct bar){report_text(s, "name"), report_number(s, "ms")};
+    }
+    if (n)
+        put_bars(f, bars, n, "ms of a frame");
+}
+
+static void put_frame(FILE *f, const char *title, const json_t *o)
 {
     const struct bar bars[] = {
         {"eager", report_number(o, "eager_fps")},
@@ -213,14 +227,16 @@ static void put_frame(FILE *f, const json_t *o)
 
     if (!json_is_object(o))
         return;
-    fprintf(f, "<h2>Frame of %.0f&times;%.0f</h2>\n", report_number(o, "width"),
+    fprintf(f, "<h2>%s, %.0f&times;%.0f</h2>\n", title, report_number(o, "width"),
             report_number(o, "height"));
     put_bars(f, bars, sizeof(bars) / sizeof(*bars), "frames/s");
     put_slots(f, json_object_get(o, "slot_runs"));
+    put_shares(f, json_object_get(o, "shares"));
     fputs("<table>\n", f);
     put_row(f, "networks", report_text(o, "analyser"));
     put_value(f, "faces", report_number(o, "faces"), 0, "");
     put_value(f, "frames at once", report_number(o, "slots"), 0, "");
+    put_value(f, "its networks as plain runs", report_number(o, "plain_networks_ms"), 3, "ms");
     put_value(f, "processor time a frame", report_number(o, "host_us_per_frame"), 1, "us");
     put_value(f, "launches a frame", report_number(o, "launches_per_frame"), 0, "");
     put_value(f, "nodes", report_number(o, "nodes"), 0, "");
@@ -258,7 +274,8 @@ void report_html(FILE *f, const json_t *report)
             "<title>reprise benchmark</title>\n<style>%s</style>\n<h1>reprise benchmark</h1>\n",
             style);
     put_machine(f, report);
-    put_frame(f, json_object_get(report, "frame_graph"));
+    put_frame(f, "Work on a frame", json_object_get(report, "frame_graph"));
+    put_frame(f, "Analysing a frame", json_object_get(report, "analysis"));
     put_models(f, json_object_get(report, "models"));
     put_job(f, json_object_get(report, "job"));
     fputs("</html>\n", f);

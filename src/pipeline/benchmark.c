@@ -8,7 +8,7 @@
 
 #define MAX_MODELS 64
 
-static const char *const parts[] = {"roof", "models", "frame", "jobs", NULL};
+static const char *const parts[] = {"roof", "models", "frame", "analyse", "jobs", NULL};
 static const char *const modes[] = {"warm", "cold", NULL};
 
 /* clang-format off */
@@ -18,7 +18,7 @@ static const struct rp_opt opts[] = {
     {"benchmark-cycle-count", 0, RP_OPT_INT, offsetof(struct rp_benchmark_options, cycles), 1, 10, 1,
      .def_text = "5", .meta = "N", .help = "whole jobs: how many"},
     {"benchmark-parts", 0, RP_OPT_CHOICES, offsetof(struct rp_benchmark_options, parts),
-     .def_text = "roof models frame jobs", .choices = parts, .help = "what to measure"},
+     .def_text = "roof models frame analyse jobs", .choices = parts, .help = "what to measure"},
     {"benchmark-models", 0, RP_OPT_STRINGS, offsetof(struct rp_benchmark_options, models), .meta = "FILE...",
      .help = "further networks to measure, any ONNX file"},
     {"benchmark-frame", 0, RP_OPT_SIZE, offsetof(struct rp_benchmark_options, frame), .def_text = "1920x1080",
@@ -257,7 +257,8 @@ static json_t *no_frame(const struct rp_bench *b)
 }
 
 /* The pipeline's part: its models are noted, its frame is measured. */
-static json_t *pipeline_part(struct rp_bench *b, struct list *models, json_t *soak)
+static json_t *pipeline_part(struct rp_bench *b, struct list *models, json_t *soak,
+                             json_t **analysis)
 {
     json_t *o, *frame_soak = NULL;
     struct rp_pipeline *p = NULL;
@@ -277,10 +278,45 @@ static json_t *pipeline_part(struct rp_bench *b, struct list *models, json_t *so
             o = no_frame(b);
         rp_program_destroy(&program);
     }
+    if (wants(b, RP_BENCH_ANALYSE))
+        *analysis = rp_bench_analysis(b, p);
     add_pool(models, p->pool);
     b->device = NULL;
     rp_pipeline_destroy(&p);
     return o;
+}
+
+static double plain_of(const json_t *models, const char *name, size_t n)
+{
+    size_t i;
+    const json_t *m;
+
+    json_array_foreach(models, i, m) {
+        const char *const have = json_string_value(json_object_get(m, "name"));
+
+        if (have && strlen(have) == n && !strncmp(have, name, n) &&
+            json_is_number(json_object_get(m, "plain_ms")))
+            return json_number_value(json_object_get(m, "plain_ms"));
+    }
+    return NAN;
+}
+
+/* What the networks of the analysing part take as plain runs with host tensors, one after the other:
+ * the detector once, the others once a face. Nothing else is counted that a program has to do then. */
+static void put_plain(json_t *part, const json_t *models)
+{
+    double sum = 0;
+    const char *at = json_string_value(json_object_get(part, "analyser"));
+    const double faces = json_number_value(json_object_get(part, "faces"));
+
+    for (; at && *at; at += strspn(at, " ")) {
+        const size_t kind = strcspn(at, "="), n = at[kind] ? strcspn(at + kind + 1, " ") : 0;
+
+        sum += plain_of(models, at + kind + 1, n) * (strncmp(at, "face_detector", kind) ? faces : 1);
+        at += kind + 1 + n;
+    }
+    if (part && at)
+        rp_bench_number(part, "plain_networks_ms", sum > 0 ? sum : NAN);
 }
 
 static json_t *roof_json(const struct rp_roof *roof)
@@ -297,7 +333,7 @@ static int measure(struct rp_bench *b, json_t *o)
     int ret;
     struct rp_pipeline *p = NULL;
     struct list *const models = calloc(1, sizeof(*models));
-    json_t *frame = NULL, *const soak = json_object();
+    json_t *frame = NULL, *analysis = NULL, *const soak = json_object();
     const struct rp_path_options *const paths = rp_settings_get(b->settings, &rp_path_group);
 
     if (!models)
@@ -311,8 +347,8 @@ static int measure(struct rp_bench *b, json_t *o)
     b->device = NULL;
     rp_pipeline_destroy(&p);
 
-    if (wants(b, RP_BENCH_FRAME) || (wants(b, RP_BENCH_MODELS) && !b->o->models.n))
-        frame = pipeline_part(b, models, soak);
+    if (wants(b, RP_BENCH_FRAME) || wants(b, RP_BENCH_ANALYSE) || (wants(b, RP_BENCH_MODELS) && !b->o->models.n))
+        frame = pipeline_part(b, models, soak, &analysis);
     for (int i = 0; i < b->o->models.n; i++)
         add_file(models, b->o->models.v[i]);
     rp_bench_put(o, "roof", roof_json(&b->roof));
@@ -320,8 +356,11 @@ static int measure(struct rp_bench *b, json_t *o)
     use_device(b, p);
     rp_bench_put(o, "models",
                  wants(b, RP_BENCH_MODELS) ? measure_models(b, models, soak) : json_array());
+    put_plain(frame, json_object_get(o, "models"));
+    put_plain(analysis, json_object_get(o, "models"));
     rp_bench_put(o, "frame_graph", frame);
-    frame = NULL;
+    rp_bench_put(o, "analysis", analysis);
+    frame = analysis = NULL;
     rp_bench_put(o, "soak", b->o->soak ? json_incref(soak) : NULL);
     rp_pipeline_destroy(&p);
     rp_bench_put(o, "job",
@@ -333,6 +372,7 @@ static int measure(struct rp_bench *b, json_t *o)
 fail:
     rp_pipeline_destroy(&p);
     json_decref(frame);
+    json_decref(analysis);
     json_decref(soak);
     free_list(models);
     free(models);

@@ -18,7 +18,13 @@ struct rp_benchmark_options {
 };
 extern const struct rp_opt_group rp_benchmark_group;
 
-enum rp_bench_part { RP_BENCH_ROOF = 0, RP_BENCH_MODELS, RP_BENCH_FRAME, RP_BENCH_JOBS };
+enum rp_bench_part {
+    RP_BENCH_ROOF = 0,
+    RP_BENCH_MODELS,
+    RP_BENCH_FRAME,
+    RP_BENCH_ANALYSE,
+    RP_BENCH_JOBS,
+};
 
 /* What a device can do at best, as measured. 0 = not known. */
 struct rp_roof {
@@ -81,5 +87,7 @@ int rp_bench_roof(struct rp_bench *b);
 json_t *rp_bench_model(struct rp_bench *b, const char *path, const char *name,
                        const int64_t *const *dims, json_t **soak);
 json_t *rp_bench_frame(struct rp_bench *b, struct rp_pipeline *pipeline, json_t **soak);
+
+json_t *rp_bench_analysis(struct rp_bench *b, struct rp_pipeline *pipeline);
 
 #endif /* RP_BENCHMARK_H */

@@ -487,6 +487,53 @@ fail:
     return ret;
 }
 
+/* Seconds a frame with the first n processors, as many frames at once as was best. */
+static int time_some(struct scene *s, int nprocessors, int lanes, double *seconds)
+{
+    int ret = 0;
+    struct rp_frame_result result;
+    struct scene part = *s;
+
+    part.lanes = 0;
+    memset(part.lane, 0, sizeof(part.lane));
+    while (part.lanes < lanes) {
+        struct stage *const st = &part.lane[part.lanes++];
+
+        st->plan = s->pipeline->plan;
+        st->plan.nprocessors = nprocessors;
+        RP_TRY(raise_stage(&part, st, RP_GRAPH_FRAME, &result));
+        RP_TRY(recorded(st));
+    }
+    RP_TRY(measure_crowd(&part, lanes, seconds));
+
+fail:
+    for (int i = 0; i < part.lanes; i++)
+        rp_program_destroy(&part.lane[i].program);
+    return ret;
+}
+
+/* What each part of the frame costs when the GPU is full: the analysing part, then one processor more
+ * at a time. */
+static int measure_shares(struct scene *s)
+{
+    int ret = 0;
+    double before = 0, now = 0;
+    const struct rp_plan *const plan = &s->pipeline->plan;
+    const int lanes = (int) json_integer_value(json_object_get(s->o, "slots"));
+    json_t *const all = json_array();
+
+    rp_bench_put(s->o, "shares", all);
+    for (int n = 0; n <= plan->nprocessors && lanes; n++) {
+        RP_TRY(time_some(s, n, lanes, &now));
+        json_array_append_new(all, json_pack("{s:s,s:f}", "name",
+                                             n ? plan->processor[n - 1].def->name : "analysing",
+                                             "ms", 1e3 * (now - before)));
+        before = now;
+    }
+fail:
+    return ret;
+}
+
 static json_t *soak(struct scene *s, int n)
 {
     int ret = 0;
@@ -644,14 +691,36 @@ json_t *rp_bench_frame(struct rp_bench *b, struct rp_pipeline *pipeline, json_t 
         goto empty;
     }
     measure_slots(&s, before);
-    if (b->o->soak)
+    if (pipeline->plan.nprocessors && measure_shares(&s) < 0)
+        rp_bench_reason(s.o, "shares_reason");
+    if (b->o->soak && soak_out)
         *soak_out = soak(&s, b->o->soak);
 
 empty:
-    if (measure_empty(&s) < 0)
+    if (pipeline->plan.nprocessors && measure_empty(&s) < 0)
         rp_bench_reason(s.o, "empty_reason");
 
 done:
     close_scene(&s);
     return s.o;
+}
+
+/* The analysing stage alone, with all that can be told about a face. */
+json_t *rp_bench_analysis(struct rp_bench *b, struct rp_pipeline *pipeline)
+{
+    json_t *o = NULL;
+    struct rp_analyser *full = NULL;
+    struct rp_pipeline only = *pipeline;
+
+    if (rp_analyser_create(&full, pipeline->pool, b->settings, RP_NEED_LANDMARKS | RP_NEED_POINTS |
+                           RP_NEED_EMBEDDING | RP_NEED_CLASSES) < 0) {
+        o = json_object();
+        rp_bench_reason(o, "reason");
+        return o;
+    }
+    only.plan = (struct rp_plan){.device = pipeline->plan.device, .graph = pipeline->plan.graph,
+                                 .analyser = full};
+    o = rp_bench_frame(b, &only, NULL);
+    rp_analyser_destroy(&full);
+    return o;
 }

@@ -713,18 +713,31 @@ size_t rp_program_bytes(const struct rp_program *p)
 {
     const struct rp_img *const img = &p->last->canvas.img;
 
-    return p->in ? p->pack_out.bytes : (size_t) img->stride * (size_t) img->h;
+    return (p->in ? p->pack_out.bytes : (size_t) img->stride * (size_t) img->h) +
+           (p->analysis ? sizeof(struct rp_dfaces) : 0);
 }
 
 int rp_program_pixels(struct rp_program *p, uint8_t *out)
 {
     int ret;
+    const size_t n = rp_program_bytes(p) - (p->analysis ? sizeof(struct rp_dfaces) : 0);
+    struct rp_dfaces *const faces = p->analysis ? calloc(1, sizeof(*faces)) : NULL;
 
-    RP_TRY(rp_slot_download(p->slot, out, p->in ? p->out : p->last->canvas.img.data,
-                            rp_program_bytes(p)));
-    return rp_slot_sync(p->slot);
+    if (p->analysis && !faces)
+        return rp_fail(RP_ERR_NOMEM, "out of memory");
+    RP_TRY(rp_slot_download(p->slot, out, p->in ? p->out : p->last->canvas.img.data, n));
+    if (faces)
+        RP_TRY(rp_slot_download(p->slot, faces, p->first->faces, sizeof(*faces)));
+    RP_TRY(rp_slot_sync(p->slot));
+    if (faces) { /* what lies behind the last is of earlier frames */
+        const int count = RP_CLAMP(faces->count, 0, RP_MAX_FACES);
+
+        memset(&faces->face[count], 0, (size_t) (RP_MAX_FACES - count) * sizeof(faces->face[0]));
+        memcpy(out + n, faces, sizeof(*faces));
+    }
 
 fail:
+    free(faces);
     return ret;
 }
 

@@ -87,7 +87,7 @@ int rp_program_analyse(struct rp_program *program, const struct rp_media_frame *
 int rp_program_place(struct rp_program *program, struct rp_media_frame *frame);
 int rp_program_repeat(struct rp_program *program);
 
-/* The frame as the last repeat left it, in one block of rp_program_bytes() bytes on the host; its form
+/* The frame (and the faces found in it) as the last repeat left it, in one block of rp_program_bytes() bytes on the host; its form
  * is the program's own, the same for programs of one device and frame size. */
 size_t rp_program_bytes(const struct rp_program *program);
 int rp_program_pixels(struct rp_program *program, uint8_t *out);
