@@ -426,6 +426,7 @@ class Landmarkers(unittest.TestCase):
 # ---- only what is used --------------------------------------------------------------------------
 
 LANDMARKERS, RECOGNISER, CLASSIFIERS = ['fr_landmark'], ['fr_feature'], ['fr_age', 'fr_gender']
+FACES = ['fr_detect', *LANDMARKERS, *RECOGNISER, *CLASSIFIERS]
 
 
 class Needs(unittest.TestCase):
@@ -468,6 +469,14 @@ class Needs(unittest.TestCase):
         self.check(LANDMARKERS + RECOGNISER, CLASSIFIERS,
                    *self.debug(['bounding-box'], '--face-selector-mode', 'many',
                                '--face-selector-gender', 'male'))
+
+    def test_no_faces(self):
+        """A processor of whole frames: not even a detector."""
+        where = e2e.model_folder('whole', **{name: None for name in FACES})
+        e2e.tool(e2e.ROOT + '/tools/twins.py', '--tiny', '--out', where, 'modnet')
+        e2e.must('headless-run', '--models-path', where, '-t', e2e.PICTURE, '-o',
+                 e2e.scratch('whole.png'), '--processors', 'background_remover',
+                 '--background-remover-model', 'modnet')
 
     def test_swap(self):
         self.check(CLASSIFIERS, LANDMARKERS + RECOGNISER, '--processors', 'face_swapper', '-s',

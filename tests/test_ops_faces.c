@@ -1029,6 +1029,65 @@ static void test_landmarks(void **state)
     free(heat);
 }
 
+/* Two landmarkers: the second needs 0.2 more than the first, and numbers. */
+static void test_landmarks_second(void **state)
+{
+    static const struct {
+        float first, second;
+        int wins;
+    } cases[] = {{0.5f, 0.5f, 0}, {0.5f, 0.69f, 0}, {0.5f, 0.71f, 1}, {0, 0.19f, 0}, {0, 0.21f, 1},
+                 {1, 1, 0},       {0.5f, NAN, 0}};
+    struct rp_affine m;
+    float points[68 * 3];
+
+    (void) state;
+    fresh();
+    memcpy(face.box, (float[]){0, 0, 195, 195}, sizeof(face.box));
+    rp_c_box_affine(NULL,
+                    &(struct rp_op_box_affine){&face, RP_BOX_LANDMARKER, 1, 256, 256, &m});
+    for (size_t k = 0; k < sizeof(cases) / sizeof(*cases); k++) {
+        for (int i = 0; i < 68 * 3; i++)
+            points[i] = i % 3 < 2 ? (float) i : 0.95f * cases[k].second;
+        if (isnan(cases[k].second))
+            points[7] = NAN;
+        face.landmark_score = cases[k].first;
+        face.lm68[9] = -7;
+        rp_c_landmarks(NULL, &(struct rp_op_landmarks){RP_LANDMARK_PEPPA, {points}, 256, 256, &m,
+                                                       &face, .second = 1});
+        assert_int_equal(face.lm68[9] != -7, cases[k].wins);
+        NEAR(face.landmark_score, cases[k].wins ? cases[k].second : cases[k].first, 1e-6);
+    }
+}
+
+/* A find in a turned frame of 101 x 51 comes back to where it stands, and the face knows the turn. */
+static void test_decode_turned(void **state)
+{
+    const float scores[2] = {0, 0.9f}, box[4] = {0.25f, 0.125f, 0.5f, 0.25f};
+    static const float want[4][4] = {
+        {20, 10, 40, 20}, {80, 20, 90, 40}, {60, 30, 80, 40}, {10, 10, 20, 30}};
+
+    (void) state;
+    for (int k = 0; k < 4; k++) {
+        rp_c_decode(NULL, &(struct rp_op_decode){.decoder = RP_DECODE_ULTRAFACE,
+                                                 .t = {scores, box},
+                                                 .w = 80,
+                                                 .h = 80,
+                                                 .count = 1,
+                                                 .threshold = 0.5f,
+                                                 .ratio_x = 1,
+                                                 .ratio_y = 1,
+                                                 .turn = 90 * k,
+                                                 .frame_w = 101,
+                                                 .frame_h = 51,
+                                                 .first = 1,
+                                                 .dst = &found});
+        nms(0.5f, 0.4f);
+        assert_int_equal(faces.count, 1);
+        assert_int_equal(faces.face[0].angle, 90 * k);
+        assert_memory_equal(faces.face[0].box, want[k], sizeof(want[k]));
+    }
+}
+
 /* 5 points to 68 and back: the unit square of ffhq_512. */
 static void test_landmarks_68_5(void **state)
 {
@@ -1796,6 +1855,7 @@ int main(void)
         cmocka_unit_test(test_box_affine_recorded),
         cmocka_unit_test(test_decode_flat),
         cmocka_unit_test(test_decode_strides),
+        cmocka_unit_test(test_decode_turned),
         cmocka_unit_test(test_decode_overflow),
         cmocka_unit_test(test_nms_rules),
         cmocka_unit_test(test_nms_random),
@@ -1804,6 +1864,7 @@ int main(void)
         cmocka_unit_test(test_load_store_pick),
         cmocka_unit_test(test_angle),
         cmocka_unit_test(test_landmarks),
+        cmocka_unit_test(test_landmarks_second),
         cmocka_unit_test(test_landmarks_68_5),
         cmocka_unit_test(test_face_points),
         cmocka_unit_test(test_points_tensor),
