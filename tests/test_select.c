@@ -311,7 +311,7 @@ static void test_one_age(void **state)
 
 static void test_identity(void **state)
 {
-    struct rp_dface mean, largest;
+    struct rp_dface mean = {0}, largest = {0};
     double sum[512] = {0}, sum_norm[512] = {0};
 
     (void) state;

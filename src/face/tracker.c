@@ -58,7 +58,7 @@ int rp_tracker_put(struct rp_tracker *t, int64_t frame, const struct rp_dfaces *
     const int count = rp_faces_stored(faces);
     struct entry *const e = &t->entry[frame % t->n];
 
-    if (count > e->cap) {
+    if (count > 0 && count > e->cap) {
         struct rp_dface *const more = realloc(e->face, (size_t) count * sizeof(*more));
 
         if (!more)
