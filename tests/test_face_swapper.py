@@ -80,7 +80,9 @@ class Official(unittest.TestCase):
         want = common.paste(frame, data['normalized_crop_frame'].astype(np.float64),
                             data['box_mask'].astype(np.float64),
                             common.similarity(five, 'arcface_128', 128))
-        common.look_at(self, common.read_frames(output)[0], want, frame, 1)
+        self.assertGreater(abs(want.astype(int) - frame).max(), 8)
+        wrong = abs(common.read_frames(output)[0].astype(int) - want)
+        self.assertLessEqual(wrong.max(), 1, f'{(wrong > 1).sum()} values')
 
 
 # ---- a source for each face ---------------------------------------------------------------------

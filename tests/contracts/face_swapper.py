@@ -211,7 +211,7 @@ def swap(model, scene, paths, weight=0.5, side=None, ramp=False, mapped=None):
 
 
 def contract(name, model, *options, scene=None, seeds=(11,), where=('picture', 'clip'), mapped=None,
-             **how):
+             changes=True, **how):
     kind, converter = MODELS[model][:2]
     scene = scene or (FAINT if kind == 'raw' else PAIR)
 
@@ -222,7 +222,7 @@ def contract(name, model, *options, scene=None, seeds=(11,), where=('picture', '
     return Contract(name, [model] + ([converter] if converter else []),
                     mapped.words(words, options) if mapped else [*words, *options],
                     swap(model, scene, paths, mapped=mapped, **how), scene,
-                    source=paths if seeds else None, where=where)
+                    source=paths if seeds else None, changes=changes, where=where)
 
 
 # ---- a source for each face ---------------------------------------------------------------------
@@ -310,6 +310,8 @@ CONTRACTS += [
              where=('picture',)),
     contract('map_all_weight', 'inswapper_128', '--face-swapper-weight', '0.9', scene=STILL,
              weight=0.9, mapped=Map([(21, 0), (22, 1)], rest=11), where=('picture',)),
+    contract('map_nobody', 'uniface_256', '--reference-face-distance', '0', scene=STILL, seeds=(),
+             mapped=Map([(21, 0), (22, 1)], distance=0.0), changes=False),
     # Of several references that are near enough the nearest.
     contract('map_nearest', 'uniface_256', '--reference-face-distance', '1', scene=STILL, seeds=(),
              mapped=Map([(21, 0), (22, 1)], distance=1.0), where=('picture',)),
