@@ -263,7 +263,7 @@ class Map:
         own = unit(embedding(frame, face))
         near = [(own @ unit(embedding(*largest(STILL, self.reference(n)))), seed)
                 for seed, n in self.pairs]
-        near = [(dot, seed) for dot, seed in near if (1 - dot) / 2 < self.distance]
+        near = [(dot, seed) for dot, seed in near if max(1 - dot, 0) / 2 < self.distance]
         seed = max(near)[1] if near else self.rest
         return [STILL.source(seed)] if seed else None
 
