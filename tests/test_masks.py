@@ -240,15 +240,16 @@ def occluder(path, values=None, gains=None, dims=(1, 256, 256, 3)):
     else:
         g.initializer('gains', w.FLOAT, [3, 1], w.floats(gains))
         g.node('MatMul', ['input', 'gains'], ['output'])
-        shape = [1, 256, 256, 1]
+        shape = [*dims[:3], 1]
     g.output('output', w.FLOAT, shape)
     g.save(path)
 
 
-def parser(path, classes=None, gains=None, size=512):
-    """Says `classes` (whole numbers of 0..255) whatever it sees, or gains * (R, G, B, 1)."""
+def parser(path, classes=None, gains=None, size=512, free=False):
+    """Says `classes` (whole numbers of 0..255) whatever it sees, or gains * (R, G, B, 1). Free: of any
+    size, with two outputs more, as bisenet has them."""
     g = w.Graph('parser')
-    g.input('input', w.FLOAT, [1, 3, size, size])
+    g.input('input', w.FLOAT, ['n', 3, 'h', 'w'] if free else [1, 3, size, size])
     if gains is None:
         g.initializer('classes', 2, [1, *classes.shape], classes.astype(np.uint8).tobytes())
         g.initializer('none', w.FLOAT, [1], w.floats([0]))
@@ -262,7 +263,10 @@ def parser(path, classes=None, gains=None, size=512):
         g.initializer('gains', w.FLOAT, [n, 3, 1, 1], w.floats(gains[:, :3].ravel().tolist()))
         g.initializer('bias', w.FLOAT, [n], w.floats(gains[:, 3].tolist()))
         g.node('Conv', ['input', 'gains', 'bias'], ['output'])
-    g.output('output', w.FLOAT, [1, n, size, size])
+    g.output('output', w.FLOAT, ['n', n, 'h', 'w'] if free else [1, n, size, size])
+    for name in ('more', 'most') if free else ():
+        g.node('Neg', ['output'], [name])
+        g.output(name, w.FLOAT, ['n', n, 'h', 'w'])
     g.save(path)
 
 
@@ -361,6 +365,26 @@ class Region(Masks):
             # 2 / (2 pi 25) after the Gaussian.
             self.close(mask(models, crop, 'region', result=result), region(logits, size), 0.02,
                        0.01 / 255)
+
+
+class FreeSizes(Masks):
+    """Files that leave sizes open, or give more than is used."""
+
+    def test_occluder(self):
+        models, gains, crop = folder(), [0.5, 1.1, -0.2], picture(256)
+        occluder(models + '/xseg_1.onnx', gains=gains)
+        occluder(models + '/xseg_2.onnx', gains=gains, dims=('n', 'h', 'w', 3))
+        np.testing.assert_array_equal(mask(models, crop, 'occlusion'),
+                                      mask(models, crop, 'occlusion', occluder_model='xseg_2'))
+
+    def test_parser(self):
+        models, crop = folder(), picture(256)
+        gains = np.random.default_rng(7).normal(0, 1, (19, 4)).astype(np.float32)
+        parser(models + '/bisenet_resnet_34.onnx', gains=gains)
+        parser(models + '/bisenet_resnet_18.onnx', gains=gains, free=True)
+        np.testing.assert_array_equal(
+            mask(models, crop, 'region'),
+            mask(models, crop, 'region', parser_model='bisenet_resnet_18'))
 
 
 class Area(Masks):

@@ -4,7 +4,7 @@ import os
 import e2e
 import numpy as np
 import test_masks
-from contracts import common
+from contracts import common, face_enhancer
 from contracts.common import Contract
 from twins import tiny
 
@@ -57,6 +57,18 @@ def contract(name, models, types, *options, size=256, occluders=(), regions=REGI
                     landmarker=landmarker, source=source, where=where)
 
 
+def both():
+    """One occluder in two processors: the second sees what the first has pasted."""
+    first = swap(256, 'occlusion', (1,), (), (), (), False)
+    second = face_enhancer.enhance('gfpgan_1.4', occluders=(1,))
+    return Contract('two_processors', ['uniface_256', 'gfpgan_1.4', 'xseg_1'],
+                    ['--processors', 'face_swapper', 'face_enhancer', '--face-swapper-model',
+                     'uniface_256', '--face-enhancer-model', 'gfpgan_1.4', '--face-mask-types',
+                     'occlusion'],
+                    lambda frame, faces: second(first(frame, faces), faces), source=source,
+                    tolerance=2)
+
+
 CONTRACTS = [
     contract(f'xseg_{n}', [f'xseg_{n}'], 'occlusion', '--face-occluder-model', f'xseg_{n}',
              occluders=(n,)) for n in (1, 2, 3)]
@@ -77,4 +89,5 @@ CONTRACTS += [
     contract('boost', ['xseg_2', 'bisenet_resnet_34'], 'occlusion area region',
              '--face-swapper-pixel-boost', '512x512', '--face-occluder-model', 'xseg_2',
              occluders=(2,), size=512),
+    both(),
 ]
