@@ -100,7 +100,7 @@ test_help() {
     exits "--version" 0 --version
     says "--version: version" out "reprise 0."
     says "--version: licence" out MIT
-    for command in headless-run analyse models doctor inspect benchmark; do
+    for command in headless-run analyse models force-download doctor inspect benchmark; do
         exits "$command --help" 0 $command --help
         says "$command --help: usage" out "Usage: reprise $command"
         says "$command --help: --log-level" out --log-level
@@ -140,6 +140,10 @@ test_usage() {
     refuses "analyse without a file" "file" analyse
     refuses "inspect without a file" "file" inspect
     refuses "a value for --json" "--json" models --json=yes
+    refuses "no such model to fetch" "nosuchthing" force-download nosuchthing
+    refuses "no such provider" "--download-providers" force-download --download-providers gitlab
+    refuses "no such mirror" "--download-mirrors" force-download --download-mirrors github
+    refuses "--verify elsewhere" "--verify" doctor --verify
     refuses "no such model kind" "nosuchthing" models nosuchthing
     exits "options may be shortened" 0 doctor --he
     exits "a later value wins" 2 headless-run --log-level debug --log-level nonsense
@@ -168,7 +172,7 @@ test_models() {
     says "models: lite set" out ultraface
     exits "models --json" 0 models --json
     json_lines "models --json: lines"
-    for key in kind name file vendor licence year lite default installed size path fetch; do
+    for key in kind name file vendor licence year lite default installed size path fetch sha256; do
         says "models --json: $key" out "\"$key\":"
     done
     exits "models face_swapper" 0 models face_swapper

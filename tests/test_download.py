@@ -633,6 +633,23 @@ class Job(Case):
 class Content(Case):
     """Whether installed files are right, and what is remembered of them."""
 
+    def test_pins(self):
+        """The catalogue has the sums that set-up installs by."""
+        pinned = {}
+        with open(os.path.join(e2e.ROOT, 'scripts', 'pins.txt'), encoding='utf-8') as pins:
+            for words in map(str.split, pins):
+                if words[:1] == ['file'] and words[3].startswith('models/'):
+                    pinned[words[3][7:]] = words[2]
+                if words[:1] == ['made'] and words[2].startswith('models/'):
+                    pinned[words[2][7:]] = words[1]
+        lines = [json.loads(line) for line in e2e.must('models', '--json').stdout.splitlines()]
+        self.assertEqual({line['file']: line['sha256'] for line in lines if line['lite']}, pinned)
+
+    def test_lite_set(self):
+        self.models = e2e.MODELS
+        self.assertLessEqual({'ultraface': 'right', 'nsfwjs': 'right', 'classic_256': 'right'}.items(),
+                             self.verify('ultraface', 'nsfwjs', 'classic_256').items())
+
     def verify(self, *words, code=0, said=''):
         result = e2e.run('models', '--verify', '--models-path', self.models, *words, env=self.env)
         self.assertEqual(result.returncode, code, result.stderr)

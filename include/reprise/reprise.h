@@ -375,6 +375,7 @@ typedef struct rp_model_info {
     bool installed;
     bool full_scope;     ///< force-download fetches it only with --download-scope full
     int64_t size;        ///< of the installed file, else as published, 0 if unknown
+    const char *sha256;  ///< as published, NULL if unknown
     const char *path;    ///< NULL if not installed
     const char *fetch;   ///< a command that installs it
 } rp_model_info;

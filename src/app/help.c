@@ -133,11 +133,11 @@ void app_help_overview(const struct app_command *commands, int n)
           "Find, swap and draw faces in pictures and video.\n\nCommands:\n",
           stdout);
     for (int i = 0; i < n; i++) {
-        printf("  %-14s", commands[i].name);
-        wrap(commands[i].help, 16, 16, width < MAX_WIDTH ? width : MAX_WIDTH);
+        printf("  %-15s", commands[i].name);
+        wrap(commands[i].help, 17, 17, width < MAX_WIDTH ? width : MAX_WIDTH);
     }
-    printf("  %-14sshow the options of a command\n\n"
-           "  %-14sthis list\n  %-14sversion and licence\n\n",
+    printf("  %-15sshow the options of a command\n\n"
+           "  %-15sthis list\n  %-15sversion and licence\n\n",
            "help COMMAND", "-h, --help", "-v, --version");
     fputs("Example:\n  reprise headless-run -s me.jpg -t clip.mp4 -o out.mp4\n\n"
           "Exit codes: 0 done, 1 failed, 2 wrong usage or a named model missing,\n"

@@ -88,6 +88,7 @@ static void print_json(struct lister *l, const rp_model_info *m)
     app_json_put(o, "default", json_boolean(m->is_default));
     app_json_put(o, "installed", json_boolean(m->installed));
     app_json_put(o, "size", json_integer(m->size));
+    app_json_put(o, "sha256", app_json_text(m->sha256));
     app_json_put(o, "path", app_json_text(m->path));
     app_json_put(o, "fetch", app_json_text(m->fetch));
     if (l->app->verify)

@@ -75,7 +75,8 @@ static const struct rp_model_entry entries[] = {
     FF(CONTENT_ANALYSER, "nsfw_3", "Freepik", "MIT", 2025, "3.3.0", 0,
        358188033, 0x633a3b02, "778139fb930240ac39812a1480295bfc5dc2cec8a8e46ee6b453481d600c0fa2"),
     /* Converted from the package's tfjs weights by set-up. */
-    LITE(CONTENT_ANALYSER, "nsfwjs", "nsfwjs.onnx", "Infinite Red", "MIT", 0, "nsfwjs@4.4.0", 0),
+    LITE(CONTENT_ANALYSER, "nsfwjs", "nsfwjs.onnx", "Infinite Red", "MIT", 0, "nsfwjs@4.4.0", 0,
+         10322177, 0, "8184a20845bfb57c7eac1102ac577462e5aaf5d551a3190f3ce0ddf176ed0bd5"),
 
     FF(VOICE_EXTRACTOR, "kim_vocal_1", "KimberleyJensen", "Non-Commercial", 2023, "3.4.0", 0),
     FF(VOICE_EXTRACTOR, "kim_vocal_2", "KimberleyJensen", "Non-Commercial", 2023, "3.0.0", DEFAULT,
@@ -99,7 +100,8 @@ static const struct rp_model_entry entries[] = {
     FF(FACE_SWAPPER, "simswap_unofficial_512", "neuralchen", "Non-Commercial", 2020, "3.0.0", 0),
     FF(FACE_SWAPPER, "uniface_256", "xc-csc101", "Unknown", 2022, "3.0.0", 0),
     /* Written by our own tool at set-up: arithmetic in a graph, no trained weights. */
-    LITE(FACE_SWAPPER, "classic_256", "classic_256.onnx", "reprise", "MIT", 2026, NULL, 0),
+    LITE(FACE_SWAPPER, "classic_256", "classic_256.onnx", "reprise", "MIT", 2026, NULL, 0,
+         528276, 0, "a477a0697a40291276c35ba7c670cb40d714dc599a893f7d26aa0eef86a058fc"),
 
     /* FaceFusion gives no vendor, licence or year for the converters and the deep swappers. */
     FF(EMBEDDING_CONVERTER, "crossface_ghost", "FaceFusion", "not stated", 0, "3.4.0", PART),

@@ -390,6 +390,7 @@ int rp_store_each(const struct rp_store *store, void (*fn)(void *priv, const rp_
                      .full_scope = e->kind == RP_KIND_DEEP_SWAPPER &&
                                    strcmp(e->vendor, "iperov") != 0,
                      .size = path ? file_size(path) : e->size,
+                     .sha256 = e->sha256,
                      .path = path,
                      .fetch = fetch,
                  });
