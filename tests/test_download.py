@@ -363,10 +363,10 @@ class Resume(Case):
 
     def test_other_provider(self):
         """One provider stalls, the other one gives the rest."""
-        self.put(stall_at=150000)
+        self.put(stall_at=1500)  # little: curl looks at the mean of five seconds
         self.put(provider=HUGGINGFACE)
         self.run_it(options=['--download-patience', '1'], seconds=15)
-        self.assertEqual([r[1:] for r in self.asked()], [(None, None), ('bytes=150000-', None)])
+        self.assertEqual([r[1:] for r in self.asked()], [(None, None), ('bytes=1500-', None)])
         self.assert_whole()
 
     def stopped(self, number):
@@ -596,6 +596,23 @@ class Job(Case):
         self.asked()
         self.faces('--face-detector-model', 'yunet')
         self.assertNotIn(YUNET, str(self.server.requests))
+
+    def test_interrupted(self):
+        """Also while nothing comes."""
+        self.put(stall_at=0)
+        command, *rest = self.arguments(e2e.PICTURE, command='analyse')
+        with subprocess.Popen([e2e.program, command, '--face-detector-model', 'yunet', *rest],
+                              env=self.env, stderr=subprocess.PIPE) as process:
+            for _ in range(200):
+                time.sleep(0.05)
+                if self.asked():
+                    break
+            start = time.monotonic()
+            process.send_signal(signal.SIGINT)
+            words = process.communicate(timeout=20)[1].decode()
+            self.assertEqual(process.returncode, 4, words)
+            self.assertLess(time.monotonic() - start, 8)
+        self.assertNotIn(YUNET + '.onnx', self.here())
 
     def test_named_and_not_there(self):
         self.faces('--face-detector-model', 'yunet', code=2,

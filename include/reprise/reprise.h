@@ -123,8 +123,9 @@ typedef struct rp_download {
     bool ended;              ///< the last call for this file, whether it came or not
 } rp_download;
 
-/** Called a few times a second, by the thread that needs the model. */
-typedef void rp_download_fn(void *priv, const rp_download *download);
+/** Called about once a second or more often, by the thread that needs the model. Return non-zero to
+ *  stop: what needs the model then fails with RP_ERR_CANCELLED. */
+typedef int rp_download_fn(void *priv, const rp_download *download);
 
 typedef struct rp_runtime_params {
     const char *models_path; ///< default: $REPRISE_MODELS, else ~/.cache/reprise/models

@@ -87,7 +87,7 @@ void app_progress(void *priv, const rp_progress *progress);
 void app_progress_end(void);
 
 /* An rp_download_fn for people; priv is not used. */
-void app_download(void *priv, const rp_download *download);
+int app_download(void *priv, const rp_download *download);
 
 /* True while a bar stands on the last line. Safe in a signal handler. */
 bool app_bar_is_drawn(void);

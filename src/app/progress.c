@@ -202,23 +202,22 @@ static void format_download(char *out, size_t size, const rp_download *d)
              total, d->bytes_per_second / 1e6, left);
 }
 
-void app_download(void *priv, const rp_download *download)
+int app_download(void *priv, const rp_download *download)
 {
     char counts[240];
 
     (void) priv;
-    if (shown < RP_LOG_INFO)
-        return;
-    if (download->ended) {
+    if (download->ended)
         app_progress_end();
-        return;
-    }
+    if (download->ended || shown < RP_LOG_INFO)
+        return app_interrupted();
     format_download(counts, sizeof(counts), download);
     if (can_redraw())
         draw_bar(part_of(download->bytes_done, download->bytes_total), counts,
                  (int) strlen(download->name) + (int) strlen(" 9999.9/9999.9 MB  999.9 MB/s  9:59 left"));
     else
         print_now_and_then(download->seconds, counts);
+    return app_interrupted();
 }
 
 void app_progress_end(void)

@@ -284,7 +284,7 @@ int rp_downloads_get(struct rp_downloads *d, const struct rp_model_entry *entry,
     int ret = recall_failure(d, entry, why, size);
     if (!ret) {
         ret = get_locked(d, entry, path, replace, why, size);
-        if (ret < 0) {
+        if (ret < 0 && ret != RP_ERR_CANCELLED) {
             const int i = d->n_failed++ % MAX_FAILED;
             d->failed[i].entry = entry;
             d->failed[i].when = rp_now();

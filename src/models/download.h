@@ -40,7 +40,7 @@ const char *rp_downloads_refuse(const struct rp_downloads *downloads,
  * @param replace  also when there is one, which is kept until the new one is whole and right
  * @param why  on failure what went wrong, as a part of a sentence
  * @return RP_OK; RP_ERR_MISSING when no host can be reached; RP_ERR_MODEL when the file was wrong
- *         there; RP_ERR_IO else. Nothing is logged as an error. */
+ *         there; RP_ERR_CANCELLED when `fn` said so; RP_ERR_IO else. Nothing is logged as an error. */
 int rp_downloads_get(struct rp_downloads *downloads, const struct rp_model_entry *entry,
                      const char *path, bool replace, char *why, size_t size);
 
@@ -69,7 +69,7 @@ struct rp_fetch {
     int fd;
     int64_t size;       /* of the part */
     int64_t total;      /* of the file, -1 while unknown */
-    bool has_crc, local_failure, whole;
+    bool has_crc, local_failure, whole, said;
     uint32_t crc;       /* wanted, if has_crc */
     const struct rp_host *host;
     char problem[200];  /* of this host */

@@ -125,6 +125,8 @@ int rp_fetch_begin(struct rp_fetch *f)
         (!f->replace || after.st_ino != before.st_ino || after.st_size != before.st_size))
         return 1;
     f->size = fstat(f->fd, &part) ? 0 : part.st_size;
+    f->total = f->entry->size > 0 ? f->entry->size : -1;
+    f->begun = rp_now();
     return 0;
 }
 
@@ -137,7 +139,7 @@ static int restart(struct rp_fetch *f)
 
 void rp_fetch_end(struct rp_fetch *f)
 {
-    if (f->fn && f->begun > 0)
+    if (f->fn && f->told > 0)
         f->fn(f->priv, &(rp_download){.kind = rp_model_kind_name(f->entry->kind),
                                       .name = f->entry->name, .ended = true});
     if (f->fd >= 0 && f->size == 0 && same_file(f->fd, f->part)) {
@@ -186,24 +188,30 @@ static char *read_note(const struct rp_fetch *f)
 
 /* ---- receiving ---------------------------------------------------------------------------------- */
 
-static void tell(struct rp_fetch *f, bool always)
+/* Say how far it is. -1 if the caller wants no more. */
+static int tell(void *priv)
 {
+    struct rp_fetch *const f = priv;
     const double now = rp_now();
 
-    if (!f->fn || (!always && now - f->told < TELL_SECONDS))
-        return;
+    if (!f->fn || now - f->told < TELL_SECONDS)
+        return 0;
     f->told = now;
-    f->fn(f->priv, &(rp_download){
-                       .kind = rp_model_kind_name(f->entry->kind),
-                       .name = f->entry->name,
-                       .host = f->host->name,
-                       .bytes_done = f->size,
-                       .bytes_total = f->total > 0 ? f->total : 0,
-                       .seconds = now - f->begun,
-                       .bytes_per_second = now > f->begun ? (double) (f->size - f->begun_size) /
-                                                                (now - f->begun)
-                                                          : 0,
-                   });
+    rp_download state = {
+        .kind = rp_model_kind_name(f->entry->kind),
+        .name = f->entry->name,
+        .host = f->host->name,
+        .bytes_done = f->size,
+        .bytes_total = RP_MAX(f->total, 0),
+        .seconds = now - f->begun,
+    };
+    if (f->said && state.seconds > 0)
+        state.bytes_per_second = (double) (f->size - f->begun_size) / state.seconds;
+    if (!f->fn(f->priv, &state))
+        return 0;
+    local_failure(f, "interrupted");
+    f->status = RP_ERR_CANCELLED;
+    return -1;
 }
 
 static int check_room(struct rp_fetch *f)
@@ -224,8 +232,9 @@ static void say_begin(struct rp_fetch *f)
 {
     char size[32] = "";
 
-    if (f->begun > 0)
+    if (f->said)
         return;
+    f->said = true;
     f->begun = rp_now();
     f->begun_size = f->size;
     if (f->total > 0)
@@ -284,7 +293,6 @@ static int on_data(void *priv, const void *data, size_t size)
         size -= (size_t) n;
         f->size += n;
     }
-    tell(f, false);
     return 0;
 }
 
@@ -335,6 +343,7 @@ static bool try_again(struct rp_fetch *f, struct rp_host *host, enum rp_http_end
 /* ---- what is wanted ----------------------------------------------------------------------------- */
 
 struct small {
+    struct rp_fetch *fetch;
     char text[64];
     size_t n;
 };
@@ -351,6 +360,13 @@ static int on_small(void *priv, const void *data, size_t size)
     return 0;
 }
 
+static int tick_small(void *priv)
+{
+    const struct small *const s = priv;
+
+    return tell(s->fetch);
+}
+
 /* The host's own .hash, for a file of which the catalogue knows none. */
 static bool fetch_crc(struct rp_fetch *f, struct rp_host *host)
 {
@@ -361,10 +377,11 @@ static bool fetch_crc(struct rp_fetch *f, struct rp_host *host)
     char *const url = url_of(host, f->entry, "hash");
 
     do {
-        s = (struct small){.n = 0};
+        s = (struct small){.fetch = f};
         end = !url ? RP_HTTP_STOPPED
                    : rp_http_get(&(struct rp_http_request){.url = url, .patience = f->patience,
-                                                           .data = on_small, .priv = &s}, &reply);
+                                                           .data = on_small, .tick = tick_small,
+                                                           .priv = &s}, &reply);
     } while (end != RP_HTTP_DONE && try_again(f, host, end, &reply, false, &t));
     free(url);
     f->has_crc = end == RP_HTTP_DONE && s.n == 8 && strspn(s.text, "0123456789abcdefABCDEF") == 8;
@@ -439,7 +456,8 @@ static enum rp_http_end ask(struct rp_fetch *f, struct rp_http_reply *reply)
     else
         end = rp_http_get(&(struct rp_http_request){.url = url, .from = f->size,
                                                     .if_range = validator, .patience = f->patience,
-                                                    .begin = on_begin, .data = on_data, .priv = f},
+                                                    .begin = on_begin, .data = on_data, .tick = tell,
+                                                    .priv = f},
                           reply);
     free(url);
     free(validator);
@@ -481,15 +499,14 @@ bool rp_fetch_from(struct rp_fetch *f, struct rp_host *host)
     f->problem[0] = '\0';
     f->has_crc = f->entry->crc32 != 0;
     f->crc = f->entry->crc32;
-    bool ok = f->entry->sha256 || f->has_crc || fetch_crc(f, host);
-    while (ok && (ok = receive(f, host))) {
-        ok = check_part(f, &sums) == 0;
-        if (ok && finish(f, &sums))
-            return true;
-        if (ok || f->local_failure || restart(f) < 0)
-            return false;
-        ok = old; /* pieces of two files: once more, in one */
+    bool again = f->entry->sha256 || f->has_crc || fetch_crc(f, host);
+    while (again && receive(f, host)) {
+        if (!check_part(f, &sums))
+            return finish(f, &sums);
+        again = old && !f->local_failure; /* pieces of two files: once more, in one */
         old = false;
+        if (restart(f) < 0)
+            return false;
     }
     if (!f->local_failure)
         add_why(f, host);

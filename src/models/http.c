@@ -125,6 +125,19 @@ static size_t on_data(char *data, size_t one, size_t size, void *priv)
     return size;
 }
 
+static int on_tick(void *priv, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
+{
+    struct transfer *const t = priv;
+
+    (void) a;
+    (void) b;
+    (void) c;
+    (void) d;
+    if (!t->stopped && t->request->tick && t->request->tick(t->request->priv))
+        t->stopped = true;
+    return t->stopped;
+}
+
 static struct curl_slist *headers_of(const struct rp_http_request *r)
 {
     char line[192];
@@ -157,6 +170,9 @@ static void set_request(struct transfer *t, struct curl_slist *headers)
     curl_easy_setopt(t->curl, CURLOPT_HEADERDATA, t);
     curl_easy_setopt(t->curl, CURLOPT_WRITEFUNCTION, on_data);
     curl_easy_setopt(t->curl, CURLOPT_WRITEDATA, t);
+    curl_easy_setopt(t->curl, CURLOPT_NOPROGRESS, 0L);
+    curl_easy_setopt(t->curl, CURLOPT_XFERINFOFUNCTION, on_tick);
+    curl_easy_setopt(t->curl, CURLOPT_XFERINFODATA, t);
     if (headers)
         curl_easy_setopt(t->curl, CURLOPT_HTTPHEADER, headers);
     if (r->from > 0) { /* not RESUME_FROM: that refuses an answer with the whole file */

@@ -10,7 +10,7 @@ enum rp_http_end {
     RP_HTTP_REFUSED, /* a status of 400 or more, or too many redirects */
     RP_HTTP_BROKEN,  /* the connection ended within the answer */
     RP_HTTP_SLOW,    /* too little came for too long */
-    RP_HTTP_STOPPED, /* by begin() or data() */
+    RP_HTTP_STOPPED, /* by begin(), data() or tick() */
 };
 
 /* What the last answer of a chain of redirects says of itself. */
@@ -30,6 +30,7 @@ struct rp_http_request {
     /* Return non-zero to stop. begin() is called before the first byte of a body of a file. */
     int (*begin)(void *priv, const struct rp_http_reply *reply);
     int (*data)(void *priv, const void *data, size_t size);
+    int (*tick)(void *priv); /* about once a second, also while nothing comes; may be NULL */
     void *priv;
 };
 

@@ -18,20 +18,21 @@ struct key {
     time_t changed;
 };
 
-static int make_key(struct key *key, const char *path)
+static bool make_key(struct key *key, const char *path)
 {
     struct stat st;
 
     key->path = realpath(path, NULL);
-    if (!key->path || stat(key->path, &st)) {
+    if (!key->path)
+        return false;
+    if (stat(key->path, &st)) {
         free(key->path);
-        key->path = NULL;
-        return rp_fail(RP_ERR_IO, "%s: %s", path, strerror(errno));
+        return false;
     }
     key->changed = st.st_mtime;
     snprintf(key->state, sizeof(key->state), "%lld %lld.%09ld", (long long) st.st_size,
              (long long) st.st_mtim.tv_sec, st.st_mtim.tv_nsec);
-    return 0;
+    return true;
 }
 
 /* The whole memory as text, "" when there is none; NULL when memory is out. */
@@ -140,10 +141,10 @@ static void keep(const struct key *key, const struct rp_sums *sums)
 int rp_memory_sums(const char *path, bool anew, struct rp_sums *sums)
 {
     struct key key;
-    int ret = make_key(&key, path);
+    int ret = 0;
 
-    if (ret < 0)
-        return ret;
+    if (!make_key(&key, path))
+        return rp_fail(RP_ERR_IO, "%s: %s", path, strerror(errno));
     if (anew || !recall(&key, sums)) {
         ret = rp_sums_file(path, sums);
         if (ret >= 0 && time(NULL) - key.changed > FRESH_SECONDS)
@@ -157,9 +158,8 @@ void rp_memory_keep(const char *path, const struct rp_sums *sums)
 {
     struct key key;
 
-    rp_log_hold(true);
-    if (make_key(&key, path) >= 0)
-        keep(&key, sums);
-    rp_log_hold(false);
+    if (!make_key(&key, path))
+        return;
+    keep(&key, sums);
     free(key.path);
 }

@@ -222,6 +222,8 @@ int rp_store_resolve(const struct rp_store *store, enum rp_model_kind kind, cons
     char *file = rp_store_file(store, wanted);
     if (!file)
         file = fetch_missing(store, wanted, why, &status);
+    if (status == RP_ERR_CANCELLED)
+        return rp_fail(status, "interrupted while fetching %s", wanted->name);
     if (!file && !named && !(wanted->flags & (RP_MODEL_LITE | RP_MODEL_PART))) {
         lite = rp_catalogue_lite(kind);
         file = lite ? rp_store_file(store, lite) : NULL;

@@ -80,18 +80,18 @@ static int find_entry(const char *kind, const char *name, const struct rp_model_
 
 int rp_model_fetch(rp_runtime *runtime, const char *kind, const char *name)
 {
-    const struct rp_model_entry *entry;
+    const struct rp_model_entry *entry = NULL;
     const int ret = find_entry(kind, name, &entry);
 
-    return ret < 0 ? ret : rp_store_fetch(runtime->store, entry);
+    return ret < 0 || !entry ? ret : rp_store_fetch(runtime->store, entry);
 }
 
 int rp_model_verify(rp_runtime *runtime, const char *kind, const char *name)
 {
-    const struct rp_model_entry *entry;
+    const struct rp_model_entry *entry = NULL;
     const int ret = find_entry(kind, name, &entry);
 
-    return ret < 0 ? ret : rp_store_verify(runtime->store, entry);
+    return ret < 0 || !entry ? ret : rp_store_verify(runtime->store, entry);
 }
 
 const char *rp_stage_name(enum rp_stage stage)
