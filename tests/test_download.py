@@ -12,6 +12,7 @@ import resource
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -113,8 +114,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
 class Server(http.server.ThreadingHTTPServer):
     daemon_threads = True
 
-    def __init__(self):
+    def __init__(self, certificate=None):
         super().__init__(('127.0.0.1', 0), Handler)
+        if certificate:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate)
+            self.socket = context.wrap_socket(self.socket, server_side=True)
         self.files, self.requests, self.lock = {}, [], threading.Lock()
         self.stopping = threading.Event()
         threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True).start()
@@ -457,7 +462,7 @@ class Wrong(Case):
         self.assertEqual(len(self.asked()), 3)
 
     def test_500_for_a_while(self):
-        self.put(statuses=[500, 503])
+        self.put(statuses=[503])
         self.run_it(seconds=20)
         self.assert_whole()
 
@@ -531,6 +536,49 @@ class Wrong(Case):
         self.put()
         self.run_it(said='1 fetched')
         self.assert_whole()
+
+
+class Secure(Case):
+    """HTTPS with a certificate of our own."""
+
+    def setUp(self):
+        super().setUp()
+        if not shutil.which('openssl'):
+            self.skipTest('no openssl program')
+        self.certificate = os.path.join(self.folder, 'both.pem')
+        subprocess.run(['openssl', 'req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2',
+                        '-subj', '/CN=127.0.0.1', '-addext', 'subjectAltName=IP:127.0.0.1',
+                        '-keyout', self.certificate + '.key', '-out', self.certificate],
+                       check=True, stderr=subprocess.DEVNULL)
+        with open(self.certificate, 'a', encoding='utf-8') as both:
+            with open(self.certificate + '.key', encoding='utf-8') as key:
+                both.write(key.read())
+        self.plain = self.server
+        self.server = Server(self.certificate)
+        self.addCleanup(self.server.stop)
+        port = self.server.server_address[1]
+        self.mirrors = [f'github=https://127.0.0.1:{port}/gh', f'huggingface=https://127.0.0.1:{port}/hf']
+
+    def test_trusted(self):
+        self.env['CURL_CA_BUNDLE'] = self.certificate
+        self.put()
+        self.run_it(mirrors=self.mirrors)
+        self.assert_whole()
+
+    def test_not_trusted(self):
+        self.put()
+        self.run_it(mirrors=self.mirrors, code=1, said='certificate')
+        self.assertEqual(self.server.requests, [])
+        self.assertEqual(self.here(), [])
+
+    def test_redirect_to_plain(self):
+        self.env['CURL_CA_BUNDLE'] = self.certificate
+        file = self.put()
+        self.plain.files['/elsewhere'] = File(self.data)
+        file.location = self.plain.url + '/elsewhere'
+        self.run_it(mirrors=self.mirrors, code=1)
+        self.assertEqual(self.plain.requests, [])
+        self.assertEqual(self.here(), [])
 
 
 class Room(Case):

@@ -34,6 +34,7 @@ static void test_file(void **state)
     char name[] = "/tmp/rp_hash_XXXXXX", hex[RP_SHA256_HEX];
     char *const text = malloc(1000000);
     uint32_t crc;
+    struct rp_sums both;
 
     (void) state;
     close(mkstemp(name));
@@ -47,6 +48,9 @@ static void test_file(void **state)
     assert_string_equal(hex, million_sum);
     assert_int_equal(rp_crc32_file(name, &crc), 0);
     assert_int_equal(crc, rp_crc32(0, text, 1000000));
+    assert_int_equal(rp_sums_file(name, &both), 0);
+    assert_int_equal(both.crc32, crc);
+    assert_string_equal(both.sha256, million_sum);
     unlink(name);
     free(text);
 }
@@ -55,6 +59,7 @@ static void test_missing(void **state)
 {
     char hex[RP_SHA256_HEX] = "x";
     uint32_t crc;
+    struct rp_sums both;
 
     (void) state;
     rp_set_log(RP_LOG_QUIET, NULL, NULL);
@@ -62,6 +67,7 @@ static void test_missing(void **state)
     assert_string_equal(rp_last_error(), "/nowhere/x.onnx: No such file or directory");
     assert_string_equal(hex, "");
     assert_int_equal(rp_crc32_file("/tmp", &crc), RP_ERR_IO);
+    assert_int_equal(rp_sums_file("/nowhere/x.onnx", &both), RP_ERR_IO);
     assert_non_null(strstr(rp_last_error(), "/tmp"));
 }
 
