@@ -7,11 +7,11 @@ import unittest
 import e2e
 import numpy as np
 
-from contracts import common
+from contracts import common, face_enhancer
 
 KINDS, CONTRACTS = [], []
 SCENE = common.PAIR
-MODELS = ['hyperswap_1a_256', 'gfpgan_1.4', 'modnet']
+MODELS = ['hyperswap_1a_256', 'gfpgan_1.4', 'modnet', 'span_kendata_x4']
 PROCESSORS = ['face_swapper', 'face_enhancer', 'background_remover', 'face_debugger']
 FACES = PROCESSORS[:2]
 
@@ -27,6 +27,8 @@ def run(processors, target, output):
     words = ['headless-run', '--models-path', SCENE.models(MODELS), '--face-selector-mode', 'many',
              '--face-landmarker-score', '0', '-s', source(), '-t', target, '-o', output,
              '--processors', *processors]
+    if 'frame_enhancer' in processors:
+        words += ['--output-image-scale', '4']  # else the result is shrunk to the target's size
     if output.endswith('.mkv'):
         words += ['--output-video-encoder', 'libx264rgb', '--output-video-quality', '100']
     e2e.must(*words, *common.MORE)
@@ -63,6 +65,24 @@ class Orders(unittest.TestCase):
     def test_all(self):
         self.check(PROCESSORS)
         self.check(PROCESSORS[::-1])
+
+    def test_upscaled(self):
+        """What makes the frame larger comes last, or before what looks at no face."""
+        self.check((*FACES, 'frame_enhancer'))
+        self.check(('frame_enhancer', 'background_remover'))
+        self.check(('background_remover', 'frame_enhancer'))
+
+    def test_faces_of_the_larger_frame(self):
+        """Faces are found before the frame is made larger; then their places are scaled."""
+        got = self.one_pass(('frame_enhancer', 'face_enhancer'))[0, ..., :3]
+        large = common.read_frames(self.one_by_one(('frame_enhancer',)))[0]
+        faces = SCENE.faces(SCENE.picture(), ['--face-landmarker-score', '0', *common.MORE])[0]
+        scale = large.shape[0] / SCENE.height
+        for face in faces:
+            points = np.array(face['landmark_5'], np.float64) * scale
+            large = face_enhancer.enhance('gfpgan_1.4')(large, [{'landmark_5': points}])
+        self.assertEqual(got.shape, large.shape)
+        self.assertLessEqual(np.abs(got.astype(int) - large).max(), 1)
 
     def test_order_counts(self):
         for kind in ('png', 'mkv'):

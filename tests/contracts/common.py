@@ -105,7 +105,7 @@ class Scene:
 
     def __init__(self, name, width, height, faces):
         self.name, self.width, self.height, self.plan = name, width, height, planted.Plan(faces)
-        self.faces_of = {}
+        self.faces_of, self.frames_of = {}, {}
 
     def models(self, names=()):
         folder = e2e.scratch(f'{self.name}-models')
@@ -128,6 +128,11 @@ class Scene:
         if not os.path.exists(path):
             write_clip(path, [drawn(self.width, self.height, 2 + i) for i in range(FRAMES)])
         return path
+
+    def frames(self, path):
+        if path not in self.frames_of:
+            self.frames_of[path] = read_frames(path)
+        return self.frames_of[path]
 
     def faces(self, path, options):
         """Of each frame, as the program finds them."""
@@ -410,7 +415,7 @@ def check(test, contract, where):
     points = [] if contract.landmarker else ['--face-landmarker-score', '0']
     faces = scene.faces(target, [*points, *MORE])
     e2e.must(*command(contract, target, output))
-    before, got = read_frames(target), read_frames(output, contract.alpha)
+    before, got = scene.frames(target), read_frames(output, contract.alpha)
     os.unlink(output)
     test.assertEqual(len(got), len(before))
     for i, frame in enumerate(before):

@@ -1,0 +1,73 @@
+"""The processors' options: FaceFusion's names, choices, defaults and ranges."""
+import re
+import unittest
+
+import e2e
+
+KINDS, CONTRACTS = [], []
+
+SWAPPERS = '''blendswap_256 ghost_1_256 ghost_2_256 ghost_3_256 hififace_unofficial_256 hyperswap_1a_256
+    hyperswap_1b_256 hyperswap_1c_256 inswapper_128 inswapper_128_fp16 simswap_256
+    simswap_unofficial_512 uniface_256'''
+ENHANCERS = '''codeformer gfpgan_1.2 gfpgan_1.3 gfpgan_1.4 gpen_bfr_256 gpen_bfr_512 gpen_bfr_1024
+    gpen_bfr_2048 restoreformer_plus_plus'''
+UPSCALERS = '''clear_reality_x4 face_dat_x4 nomos8k_sc_x4 real_esrgan_x2 real_esrgan_x2_fp16
+    real_esrgan_x4 real_esrgan_x4_fp16 real_esrgan_x8 real_esrgan_x8_fp16 real_hatgan_x4
+    real_web_photo_x4 realistic_rescaler_x4 remacri_x4 siax_x4 span_kendata_x4 swin2_sr_x4
+    tghq_face_x8 ultra_sharp_x4 ultra_sharp_2_x4'''
+REMOVERS = '''ben_2 birefnet_general birefnet_portrait corridor_key_1024 corridor_key_2048
+    isnet_general modnet ormbg rmbg_1.4 rmbg_2.0 silueta u2net_cloth u2net_general u2net_human
+    u2netp'''
+ITEMS = '''bounding-box face-landmark-5 face-landmark-5/68 face-landmark-68 face-landmark-68/5
+    face-mask'''
+
+# option: choices, default, values that are taken, values that are refused
+TABLE = {
+    'background-remover-model': (REMOVERS, 'modnet', ['u2netp'], ['none']),
+    'background-remover-fill-color': (None, '0 0 0 0', ['255', '1 2', '1 2 3', '0 255 0 255'],
+                                      ['256', '-1', 'red']),
+    'background-remover-despill-color': (None, '0 0 0 0', ['0 255 0 255'], ['256', 'green']),
+    'face-debugger-items': (ITEMS, 'face-landmark-5/68 face-mask', [ITEMS], ['nose']),
+    'face-enhancer-model': (ENHANCERS, 'gfpgan_1.4', ['codeformer'], ['gfpgan']),
+    'face-enhancer-blend': (None, '80', ['0', '33', '100'], ['-1', '101', '0.5', 'much']),
+    'face-enhancer-weight': (None, '0.5', ['0', '0.05', '1.0'], ['0.33', '1.05', '-0.05']),
+    'face-swapper-model': (SWAPPERS + ' classic_256', 'hyperswap_1a_256', ['uniface_256'],
+                           ['deepswap']),
+    'face-swapper-weight': (None, '0.5', ['0', '0.35', '1'], ['0.33', '1.05', '-1']),
+    'frame-enhancer-model': (UPSCALERS, 'span_kendata_x4', ['remacri_x4'], ['lsdir_x4']),
+    'frame-enhancer-blend': (None, '80', ['0', '33', '100'], ['-1', '101', 'all']),
+}
+
+
+class Table(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        """What --help says of each option, in one line."""
+        text = re.sub(r'\n {20,}', ' ', e2e.must('headless-run', '--help').stdout)
+        cls.help = {line.split()[0][2:]: ' '.join(line.split()) for line in text.splitlines()
+                    if line.strip().startswith('--')}
+
+    def test_choices(self):
+        for name, (choices, _, _, _) in TABLE.items():
+            if choices:
+                found = re.search(r'(?:one|any) of ([^;]+)', self.help[name])[1].split(', ')
+                self.assertEqual(sorted(found), sorted(choices.split()), name)
+
+    def test_defaults(self):
+        for name, (_, default, _, _) in TABLE.items():
+            self.assertTrue(self.help[name].endswith(f'default {default}'), self.help[name])
+
+    def test_values(self):
+        job = ['headless-run', '-t', 'none.png', '-o', e2e.scratch('none.png'), '--processors']
+        for name, (_, _, taken, refused) in TABLE.items():
+            for value, code, said in [(v, 1, 'none.png') for v in taken] + \
+                                     [(v, 2, f'--{name}') for v in refused]:
+                result = e2e.run(*job, 'face_swapper', f'--{name}', *value.split())
+                self.assertEqual(result.returncode, code, (name, value, result.stderr))
+                self.assertIn(said, result.stderr)
+
+    def test_processors(self):
+        found = re.search(r'any of ([^;]+); default (.*)', self.help['processors'])
+        self.assertEqual(found[2], 'face_swapper')
+        self.assertLessEqual({'background_remover', 'face_debugger', 'face_enhancer',
+                              'face_swapper', 'frame_enhancer'}, set(found[1].split(', ')))
