@@ -518,6 +518,9 @@ static void test_paths(void **state)
     assert_int_equal(swap(runtime, "face.png", "lite", NULL, NULL), RP_ERR_USAGE);
     assert_int_equal(swap(runtime, "clip.mp4", "swapped.mp4", "execution-providers", "cuda"),
                      RP_ERR_UNSUPPORTED);
+    assert_int_equal(swap(runtime, "clip.mp4", "swapped.mp4", "execution-providers", "tensorrt"),
+                     RP_ERR_UNSUPPORTED);
+    assert_said("tensorrt", "libnvinfer.so.10");
     assert_nothing_left("swapped.mp4");
 
     rp_options *o = options_for("face.png", "./face.png", NULL, NULL);

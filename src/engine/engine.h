@@ -47,6 +47,7 @@ struct rp_model_params {
     struct rp_plans *plans; /* cache of optimised forms and choices (GPU); NULL: none */
     enum rp_layout layout;  /* auto: as the cache says, else NCHW */
     bool measure;           /* auto, and the cache says nothing: measure which form is best */
+    bool tensorrt;          /* on a GPU: through TensorRT, which records by itself */
     bool deterministic;     /* on a GPU: no algorithms that add in another order at every run */
 };
 
@@ -59,6 +60,9 @@ bool rp_model_recordable(const struct rp_model *model);
 
 /* True when this library can run networks on a GPU (it has the CUDA bridge). */
 bool rp_engine_has_cuda(const struct rp_engine *engine);
+
+/* RP_ERR_UNSUPPORTED with a sentence that says what TensorRT lacks here. */
+int rp_engine_check_tensorrt(struct rp_engine *engine);
 
 /* Load a file. RP_ERR_IO when it cannot be read, RP_ERR_MODEL when it is not a model or needs what
  * this ONNX Runtime lacks; the sentence names the file. */

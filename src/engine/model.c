@@ -120,7 +120,7 @@ int rp_model_open(struct rp_model **out, struct rp_engine *engine, struct rp_dev
     const double start = rp_now();
     struct rp_model *m;
 
-    if (params->layout == RP_LAYOUT_AUTO && !device->fns->host_memory)
+    if (params->layout == RP_LAYOUT_AUTO && !device->fns->host_memory && !params->tensorrt)
         return rp_form_open(out, engine, device, params);
     if (!(m = *out = calloc(1, sizeof(*m))))
         return rp_fail(RP_ERR_NOMEM, "out of memory");
@@ -128,6 +128,7 @@ int rp_model_open(struct rp_model **out, struct rp_engine *engine, struct rp_dev
     m->device = device;
     m->layout = params->layout == RP_LAYOUT_NHWC ? RP_LAYOUT_NHWC : RP_LAYOUT_NCHW;
     m->deterministic = params->deterministic;
+    m->tensorrt = params->tensorrt;
     m->foreign = params->plain || params->ort_graph;
     m->ort_graph = params->ort_graph;
     m->path = strdup(params->path);

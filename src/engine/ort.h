@@ -35,7 +35,7 @@ struct rp_model {
     OrtSession *session;
     bool recordable;
     enum rp_layout layout;   /* never auto */
-    bool deterministic;
+    bool deterministic, tensorrt;
     bool foreign, ort_graph; /* see rp_model_params: plain or ort_graph, ort_graph */
     bool used;               /* dimensions of the last net */
     int64_t used_dim[RP_MAX_TENSORS][RP_MAX_RANK];
@@ -70,6 +70,11 @@ struct rp_ort_cuda {
 /* Add the CUDA provider. */
 int rp_ort_add_cuda(struct rp_engine *engine, struct rp_device *device, OrtSessionOptions *options,
                     const struct rp_ort_cuda *how);
+
+/* Put TensorRT in front of the other providers. @param folder  for engines and timings; NULL: not kept
+ * @param graph  let it record and replay by itself */
+int rp_ort_add_tensorrt(struct rp_engine *engine, struct rp_device *device, OrtSessionOptions *options,
+                        const char *folder, bool graph);
 
 /* Everything that `what` (an optimised model, a choice) of this file depends on. */
 int rp_ort_plan_key(const struct rp_engine *engine, const struct rp_device *device, const char *path,

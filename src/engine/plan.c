@@ -41,6 +41,11 @@ void rp_plans_close(struct rp_plans **plans)
     *plans = NULL;
 }
 
+char *rp_plan_folder(const struct rp_plans *p, const char *name)
+{
+    return p->folder ? rp_asprintf("%s/%s", p->folder, name) : NULL;
+}
+
 /* File of a key: its hash, so that keys may hold anything. */
 static char *path_of(const struct rp_plans *p, const char *key, const char *ext)
 {

@@ -19,6 +19,10 @@ struct rp_plans;
 int rp_plans_open(struct rp_plans **out, const char *folder);
 void rp_plans_close(struct rp_plans **plans);
 
+/* A folder of this name in the cache, for somebody else's cache; NULL when nothing is kept. Heap string;
+ * it need not exist. */
+char *rp_plan_folder(const struct rp_plans *plans, const char *name);
+
 /* The entry of this key, or NULL. A new reference. */
 json_t *rp_plan_get(struct rp_plans *plans, const char *key);
 

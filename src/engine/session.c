@@ -9,6 +9,7 @@ struct request {
     bool capture;         /* refuse a model whose runs could not be recorded */
     const char *path;     /* the model, or its optimised form */
     bool optimised;       /* path needs no more optimisation */
+    const char *engines;  /* TensorRT's folder; NULL: not kept */
     const char *save;     /* write the optimised form here; NULL: do not */
 };
 
@@ -42,6 +43,8 @@ static int create(struct rp_model *m, const struct request *r)
     struct rp_engine *const e = m->engine;
 
     RP_TRY(make_options(e, r, &options));
+    if (m->tensorrt)
+        RP_TRY(rp_ort_add_tensorrt(e, m->device, options, r->engines, true));
     if (!m->device->fns->host_memory)
         RP_TRY(rp_ort_add_cuda(e, m->device, options,
                                &(struct rp_ort_cuda){.capture = r->capture, .foreign = m->foreign,
@@ -128,10 +131,21 @@ fail:
     return ret;
 }
 
+static int open_tensorrt(struct rp_model *m, struct rp_plans *plans)
+{
+    char *const folder = plans ? rp_plan_folder(plans, "tensorrt") : NULL;
+    const int ret = create(m, &(struct request){.threads = 1, .path = m->path, .engines = folder});
+
+    free(folder);
+    return ret;
+}
+
 int rp_ort_open_session(struct rp_model *m, int threads, struct rp_plans *plans)
 {
     const bool gpu = !m->device->fns->host_memory;
 
+    if (gpu && m->tensorrt)
+        return open_tensorrt(m, plans);
     if (gpu && !m->foreign)
         return open_gpu(m, plans);
     return create(m, &(struct request){.threads = gpu ? 1 : threads, .capture = m->ort_graph,

@@ -69,7 +69,8 @@ static int get(struct rp_pool *pool, const struct rp_model_entry *entry, const c
                                                   .threads = pool->p.threads,
                                                   .plans = pool->p.plans,
                                                   .layout = pool->p.layout,
-                                                  .measure = pool->p.measure});
+                                                  .measure = pool->p.measure,
+                                                  .tensorrt = pool->p.tensorrt});
     if (ret < 0)
         return ret;
     pool->open[pool->n].entry = entry;

@@ -4,22 +4,26 @@
 
 /* ---- opening ----------------------------------------------------------------------------------- */
 
+static int provider_of(const struct rp_settings *settings)
+{
+    const struct rp_execution_options *const o = rp_settings_get(settings, &rp_execution_group);
+
+    return o->providers.n ? o->providers.v[0] : RP_PROVIDER_CPU;
+}
+
 /* The device of the first provider. One that was asked for and is not there ends the run: a silent run
  * on the CPU would be worse. */
-static int open_device(struct rp_pipeline *p, int gpu)
+static int open_device(struct rp_pipeline *p, struct rp_engine *engine, int gpu)
 {
     const struct rp_execution_options *const o = rp_settings_get(p->settings, &rp_execution_group);
 
-    switch (o->providers.n ? o->providers.v[0] : RP_PROVIDER_CPU) {
-    case RP_PROVIDER_CPU:
+    if (provider_of(p->settings) == RP_PROVIDER_CPU) {
         p->device = p->runtime->device;
         return 0;
-    case RP_PROVIDER_CUDA:
-        return rp_device_cuda(&p->device, gpu < o->device_ids.n ? o->device_ids.v[gpu] : 0);
-    default:
-        return rp_fail(RP_ERR_UNSUPPORTED, "--execution-providers: tensorrt is not supported by this "
-                       "version; use cuda or cpu");
     }
+    if (provider_of(p->settings) == RP_PROVIDER_TENSORRT && rp_engine_check_tensorrt(engine) < 0)
+        return RP_ERR_UNSUPPORTED;
+    return rp_device_cuda(&p->device, gpu < o->device_ids.n ? o->device_ids.v[gpu] : 0);
 }
 
 /* Which processors, what they need of the analysing stage, and whether they need it at all. */
@@ -97,14 +101,16 @@ int rp_pipeline_open(struct rp_pipeline **out, rp_runtime *runtime,
     p->runtime = runtime;
     p->settings = settings;
     p->use = use;
-    RP_TRY(open_device(p, gpu));
     RP_TRY(rp_runtime_engine(runtime, &engine));
+    RP_TRY(open_device(p, engine, gpu));
     if (!p->device->fns->host_memory) // NOLINT(clang-analyzer-core.NullDereference): it is open
         RP_TRY(rp_plans_open(&p->plans, graph->cache));
     RP_TRY(rp_pool_create(&p->pool, engine, p->device, runtime->store,
                           &(struct rp_pool_params){.plans = p->plans, .threads = threads,
                                                    .layout = rp_graph_layout(graph),
-                                                   .measure = (use & RP_USE_MEASURE) != 0}));
+                                                   .measure = (use & RP_USE_MEASURE) != 0,
+                                                   .tensorrt = provider_of(settings) ==
+                                                               RP_PROVIDER_TENSORRT}));
     if (use & RP_USE_PROCESS)
         RP_TRY(open_processing(p));
     return 0;
