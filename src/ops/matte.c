@@ -102,55 +102,91 @@ int rp_c_matte_u8(struct rp_stream *stream, const struct rp_op_matte_u8 *a)
     return 0;
 }
 
-/* One row of one tile; returns whether a pixel changed. */
-static int backdrop_row(const struct rp_op_backdrop *a, int x1, int x2, int y)
+#define CHUNK (16 * RP_TILE) /* pixels that are worked on at once */
+
+/* What is the same for all pixels of a frame. */
+struct paint {
+    const struct rp_op_backdrop *a;
+    int despill;
+    float share[256];        /* of the fill colour, by matte */
+    float colour[3 * CHUNK]; /* again and again */
+};
+
+static void mix_paint(struct paint *p, const struct rp_op_backdrop *a)
 {
-    const struct rp_img *d = &a->dst.img, *s = a->front.data ? &a->front : d;
-    const uint8_t *matte = a->matte.data + (ptrdiff_t) y * a->matte.stride;
-    const uint8_t *in = s->data + (ptrdiff_t) y * s->stride + 3 * (ptrdiff_t) x1;
-    uint8_t *out = d->data + (ptrdiff_t) y * d->stride + 3 * (ptrdiff_t) x1;
-    int changed = 0;
-
-    for (int x = x1; x < x2; x++, in += 3, out += 3) {
-        const float share = rp_fill_share(matte[x], a->fill[3]);
-        uint8_t v[3];
-
-        rp_despill(v, in, a->despill);
-        for (int c = 0; c < 3; c++) {
-            v[c] = rp_fill(v[c], a->fill[c], share);
-            changed |= v[c] ^ out[c];
-            out[c] = v[c];
-        }
-    }
-    return changed;
+    p->a = a;
+    p->despill = a->despill[0] != 0.0f || a->despill[1] != 0.0f || a->despill[2] != 0.0f;
+    for (int m = 0; m < 256; m++)
+        p->share[m] = rp_fill_share(m, a->fill[3]);
+    for (int i = 0; i < 3 * CHUNK; i++)
+        p->colour[i] = (float) a->fill[i % 3];
 }
 
-static void alpha_min(const struct rp_img *alpha, const struct rp_img *matte)
+RP_HOT static void fill_values(uint8_t *restrict v, const float *restrict colour,
+                               const float *restrict share, int n)
 {
-    for (int y = 0; y < alpha->h; y++) {
-        uint8_t *out = alpha->data + (ptrdiff_t) y * alpha->stride;
-        const uint8_t *in = matte->data + (ptrdiff_t) y * matte->stride;
+    for (int i = 0; i < n; i++)
+        v[i] = rp_fill(v[i], colour[i], share[i]);
+}
 
-        for (int x = 0; x < alpha->w; x++)
-            out[x] = in[x] < out[x] ? in[x] : out[x];
+/* New values of n pixels from (x, y). */
+static void paint_chunk(const struct paint *p, uint8_t *v, int x, int y, int n)
+{
+    const struct rp_img *s = p->a->front.data ? &p->a->front : &p->a->dst.img;
+    const uint8_t *in = s->data + (ptrdiff_t) y * s->stride + 3 * (ptrdiff_t) x;
+    const uint8_t *matte = p->a->matte.data + (ptrdiff_t) y * p->a->matte.stride + x;
+    float share[3 * CHUNK];
+
+    memcpy(v, in, 3 * (size_t) n);
+    for (int i = 0; p->despill && i < n; i++)
+        rp_despill(v + 3 * i, in + 3 * i, p->a->despill);
+    if (p->a->fill[3] == 0)
+        return;
+    for (int i = 0; i < n; i++)
+        share[3 * i] = share[3 * i + 1] = share[3 * i + 2] = p->share[matte[i]];
+    fill_values(v, p->colour, share, 3 * n);
+}
+
+static void paint_row(const struct paint *p, int y)
+{
+    const struct rp_canvas *c = &p->a->dst;
+    uint8_t *out = c->img.data + (ptrdiff_t) y * c->img.stride;
+    uint8_t *changed = c->changed + (size_t) (y / RP_TILE) * c->tiles_w;
+
+    for (int x = 0; x < c->img.w; x += CHUNK) {
+        const int n = rp_mini(CHUNK, c->img.w - x);
+        uint8_t v[3 * CHUNK];
+
+        paint_chunk(p, v, x, y, n);
+        for (int i = 0; i < n; i += RP_TILE) {
+            const size_t bytes = 3 * (size_t) rp_mini(RP_TILE, n - i);
+
+            if (memcmp(out + 3 * (size_t) (x + i), v + 3 * i, bytes) == 0)
+                continue;
+            memcpy(out + 3 * (size_t) (x + i), v + 3 * i, bytes);
+            changed[(x + i) / RP_TILE] = 1;
+        }
     }
+}
+
+RP_HOT static void min_row(uint8_t *restrict alpha, const uint8_t *restrict matte, int n)
+{
+    for (int i = 0; i < n; i++)
+        alpha[i] = matte[i] < alpha[i] ? matte[i] : alpha[i];
 }
 
 int rp_c_backdrop(struct rp_stream *stream, const struct rp_op_backdrop *a)
 {
-    const struct rp_canvas *c = &a->dst;
-    const int plain = !a->front.data && a->fill[3] == 0 && a->despill[0] == 0.0f &&
-                      a->despill[1] == 0.0f && a->despill[2] == 0.0f; /* no pixel would change */
+    const struct rp_img *alpha = &a->dst.alpha;
+    struct paint p;
 
     (void) stream;
-    for (int y = 0; y < c->img.h && !plain; y++)
-        for (int tx = 0; tx * RP_TILE < c->img.w; tx++) {
-            const int x = tx * RP_TILE, end = rp_mini(x + RP_TILE, c->img.w);
-
-            if (backdrop_row(a, x, end, y))
-                c->changed[(size_t) (y / RP_TILE) * c->tiles_w + tx] = 1;
-        }
-    if (c->alpha.data)
-        alpha_min(&c->alpha, &a->matte);
+    mix_paint(&p, a);
+    if (p.despill || a->fill[3] || a->front.data) /* else no pixel would change */
+        for (int y = 0; y < a->dst.img.h; y++)
+            paint_row(&p, y);
+    for (int y = 0; alpha->data && y < alpha->h; y++)
+        min_row(alpha->data + (ptrdiff_t) y * alpha->stride,
+                a->matte.data + (ptrdiff_t) y * a->matte.stride, alpha->w);
     return 0;
 }

@@ -47,9 +47,9 @@ RP_FN void rp_despill(uint8_t out[3], const uint8_t in[3], const float strength[
     }
 }
 
-RP_FN uint8_t rp_fill(int value, int colour, float share)
+RP_FN uint8_t rp_fill(uint8_t value, float colour, float share)
 {
-    return rp_trunc_u8((float) value * (1.0f - share) + (float) colour * share);
+    return rp_trunc_u8((float) value * (1.0f - share) + colour * share);
 }
 
 #endif /* RP_OPS_MATTE_CORE_H */

@@ -134,7 +134,7 @@ static __global__ void __launch_bounds__(256)
     rp_despill(v, in, a.despill);
 #pragma unroll
     for (int c = 0; c < 3; c++) {
-        v[c] = rp_fill(v[c], a.fill[c], share);
+        v[c] = rp_fill(v[c], (float) a.fill[c], share);
         changed |= v[c] ^ out[c];
     }
     if (changed) {
