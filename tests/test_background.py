@@ -178,7 +178,7 @@ def models():
     if not os.path.exists(folder):
         os.makedirs(folder)
         e2e.tool('/usr/bin/python3', f'{e2e.ROOT}/tools/twins.py', '--tiny', '--out', folder,
-                 'nsfwjs', *MODELS)
+                 'nsfwjs', 'span_kendata_x4', *MODELS)
         for name in e2e.LITE:
             if name != 'nsfwjs': # which might see something in these drawings
                 os.symlink(f'{e2e.MODELS}/{name}.onnx', f'{folder}/{name}.onnx')
@@ -419,6 +419,28 @@ class Chains(unittest.TestCase):
         np.testing.assert_array_equal(first[..., :3], last[..., :3])
         np.testing.assert_array_equal(first[~drawn][:, 3].shape, last[~drawn][:, 3].shape)
         self.assertTrue((first[drawn][:, 3] != last[drawn][:, 3]).any()) # red is no bright subject
+
+    def test_enlarged(self):
+        """Alpha grows with the frame, whichever comes first, in pictures and in video."""
+        frame = drawing(50, 34, 7)
+        picture = write(e2e.scratch('grow.png'), frame[None])
+        clip = write(e2e.scratch('grow.mkv'), np.repeat(frame[None], 2, axis=0), 'rgb24', '-c:v',
+                     'libx264', '-crf', '0', '-pix_fmt', 'yuv420p')
+        mask = reference('modnet', frame)[1]
+        for chain in ('background_remover', 'frame_enhancer'), ('frame_enhancer', 'background_remover'):
+            for target, out, decode in ((picture, 'grown.png', ()),
+                                        (clip, 'grown.webm', ('-c:v', 'libvpx-vp9'))):
+                with self.subTest(chain=chain, out=out):
+                    out = e2e.scratch(out)
+                    e2e.must('headless-run', '--models-path', models(), '--processors', *chain,
+                             '--output-image-scale', '4', '--output-video-scale', '4',
+                             '--output-video-quality', '100', '-t', target, '-o', out)
+                    got = read(out, 'rgba', *decode)[0]
+                    self.assertEqual(got.shape, (136, 200, 4))
+                    if chain[0] == 'background_remover':
+                        want = resize(mask[..., None], 200, 136)[..., 0]
+                        self.assertGreater(e2e.psnr(got[..., 3], want), 36)
+                    self.assertGreater(got[..., 3].std(), 10)
 
     def test_no_face_is_needed(self):
         """Neither a detector nor a face: the models of the analysing stage are not even opened."""

@@ -697,7 +697,7 @@ json_t *rp_bench_frame(struct rp_bench *b, struct rp_pipeline *pipeline, json_t 
         *soak_out = soak(&s, b->o->soak);
 
 empty:
-    if (pipeline->plan.nprocessors && measure_empty(&s) < 0)
+    if (pipeline->plan.nprocessors && pipeline->plan.analyser && measure_empty(&s) < 0)
         rp_bench_reason(s.o, "empty_reason");
 
 done:
