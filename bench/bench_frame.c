@@ -3,11 +3,11 @@
  *   bench_frame [FRAMES [FACE_WIDTH]]
  *
  * A made 1080p yuv420p frame shows one face, 190 pixels wide unless said otherwise: head and
- * shoulders fill the frame's height. The job is the default one (face_swapper with the lite models, selector
- * mode reference). Every frame goes through the content check, although a real video shows it one
- * frame a second. Making the frame, loading models and the first frames are outside the clock. The
- * least time is less disturbed by other programs than the median. Exit code 77: models or sample
- * picture are not there. */
+ * shoulders fill the frame's height. The job is the default one (face_swapper with the lite models,
+ * selector mode reference). Every frame goes through the content check, although a real video shows
+ * it one frame a second. Making the frame, loading models and the first frames are outside the
+ * clock. The least time is less disturbed by other programs than the median. Exit code 77: models
+ * or sample picture are not there. */
 #include <sched.h>
 
 #include "base/path.h"
@@ -29,7 +29,7 @@ struct setup {
     int frames, face_w;
 };
 
-/* ---- the frame --------------------------------------------------------------------------------- */
+/* ---- the frame ------------------------------------------------------------------------------- */
 
 static struct rp_planes planes_of(const struct rp_media_frame *f)
 {
@@ -102,7 +102,7 @@ static void copy_frame(struct rp_media_frame *dst, const struct rp_media_frame *
         memcpy(dst->plane[i], src->plane[i], (size_t) src->stride[i] * (size_t) (i ? H / 2 : H));
 }
 
-/* ---- times ------------------------------------------------------------------------------------- */
+/* ---- times ----------------------------------------------------------------------------------- */
 
 struct times {
     double own[MAX_FRAMES][RP_STAGE_COUNT], model[MAX_FRAMES][RP_STAGE_COUNT];
@@ -155,7 +155,7 @@ static void print_times(struct times *t, int n)
            own.median - gate.median, own.least - gate.least, TARGET_MS);
 }
 
-/* ---- running ----------------------------------------------------------------------------------- */
+/* ---- running --------------------------------------------------------------------------------- */
 
 static int run_frame(struct rp_program *program, struct rp_media_frame *frame, struct times *t,
                      int i)

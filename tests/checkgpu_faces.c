@@ -606,7 +606,7 @@ void check_gate(struct cg *c)
     RUN(a);
 }
 
-/* ---- rows of a batch --------------------------------------------------------------------------- */
+/* ---- rows of a batch ------------------------------------------------------------------------- */
 
 static struct rp_rows *some_rows(struct cg *c, int most)
 {

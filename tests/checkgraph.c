@@ -3,12 +3,13 @@
  *     checkgraph [--device cuda|cpu] --source FACE.jpg [--source2 FACE.jpg] [--frames N]
  *                [--disturb N] [--quick] MEDIA...
  *
- * Every frame of every medium goes through the whole pipeline (detect, landmark, embed, select, swap)
- * eagerly, as a recorded frame with 1, 2, 4 and 8 slots, with recorded models, and again with another
- * source and with another option; the CRC of each frame's pixels must be the same. A picture becomes a
- * slow pan of 1600x1080 over it and, all pictures together, a mosaic of eight and more faces. Between
- * replays the analysing stage runs eagerly with bindings of its own, N times a clip (20). --quick: one
- * and four slots only. On the CPU the same is checked between 1 and k slots.
+ * Every frame of every medium goes through the whole pipeline (detect, landmark, embed, select,
+ * swap) eagerly, as a recorded frame with 1, 2, 4 and 8 slots, with recorded models, and again with
+ * another source and with another option; the CRC of each frame's pixels must be the same. A
+ * picture becomes a slow pan of 1600x1080 over it and, all pictures together, a mosaic of eight and
+ * more faces. Between replays the analysing stage runs eagerly with bindings of its own, N times a
+ * clip (20). --quick: one and four slots only. On the CPU the same is checked between 1 and k
+ * slots.
  *
  * Exit: 0 all the same, 1 a difference, 77 no such device. Last line: N passed, N failed. */
 #include <getopt.h>
@@ -35,7 +36,7 @@ static struct {
     rp_runtime *rt;
 } opt = {.device = "cuda", .max_frames = MAX_FRAMES, .disturb = 20};
 
-/* ---- frames ------------------------------------------------------------------------------------ */
+/* ---- frames ---------------------------------------------------------------------------------- */
 
 static size_t row_bytes(const struct rp_media_frame *f, int plane)
 {
@@ -187,7 +188,7 @@ static void mosaic(struct clip *c, char **paths, int n, int frames)
     free(canvas.data);
 }
 
-/* ---- one way of running ------------------------------------------------------------------------ */
+/* ---- one way of running ---------------------------------------------------------------------- */
 
 struct way {
     const char *graph; /* frame, model, off */
@@ -284,7 +285,7 @@ fail:
     return ret;
 }
 
-/* ---- checks ------------------------------------------------------------------------------------ */
+/* ---- checks ---------------------------------------------------------------------------------- */
 
 static void compare(const struct clip *c, const struct way *way, const struct outcome *want,
                     const struct outcome *got, double seconds)
@@ -313,8 +314,8 @@ static void compare(const struct clip *c, const struct way *way, const struct ou
     *(ok ? &opt.passed : &opt.failed) += 1;
 }
 
-/* Source and options of the ways that are compared with each other: the first of all, then others that
- * make everything be recorded again. */
+/* Source and options of the ways that are compared with each other: the first of all, then others
+ * that make everything be recorded again. */
 static int check_group(const struct clip *c, const struct way *base, const struct way *ways, int n)
 {
     int ret = 0, most = 0, least = RP_MAX_FACES;

@@ -12,7 +12,8 @@
  *   pressure   another process takes the GPU's memory: an error, and what is recorded stays right
  *   soak       N replays of the first FILE: bytes, free device memory and RSS stay
  *
- * Parts that need a GPU are skipped without one. Exit: 0, 1 after a failure. Last line: N passed, ... */
+ * Parts that need a GPU are skipped without one. Exit: 0, 1
+ * after a failure. Last line: N passed, ... */
 #include <getopt.h>
 #include <math.h>
 #include <pthread.h>
@@ -42,7 +43,7 @@ static struct {
 
 static const struct rp_graph_options on = {.mode = RP_GRAPH_FRAME, .warmup = 3, .verify = 0};
 
-/* ---- words ------------------------------------------------------------------------------------- */
+/* ---- words ----------------------------------------------------------------------------------- */
 
 __attribute__((format(printf, 2, 3))) static void tell(bool ok, const char *fmt, ...)
 {
@@ -92,7 +93,7 @@ static size_t free_memory(void)
     return left;
 }
 
-/* ---- verbs ------------------------------------------------------------------------------------- */
+/* ---- verbs ----------------------------------------------------------------------------------- */
 
 #define SIDE 64
 #define SIZES 8
@@ -276,7 +277,7 @@ static void check_verbs(void)
     close_scene(&s);
 }
 
-/* ---- beside ------------------------------------------------------------------------------------ */
+/* ---- beside ---------------------------------------------------------------------------------- */
 
 struct decoder {
     pthread_t thread;
@@ -286,7 +287,8 @@ struct decoder {
     char why[256];
 };
 
-/* What a decoder does: surfaces come and go, are filled, converted, read back; on streams of its own. */
+/* What a decoder does: surfaces come and go, are filled,
+ * converted, read back; on streams of its own. */
 static void *decode(void *priv)
 {
     int ret;
@@ -345,7 +347,7 @@ static void check_beside(void)
          d.rounds - before, wrong, d.ret < 0 ? ", decoder: " : "", d.why);
 }
 
-/* ---- faults ------------------------------------------------------------------------------------ */
+/* ---- faults ---------------------------------------------------------------------------------- */
 
 static void check_spoiled(void)
 {
@@ -425,7 +427,7 @@ static void check_blind(void)
         tell(child_task("blind", NULL) == 0, "CUDA_VISIBLE_DEVICES= : one clear error");
 }
 
-/* ---- networks ---------------------------------------------------------------------------------- */
+/* ---- networks -------------------------------------------------------------------------------- */
 
 struct network {
     struct rp_model *model;
@@ -589,7 +591,7 @@ static void check_network(const char *path)
     close_network(&n);
 }
 
-/* ---- models that cannot be recorded ------------------------------------------------------------ */
+/* ---- models that cannot be recorded ---------------------------------------------------------- */
 
 static const struct fault {
     const char *name;
@@ -654,7 +656,7 @@ static void check_models(void)
         check_fault(&faults[i]);
 }
 
-/* ---- batches ----------------------------------------------------------------------------------- */
+/* ---- batches --------------------------------------------------------------------------------- */
 
 #define THINGS 19
 
@@ -800,7 +802,7 @@ static void check_batches(void)
     close_network(&n);
 }
 
-/* ---- pressure ---------------------------------------------------------------------------------- */
+/* ---- pressure -------------------------------------------------------------------------------- */
 
 /* In the child: take all memory of the GPU but a little, hold it until killed. */
 static int task_hog(void)
@@ -869,7 +871,7 @@ static void check_pressure(void)
     close_scene(&s);
 }
 
-/* ---- soak -------------------------------------------------------------------------------------- */
+/* ---- soak ------------------------------------------------------------------------------------ */
 
 static void check_soak(const char *path)
 {
@@ -905,7 +907,7 @@ static void check_soak(const char *path)
     close_network(&n);
 }
 
-/* ---- all of it --------------------------------------------------------------------------------- */
+/* ---- all of it ------------------------------------------------------------------------------- */
 
 static int open_devices(void)
 {

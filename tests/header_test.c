@@ -1,5 +1,5 @@
-/* A public header alone, twice, as C and as C++: -DHEADER='"reprise/reprise.h"'. symbols.sh compiles
- * it, and links it to the library to see that C++ finds the C names. */
+/* A public header alone, twice, as C and as C++: -DHEADER='"reprise/reprise.h"'. symbols.sh
+ * compiles it, and links it to the library to see that C++ finds the C names. */
 #include HEADER
 #include HEADER
 

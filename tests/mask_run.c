@@ -2,10 +2,10 @@
  *
  *     mask_run MODELS FOLDER W H [OPTION VALUE]...
  *
- * FOLDER holds crop.raw (8-bit BGR, W x H) and, if wanted, result.raw (floats of the same shape, 0..255,
- * that are to be pasted) and points.raw (68 points in the crop). The mask goes to mask.raw as floats.
- * An OPTION is named without dashes; the VALUE of a list has blanks in it. Exit status: 0, or what
- * the program's would be, with the sentence on stderr. */
+ * FOLDER holds crop.raw (8-bit BGR, W x H) and, if wanted, result.raw (floats of the same shape,
+ * 0..255, that are to be pasted) and points.raw (68 points in the crop). The mask goes to mask.raw
+ * as floats. An OPTION is named without dashes; the VALUE of a list has blanks in it. Exit status:
+ * 0, or what the program's would be, with the sentence on stderr. */
 #include <math.h>
 
 #include "face/mask.h"

@@ -1,5 +1,5 @@
-/* A detector with official weights on the input that FaceFusion recorded: the same boxes, scores and
- * points. Weights and records lie beside the checkout, without them the test is skipped. */
+/* A detector with official weights on the input that FaceFusion recorded: the same boxes, scores
+ * and points. Weights and records lie beside the checkout, without them the test is skipped. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>

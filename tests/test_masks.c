@@ -1,5 +1,5 @@
-/* Masks without a network: the options, what each processor makes of them, and the rules of recording.
- * The networks' masks are in test_masks.py. */
+/* Masks without a network: the options, what each processor makes of them, and the rules of
+ * recording. The networks' masks are in test_masks.py. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -66,7 +66,8 @@ static const float *mask_of(struct fixture *f, const struct rp_mask_use *use)
     return rp_masker_mask(f->masker);
 }
 
-/* Black columns and rows of a mask, counted from the middle of each side: top, right, bottom, left. */
+/* Black columns and rows of a mask, counted from the middle of
+ * each side: top, right, bottom, left. */
 static void edges(const float *mask, int edge[4])
 {
     for (int i = 0; i < 4; i++)
@@ -112,7 +113,7 @@ static void put_points(struct rp_dface *face)
     }
 }
 
-/* ---- options ----------------------------------------------------------------------------------- */
+/* ---- options --------------------------------------------------------------------------------- */
 
 static void test_defaults(void **state)
 {
@@ -202,7 +203,7 @@ static void test_errors(void **state)
     }
 }
 
-/* ---- what processors make of them -------------------------------------------------------------- */
+/* ---- what processors make of them ------------------------------------------------------------ */
 
 static const struct rp_mask_use swapper = {.chosen = RP_MASK_ALL};
 static const struct rp_mask_use enhancer = {
@@ -318,7 +319,7 @@ static void test_nothing_chosen(void **state)
     assert_true(mask[SIZE / 2 * SIZE + SIZE / 2] == 1);
 }
 
-/* ---- rules ------------------------------------------------------------------------------------- */
+/* ---- rules ----------------------------------------------------------------------------------- */
 
 static void test_needs(void **state)
 {
@@ -359,7 +360,7 @@ static void test_recordable(void **state)
     assert_int_equal(f->slot->nblocks, blocks);
 }
 
-/* ---- operations -------------------------------------------------------------------------------- */
+/* ---- operations ------------------------------------------------------------------------------ */
 
 static void test_class_mask(void **state)
 {

@@ -8,7 +8,7 @@
 
 #include "engine/onnx_info.h"
 
-/* ---- writing ----------------------------------------------------------------------------------- */
+/* ---- writing --------------------------------------------------------------------------------- */
 
 struct msg {
     uint8_t b[2048];
@@ -141,7 +141,7 @@ static struct msg model_of(const struct msg *graph)
     return m;
 }
 
-/* ---- reading ----------------------------------------------------------------------------------- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 static struct rp_onnx *read_model(const struct msg *m)
 {
@@ -179,7 +179,7 @@ static void assert_shape(const struct rp_onnx *o, const char *name, int rank, co
 #define SHAPE(o, name, ...) \
     assert_shape(o, name, (int) RP_ARRAY_LEN(DIMS(__VA_ARGS__)), DIMS(__VA_ARGS__))
 
-/* ---- tests ------------------------------------------------------------------------------------- */
+/* ---- tests ----------------------------------------------------------------------------------- */
 
 /* x 1x8x16x16 -> Conv 4 groups 3x3, stride 2, pads 1 -> y 1x12x8x8 */
 static struct msg conv_graph(void)

@@ -425,7 +425,8 @@ static void test_box_affine_recorded(void **state)
     free(translation.data);
 }
 
-/* Five points to the input of fan_68_5: the recorded face lies on the template, on its unit square. */
+/* Five points to the input of fan_68_5: the recorded face lies
+ * on the template, on its unit square. */
 static void test_points_tensor(void **state)
 {
     struct npy five = recorded("face_analysis/face_landmarker/fan_68_5_input.npy");
@@ -451,7 +452,8 @@ static void test_points_tensor(void **state)
     free(five.data);
 }
 
-/* The template, turned: the five points and the ends of a jaw through the same turn say the same. */
+/* The template, turned: the five points and the ends of a jaw
+ * through the same turn say the same. */
 static void test_points_angle(void **state)
 {
     (void) state;
@@ -1059,7 +1061,8 @@ static void test_landmarks_second(void **state)
     }
 }
 
-/* A find in a turned frame of 101 x 51 comes back to where it stands, and the face knows the turn. */
+/* A find in a turned frame of 101 x 51 comes back to where it
+ * stands, and the face knows the turn. */
 static void test_decode_turned(void **state)
 {
     const float scores[2] = {0, 0.9f}, box[4] = {0.25f, 0.125f, 0.5f, 0.25f};

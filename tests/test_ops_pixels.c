@@ -1742,7 +1742,7 @@ static void run_backdrop(uint8_t *bgr, uint8_t *alpha, const uint8_t *matte, int
     rp_c_backdrop(NULL, &op);
 }
 
-/* FaceFusion's own numbers (algorithms 35.8). */
+/* FaceFusion's own numbers. */
 static void test_backdrop(void **state)
 {
     static const uint8_t in[12] = {10, 200, 30, 100, 120, 90, 0, 255, 0, 50, 60, 70};

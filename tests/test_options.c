@@ -535,7 +535,7 @@ static void test_ini_bad(void **state)
     ini_bad(s, "[look]\nlook_coun = 3\n",
             "c.ini:2: unknown key look_coun in [look]; did you mean look_count?");
     ini_bad(s, "[more]\nlook_count = 1\n", "c.ini:2: look_count belongs into [look], not [more]");
-    ini_bad(s, "[more]\nmargins = 1\n", 
+    ini_bad(s, "[more]\nmargins = 1\n",
             "c.ini:2: unknown key margins in [more]; did you mean margin?");
     ini_bad(s, "[look]\nmargin = 1\n", "c.ini:2: margin belongs into [lists], not [look]");
     ini_bad(s, "[list]\nmargin = 1\n",

@@ -22,7 +22,7 @@ static rp_runtime *runtime;
 #define FRAMES 20
 #define WITH_FACE 10
 
-/* ---- log --------------------------------------------------------------------------------------- */
+/* ---- log ------------------------------------------------------------------------------------- */
 
 static pthread_mutex_t log_lock = PTHREAD_MUTEX_INITIALIZER;
 static char log_text[65536];
@@ -37,7 +37,7 @@ static void keep_line(void *priv, enum rp_log_level level, const char *line)
     pthread_mutex_unlock(&log_lock);
 }
 
-/* ---- set-up ------------------------------------------------------------------------------------ */
+/* ---- set-up ---------------------------------------------------------------------------------- */
 
 static bool link_models(const char *folder)
 {
@@ -118,7 +118,7 @@ static void need_all(void)
         skip();
 }
 
-/* ---- helpers ----------------------------------------------------------------------------------- */
+/* ---- helpers --------------------------------------------------------------------------------- */
 
 static void set(rp_options *o, const char *name, const char *value)
 {
@@ -255,7 +255,7 @@ static size_t image_size(const rp_image *i)
     return (size_t) i->stride * (size_t) i->h;
 }
 
-/* ---- finding faces ----------------------------------------------------------------------------- */
+/* ---- finding faces --------------------------------------------------------------------------- */
 
 static void test_analyse(void **state)
 {
@@ -331,7 +331,7 @@ static void test_analyse_file(void **state)
     rp_options_destroy(&o);
 }
 
-/* ---- pictures ---------------------------------------------------------------------------------- */
+/* ---- pictures -------------------------------------------------------------------------------- */
 
 static void test_process(void **state)
 {
@@ -480,7 +480,7 @@ static void test_picture_job(void **state)
     assert_nothing_left("swapped.png");
 }
 
-/* ---- sources and paths ------------------------------------------------------------------------- */
+/* ---- sources and paths ----------------------------------------------------------------------- */
 
 static void test_sources(void **state)
 {
@@ -533,7 +533,7 @@ static void test_paths(void **state)
     rp_options_destroy(&o);
 }
 
-/* ---- models ------------------------------------------------------------------------------------ */
+/* ---- models ---------------------------------------------------------------------------------- */
 
 static void test_missing_models(void **state)
 {
@@ -596,7 +596,7 @@ static void test_no_onnxruntime(void **state)
     rp_runtime_destroy(&rt);
 }
 
-/* ---- content check ----------------------------------------------------------------------------- */
+/* ---- content check --------------------------------------------------------------------------- */
 
 static void test_blocked_picture(void **state)
 {
@@ -673,7 +673,7 @@ static void test_blocked_video(void **state)
     rp_runtime_destroy(&rt);
 }
 
-/* ---- video ------------------------------------------------------------------------------------- */
+/* ---- video ----------------------------------------------------------------------------------- */
 
 static const char *frame_hashes(const char *name)
 {
@@ -848,7 +848,7 @@ static void test_trim(void **state)
     assert_nothing_left("trim.mp4");
 }
 
-/* ---- stopping ---------------------------------------------------------------------------------- */
+/* ---- stopping -------------------------------------------------------------------------------- */
 
 static void make_long_clip(void)
 {
@@ -913,7 +913,7 @@ static void test_cancel(void **state)
     assert_nothing_left("cancelled.png");
 }
 
-/* ---- tracker ----------------------------------------------------------------------------------- */
+/* ---- tracker --------------------------------------------------------------------------------- */
 
 /* 20 frames with a face, but 5, 6 and 12 are grey. */
 static void make_gap_clip(void)
@@ -1055,7 +1055,7 @@ static void test_old_output_stays(void **state)
     assert_nothing_left("kept.mp4");
 }
 
-/* ---- threads ----------------------------------------------------------------------------------- */
+/* ---- threads --------------------------------------------------------------------------------- */
 
 struct task {
     const char *target, *output;

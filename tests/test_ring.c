@@ -25,7 +25,7 @@ static struct rp_media_frame *new_frame(int64_t index)
     return f;
 }
 
-/* ---- one thread -------------------------------------------------------------------------------- */
+/* ---- one thread ------------------------------------------------------------------------------ */
 
 /* Frames finished in any order come out in the order in which they were read. */
 static void test_order(void **state)
@@ -78,8 +78,8 @@ static enum rp_pass take_done(struct rp_ring *r, int64_t number)
     return turn.pass;
 }
 
-/* One worker, two frames to look ahead to: analyse 0 1 2, process 0, analyse 3, process 1, and at the
- * end what is left. */
+/* One worker, two frames to look ahead to: analyse 0 1 2, process
+ * 0, analyse 3, process 1, and at the end what is left. */
 static void test_split_order(void **state)
 {
     struct rp_ring *r;
@@ -154,7 +154,7 @@ static void test_failure(void **state)
     rp_ring_destroy(&r);
 }
 
-/* ---- threads ----------------------------------------------------------------------------------- */
+/* ---- threads --------------------------------------------------------------------------------- */
 
 struct run {
     struct rp_ring *ring;
@@ -188,8 +188,8 @@ static void *read_all(void *priv)
     return NULL;
 }
 
-/* Does what a turn is for, without any lock of its own: that the ring hands frames over is what TSan
- * watches. In a split ring a frame is processed after all frames around it were analysed. */
+/* Does what a turn is for, without any lock of its own: that the ring hands frames over is what
+ * TSan watches. In a split ring a frame is processed after all frames around it were analysed. */
 static void do_turn(struct run *run, const struct rp_turn *turn)
 {
     uint8_t *const pixel = turn->frame->plane[0];

@@ -22,8 +22,8 @@ static const char *const races[] = {NULL, "auto", "white", "black", "latino", "a
                                     "arabic"};
 static const int ages[][2] = {{-1, -1}, {20, 40}, {29, 30}, {0, 25}, {60, 100}};
 
-/* Faces of the frame. Equal numbers on purpose: the order of finding decides. The last one is a face
- * that nothing is known of. */
+/* Faces of the frame. Equal numbers on purpose: the order of finding decides. The last one is a
+ * face that nothing is known of. */
 static const struct {
     float x, y, side, score;
     int gender, race, age_from, age_to;
@@ -77,7 +77,7 @@ static int tear_down(void **state)
     return 0;
 }
 
-/* ---- the long way ------------------------------------------------------------------------------ */
+/* ---- the long way ---------------------------------------------------------------------------- */
 
 struct wish {
     int mode, order, gender, race, age; /* indices of the tables above */
@@ -98,8 +98,8 @@ static double key(int order, int i)
     }
 }
 
-/* Stable: i before j in the list stays so unless j's key is truly better. Scores begin with the best,
- * the others with the smallest. */
+/* Stable: i before j in the list stays so unless j's key is truly better. Scores begin with the
+ * best, the others with the smallest. */
 static bool comes_before(int order, int i, int j)
 {
     const bool falling = order / 2 == 3 ? order % 2 == 0 : order % 2 == 1;
@@ -148,7 +148,7 @@ static int expected(const struct wish *w, int source, int *list)
     return 1;
 }
 
-/* ---- the selector ------------------------------------------------------------------------------ */
+/* ---- the selector ---------------------------------------------------------------------------- */
 
 static void set(rp_options *o, const char *name, const char *value)
 {
@@ -307,7 +307,7 @@ static void test_one_age(void **state)
     }
 }
 
-/* ---- sources ----------------------------------------------------------------------------------- */
+/* ---- sources --------------------------------------------------------------------------------- */
 
 static void test_identity(void **state)
 {

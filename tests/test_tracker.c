@@ -1,5 +1,5 @@
-/* The face tracker: overlap, faces between two, tracks through a window, and that the order in which
- * frames are put does not show. */
+/* The face tracker: overlap, faces between two, tracks through a window, and that the order in
+ * which frames are put does not show. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -104,8 +104,8 @@ static void test_between(void **state)
     assert_int_equal(f.has, RP_HAS_LANDMARK_5 | RP_HAS_EMBEDDING);
 }
 
-/* The turn follows the averaged points: the jaw of both hangs down, so it does between them. Without
- * those points the five decide. */
+/* The turn follows the averaged points: the jaw of both hangs down, so it does between them.
+ * Without those points the five decide. */
 static void test_between_turned(void **state)
 {
     struct rp_dface f, a = face_at(0, 0, 10, 1), b = face_at(4, 0, 10, 2);
@@ -279,7 +279,7 @@ static void test_full(void **state)
     rp_tracker_destroy(&t);
 }
 
-/* ---- any order --------------------------------------------------------------------------------- */
+/* ---- any order ------------------------------------------------------------------------------- */
 
 static uint32_t seed = 1;
 

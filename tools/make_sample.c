@@ -38,7 +38,7 @@ struct vec {
 
 static const struct vec face = {225, 122}; /* the middle of the face */
 
-/* ---- pixels ------------------------------------------------------------------------------------ */
+/* ---- pixels ---------------------------------------------------------------------------------- */
 
 /* Weights of the four samples around a place between two pixels (Catmull-Rom). */
 static void cubic(float t, float w[4])
@@ -83,7 +83,7 @@ static int image_alloc(rp_image *out, int w, int h)
     return out->data ? 0 : rp_fail(RP_ERR_NOMEM, "out of memory");
 }
 
-/* ---- the second identity ----------------------------------------------------------------------- */
+/* ---- the second identity --------------------------------------------------------------------- */
 
 /* A smooth change of the surroundings of a place: stretched about it, and moved. */
 struct bump {
@@ -175,7 +175,7 @@ fail:
     return ret;
 }
 
-/* ---- the clip ---------------------------------------------------------------------------------- */
+/* ---- the clip -------------------------------------------------------------------------------- */
 
 /* What the camera sees at a time from 0 to 1. */
 static void look(const rp_image *portrait, double t, rp_image *out)
@@ -471,7 +471,7 @@ fail:
     return ret;
 }
 
-/* ---- before and after -------------------------------------------------------------------------- */
+/* ---- before and after ------------------------------------------------------------------------ */
 
 static int frame_to_image(const struct rp_media_frame *f, rp_image *out)
 {

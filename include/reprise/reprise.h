@@ -83,7 +83,7 @@ RP_API int rp_exit_code(int status);
 /** "0.1.0" */
 RP_API const char *rp_version(void);
 
-/* ---- log -------------------------------------------------------------------------------------- */
+/* ---- log ------------------------------------------------------------------------------------- */
 
 enum rp_log_level {
     RP_LOG_QUIET = -1,
@@ -108,7 +108,7 @@ RP_API void rp_set_log(enum rp_log_level level, rp_log_fn *fn, void *priv);
 /** The sentence of the last failure on this thread; "" if there was none. Valid until the next. */
 RP_API const char *rp_last_error(void);
 
-/* ---- runtime ---------------------------------------------------------------------------------- */
+/* ---- runtime --------------------------------------------------------------------------------- */
 
 typedef struct rp_runtime rp_runtime;
 typedef struct rp_options rp_options;
@@ -140,7 +140,7 @@ typedef struct rp_runtime_params {
 RP_API int rp_runtime_create(rp_runtime **out, const rp_runtime_params *params);
 RP_API void rp_runtime_destroy(rp_runtime **runtime);
 
-/* ---- options ---------------------------------------------------------------------------------- */
+/* ---- options --------------------------------------------------------------------------------- */
 
 /** All settings at their defaults. */
 RP_API int rp_options_create(rp_options **out);
@@ -183,7 +183,7 @@ RP_API int rp_options_find(const rp_options *options, const char *name, rp_optio
 
 RP_API void rp_free(void *p);
 
-/* ---- pictures --------------------------------------------------------------------------------- */
+/* ---- pictures -------------------------------------------------------------------------------- */
 
 enum rp_pixel {
     RP_PIXEL_BGR = 0,  ///< 3 bytes a pixel: blue, green, red
@@ -209,7 +209,7 @@ RP_API int rp_image_write(const rp_image *image, const char *path, int quality);
 
 RP_API void rp_image_free(rp_image *image);
 
-/* ---- faces ------------------------------------------------------------------------------------ */
+/* ---- faces ----------------------------------------------------------------------------------- */
 
 enum rp_gender { RP_GENDER_UNKNOWN = 0, RP_FEMALE, RP_MALE };
 enum rp_race {
@@ -247,7 +247,7 @@ typedef struct rp_face {
     enum rp_race race;
 } rp_face;
 
-/* ---- pipeline --------------------------------------------------------------------------------- */
+/* ---- pipeline -------------------------------------------------------------------------------- */
 
 typedef struct rp_pipeline rp_pipeline;
 
@@ -268,7 +268,7 @@ RP_API int rp_pipeline_analyse(rp_pipeline *pipeline, const rp_image *image, rp_
  *  caller's). */
 RP_API int rp_pipeline_process(rp_pipeline *pipeline, rp_image *image);
 
-/* ---- jobs ------------------------------------------------------------------------------------- */
+/* ---- jobs ------------------------------------------------------------------------------------ */
 
 typedef struct rp_job rp_job;
 
@@ -333,7 +333,7 @@ RP_API void rp_emergency_cleanup(void);
  *                  in it, with the reason beside it; docs/benchmark.md lists the fields. */
 RP_API int rp_benchmark(rp_runtime *runtime, rp_options *options, char **json);
 
-/* ---- looking ---------------------------------------------------------------------------------- */
+/* ---- looking --------------------------------------------------------------------------------- */
 
 /** The faces of one frame of a file. */
 typedef struct rp_frame_faces {

@@ -59,8 +59,9 @@ int app_require(const struct app *app, const char *name, const char *what);
 /* A runtime as the options ask for it: with downloads if the command takes the options of those. */
 int app_runtime(const struct app *app, rp_runtime **out);
 
-/* The models whose kind or name contains one of the command's words, or all without words. A word that
- * is the whole name of a model, and no kind, means only that. RP_ERR_USAGE if there is none. */
+/* The models whose kind or name contains one of the command's words,
+ * or all without words. A word that is the whole name of a model,
+ * and no kind, means only that. RP_ERR_USAGE if there is none. */
 struct app_words {
     const struct app *app;
     uint64_t names, kinds; /* a bit a word */

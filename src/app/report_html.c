@@ -1,4 +1,5 @@
-/* The benchmark as one HTML file: tables, and bars as inline SVG. Nothing is fetched, nothing runs. */
+/* The benchmark as one HTML file: tables, and bars as inline
+ * SVG. Nothing is fetched, nothing runs. */
 #include <math.h>
 #include <string.h>
 

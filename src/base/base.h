@@ -37,8 +37,8 @@ bool rp_log_enabled(enum rp_log_level level);
 /* Log an error sentence, remember it for rp_last_error() of this thread, hand back `status`. */
 int rp_fail(int status, const char *fmt, ...) RP_PRINTF(2, 3);
 
-/* While on, failures of this thread are kept for rp_last_error() but shown to developers only: for an
- * attempt that has another way when it fails. Nests. */
+/* While on, failures of this thread are kept for rp_last_error() but shown to developers only: for
+ * an attempt that has another way when it fails. Nests. */
 void rp_log_hold(bool on);
 
 /* A heap string made like printf; NULL when memory is out. Free with free(). */

@@ -87,9 +87,9 @@ int rp_settings_set_text(struct rp_settings *settings, const char *name, const c
 char *rp_settings_text(const struct rp_settings *settings, const char *name);
 
 /* Read an ini file (inih). Keys with an empty value are skipped, known or not (FaceFusion's own
- * file lists all of its keys so). An unknown key or section is an error that names file, line and key.
- * Values become "set". Keys that already are set stay (the command line comes first). On failure
- * nothing is changed. */
+ * file lists all of its keys so). An unknown key or section is an error that
+ * names file, line and key. Values become "set". Keys that already are set
+ * stay (the command line comes first). On failure nothing is changed. */
 int rp_settings_read_ini(struct rp_settings *settings, const char *path);
 int rp_settings_read_ini_text(struct rp_settings *settings, const char *name, const char *text);
 

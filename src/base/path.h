@@ -36,7 +36,8 @@ int rp_file_read(const char *path, size_t max, uint8_t **data, size_t *size);
  * begin: picks a hidden temporary name in the same folder, same extension (".NAME.PID-N.part.EXT"),
  *        checks that the folder exists and can be written. The name is removed again by abort and,
  *        as far as a process can, on exit by a signal (see rp_partial_cleanup).
- * commit: fsync, rename onto `path`. Returns RP_ERR_IO with a sentence; the temporary is removed. */
+ * commit: fsync, rename onto `path`. Returns RP_ERR_IO with a
+ * sentence; the temporary is removed. */
 struct rp_partial {
     char *path; /* final */
     char *temp; /* write here */

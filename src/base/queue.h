@@ -20,7 +20,8 @@ int rp_queue_push(struct rp_queue *queue, void *item);
 /* Wait for an item. Returns 0, or RP_ERR_CLOSED when closed and empty. */
 int rp_queue_pop(struct rp_queue *queue, void **item);
 
-/* No more pushes; waiting pushers and, once empty, poppers return RP_ERR_CLOSED. May be repeated. */
+/* No more pushes; waiting pushers and, once empty, poppers
+ * return RP_ERR_CLOSED. May be repeated. */
 void rp_queue_close(struct rp_queue *queue);
 
 #endif /* RP_QUEUE_H */

@@ -15,7 +15,8 @@ void rp_device_destroy(struct rp_device **dev)
     *dev = NULL;
 }
 
-/* RTLD_GLOBAL: ONNX Runtime's CUDA provider must find our cublasSetStream_v2 before cuBLAS's own. */
+/* RTLD_GLOBAL: ONNX Runtime's CUDA provider must find our
+ * cublasSetStream_v2 before cuBLAS's own. */
 static void *try_module(const char *path)
 {
     void *lib = NULL;

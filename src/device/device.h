@@ -52,23 +52,23 @@ struct rp_device_fns {
     int (*loop)(struct rp_device *dev, struct rp_stream *s, const int32_t *count, int32_t *index,
                 rp_record_fn *body, void *priv);
 
-    /* body(priv[*which]), with *which in device memory; nothing when it is not 0 to n - 1. Recorded: one
-     * conditional node with n bodies. May stand in loops and other choices. */
+    /* body(priv[*which]), with *which in device memory; nothing when it is not 0 to n - 1.
+     * Recorded: one conditional node with n bodies. May stand in loops and other choices. */
     int (*choose)(struct rp_device *dev, struct rp_stream *s, const int32_t *which, int n,
                   rp_record_fn *body, void *const *priv);
 
     /* ---- recording; all NULL on a device that cannot ---- */
 
-    /* From here on work on this stream is noted down instead of done. Allocations of ONNX Runtime come
-     * from the stream's own pool meanwhile. */
+    /* From here on work on this stream is noted down instead of done. Allocations of ONNX Runtime
+     * come from the stream's own pool meanwhile. */
     int (*record_begin)(struct rp_device *dev, struct rp_stream *s);
     /* End it. *out is ready to be replayed. After a failure nothing is recording any more. */
     int (*record_end)(struct rp_device *dev, struct rp_stream *s, struct rp_recording **out);
     /* End it without a result: after a failure in between. */
     void (*record_drop)(struct rp_device *dev, struct rp_stream *s);
     bool (*is_recording)(struct rp_device *dev, const struct rp_stream *s);
-    /* Launch; returns at once. `inline_` puts it in line with eager work of the device, else it runs on
-     * the stream's own queue, beside other streams. */
+    /* Launch; returns at once. `inline_` puts it in line with eager work of the device, else it
+     * runs on the stream's own queue, beside other streams. */
     int (*replay)(struct rp_device *dev, struct rp_stream *s, struct rp_recording *r, bool inline_);
     /* Wait for the stream's replays. */
     int (*replay_wait)(struct rp_device *dev, struct rp_stream *s);

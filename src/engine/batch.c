@@ -99,7 +99,7 @@ void rp_batch_close(struct rp_batch **batch)
     *batch = NULL;
 }
 
-/* ---- recording --------------------------------------------------------------------------------- */
+/* ---- recording ------------------------------------------------------------------------------- */
 
 static int number(struct rp_batch *b, int step)
 {

@@ -1,11 +1,12 @@
 /* One network over several things at once: faces of a frame, tiles of a crop.
  *
- * How many there are is known on the device only. So the network is bound for 1, 2, 4 ... rows on the
- * same buffers, and a choice on the device runs the smallest of these that holds them; more than fit go
- * in groups. On a GPU that keeps its multiprocessors busy where one row leaves them idle.
+ * How many there are is known on the device only. So the network is bound for 1, 2, 4 ... rows on
+ * the same buffers, and a choice on the device runs the smallest of these that holds them; more
+ * than fit go in groups. On a GPU that keeps its multiprocessors busy where one row leaves them
+ * idle.
  *
- * A row's result may differ in its last bits between sizes of the batch, as it may between two GPUs; for
- * the same number of rows it is always the same. */
+ * A row's result may differ in its last bits between sizes of the batch, as it may between two
+ * GPUs; for the same number of rows it is always the same. */
 #ifndef RP_BATCH_H
 #define RP_BATCH_H
 
@@ -23,8 +24,8 @@ struct rp_batch;
 int rp_batch_open(struct rp_batch **out, struct rp_net *one, int most);
 void rp_batch_close(struct rp_batch **batch);
 
-/* Record: for each *index from 0 to *count - 1 (device memory), before(priv) fills one->in; the network
- * runs on groups of rows; then after(priv) finds the row's results in one->out. */
+/* Record: for each *index from 0 to *count - 1 (device memory), before(priv) fills one->in; the
+ * network runs on groups of rows; then after(priv) finds the row's results in one->out. */
 int rp_batch_run(struct rp_batch *batch, const int32_t *count, int32_t *index, rp_record_fn *before,
                  rp_record_fn *after, void *priv);
 

@@ -120,8 +120,8 @@ void rp_net_close(struct rp_net **net);
  * slots share). Same size. */
 int rp_net_set_input(struct rp_net *net, int index, void *data);
 
-/* Run the network on the slot's stream: reads in[], writes out[]. Replays the net's own recording when
- * the slot's models record themselves. */
+/* Run the network on the slot's stream: reads in[], writes out[]. Replays the net's own recording
+ * when the slot's models record themselves. */
 int rp_run(struct rp_net *net);
 
 #endif /* RP_ENGINE_H */

@@ -7,7 +7,8 @@
 
 struct rp_feed;
 
-/* Inputs with the sizes and contents of a net's, whose model may be another opening of the same file.
+/* Inputs with the sizes and contents of a net's, whose model
+ * may be another opening of the same file.
  * @param host  one pointer an input; must stay */
 int rp_feed_open(struct rp_feed **out, struct rp_model *model, const struct rp_net *like,
                  void *const *host);

@@ -1,14 +1,15 @@
 /* The form of a network on a GPU: measured, not guessed.
  *
- * Layout: convolutions on tensor cores want channels last (NHWC); operators that have no such form get
- * transposes around them. Which wins depends on the network: arcface is 1.6 times faster in NHWC,
- * inswapper slower, and some fail. Determinism: cuDNN's fastest algorithms may add in another order at
- * every run (xseg's transposed convolutions in NCHW, inswapper in NHWC); ONNX Runtime can be told to
- * avoid most of them, at a price of up to a fifth, so that is done only where it is needed.
+ * Layout: convolutions on tensor cores want channels last (NHWC); operators that have no such form
+ * get transposes around them. Which wins depends on the network: arcface is 1.6 times faster in
+ * NHWC, inswapper slower, and some fail. Determinism: cuDNN's fastest algorithms may add in another
+ * order at every run (xseg's transposed convolutions in NCHW, inswapper in NHWC); ONNX Runtime can
+ * be told to avoid most of them, at a price of up to a fifth, so that is done only where it is
+ * needed.
  *
- * So each layout is recorded and replayed, four at once; a form that does not give the same bytes every
- * time is tried again in its deterministic variant; the fastest that is steady and agrees with the
- * others wins, and the plan cache keeps the choice. */
+ * So each layout is recorded and replayed, four at once; a form that does not give the same bytes
+ * every time is tried again in its deterministic variant; the fastest that is steady and agrees
+ * with the others wins, and the plan cache keeps the choice. */
 #include "engine/graph.h"
 #include "engine/ort.h"
 #include "engine/plan.h"
@@ -56,7 +57,8 @@ static void end_trial(struct trial *t)
     memset(t, 0, sizeof(*t));
 }
 
-/* Sizes that the file leaves open: the batch is 1; others cannot be guessed, then nothing is measured. */
+/* Sizes that the file leaves open: the batch is 1; others
+ * cannot be guessed, then nothing is measured. */
 static bool sizes(const struct rp_model *m, int64_t dim[][RP_MAX_RANK], const int64_t **dims)
 {
     for (int i = 0; i < m->nin; i++) {
@@ -226,7 +228,7 @@ static bool agree(const struct trial *a, const struct trial *b)
     return true;
 }
 
-/* ---- choosing ---------------------------------------------------------------------------------- */
+/* ---- choosing -------------------------------------------------------------------------------- */
 
 static const struct form {
     const char *name;

@@ -116,7 +116,7 @@ void rp_graph_get_stats(const struct rp_graph *g, struct rp_graph_stats *out)
         out->pool_bytes = g->fns->pool_bytes(g->slot->stream);
 }
 
-/* ---- eager ------------------------------------------------------------------------------------- */
+/* ---- eager ----------------------------------------------------------------------------------- */
 
 static int run_eager(struct rp_graph *g, rp_record_fn *fn, void *priv)
 {
@@ -138,7 +138,7 @@ static void stay_eager(struct rp_graph *g, const char *why)
     rp_log(RP_LOG_WARN, "%s: not recorded as a CUDA graph: %s; it runs eagerly", g->stats.name, why);
 }
 
-/* ---- verification ------------------------------------------------------------------------------ */
+/* ---- verification ---------------------------------------------------------------------------- */
 
 static size_t watched(const struct rp_graph *g)
 {
@@ -232,7 +232,7 @@ static int check(struct rp_graph *g, rp_record_fn *fn, void *priv)
     return ret;
 }
 
-/* ---- capture ----------------------------------------------------------------------------------- */
+/* ---- capture --------------------------------------------------------------------------------- */
 
 static int warm_up(struct rp_graph *g, rp_record_fn *fn, void *priv)
 {

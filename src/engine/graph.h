@@ -1,11 +1,12 @@
 /* Recorded work: eager, then captured, then replayed.
  *
- * A graph object stands for one record function on one slot with everything it bakes in fixed (shapes,
- * addresses, chain of processors). It runs eagerly until it is worth recording, warms up, captures,
- * compares one replay with eager bit for bit, and from then on replays. Whatever goes wrong on the way
- * makes it eager for good, with one line that says why: never a wrong pixel.
+ * A graph object stands for one record function on one slot with everything it bakes in fixed
+ * (shapes, addresses, chain of processors). It runs eagerly until it is worth recording, warms up,
+ * captures, compares one replay with eager bit for bit, and from then on replays. Whatever goes
+ * wrong on the way makes it eager for good, with one line that says why: never a wrong pixel.
  *
- * The record function must be repeatable: run twice on the same inputs it gives the same outputs. */
+ * The record function must be repeatable: run twice on the
+ * same inputs it gives the same outputs. */
 #ifndef RP_GRAPH_H
 #define RP_GRAPH_H
 

@@ -1,7 +1,8 @@
 /* Shapes of all values of a graph, and what a run costs.
  *
- * One pass over the nodes, which an ONNX file lists in the order of their use. A function per family of
- * operators sets the shape of the first result (or of all); what it cannot tell stays as the file says. */
+ * One pass over the nodes, which an ONNX file lists in the order of their
+ * use. A function per family of operators sets the shape of the first
+ * result (or of all); what it cannot tell stays as the file says. */
 #include "engine/onnx_impl.h"
 
 #define MAX_NUMBERS 64 /* elements of an integer tensor that are followed */
@@ -19,7 +20,7 @@ struct count {
 
 static const struct shape unknown = {.rank = -1};
 
-/* ---- values ------------------------------------------------------------------------------------ */
+/* ---- values ---------------------------------------------------------------------------------- */
 
 static struct rp_onnx_value *value(struct rp_onnx *o, const struct rp_onnx_node *n, int i, bool out)
 {
@@ -77,7 +78,7 @@ static void set_numbers(struct rp_onnx_value *v, const int64_t *number, int n)
     v->numbers = n;
 }
 
-/* ---- elements of constants --------------------------------------------------------------------- */
+/* ---- elements of constants ------------------------------------------------------------------- */
 
 /* Integers of a TensorProto. -1 if they cannot be had. */
 static int tensor_numbers(const struct rp_onnx_tensor *t, int64_t *out)
@@ -147,7 +148,7 @@ static int numbers(const struct rp_onnx_value *v, int64_t *out)
     return v->numbers;
 }
 
-/* ---- attributes -------------------------------------------------------------------------------- */
+/* ---- attributes ------------------------------------------------------------------------------ */
 
 struct attr {
     bool there, graph;
@@ -245,7 +246,7 @@ static bool axis_in(int64_t *axis, int rank)
     return *axis >= 0 && *axis < rank;
 }
 
-/* ---- shapes: same, broadcast ------------------------------------------------------------------- */
+/* ---- shapes: same, broadcast ----------------------------------------------------------------- */
 
 typedef struct shape shape_fn(struct rp_onnx *o, const struct rp_onnx_node *n);
 
@@ -329,7 +330,7 @@ static struct shape same_value(struct rp_onnx *o, const struct rp_onnx_node *n)
     return like_first(o, n);
 }
 
-/* ---- shapes: convolutions and pooling ---------------------------------------------------------- */
+/* ---- shapes: convolutions and pooling -------------------------------------------------------- */
 
 struct window {
     int rank; /* spatial */
@@ -465,7 +466,7 @@ static struct shape conv_transpose(struct rp_onnx *o, const struct rp_onnx_node 
     return s;
 }
 
-/* ---- shapes: products -------------------------------------------------------------------------- */
+/* ---- shapes: products ------------------------------------------------------------------------ */
 
 static struct shape gemm(struct rp_onnx *o, const struct rp_onnx_node *n)
 {
@@ -494,7 +495,7 @@ static struct shape matmul(struct rp_onnx *o, const struct rp_onnx_node *n)
     return s;
 }
 
-/* ---- shapes: moving data ----------------------------------------------------------------------- */
+/* ---- shapes: moving data --------------------------------------------------------------------- */
 
 static struct shape concat(struct rp_onnx *o, const struct rp_onnx_node *n)
 {
@@ -977,7 +978,7 @@ static struct shape top_k(struct rp_onnx *o, const struct rp_onnx_node *n)
     return s;
 }
 
-/* ---- the table --------------------------------------------------------------------------------- */
+/* ---- the table ------------------------------------------------------------------------------- */
 
 struct family {
     shape_fn *fn;
@@ -1040,7 +1041,7 @@ static const struct family *family_of(struct rp_onnx_text op)
     return NULL;
 }
 
-/* ---- counting ---------------------------------------------------------------------------------- */
+/* ---- counting -------------------------------------------------------------------------------- */
 
 static double elements(const struct rp_onnx_value *v)
 {

@@ -9,7 +9,7 @@
 
 #define MAX_PARTS (1 << 22) /* nodes, weights, names: more than any network has */
 
-/* ---- wire format ------------------------------------------------------------------------------- */
+/* ---- wire format ----------------------------------------------------------------------------- */
 
 static bool varint(struct rp_wire *w, uint64_t *out)
 {
@@ -138,7 +138,7 @@ bool rp_onnx_is(struct rp_onnx_text text, const char *word)
     return strlen(word) == text.n && (text.n == 0 || !memcmp(text.p, word, text.n));
 }
 
-/* ---- tensors ----------------------------------------------------------------------------------- */
+/* ---- tensors --------------------------------------------------------------------------------- */
 
 int rp_onnx_type_size(int type)
 {
@@ -188,7 +188,7 @@ bool rp_onnx_parse_tensor(struct rp_onnx_text message, struct rp_onnx_tensor *t)
     return !w.bad;
 }
 
-/* ---- values by name ---------------------------------------------------------------------------- */
+/* ---- values by name -------------------------------------------------------------------------- */
 
 static uint64_t hash(struct rp_onnx_text name)
 {
@@ -261,7 +261,7 @@ static int find_value(struct rp_onnx *o, struct rp_onnx_text name)
     return o->index[at] = o->nvalues++;
 }
 
-/* ---- the graph --------------------------------------------------------------------------------- */
+/* ---- the graph ------------------------------------------------------------------------------- */
 
 static int no_memory(void)
 {
@@ -508,7 +508,7 @@ static int parse(struct rp_onnx *o)
     return ret == RP_ERR_MODEL ? rp_fail(ret, "%s: not an ONNX file, or damaged", o->name) : ret;
 }
 
-/* ---- opening ----------------------------------------------------------------------------------- */
+/* ---- opening --------------------------------------------------------------------------------- */
 
 int rp_onnx_read(struct rp_onnx **out, const char *name, const void *data, size_t size)
 {

@@ -1,9 +1,9 @@
-/* What an ONNX file says of itself: nodes, weights, shapes; floating point operations and bytes of one
- * run, counted from them.
+/* What an ONNX file says of itself: nodes, weights, shapes; floating
+ * point operations and bytes of one run, counted from them.
  *
  * A reader of the protobuf wire format over a mapped file. Nothing in the file is trusted: every
- * length is checked against what is there, nesting has a fixed depth, and numbers that make no sense
- * become "unknown". Not for running a network: ONNX Runtime reads the file itself. */
+ * length is checked against what is there, nesting has a fixed depth, and numbers that make no
+ * sense become "unknown". Not for running a network: ONNX Runtime reads the file itself. */
 #ifndef RP_ONNX_INFO_H
 #define RP_ONNX_INFO_H
 

@@ -1,10 +1,10 @@
 /* ONNX Runtime on a GPU, set up so that its runs can be recorded into our own CUDA graphs.
  *
- * The stock CUDA provider with enable_cuda_graph=1 and the run option gpu_graph_id=-1: it checks that
- * all work is on the GPU and keeps its buffers, but never captures or replays by itself. Its memory
- * comes from our pools (two allocators registered with the environment), its work goes to the
- * device's stream. One call with all string options, then the stream, then append: every string call
- * rebuilds the options. */
+ * The stock CUDA provider with enable_cuda_graph=1 and the run option gpu_graph_id=-1: it checks
+ * that all work is on the GPU and keeps its buffers, but never captures or replays by itself. Its
+ * memory comes from our pools (two allocators registered with the environment), its work goes to
+ * the device's stream. One call with all string options, then the stream, then append: every string
+ * call rebuilds the options. */
 #include "engine/ort.h"
 
 static void *ORT_API_CALL memory_alloc(OrtAllocator *a, size_t size)

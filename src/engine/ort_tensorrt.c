@@ -1,8 +1,9 @@
 /* TensorRT through ONNX Runtime: used when its libraries are there.
  *
- * It builds an engine for each network, which takes minutes, so engines and the timings they were chosen
- * by are kept beside the plan cache. It records and replays by itself (trt_cuda_graph_enable); its runs
- * cannot be part of our recordings. What it does not take is left to the CUDA provider. */
+ * It builds an engine for each network, which takes minutes, so engines and the timings they were
+ * chosen by are kept beside the plan cache. It records and replays by itself
+ * (trt_cuda_graph_enable); its runs cannot be part of our recordings. What it does not take is left
+ * to the CUDA provider. */
 #include "base/path.h"
 #include "engine/ort.h"
 

@@ -63,8 +63,8 @@ static void drop(const char *path, const char *why)
     unlink(path);
 }
 
-/* {"key": the whole key, "value": ...}: a hash that happens to collide, or a file of another version,
- * is not taken for ours. */
+/* {"key": the whole key, "value": ...}: a hash that happens to collide, or a file of another
+ * version, is not taken for ours. */
 json_t *rp_plan_get(struct rp_plans *p, const char *key)
 {
     json_t *value = NULL;
@@ -108,10 +108,10 @@ void rp_plan_put(struct rp_plans *p, const char *key, json_t *value)
     free(path);
 }
 
-/* ---- files ------------------------------------------------------------------------------------- */
+/* ---- files ----------------------------------------------------------------------------------- */
 
-/* CRC over the first and the last bytes: a cut or foreign file shows, and half a gigabyte is not read
- * at every start. */
+/* CRC over the first and the last bytes: a cut or foreign file
+ * shows, and half a gigabyte is not read at every start. */
 static int ends_crc(const char *path, int64_t *size, uint32_t *crc)
 {
     struct stat st;

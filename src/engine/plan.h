@@ -1,9 +1,10 @@
 /* The plan cache: what makes the second start fast.
  *
- * A CUDA graph cannot be saved, so kept across runs is all that makes recording it again quick: models
- * as ONNX Runtime optimised them for this GPU, and choices that were measured (frames in flight).
- * Everything is keyed by what it depends on (model file, ONNX Runtime, driver, GPU, options); an entry
- * that is broken, cut short or of another key is dropped with one line and made again.
+ * A CUDA graph cannot be saved, so kept across runs is all that makes recording it again quick:
+ * models as ONNX Runtime optimised them for this GPU, and choices that were measured (frames in
+ * flight). Everything is keyed by what it depends on (model file, ONNX Runtime, driver, GPU,
+ * options); an entry that is broken, cut short or of another key is dropped with one line and made
+ * again.
  *
  * Threads: any. Several processes may share a folder: entries appear whole or not at all. */
 #ifndef RP_PLAN_H
@@ -19,8 +20,8 @@ struct rp_plans;
 int rp_plans_open(struct rp_plans **out, const char *folder);
 void rp_plans_close(struct rp_plans **plans);
 
-/* A folder of this name in the cache, for somebody else's cache; NULL when nothing is kept. Heap string;
- * it need not exist. */
+/* A folder of this name in the cache, for somebody else's cache;
+ * NULL when nothing is kept. Heap string; it need not exist. */
 char *rp_plan_folder(const struct rp_plans *plans, const char *name);
 
 /* The entry of this key, or NULL. A new reference. */

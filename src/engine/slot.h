@@ -1,8 +1,8 @@
 /* A slot: everything that one frame in flight owns.
  *
  * Its stream, its buffers (fixed addresses for as long as it lives, so that work on them can be
- * recorded and replayed), the bindings of models to those buffers, and a clock per stage. Slots share
- * nothing but models, so k of them run at once. */
+ * recorded and replayed), the bindings of models to those buffers, and a clock per stage. Slots
+ * share nothing but models, so k of them run at once. */
 #ifndef RP_SLOT_H
 #define RP_SLOT_H
 
@@ -34,7 +34,8 @@ struct rp_slot {
 int rp_slot_create(struct rp_slot **out, struct rp_device *device);
 void rp_slot_destroy(struct rp_slot **slot);
 
-/* Device memory that lives as long as the slot, zeroed. Only while preparing, never while recording. */
+/* Device memory that lives as long as the slot, zeroed. Only
+ * while preparing, never while recording. */
 int rp_slot_alloc(struct rp_slot *slot, size_t size, void **out);
 
 /* The same, filled from host memory and synchronised. */

@@ -1,5 +1,5 @@
-/* Puts the parts of the analysing stage together: which of them a job needs, and in which order they
- * see a face. */
+/* Puts the parts of the analysing stage together: which of
+ * them a job needs, and in which order they see a face. */
 #include "face/analyser.h"
 
 #include "face/classifier.h"
@@ -31,7 +31,7 @@ struct rp_analysis {
     int step;       /* enum step */
 };
 
-/* ---- shared half ------------------------------------------------------------------------------- */
+/* ---- shared half ----------------------------------------------------------------------------- */
 
 /* Whether the landmarker is needed depends on the parts behind it. */
 static int open_parts(struct rp_analyser *a, struct rp_pool *pool,
@@ -93,7 +93,7 @@ const char *rp_analyser_models(const struct rp_analyser *analyser)
     return analyser->models.text;
 }
 
-/* ---- part of one slot -------------------------------------------------------------------------- */
+/* ---- part of one slot ------------------------------------------------------------------------ */
 
 static int bind_parts(struct rp_analysis *an, int w, int h)
 {
@@ -152,7 +152,7 @@ struct rp_dfaces *rp_analysis_faces(const struct rp_analysis *analysis)
     return analysis->faces;
 }
 
-/* ---- recording --------------------------------------------------------------------------------- */
+/* ---- recording ------------------------------------------------------------------------------- */
 
 /* The parts that look at one face, in their order. */
 enum part { LANDMARKS = 0, EMBEDDING, CLASSES, PARTS };
@@ -224,7 +224,8 @@ static int record_after(void *priv)
     return record_face(priv);
 }
 
-/* A part that takes several faces at once goes over all of them; the others go face by face together. */
+/* A part that takes several faces at once goes over all of
+ * them; the others go face by face together. */
 static int record_faces(struct rp_analysis *an)
 {
     int ret;

@@ -4,8 +4,8 @@
  *   rp_analysis   their bindings and buffers in one slot, for frames of one size
  *
  * rp_analysis_record() records the whole stage: the frame's pixels in, struct rp_dfaces out, all in
- * device memory. Only the networks that the job needs are opened and run; each kind has a file of its
- * own in this folder. */
+ * device memory. Only the networks that the job needs are opened
+ * and run; each kind has a file of its own in this folder. */
 #ifndef RP_ANALYSER_H
 #define RP_ANALYSER_H
 

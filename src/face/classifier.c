@@ -1,5 +1,5 @@
-/* FairFace is one network on the aligned crop; the lite classifier two SSR-Nets, for gender and age,
- * on the box. */
+/* FairFace is one network on the aligned crop; the lite
+ * classifier two SSR-Nets, for gender and age, on the box. */
 #include "face/classifier.h"
 
 enum { MAX_PARTS = 2 };
@@ -32,7 +32,7 @@ struct rp_classification {
     float *lut;
 };
 
-/* ---- shared half ------------------------------------------------------------------------------- */
+/* ---- shared half ----------------------------------------------------------------------------- */
 
 static int open_models(struct rp_classifier *c, struct rp_pool *pool, struct rp_model_list *list)
 {
@@ -86,7 +86,7 @@ bool rp_classifier_wants_points(const struct rp_classifier *classifier)
     return classifier->facts->points;
 }
 
-/* ---- part of one slot -------------------------------------------------------------------------- */
+/* ---- part of one slot ------------------------------------------------------------------------ */
 
 /* All read the first one's input. */
 static int bind(struct rp_classification *cn, struct rp_slot *slot)
@@ -142,7 +142,7 @@ void rp_classification_destroy(struct rp_classification **classification)
     *classification = NULL;
 }
 
-/* ---- recording --------------------------------------------------------------------------------- */
+/* ---- recording ------------------------------------------------------------------------------- */
 
 static int place_crop(struct rp_classification *cn, const struct rp_face_at *at)
 {

@@ -2,7 +2,7 @@
  *
  * A view is the frame as the networks see it at one angle: turned, with its margin, shrunk. Every
  * network looks at every view, all finds go into one list of candidates, and one non-maximum
- * suppression ends it (algorithms 6 and 7). */
+ * suppression ends it. */
 #include "face/detector.h"
 
 #include <pthread.h>
@@ -69,7 +69,7 @@ struct rp_detection {
     struct rp_candidates *candidates;
 };
 
-/* ---- names ------------------------------------------------------------------------------------- */
+/* ---- names ----------------------------------------------------------------------------------- */
 
 static const char *names[RP_ARRAY_LEN(detectors) + 2];
 
@@ -96,7 +96,7 @@ static const struct facts *find(const char *name)
     return NULL;
 }
 
-/* ---- shared half ------------------------------------------------------------------------------- */
+/* ---- shared half ----------------------------------------------------------------------------- */
 
 static int choose_size(struct rp_detector *d, const struct facts *f, const struct rp_opt_size *size)
 {
@@ -207,10 +207,11 @@ bool rp_detector_gives_points(const struct rp_detector *detector)
     return detector->part[0].facts->points;
 }
 
-/* ---- part of one slot -------------------------------------------------------------------------- */
+/* ---- part of one slot ------------------------------------------------------------------------ */
 
-/* Turned about the middle, so that pixels fall on pixels, then the margins. FaceFusion turns about a
- * point half a pixel off, which moves the picture by one; detectors feel that: faces move by pixels. */
+/* Turned about the middle, so that pixels fall on pixels, then the
+ * margins. FaceFusion turns about a point half a pixel off, which moves
+ * the picture by one; detectors feel that: faces move by pixels. */
 static void place_frame(struct rp_affine *a, int turn, int w, int h, const int margin[4])
 {
     const double c = turn == 0 ? 1 : turn == 180 ? -1 : 0;
@@ -326,7 +327,7 @@ void rp_detection_destroy(struct rp_detection **detection)
     *detection = NULL;
 }
 
-/* ---- recording --------------------------------------------------------------------------------- */
+/* ---- recording ------------------------------------------------------------------------------- */
 
 /* The frame as it is seen at one angle, not larger than the input. */
 static int record_view(struct rp_detection *dn, const struct view *v, const struct rp_img *frame,

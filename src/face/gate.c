@@ -42,7 +42,7 @@ struct rp_gate_slot {
     struct rp_verdict *verdict;
 };
 
-/* ---- options ----------------------------------------------------------------------------------- */
+/* ---- options --------------------------------------------------------------------------------- */
 
 static const char *const *choices(void)
 {
@@ -62,7 +62,7 @@ const struct rp_opt_group rp_gate_group = {
     "content_analyser", "Content check", sizeof(struct rp_gate_options), opts,
 };
 
-/* ---- models ------------------------------------------------------------------------------------ */
+/* ---- models ---------------------------------------------------------------------------------- */
 
 static int add(struct rp_gate_model *g, struct rp_pool *pool, const char *name, bool named,
                const struct rp_model_entry **entry)
@@ -88,7 +88,8 @@ fail:
     return ret;
 }
 
-/* All three, or, when the choice is only the default and one of them is not installed, the lite one. */
+/* All three, or, when the choice is only the default and one
+ * of them is not installed, the lite one. */
 static int add_three(struct rp_gate_model *g, struct rp_pool *pool, bool named)
 {
     int ret;
@@ -134,7 +135,7 @@ void rp_gate_destroy(struct rp_gate_model **gate)
     *gate = NULL;
 }
 
-/* ---- in a slot --------------------------------------------------------------------------------- */
+/* ---- in a slot ------------------------------------------------------------------------------- */
 
 /* Where a frame of this size lies in the input: as large as it fits, in the middle. */
 static struct rp_img place_of(const struct part *part, int w, int h)

@@ -1,6 +1,6 @@
 /* The content check. It cannot be switched off: a job without its models does not start.
  *
- * FaceFusion's three networks, two of which must be against a frame (algorithms section 31); one of
+ * FaceFusion's three networks, two of which must be against a frame; one of
  * them alone; or the lite one, which also stands in where the three are not installed. */
 #ifndef RP_GATE_H
 #define RP_GATE_H
@@ -30,7 +30,7 @@ void rp_gate_detach(struct rp_gate_slot **at);
 int rp_gate_record(struct rp_gate_slot *at, const struct rp_img *frame);
 struct rp_verdict *rp_gate_verdict(const struct rp_gate_slot *at);
 
-/* FaceFusion's rules (algorithms section 31): a frame is looked at when its number is a multiple of
+/* FaceFusion's rules: a frame is looked at when its number is a multiple of
  * this; a video is blocked when more than 10 % of those were positive. */
 int rp_gate_interval(double fps);
 bool rp_gate_blocks(int64_t checked, int64_t positive);

@@ -1,5 +1,4 @@
-/* Facts about each network are in the table; the rest treats all alike. FaceFusion's rules:
- * algorithms 8 and 11. */
+/* Facts about each network are in the table; the rest treats all alike. */
 #include "face/landmarker.h"
 
 #include <pthread.h>
@@ -23,8 +22,8 @@ static const struct facts {
     {"fr_landmark", RP_LANDMARK_BOX_68, 64, false, 1, {68 * 2}},
 };
 
-/* "many" stands for these, in this order: the rule by which one wins is not symmetric. They take the
- * same input. */
+/* "many" stands for these, in this order: the rule by which
+ * one wins is not symmetric. They take the same input. */
 static const char *const many[MAX_PARTS] = {"2dfan4", "peppa_wutz"};
 
 struct rp_landmarker {
@@ -53,7 +52,7 @@ struct rp_landmarking {
     struct rp_contrast_work *contrast;
 };
 
-/* ---- names ------------------------------------------------------------------------------------- */
+/* ---- names ----------------------------------------------------------------------------------- */
 
 static const char *names[RP_ARRAY_LEN(landmarkers) + 2];
 
@@ -80,7 +79,7 @@ static const struct facts *find(const char *name)
     return NULL;
 }
 
-/* ---- shared half ------------------------------------------------------------------------------- */
+/* ---- shared half ----------------------------------------------------------------------------- */
 
 static int open_part(struct rp_landmarker *l, struct rp_pool *pool, const char *name, bool named,
                      struct rp_model_list *list)
@@ -137,9 +136,9 @@ fail:
     return ret;
 }
 
-/* A score of 0 skips the landmarker, and the 68 points are then fan_68_5's, which also tells how the
- * head is turned. But without fan_68_5, and with a detector without points, only the landmarker has
- * any. */
+/* A score of 0 skips the landmarker, and the 68 points are then fan_68_5's,
+ * which also tells how the head is turned. But without fan_68_5, and with a
+ * detector without points, only the landmarker has any. */
 static int open_needed(struct rp_landmarker *l, struct rp_pool *pool,
                        const struct rp_settings *settings, const struct rp_landmarker_params *p,
                        struct rp_model_list *list)
@@ -185,7 +184,7 @@ void rp_landmarker_close(struct rp_landmarker **landmarker)
     *landmarker = NULL;
 }
 
-/* ---- part of one slot -------------------------------------------------------------------------- */
+/* ---- part of one slot ------------------------------------------------------------------------ */
 
 /* What the colour crop needs beside the crop. */
 static int bind_colour(struct rp_landmarking *ln, struct rp_slot *slot)
@@ -291,7 +290,7 @@ void rp_landmarking_destroy(struct rp_landmarking **landmarking)
     *landmarking = NULL;
 }
 
-/* ---- recording: fan_68_5 ----------------------------------------------------------------------- */
+/* ---- recording: fan_68_5 --------------------------------------------------------------------- */
 
 static int lift_crop(struct rp_landmarking *ln, const struct rp_face_at *at)
 {
@@ -328,7 +327,7 @@ fail:
     return ret;
 }
 
-/* ---- recording: landmarkers -------------------------------------------------------------------- */
+/* ---- recording: landmarkers ------------------------------------------------------------------ */
 
 /* Where the crop lies: the box at its own shape, upright, as FaceFusion's landmarkers want it, or
  * stretched, as the lite one does. */

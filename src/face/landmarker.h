@@ -1,7 +1,7 @@
 /* Landmarkers: the 68 points of a face, the five points that crops use, and how the head is turned.
  *
- * Up to three networks work together: fan_68_5 makes 68 points of the detector's five, which tell the
- * turn; then one landmarker, or two of which the surer wins, looks at the upright crop. */
+ * Up to three networks work together: fan_68_5 makes 68 points of the detector's five, which tell
+ * the turn; then one landmarker, or two of which the surer wins, looks at the upright crop. */
 #ifndef RP_LANDMARKER_H
 #define RP_LANDMARKER_H
 

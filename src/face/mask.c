@@ -54,7 +54,7 @@ static const struct { int n; uint8_t index[24]; } areas[] = {
 /* The parser's class of each region, in the order of --face-mask-regions. */
 static const uint8_t region_class[] = {1, 2, 3, 4, 5, 6, 10, 11, 12, 13};
 
-/* ---- shared ------------------------------------------------------------------------------------ */
+/* ---- shared ---------------------------------------------------------------------------------- */
 
 unsigned rp_masks_needs(const struct rp_settings *settings)
 {
@@ -170,7 +170,7 @@ bool rp_masks_see(const struct rp_masks *masks)
     return masks->types & (RP_MASK_BIT(OCCLUSION) | RP_MASK_BIT(REGION));
 }
 
-/* ---- one slot ---------------------------------------------------------------------------------- */
+/* ---- one slot -------------------------------------------------------------------------------- */
 
 static size_t area(const struct rp_masker *m)
 {
@@ -336,7 +336,7 @@ void rp_masker_destroy(struct rp_masker **masker)
     *masker = NULL;
 }
 
-/* ---- recording --------------------------------------------------------------------------------- */
+/* ---- recording ------------------------------------------------------------------------------- */
 
 /* What no occluder sees as hidden, into m->part. */
 static int record_occlusion(struct rp_masker *m, const struct rp_img *crop)

@@ -1,4 +1,4 @@
-/* Masks of one face crop (algorithms section 15): which pixels of the crop are pasted, and how much.
+/* Masks of one face crop: which pixels of the crop are pasted, and how much.
  *
  *   rp_masks   what the settings ask for in one processor, with the networks that takes: shared
  *   rp_masker  the buffers and bindings for crops of one size in one slot

@@ -1,10 +1,10 @@
 /* What the parts of the analysing stage have in common.
  *
- * A part comes in two halves, like everything between reader and writer: the opened models, shared by
- * all slots, and bindings and buffers in one slot. Parts that look at one face do it in three steps,
- * each a record function of its own: crop into the network's input, run, decode into the face. Where
- * the network takes several faces at once (engine/batch.h), all are cropped before it runs, and decoded
- * afterwards: rp_X_before() and rp_X_after(), around rp_X_batch(). */
+ * A part comes in two halves, like everything between reader and writer: the opened models, shared
+ * by all slots, and bindings and buffers in one slot. Parts that look at one face do it in three
+ * steps, each a record function of its own: crop into the network's input, run, decode into the
+ * face. Where the network takes several faces at once (engine/batch.h), all are cropped before it
+ * runs, and decoded afterwards: rp_X_before() and rp_X_after(), around rp_X_batch(). */
 #ifndef RP_FACE_PARTS_H
 #define RP_FACE_PARTS_H
 
@@ -30,8 +30,8 @@ struct rp_face_at {
 int rp_part_lut(struct rp_slot *slot, double div, const double mean[3], const double std[3],
                 float **out);
 
-/* The network over several faces at once; stays NULL on the CPU, where it gains nothing, and when the
- * file or --cuda-batch says one. */
+/* The network over several faces at once; stays NULL on the CPU, where it gains nothing, and when
+ * the file or --cuda-batch says one. */
 int rp_part_batch(struct rp_batch **out, struct rp_net *net);
 
 /* RP_ERR_MODEL unless an output has this many numbers. @param what  "a landmarker of this name" */

@@ -1,4 +1,5 @@
-/* All recognisers keep one contract: arcface_112_v2 at 112 pixels, RGB, x / 127.5 - 1, 512 numbers. */
+/* All recognisers keep one contract: arcface_112_v2 at 112
+ * pixels, RGB, x / 127.5 - 1, 512 numbers. */
 #include "face/recogniser.h"
 
 #define SIZE 112

@@ -1,4 +1,4 @@
-/* Which faces of a frame are worked on (algorithms section 13). */
+/* Which faces of a frame are worked on. */
 #ifndef RP_SELECTOR_H
 #define RP_SELECTOR_H
 
@@ -23,9 +23,9 @@ int rp_selector_init(struct rp_selector *out, const struct rp_settings *settings
 /* rp_need bits that this selection causes. */
 unsigned rp_selector_needs(const struct rp_settings *settings);
 
-/* Take a reference identity from the faces of a reference frame (host memory): sorted, filtered, the
- * one at reference_position or the last. A face like any of the references is selected. False when
- * there is no such face; without a reference nothing is selected. */
+/* Take a reference identity from the faces of a reference frame (host memory): sorted, filtered,
+ * the one at reference_position or the last. A face like any of the references is selected. False
+ * when there is no such face; without a reference nothing is selected. */
 bool rp_selector_add_reference(struct rp_selector *selector, const struct rp_dfaces *faces);
 
 struct rp_selection_slot {

@@ -84,7 +84,7 @@ double rp_box_overlap(const float a[4], const float b[4])
     return sum - both > 0 ? both / (sum - both) : 0;
 }
 
-/* ---- gaps -------------------------------------------------------------------------------------- */
+/* ---- gaps ------------------------------------------------------------------------------------ */
 
 static void mix(float *out, const float *a, const float *b, int n, double f)
 {
@@ -110,7 +110,7 @@ void rp_face_between(struct rp_dface *out, const struct rp_dface *a, const struc
     out->origin = 1;
 }
 
-/* ---- tracks ------------------------------------------------------------------------------------ */
+/* ---- tracks ---------------------------------------------------------------------------------- */
 
 /* Frame `w` of the window around `frame`; NULL when there is none. */
 static const struct entry *in_window(const struct rp_tracker *t, int64_t frame, int w)

@@ -1,5 +1,5 @@
 /* Faces over neighbouring frames: where a detector loses a face for a few frames of a video, the
- * gap is filled between the frames that have it (algorithms section 14).
+ * gap is filled between the frames that have it.
  *
  * Works on the host: it needs the faces of several frames at once. What it says of a frame follows
  * from the faces of the frames around it alone, so the order in which frames were analysed, and on

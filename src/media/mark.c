@@ -199,7 +199,8 @@ static void find_in_comment(struct field field, const char *comment, const char 
 static void mark_from_dict(struct rp_mark *mark, const AVDictionary *dict)
 {
     const AVDictionaryEntry *const comment = av_dict_get(dict, "comment", NULL, 0);
-    /* Without the first key those of the same names are not ours: AVI has the muxer as "software". */
+    /* Without the first key those of the same names are not ours:
+     * AVI has the muxer as "software". */
     const bool own = av_dict_get(dict, keys[0], NULL, 0);
     struct field fields[4];
 

@@ -29,7 +29,8 @@ enum rp_pixfmt {
 
 enum rp_matrix { RP_MATRIX_BT709 = 0, RP_MATRIX_BT601, RP_MATRIX_BT2020 };
 
-/* What decides how YUV becomes BGR. Unknown tags: bt601 under 720 lines, bt709 from there; limited. */
+/* What decides how YUV becomes BGR. Unknown tags: bt601 under
+ * 720 lines, bt709 from there; limited. */
 struct rp_colour {
     enum rp_matrix matrix;
     bool full_range;
@@ -57,13 +58,13 @@ void rp_media_frame_free(struct rp_media_frame **frame);
 /* Make the planes of a frame writable (copies when they are shared with the decoder). */
 int rp_media_frame_writable(struct rp_media_frame *frame);
 
-/* Give a frame without alpha an alpha plane (plane[3], not filled in): its format becomes the one with
- * alpha, the other planes stay. */
+/* Give a frame without alpha an alpha plane (plane[3], not filled in): its format becomes the one
+ * with alpha, the other planes stay. */
 int rp_media_frame_add_alpha(struct rp_media_frame *frame);
 
-/* Give a frame new planes of another size, all zero but for alpha, which is scaled. Colour and times
- * stay. A frame over somebody else's BGR pixels gets malloc()ed planes, alpha zero too: they are the
- * caller's then. RP_ERR_LIMIT over the limits of rp_image. */
+/* Give a frame new planes of another size, all zero but for alpha, which is scaled. Colour and
+ * times stay. A frame over somebody else's BGR pixels gets malloc()ed planes, alpha zero too: they
+ * are the caller's then. RP_ERR_LIMIT over the limits of rp_image. */
 int rp_media_frame_resize(struct rp_media_frame *frame, int w, int h);
 
 /* The frame's picture in another size, bicubic, as the writer scales. Not of RP_FMT_BGR24_ALPHA. */
@@ -76,7 +77,7 @@ enum rp_media_kind { RP_MEDIA_UNKNOWN = 0, RP_MEDIA_IMAGE, RP_MEDIA_VIDEO, RP_ME
  * unreadable or unknown file and for a directory. */
 int rp_media_probe(const char *path, enum rp_media_kind *kind);
 
-/* ---- video in ---------------------------------------------------------------------------------- */
+/* ---- video in -------------------------------------------------------------------------------- */
 
 struct rp_reader;
 
@@ -113,7 +114,7 @@ int rp_reader_next(struct rp_reader *reader, struct rp_media_frame **frame);
 /* One frame by number, clamped to the last: for the reference frame. */
 int rp_reader_frame(const char *path, int64_t index, struct rp_media_frame **frame);
 
-/* ---- video out --------------------------------------------------------------------------------- */
+/* ---- video out ------------------------------------------------------------------------------- */
 
 struct rp_writer;
 
@@ -149,9 +150,9 @@ struct rp_writer_params {
 int rp_writer_open(struct rp_writer **out, const char *path, const char *target,
                    const struct rp_reader *reader, const struct rp_writer_params *params);
 
-/* Encode one frame; it must have the reader's format and size (or the size given by w,h of the first
- * frame). The frame stays the caller's. Audio and subtitle packets are interleaved by time, with
- * bounded buffering. RP_ERR_IO with a sentence when the disk is full. */
+/* Encode one frame; it must have the reader's format and size (or the size given by w,h of the
+ * first frame). The frame stays the caller's. Audio and subtitle packets are interleaved by time,
+ * with bounded buffering. RP_ERR_IO with a sentence when the disk is full. */
 int rp_writer_write(struct rp_writer *writer, const struct rp_media_frame *frame);
 
 /* Flush and end the file. After a failure only rp_writer_close() is legal. */
@@ -162,13 +163,13 @@ void rp_writer_close(struct rp_writer **writer);
 const char *const *rp_video_encoders(void);
 const char *const *rp_audio_encoders(void);
 
-/* ---- pictures ---------------------------------------------------------------------------------- */
+/* ---- pictures -------------------------------------------------------------------------------- */
 
 /* rp_image_read() and rp_image_write() of the public header live here too. */
 
 /* As rp_image_write() to exactly this name, with the mark inside; `format_of` is the name whose
- * extension chooses the format, and that messages use. JPEG, PNG, WebP: an XMP packet in its proper place; TIFF, BMP: an XMP
- * packet (tag 700 / after the pixels). */
+ * extension chooses the format, and that messages use. JPEG, PNG, WebP: an XMP packet in its proper
+ * place; TIFF, BMP: an XMP packet (tag 700 / after the pixels). */
 int rp_image_write_marked(const rp_image *image, const char *path, const char *format_of,
                           int quality, const struct rp_mark *mark);
 
@@ -178,7 +179,7 @@ int rp_image_needs_alpha(const char *path);
 /* A copy in another size (bicubic). RP_ERR_LIMIT over the limits of rp_image. */
 int rp_image_scale(rp_image *out, const rp_image *image, int w, int h);
 
-/* ---- marking ----------------------------------------------------------------------------------- */
+/* ---- marking --------------------------------------------------------------------------------- */
 
 /* The XMP packet of a mark (heap string): Iptc4xmpExt:DigitalSourceType, xmp:CreatorTool,
  * reprise:Processors, reprise:Models. NULL when memory is out. */

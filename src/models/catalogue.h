@@ -1,7 +1,9 @@
-/* Every model the program knows: facts only, no code. FaceFusion 3.8.1's 252 files and our lite set.
+/* Every model the program knows: facts only, no code.
+ * FaceFusion 3.8.1's 252 files and our lite set.
  *
  * What a network expects of its tensors (size, template, mean ...) is with the code that feeds it
- * (src/face, src/processors); here is what a file is, where it comes from and under which licence. */
+ * (src/face, src/processors); here is what a file is, where it
+ * comes from and under which licence. */
 #ifndef RP_CATALOGUE_H
 #define RP_CATALOGUE_H
 

@@ -63,7 +63,7 @@ struct rp_downloads {
     int n_failed;
 };
 
-/* ---- hosts -------------------------------------------------------------------------------------- */
+/* ---- hosts ----------------------------------------------------------------------------------- */
 
 static int add_host(struct rp_downloads *d, int provider, const char *base)
 {
@@ -227,7 +227,7 @@ static bool find_hosts(struct rp_downloads *d)
     return any;
 }
 
-/* ---- one file ----------------------------------------------------------------------------------- */
+/* ---- one file -------------------------------------------------------------------------------- */
 
 static void say_away(const struct rp_downloads *d, char *why, size_t size)
 {

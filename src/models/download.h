@@ -1,9 +1,9 @@
 /* Fetching model files from FaceFusion's download providers or mirrors of them.
  *
- * A file grows as ".NAME.part" in the model folder, under a lock, so that of two processes one waits
- * for the other. It is kept when the download breaks and continued the next time. It gets its name
- * only when its content is what the catalogue, or the provider's .hash file, says; NAME.hash is
- * written beside it, as FaceFusion does.
+ * A file grows as ".NAME.part" in the model folder, under a lock, so that of two processes one
+ * waits for the other. It is kept when the download breaks and continued the next time. It gets its
+ * name only when its content is what the catalogue, or the provider's .hash file, says; NAME.hash
+ * is written beside it, as FaceFusion does.
  *
  * Threads: any; downloads of one object follow each other. */
 #ifndef RP_DOWNLOAD_H
@@ -44,7 +44,7 @@ const char *rp_downloads_refuse(const struct rp_downloads *downloads,
 int rp_downloads_get(struct rp_downloads *downloads, const struct rp_model_entry *entry,
                      const char *path, bool replace, char *why, size_t size);
 
-/* ---- inside: download.c chooses the host, fetch.c brings one file from it ---------------------- */
+/* ---- inside: download.c chooses the host, fetch.c brings one file from it -------------------- */
 
 struct rp_host {
     int provider;

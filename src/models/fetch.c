@@ -48,7 +48,7 @@ static void add_why(struct rp_fetch *f, const struct rp_host *host)
     snprintf(f->why + n, f->why_size - n, "%s%s: %s", n ? "; " : "", host->name, f->problem);
 }
 
-/* ---- the part ----------------------------------------------------------------------------------- */
+/* ---- the part -------------------------------------------------------------------------------- */
 
 static char *beside(const char *path, const char *ext)
 {
@@ -152,7 +152,7 @@ void rp_fetch_end(struct rp_fetch *f)
     free(f->note);
 }
 
-/* ---- where the part came from ------------------------------------------------------------------- */
+/* ---- where the part came from ---------------------------------------------------------------- */
 
 static void write_note(const struct rp_fetch *f, const char *validator)
 {
@@ -186,7 +186,7 @@ static char *read_note(const struct rp_fetch *f)
     return validator;
 }
 
-/* ---- receiving ---------------------------------------------------------------------------------- */
+/* ---- receiving ------------------------------------------------------------------------------- */
 
 /* Say how far it is. -1 if the caller wants no more. */
 static int tell(void *priv)
@@ -308,7 +308,7 @@ static char *url_of(const struct rp_host *host, const struct rp_model_entry *e, 
                        ext ? ext : "");
 }
 
-/* ---- tries -------------------------------------------------------------------------------------- */
+/* ---- tries ----------------------------------------------------------------------------------- */
 
 struct tries {
     int without_gain, breaks;
@@ -340,7 +340,7 @@ static bool try_again(struct rp_fetch *f, struct rp_host *host, enum rp_http_end
     return true;
 }
 
-/* ---- what is wanted ----------------------------------------------------------------------------- */
+/* ---- what is wanted -------------------------------------------------------------------------- */
 
 struct small {
     struct rp_fetch *fetch;
@@ -414,7 +414,7 @@ static int check_part(struct rp_fetch *f, struct rp_sums *sums)
     return RP_ERR_MODEL;
 }
 
-/* ---- the end ------------------------------------------------------------------------------------ */
+/* ---- the end --------------------------------------------------------------------------------- */
 
 static int write_hash(const struct rp_fetch *f, const struct rp_sums *sums)
 {

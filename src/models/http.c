@@ -50,7 +50,7 @@ static CURL *new_handle(const char *url, long connect_seconds)
     return curl;
 }
 
-/* ---- headers ------------------------------------------------------------------------------------ */
+/* ---- headers --------------------------------------------------------------------------------- */
 
 /* The value of header `name` in a line, without blanks around it; NULL if it is another header. */
 static const char *header_value(const char *line, const char *name)
@@ -101,7 +101,7 @@ static size_t on_header(char *data, size_t one, size_t size, void *priv)
     return size;
 }
 
-/* ---- one transfer ------------------------------------------------------------------------------- */
+/* ---- one transfer ---------------------------------------------------------------------------- */
 
 static bool begin(struct transfer *t)
 {
@@ -235,7 +235,7 @@ enum rp_http_end rp_http_get(const struct rp_http_request *request, struct rp_ht
     return end;
 }
 
-/* ---- probing ------------------------------------------------------------------------------------ */
+/* ---- probing --------------------------------------------------------------------------------- */
 
 enum { MAX_PROBES = 32 };
 

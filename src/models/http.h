@@ -42,8 +42,8 @@ struct rp_http_host {
     char problem[200]; /* if it does not */
 };
 
-/* Connect to all of them at once, to see which ones answer; nothing is asked for. Takes `seconds` at
- * most, and ends as soon as all have answered or failed. */
+/* Connect to all of them at once, to see which ones answer; nothing is asked for. Takes `seconds`
+ * at most, and ends as soon as all have answered or failed. */
 void rp_http_probe(struct rp_http_host *hosts, int n, int seconds);
 
 #endif /* RP_HTTP_H */

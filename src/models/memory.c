@@ -1,5 +1,5 @@
-/* See memory.h. Two processes may write at once: each replaces the whole file, so a line may be lost,
- * never broken, and is computed again. */
+/* See memory.h. Two processes may write at once: each replaces the whole file, so a line may be
+ * lost, never broken, and is computed again. */
 #include "models/memory.h"
 
 #include <errno.h>
@@ -52,7 +52,8 @@ static char *read_memory(char **name)
     return ret < 0 ? strdup("") : (char *) text;
 }
 
-/* The path at the end of a line of `len` bytes: behind four words. NULL if the line is none of ours. */
+/* The path at the end of a line of `len` bytes: behind four
+ * words. NULL if the line is none of ours. */
 static const char *path_of(const char *line, size_t len, size_t *path_len)
 {
     const char *p = line;

@@ -157,7 +157,8 @@ static int fail_missing(const struct rp_store *store, const struct rp_model_entr
 
 enum { WHY = 400 };
 
-/* Fetch a file that is not there. NULL if it cannot be had, with a reason if one is worth a word. */
+/* Fetch a file that is not there. NULL if it cannot be had,
+ * with a reason if one is worth a word. */
 static char *fetch_missing(const struct rp_store *store, const struct rp_model_entry *entry,
                            char why[WHY], int *status)
 {

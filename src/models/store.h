@@ -32,10 +32,10 @@ char *rp_store_bring(const struct rp_store *store, const struct rp_model_entry *
 
 /* The file for a model that a job needs. RP_ERR_USAGE if the kind has no such model.
  *
- * Installed or fetched: it. Not to be had and `named` (the user asked for it by name): RP_ERR_MISSING and a
- * sentence with the command that fetches it. Not to be had and only the default: the lite model
- * of its kind, with one log line (once per process and kind) naming both; RP_ERR_MISSING with the
- * set-up command when that is missing as well. */
+ * Installed or fetched: it. Not to be had and `named` (the user asked for it by name):
+ * RP_ERR_MISSING and a sentence with the command that fetches it. Not to be had and only the
+ * default: the lite model of its kind, with one log line (once per process and kind) naming both;
+ * RP_ERR_MISSING with the set-up command when that is missing as well. */
 int rp_store_resolve(const struct rp_store *store, enum rp_model_kind kind, const char *name,
                      bool named, const struct rp_model_entry **entry, char **path);
 
@@ -50,8 +50,8 @@ void rp_store_look(const struct rp_store *store, const struct rp_model_entry *en
 /* Fetch a file unless it is installed and right, see rp_model_fetch(). */
 int rp_store_fetch(const struct rp_store *store, const struct rp_model_entry *entry);
 
-/* Check the bytes of an installed file against what is known of it: size, then SHA-256 or CRC-32 of the
- * catalogue, else the CRC-32 in FaceFusion's .hash file beside it (exactly 8 hex digits).
+/* Check the bytes of an installed file against what is known of it: size, then SHA-256 or CRC-32 of
+ * the catalogue, else the CRC-32 in FaceFusion's .hash file beside it (exactly 8 hex digits).
  * @return RP_OK; RP_ERR_MODEL with a sentence when it differs; RP_ERR_MISSING when it is not
  *         installed; RP_ERR_UNSUPPORTED, without a log line, when nothing is known of it. */
 int rp_store_verify(const struct rp_store *store, const struct rp_model_entry *entry);

@@ -50,7 +50,7 @@ int rp_c_contrast(struct rp_stream *stream, const struct rp_op_contrast *a)
     return 0;
 }
 
-/* ---- tables ------------------------------------------------------------------------------------ */
+/* ---- tables ---------------------------------------------------------------------------------- */
 
 static double power(double v, double e)
 {

@@ -1,6 +1,7 @@
 /* "Optimise contrast" before a landmark network: 8-bit Lab and back, and CLAHE on L, with OpenCV's
  * numbers. Whole numbers throughout; what needs powers and roots is in tables made on the host. The
- * one place with floats, the mix of four tiles, is exact for tiles whose sides are powers of two. */
+ * one place with floats, the mix of four tiles, is exact for
+ * tiles whose sides are powers of two. */
 #ifndef RP_OPS_CONTRAST_CORE_H
 #define RP_OPS_CONTRAST_CORE_H
 
@@ -50,7 +51,7 @@ RP_FN void rp_lab_to(const struct rp_lab_tables *t, const uint8_t lab[3], uint8_
     out[2] = t->gamma[rp_clampi(rp_descale(217 * x - 836 * y + 4715 * z, 14), 0, 4095)];
 }
 
-/* ---- CLAHE ------------------------------------------------------------------------------------- */
+/* ---- CLAHE ----------------------------------------------------------------------------------- */
 
 /* Most pixels that a grey level of a tile keeps. */
 RP_FN int rp_clahe_limit(int area)

@@ -27,9 +27,9 @@ RP_FN int rp_decode_rows(const struct rp_op_decode *a)
     return rp_decode_stride_rows(a, 0) + rp_decode_stride_rows(a, 1) + rp_decode_stride_rows(a, 2);
 }
 
-/* A point of the detector's input to the frame. Returns 0, or NaN if it is not finite. A frame turned
- * by 90 degrees has at (y, w - 1 - x) what stood at (x, y). A turned box keeps two opposite corners;
- * which, nms() does not care. */
+/* A point of the detector's input to the frame. Returns 0, or NaN if it is not finite. A frame
+ * turned by 90 degrees has at (y, w - 1 - x) what stood at (x, y). A turned box keeps two opposite
+ * corners; which, nms() does not care. */
 RP_FN float rp_decode_place(const struct rp_op_decode *a, float p[2])
 {
     const float x = p[0] * a->ratio_x - a->shift_x, y = p[1] * a->ratio_y - a->shift_y;

@@ -106,7 +106,8 @@ RP_FN void rp_fit_similarity(const float from[10], const float to[10], unsigned 
     m[5] = qy - (b * px + a * py);
 }
 
-/* The points that agree to 100 crop pixels with the similarity through points i and j: a bit each. */
+/* The points that agree to 100 crop pixels with the similarity
+ * through points i and j: a bit each. */
 RP_FN unsigned rp_ransac_agree(const float from[10], const float to[10], int i, int j)
 {
     const double x1 = from[2 * i], y1 = from[2 * i + 1], x2 = from[2 * j], y2 = from[2 * j + 1];

@@ -174,7 +174,8 @@ RP_FN void rp_hull_line(struct rp_point p, struct rp_point q, int64_t y, int w, 
     rp_hull_ones(row, first, last);
 }
 
-/* Where edge p-q bounds row y of the filled hull: widens lo..hi, which begins as INT64_MAX..INT64_MIN. */
+/* Where edge p-q bounds row y of the filled hull: widens
+ * lo..hi, which begins as INT64_MAX..INT64_MIN. */
 RP_FN void rp_hull_edge(struct rp_point p, struct rp_point q, int y, int64_t *lo, int64_t *hi)
 {
     const struct rp_point top = p.y < q.y ? p : q, end = p.y < q.y ? q : p;

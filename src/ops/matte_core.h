@@ -33,8 +33,8 @@ RP_FN float rp_fill_share(int matte, int fill_alpha)
     return (1.0f - (float) matte / 255.0f) * ((float) fill_alpha / 255.0f);
 }
 
-/* A pixel without its colour cast: each channel is drawn towards half the sum of the other two, when
- * that is less. strength: of each channel, 0..1. */
+/* A pixel without its colour cast: each channel is drawn towards half the sum of the other two,
+ * when that is less. strength: of each channel, 0..1. */
 RP_FN void rp_despill(uint8_t out[3], const uint8_t in[3], const float strength[3])
 {
     int c;

@@ -1,8 +1,9 @@
 /* Every pixel and box operation of the pipeline, as one table of function pointers.
  *
- * The C versions (rp_ops_c) are the definition of right; a CUDA device brings its own table and must
- * give the same bytes. The arithmetic of one element is written once, in the *_core.h files of this
- * folder, which both compilers compile; -ffp-contract=off and no library transcendentals there.
+ * The C versions (rp_ops_c) are the definition of right; a CUDA device brings its own table and
+ * must give the same bytes. The arithmetic of one element is written once, in the *_core.h files of
+ * this folder, which both compilers compile; -ffp-contract=off and no library transcendentals
+ * there.
  *
  * Rules for every operation, so that it can be recorded into a CUDA graph:
  *   - all pointers are device memory (host memory on the CPU device), at addresses fixed when the
@@ -20,7 +21,7 @@
 
 struct rp_stream; /* a device's queue of work; NULL on the CPU */
 
-/* ---- pixels ------------------------------------------------------------------------------------ */
+/* ---- pixels ---------------------------------------------------------------------------------- */
 
 /* Planes to BGR; chroma is replicated (nearest), as FFmpeg's default converter does for BGR output.
  * 10-bit input is rounded to 8 bits in the same step. */
@@ -31,7 +32,8 @@ struct rp_op_yuv_to_bgr { struct rp_planes src; struct rp_img dst; };
  * keeps the decoder's values. Chroma is the mean over the block. */
 struct rp_op_bgr_to_yuv { struct rp_canvas src; struct rp_planes dst; };
 
-/* The alpha plane (plane[3], 8 or 10 bit, always full range) to 8 bit; opaque where plane[3] is NULL. */
+/* The alpha plane (plane[3], 8 or 10 bit, always full range)
+ * to 8 bit; opaque where plane[3] is NULL. */
 struct rp_op_alpha_read { struct rp_planes src; struct rp_img dst; };
 
 /* 8-bit alpha into plane[3]. A sample that alpha_read() would read as the same value stays, unless
@@ -49,8 +51,8 @@ struct rp_op_resize { struct rp_img src, dst; };
 struct rp_op_warp { struct rp_img src; const struct rp_affine *affine; struct rp_img dst; int border, area; };
 
 /* Tensor from pixels: dst[c][y][x] = lut[c][src pixel], c counted in tensor order. src is placed in
- * the top left corner; the rest is lut[c][0] (zero padding before normalisation). With step > 1 only
- * pixels (x * step + off_x, y * step + off_y) are read: one polyphase tile of pixel boost.
+ * the top left corner; the rest is lut[c][0] (zero padding before normalisation). With step > 1
+ * only pixels (x * step + off_x, y * step + off_y) are read: one polyphase tile of pixel boost.
  *
  * With tiles > 0 several of them at once (off_x, off_y unused): dst is [tiles] tensors, tensor k is
  * tile number *turn * tiles + k (turn NULL: k). Tile t begins at row t / step, column t % step; a
@@ -70,7 +72,7 @@ struct rp_op_to_tensor {
 /* Grey tensor [1][h][w] = (0.114 B + 0.587 G + 0.299 R, rounded to 8 bits as OpenCV) * scale. */
 struct rp_op_to_gray { struct rp_img src; float *dst; float scale; };
 
-/* "Optimise contrast" (algorithms 8.1), always a round trip through 8-bit Lab, with blue taken for
+/* "Optimise contrast", always a round trip through 8-bit Lab, with blue taken for
  * red; if the mean of L is under 30, L is equalised (CLAHE, clip 2, 8x8 tiles). 3 channels, sizes
  * are multiples of 8; src may be dst. tables: made by rp_lab_tables(). */
 struct rp_op_contrast {
@@ -79,10 +81,10 @@ struct rp_op_contrast {
     struct rp_contrast_work *work;
 };
 
-/* Float BGR crop (interleaved, 0..255) from a tensor: v * mul + add, clip 0..1, * 255. Tensor channel
- * 0 is red when rgb. round: 0 = keep the float, 1 = truncate, 2 = round half to even (to whole
- * numbers, still stored as float). step, off, tiles and turn as in to_tensor: there the tiles are
- * written. */
+/* Float BGR crop (interleaved, 0..255) from a tensor: v * mul + add, clip 0..1, * 255. Tensor
+ * channel 0 is red when rgb. round: 0 = keep the float, 1 = truncate, 2 = round half to even (to
+ * whole numbers, still stored as float). step, off, tiles and turn as in to_tensor: there the tiles
+ * are written. */
 struct rp_op_from_tensor {
     const float *src; /* [3][h][w] */
     int w, h;
@@ -98,8 +100,8 @@ struct rp_op_from_tensor {
 struct rp_op_u8_to_float { struct rp_img src; float *dst; };
 struct rp_op_float_to_u8 { const float *src; struct rp_img dst; };
 
-/* Tensor [3][h][w] from float pixels (BGR, interleaved): (v / div - mean) / std, each step rounded to a
- * float; mean and std in tensor channel order. */
+/* Tensor [3][h][w] from float pixels (BGR, interleaved): (v / div - mean) / std, each step rounded
+ * to a float; mean and std in tensor channel order. */
 struct rp_op_float_to_tensor {
     const float *src; /* [h][w][3] */
     int w, h;
@@ -108,11 +110,11 @@ struct rp_op_float_to_tensor {
     float *dst;
 };
 
-/* Paste a float BGR crop through a mask (FaceFusion's paste-back, algorithms section 5): region =
+/* Paste a float BGR crop through a mask (FaceFusion's paste-back): region =
  * hull of the warped crop corners, mask border 0, crop border replicate, both bilinear;
  * out = truncate(frame * (1 - m) + crop * m). Marks the tiles of the region as changed. An empty
- * region does nothing. keep: the part of the old pixel in a blend (rounded) with what was pasted, as
- * the face enhancer does with whole frames; 0 is a plain paste. */
+ * region does nothing. keep: the part of the old pixel in a blend (rounded) with what was pasted,
+ * as the face enhancer does with whole frames; 0 is a plain paste. */
 struct rp_op_paste {
     struct rp_canvas dst;
     const float *crop; /* [h][w][3] */
@@ -125,7 +127,7 @@ struct rp_op_paste {
 /* dst = round(a * (1 - f) + b * f) over whole frames; marks all tiles. */
 struct rp_op_blend { struct rp_img a, b; float f; struct rp_canvas dst; };
 
-/* Tile number *index of a picture as a tensor, RGB, lut[c][pixel]; black outside. (algorithms 27) */
+/* Tile number *index of a picture as a tensor, RGB, lut[c][pixel]; black outside. */
 struct rp_op_tile_cut {
     struct rp_img src;
     struct rp_tile_grid grid;
@@ -134,9 +136,9 @@ struct rp_op_tile_cut {
     float *dst;       /* [3][size][size] */
 };
 
-/* The core of that tile, `scale` times as large, into the enlarged picture: truncate(src * 255) after
- * a clip, blended with the picture as it was, enlarged as by resize():
- * round(before * keep + tile * blend). Marks the 16-pixel tiles that it touches. */
+/* The core of that tile, `scale` times as large, into the enlarged picture: truncate(src * 255)
+ * after a clip, blended with the picture as it was, enlarged as by resize(): round(before * keep +
+ * tile * blend). Marks the 16-pixel tiles that it touches. */
 struct rp_op_tile_put {
     const float *src; /* [3][size * scale][size * scale], RGB */
     struct rp_tile_grid grid;
@@ -147,9 +149,9 @@ struct rp_op_tile_put {
     struct rp_canvas dst;
 };
 
-/* ---- masks (float, packed [h][w], 0..1) -------------------------------------------------------- */
+/* ---- masks (float, packed [h][w], 0..1) ------------------------------------------------------ */
 
-/* Ones with black edges (algorithms 15.1) before the blur; padding in percent: top, right, bottom,
+/* Ones with black edges before the blur; padding in percent: top, right, bottom,
  * left. border = max(int(w * 0.5 * blur) / 2, 1). */
 struct rp_op_box_mask { float *dst; int w, h; float blur; int padding[4]; };
 
@@ -160,32 +162,32 @@ struct rp_op_gaussian { const float *src; float *dst, *tmp; int w, h; const floa
 /* dst = clip(min(a, b), 0, 1); b may be NULL. */
 struct rp_op_mask_min { const float *a, *b; float *dst; int n; };
 
-/* dst = (clip(src, 0.5, 1) - 0.5) * 2: second half of the "soft threshold" (15.2). */
+/* dst = (clip(src, 0.5, 1) - 0.5) * 2: second half of the "soft threshold". */
 struct rp_op_mask_ramp { const float *src; float *dst; int n; };
 
-/* Region mask (15.4): 1 where the class with the greatest number, of equals the first, is in the set
+/* Region mask: 1 where the class with the greatest number, of equals the first, is in the set
  * `use` (bit = class), else 0. At most 32 classes. */
 struct rp_op_class_mask { const float *src; int classes, n; uint32_t use; float *dst; }; /* src: [classes][n] */
 
 /* Bilinear resize of floats, half-pixel centres (OpenCV's float INTER_LINEAR). ch interleaved. */
 struct rp_op_resize_float { const float *src; int sw, sh; float *dst; int dw, dh; int ch; };
 
-/* Filled convex hull of landmarks in crop space, truncated to whole pixels (15.3); 1 inside, else 0.
+/* Filled convex hull of landmarks in crop space, truncated to whole pixels; 1 inside, else 0.
  * use: 68 bytes in device memory, 1 = point belongs to a chosen area. */
 struct rp_op_hull_mask { const struct rp_dface *face; const struct rp_affine *affine; const uint8_t *use; float *dst; int w, h; };
 
-/* ---- mattes (background remover, algorithms 29) ------------------------------------------------ */
+/* ---- mattes (background remover) ------------------------------------------------ */
 
 /* Coarse matte of a picture before a green screen: packed floats, 1 = subject. */
 struct rp_op_key_matte { struct rp_img src; float *dst; };
 
-/* Matte tensor to bytes: clip 0..1, * 255, truncate. classes > 1: [classes][h][w], the largest but the
- * first counts as foreground. dst: 1 channel, of the tensor's size. */
+/* Matte tensor to bytes: clip 0..1, * 255, truncate. classes > 1: [classes][h][w], the largest but
+ * the first counts as foreground. dst: 1 channel, of the tensor's size. */
 struct rp_op_matte_u8 { const float *src; int classes; struct rp_img dst; };
 
-/* What is kept of a frame and what is put behind it. Every pixel: out of front (data NULL: the canvas
- * itself), despilled, then mixed with the fill colour where the matte is not 255. The canvas's alpha,
- * when it has one, becomes no more than the matte. Marks the tiles that changed. */
+/* What is kept of a frame and what is put behind it. Every pixel: out of front (data NULL: the
+ * canvas itself), despilled, then mixed with the fill colour where the matte is not 255. The
+ * canvas's alpha, when it has one, becomes no more than the matte. Marks the tiles that changed. */
 struct rp_op_backdrop {
     struct rp_canvas dst;
     struct rp_img front, matte; /* of the canvas's size; 3 and 1 channels */
@@ -193,7 +195,7 @@ struct rp_op_backdrop {
     int fill[4];                /* BGR and alpha */
 };
 
-/* ---- geometry ---------------------------------------------------------------------------------- */
+/* ---- geometry -------------------------------------------------------------------------------- */
 
 enum rp_template {
     RP_TEMPLATE_ARCFACE_112_V1 = 0,
@@ -206,9 +208,9 @@ enum rp_template {
     RP_TEMPLATE_COUNT
 };
 
-/* Similarity from the face's "5/68" points to template * size, by OpenCV's RANSAC recipe (algorithms
- * section 3). scale: nose-centred factor on the points first (1 = none). points: 0 = lm5_68, 1 = lm5.
- * A degenerate set gives the identity. */
+/* Similarity from the face's "5/68" points to template * size, by OpenCV's
+ * RANSAC recipe. scale: nose-centred factor on the points first (1 = none).
+ * points: 0 = lm5_68, 1 = lm5. A degenerate set gives the identity. */
 struct rp_op_align {
     const struct rp_dface *face;
     int points;
@@ -221,7 +223,7 @@ struct rp_op_align {
 enum rp_box_fit {
     RP_BOX_STRETCH = 0,    /* box * factor (about its centre) onto w x h, each axis by itself, so that
                               a face turned by its angle stands upright */
-    RP_BOX_LANDMARKER = 1, /* scale 195 / max(1, longest side), centred (algorithms 8.1), then turned
+    RP_BOX_LANDMARKER = 1, /* scale 195 / max(1, longest side), centred, then turned
                               by the face's angle about the crop's centre */
     RP_BOX_SQUARE = 2,     /* square of longest side * factor about the centre, onto w x h */
 };
@@ -236,7 +238,7 @@ struct rp_op_points_tensor { const struct rp_dface *face; const struct rp_affine
  * there is no fan_68_5 to tell. Sets the face's angle. */
 struct rp_op_points_angle { struct rp_dface *face; };
 
-/* ---- detection --------------------------------------------------------------------------------- */
+/* ---- detection ------------------------------------------------------------------------------- */
 
 enum rp_decoder {
     RP_DECODE_ULTRAFACE = 0, /* t[0] scores [n][2], t[1] corner boxes [n][4] in 0..1 of the input */
@@ -245,9 +247,9 @@ enum rp_decoder {
     RP_DECODE_YOLO,          /* t[0] [20][n] */
 };
 
-/* Detector output to candidates (algorithms 6.4), appended to dst (clear it first with .first = 1 on
+/* Detector output to candidates, appended to dst (clear it first with .first = 1 on
  * the first detector of a frame). ratio: frame pixels per detector pixel; shift: subtracted after
- * (margins); then turned back when the detector saw the frame turned (6.2). score threshold: >=
+ * (margins); then turned back when the detector saw the frame turned. score threshold: >=
  * except yolo (>). */
 struct rp_op_decode {
     int decoder;
@@ -262,13 +264,13 @@ struct rp_op_decode {
     struct rp_candidates *dst;
 };
 
-/* Non-maximum suppression (algorithms 7): score > threshold strictly, best first, drop IoU > iou.
+/* Non-maximum suppression: score > threshold strictly, best first, drop IoU > iou.
  * Fills count, box, score, lm5 and, from the turn at which it was found, the angle of each face and
  * zeroes the rest of it. Boxes get x1 <= x2, y1 <= y2.
  * Order: score descending, then candidate index. */
 struct rp_op_nms { const struct rp_candidates *src; float threshold, iou; struct rp_dfaces *dst; };
 
-/* ---- one face ---------------------------------------------------------------------------------- */
+/* ---- one face -------------------------------------------------------------------------------- */
 
 /* cur = faces.face[*index], and back. */
 struct rp_op_face_load { const struct rp_dfaces *faces; const int32_t *index; struct rp_dface *cur; };
@@ -287,15 +289,15 @@ enum rp_landmark_kind {
     RP_LANDMARK_FAN_68_5,   /* t[0] [68][2] in the unit square: fills lm68_5 and the angle */
 };
 
-/* Landmark network output to the face (algorithms 8): points through affine->inv into the frame,
- * score by the rule of the model. Fills lm68 and landmark_score (fan_68_5: lm68_5, angle, and lm68 =
- * lm68_5, lm5_68 = lm5). second: another landmarker has filled them already, and its result stays if
- * its score is greater than this one's less 0.2 (algorithms 8.5). */
+/* Landmark network output to the face: points through affine->inv into the frame,
+ * score by the rule of the model. Fills lm68 and landmark_score (fan_68_5: lm68_5, angle, and lm68
+ * = lm68_5, lm5_68 = lm5). second: another landmarker has filled them already, and its result stays
+ * if its score is greater than this one's less 0.2. */
 struct rp_op_landmarks { int kind; const float *t[2]; int w, h; const struct rp_affine *affine; struct rp_dface *face; int second; };
 
-/* Choose the points that crops use: if landmark_score > threshold, lm5_68 = 68-to-5 of lm68, else lm5.
- * no_detector_points: 1 when the detector gives none (ultraface): lm5_68 and lm5 come from lm68, and
- * lm68_5 = lm68, angle from it. Sets has bits. */
+/* Choose the points that crops use: if landmark_score > threshold, lm5_68 = 68-to-5 of lm68, else
+ * lm5. no_detector_points: 1 when the detector gives none (ultraface): lm5_68 and lm5 come from
+ * lm68, and lm68_5 = lm68, angle from it. Sets has bits. */
 struct rp_op_face_points { struct rp_dface *face; float threshold; int no_detector_points; };
 
 /* 512 numbers to embedding and its L2-normalised copy (sum in double, fixed order). */
@@ -308,7 +310,7 @@ enum rp_classify_kind {
 };
 struct rp_op_classify { int kind; const void *t[9]; struct rp_dface *face; };
 
-/* ---- selection --------------------------------------------------------------------------------- */
+/* ---- selection ------------------------------------------------------------------------------- */
 
 enum rp_select_mode { RP_SELECT_MANY = 0, RP_SELECT_ONE, RP_SELECT_REFERENCE };
 enum rp_select_order {
@@ -322,7 +324,7 @@ enum rp_select_order {
     RP_ORDER_WORST_BEST,
 };
 
-/* Which faces are worked on, and in which order (algorithms 13). gender, race: 0 = no filter.
+/* Which faces are worked on, and in which order. gender, race: 0 = no filter.
  * age filter active when age_from or age_to is > 0: keeps faces whose range meets [from, to).
  * reference: faces (unsorted, unfiltered) with (1 - dot) / 2 < distance to any reference. */
 struct rp_op_select {
@@ -335,8 +337,8 @@ struct rp_op_select {
 };
 
 /* A source for each selected face: the one whose reference is nearest (largest cosine, the first of
- * equals) among those that select would call near; else source number `other`, and with other < 0 the
- * face is left out. */
+ * equals) among those that select would call near; else source
+ * number `other`, and with other < 0 the face is left out. */
 struct rp_op_map_faces {
     const struct rp_dfaces *faces;
     const struct rp_selection *selection;
@@ -346,10 +348,10 @@ struct rp_op_map_faces {
     struct rp_face_map *dst;
 };
 
-/* Input of a swapper: row map.source[*index] of `sources` (map NULL: row 0), written `copies` times.
- * With face: its own embedding e (the raw one, or that of length 1) is mixed in, source * (1 - mix) +
- * e * mix, n is 512 then; a face without one gets the source as it is. Rows that are not there are
- * zeros. */
+/* Input of a swapper: row map.source[*index] of `sources` (map NULL: row 0), written `copies`
+ * times. With face: its own embedding e (the raw one, or that of length 1) is mixed in, source * (1
+ * - mix) + e * mix, n is 512 then; a face without one gets the source as it is. Rows that are not
+ * there are zeros. */
 struct rp_op_source_mix {
     const float *sources; /* [rows][n] */
     int rows, n;
@@ -362,7 +364,7 @@ struct rp_op_source_mix {
     int copies;
 };
 
-/* ---- content check ----------------------------------------------------------------------------- */
+/* ---- content check --------------------------------------------------------------------------- */
 
 enum rp_gate {
     RP_GATE_NSFWJS = 0, /* [5] probabilities: hentai + porn > 0.5 */
@@ -370,22 +372,24 @@ enum rp_gate {
     RP_GATE_NSFW_2,     /* [2]: the first over the second by > 0.25 */
     RP_GATE_NSFW_3,     /* [4]: the last two over the first two by > 10.5 */
 };
-/* One network's vote on a frame. The last one counts them: with at least `votes` against it the frame
- * is positive; the others have votes 0. n = numbers in the tensor, row = those of a row (nsfw_1). */
+/* One network's vote on a frame. The last one counts them: with at
+ * least `votes` against it the frame is positive; the others have votes
+ * 0. n = numbers in the tensor, row = those of a row (nsfw_1). */
 struct rp_op_gate { int kind; const float *src; int n, row, votes; struct rp_verdict *dst; };
 
-/* ---- rows of a batch ----------------------------------------------------------------------------- */
+/* ---- rows of a batch ------------------------------------------------------------------------- */
 
-/* *count things in groups of at most `most` rows, for networks that take several at once. COUNT: how
- * many groups; GROUP: rows and bucket of this group; INDEX: *index = number of this row's thing. */
+/* *count things in groups of at most `most` rows, for networks that
+ * take several at once. COUNT: how many groups; GROUP: rows and bucket
+ * of this group; INDEX: *index = number of this row's thing. */
 enum rp_rows_step { RP_ROWS_COUNT = 0, RP_ROWS_GROUP, RP_ROWS_INDEX };
 struct rp_op_rows { int step; const int32_t *count; int most; struct rp_rows *at; int32_t *index; };
 
-/* One row of `bytes` (a multiple of 4) into the batch at dst (put), or out of the batch at src. A row
- * that is not 0 to most - 1 is left. */
+/* One row of `bytes` (a multiple of 4) into the batch at dst (put), or out of the batch at src. A
+ * row that is not 0 to most - 1 is left. */
 struct rp_op_row_copy { const void *src; void *dst; size_t bytes; const struct rp_rows *at; int most; int put; };
 
-/* ---- drawing (face debugger, algorithms 30) ---------------------------------------------------- */
+/* ---- drawing (face debugger) ---------------------------------------------------- */
 
 enum rp_debug_item {
     RP_DEBUG_BOX = 1,
@@ -403,7 +407,7 @@ struct rp_op_draw_face { struct rp_canvas dst; const struct rp_dface *face; unsi
  * w * h bytes of the frame's size. */
 struct rp_op_draw_mask { struct rp_canvas dst; const struct rp_dface *face; const float *mask; int w, h; const struct rp_affine *affine; uint8_t *tmp; };
 
-/* ---- the table --------------------------------------------------------------------------------- */
+/* ---- the table ------------------------------------------------------------------------------- */
 
 /* name: one line here adds the entry to the table, to rp_ops_c and to the checker. */
 #define RP_OPS(X)                                                                                  \
@@ -430,10 +434,10 @@ extern const struct rp_ops rp_ops_c;
 RP_OPS(RP_OP_PROTO)
 #undef RP_OP_PROTO
 
-/* ---- host helpers (used while preparing, not recorded) ------------------------------------------ */
+/* ---- host helpers (used while preparing, not recorded) --------------------------------------- */
 
-/* OpenCV's Gaussian kernel: size = 0 chooses odd(round(8 sigma + 1)) for float images. Writes at most
- * max weights, returns the size (odd). */
+/* OpenCV's Gaussian kernel: size = 0 chooses odd(round(8 sigma + 1)) for float images. Writes at
+ * most max weights, returns the size (odd). */
 int rp_gaussian_kernel(double sigma, int size, float *kernel, int max);
 
 /* lut[c][v] = ((v / div) - mean[c]) / std[c] in double, cast to float; c in tensor order. */

@@ -1,4 +1,4 @@
-/* Paste-back (FaceFusion's, algorithms section 5) and blend: region and arithmetic of one value. */
+/* Paste-back (FaceFusion's) and blend: region and arithmetic of one value. */
 #ifndef RP_OPS_PASTE_CORE_H
 #define RP_OPS_PASTE_CORE_H
 

@@ -1,4 +1,4 @@
-/* Tiles of an upscaler (FaceFusion's, algorithms section 27): where they lie, and the arithmetic of
+/* Tiles of an upscaler (FaceFusion's): where they lie, and the arithmetic of
  * one value. */
 #ifndef RP_OPS_TILE_CORE_H
 #define RP_OPS_TILE_CORE_H

@@ -37,8 +37,8 @@ struct rp_canvas {
     struct rp_img alpha; /* 1 channel; its data is NULL unless a processor of the chain makes alpha */
 };
 
-/* Tiles of an upscaler: squares whose cores, `overlap` pixels from their edges, lie side by side. The
- * first core begins `pad` pixels left of the picture and above it. */
+/* Tiles of an upscaler: squares whose cores, `overlap` pixels from their edges, lie side by side.
+ * The first core begins `pad` pixels left of the picture and above it. */
 struct rp_tile_grid {
     int size, pad, overlap;
     int across; /* tiles in a row */

@@ -46,7 +46,7 @@ static bool wants(const struct rp_bench *b, enum rp_bench_part part)
     return false;
 }
 
-/* ---- models ------------------------------------------------------------------------------------ */
+/* ---- models ---------------------------------------------------------------------------------- */
 
 /* What is to be measured, remembered while the pipeline that knows it is closed. */
 struct item {
@@ -126,7 +126,7 @@ static json_t *measure_models(struct rp_bench *b, const struct list *l, json_t *
     return all;
 }
 
-/* ---- whole jobs -------------------------------------------------------------------------------- */
+/* ---- whole jobs ------------------------------------------------------------------------------ */
 
 struct cycles {
     int n;
@@ -206,7 +206,7 @@ static json_t *measure_jobs(struct rp_bench *b, const char *target)
     return o;
 }
 
-/* ---- source ------------------------------------------------------------------------------------ */
+/* ---- source ---------------------------------------------------------------------------------- */
 
 /* A processor that needs a source face takes the target's when none is given. */
 static void lend_source(struct rp_bench *b)
@@ -221,7 +221,7 @@ static void lend_source(struct rp_bench *b)
         rp_options_set_words(b->options, "source-paths", 1, &target);
 }
 
-/* ---- all of it --------------------------------------------------------------------------------- */
+/* ---- all of it ------------------------------------------------------------------------------- */
 
 static int choose_slots(struct rp_bench *b)
 {
@@ -301,8 +301,9 @@ static double plain_of(const json_t *models, const char *name, size_t n)
     return NAN;
 }
 
-/* What the networks of the analysing part take as plain runs with host tensors, one after the other:
- * the detector once, the others once a face. Nothing else is counted that a program has to do then. */
+/* What the networks of the analysing part take as plain runs with host
+ * tensors, one after the other: the detector once, the others once a
+ * face. Nothing else is counted that a program has to do then. */
 static void put_plain(json_t *part, const json_t *models)
 {
     double sum = 0;

@@ -52,8 +52,8 @@ struct rp_times {
     double median, p95, mean; /* seconds */
 };
 
-/* Time a function: some runs to warm up, then at least 50 (10 when quick) and a second and a half, but
- * no more than a few times that. */
+/* Time a function: some runs to warm up, then at least 50 (10 when quick) and a second and a half,
+ * but no more than a few times that. */
 int rp_bench_time(const struct rp_bench *b, rp_record_fn *fn, void *priv, struct rp_times *out);
 
 /* A number; null when it is not finite. */

@@ -27,7 +27,7 @@ struct scene {
     json_t *o;
 };
 
-/* ---- the picture ------------------------------------------------------------------------------- */
+/* ---- the picture ----------------------------------------------------------------------------- */
 
 /* Soft colours with a grain: something to decode, convert and look at. */
 static void paint(const rp_image *image)
@@ -124,7 +124,7 @@ fail:
     return ret;
 }
 
-/* ---- programs ---------------------------------------------------------------------------------- */
+/* ---- programs -------------------------------------------------------------------------------- */
 
 static int repeat(struct stage *st, struct rp_frame_result *result)
 {
@@ -194,7 +194,7 @@ fail:
     return ret;
 }
 
-/* ---- eager and model mode ---------------------------------------------------------------------- */
+/* ---- eager and model mode -------------------------------------------------------------------- */
 
 static void put_rate(json_t *o, const char *name, const struct rp_times *t)
 {
@@ -251,7 +251,7 @@ fail:
     return ret;
 }
 
-/* ---- recorded ---------------------------------------------------------------------------------- */
+/* ---- recorded -------------------------------------------------------------------------------- */
 
 /* Processor time of handing over and of taking back, without the waiting in between: the GPU has
  * finished before the result is asked for. */
@@ -354,7 +354,7 @@ fail:
     return ret;
 }
 
-/* ---- several at once --------------------------------------------------------------------------- */
+/* ---- several at once ------------------------------------------------------------------------- */
 
 static int finish_lane(struct stage *st)
 {
@@ -512,8 +512,8 @@ fail:
     return ret;
 }
 
-/* What each part of the frame costs when the GPU is full: the analysing part, then one processor more
- * at a time. */
+/* What each part of the frame costs when the GPU is full: the
+ * analysing part, then one processor more at a time. */
 static int measure_shares(struct scene *s)
 {
     int ret = 0;
@@ -557,7 +557,7 @@ static json_t *soak(struct scene *s, int n)
     return o;
 }
 
-/* ---- a frame without faces --------------------------------------------------------------------- */
+/* ---- a frame without faces ------------------------------------------------------------------- */
 
 /* A recorded program with this analyser and so many processors. @param us  median of a frame */
 static int time_empty(struct scene *s, const struct rp_analyser *analyser, int nprocessors,
@@ -586,8 +586,8 @@ fail:
     return ret;
 }
 
-/* The score that the detector must reach is raised to 1 meanwhile: no face. All of the work, and the
- * detector alone: what is between them is what faces cost when there are none. */
+/* The score that the detector must reach is raised to 1 meanwhile: no face. All of the work, and
+ * the detector alone: what is between them is what faces cost when there are none. */
 static int measure_empty(struct scene *s)
 {
     int ret;
@@ -617,7 +617,7 @@ fail:
     return ret;
 }
 
-/* ---- the frame --------------------------------------------------------------------------------- */
+/* ---- the frame ------------------------------------------------------------------------------- */
 
 static void close_scene(struct scene *s)
 {

@@ -1,5 +1,6 @@
-/* One network: as other programs run it, eager, recorded by ONNX Runtime, recorded by us, and k of our
- * recordings at once. The same inputs everywhere, and every kind of replay is compared with eager. */
+/* One network: as other programs run it, eager, recorded by ONNX
+ * Runtime, recorded by us, and k of our recordings at once. The same
+ * inputs everywhere, and every kind of replay is compared with eager. */
 #include "pipeline/benchmark.h"
 
 #include <math.h>
@@ -29,7 +30,7 @@ struct subject {
     json_t *o;
 };
 
-/* ---- inputs and results ------------------------------------------------------------------------ */
+/* ---- inputs and results ---------------------------------------------------------------------- */
 
 static uint64_t next_random(uint64_t *state)
 {
@@ -95,7 +96,8 @@ fail:
     return ret;
 }
 
-/* Largest difference of two sets of results; infinite when something is no number on one side only. */
+/* Largest difference of two sets of results; infinite when
+ * something is no number on one side only. */
 static double difference(const struct rp_net *net, const uint8_t *a, const uint8_t *b)
 {
     double most = 0;
@@ -122,7 +124,7 @@ static double difference(const struct rp_net *net, const uint8_t *a, const uint8
     return most;
 }
 
-/* ---- opening and closing ----------------------------------------------------------------------- */
+/* ---- opening and closing --------------------------------------------------------------------- */
 
 static void close_lane(struct lane *l)
 {
@@ -205,7 +207,7 @@ static void close_subject(struct subject *s)
     free(s->got);
 }
 
-/* ---- the kinds of running ---------------------------------------------------------------------- */
+/* ---- the kinds of running -------------------------------------------------------------------- */
 
 static int run_net(void *priv)
 {
@@ -374,7 +376,7 @@ fail:
     return ret;
 }
 
-/* ---- several at once --------------------------------------------------------------------------- */
+/* ---- several at once ------------------------------------------------------------------------- */
 
 struct crowd {
     struct subject *s;
@@ -532,7 +534,7 @@ static json_t *soak(struct subject *s, int n)
     return o;
 }
 
-/* ---- cost -------------------------------------------------------------------------------------- */
+/* ---- cost ------------------------------------------------------------------------------------ */
 
 static void put_cost(struct subject *s, double best)
 {
@@ -560,7 +562,7 @@ static void put_cost(struct subject *s, double best)
                         (cost.weight_bytes + cost.activation_bytes) / best / s->b->roof.copy);
 }
 
-/* ---- a model ----------------------------------------------------------------------------------- */
+/* ---- a model --------------------------------------------------------------------------------- */
 
 /* Every field is there, null until it is known. */
 static json_t *blank(const char *name)
@@ -640,7 +642,7 @@ done:
     return s.o;
 }
 
-/* ---- the roof ---------------------------------------------------------------------------------- */
+/* ---- the roof -------------------------------------------------------------------------------- */
 
 static size_t put_bytes(uint8_t *to, int field, const void *data, size_t n)
 {

@@ -9,7 +9,7 @@
 
 #define MAX_SAMPLES 20000
 
-/* ---- time -------------------------------------------------------------------------------------- */
+/* ---- time ------------------------------------------------------------------------------------ */
 
 static int by_size(const void *a, const void *b)
 {
@@ -68,7 +68,7 @@ double rp_bench_cpu(void)
     return (double) t.tv_sec + 1e-9 * (double) t.tv_nsec;
 }
 
-/* ---- memory ------------------------------------------------------------------------------------ */
+/* ---- memory ---------------------------------------------------------------------------------- */
 
 double rp_bench_rss(void)
 {
@@ -99,7 +99,7 @@ bool rp_bench_room(const struct rp_bench *b, double before)
     return now > 1.2 * used + 512e6;
 }
 
-/* ---- JSON -------------------------------------------------------------------------------------- */
+/* ---- JSON ------------------------------------------------------------------------------------ */
 
 void rp_bench_put(json_t *o, const char *key, json_t *value)
 {
@@ -141,7 +141,7 @@ void rp_bench_reason(json_t *o, const char *key)
     rp_bench_text(o, key, rp_last_error());
 }
 
-/* ---- the machine ------------------------------------------------------------------------------- */
+/* ---- the machine ----------------------------------------------------------------------------- */
 
 /* The rest of the first line of a file that begins so. */
 static bool line_of(const char *path, const char *begins, char *out, size_t size)

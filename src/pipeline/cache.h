@@ -1,5 +1,5 @@
-/* Frame programs for pictures of changing size: several resolutions side by side, the least recently
- * used one dropped when there are too many or their memory is over the limit. */
+/* Frame programs for pictures of changing size: several resolutions side by side, the least
+ * recently used one dropped when there are too many or their memory is over the limit. */
 #ifndef RP_PROGRAM_CACHE_H
 #define RP_PROGRAM_CACHE_H
 

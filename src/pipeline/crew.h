@@ -1,8 +1,9 @@
 /* The workers of one device: they take frames from the ring, run the frame program on them and say
  * when each is done.
  *
- * On the CPU one thread a slot, a frame at a time. On a GPU the calling thread keeps all slots busy in
- * turn: launching costs it microseconds, and a slot's frame is fetched when its turn comes again. */
+ * On the CPU one thread a slot, a frame at a time. On a GPU the calling
+ * thread keeps all slots busy in turn: launching costs it microseconds,
+ * and a slot's frame is fetched when its turn comes again. */
 #ifndef RP_CREW_H
 #define RP_CREW_H
 
@@ -35,8 +36,8 @@ int rp_crew_create(struct rp_crew **out, const struct rp_crew_params *params);
 /* Start threads (CPU); nothing to do on a GPU. */
 int rp_crew_start(struct rp_crew *crew);
 
-/* Work until the ring ends (GPU, on the thread that opened the device), or wait for the threads (CPU).
- * Failures go to the ring. */
+/* Work until the ring ends (GPU, on the thread that opened the device), or wait for the threads
+ * (CPU). Failures go to the ring. */
 void rp_crew_run(struct rp_crew *crew);
 
 /* Device memory of all slots. */

@@ -3,7 +3,7 @@
 #define TELL_EVERY 0.1  /* seconds between two calls of the progress function */
 #define FPS_WINDOW 3.0  /* seconds over which the speed is measured */
 
-/* ---- checks before anything is opened ---------------------------------------------------------- */
+/* ---- checks before anything is opened -------------------------------------------------------- */
 
 static const char *const image_ext[] = {"jpg", "jpeg", "png", "webp", "bmp", "tif", "tiff", NULL};
 static const char *const video_ext[] = {"mp4", "m4v", "mkv", "mov", "webm", "avi", "gif", NULL};
@@ -90,7 +90,8 @@ int rp_job_create(rp_job **out, rp_runtime *runtime, const rp_options *options)
     job->settings = rp_options_settings(options);
     RP_TRY(check_paths(job));
     RP_TRY(choose_slots(job, &job->slots));
-    /* Several frames at once: each on its own thread. One picture: all cores inside each network. */
+    /* Several frames at once: each on its own thread. One picture:
+     * all cores inside each network. */
     RP_TRY(rp_pipeline_open(&job->pipeline, runtime, job->settings,
                             RP_USE_PROCESS | (job->kind == RP_MEDIA_VIDEO ? RP_USE_MEASURE : 0),
                             job->slots > 1 ? 1 : RP_MIN(rp_cpu_count(), 8), 0));
@@ -114,7 +115,7 @@ void rp_job_destroy(rp_job **out)
     *out = NULL;
 }
 
-/* ---- running ----------------------------------------------------------------------------------- */
+/* ---- running --------------------------------------------------------------------------------- */
 
 int rp_job_run(rp_job *job, rp_progress_fn *fn, void *priv)
 {

@@ -1,4 +1,5 @@
-/* Inside of the public job; job.c checks and dispatches, job_image.c and job_video.c do the work. */
+/* Inside of the public job; job.c checks and dispatches,
+ * job_image.c and job_video.c do the work. */
 #ifndef RP_JOB_H
 #define RP_JOB_H
 

@@ -2,7 +2,7 @@
 
 #include "pipeline/sources.h"
 
-/* ---- opening ----------------------------------------------------------------------------------- */
+/* ---- opening --------------------------------------------------------------------------------- */
 
 static int provider_of(const struct rp_settings *settings)
 {
@@ -11,8 +11,8 @@ static int provider_of(const struct rp_settings *settings)
     return o->providers.n ? o->providers.v[0] : RP_PROVIDER_CPU;
 }
 
-/* The device of the first provider. One that was asked for and is not there ends the run: a silent run
- * on the CPU would be worse. */
+/* The device of the first provider. One that was asked for and is not there ends the run: a silent
+ * run on the CPU would be worse. */
 static int open_device(struct rp_pipeline *p, struct rp_engine *engine, int gpu)
 {
     const struct rp_execution_options *const o = rp_settings_get(p->settings, &rp_execution_group);
@@ -150,7 +150,7 @@ void rp_pipeline_destroy(rp_pipeline **out)
     *out = NULL;
 }
 
-/* ---- pictures ---------------------------------------------------------------------------------- */
+/* ---- pictures -------------------------------------------------------------------------------- */
 
 /* Alpha is of no use for faces: drop it in place. */
 void rp_image_drop_alpha(rp_image *image)
@@ -333,7 +333,8 @@ static int scale_alpha(const rp_image *image, int w, int h, uint8_t **out)
     return 0;
 }
 
-/* A frame that was given planes of another size becomes the picture. alpha: NULL if none was made. */
+/* A frame that was given planes of another size becomes the
+ * picture. alpha: NULL if none was made. */
 static int take_resized(struct rp_image *image, const struct rp_media_frame *frame, uint8_t *alpha)
 {
     int ret = 0;
@@ -433,7 +434,7 @@ fail:
     return ret;
 }
 
-/* ---- results ----------------------------------------------------------------------------------- */
+/* ---- results --------------------------------------------------------------------------------- */
 
 void rp_face_public(rp_face *out, const struct rp_dface *in)
 {

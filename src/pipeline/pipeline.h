@@ -43,8 +43,8 @@ int rp_pipeline_add_reference(struct rp_pipeline *pipeline, const struct rp_medi
 void rp_pipeline_share_reference(struct rp_pipeline *pipeline, const struct rp_pipeline *from);
 bool rp_pipeline_wants_reference(const struct rp_pipeline *pipeline);
 
-/* Find all about all faces of a frame that the pipeline is for (host result): to report, everything;
- * for a job, what it needs and the identity. */
+/* Find all about all faces of a frame that the pipeline is for (host result): to report,
+ * everything; for a job, what it needs and the identity. */
 int rp_pipeline_faces(struct rp_pipeline *pipeline, const struct rp_media_frame *frame,
                       struct rp_dfaces *faces);
 

@@ -15,16 +15,17 @@ struct rp_program {
     struct rp_gate_slot *gate;
     void *at[RP_MAX_PROCESSORS];
 
-    /* A canvas for each size that the frame has on its way, and the faces in its coordinates (of the
-     * first those of the analysis). */
+    /* A canvas for each size that the frame has on its way, and the faces in its coordinates (of
+     * the first those of the analysis). */
     struct view {
         struct rp_canvas canvas;
         struct rp_dfaces *faces;
     } view[RP_MAX_PROCESSORS + 1];
     struct view *first, *last;
 
-    /* The frame's planes where the operations see them. On the CPU the decoder's own memory; on a GPU
-     * fixed device memory: `in` as it came, `out` worked on, so that the work can be repeated. */
+    /* The frame's planes where the operations see them. On the CPU
+     * the decoder's own memory; on a GPU fixed device memory: `in` as
+     * it came, `out` worked on, so that the work can be repeated. */
     struct rp_planes planes;
     struct packing {
         struct {
@@ -49,7 +50,7 @@ struct rp_program {
     struct rp_graph *graph[RP_PASS_COUNT][2]; /* without and with the content check */
 };
 
-/* ---- formats ----------------------------------------------------------------------------------- */
+/* ---- formats --------------------------------------------------------------------------------- */
 
 /* Layout of the formats of media.h. */
 static const struct {
@@ -121,7 +122,7 @@ static size_t plane_row_bytes(const struct rp_program *p, int i, int w)
     return (size_t) ((w + sub) >> sub) * (formats[p->fmt].depth > 8 ? 2 : 1);
 }
 
-/* ---- sizes ------------------------------------------------------------------------------------- */
+/* ---- sizes ----------------------------------------------------------------------------------- */
 
 static int check_size(const struct rp_processor *def, int w, int h, int out_w, int out_h)
 {
@@ -158,7 +159,7 @@ static bool is_resized(const struct rp_program *p)
     return p->last != p->first;
 }
 
-/* ---- making ------------------------------------------------------------------------------------ */
+/* ---- making ---------------------------------------------------------------------------------- */
 
 static int make_canvas(const struct rp_program *p, struct rp_canvas *canvas, int w, int h)
 {
@@ -376,7 +377,7 @@ const struct rp_graph *rp_program_graph(const struct rp_program *program)
     return program->graph[RP_PASS_WHOLE][0];
 }
 
-/* ---- recording --------------------------------------------------------------------------------- */
+/* ---- recording ------------------------------------------------------------------------------- */
 
 /* The planes that operations see, in packed device memory: as they came, and as they leave. */
 static struct rp_planes planes_at(const struct rp_program *p, uint8_t *block,
@@ -444,8 +445,8 @@ fail:
     return ret;
 }
 
-/* Own memory only: the block that goes back, before pixels are written to it. It holds what came; of
- * another size there is nothing to keep, and zeros make it independent of the frame before. */
+/* Own memory only: the block that goes back, before pixels are written to it. It holds what came;
+ * of another size there is nothing to keep, and zeros make it independent of the frame before. */
 static int record_output_base(struct rp_program *p)
 {
     if (is_resized(p))
@@ -478,7 +479,8 @@ fail:
     return ret;
 }
 
-/* How many faces were worked on: those that were selected, unless the only processor left some alone. */
+/* How many faces were worked on: those that were selected,
+ * unless the only processor left some alone. */
 static const int32_t *worked_on(const struct rp_program *p)
 {
     const struct rp_processor *const def = p->plan->nprocessors == 1 ? p->plan->processor[0].def : NULL;
@@ -518,7 +520,8 @@ fail:
     return ret;
 }
 
-/* A processor that makes frames of another size; those after it get alpha and faces in that size. */
+/* A processor that makes frames of another size; those after
+ * it get alpha and faces in that size. */
 static int record_into(struct rp_program *p, int i, const struct view *from, const struct view *to,
                        const struct rp_dfaces *faces)
 {
@@ -600,7 +603,7 @@ fail:
     return ret;
 }
 
-/* ---- running ----------------------------------------------------------------------------------- */
+/* ---- running --------------------------------------------------------------------------------- */
 
 bool rp_program_fits(const struct rp_program *p, const struct rp_media_frame *f)
 {

@@ -58,14 +58,14 @@ struct rp_frame_result {
  * @param look  run the content check on it first (on the pixels as they came) */
 int rp_program_submit(struct rp_program *program, struct rp_media_frame *frame, bool look);
 
-/* Wait for the frame that was submitted; its pixels are changed in place (it is made writable only if
- * something changed). Processors that make frames of another size give it new planes, see
- * rp_media_frame_resize(). */
+/* Wait for the frame that was submitted; its pixels are changed in place (it
+ * is made writable only if something changed). Processors that make frames
+ * of another size give it new planes, see rp_media_frame_resize(). */
 int rp_program_finish(struct rp_program *program, struct rp_frame_result *result);
 
-/* The same in two passes, each ended by rp_program_finish() (a plan with `split`). Analysing, with the
- * content check, leaves the faces in rp_program_faces() and changes nothing; processing works on the
- * faces that are there then. The slot may have done other frames in between. */
+/* The same in two passes, each ended by rp_program_finish() (a plan with `split`). Analysing, with
+ * the content check, leaves the faces in rp_program_faces() and changes nothing; processing works
+ * on the faces that are there then. The slot may have done other frames in between. */
 int rp_program_submit_pass(struct rp_program *program, struct rp_media_frame *frame,
                            enum rp_pass pass, bool look);
 struct rp_dfaces *rp_program_faces(struct rp_program *program); /* host */
@@ -82,13 +82,14 @@ int rp_program_analyse(struct rp_program *program, const struct rp_media_frame *
                        struct rp_dfaces *faces);
 
 /* For measuring: put a frame where it stays (on a GPU in device memory), work on it again and again
- * with rp_program_repeat(), each ended by finish(), which changes nothing of the frame. The frame must
- * stay as long as it is worked on. */
+ * with rp_program_repeat(), each ended by finish(), which changes nothing of the frame. The frame
+ * must stay as long as it is worked on. */
 int rp_program_place(struct rp_program *program, struct rp_media_frame *frame);
 int rp_program_repeat(struct rp_program *program);
 
-/* The frame (and the faces found in it) as the last repeat left it, in one block of rp_program_bytes() bytes on the host; its form
- * is the program's own, the same for programs of one device and frame size. */
+/* The frame (and the faces found in it) as the last repeat left it, in
+ * one block of rp_program_bytes() bytes on the host; its form is the
+ * program's own, the same for programs of one device and frame size. */
 size_t rp_program_bytes(const struct rp_program *program);
 int rp_program_pixels(struct rp_program *program, uint8_t *out);
 

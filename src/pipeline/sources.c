@@ -4,7 +4,7 @@
 #include "face/identity.h"
 #include "processors/face_swapper.h"
 
-/* ---- one picture ------------------------------------------------------------------------------- */
+/* ---- one picture ----------------------------------------------------------------------------- */
 
 /* Read a picture and find its faces; *best is the largest, -1 if there is none. */
 static int look_at(struct rp_pipeline *p, const char *path, rp_image *image,
@@ -67,7 +67,7 @@ fail:
     return ret;
 }
 
-/* ---- --source-paths ---------------------------------------------------------------------------- */
+/* ---- --source-paths -------------------------------------------------------------------------- */
 
 static int read_main(struct rp_pipeline *p, struct rp_dfaces *faces)
 {
@@ -94,10 +94,10 @@ fail:
     return ret;
 }
 
-/* ---- --face-map -------------------------------------------------------------------------------- */
+/* ---- --face-map ------------------------------------------------------------------------------ */
 
-/* SOURCE=REFERENCE: names of files may hold a '=' themselves, so the first one that has a file on both
- * sides parts them, else the first of all. `pair` is cut in two. */
+/* SOURCE=REFERENCE: names of files may hold a '=' themselves, so the first one that has a file on
+ * both sides parts them, else the first of all. `pair` is cut in two. */
 static char *cut_pair(char *pair)
 {
     char *first = NULL;
@@ -167,7 +167,7 @@ static int read_map(struct rp_pipeline *p, struct rp_dfaces *faces)
     return ret;
 }
 
-/* ---- all of them ------------------------------------------------------------------------------- */
+/* ---- all of them ----------------------------------------------------------------------------- */
 
 static int check_needs(const struct rp_pipeline *p)
 {

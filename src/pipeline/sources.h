@@ -4,8 +4,8 @@
 
 #include "pipeline/pipeline.h"
 
-/* Fill pipeline->sources from --source-paths and --face-map, and replace_audio. Fails when a processor
- * needs a source face and there is none. */
+/* Fill pipeline->sources from --source-paths and --face-map, and replace_audio. Fails when a
+ * processor needs a source face and there is none. */
 int rp_sources_read(struct rp_pipeline *pipeline);
 
 #endif /* RP_PIPELINE_SOURCES_H */

@@ -1,8 +1,8 @@
-/* Background remover: a matte of the whole frame becomes its transparency, and where wished a colour
- * behind the subject (algorithms section 29).
+/* Background remover: a matte of the whole frame becomes its
+ * transparency, and where wished a colour behind the subject.
  *
- * The matte is cut to 8 bits before it is resized to the frame: so does FaceFusion, and a softer one
- * would differ from its on every edge. */
+ * The matte is cut to 8 bits before it is resized to the frame: so does FaceFusion, and a softer
+ * one would differ from its on every edge. */
 #include <pthread.h>
 
 #include "processors/processor.h"
@@ -81,7 +81,7 @@ static const struct rp_opt_group group = {
     "background_remover", "Background remover", sizeof(struct options), opts, "processors",
 };
 
-/* ---- shared ------------------------------------------------------------------------------------ */
+/* ---- shared ---------------------------------------------------------------------------------- */
 
 struct remover {
     const struct remover_model *m;
@@ -184,7 +184,7 @@ static bool makes_alpha(const void *self)
     return ((const struct remover *) self)->fill[3] < 255;
 }
 
-/* ---- one slot ---------------------------------------------------------------------------------- */
+/* ---- one slot -------------------------------------------------------------------------------- */
 
 struct remover_slot {
     const struct remover *shared;

@@ -1,4 +1,4 @@
-/* Face debugger: draws what the analysing stage found (algorithms section 30). */
+/* Face debugger: draws what the analysing stage found. */
 #include "face/mask.h"
 #include "processors/processor.h"
 

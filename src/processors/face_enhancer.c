@@ -1,5 +1,4 @@
-/* Face enhancer: each selected face restored by a network, mixed with what was there (algorithms
- * section 20).
+/* Face enhancer: each selected face restored by a network, mixed with what was there.
  *
  * The output is rounded to 8 bits before it is pasted, and what is pasted is blended with the frame
  * in 8 bits again: two roundings, as in FaceFusion. Its masks are the box without padding and, if
@@ -66,7 +65,7 @@ static const struct rp_opt_group group = {
     "face_enhancer", "Face enhancer", sizeof(struct options), opts, "processors",
 };
 
-/* ---- shared ------------------------------------------------------------------------------------ */
+/* ---- shared ---------------------------------------------------------------------------------- */
 
 struct enhancer {
     const struct enhance_model *m;
@@ -158,7 +157,7 @@ static const char *models_used(const void *self)
     return ((const struct enhancer *) self)->m->name;
 }
 
-/* ---- one slot ---------------------------------------------------------------------------------- */
+/* ---- one slot -------------------------------------------------------------------------------- */
 
 struct enhance_slot {
     const struct enhancer *shared;

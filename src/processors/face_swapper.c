@@ -1,4 +1,4 @@
-/* Face swapper: the source's identity on each selected face (algorithms section 18).
+/* Face swapper: the source's identity on each selected face.
  *
  * Details that have caused bugs elsewhere:
  *   - the source picture of uniface is 0..1 although its target is -1..1;
@@ -90,7 +90,7 @@ static unsigned needs_of(const struct rp_settings *settings)
     return mixes || o->map.n ? RP_NEED_EMBEDDING : 0;
 }
 
-/* ---- opening ----------------------------------------------------------------------------------- */
+/* ---- opening --------------------------------------------------------------------------------- */
 
 static void destroy(void **self)
 {

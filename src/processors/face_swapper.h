@@ -5,7 +5,7 @@
  *   face_swapper_slot.c    the work on one face, with pixel boost
  *
  * Pixel boost: a crop of `step` times the network's side, taken apart into step x step pictures of
- * every step-th pixel, each run by itself, and put together again (algorithms section 17). */
+ * every step-th pixel, each run by itself, and put together again. */
 #ifndef RP_FACE_SWAPPER_H
 #define RP_FACE_SWAPPER_H
 

@@ -121,7 +121,7 @@ const int32_t *rp_swapper_faces(const void *at)
     return s->map ? &s->map->chosen.count : NULL;
 }
 
-/* ---- recording --------------------------------------------------------------------------------- */
+/* ---- recording ------------------------------------------------------------------------------- */
 
 /* The tiles of one run; without pixel boost the only one. */
 static int record_turn(void *priv)

@@ -15,7 +15,7 @@ static const struct rp_source *source_of(const struct rp_sources *all, int row)
     return row < all->n ? &all->map[row] : &all->main;
 }
 
-/* ---- pictures ---------------------------------------------------------------------------------- */
+/* ---- pictures -------------------------------------------------------------------------------- */
 
 struct cropper {
     struct rp_affine *affine;
@@ -71,7 +71,7 @@ fail:
     return ret;
 }
 
-/* ---- embeddings -------------------------------------------------------------------------------- */
+/* ---- embeddings ------------------------------------------------------------------------------ */
 
 static double length_of(const float *v)
 {

@@ -1,4 +1,4 @@
-/* Frame enhancer: the whole picture made larger by an upscaling network (algorithms section 27).
+/* Frame enhancer: the whole picture made larger by an upscaling network.
  *
  * The picture goes through the network in tiles that overlap, one after the other in a loop on the
  * device; each tile's result is blended with the enlarged original as it is put into the larger
@@ -70,7 +70,7 @@ static const struct rp_opt_group group = {
     "frame_enhancer", "Frame enhancer", sizeof(struct options), opts,
 };
 
-/* ---- shared ------------------------------------------------------------------------------------ */
+/* ---- shared ---------------------------------------------------------------------------------- */
 
 struct upscaler {
     const struct upscale_model *m;
@@ -133,7 +133,7 @@ static void size(const void *self, int w, int h, int *out_w, int *out_h)
     *out_h = h * m->scale;
 }
 
-/* ---- one slot ---------------------------------------------------------------------------------- */
+/* ---- one slot -------------------------------------------------------------------------------- */
 
 struct upscale_slot {
     const struct upscaler *shared;

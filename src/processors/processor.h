@@ -4,8 +4,8 @@
  *   at     bindings and buffers in one slot, for frames of one size
  *
  * A processor changes the frame in place and marks the tiles that it changed; one that makes frames
- * of another size has size() and record_into() instead of record(). Adding one: write a file with its
- * table entry and name it in registry.c; docs/adding-a-model.md walks through one. */
+ * of another size has size() and record_into() instead of record(). Adding one: write a file with
+ * its table entry and name it in registry.c; docs/adding-a-model.md walks through one. */
 #ifndef RP_PROCESSOR_H
 #define RP_PROCESSOR_H
 
@@ -52,8 +52,8 @@ struct rp_processor {
     /* Names of the models in use, for the mark: "hyperswap_1a_256"; "" if none. */
     const char *(*models)(const void *self);
 
-    /* Does it make the frame transparent? NULL: never. If so the canvas has an alpha plane, which holds
-     * what came with the frame, else opaque. */
+    /* Does it make the frame transparent? NULL: never. If so the canvas has an alpha plane, which
+     * holds what came with the frame, else opaque. */
     bool (*makes_alpha)(const void *self);
 
     /* Size of the frames it makes of frames of w x h. NULL: the same. */
@@ -63,8 +63,8 @@ struct rp_processor {
     int (*attach)(void **at, const void *self, struct rp_slot *slot, int w, int h);
     void (*detach)(void **at);
 
-    /* How many faces it works on, device memory, where that may be fewer than were selected; NULL, or
-     * gives NULL: all of them. */
+    /* How many faces it works on, device memory, where that may be
+     * fewer than were selected; NULL, or gives NULL: all of them. */
     const int32_t *(*faces)(const void *at);
 
     /* Record the work on one frame. */

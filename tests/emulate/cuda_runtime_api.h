@@ -1,4 +1,5 @@
-/* The CUDA types that src/device/cuda/cuda.h names, for the kernels that are compiled for the CPU. */
+/* The CUDA types that src/device/cuda/cuda.h names, for the
+ * kernels that are compiled for the CPU. */
 #ifndef EMULATE_CUDA_RUNTIME_API_H
 #define EMULATE_CUDA_RUNTIME_API_H
 

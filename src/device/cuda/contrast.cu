@@ -5,7 +5,8 @@
 
 #define LEVELS 256 /* also the threads of a tile's block: each has one level */
 
-/* Sum over threads 0..t of a block of LEVELS threads; the last one's is that of all. part: shared. */
+/* Sum over threads 0..t of a block of LEVELS threads; the last
+ * one's is that of all. part: shared. */
 RP_DEV int block_scan(int v, int part[LEVELS / RP_WARP])
 {
     const int t = (int) threadIdx.x, lane = t % RP_WARP;

@@ -1,9 +1,9 @@
 /* One GPU as a device: memory, streams, recording and replay. Kernels are in the .cu files.
  *
  * Eager work of all slots goes through one stream, because ONNX Runtime's sessions are tied to one;
- * captures happen on that stream too. Instantiated graphs run on the slots' own streams, so that k of
- * them fill the GPU. Capture mode is Relaxed: our allocator may call cudaMalloc while a graph is being
- * recorded, and a decoder thread may use the GPU meanwhile. */
+ * captures happen on that stream too. Instantiated graphs run on the slots' own streams, so that k
+ * of them fill the GPU. Capture mode is Relaxed: our allocator may call cudaMalloc while a graph is
+ * being recorded, and a decoder thread may use the GPU meanwhile. */
 #include "device/cuda/cuda.h"
 
 #define MIN_DRIVER 13000 /* CUDA 13.0, driver 580 */
@@ -41,7 +41,7 @@ static struct cuda_device *self(struct rp_device *dev)
     return (struct cuda_device *) dev;
 }
 
-/* ---- memory ------------------------------------------------------------------------------------ */
+/* ---- memory ---------------------------------------------------------------------------------- */
 
 static int cuda_alloc(struct rp_device *dev, size_t size, void **out)
 {
@@ -147,7 +147,7 @@ fail:
     return ret;
 }
 
-/* ---- streams ----------------------------------------------------------------------------------- */
+/* ---- streams --------------------------------------------------------------------------------- */
 
 static void cuda_stream_destroy(struct rp_device *dev, struct rp_stream *s)
 {
@@ -185,7 +185,7 @@ fail:
     return ret;
 }
 
-/* ---- recording --------------------------------------------------------------------------------- */
+/* ---- recording ------------------------------------------------------------------------------- */
 
 static bool cuda_is_recording(struct rp_device *dev, const struct rp_stream *s)
 {
@@ -381,7 +381,7 @@ static void cuda_recording_census(const struct rp_recording *r, struct rp_census
     *out = r->census;
 }
 
-/* ---- loops ------------------------------------------------------------------------------------- */
+/* ---- loops ----------------------------------------------------------------------------------- */
 
 /* A number of the device, on the host: what eager work branches on. */
 static int read_number(struct rp_stream *s, const int32_t *from, int32_t *to)
@@ -464,8 +464,8 @@ static void broken_at(struct rp_stream *s, cudaGraph_t outer)
     s->graph = outer;
 }
 
-/* The capture ends, goes on in the body, and begins again behind the node: ONNX Runtime sits on this
- * stream, so its work cannot be captured on another. */
+/* The capture ends, goes on in the body, and begins again behind the node: ONNX Runtime sits on
+ * this stream, so its work cannot be captured on another. */
 static int loop_recorded(struct rp_stream *s, const int32_t *count, int32_t *index,
                          rp_record_fn *body_fn, void *priv)
 {
@@ -540,7 +540,7 @@ static int cuda_choose(struct rp_device *dev, struct rp_stream *s, const int32_t
                     : choose_eager(s, which, n, body, priv);
 }
 
-/* ---- device ------------------------------------------------------------------------------------ */
+/* ---- device ---------------------------------------------------------------------------------- */
 
 static void *cuda_queue(struct rp_device *dev)
 {
@@ -615,7 +615,8 @@ static int check_driver(int id)
     return 0;
 }
 
-/* ONNX Runtime's provider has machine code for these and nothing that could be compiled for others. */
+/* ONNX Runtime's provider has machine code for these and
+ * nothing that could be compiled for others. */
 static int check_arch(const struct cudaDeviceProp *p)
 {
     static const int known[] = {75, 80, 86, 87, 89, 90, 120, 121};

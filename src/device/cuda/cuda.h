@@ -1,5 +1,5 @@
-/* Inside of the CUDA device: one shared library, libreprise-cuda.so, loaded at run time, so that the
- * program itself links nothing of CUDA. C files hold memory, streams and graphs; .cu files hold
+/* Inside of the CUDA device: one shared library, libreprise-cuda.so, loaded at run time, so that
+ * the program itself links nothing of CUDA. C files hold memory, streams and graphs; .cu files hold
  * kernels and their launchers only. */
 #ifndef RP_CUDA_H
 #define RP_CUDA_H

@@ -1,9 +1,10 @@
 /* Device memory for ONNX Runtime, in pools.
  *
- * Pool 0 holds weights and what eager runs use. While a slot's work is recorded, the thread takes from
- * that slot's own pool: a recorded graph keeps the addresses of its scratch memory, so no other slot
- * may ever get them, or graphs that run at once overwrite each other. A block goes back only to its
- * own pool. ONNX Runtime's own arena has no such walls: with it concurrent replay gives garbage. */
+ * Pool 0 holds weights and what eager runs use. While a slot's work is recorded, the thread takes
+ * from that slot's own pool: a recorded graph keeps the addresses of its scratch memory, so no
+ * other slot may ever get them, or graphs that run at once overwrite each other. A block goes back
+ * only to its own pool. ONNX Runtime's own arena has no such walls: with it concurrent replay gives
+ * garbage. */
 #include "device/cuda/cuda.h"
 
 #include <pthread.h>
@@ -117,8 +118,8 @@ void rp_pool_free(int id, void *p, bool pinned)
     pthread_mutex_unlock(&all.lock);
 }
 
-/* A block that is still in use was taken by a session for good while it was recorded (a workspace, a
- * constant): the session lives on, so the block moves to pool 0 and stays. */
+/* A block that is still in use was taken by a session for good while it was recorded (a workspace,
+ * a constant): the session lives on, so the block moves to pool 0 and stays. */
 void rp_pool_release(int id, int pool)
 {
     size_t kept = 0;

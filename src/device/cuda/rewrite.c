@@ -1,11 +1,11 @@
 /* Recorded copies and fills become kernels.
  *
- * ONNX Runtime copies inside the device for Concat, Split and Slice, and a graph hands each such node
- * to a copy engine: several microseconds of waiting between engines, and processor time at every
- * launch. The same bytes moved by a small kernel cost about one microsecond. So before a captured graph
- * is instantiated its copies within the device, its fills, and copies of a few bytes to or from pinned
- * memory are replaced, node by node, with the same dependencies. Large copies between host and device
- * stay: there the engine is right. */
+ * ONNX Runtime copies inside the device for Concat, Split and Slice, and a graph hands each such
+ * node to a copy engine: several microseconds of waiting between engines, and processor time at
+ * every launch. The same bytes moved by a small kernel cost about one microsecond. So before a
+ * captured graph is instantiated its copies within the device, its fills, and copies of a few bytes
+ * to or from pinned memory are replaced, node by node, with the same dependencies. Large copies
+ * between host and device stay: there the engine is right. */
 #include "device/cuda/cuda.h"
 
 #define BLOCK 256
@@ -157,8 +157,8 @@ static int rewrite_node(cudaGraph_t graph, cudaGraphNode_t node)
     return 0;
 }
 
-/* A step that fails leaves a right graph: at worst both nodes are in it and move the same bytes. So a
- * failure only ends the replacing. */
+/* A step that fails leaves a right graph: at worst both nodes are in it and move the same bytes. So
+ * a failure only ends the replacing. */
 void rp_cuda_rewrite(cudaGraph_t graph)
 {
     int ret;

@@ -1,11 +1,11 @@
 /* cuBLAS without memory nodes.
  *
- * A cuBLAS handle without a workspace of its own adds stream-ordered allocations to a captured graph,
- * and bodies of conditional nodes refuse those. ONNX Runtime never sets one. So this module exports
- * cublasSetStream_v2: it is loaded with RTLD_GLOBAL before ONNX Runtime's CUDA provider, whose calls
- * therefore come here. Each handle is remembered and given a fixed block; slots that run at once get
- * one block each, set on the thread's handles before that slot is recorded. cublasDestroy_v2 is taken
- * as well, to forget them. */
+ * A cuBLAS handle without a workspace of its own adds stream-ordered allocations to a captured
+ * graph, and bodies of conditional nodes refuse those. ONNX Runtime never sets one. So this module
+ * exports cublasSetStream_v2: it is loaded with RTLD_GLOBAL before ONNX Runtime's CUDA provider,
+ * whose calls therefore come here. Each handle is remembered and given a fixed block; slots that
+ * run at once get one block each, set on the thread's handles before that slot is recorded.
+ * cublasDestroy_v2 is taken as well, to forget them. */
 #include "device/cuda/cuda.h"
 
 #include <dlfcn.h>
