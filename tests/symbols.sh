@@ -58,7 +58,7 @@ public_headers() {
 # Every header of the sources includes what it needs.
 own_headers() {
     local header flags=(-std=gnu17 -D_GNU_SOURCE "-I$root/include" "-I$root/src" "-I$build" -Wall
-        -isystem "$(cat "$build/.ort_home" 2>/dev/null)/include")
+        -isystem "$(sed -n 's/^#define RP_ORT_HOME "\(.*\)"$/\1/p' "$build/rp_config.h")/include")
     cd "$root/src"
     find . -name '*.h' ! -path './device/cuda/*' | sort | while read -r header; do
         case $header in

@@ -320,7 +320,9 @@ class World(Case):
         with subprocess.Popen([e2e.program, 'headless-run', '-s', self.source, '-t', self.clip,
                                '-o', path, '--output-video-preset', 'veryslow'],
                               stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                              stderr=subprocess.PIPE, text=True) as job:
+                              stderr=subprocess.PIPE, text=True,
+                              # under nohup SIGHUP would be ignored, as it should be
+                              preexec_fn=lambda: signal.signal(number, signal.SIG_DFL)) as job:
             end = time.monotonic() + 60
             while not e2e.leftovers(self.folder) and time.monotonic() < end:
                 time.sleep(0.02)

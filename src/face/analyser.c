@@ -158,11 +158,18 @@ struct rp_dfaces *rp_analysis_faces(const struct rp_analysis *analysis)
 enum part { LANDMARKS = 0, EMBEDDING, CLASSES, PARTS };
 enum step { WHOLE = 0, BEFORE, AFTER };
 
-static const enum rp_stage stages[PARTS] = {RP_STAGE_LANDMARK, RP_STAGE_EMBED, RP_STAGE_CLASSIFY};
-
 static bool has_part(const struct rp_analysis *an, enum part part)
 {
-    return part == LANDMARKS || (part == EMBEDDING ? an->recognition != NULL : an->classification != NULL);
+    return part == LANDMARKS   ? true
+           : part == EMBEDDING ? an->recognition != NULL
+                               : an->classification != NULL;
+}
+
+static enum rp_stage stage_of(enum part part)
+{
+    return part == LANDMARKS   ? RP_STAGE_LANDMARK
+           : part == EMBEDDING ? RP_STAGE_EMBED
+                               : RP_STAGE_CLASSIFY;
 }
 
 /* The network of a part over several faces at once, or NULL. */
@@ -177,7 +184,7 @@ static int record_step(struct rp_analysis *an, enum part part, enum step step)
 {
     const struct rp_face_at at = {an->slot, an->frame, an->cur};
 
-    rp_slot_stage(an->slot, stages[part]);
+    rp_slot_stage(an->slot, stage_of(part));
     if (part == LANDMARKS)
         return step == WHOLE    ? rp_landmarking_record(an->landmarking, &at)
                : step == BEFORE ? rp_landmarking_before(an->landmarking, &at)

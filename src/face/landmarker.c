@@ -203,7 +203,6 @@ fail:
     return ret;
 }
 
-/* All read the first one's input. */
 static int bind_part(struct rp_landmarking *ln, struct rp_slot *slot, int i)
 {
     int ret;
@@ -214,8 +213,6 @@ static int bind_part(struct rp_landmarking *ln, struct rp_slot *slot, int i)
                            (const int64_t[]){1, f->colour ? 3 : 1, f->size, f->size}}));
     for (int k = 0; k < f->outputs; k++)
         RP_TRY(rp_part_expect(ln->net[i], k, f->numbers[k], "a landmarker of this name"));
-    if (i > 0)
-        RP_TRY(rp_net_set_input(ln->net[i], 0, ln->net[0]->in[0].data));
     return 0;
 
 fail:
@@ -230,6 +227,8 @@ static int bind_parts(struct rp_landmarking *ln, struct rp_slot *slot)
 
     for (int i = 0; i < l->parts; i++)
         RP_TRY(bind_part(ln, slot, i));
+    if (l->parts > 1) /* both read the first one's input */
+        RP_TRY(rp_net_set_input(ln->net[1], 0, ln->net[0]->in[0].data));
     if (l->parts == 1)
         RP_TRY(rp_part_batch(&ln->batch, ln->net[0]));
     RP_TRY(rp_slot_image(slot, size, size, 3, &ln->crop));

@@ -180,14 +180,13 @@ static void times_matrix(const struct rp_onnx_tensor *matrix, const float *in, f
     }
 }
 
-static int through_network(const struct converter *c, struct rp_slot *slot, const float *in,
-                           float *out)
+static int through_network(struct rp_net *net, struct rp_slot *slot, const float *in, float *out)
 {
     int ret;
 
-    RP_TRY(rp_slot_upload(slot, c->net->in[0].data, in, LENGTH * sizeof(*in)));
-    RP_TRY(rp_run(c->net));
-    RP_TRY(rp_slot_download(slot, out, c->net->out[0].data, LENGTH * sizeof(*out)));
+    RP_TRY(rp_slot_upload(slot, net->in[0].data, in, LENGTH * sizeof(*in)));
+    RP_TRY(rp_run(net));
+    RP_TRY(rp_slot_download(slot, out, net->out[0].data, LENGTH * sizeof(*out)));
     return rp_slot_sync(slot);
 
 fail:
@@ -198,25 +197,20 @@ static int convert(const struct converter *c, const struct rp_swapper *s,
                    const struct rp_dface *face, float out[LENGTH])
 {
     int ret = 0;
-    double length;
 
-    switch (s->m->source) {
-    case RP_SWAP_MATRIX:
+    if (c->net)
+        RP_TRY(through_network(c->net, s->slot, face->embedding, out));
+    else if (c->matrix)
         times_matrix(c->matrix, face->embedding, out);
-        break;
-    case RP_SWAP_CONVERTED:
-        ret = through_network(c, s->slot, face->embedding, out);
-        break;
-    case RP_SWAP_CONVERTED_UNIT:
-        if ((ret = through_network(c, s->slot, face->embedding, out)) < 0)
-            break;
-        length = length_of(out);
+    else
+        memcpy(out, face->embedding_norm, LENGTH * sizeof(*out));
+    if (s->m->source == RP_SWAP_CONVERTED_UNIT) {
+        const double length = length_of(out);
+
         for (int i = 0; i < LENGTH; i++)
             out[i] = (float) (out[i] / length);
-        break;
-    default:
-        memcpy(out, face->embedding_norm, LENGTH * sizeof(*out));
     }
+fail:
     return ret;
 }
 
