@@ -161,7 +161,8 @@ void check_source_mix(struct cg *c)
         a.mix = cg_between(c, -0.35f, 0.35f);
     }
     a.dst = cg_floats(c, "dst", (size_t) n * (size_t) a.copies, 0, 1);
-    cg_note(c, "%d numbers, %d rows, %d copies, map %d, mix %g", n, a.rows, a.copies, !!a.map, a.mix);
+    cg_note(c, "%d numbers, %d rows, %d copies, map %d, mix %g", n, a.rows, a.copies, !!a.map,
+            a.mix);
     c->bytes = 4.0 * n * (2 + a.copies);
     RUN(a);
 }

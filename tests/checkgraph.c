@@ -57,7 +57,8 @@ static int plane_count(const struct rp_media_frame *f)
 
 static int plane_height(const struct rp_media_frame *f, int plane)
 {
-    return plane && (f->fmt == RP_FMT_YUV420P || f->fmt == RP_FMT_YUV420P10) ? (f->h + 1) / 2 : f->h;
+    return plane && (f->fmt == RP_FMT_YUV420P || f->fmt == RP_FMT_YUV420P10) ? (f->h + 1) / 2
+                                                                             : f->h;
 }
 
 static uint32_t crc_of(const struct rp_media_frame *f)
@@ -301,12 +302,13 @@ static void compare(const struct clip *c, const struct way *way, const struct ou
     }
     const bool expect = !strcmp(way->graph, "frame") && strcmp(opt.device, "cpu") != 0;
     const bool ok = !differ && (!expect || got->recorded);
-    printf("%s %-40s graph %-5s slots %d%s%s: %d frames, %d differ%s, %.1f s\n", ok ? "ok    " : "FAILED",
-           c->name, way->graph, way->slots, way->disturb ? " disturbed" : "",
-           way->option         ? " other options"
+    printf("%s %-40s graph %-5s slots %d%s%s: %d frames, %d differ%s, %.1f s\n",
+           ok ? "ok    " : "FAILED", c->name, way->graph, way->slots,
+           way->disturb ? " disturbed" : "",
+           way->option                 ? " other options"
            : way->source != opt.source ? " other source"
-                                       : "", c->n, differ,
-           expect && !got->recorded ? " NOT RECORDED" : "", seconds);
+                                       : "",
+           c->n, differ, expect && !got->recorded ? " NOT RECORDED" : "", seconds);
     if (first >= 0)
         printf("       first difference: frame %d, %d faces against %d\n", first, got->faces[first],
                want->faces[first]);
@@ -426,8 +428,9 @@ int main(int argc, char **argv)
             return 2;
     }
     if (!opt.source || optind == argc) {
-        fprintf(stderr, "usage: checkgraph [--device D] --source FACE [--source2 FACE] [--frames N] "
-                        "[--disturb N] [--quick] MEDIA...\n");
+        fprintf(stderr,
+                "usage: checkgraph [--device D] --source FACE [--source2 FACE] [--frames N] "
+                "[--disturb N] [--quick] MEDIA...\n");
         return 2;
     }
     rp_set_log(getenv("CHECKGRAPH_DEBUG") ? RP_LOG_DEBUG : RP_LOG_WARN, NULL, NULL);

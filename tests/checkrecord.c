@@ -271,8 +271,9 @@ static void check_verbs(void)
         must("verbs", -1);
     if (wrong >= 0) {
         rp_graph_get_stats(s.graph, &stats);
-        tell(!wrong && stats.recorded == here.gpu, "verbs: 200 draws, %d wrong, %d nodes, %d conditional",
-             wrong, stats.census.nodes, stats.census.conditionals);
+        tell(!wrong && stats.recorded == here.gpu,
+             "verbs: 200 draws, %d wrong, %d nodes, %d conditional", wrong, stats.census.nodes,
+             stats.census.conditionals);
     }
     close_scene(&s);
 }
@@ -654,7 +655,8 @@ static void check_fault(const struct fault *f)
     else if (must(path, ret)) /* TF32 rounds to 11 bits */
         tell(most < 0.01 && stats.recorded == (here.gpu && f->recorded),
              "model %-12s %s, at most %.2g from the CPU%s%s", f->name,
-             stats.recorded ? "recorded" : "eager", most, stats.reason[0] ? ": " : "", stats.reason);
+             stats.recorded ? "recorded" : "eager", most, stats.reason[0] ? ": " : "",
+             stats.reason);
     close_network(&n);
 }
 
@@ -693,8 +695,8 @@ static int keep_thing(void *priv)
     const struct herd *const h = priv;
     const struct rp_tensor *const t = &h->n->net->out[0];
 
-    return RP_OP(h->n->slot, row_copy, .src = t->data, .dst = h->out, .bytes = t->bytes, .at = h->at,
-                 .most = THINGS, .put = 1);
+    return RP_OP(h->n->slot, row_copy, .src = t->data, .dst = h->out, .bytes = t->bytes,
+                 .at = h->at, .most = THINGS, .put = 1);
 }
 
 static int one_thing(void *priv)

@@ -112,7 +112,8 @@ static void load_input(struct io *io, const char *arg)
     bytes = elements(io) * types[type_index(io->type)].bytes;
     OrtAllocator *allocator = NULL;
     check(ort->GetAllocatorWithDefaultOptions(&allocator), "allocator");
-    check(ort->CreateTensorAsOrtValue(allocator, io->dim, io->rank, io->type, &io->value), io->name);
+    check(ort->CreateTensorAsOrtValue(allocator, io->dim, io->rank, io->type, &io->value),
+          io->name);
     check(ort->GetTensorMutableData(io->value, &data), io->name);
     f = fopen(file, "rb");
     if (!f || fread(data, 1, bytes, f) != bytes || fgetc(f) != EOF)

@@ -47,7 +47,8 @@ static int drop_slot(void **state)
 
 static int open_model(struct rp_model **out, const char *path)
 {
-    return rp_model_open(out, engine, device, &(struct rp_model_params){.path = path, .threads = 1});
+    return rp_model_open(out, engine, device,
+                         &(struct rp_model_params){.path = path, .threads = 1});
 }
 
 static struct rp_model *model_of(const char *name)

@@ -945,7 +945,8 @@ static void test_face_scale(void **state)
         assert_true(g->lm68_5[i] == f->lm68_5[i] * by);
     }
     assert_true(to.face[1].score == from.face[1].score);
-    assert_memory_equal(to.face[1].embedding, from.face[1].embedding, sizeof(from.face[1].embedding));
+    assert_memory_equal(to.face[1].embedding, from.face[1].embedding,
+                        sizeof(from.face[1].embedding));
     assert_int_equal(to.face[1].angle, 90);
     from.count = RP_MAX_FACES + 9; /* as if more were found than there is room for */
     rp_c_face_scale(NULL, &op);

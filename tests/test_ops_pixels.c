@@ -1231,10 +1231,12 @@ static void check_turns(const struct rp_img *src, int step, const float *lut)
     const int n = src->w / step, all = step * step;
     const size_t size = (size_t) n * n * 3;
     float *const one = malloc(size * sizeof(*one)), *const many = calloc(all, size * sizeof(*many));
-    float *const want = calloc(all, size * sizeof(*want)), *const got = calloc(all, size * sizeof(*got));
+    float *const want = calloc(all, size * sizeof(*want));
+    float *const got = calloc(all, size * sizeof(*got));
     int32_t turn = 0;
     const int tiles = step == 4 ? 8 : step == 3 ? 3 : all;
-    struct rp_op_to_tensor out = {.src = *src, .lut = lut, .dst = one, .w = n, .h = n, .step = step};
+    struct rp_op_to_tensor out = {
+        .src = *src, .lut = lut, .dst = one, .w = n, .h = n, .step = step};
     struct rp_op_from_tensor in = {.src = one, .w = n, .h = n, .mul = {1, 1, 1}, .dst = want,
                                    .step = step};
 

@@ -173,7 +173,8 @@ static rp_runtime *runtime_of(const char *models)
 {
     rp_runtime *rt;
 
-    assert_int_equal(rp_runtime_create(&rt, &(rp_runtime_params){.models_path = in_dir(models)}), 0);
+    assert_int_equal(rp_runtime_create(&rt, &(rp_runtime_params){.models_path = in_dir(models)}),
+                     0);
     return rt;
 }
 
@@ -349,7 +350,8 @@ static void test_process(void **state)
     assert_int_equal(rp_pipeline_process(p.pipeline, &image), 0);
     for (int y = 0; y < image.h; y++)
         for (int x = 0; x < image.w * 3; x++) {
-            const int d = abs(image.data[y * image.stride + x] - before.data[y * before.stride + x]);
+            const int d =
+                abs(image.data[y * image.stride + x] - before.data[y * before.stride + x]);
 
             if (!near_face(&face, x / 3, y))
                 assert_int_equal(d, 0);
@@ -569,9 +571,11 @@ static void test_wrong_models(void **state)
     (void) state;
     need_all();
     for (size_t i = 0; i < RP_ARRAY_LEN(wrong); i++) {
-        assert_int_equal(shell("rm -rf more; cp -r --no-dereference lite more && rm more/%s.onnx && "
-                               "cp lite/%s.onnx more/%s.onnx", wrong[i][0], wrong[i][1],
-                               wrong[i][0]), 0);
+        assert_int_equal(
+            shell("rm -rf more; cp -r --no-dereference lite more && rm more/%s.onnx && "
+                  "cp lite/%s.onnx more/%s.onnx",
+                  wrong[i][0], wrong[i][1], wrong[i][0]),
+            0);
         rp_runtime *rt = runtime_of("more");
         const int ret = swap(rt, "face.png", "swapped.png", NULL, NULL);
         if (ret != RP_ERR_MODEL)
@@ -632,9 +636,12 @@ static void test_blocked_picture(void **state)
 /* A clip of 1 frame a second: every frame is looked at. `bright` of its frames are bright. */
 static int run_bright(rp_runtime *rt, int frames, int bright, int first, rp_report *report)
 {
-    assert_int_equal(shell("ffmpeg -y -v error -f lavfi -i color=black:s=64x48:r=1 -frames:v %d -vf "
-                           "\"drawbox=color=white:t=fill:enable='between(n,%d,%d)'\" -c:v libx264 "
-                           "rate.mp4", frames, first, first + bright - 1), 0);
+    assert_int_equal(
+        shell("ffmpeg -y -v error -f lavfi -i color=black:s=64x48:r=1 -frames:v %d -vf "
+              "\"drawbox=color=white:t=fill:enable='between(n,%d,%d)'\" -c:v libx264 "
+              "rate.mp4",
+              frames, first, first + bright - 1),
+        0);
     rp_options *o = options_for("rate.mp4", "rated.mp4", NULL, NULL);
     unlink(in_dir("rated.mp4"));
     const int ret = run_job(rt, o, report);
@@ -658,7 +665,7 @@ static void test_blocked_video(void **state)
     assert_nothing_left("rated.mp4");
     assert_int_equal(run_bright(rt, 20, 20, 0, &r), RP_ERR_BLOCKED);
     assert_nothing_left("rated.mp4");
-    assert_int_equal(run_bright(rt, 3, 1, 0, &r), RP_ERR_BLOCKED); /* short: the first frame counts */
+    assert_int_equal(run_bright(rt, 3, 1, 0, &r), RP_ERR_BLOCKED); /* the first frame counts */
     assert_int_equal(run_bright(rt, 1, 1, 0, &r), RP_ERR_BLOCKED);
     assert_said("rate.mp4", "content check");
 
@@ -773,8 +780,8 @@ static int64_t compare_frames(const struct rp_media_frame *a, const struct rp_me
 
             for (int x = 0; x < w; x++) {
                 if (pa[x] != pb[x] && (!face || !near_face(face, x * k, y * k)))
-                    fail_msg("frame %d, plane %d: (%d, %d) changed from %d to %d", (int) a->index, i,
-                             x, y, pa[x], pb[x]);
+                    fail_msg("frame %d, plane %d: (%d, %d) changed from %d to %d", (int) a->index,
+                             i, x, y, pa[x], pb[x]);
                 changed += pa[x] != pb[x];
             }
         }
@@ -1085,7 +1092,8 @@ static void test_jobs_at_once(void **state)
     (void) state;
     need_all();
     for (int i = 0; i < 3; i++)
-        task[i].options = options_for(task[i].target, task[i].output, "execution-thread-count", "2");
+        task[i].options =
+            options_for(task[i].target, task[i].output, "execution-thread-count", "2");
     for (int i = 0; i < 3; i++)
         assert_int_equal(pthread_create(&thread[i], NULL, run_task, &task[i]), 0);
     for (int i = 0; i < 3; i++) {

@@ -112,7 +112,9 @@ static bool is_in(const struct wish *w, int source, int i)
     const int gender = w->gender == 1 ? (source < 0 ? 0 : people[source].gender)
                        : w->gender    ? w->gender - 1
                                       : 0;
-    const int race = w->race == 1 ? (source < 0 ? 0 : people[source].race) : w->race ? w->race - 1 : 0;
+    const int race = w->race == 1 ? (source < 0 ? 0 : people[source].race)
+                     : w->race    ? w->race - 1
+                                  : 0;
     bool meets = false;
 
     for (int year = ages[w->age][0]; year < ages[w->age][1]; year++)

@@ -130,7 +130,7 @@ typedef int rp_download_fn(void *priv, const rp_download *download);
 typedef struct rp_runtime_params {
     const char *models_path; ///< default: $REPRISE_MODELS, else ~/.cache/reprise/models
     const char *onnxruntime; ///< library file; default: $REPRISE_ONNXRUNTIME, $ORT_HOME, set-up's
-    const rp_options *download; ///< fetch models that are missing, as these options say; NULL: never
+    const rp_options *download; ///< fetch missing models as these options say; NULL: never
     rp_download_fn *on_download;
     void *download_priv;
 } rp_runtime_params;
@@ -238,7 +238,7 @@ typedef struct rp_face {
     float box[4];               ///< x1, y1, x2, y2
     float score;                ///< of the detector, 0 to 1
     float landmark_score;       ///< of the 68-point model, 0 to 1
-    float landmark_5[5][2];     ///< left eye, right eye, nose, mouth left, mouth right (of the image)
+    float landmark_5[5][2];     ///< left eye, right eye, nose, mouth left, mouth right (image)
     float landmark_68[68][2];   ///< iBUG order
     float embedding[512];       ///< unit length
     int angle;                  ///< 0, 90, 180 or 270

@@ -58,7 +58,8 @@ static int fetch_all(struct fetcher *f)
     if ((ret = app_words_open(&f->words, f->app, f->runtime)) < 0 ||
         (ret = rp_models_each(f->runtime, fetch, f)) < 0)
         return ret;
-    app_log(RP_LOG_INFO, "%d fetched, %d already there, %d failed", f->fetched, f->there, f->failed);
+    app_log(RP_LOG_INFO, "%d fetched, %d already there, %d failed", f->fetched, f->there,
+            f->failed);
     if (f->output < 0)
         return f->output;
     /* Not 2: the words were right. */

@@ -32,7 +32,8 @@ static const char *const takes_finding[] = {
     NULL,
 };
 static const char *const takes_models[] = {"config-path", "models-path", "log-level", NULL};
-static const char *const takes_download[] = {"config-path", "models-path", "download", "log-level", NULL};
+static const char *const takes_download[] = {"config-path", "models-path", "download", "log-level",
+                                             NULL};
 static const char *const takes_log[] = {"log-level", NULL};
 
 static const struct app_command commands[] = {

@@ -147,7 +147,8 @@ static bool can_redraw(void)
 
 static double part_of(int64_t done, int64_t total)
 {
-    return total > 0 ? fmin((double) done / (double) total, 1) : -1; /* a video's total is a guess */
+    /* a video's total is a guess */
+    return total > 0 ? fmin((double) done / (double) total, 1) : -1;
 }
 
 static void draw_bar(double part, const char *counts, int room)
@@ -214,7 +215,8 @@ int app_download(void *priv, const rp_download *download)
     format_download(counts, sizeof(counts), download);
     if (can_redraw())
         draw_bar(part_of(download->bytes_done, download->bytes_total), counts,
-                 (int) strlen(download->name) + (int) strlen(" 9999.9/9999.9 MB  999.9 MB/s  9:59 left"));
+                 (int) strlen(download->name) +
+                     (int) strlen(" 9999.9/9999.9 MB  999.9 MB/s  9:59 left"));
     else
         print_now_and_then(download->seconds, counts);
     return app_interrupted();

@@ -52,7 +52,7 @@ struct rp_opt_group {
     const char *title;   /* "Face detector" */
     size_t size;         /* of the struct */
     const struct rp_opt *opts; /* ends with {0} */
-    const char *also;    /* another section of the config file in which its keys may stand, or NULL */
+    const char *also;    /* another section of the config file where its keys may stand, or NULL */
 };
 
 struct rp_settings;

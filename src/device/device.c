@@ -58,7 +58,8 @@ int rp_device_cuda(struct rp_device **out, int id)
 
     *out = NULL;
     if (!lib)
-        return rp_fail(RP_ERR_UNSUPPORTED, "this installation has no CUDA module; build it with: make gpu");
+        return rp_fail(RP_ERR_UNSUPPORTED,
+                       "this installation has no CUDA module; build it with: make gpu");
     *(void **) &open = dlsym(lib, "rp_module_open");
     if (!open)
         return rp_fail(RP_ERR_UNSUPPORTED, "the CUDA module is of another version; build it again");

@@ -38,7 +38,8 @@ struct rp_device_fns {
 
     /* Ordered on the stream. Host pointers must stay valid until sync(). */
     int (*upload)(struct rp_device *dev, struct rp_stream *s, void *dst, const void *src, size_t n);
-    int (*download)(struct rp_device *dev, struct rp_stream *s, void *dst, const void *src, size_t n);
+    int (*download)(struct rp_device *dev, struct rp_stream *s, void *dst, const void *src,
+                    size_t n);
     int (*copy)(struct rp_device *dev, struct rp_stream *s, void *dst, const void *src, size_t n);
     int (*zero)(struct rp_device *dev, struct rp_stream *s, void *dst, size_t n);
     int (*sync)(struct rp_device *dev, struct rp_stream *s);

@@ -116,7 +116,8 @@ static int open_lane(struct rp_model *m, const int64_t *const *dims, struct lane
     for (int i = 0; i < 3; i++)
         RP_TRY(rp_graph_run(l->graph, run_net, l->net, false));
     RP_TRY(rp_graph_wait(l->graph));
-    return rp_graph_recorded(l->graph) ? 0 : rp_fail(RP_ERR_UNSUPPORTED, "%s: not recorded", m->name);
+    return rp_graph_recorded(l->graph) ? 0
+                                       : rp_fail(RP_ERR_UNSUPPORTED, "%s: not recorded", m->name);
 
 fail:
     return ret;
@@ -291,9 +292,10 @@ static void tell(const struct trial *trial, int best)
 {
     for (int i = 0; i < FORMS; i++)
         if (trial[i].seconds > 0)
-            rp_log(RP_LOG_DEBUG, "%s: %.3f ms a run in %s, four at once%s%s", trial[best].model->name,
-                   1e3 * trial[i].seconds, forms[i].name,
-                   trial[i].steady ? "" : ", other bytes from run to run", i == best ? ": taken" : "");
+            rp_log(RP_LOG_DEBUG, "%s: %.3f ms a run in %s, four at once%s%s",
+                   trial[best].model->name, 1e3 * trial[i].seconds, forms[i].name,
+                   trial[i].steady ? "" : ", other bytes from run to run",
+                   i == best ? ": taken" : "");
 }
 
 /* The form that the plan cache knows, or -1. */

@@ -135,7 +135,8 @@ static void stay_eager(struct rp_graph *g, const char *why)
     if (!g->inline_)
         g->slot->model_graphs = true; /* a frame that cannot: its models may, one by one */
     snprintf(g->stats.reason, sizeof(g->stats.reason), "%s", why);
-    rp_log(RP_LOG_WARN, "%s: not recorded as a CUDA graph: %s; it runs eagerly", g->stats.name, why);
+    rp_log(RP_LOG_WARN, "%s: not recorded as a CUDA graph: %s; it runs eagerly", g->stats.name,
+           why);
 }
 
 /* ---- verification ---------------------------------------------------------------------------- */
@@ -275,10 +276,11 @@ static int capture(struct rp_graph *g, rp_record_fn *fn, void *priv)
     rp_log_hold(false);
     g->stats.capture_ms = 1e3 * (rp_now() - start);
     g->fns->recording_census(g->recording, &g->stats.census);
-    rp_log(RP_LOG_DEBUG, "CUDA graph of %s: %d nodes (%d kernels, %d copies, %d loops), %zu bytes of "
-           "its own, recorded in %.1f ms", g->stats.name, g->stats.census.nodes,
-           g->stats.census.kernels, g->stats.census.memcpys, g->stats.census.conditionals,
-           g->fns->pool_bytes(g->slot->stream), g->stats.capture_ms);
+    rp_log(RP_LOG_DEBUG,
+           "CUDA graph of %s: %d nodes (%d kernels, %d copies, %d loops), %zu bytes of "
+           "its own, recorded in %.1f ms",
+           g->stats.name, g->stats.census.nodes, g->stats.census.kernels, g->stats.census.memcpys,
+           g->stats.census.conditionals, g->fns->pool_bytes(g->slot->stream), g->stats.capture_ms);
     return 0;
 
 fail:

@@ -67,8 +67,10 @@ static int place(struct rp_net *net, struct rp_tensor *t, const struct rp_tensor
     if (!over)
         return rp_slot_alloc(net->slot, t->bytes, &t->data);
     t->data = over->data;
-    return t->bytes <= over->bytes ? 0 : rp_fail(RP_ERR_INVALID, "%s: needs more than the net it shares "
-                                                 "memory with", net->model->path);
+    if (t->bytes <= over->bytes)
+        return 0;
+    return rp_fail(RP_ERR_INVALID, "%s: needs more than the net it shares memory with",
+                   net->model->path);
 }
 
 static int open_inputs(struct rp_net *net, const int64_t *const *in_dim, const struct rp_net *over)
@@ -183,7 +185,8 @@ static int make_run_options(struct rp_net *net)
     ORT(api, m->path, CreateRunOptions(&b->capture));
     ORT(api, m->path, AddRunConfigEntry(b->run, "gpu_graph_id", "-1"));
     ORT(api, m->path, AddRunConfigEntry(b->capture, "gpu_graph_id", "-1"));
-    ORT(api, m->path, AddRunConfigEntry(b->capture, "disable_synchronize_execution_providers", "1"));
+    ORT(api, m->path,
+        AddRunConfigEntry(b->capture, "disable_synchronize_execution_providers", "1"));
 fail:
     return ret;
 }

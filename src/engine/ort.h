@@ -73,12 +73,12 @@ int rp_ort_add_cuda(struct rp_engine *engine, struct rp_device *device, OrtSessi
 
 /* Put TensorRT in front of the other providers. @param folder  for engines and timings; NULL: not kept
  * @param graph  let it record and replay by itself */
-int rp_ort_add_tensorrt(struct rp_engine *engine, struct rp_device *device, OrtSessionOptions *options,
-                        const char *folder, bool graph);
+int rp_ort_add_tensorrt(struct rp_engine *engine, struct rp_device *device,
+                        OrtSessionOptions *options, const char *folder, bool graph);
 
 /* Everything that `what` (an optimised model, a choice) of this file depends on. */
-int rp_ort_plan_key(const struct rp_engine *engine, const struct rp_device *device, const char *path,
-                    const char *what, char *key, size_t size);
+int rp_ort_plan_key(const struct rp_engine *engine, const struct rp_device *device,
+                    const char *path, const char *what, char *key, size_t size);
 
 /* rp_model_open() in the form that is best: form.c. */
 int rp_form_open(struct rp_model **out, struct rp_engine *engine, struct rp_device *device,

@@ -19,8 +19,8 @@ static int make_options(struct rp_engine *e, const struct request *r, OrtSession
     const OrtApi *const api = e->api;
 
     ORT(api, "ONNX Runtime", CreateSessionOptions(out));
-    ORT(api, "ONNX Runtime", SetSessionGraphOptimizationLevel(*out, r->optimised ? ORT_DISABLE_ALL
-                                                                                  : ORT_ENABLE_ALL));
+    ORT(api, "ONNX Runtime",
+        SetSessionGraphOptimizationLevel(*out, r->optimised ? ORT_DISABLE_ALL : ORT_ENABLE_ALL));
     ORT(api, "ONNX Runtime", SetIntraOpNumThreads(*out, r->threads));
     ORT(api, "ONNX Runtime", SetInterOpNumThreads(*out, 1));
     ORT(api, "ONNX Runtime", SetSessionExecutionMode(*out, ORT_SEQUENTIAL));
@@ -59,8 +59,8 @@ fail:
     return ret;
 }
 
-int rp_ort_plan_key(const struct rp_engine *engine, const struct rp_device *device, const char *path,
-                    const char *what, char *key, size_t size)
+int rp_ort_plan_key(const struct rp_engine *engine, const struct rp_device *device,
+                    const char *path, const char *what, char *key, size_t size)
 {
     char stamp[256];
     const int ret = rp_plan_stamp(path, stamp, sizeof(stamp));

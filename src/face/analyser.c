@@ -244,7 +244,8 @@ static int record_faces(struct rp_analysis *an)
         while (!batch && an->end < PARTS && !(has_part(an, an->end) && batch_of(an, an->end)))
             an->end++;
         an->step = WHOLE;
-        RP_TRY(batch ? rp_batch_run(batch, &an->faces->count, an->index, record_before, record_after, an)
+        RP_TRY(batch ? rp_batch_run(batch, &an->faces->count, an->index, record_before,
+                                    record_after, an)
                      : rp_slot_loop(an->slot, &an->faces->count, an->index, record_face, an));
     }
     return 0;

@@ -7,7 +7,8 @@
 struct rp_classifier;     /* the chosen networks */
 struct rp_classification; /* their bindings in one slot */
 
-int rp_classifier_open(struct rp_classifier **out, struct rp_pool *pool, struct rp_model_list *list);
+int rp_classifier_open(struct rp_classifier **out, struct rp_pool *pool,
+                       struct rp_model_list *list);
 void rp_classifier_close(struct rp_classifier **classifier);
 
 /* Does it crop by the points? Else by the box, and the points may be missing. */
@@ -25,6 +26,7 @@ int rp_classification_record(struct rp_classification *classification,
 struct rp_batch *rp_classification_batch(const struct rp_classification *classification);
 int rp_classification_before(struct rp_classification *classification,
                              const struct rp_face_at *face);
-int rp_classification_after(struct rp_classification *classification, const struct rp_face_at *face);
+int rp_classification_after(struct rp_classification *classification,
+                            const struct rp_face_at *face);
 
 #endif /* RP_CLASSIFIER_H */

@@ -117,8 +117,10 @@ static int choose_size(struct rp_detector *d, const struct facts *f, const struc
         d->w = d->h = f->sizes[n - 1];
         return 0;
     }
-    return rp_fail(RP_ERR_USAGE, "--face-detector-size: %dx%d is not a size of %s, which has %dx%d to "
-                   "%dx%d", size->w, size->h, f->name, f->sizes[0], f->sizes[0], f->sizes[n - 1],
+    return rp_fail(RP_ERR_USAGE,
+                   "--face-detector-size: %dx%d is not a size of %s, which has %dx%d to "
+                   "%dx%d",
+                   size->w, size->h, f->name, f->sizes[0], f->sizes[0], f->sizes[n - 1],
                    f->sizes[n - 1]);
 }
 
@@ -387,7 +389,8 @@ static int record_decode(struct rp_detection *dn, int part, const struct view *v
     return dn->slot->ops->decode(dn->slot->stream, &op);
 }
 
-int rp_detection_record(struct rp_detection *dn, const struct rp_img *frame, struct rp_dfaces *faces)
+int rp_detection_record(struct rp_detection *dn, const struct rp_img *frame,
+                        struct rp_dfaces *faces)
 {
     int ret;
     struct rp_img seen;

@@ -148,7 +148,8 @@ static struct rp_img place_of(const struct part *part, int w, int h)
         return at;
     at.w = RP_CLAMP((int) (w * scale), 1, side);
     at.h = RP_CLAMP((int) (h * scale), 1, side);
-    at.data += (ptrdiff_t) ((side - at.h) / 2) * at.stride + (ptrdiff_t) ((side - at.w) / 2) * at.ch;
+    at.data +=
+        (ptrdiff_t) ((side - at.h) / 2) * at.stride + (ptrdiff_t) ((side - at.w) / 2) * at.ch;
     return at;
 }
 
@@ -168,7 +169,8 @@ static int check_output(struct part *part)
     return 0;
 }
 
-static int attach_part(struct part *part, struct rp_slot *slot, struct rp_model *model, int w, int h)
+static int attach_part(struct part *part, struct rp_slot *slot, struct rp_model *model, int w,
+                       int h)
 {
     int ret;
     float lut[3][256];
@@ -186,8 +188,8 @@ fail:
     return ret;
 }
 
-int rp_gate_attach(struct rp_gate_slot **out, const struct rp_gate_model *gate, struct rp_slot *slot,
-                   int w, int h)
+int rp_gate_attach(struct rp_gate_slot **out, const struct rp_gate_model *gate,
+                   struct rp_slot *slot, int w, int h)
 {
     int ret;
     struct rp_gate_slot *const at = *out = calloc(1, sizeof(*at));

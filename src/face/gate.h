@@ -22,8 +22,8 @@ int rp_gate_create(struct rp_gate_model **out, struct rp_pool *pool,
 void rp_gate_destroy(struct rp_gate_model **gate);
 
 /* @param w,h  size of the frames */
-int rp_gate_attach(struct rp_gate_slot **out, const struct rp_gate_model *gate, struct rp_slot *slot,
-                   int w, int h);
+int rp_gate_attach(struct rp_gate_slot **out, const struct rp_gate_model *gate,
+                   struct rp_slot *slot, int w, int h);
 void rp_gate_detach(struct rp_gate_slot **at);
 
 /* Record: look at the frame, add it to the verdict (device memory of the slot). */

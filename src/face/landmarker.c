@@ -111,7 +111,8 @@ static int open_parts(struct rp_landmarker *l, struct rp_pool *pool,
     const char *const name = rp_landmarker_choices()[o->model];
 
     if (strcmp(name, "many") != 0)
-        return open_part(l, pool, name, rp_settings_is_set(settings, "face-landmarker-model"), list);
+        return open_part(l, pool, name, rp_settings_is_set(settings, "face-landmarker-model"),
+                         list);
     for (size_t i = 0; i < RP_ARRAY_LEN(many); i++)
         RP_TRY(open_part(l, pool, many[i], true, list));
     return 0;
@@ -161,8 +162,8 @@ fail:
 }
 
 int rp_landmarker_open(struct rp_landmarker **out, struct rp_pool *pool,
-                       const struct rp_settings *settings, const struct rp_landmarker_params *params,
-                       struct rp_model_list *list)
+                       const struct rp_settings *settings,
+                       const struct rp_landmarker_params *params, struct rp_model_list *list)
 {
     int ret;
     struct rp_landmarker *const l = *out = calloc(1, sizeof(*l));

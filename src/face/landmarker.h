@@ -17,8 +17,8 @@ struct rp_landmarker_params {
 };
 
 int rp_landmarker_open(struct rp_landmarker **out, struct rp_pool *pool,
-                       const struct rp_settings *settings, const struct rp_landmarker_params *params,
-                       struct rp_model_list *list);
+                       const struct rp_settings *settings,
+                       const struct rp_landmarker_params *params, struct rp_model_list *list);
 void rp_landmarker_close(struct rp_landmarker **landmarker);
 
 int rp_landmarking_create(struct rp_landmarking **out, const struct rp_landmarker *landmarker,

@@ -15,7 +15,8 @@ enum rp_mask_type { RP_MASK_BOX = 0, RP_MASK_OCCLUSION, RP_MASK_AREA, RP_MASK_RE
 enum rp_mask_area { RP_AREA_UPPER_FACE = 0, RP_AREA_LOWER_FACE, RP_AREA_MOUTH };
 
 #define RP_MASK_BIT(type) (1u << RP_MASK_##type)
-#define RP_MASK_ALL (RP_MASK_BIT(BOX) | RP_MASK_BIT(OCCLUSION) | RP_MASK_BIT(AREA) | RP_MASK_BIT(REGION))
+#define RP_MASK_ALL \
+    (RP_MASK_BIT(BOX) | RP_MASK_BIT(OCCLUSION) | RP_MASK_BIT(AREA) | RP_MASK_BIT(REGION))
 
 /* What a processor does with the user's choice of masks. In FaceFusion:
  *

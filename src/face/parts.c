@@ -2,7 +2,8 @@
 
 #include "engine/graph.h"
 
-const double rp_imagenet_mean[3] = {0.485, 0.456, 0.406}, rp_imagenet_std[3] = {0.229, 0.224, 0.225};
+const double rp_imagenet_mean[3] = {0.485, 0.456, 0.406},
+             rp_imagenet_std[3] = {0.229, 0.224, 0.225};
 
 void rp_model_list_add(struct rp_model_list *list, enum rp_model_kind kind, const char *name)
 {

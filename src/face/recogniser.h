@@ -7,7 +7,8 @@
 struct rp_recogniser;  /* the network */
 struct rp_recognition; /* its binding in one slot */
 
-int rp_recogniser_open(struct rp_recogniser **out, struct rp_pool *pool, struct rp_model_list *list);
+int rp_recogniser_open(struct rp_recogniser **out, struct rp_pool *pool,
+                       struct rp_model_list *list);
 void rp_recogniser_close(struct rp_recogniser **recogniser);
 
 int rp_recognition_create(struct rp_recognition **out, const struct rp_recogniser *recogniser,

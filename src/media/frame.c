@@ -313,9 +313,9 @@ static int scale_plane(const AVFrame *src, AVFrame *dst, int plane, enum AVPixel
     if (!sws)
         return rp_fail(RP_ERR_NOMEM, "no memory to scale a frame's alpha");
     /* It reads four of each, whatever the format. */
-    sws_scale(sws, (const uint8_t *const[4]){src->data[plane]}, (const int[4]){src->linesize[plane]},
-              0, src->height, (uint8_t *const[4]){dst->data[plane]},
-              (const int[4]){dst->linesize[plane]});
+    sws_scale(sws, (const uint8_t *const[4]){src->data[plane]},
+              (const int[4]){src->linesize[plane]}, 0, src->height,
+              (uint8_t *const[4]){dst->data[plane]}, (const int[4]){dst->linesize[plane]});
     sws_freeContext(sws);
     return 0;
 }

@@ -143,8 +143,10 @@ int rp_image_needs_alpha(const char *path)
 {
     if (rp_image_codec_for(path) != &rp_image_jpeg)
         return 0;
-    return rp_fail(RP_ERR_USAGE, "%s: JPEG keeps no transparency; write a png, webp, tiff or bmp, or "
-                   "fill the background with an opaque colour", path);
+    return rp_fail(RP_ERR_USAGE,
+                   "%s: JPEG keeps no transparency; write a png, webp, tiff or bmp, or "
+                   "fill the background with an opaque colour",
+                   path);
 }
 
 int rp_image_write_marked(const rp_image *image, const char *path, const char *format_of,

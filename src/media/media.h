@@ -90,7 +90,7 @@ struct rp_video_info {
     int w, h;                 /* after rotation */
     enum rp_pixfmt fmt;
     struct rp_colour colour;
-    int fps_num, fps_den;     /* r_frame_rate (what FaceFusion calls fps); average if that is absurd */
+    int fps_num, fps_den;     /* r_frame_rate (FaceFusion's fps); average if that is absurd */
     int tb_num, tb_den;       /* time base of pts */
     int64_t frames;           /* estimate of the whole file: round(duration * fps) */
     double duration;          /* seconds, 0 when unknown */
@@ -124,12 +124,12 @@ struct rp_writer_params {
     const char *video_encoder;  /* "libx264"; NULL: the first that FFmpeg has */
     const char *video_preset;   /* "veryfast" */
     int video_quality;          /* 0..100 */
-    const char *audio_encoder;  /* NULL: copy; used when a track cannot be copied or volume != 100 */
+    const char *audio_encoder;  /* NULL: copy; used when that cannot be done or volume != 100 */
     int audio_quality;          /* 0..100 */
     int audio_volume;           /* 0..100; 0 drops audio, 100 copies */
     int out_w, out_h;           /* size of the encoded picture; 0 = as the frames */
-    double fps;                 /* 0: timestamps of the target as they are (also variable rate); else
-                                   frames are dropped or repeated to this constant rate */
+    double fps;                 /* 0: timestamps of the target (also variable rate); else frames
+                                   are dropped or repeated to this constant rate */
     const char *replace_audio;  /* a file whose first audio track replaces the target's; or NULL */
     const struct rp_mark *mark; /* written into the metadata */
     bool alpha;                 /* frames will have alpha, and it must not be lost */

@@ -124,7 +124,8 @@ static int add_mirrors(struct rp_downloads *d, int provider, const struct rp_opt
     char *const copy = strdup(words);
     if (!copy)
         return rp_fail(RP_ERR_NOMEM, "out of memory");
-    for (char *w = strtok_r(copy, " \t\n", &save); w && ret >= 0; w = strtok_r(NULL, " \t\n", &save))
+    for (char *w = strtok_r(copy, " \t\n", &save); w && ret >= 0;
+         w = strtok_r(NULL, " \t\n", &save))
         ret = add_mirror(d, provider, w, found);
     free(copy);
     return ret;
@@ -264,8 +265,8 @@ static int get_locked(struct rp_downloads *d, const struct rp_model_entry *entry
 }
 
 /* A failure that is too young to try again. */
-static int recall_failure(const struct rp_downloads *d, const struct rp_model_entry *entry, char *why,
-                          size_t size)
+static int recall_failure(const struct rp_downloads *d, const struct rp_model_entry *entry,
+                          char *why, size_t size)
 {
     for (int i = 0; i < MAX_FAILED; i++) {
         if (d->failed[i].entry != entry || rp_now() - d->failed[i].when > AGAIN_SECONDS)

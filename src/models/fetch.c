@@ -302,8 +302,8 @@ static char *url_of(const struct rp_host *host, const struct rp_model_entry *e, 
     const int stem = ext ? (int) (rp_path_ext(name) - name) : (int) strlen(name);
 
     if (host->provider == 0)
-        return rp_asprintf("%s/facefusion/facefusion-assets/releases/download/%s/%.*s%s", host->base,
-                           e->base, stem, name, ext ? ext : "");
+        return rp_asprintf("%s/facefusion/facefusion-assets/releases/download/%s/%.*s%s",
+                           host->base, e->base, stem, name, ext ? ext : "");
     return rp_asprintf("%s/facefusion/%s/resolve/main/%.*s%s", host->base, e->base, stem, name,
                        ext ? ext : "");
 }

@@ -72,7 +72,7 @@ static void read_header(struct rp_http_reply *reply, const char *line)
         reply->total = -1;
         reply->validator[0] = '\0';
         reply->status = strtol(line + strcspn(line, " "), NULL, 10);
-    } else if ((v = header_value(line, "ETag")) && *v == '"') { /* a weak one is no byte's promise */
+    } else if ((v = header_value(line, "ETag")) && *v == '"') { /* weak ones promise no bytes */
         snprintf(reply->validator, sizeof(reply->validator), "%s", v);
     } else if ((v = header_value(line, "Last-Modified")) && reply->validator[0] != '"') {
         snprintf(reply->validator, sizeof(reply->validator), "%s", v);
@@ -283,7 +283,8 @@ void rp_http_probe(struct rp_http_host *hosts, int n, int seconds)
             curl_multi_add_handle(multi, probes[i].curl);
     }
     while (multi && running && rp_now() < end) {
-        if (curl_multi_perform(multi, &running) || (running && curl_multi_poll(multi, NULL, 0, 100, NULL)))
+        if (curl_multi_perform(multi, &running) ||
+            (running && curl_multi_poll(multi, NULL, 0, 100, NULL)))
             break;
         take_results(multi, hosts, probes, n);
     }

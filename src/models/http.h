@@ -25,7 +25,7 @@ struct rp_http_reply {
 struct rp_http_request {
     const char *url;
     int64_t from;         /* ask for the bytes from here on */
-    const char *if_range; /* ... only if the file is still this one (a validator); NULL: in any case */
+    const char *if_range; /* ... only if the file is still this one (validator); NULL: always */
     int patience;         /* seconds in which next to nothing may come */
     /* Return non-zero to stop. begin() is called before the first byte of a body of a file. */
     int (*begin)(void *priv, const struct rp_http_reply *reply);

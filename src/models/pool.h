@@ -8,8 +8,8 @@
 struct rp_pool;
 
 struct rp_pool_params {
-    struct rp_plans *plans; /* cache of optimised models and choices, or NULL; must outlive the pool */
-    int threads;            /* inside one run of a model: 0 = all cores, 1 = the slot's own thread */
+    struct rp_plans *plans; /* optimised models and choices, or NULL; must outlive the pool */
+    int threads;            /* in one run of a model: 0 = all cores, 1 = the slot's own thread */
     enum rp_layout layout;  /* on a GPU */
     bool tensorrt;          /* on a GPU: networks through TensorRT */
     bool measure;           /* layout auto: see struct rp_model_params */

@@ -89,6 +89,7 @@ void rp_lab_tables(struct rp_lab_tables *t)
 
         t->light_root[i] = (uint16_t) rp_round_d(16384 * root);
         /* L = 8 is where line and cube meet: 20 is below, 21 above. */
-        t->light[i] = (uint16_t) rp_round_d(16384 * (i <= 20 ? l * 27 / 24389 : root * root * root));
+        t->light[i] =
+            (uint16_t) rp_round_d(16384 * (i <= 20 ? l * 27 / 24389 : root * root * root));
     }
 }

@@ -23,7 +23,8 @@ RP_FN int rp_map_references(const struct rp_op_map_faces *a)
 }
 
 /* One reference after the other: *source and *best are those of the nearest so far. */
-RP_FN void rp_map_look(const struct rp_op_map_faces *a, int i, double dot, int *source, double *best)
+RP_FN void rp_map_look(const struct rp_op_map_faces *a, int i, double dot, int *source,
+                       double *best)
 {
     if (rp_embedding_near(dot, a->distance) && (*source < 0 || dot > *best)) {
         *source = i;

@@ -48,7 +48,12 @@ struct rp_op_resize { struct rp_img src, dst; };
  * border: 0 = constant black, 1 = replicate. area: 1 = average n x n samples a pixel, n from the
  * shrink of the matrix (at most 8), for small inputs of the lite models; 0 = FaceFusion's plain
  * sample. */
-struct rp_op_warp { struct rp_img src; const struct rp_affine *affine; struct rp_img dst; int border, area; };
+struct rp_op_warp {
+    struct rp_img src;
+    const struct rp_affine *affine;
+    struct rp_img dst;
+    int border, area;
+};
 
 /* Tensor from pixels: dst[c][y][x] = lut[c][src pixel], c counted in tensor order. src is placed in
  * the top left corner; the rest is lut[c][0] (zero padding before normalisation). With step > 1
@@ -157,7 +162,13 @@ struct rp_op_box_mask { float *dst; int w, h; float blur; int padding[4]; };
 
 /* Separable Gaussian, border reflect-101. kernel: `size` weights (odd) in device memory, made by
  * rp_gaussian_kernel(). tmp: w * h floats. src may equal dst. */
-struct rp_op_gaussian { const float *src; float *dst, *tmp; int w, h; const float *kernel; int size; };
+struct rp_op_gaussian {
+    const float *src;
+    float *dst, *tmp;
+    int w, h;
+    const float *kernel;
+    int size;
+};
 
 /* dst = clip(min(a, b), 0, 1); b may be NULL. */
 struct rp_op_mask_min { const float *a, *b; float *dst; int n; };
@@ -167,14 +178,25 @@ struct rp_op_mask_ramp { const float *src; float *dst; int n; };
 
 /* Region mask: 1 where the class with the greatest number, of equals the first, is in the set
  * `use` (bit = class), else 0. At most 32 classes. */
-struct rp_op_class_mask { const float *src; int classes, n; uint32_t use; float *dst; }; /* src: [classes][n] */
+struct rp_op_class_mask {
+    const float *src; /* [classes][n] */
+    int classes, n;
+    uint32_t use;
+    float *dst;
+};
 
 /* Bilinear resize of floats, half-pixel centres (OpenCV's float INTER_LINEAR). ch interleaved. */
 struct rp_op_resize_float { const float *src; int sw, sh; float *dst; int dw, dh; int ch; };
 
 /* Filled convex hull of landmarks in crop space, truncated to whole pixels; 1 inside, else 0.
  * use: 68 bytes in device memory, 1 = point belongs to a chosen area. */
-struct rp_op_hull_mask { const struct rp_dface *face; const struct rp_affine *affine; const uint8_t *use; float *dst; int w, h; };
+struct rp_op_hull_mask {
+    const struct rp_dface *face;
+    const struct rp_affine *affine;
+    const uint8_t *use;
+    float *dst;
+    int w, h;
+};
 
 /* ---- mattes (background remover) ------------------------------------------------ */
 
@@ -229,10 +251,20 @@ enum rp_box_fit {
 };
 
 /* Map from the face's box to a crop. */
-struct rp_op_box_affine { const struct rp_dface *face; int fit; float factor; int w, h; struct rp_affine *dst; };
+struct rp_op_box_affine {
+    const struct rp_dface *face;
+    int fit;
+    float factor;
+    int w, h;
+    struct rp_affine *dst;
+};
 
 /* Input of fan_68_5: the detector's points (lm5) through the map, [5][2]. */
-struct rp_op_points_tensor { const struct rp_dface *face; const struct rp_affine *affine; float *dst; };
+struct rp_op_points_tensor {
+    const struct rp_dface *face;
+    const struct rp_affine *affine;
+    float *dst;
+};
 
 /* Turn of the head to the nearest quarter from the detector's points, mouth against eyes: where
  * there is no fan_68_5 to tell. Sets the face's angle. */
@@ -273,14 +305,27 @@ struct rp_op_nms { const struct rp_candidates *src; float threshold, iou; struct
 /* ---- one face -------------------------------------------------------------------------------- */
 
 /* cur = faces.face[*index], and back. */
-struct rp_op_face_load { const struct rp_dfaces *faces; const int32_t *index; struct rp_dface *cur; };
-struct rp_op_face_store { struct rp_dfaces *faces; const int32_t *index; const struct rp_dface *cur; };
+struct rp_op_face_load {
+    const struct rp_dfaces *faces;
+    const int32_t *index;
+    struct rp_dface *cur;
+};
+struct rp_op_face_store {
+    struct rp_dfaces *faces;
+    const int32_t *index;
+    const struct rp_dface *cur;
+};
 
 /* A copy of all faces with their coordinates times x and y, for a frame of another size. */
 struct rp_op_face_scale { const struct rp_dfaces *src; float x, y; struct rp_dfaces *dst; };
 
 /* cur = faces.face[selection.index[*index]]. */
-struct rp_op_face_pick { const struct rp_dfaces *faces; const struct rp_selection *selection; const int32_t *index; struct rp_dface *cur; };
+struct rp_op_face_pick {
+    const struct rp_dfaces *faces;
+    const struct rp_selection *selection;
+    const int32_t *index;
+    struct rp_dface *cur;
+};
 
 enum rp_landmark_kind {
     RP_LANDMARK_BOX_68 = 0, /* fr_landmark: t[0] [68][2] in 0..1 of the crop, no score (set to 1) */
@@ -293,7 +338,14 @@ enum rp_landmark_kind {
  * score by the rule of the model. Fills lm68 and landmark_score (fan_68_5: lm68_5, angle, and lm68
  * = lm68_5, lm5_68 = lm5). second: another landmarker has filled them already, and its result stays
  * if its score is greater than this one's less 0.2. */
-struct rp_op_landmarks { int kind; const float *t[2]; int w, h; const struct rp_affine *affine; struct rp_dface *face; int second; };
+struct rp_op_landmarks {
+    int kind;
+    const float *t[2];
+    int w, h;
+    const struct rp_affine *affine;
+    struct rp_dface *face;
+    int second;
+};
 
 /* Choose the points that crops use: if landmark_score > threshold, lm5_68 = 68-to-5 of lm68, else
  * lm5. no_detector_points: 1 when the detector gives none (ultraface): lm5_68 and lm5 come from
@@ -387,7 +439,14 @@ struct rp_op_rows { int step; const int32_t *count; int most; struct rp_rows *at
 
 /* One row of `bytes` (a multiple of 4) into the batch at dst (put), or out of the batch at src. A
  * row that is not 0 to most - 1 is left. */
-struct rp_op_row_copy { const void *src; void *dst; size_t bytes; const struct rp_rows *at; int most; int put; };
+struct rp_op_row_copy {
+    const void *src;
+    void *dst;
+    size_t bytes;
+    const struct rp_rows *at;
+    int most;
+    int put;
+};
 
 /* ---- drawing (face debugger) ---------------------------------------------------- */
 
@@ -405,7 +464,14 @@ struct rp_op_draw_face { struct rp_canvas dst; const struct rp_dface *face; unsi
 
 /* Contour of a crop mask: mask * 255 truncated, warped to the frame, > 100, all borders drawn. tmp:
  * w * h bytes of the frame's size. */
-struct rp_op_draw_mask { struct rp_canvas dst; const struct rp_dface *face; const float *mask; int w, h; const struct rp_affine *affine; uint8_t *tmp; };
+struct rp_op_draw_mask {
+    struct rp_canvas dst;
+    const struct rp_dface *face;
+    const float *mask;
+    int w, h;
+    const struct rp_affine *affine;
+    uint8_t *tmp;
+};
 
 /* ---- the table ------------------------------------------------------------------------------- */
 

@@ -190,8 +190,8 @@ int rp_c_float_to_u8(struct rp_stream *stream, const struct rp_op_float_to_u8 *a
     return 0;
 }
 
-RP_HOT static void normalise_row(float *restrict dst, const float *restrict src, float div, float mean,
-                                 float std, int n)
+RP_HOT static void normalise_row(float *restrict dst, const float *restrict src, float div,
+                                 float mean, float std, int n)
 {
     for (int x = 0; x < n; x++)
         dst[x] = rp_normalise(src[3 * x], div, mean, std);
@@ -204,8 +204,8 @@ int rp_c_float_to_tensor(struct rp_stream *stream, const struct rp_op_float_to_t
         const float *const src = a->src + (a->rgb ? 2 - c : c);
 
         for (int y = 0; y < a->h; y++)
-            normalise_row(a->dst + ((size_t) c * a->h + y) * a->w, src + (size_t) 3 * y * a->w, a->div,
-                          a->mean[c], a->std[c], a->w);
+            normalise_row(a->dst + ((size_t) c * a->h + y) * a->w, src + (size_t) 3 * y * a->w,
+                          a->div, a->mean[c], a->std[c], a->w);
     }
     return 0;
 }

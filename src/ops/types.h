@@ -34,7 +34,7 @@ struct rp_canvas {
     struct rp_img img;
     uint8_t *changed;
     int tiles_w, tiles_h;
-    struct rp_img alpha; /* 1 channel; its data is NULL unless a processor of the chain makes alpha */
+    struct rp_img alpha; /* 1 channel; its data is NULL unless a processor of the job makes it */
 };
 
 /* Tiles of an upscaler: squares whose cores, `overlap` pixels from their edges, lie side by side.

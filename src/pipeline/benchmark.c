@@ -313,7 +313,8 @@ static void put_plain(json_t *part, const json_t *models)
     for (; at && *at; at += strspn(at, " ")) {
         const size_t kind = strcspn(at, "="), n = at[kind] ? strcspn(at + kind + 1, " ") : 0;
 
-        sum += plain_of(models, at + kind + 1, n) * (strncmp(at, "face_detector", kind) ? faces : 1);
+        sum +=
+            plain_of(models, at + kind + 1, n) * (strncmp(at, "face_detector", kind) ? faces : 1);
         at += kind + 1 + n;
     }
     if (part && at)
@@ -348,7 +349,8 @@ static int measure(struct rp_bench *b, json_t *o)
     b->device = NULL;
     rp_pipeline_destroy(&p);
 
-    if (wants(b, RP_BENCH_FRAME) || wants(b, RP_BENCH_ANALYSE) || (wants(b, RP_BENCH_MODELS) && !b->o->models.n))
+    if (wants(b, RP_BENCH_FRAME) || wants(b, RP_BENCH_ANALYSE) ||
+        (wants(b, RP_BENCH_MODELS) && !b->o->models.n))
         frame = pipeline_part(b, models, soak, &analysis);
     for (int i = 0; i < b->o->models.n; i++)
         add_file(models, b->o->models.v[i]);

@@ -21,7 +21,7 @@ struct rp_crew_params {
     struct rp_tracker *tracker; /* when the ring is split, else NULL */
     int slots;
     int w, h;
-    int out_w, out_h; /* on the CPU frames that are larger leave in this size, so that few large ones wait */
+    int out_w, out_h; /* on the CPU larger frames leave in this size, so that few large ones wait */
     enum rp_pixfmt fmt;
 
     /* Called from any worker thread. */

@@ -41,7 +41,8 @@ static int check_paths(struct rp_job *job)
     const struct rp_path_options *const o = rp_settings_get(job->settings, &rp_path_group);
 
     if (!o->target || !*o->target)
-        return rp_fail(RP_ERR_USAGE, "--target-path is missing; give the picture or video to work on");
+        return rp_fail(RP_ERR_USAGE,
+                       "--target-path is missing; give the picture or video to work on");
     if (!o->output || !*o->output)
         return rp_fail(RP_ERR_USAGE, "--output-path is missing; give the file to write");
     job->target = strdup(o->target);

@@ -242,9 +242,11 @@ static struct rp_crew_params crew_params(struct video *v, const struct rp_pipeli
     const struct rp_output_options *const o = rp_settings_get(v->job->settings, &rp_output_group);
 
     return (struct rp_crew_params){
-        .out_w = scaled_even(info->w, o->video_scale), .out_h = scaled_even(info->h, o->video_scale),
+        .out_w = scaled_even(info->w, o->video_scale),
+        .out_h = scaled_even(info->h, o->video_scale),
         .ring = v->ring, .plan = &pipeline->plan, .tracker = v->tracker, .slots = v->job->slots,
-        .w = info->w, .h = info->h, .fmt = info->fmt, .look = looked_at, .count = count_frame, .priv = v,
+        .w = info->w, .h = info->h, .fmt = info->fmt,
+        .look = looked_at, .count = count_frame, .priv = v,
     };
 }
 
@@ -460,8 +462,10 @@ int rp_job_run_video(struct rp_job *job, struct rp_partial *out)
     ret = run(v, out->temp);
     fill_report(v);
     if (ret == RP_ERR_BLOCKED || (ret >= 0 && rp_gate_blocks(v->checked, v->positive)))
-        ret = rp_fail(RP_ERR_BLOCKED, "%s: the content check refuses this video (%lld of %lld frames "
-                      "looked at)", job->target, (long long) v->positive, (long long) v->checked);
+        ret = rp_fail(RP_ERR_BLOCKED,
+                      "%s: the content check refuses this video (%lld of %lld frames "
+                      "looked at)",
+                      job->target, (long long) v->positive, (long long) v->checked);
     else if (ret == RP_ERR_CANCELLED || (ret >= 0 && atomic_load(&job->cancelled)))
         ret = rp_fail(RP_ERR_CANCELLED, "interrupted; nothing was written");
     else if (ret >= 0 && job->report.progress.frames_done == 0)

@@ -196,7 +196,8 @@ char *rp_options_text(const rp_options *options, const char *name)
     return rp_settings_text(options->settings, name);
 }
 
-static void describe(rp_option_info *out, const struct rp_opt_group *group, const struct rp_opt *opt)
+static void describe(rp_option_info *out, const struct rp_opt_group *group,
+                     const struct rp_opt *opt)
 {
     const enum rp_opt_type type = opt->type;
 

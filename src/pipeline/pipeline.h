@@ -21,7 +21,7 @@ struct rp_pipeline {
     struct rp_plans *plans;             /* GPU only */
     struct rp_pool *pool;
     struct rp_analyser *analyser;       /* what the job needs */
-    struct rp_analyser *full_analyser;  /* for sources, reference and reports; made when first used */
+    struct rp_analyser *full_analyser;  /* for sources, reference, reports; made when first used */
     unsigned use, needs;                /* enum rp_pipeline_use; rp_need bits of the job */
     struct rp_selector selector;
     struct rp_gate_model *gate;

@@ -483,7 +483,8 @@ fail:
  * unless the only processor left some alone. */
 static const int32_t *worked_on(const struct rp_program *p)
 {
-    const struct rp_processor *const def = p->plan->nprocessors == 1 ? p->plan->processor[0].def : NULL;
+    const struct rp_processor *const def =
+        p->plan->nprocessors == 1 ? p->plan->processor[0].def : NULL;
     const int32_t *const count = def && def->faces ? def->faces(p->at[0]) : NULL;
 
     return count ? count : &p->selection.selection->count;
@@ -501,7 +502,8 @@ static int record_result(struct rp_program *p)
     if (p->plan->selector && p->pass != RP_PASS_ANALYSE)
         RP_TRY(rp_slot_download(p->slot, &r->selected, worked_on(p), sizeof(r->selected)));
     if (p->look)
-        RP_TRY(rp_slot_download(p->slot, &r->verdict, rp_gate_verdict(p->gate), sizeof(r->verdict)));
+        RP_TRY(
+            rp_slot_download(p->slot, &r->verdict, rp_gate_verdict(p->gate), sizeof(r->verdict)));
     return 0;
 
 fail:

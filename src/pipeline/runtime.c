@@ -212,7 +212,8 @@ static void find_gpu(rp_finding *f, char *detail, size_t size)
         f->advice = same ? NULL : "update the driver; if it stays, use --execution-providers cpu";
         snprintf(detail, size, "%s, %.1f of %.1f GiB free, %s", dev->title,
                  (double) free_bytes / (1 << 30), (double) total / (1 << 30),
-                 same ? "a recorded graph equals the CPU" : "A RECORDED GRAPH DIFFERS FROM THE CPU");
+                 same ? "a recorded graph equals the CPU"
+                      : "A RECORDED GRAPH DIFFERS FROM THE CPU");
     }
     rp_device_destroy(&dev);
     rp_log_hold(false);

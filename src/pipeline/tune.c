@@ -6,7 +6,8 @@
 #define SPARE (1u << 30) /* device memory that is left free */
 
 /* Memory of one more program: what the ones so far took, and a reserve. */
-static bool room_for(const struct rp_plan *plan, struct rp_program *const *program, int have, int want)
+static bool room_for(const struct rp_plan *plan, struct rp_program *const *program, int have,
+                     int want)
 {
     size_t used = 0, free_bytes = 0, total = 0;
     const struct rp_device_fns *const fns = plan->device->fns;

@@ -123,8 +123,10 @@ static int check_options(const struct options *o)
 
     if (o->fill.n <= 4 && o->despill.n <= 4)
         return 0;
-    return rp_fail(RP_ERR_USAGE, "--background-remover-%s-color: a colour has at most 4 numbers, red "
-                   "green blue alpha", name);
+    return rp_fail(RP_ERR_USAGE,
+                   "--background-remover-%s-color: a colour has at most 4 numbers, red "
+                   "green blue alpha",
+                   name);
 }
 
 static void destroy(void **self)

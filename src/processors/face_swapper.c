@@ -8,7 +8,7 @@
 
 #include <pthread.h>
 
-#define MAX_BATCH 16 /* tiles in one run: activations of 16 take memory, and more of them no less time */
+#define MAX_BATCH 16 /* tiles in one run: more take more memory, and no less time */
 #define NEUTRAL 0.5  /* --face-swapper-weight that mixes nothing in */
 
 #define HALF {0.5, 0.5, 0.5}
@@ -108,7 +108,8 @@ static int open_model(struct rp_swapper *s, const struct rp_processor_context *c
 {
     int ret;
     const struct rp_model_entry *entry;
-    const struct rp_swapper_options *const o = rp_settings_get(context->settings, &rp_swapper_group);
+    const struct rp_swapper_options *const o =
+        rp_settings_get(context->settings, &rp_swapper_group);
 
     RP_TRY(rp_pool_get(context->pool, RP_KIND_FACE_SWAPPER, models[o->model].name,
                        rp_settings_is_set(context->settings, "face-swapper-model"), &entry,
@@ -147,8 +148,8 @@ static int check_size(const struct rp_swap_model *m, struct rp_opt_size size)
         n += (size_t) snprintf(text + n, sizeof(text) - n, "%s%dx%d",
                                !i ? "" : last ? " or " : ", ", m->boost[i], m->boost[i]);
     }
-    return rp_fail(RP_ERR_USAGE, "--face-swapper-pixel-boost: %s works at %s, not at %dx%d", m->name,
-                   text, size.w, size.h);
+    return rp_fail(RP_ERR_USAGE, "--face-swapper-pixel-boost: %s works at %s, not at %dx%d",
+                   m->name, text, size.w, size.h);
 }
 
 /* A size that is no multiple of the network's (384 of 256, 768 of 512, which FaceFusion offers and
@@ -195,7 +196,8 @@ static float mix_of(double weight)
 static int create(void **self, const struct rp_processor_context *context)
 {
     int ret;
-    const struct rp_swapper_options *const o = rp_settings_get(context->settings, &rp_swapper_group);
+    const struct rp_swapper_options *const o =
+        rp_settings_get(context->settings, &rp_swapper_group);
     const struct rp_selector_options *const select =
         rp_settings_get(context->settings, &rp_selector_group);
     struct rp_swapper *const s = *self = calloc(1, sizeof(*s));

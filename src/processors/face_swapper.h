@@ -23,7 +23,7 @@ extern const struct rp_opt_group rp_swapper_group;
 enum rp_swap_source {
     RP_SWAP_IMAGE,          /* aligned source crop, RGB 0..1 */
     RP_SWAP_EMBEDDING,      /* arcface embedding of length 1 */
-    RP_SWAP_MATRIX,         /* raw embedding x the file's last weight, over the embedding's length */
+    RP_SWAP_MATRIX,         /* raw embedding x the file's last weight / the embedding's length */
     RP_SWAP_CONVERTED,      /* raw embedding through the converter */
     RP_SWAP_CONVERTED_UNIT, /* the same, made length 1 */
 };
@@ -60,7 +60,8 @@ struct rp_swapper {
 };
 
 /* Prepare s->sources and what chooses among them. */
-int rp_swapper_prepare(struct rp_swapper *s, struct rp_pool *pool, const struct rp_sources *sources);
+int rp_swapper_prepare(struct rp_swapper *s, struct rp_pool *pool,
+                       const struct rp_sources *sources);
 
 /* The part in one slot: functions of struct rp_processor. */
 int rp_swapper_attach(void **at, const void *self, struct rp_slot *slot, int w, int h);

@@ -49,8 +49,8 @@ static int crop_source(const struct rp_swapper *s, const struct cropper *c,
                  .w = size, .h = size, .scale = 1, .dst = c->affine));
     RP_TRY(RP_OP(s->slot, warp, .src = from->first, .affine = c->affine, .dst = c->crop,
                  .border = 1));
-    RP_TRY(RP_OP(s->slot, to_tensor, .src = c->crop, .lut = c->lut, .dst = dst, .w = size, .h = size,
-                 .rgb = 1, .step = 1));
+    RP_TRY(RP_OP(s->slot, to_tensor, .src = c->crop, .lut = c->lut, .dst = dst, .w = size,
+                 .h = size, .rgb = 1, .step = 1));
 
 fail:
     return ret;
@@ -117,8 +117,8 @@ static int find_matrix(const struct rp_onnx *onnx, const char *path,
     if (t && t->rank == 2 && t->dim[0] == LENGTH && t->dim[1] == LENGTH &&
         t->raw.n == LENGTH * LENGTH * size && (t->type == RP_ONNX_FLOAT || t->type == ONNX_HALF))
         return 0;
-    return rp_fail(RP_ERR_MODEL, "%s: its last weight is not a 512x512 matrix; it is not an inswapper",
-                   path);
+    return rp_fail(RP_ERR_MODEL,
+                   "%s: its last weight is not a 512x512 matrix; it is not an inswapper", path);
 }
 
 /* Turns raw embeddings into the network's. */
@@ -146,8 +146,10 @@ static int open_network(struct converter *c, const struct rp_swapper *s, struct 
     RP_TRY(rp_net_open(&c->net, s->slot, model, dims));
     if (c->net->nin == 1 && c->net->out[0].count == LENGTH && c->net->out[0].type == RP_TYPE_F32)
         return 0;
-    ret = rp_fail(RP_ERR_MODEL, "%s: is not a network from 512 numbers to 512; it is not an embedding "
-                  "converter", rp_model_path(model));
+    ret = rp_fail(RP_ERR_MODEL,
+                  "%s: is not a network from 512 numbers to 512; it is not an embedding "
+                  "converter",
+                  rp_model_path(model));
 
 fail:
     return ret;

@@ -49,7 +49,8 @@ static void cpu_stream_destroy(struct rp_device *dev, struct rp_stream *stream)
     (void) stream;
 }
 
-static int cpu_copy(struct rp_device *dev, struct rp_stream *s, void *dst, const void *src, size_t n)
+static int cpu_copy(struct rp_device *dev, struct rp_stream *s, void *dst, const void *src,
+                    size_t n)
 {
     (void) dev;
     (void) s;

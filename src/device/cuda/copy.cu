@@ -3,8 +3,8 @@
 
 /* Rows of `words` units of T each; pitches in bytes. */
 template <typename T>
-static __global__ void copy_rows(uint8_t *dst, size_t dst_pitch, const uint8_t *src, size_t src_pitch,
-                                 size_t words, size_t rows)
+static __global__ void copy_rows(uint8_t *dst, size_t dst_pitch, const uint8_t *src,
+                                 size_t src_pitch, size_t words, size_t rows)
 {
     const size_t n = words * rows, step = (size_t) gridDim.x * blockDim.x;
 

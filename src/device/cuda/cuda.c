@@ -318,7 +318,8 @@ static void cuda_record_drop(struct rp_device *dev, struct rp_stream *s)
 static int check_census(const struct rp_census *c)
 {
     if (c->hosts)
-        return rp_host.fail(RP_ERR_UNSUPPORTED, "GPU: the recorded work has %d host nodes", c->hosts);
+        return rp_host.fail(RP_ERR_UNSUPPORTED, "GPU: the recorded work has %d host nodes",
+                            c->hosts);
     return 0;
 }
 
@@ -388,7 +389,8 @@ static int read_number(struct rp_stream *s, const int32_t *from, int32_t *to)
 {
     int ret = 0;
 
-    CU_TRY("loop", cudaMemcpyAsync(s->count, from, sizeof(*from), cudaMemcpyDeviceToHost, s->record));
+    CU_TRY("loop",
+           cudaMemcpyAsync(s->count, from, sizeof(*from), cudaMemcpyDeviceToHost, s->record));
     CU_TRY("loop", cudaStreamSynchronize(s->record));
     *to = *s->count;
 fail:
@@ -535,7 +537,8 @@ static int cuda_choose(struct rp_device *dev, struct rp_stream *s, const int32_t
 {
     (void) dev;
     if (n < 1 || n > MAX_BODIES)
-        return rp_host.fail(RP_ERR_LIMIT, "a choice of %d, at most %d are supported", n, MAX_BODIES);
+        return rp_host.fail(RP_ERR_LIMIT, "a choice of %d, at most %d are supported", n,
+                            MAX_BODIES);
     return s->graph ? choose_recorded(s, which, n, body, priv)
                     : choose_eager(s, which, n, body, priv);
 }
@@ -601,16 +604,20 @@ static int check_driver(int id)
 
     cudaDriverGetVersion(&driver);
     if (driver == 0)
-        return rp_host.fail(RP_ERR_UNSUPPORTED, "no NVIDIA driver was found; a GPU needs driver 580 or newer");
+        return rp_host.fail(RP_ERR_UNSUPPORTED,
+                            "no NVIDIA driver was found; a GPU needs driver 580 or newer");
     if (driver < MIN_DRIVER)
-        return rp_host.fail(RP_ERR_UNSUPPORTED, "the NVIDIA driver is for CUDA %d.%d; CUDA 13 needs driver 580 "
-                            "or newer", driver / 1000, driver % 1000 / 10);
+        return rp_host.fail(RP_ERR_UNSUPPORTED,
+                            "the NVIDIA driver is for CUDA %d.%d; CUDA 13 needs driver 580 "
+                            "or newer",
+                            driver / 1000, driver % 1000 / 10);
     if (cudaGetDeviceCount(&count) != cudaSuccess || count == 0) {
         cudaGetLastError();
         return rp_host.fail(RP_ERR_UNSUPPORTED, "no NVIDIA GPU is visible (CUDA_VISIBLE_DEVICES?)");
     }
     if (id < 0 || id >= count)
-        return rp_host.fail(RP_ERR_USAGE, "--execution-device-ids: there is no GPU %d, only 0 to %d", id,
+        return rp_host.fail(RP_ERR_USAGE,
+                            "--execution-device-ids: there is no GPU %d, only 0 to %d", id,
                             count - 1);
     return 0;
 }
@@ -625,8 +632,10 @@ static int check_arch(const struct cudaDeviceProp *p)
     for (size_t i = 0; i < RP_ARRAY_LEN(known); i++)
         if (known[i] == arch)
             return 0;
-    return rp_host.fail(RP_ERR_UNSUPPORTED, "%s has compute capability %d.%d, for which ONNX Runtime's "
-                        "CUDA provider has no code", p->name, p->major, p->minor);
+    return rp_host.fail(RP_ERR_UNSUPPORTED,
+                        "%s has compute capability %d.%d, for which ONNX Runtime's "
+                        "CUDA provider has no code",
+                        p->name, p->major, p->minor);
 }
 
 __attribute__((visibility("default"))) rp_module_open_fn rp_module_open;
