@@ -1,6 +1,7 @@
 /* Pictures: every format there and back, EXIF turns, marks, limits, broken files. */
 #include "test_media.h"
 
+#include <sys/mman.h>
 #include <turbojpeg.h>
 
 static const char *const formats[] = {"jpg", "png", "webp", "bmp", "tiff"};
@@ -102,6 +103,31 @@ static void test_scale(void **state)
     assert_int_equal(rp_image_scale(&to, &from, 0, 90), RP_ERR_LIMIT);
     assert_int_equal(rp_image_scale(&to, &from, 40000, 1), RP_ERR_LIMIT);
     free(from.data);
+}
+
+/* Nothing behind the picture is touched, whatever vector code likes. */
+static void test_scale_at_the_end(void **state)
+{
+    const int side = 512;
+    const size_t size = (size_t) 3 * side * side, page = (size_t) sysconf(_SC_PAGESIZE);
+    uint8_t *const memory =
+        mmap(NULL, size + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    (void) state;
+    assert_true(memory != MAP_FAILED && size % page == 0);
+    assert_int_equal(mprotect(memory + size, page, PROT_NONE), 0);
+    memset(memory, 77, size);
+    for (int to_side = 255; to_side < 259; to_side++) {
+        const rp_image from = {.w = side, .h = side, .format = RP_PIXEL_BGR,
+                               .stride = (ptrdiff_t) 3 * side, .data = memory};
+        rp_image to;
+
+        assert_int_equal(rp_image_scale(&to, &from, to_side, to_side), 0);
+        for (int i = 0; i < 3 * to_side * to_side; i++)
+            assert_in_range(to.data[i], 76, 78);
+        rp_image_free(&to);
+    }
+    munmap(memory, size + page);
 }
 
 static void test_quality(void **state)
@@ -337,6 +363,7 @@ int main(void)
         cmocka_unit_test(test_cmyk_jpeg),   cmocka_unit_test(test_marks),
         cmocka_unit_test(test_foreign_xmp), cmocka_unit_test(test_damage),
         cmocka_unit_test(test_bad_files),   cmocka_unit_test(test_scale),
+        cmocka_unit_test(test_scale_at_the_end),
     };
 
     return cmocka_run_group_tests_name("media_image", tests, make_dir, remove_dir);
