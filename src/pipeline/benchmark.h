@@ -52,7 +52,7 @@ struct rp_times {
     double median, p95, mean; /* seconds */
 };
 
-/* Time a function: some runs to warm up, then at least 50 (10 when quick) and a second and a half,
+/* Time a function: some runs to warm up, then at least 50 (10 when quick) and 0.8 seconds,
  * but no more than a few times that. */
 int rp_bench_time(const struct rp_bench *b, rp_record_fn *fn, void *priv, struct rp_times *out);
 

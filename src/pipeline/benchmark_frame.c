@@ -433,7 +433,7 @@ static int measure_crowd(struct scene *s, int n, double *per_frame)
 {
     int ret, rounds = 0;
     double start, now;
-    const double budget = s->b->o->quick ? 0.3 : 1.5;
+    const double budget = s->b->o->quick ? 0.3 : 0.8;
 
     for (int i = 0; i < 3; i++)
         RP_TRY(run_round(s, n));

@@ -459,7 +459,7 @@ static int measure_crowd(struct crowd *c, double *per_item)
     int ret;
     int rounds = 0;
     double start, now;
-    const double budget = c->s->b->o->quick ? 0.3 : 1.5;
+    const double budget = c->s->b->o->quick ? 0.3 : 0.8;
 
     for (int i = 0; i < 3; i++)
         RP_TRY(run_round(c));

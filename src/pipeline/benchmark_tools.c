@@ -22,7 +22,7 @@ static int sample(const struct rp_bench *b, rp_record_fn *fn, void *priv, double
 {
     int ret = 0;
     const int least = b->o->quick ? 10 : 50;
-    const double budget = b->o->quick ? 0.3 : 1.5, start = rp_now();
+    const double budget = b->o->quick ? 0.3 : 0.8, start = rp_now();
     double now = start;
 
     for (*n = 0; *n < MAX_SAMPLES; ++*n) {

@@ -1,0 +1,104 @@
+#!/usr/bin/python3
+"""Each processor's models, recorded on a GPU, against the same job on the CPU.
+
+    gpu_contracts.py PROGRAM LITE CLIP SOURCE [NAME...]
+
+PROGRAM is reprise, LITE a folder with the lite models, CLIP a short video of faces, SOURCE a picture of
+one. Every model is a tiny one with the real one's tensors (tools/twins.py --tiny). The CPU's result is
+checked against NumPy elsewhere (test_contracts.py, test_background.py); here the recorded one must give
+the same pixels within rounding: TF32 is switched off, the rest is the order of sums. Needs NumPy and
+OpenCV to read what was written (lossless H.264). The last line is N passed, N failed.
+"""
+import concurrent.futures
+import json
+import os
+import subprocess
+import sys
+import tempfile
+
+import cv2
+import numpy as np
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+OPTIONS = {'face_swapper': 'face-swapper-model', 'face_enhancer': 'face-enhancer-model',
+           'frame_enhancer': 'frame-enhancer-model', 'background_remover': 'background-remover-model'}
+LEVELS = 3     # of BGR: one level of Y, U and V each
+SHARE = 0.002  # of values that may be further off: a threshold in a network may fall the other way
+
+
+def models(program, folder):
+    """Those to check; others are removed, so that the lite ones stand in for them."""
+    out = subprocess.run([program, 'models', '--json', '--models-path', folder], check=True,
+                         stdout=subprocess.PIPE, text=True).stdout
+    for line in out.splitlines():
+        model = json.loads(line)
+        if not model['installed']:
+            continue
+        if model['kind'] in OPTIONS:
+            yield model['kind'], model['name']
+        elif model['kind'] != 'embedding_converter':
+            os.remove(model['path'])
+
+
+def job(args, kind, name, provider, folder, out):
+    program, _, clip, source = args
+    command = [program, 'headless-run', '--execution-providers', provider, '--models-path', folder,
+               '-s', source, '-t', clip, '-o', out, '--processors', kind, '--' + OPTIONS[kind], name,
+               '--face-selector-mode', 'many', '--cuda-graph-slots', '1', '--cuda-graph-cache', 'off',
+               '--cuda-layout', 'nchw', '--output-video-encoder', 'libx264', '--output-video-quality',
+               '100', '--log-level', 'debug']
+    if kind == 'background_remover':
+        command += ['--background-remover-fill-color', '0', '255', '0', '255']
+    environment = dict(os.environ, NVIDIA_TF32_OVERRIDE='0', REPRISE_OFFLINE='1')
+    return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                          env=environment, check=False)
+
+
+def frames(path):
+    video, out = cv2.VideoCapture(path), []
+    while True:
+        ok, frame = video.read()
+        if not ok:
+            return out
+        out.append(frame.astype(np.int16))
+
+
+def check(args, kind, name, folder, work):
+    out = {}
+    for provider in ('cpu', 'cuda'):
+        path = os.path.join(work, f'{kind}-{name}-{provider}.mp4')
+        ran = job(args, kind, name, provider, folder, path)
+        if ran.returncode:
+            return f'{provider}: exit {ran.returncode}: {ran.stdout.strip().splitlines()[-1]}'
+        out[provider] = frames(path)
+    if 'CUDA graph of ' not in ran.stdout or 'not recorded' in ran.stdout:
+        return 'nothing was recorded'
+    a, b = out['cpu'], out['cuda']
+    if not a or len(a) != len(b):
+        return f'{len(a)} frames against {len(b)}'
+    off = max(float((np.abs(x - y) > LEVELS).mean()) for x, y in zip(a, b))
+    return None if off <= SHARE else f'{100 * off:.2f} % of a frame are more than {LEVELS} levels off'
+
+
+def main():
+    args, names = sys.argv[1:5], sys.argv[5:]
+    failed = 0
+    with tempfile.TemporaryDirectory() as work:
+        subprocess.run([sys.executable, f'{HERE}/../tools/twins.py', '--tiny', '--out', f'{work}/models'],
+                       check=True, stdout=subprocess.DEVNULL)
+        todo = [m for m in models(args[0], f'{work}/models') if not names or m[1] in names]
+        for name in os.listdir(args[1]):
+            if not os.path.exists(f'{work}/models/{name}'):
+                os.symlink(os.path.abspath(os.path.join(args[1], name)), f'{work}/models/{name}')
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            results = pool.map(lambda m: check(args, *m, f'{work}/models', work), todo)
+            for (kind, name), wrong in zip(todo, results):
+                print(f'{"FAILED" if wrong else "ok    "} {kind} {name}{": " + wrong if wrong else ""}',
+                      flush=True)
+                failed += bool(wrong)
+    print(f'{len(todo) - failed} passed, {failed} failed')
+    return failed != 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
