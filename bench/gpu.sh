@@ -11,7 +11,9 @@
 #   checkgpu *  every CUDA operation against the C one
 #   graph    *  the tests of recording and replaying; checkgraph gets what the programs' archive has in
 #               data/: the models in models, pictures and clips in media, source.jpg and source2.jpg
-#   bench    *  reprise benchmark
+#   record   *  checkrecord: verbs and faults of recording, each network's replays against eager
+#   bench    *  reprise benchmark on the twins; what becomes bench/results/GPU.json
+#   contracts   each processor's models, tiny, recorded, against the CPU
 #   sanitize    checkgpu under compute-sanitizer's memcheck and racecheck
 #
 # In $OUT: gpu.log (everything), gpu.json (what ran, on what), benchmark.json. A table comes last.
@@ -23,7 +25,7 @@
 #   OUT             results (out/gpu)
 #   TMPDIR          what is unpacked goes to reprise-gpu in it (/tmp) and is used again
 #   LIMIT           seconds for all steps together (560); LIMIT_BENCH etc.: for one
-#   *_ARGS          of BENCH, CHECKGPU, CHECKGRAPH, SANITIZE, TWINS: more arguments, apart at blanks
+#   *_ARGS          of BENCH, CHECKGPU, CHECKGRAPH, RECORD, SANITIZE, TWINS: more arguments, apart at blanks
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -36,7 +38,7 @@ out=$(cd "$out" && pwd)
 work=${TMPDIR:-/tmp}/reprise-gpu
 packed=$work/programs
 log=$out/gpu.log
-default_steps=(unpack twins doctor checkgpu graph bench)
+default_steps=(unpack twins doctor checkgpu graph record bench)
 
 say() { echo "gpu: $*"; }
 skip() { say "$*"; exit 77; }
@@ -47,6 +49,7 @@ limit_of() {
         unpack) echo "${!own:-120}" ;;
         doctor) echo "${!own:-60}" ;;
         twins) echo "${!own:-150}" ;;
+        bench) echo "${!own:-300}" ;;
         *) echo "${!own:-240}" ;;
     esac
 }
@@ -77,6 +80,7 @@ surroundings() {
     [ -d "$REPRISE_MODELS" ] || REPRISE_MODELS=$work/twins
     REPRISE_COMMIT=$(sed -n 's/^ "commit": "\(.*\)",$/\1/p' "$packed/binaries.json" 2>/dev/null) || REPRISE_COMMIT=
     REPRISE_SOURCE=$PWD
+    export REPRISE_OFFLINE=1
     export LD_LIBRARY_PATH ORT_HOME REPRISE_CUDA_MODULE REPRISE_MODELS REPRISE_COMMIT REPRISE_SOURCE
     [ ! -d "$packed/data" ] || export REPRISE_SHARED=$packed/data
 }
@@ -164,12 +168,36 @@ step_graph() {
     return $failed
 }
 
+step_record() {
+    local checkrecord network networks=()
+    surroundings
+    checkrecord=$(program checkrecord)
+    [ -n "$checkrecord" ] || skip "there is no checkrecord yet"
+    for network in "$work"/twins/*.onnx "$packed"/data/models/*.onnx; do
+        [ ! -f "$network" ] || networks+=(--network "$network")
+    done
+    python3 tests/fault_models.py "$work/faults"
+    # shellcheck disable=SC2086
+    "$checkrecord" --models "$work/faults" "${networks[@]}" ${RECORD_ARGS:-}
+}
+
+# The frame of yoloface, 2dfan4, inswapper and paste, the analysing stage, and all twins by themselves.
 step_bench() {
     surroundings
     models_and_twins
-    "$(programs)/reprise" benchmark --help >/dev/null 2>&1 || skip "reprise has no benchmark yet"
     # shellcheck disable=SC2086
-    "$(programs)/reprise" benchmark --json "$out/benchmark.json" ${BENCH_ARGS:-}
+    "$(programs)/reprise" benchmark --execution-providers cuda --source-paths "$packed/data/source.jpg" \
+        --face-selector-mode many --face-detector-model yolo_face --face-landmarker-model 2dfan4 \
+        --face-swapper-model inswapper_128 --content-analyser-model nsfwjs \
+        --benchmark-parts roof models frame analyse --benchmark-models "$work"/twins/*.onnx \
+        --json "$out/benchmark.json" --html "$out/benchmark.html" ${BENCH_ARGS:-}
+}
+
+step_contracts() {
+    surroundings
+    python3 -c 'import cv2, numpy' 2>/dev/null || skip "Python has no OpenCV here"
+    python3 tests/gpu_contracts.py "$(programs)/reprise" "$packed/data/models" \
+        "$packed/data/media/cisco_vt_2people_320x192_12fps.mp4" "$packed/data/source.jpg"
 }
 
 step_sanitize() {

@@ -7,6 +7,8 @@ import gzip
 import json
 import os
 import struct
+import subprocess
+import sys
 import unittest
 
 import e2e
@@ -219,6 +221,31 @@ class Turned(unittest.TestCase):
         found = e2e.analyse('--models-path', self.folder, '--face-detector-model', 'yunet',
                             path)[0]['faces']
         self.assertTrue(all(f['score'] < upright['score'] - 0.05 for f in found))
+
+
+class AtOnce(unittest.TestCase):
+    """--cuda-batch: networks whose batch is open see several faces at once, with the same result."""
+
+    def swap(self, folder, batch):
+        out = e2e.scratch(f'batch{batch}.png')
+        ran = e2e.must('headless-run', '--models-path', folder, '--cuda-batch', str(batch),
+                       '-s', media('obama.jpg'), '-t', media('obama_and_biden.jpg'), '-o', out,
+                       '--face-landmarker-model', '2dfan4', '--face-selector-mode', 'reference',
+                       '--reference-face-distance', '1', '--log-level', 'debug')
+        with open(out, 'rb') as file:
+            return ran.stderr.count('rows at once'), file.read()
+
+    def test_same_pixels(self):
+        folder = e2e.model_folder('open batch')
+        subprocess.run([sys.executable, f'{e2e.ROOT}/tools/twins.py', '--tiny', '--batch', 'dynamic',
+                        '--out', folder, '2dfan4', 'arcface_w600k_r50'], check=True,
+                       stdout=subprocess.DEVNULL)
+        alone = self.swap(folder, 1)
+        self.assertEqual(alone[0], 0)
+        for batch in (2, 8):
+            together = self.swap(folder, batch)
+            self.assertGreaterEqual(together[0], 2)
+            self.assertEqual(together[1], alone[1])
 
 
 class Classes(unittest.TestCase):

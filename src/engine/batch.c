@@ -80,6 +80,7 @@ int rp_batch_open(struct rp_batch **out, struct rp_net *one, int most)
     RP_TRY(rp_slot_alloc(b->slot, sizeof(*b->at), (void **) &b->at));
     for (int i = b->sizes - 1; i >= 0; i--)
         RP_TRY(open_size(b, i));
+    rp_log(RP_LOG_DEBUG, "%s: up to %d rows at once", rp_model_name(one->model), b->most);
     return rp_slot_sync(b->slot);
 
 fail:

@@ -25,7 +25,7 @@ static const struct rp_opt opts[] = {
      .choices = switches, .help = "compare one replay with eager work, bit for bit, after each recording"},
     {"cuda-layout", 0, RP_OPT_CHOICE, offsetof(struct rp_graph_options, layout), .def_text = "auto",
      .choices = layouts, .help = "memory layout of networks; auto: measured once for videos, and kept"},
-    {"cuda-batch", 0, RP_OPT_CHOICE, offsetof(struct rp_graph_options, batch), .def_text = "4",
+    {"cuda-batch", 0, RP_OPT_CHOICE, offsetof(struct rp_graph_options, batch), .def_text = "1",
      .choices = batches, .help = "faces that run together through networks whose batch size is open"},
     {"cuda-graph-cache", 0, RP_OPT_STRING, offsetof(struct rp_graph_options, cache), .meta = "DIR|off",
      .help = "where optimised models and measured choices are kept; default: the user's cache"},

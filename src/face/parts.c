@@ -27,7 +27,7 @@ int rp_part_batch(struct rp_batch **out, struct rp_net *net)
     const struct rp_slot *const slot = net->slot;
 
     *out = NULL;
-    if (slot->device->fns->host_memory || !slot->graph_options)
+    if (!slot->graph_options)
         return 0;
     return rp_batch_open(out, net, rp_graph_batch(slot->graph_options));
 }

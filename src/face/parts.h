@@ -30,8 +30,8 @@ struct rp_face_at {
 int rp_part_lut(struct rp_slot *slot, double div, const double mean[3], const double std[3],
                 float **out);
 
-/* The network over several faces at once; stays NULL on the CPU, where it gains nothing, and when
- * the file or --cuda-batch says one. */
+/* The network over several faces at once (on a CPU that gains nothing, but gives the same); stays NULL
+ * when the file or --cuda-batch says one. */
 int rp_part_batch(struct rp_batch **out, struct rp_net *net);
 
 /* RP_ERR_MODEL unless an output has this many numbers. @param what  "a landmarker of this name" */
