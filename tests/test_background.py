@@ -37,8 +37,8 @@ MODELS = {  # size, mean, deviation: FaceFusion's
 }
 ISNET_SHA = 'b6e8497ba978a6f5fbb647e419d2696cd80df5a23cb6a8ea532021911bd76acb'
 
-# The astronaut and the helmet in her hands, as a person sees them in astronaut.png: corners read off
-# the picture enlarged three times, by the maker of this test, before any network was asked.
+# The astronaut and the helmet in her hands, as seen in astronaut.png: corners read off the picture
+# enlarged three times by the maker of this test, who had seen the network's mask by then.
 ASTRONAUT = (
     (230, 16), (253, 20), (277, 32), (293, 50), (301, 77), (298, 100), (290, 117), (279, 128),
     (276, 134), (268, 137), (265, 150), (257, 173), (267, 180), (287, 200), (300, 223), (305, 235),

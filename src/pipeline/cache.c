@@ -62,6 +62,9 @@ int rp_program_cache_get(struct rp_program_cache *c, const struct rp_plan *plan,
 
 void rp_program_cache_clear(struct rp_program_cache *c)
 {
+    if (c->hits + c->misses > 1)
+        rp_log(RP_LOG_DEBUG, "programs for pictures: %lld found, %lld made, %lld dropped for room",
+               (long long) c->hits, (long long) c->misses, (long long) c->evictions);
     while (c->n)
         rp_program_destroy(&c->program[--c->n]);
 }
