@@ -26,7 +26,7 @@ test:        ## install what the tests need and pass every test
 
 check-long:  ## the tests that take long (a 10-minute clip)
 	@scripts/build.sh "$(BUILD)" --tests
-	@if [ -x tests/long.sh ]; then tests/long.sh; else echo "make: there is no tests/long.sh yet"; fi
+	@tests/long.sh "$(BUILD)"
 
 bench:       ## build and run the benchmarks
 	@scripts/build.sh "$(BUILD)" --media -Dbench=true
