@@ -6,6 +6,7 @@
 
 #include <pthread.h>
 
+#include "pipeline/crew.h"
 #include "pipeline/job.h"
 
 /* What set_up() lays into the folder:
@@ -1037,6 +1038,99 @@ static void test_tracker_cancel(void **state)
     }
 }
 
+/* ---- two GPUs -------------------------------------------------------------------------------- */
+
+enum { PLACES = 4, SENT = 6 };
+
+static struct rp_media_frame *numbered(int64_t index)
+{
+    struct rp_media_frame *f;
+
+    assert_int_equal(rp_media_frame_alloc(&f, RP_FMT_YUV420P, 32, 32), 0);
+    f->index = index;
+    return f;
+}
+
+/* What does not fit into the ring at first. */
+static void *send_rest(void *ring)
+{
+    for (int i = PLACES; i < SENT; i++)
+        if (rp_ring_put(ring, numbered(i)) < 0)
+            break;
+    rp_ring_end(ring);
+    return NULL;
+}
+
+static void *receive_all(void *ring)
+{
+    intptr_t n = 0;
+    struct rp_media_frame *f;
+
+    while (rp_ring_get(ring, &f) == 0 && f) {
+        n += f->index == n;
+        rp_media_frame_free(&f);
+    }
+    return (void *) n;
+}
+
+/* While the crew begins with the first frame another GPU does all that is in the ring behind it. */
+static bool other_is_faster(void *ring, int64_t index)
+{
+    struct rp_turn turn;
+
+    for (int i = 1; index == 0 && i < PLACES; i++)
+        if (rp_ring_take(ring, &turn, false) == 0)
+            rp_ring_done(ring, turn.place);
+    return false;
+}
+
+static int count_nothing(void *priv, const struct rp_frame_result *result)
+{
+    (void) priv;
+    (void) result;
+    return 0;
+}
+
+/* A crew that drives its slots from one thread gives back what it has before it waits for more: the
+ * ring may be full of frames that are done behind the one it holds. */
+static void test_two_gpus(void **state)
+{
+    void *received;
+    pthread_t sender, receiver;
+    struct rp_ring *ring;
+    struct rp_crew *crew;
+    struct rp_device *cpu;
+
+    (void) state;
+    assert_int_equal(rp_device_cpu(&cpu), 0);
+    struct rp_device_fns fns = *cpu->fns;
+    struct rp_device device = *cpu;
+    fns.host_memory = false;
+    device.fns = &fns;
+    const struct rp_plan plan = {.device = &device};
+
+    for (int slots = 1; slots <= 3; slots++) {
+        assert_int_equal(rp_ring_create(&ring, PLACES), 0);
+        for (int i = 0; i < PLACES; i++)
+            assert_int_equal(rp_ring_put(ring, numbered(i)), 0);
+        assert_int_equal(rp_crew_create(&crew, &(const struct rp_crew_params){
+            .ring = ring, .plan = &plan, .slots = slots, .w = 32, .h = 32, .out_w = 32,
+            .out_h = 32, .fmt = RP_FMT_YUV420P, .look = other_is_faster, .count = count_nothing,
+            .priv = ring}), 0);
+        alarm(60); /* a crew that waits for itself waits for ever */
+        assert_int_equal(pthread_create(&sender, NULL, send_rest, ring), 0);
+        assert_int_equal(pthread_create(&receiver, NULL, receive_all, ring), 0);
+        rp_crew_run(crew);
+        pthread_join(sender, NULL);
+        pthread_join(receiver, &received);
+        alarm(0);
+        assert_int_equal((intptr_t) received, SENT);
+        rp_crew_destroy(&crew);
+        rp_ring_destroy(&ring);
+    }
+    rp_device_destroy(&cpu);
+}
+
 /* An output that was there before stays as it was when the job fails. */
 static void test_old_output_stays(void **state)
 {
@@ -1128,6 +1222,7 @@ int main(void)
         cmocka_unit_test(test_tracker),
         cmocka_unit_test(test_tracker_order),
         cmocka_unit_test(test_tracker_cancel),
+        cmocka_unit_test(test_two_gpus),
         cmocka_unit_test(test_old_output_stays),
         cmocka_unit_test(test_jobs_at_once),
     };

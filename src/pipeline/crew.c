@@ -152,13 +152,14 @@ static int finish(struct worker *w)
     return end(w);
 }
 
-/* The next turn for worker `at`. In a split ring it may depend on a frame that one of the workers
- * still has, so nothing is waited for before those are done, the oldest first. */
+/* The next turn for worker `at`. It may depend on a frame that one of the workers still has: in a
+ * split ring, and where another GPU has done all that came behind that frame, so that the ring is
+ * full. So nothing is waited for before those are done, the oldest first. */
 static int take(struct rp_crew *c, int at, struct rp_turn *turn, bool *more)
 {
     int ret;
 
-    for (int i = 0; c->p.tracker && i < c->p.slots; i++) {
+    for (int i = 0; i < c->p.slots; i++) {
         if (rp_ring_take(c->p.ring, turn, false) == 0) {
             *more = true;
             return 0;
