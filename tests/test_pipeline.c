@@ -530,6 +530,11 @@ static void test_paths(void **state)
     assert_int_equal(run_job(runtime, o, NULL), RP_ERR_USAGE);
     assert_said("face.png", "target itself");
     rp_options_destroy(&o);
+    o = options_for("clip.mp4", "swapped.mp4", NULL, NULL);
+    assert_true(rp_options_set_words(o, "execution-device-ids", 2, (const char *[]){"1", "1"}) >= 0);
+    assert_int_equal(run_job(runtime, o, NULL), RP_ERR_USAGE);
+    assert_said("--execution-device-ids", "twice");
+    rp_options_destroy(&o);
     o = options_for(NULL, NULL, NULL, NULL);
     assert_int_equal(run_job(runtime, o, NULL), RP_ERR_USAGE);
     assert_said("--target-path", "missing");

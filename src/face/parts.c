@@ -24,12 +24,19 @@ int rp_part_lut(struct rp_slot *slot, double div, const double mean[3], const do
 
 int rp_part_batch(struct rp_batch **out, struct rp_net *net)
 {
+    int ret;
     const struct rp_slot *const slot = net->slot;
 
     *out = NULL;
     if (!slot->graph_options)
         return 0;
-    return rp_batch_open(out, net, rp_graph_batch(slot->graph_options));
+    rp_log_hold(true);
+    ret = rp_batch_open(out, net, rp_graph_batch(slot->graph_options));
+    rp_log_hold(false);
+    if (ret < 0)
+        rp_log(RP_LOG_WARN, "%s only claims an open batch; faces go one by one: %s",
+               rp_model_name(net->model), rp_last_error());
+    return 0;
 }
 
 int rp_part_expect(const struct rp_net *net, int output, size_t n, const char *what)

@@ -31,7 +31,8 @@ int rp_part_lut(struct rp_slot *slot, double div, const double mean[3], const do
                 float **out);
 
 /* The network over several faces at once (on a CPU that gains nothing, but gives the same); stays NULL
- * when the file or --cuda-batch says one. */
+ * when the file or --cuda-batch says one, and, with a warning, when the file's open batch does not
+ * work. */
 int rp_part_batch(struct rp_batch **out, struct rp_net *net);
 
 /* RP_ERR_MODEL unless an output has this many numbers. @param what  "a landmarker of this name" */

@@ -56,6 +56,20 @@ static int check_paths(struct rp_job *job)
     return check_output(job);
 }
 
+/* A GPU named twice would get two crews that fight over its memory. */
+static int check_devices(const struct rp_job *job)
+{
+    const struct rp_execution_options *const o = rp_settings_get(job->settings,
+                                                                 &rp_execution_group);
+
+    for (int i = 0; i < o->device_ids.n; i++)
+        for (int k = 0; k < i; k++)
+            if (o->device_ids.v[i] == o->device_ids.v[k])
+                return rp_fail(RP_ERR_USAGE, "--execution-device-ids: %d is there twice; name each "
+                               "GPU once", o->device_ids.v[i]);
+    return 0;
+}
+
 static int choose_slots(const struct rp_job *job, int *slots)
 {
     char *end;
@@ -90,6 +104,7 @@ int rp_job_create(rp_job **out, rp_runtime *runtime, const rp_options *options)
     job->runtime = runtime;
     job->settings = rp_options_settings(options);
     RP_TRY(check_paths(job));
+    RP_TRY(check_devices(job));
     RP_TRY(choose_slots(job, &job->slots));
     /* Several frames at once: each on its own thread. One picture:
      * all cores inside each network. */

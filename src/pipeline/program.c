@@ -263,6 +263,9 @@ static int create_graphs(struct rp_program *p, enum rp_pass pass)
                  p->first->canvas.img.h, i ? " with content check" : "");
         RP_TRY(rp_graph_create(&p->graph[pass][i], p->slot, name, o));
         RP_TRY(rp_graph_watch(p->graph[pass][i], p->out, p->pack_out.bytes));
+        if (i && p->gate)
+            RP_TRY(rp_graph_watch(p->graph[pass][i], rp_gate_verdict(p->gate),
+                                  sizeof(struct rp_verdict)));
         if (p->analysis)
             RP_TRY(rp_graph_watch(p->graph[pass][i], rp_analysis_faces(p->analysis),
                                   offsetof(struct rp_dfaces, face) + 4 * sizeof(struct rp_dface)));
