@@ -1066,16 +1066,21 @@ static void *send_rest(void *ring)
     return NULL;
 }
 
-static void *receive_all(void *ring)
-{
-    intptr_t n = 0;
-    struct rp_media_frame *f;
+struct receiver {
+    struct rp_ring *ring;
+    int64_t in_order;
+};
 
-    while (rp_ring_get(ring, &f) == 0 && f) {
-        n += f->index == n;
+static void *receive_all(void *priv)
+{
+    struct rp_media_frame *f;
+    struct receiver *const r = priv;
+
+    while (rp_ring_get(r->ring, &f) == 0 && f) {
+        r->in_order += f->index == r->in_order;
         rp_media_frame_free(&f);
     }
-    return (void *) n;
+    return NULL;
 }
 
 /* While the crew begins with the first frame another GPU does all that is in the ring behind it. */
@@ -1100,7 +1105,6 @@ static int count_nothing(void *priv, const struct rp_frame_result *result)
  * ring may be full of frames that are done behind the one it holds. */
 static void test_two_gpus(void **state)
 {
-    void *received;
     pthread_t sender, receiver;
     struct rp_ring *ring;
     struct rp_crew *crew;
@@ -1122,14 +1126,16 @@ static void test_two_gpus(void **state)
             .ring = ring, .plan = &plan, .slots = slots, .w = 32, .h = 32, .out_w = 32,
             .out_h = 32, .fmt = RP_FMT_YUV420P, .look = other_is_faster, .count = count_nothing,
             .priv = ring}), 0);
+        struct receiver received = {ring, 0};
+
         alarm(60); /* a crew that waits for itself waits for ever */
         assert_int_equal(pthread_create(&sender, NULL, send_rest, ring), 0);
-        assert_int_equal(pthread_create(&receiver, NULL, receive_all, ring), 0);
+        assert_int_equal(pthread_create(&receiver, NULL, receive_all, &received), 0);
         rp_crew_run(crew);
         pthread_join(sender, NULL);
-        pthread_join(receiver, &received);
+        pthread_join(receiver, NULL);
         alarm(0);
-        assert_int_equal((intptr_t) received, SENT);
+        assert_int_equal(received.in_order, SENT);
         rp_crew_destroy(&crew);
         rp_ring_destroy(&ring);
     }

@@ -515,7 +515,7 @@ static int choose_recorded(struct rp_stream *s, const int32_t *which, int n, rp_
     cudaGraphNode_t node;
     cudaGraphConditionalHandle h;
     const cudaGraph_t outer = s->graph;
-    cudaGraph_t body[MAX_BODIES];
+    cudaGraph_t body[MAX_BODIES] = {0};
 
     CU_TRY("condition", cudaGraphConditionalHandleCreate(&h, outer, 0, cudaGraphCondAssignDefault));
     RP_TRY(rp_cuda_choose(s->record, h, which));
