@@ -173,13 +173,20 @@ class Sizes(Case):
 
     def test_output_scale(self):
         """As FaceFusion's tests of --output-image-scale: of the target's size, whatever is made."""
-        frame = drawn(106, 56, 1)
-        for scale, size in ((0.5, (28, 53)), (1, (56, 106)), (2, (112, 212)), (8, (448, 848))):
+        frame = drawn(426, 226, 1)
+        for scale, size in ((0.5, (112, 212)), (1, (226, 426)), (2, (452, 852)), (8, (1808, 3408))):
             with self.subTest(scale):
                 got = self.run_on(frame, 'siax_x4', scale=scale)
                 self.assertEqual(got.shape[:2], size)
                 small = bilinear(frame, size[1], size[0]) * 0.9 + np.array([0, 12.75, 25.5])
                 self.assertGreater(e2e.psnr(got, np.clip(small, 0, 255)), 24)
+
+    def test_sides_are_even(self):
+        """As FaceFusion normalises what is asked for; at scale 1 nothing is asked for."""
+        frame = drawn(43, 25, 1)
+        for scale, size in ((0.75, (18, 32)), (1, (25, 43)), (1.25, (32, 52)), (0.25, (6, 10))):
+            with self.subTest(scale):
+                self.assertEqual(self.run_on(frame, 'siax_x4', scale=scale).shape[:2], size)
 
     def test_default_keeps_the_size_and_says_so(self):
         target, output = self.path('in.png'), self.path('out.png')
@@ -210,10 +217,10 @@ class Sizes(Case):
 # ---- video --------------------------------------------------------------------------------------
 
 class Video(Case):
-    def clip(self):
+    def clip(self, size='86:62'):
         target = self.path('in.mp4')
         _, sample = e2e.sample()
-        e2e.ffmpeg('-i', sample, '-vf', 'scale=86:62', '-frames:v', '12', '-c:v', 'libx264', '-c:a',
+        e2e.ffmpeg('-i', sample, '-vf', 'scale=' + size, '-frames:v', '12', '-c:v', 'libx264', '-c:a',
                    'copy', '-shortest', target)
         return target
 
@@ -227,6 +234,13 @@ class Video(Case):
                 self.assertEqual(e2e.size_of(output), size)
                 self.assertEqual(e2e.times(output), e2e.times(target))
                 self.assertEqual(e2e.packets(output, 'a'), e2e.packets(target, 'a'))
+
+    def test_half_of_an_even_size(self):
+        """FaceFusion's test of --output-video-scale: 213x113 is no size of 4:2:0."""
+        target, output = self.clip('426:226'), self.path('out.mp4')
+        e2e.must(*self.arguments(target, output, 'siax_x4', '--output-video-scale', '0.5',
+                                 '--trim-frame-end', '1'))
+        self.assertEqual(e2e.size_of(output), (212, 112))
 
     def test_pixels(self):
         target, output = self.clip(), self.path('out.mp4')

@@ -1,5 +1,7 @@
 #include "pipeline/job.h"
 
+#include <math.h>
+
 #define TELL_EVERY 0.1  /* seconds between two calls of the progress function */
 #define FPS_WINDOW 3.0  /* seconds over which the speed is measured */
 
@@ -197,6 +199,13 @@ void rp_job_tell_size(const struct rp_job *job, const char *option, int target_w
     if (w != target_w && !rp_settings_is_set(job->settings, option))
         rp_log(RP_LOG_INFO, "the output is scaled to the target's size; --%s %d keeps what the "
                "processors make", option, w / target_w);
+}
+
+int rp_job_side(int side, double scale)
+{
+    const int whole = (int) (side * scale);
+
+    return scale == 1 ? side : RP_MAX(2, (int) rint(whole / 2.0) * 2);
 }
 
 void rp_job_add_clocks(struct rp_job *job, const struct rp_slot *slot)

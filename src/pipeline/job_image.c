@@ -1,11 +1,6 @@
 /* A picture to a picture. */
 #include "pipeline/job.h"
 
-static int scaled(int side, double scale)
-{
-    return RP_CLAMP((int) (side * scale + 0.5), 1, 32768);
-}
-
 /* --output-image-scale: a copy in another size, of a target of w x h, replaces the picture. */
 static int scale_image(const struct rp_job *job, rp_image *image, int w, int h)
 {
@@ -14,8 +9,8 @@ static int scale_image(const struct rp_job *job, rp_image *image, int w, int h)
     int ret;
 
     rp_job_tell_size(job, "output-image-scale", w, image->w);
-    w = scaled(w, o->image_scale);
-    h = scaled(h, o->image_scale);
+    w = rp_job_side(w, o->image_scale);
+    h = rp_job_side(h, o->image_scale);
     if (w == image->w && h == image->h)
         return 0;
     if ((ret = rp_image_scale(&small, image, w, h)) < 0)

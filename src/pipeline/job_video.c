@@ -188,13 +188,6 @@ fail:
     return ret;
 }
 
-/* A side of the output, of a target's side; even when it is not the same, as every 4:2:0 encoder
- * wants it. */
-static int scaled_even(int side, double scale)
-{
-    return scale == 1 ? side : RP_MAX((int) (side * scale / 2 + 0.5) * 2, 2);
-}
-
 /* Frames that would become too large end the job before anything is opened. */
 static int check_size(const struct video *v)
 {
@@ -226,8 +219,8 @@ static int open_writer(struct video *v, const char *temp)
         .audio_encoder = o->audio_encoder < 0 ? NULL : rp_audio_encoders()[o->audio_encoder],
         .audio_quality = o->audio_quality,
         .audio_volume = o->audio_volume,
-        .out_w = scaled_even(info->w, o->video_scale),
-        .out_h = scaled_even(info->h, o->video_scale),
+        .out_w = rp_job_side(info->w, o->video_scale),
+        .out_h = rp_job_side(info->h, o->video_scale),
         .fps = o->video_fps,
         .replace_audio = job->pipeline->replace_audio,
         .alpha = job->pipeline->plan.alpha,
@@ -242,8 +235,8 @@ static struct rp_crew_params crew_params(struct video *v, const struct rp_pipeli
     const struct rp_output_options *const o = rp_settings_get(v->job->settings, &rp_output_group);
 
     return (struct rp_crew_params){
-        .out_w = scaled_even(info->w, o->video_scale),
-        .out_h = scaled_even(info->h, o->video_scale),
+        .out_w = rp_job_side(info->w, o->video_scale),
+        .out_h = rp_job_side(info->h, o->video_scale),
         .ring = v->ring, .plan = &pipeline->plan, .tracker = v->tracker, .slots = v->job->slots,
         .w = info->w, .h = info->h, .fmt = info->fmt,
         .look = looked_at, .count = count_frame, .priv = v,
