@@ -639,7 +639,9 @@ void check_row_copy(struct cg *c)
 {
     struct rp_op_row_copy a = {.most = c->bench ? 8 : cg_range(c, 1, 8), .put = cg_range(c, 0, 1)};
 
-    a.bytes = 4 * (size_t) (c->bench ? 3 * 256 * 256 : cg_range(c, 1, 9000));
+    a.bytes = (size_t) (c->bench ? 4 * 3 * 256 * 256 : cg_range(c, 1, 36000));
+    if (cg_chance(c, 50))
+        a.bytes += -a.bytes % 4;
     const size_t all = a.bytes * (size_t) a.most;
     a.src = cg_bytes(c, "src", a.put ? a.bytes : all, 0);
     a.dst = cg_bytes(c, "dst", a.put ? all : a.bytes, 0);

@@ -194,6 +194,9 @@ static int bind_colour(struct rp_landmarking *ln, struct rp_slot *slot)
     static const double zero[3] = {0, 0, 0}, one[3] = {1, 1, 1};
     struct rp_lab_tables tables;
 
+    if (ln->crop.w % RP_CONTRAST_TILES || ln->crop.h % RP_CONTRAST_TILES)
+        return rp_fail(RP_ERR_UNSUPPORTED, "a landmarker's crop of %dx%d: contrast is optimised in "
+                       "sides that are multiples of %d", ln->crop.w, ln->crop.h, RP_CONTRAST_TILES);
     rp_lab_tables(&tables);
     RP_TRY(rp_slot_constant(slot, &tables, sizeof(tables), (void **) &ln->lab));
     RP_TRY(rp_slot_alloc(slot, sizeof(*ln->contrast), (void **) &ln->contrast));

@@ -437,7 +437,7 @@ struct rp_op_gate { int kind; const float *src; int n, row, votes; struct rp_ver
 enum rp_rows_step { RP_ROWS_COUNT = 0, RP_ROWS_GROUP, RP_ROWS_INDEX };
 struct rp_op_rows { int step; const int32_t *count; int most; struct rp_rows *at; int32_t *index; };
 
-/* One row of `bytes` (a multiple of 4) into the batch at dst (put), or out of the batch at src. A
+/* One row of `bytes` into the batch at dst (put), or out of the batch at src; both begin at words. A
  * row that is not 0 to most - 1 is left. */
 struct rp_op_row_copy {
     const void *src;

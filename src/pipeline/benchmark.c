@@ -182,7 +182,8 @@ fail:
 /* FaceFusion's fields: the whole job, file to file. */
 static json_t *measure_jobs(struct rp_bench *b, const char *target)
 {
-    char folder[] = "/tmp/reprise-benchmark-XXXXXX";
+    const char *const tmp = getenv("TMPDIR");
+    char *const folder = rp_path_join(tmp && *tmp ? tmp : "/tmp", "reprise-benchmark-XXXXXX");
     char *path = NULL, *const before = rp_options_text(b->options, "output-path");
     json_t *const o = json_object();
 
@@ -190,18 +191,20 @@ static json_t *measure_jobs(struct rp_bench *b, const char *target)
     rp_bench_text(o, "target_path", target);
     rp_bench_text(o, "mode", modes[b->o->mode]);
     rp_bench_put(o, "cycle_count", json_integer(b->o->cycles));
-    if (!mkdtemp(folder) || !(path = rp_asprintf("%s/out.%s", folder, rp_path_ext(target)))) {
-        rp_fail(RP_ERR_IO, "%s: cannot be made", folder);
+    if (!folder || !mkdtemp(folder) || !(path = rp_asprintf("%s/out.%s", folder, rp_path_ext(target)))) {
+        rp_fail(RP_ERR_IO, "%s: cannot be made: %m", folder ? folder : "a temporary folder");
         rp_bench_reason(o, "reason");
     } else if (rp_options_set(b->options, "output-path", path) < 0 || run_jobs(b, o) < 0) {
         rp_bench_reason(o, "reason");
     }
     if (path)
         unlink(path);
-    rmdir(folder);
+    if (folder)
+        rmdir(folder);
     if (before)
         rp_options_set(b->options, "output-path", before);
     rp_free(before);
+    free(folder);
     free(path);
     return o;
 }

@@ -8,7 +8,7 @@
 /* ---- checks before anything is opened -------------------------------------------------------- */
 
 static const char *const image_ext[] = {"jpg", "jpeg", "png", "webp", "bmp", "tif", "tiff", NULL};
-static const char *const video_ext[] = {"mp4", "m4v", "mkv", "mov", "webm", "avi", "gif", NULL};
+static const char *const video_ext[] = {"mp4", "m4v", "mkv", "mov", "webm", "avi", "wmv", "gif", NULL};
 
 static bool has_ext(const char *path, const char *const *list)
 {
@@ -30,7 +30,7 @@ static int check_output(struct rp_job *job)
     if (!has_ext(job->output, image ? image_ext : video_ext))
         return rp_fail(RP_ERR_USAGE, "--output-path: %s must end in %s", job->output,
                        image ? "jpg, png, webp, bmp or tiff, as the target is a picture"
-                             : "mp4, mkv, mov, webm, avi or gif, as the target is a video");
+                             : "mp4, mkv, mov, webm, avi, wmv or gif, as the target is a video");
     if (rp_path_same(job->target, job->output))
         return rp_fail(RP_ERR_USAGE, "--output-path: %s is the target itself; give another name",
                        job->output);

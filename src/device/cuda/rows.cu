@@ -17,7 +17,7 @@ extern "C" int rp_cuda_rows(struct rp_stream *stream, const struct rp_op_rows *a
     return rp_cuda_launched("rows");
 }
 
-/* Tensors are of words, and begin at words. */
+/* By words where rows are of whole ones, else (an odd number of halves) by bytes. */
 static __global__ void __launch_bounds__(THREADS)
     row_copy(const __grid_constant__ struct rp_op_row_copy a)
 {
@@ -25,12 +25,18 @@ static __global__ void __launch_bounds__(THREADS)
 
     if (!rp_row_offset(&a, &offset))
         return;
-    uint32_t *const d = (uint32_t *) ((uint8_t *) a.dst + (a.put ? offset : 0));
-    const uint32_t *const s = (const uint32_t *) ((const uint8_t *) a.src + (a.put ? 0 : offset));
+    uint8_t *const d = (uint8_t *) a.dst + (a.put ? offset : 0);
+    const uint8_t *const s = (const uint8_t *) a.src + (a.put ? 0 : offset);
+    const size_t first = (size_t) blockIdx.x * blockDim.x + threadIdx.x;
+    const size_t step = (size_t) gridDim.x * blockDim.x;
 
-    for (size_t i = (size_t) blockIdx.x * blockDim.x + threadIdx.x; i < a.bytes / 4;
-         i += (size_t) gridDim.x * blockDim.x)
-        d[i] = s[i];
+    if (a.bytes % 4) {
+        for (size_t i = first; i < a.bytes; i += step)
+            d[i] = s[i];
+    } else {
+        for (size_t i = first; i < a.bytes / 4; i += step)
+            ((uint32_t *) d)[i] = ((const uint32_t *) s)[i];
+    }
 }
 
 extern "C" int rp_cuda_row_copy(struct rp_stream *stream, const struct rp_op_row_copy *a)
