@@ -1,15 +1,15 @@
 /* checkgraph: replay equals eager, byte for byte, on real pictures and clips.
  *
  *     checkgraph [--device cuda|cpu] --source FACE.jpg [--source2 FACE.jpg] [--frames N]
- *                [--disturb N] [--quick] MEDIA...
+ *                [--disturb N] [--quick] [--set OPTION=VALUE]... MEDIA...
  *
  * Every frame of every medium goes through the whole pipeline (detect, landmark, embed, select,
  * swap) eagerly, as a recorded frame with 1, 2, 4 and 8 slots, with recorded models, and again with
  * another source and with another option; the CRC of each frame's pixels must be the same. A
  * picture becomes a slow pan of 1600x1080 over it and, all pictures together, a mosaic of eight and
  * more faces. Between replays the analysing stage runs eagerly with bindings of its own, N times a
- * clip (20). --quick: one and four slots only. On the CPU the same is checked between 1 and k
- * slots.
+ * clip (20). --quick: one and four slots only. --set: an option of every way, as the program takes
+ * it. On the CPU the same is checked between 1 and k slots.
  *
  * Exit: 0 all the same, 1 a difference, 77 no such device. Last line: N passed, N failed. */
 #include <getopt.h>
@@ -20,6 +20,7 @@
 
 #define MAX_FRAMES 512
 #define MAX_SLOTS 8
+#define MAX_SET 16
 #define PAN_W 1600
 #define PAN_H 1080
 
@@ -33,6 +34,8 @@ static struct {
     const char *device, *source, *source2;
     int max_frames, disturb, passed, failed;
     bool quick;
+    char *set[MAX_SET]; /* OPTION=VALUE */
+    int nset;
     rp_runtime *rt;
 } opt = {.device = "cuda", .max_frames = MAX_FRAMES, .disturb = 20};
 
@@ -205,6 +208,17 @@ struct outcome {
     bool recorded;
 };
 
+static int set_option(rp_options *o, const char *words)
+{
+    char name[64];
+    const char *const value = strchr(words, '=');
+
+    if (!value || value - words >= (ptrdiff_t) sizeof(name))
+        return rp_fail(RP_ERR_USAGE, "--set %s: want OPTION=VALUE", words);
+    snprintf(name, sizeof(name), "%.*s", (int) (value - words), words);
+    return rp_options_set(o, name, value + 1);
+}
+
 static int open_pipeline(struct rp_pipeline **p, rp_options **o, const struct way *way)
 {
     int ret;
@@ -214,6 +228,8 @@ static int open_pipeline(struct rp_pipeline **p, rp_options **o, const struct wa
     RP_TRY(rp_options_set(*o, "cuda-graph", way->graph));
     RP_TRY(rp_options_set(*o, "face-selector-mode", "many"));
     RP_TRY(rp_options_set(*o, "source-paths", way->source));
+    for (int i = 0; i < opt.nset; i++)
+        RP_TRY(set_option(*o, opt.set[i]));
     if (way->option)
         RP_TRY(rp_options_set(*o, way->option, way->value));
     RP_TRY(rp_pipeline_open(p, opt.rt, rp_options_settings(*o), RP_USE_PROCESS, 1, 0));
@@ -409,7 +425,8 @@ int main(int argc, char **argv)
     struct rp_device *dev = NULL;
     static const struct option longs[] = {{"device", 1, NULL, 'd'}, {"source", 1, NULL, 's'},
                                           {"source2", 1, NULL, '2'}, {"frames", 1, NULL, 'n'},
-                                          {"disturb", 1, NULL, 'e'}, {"quick", 0, NULL, 'q'}, {0}};
+                                          {"disturb", 1, NULL, 'e'}, {"quick", 0, NULL, 'q'},
+                                          {"set", 1, NULL, 'o'}, {0}};
 
     while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
         if (c == 'd')
@@ -424,13 +441,15 @@ int main(int argc, char **argv)
             opt.disturb = atoi(optarg);
         else if (c == 'q')
             opt.quick = true;
+        else if (c == 'o' && opt.nset < MAX_SET)
+            opt.set[opt.nset++] = optarg;
         else
             return 2;
     }
     if (!opt.source || optind == argc) {
         fprintf(stderr,
                 "usage: checkgraph [--device D] --source FACE [--source2 FACE] [--frames N] "
-                "[--disturb N] [--quick] MEDIA...\n");
+                "[--disturb N] [--quick] [--set OPTION=VALUE]... MEDIA...\n");
         return 2;
     }
     rp_set_log(getenv("CHECKGRAPH_DEBUG") ? RP_LOG_DEBUG : RP_LOG_WARN, NULL, NULL);
