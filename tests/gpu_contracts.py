@@ -5,9 +5,10 @@
 
 PROGRAM is reprise, LITE a folder with the lite models, CLIP a short video of faces, SOURCE a picture of
 one. Every model is a tiny one with the real one's tensors (tools/twins.py --tiny). The CPU's result is
-checked against NumPy elsewhere (test_contracts.py, test_background.py); here the recorded one must give
-the same pixels within rounding: TF32 is switched off, the rest is the order of sums. Needs NumPy and
-OpenCV to read what was written (lossless H.264). The last line is N passed, N failed.
+checked against NumPy elsewhere (test_contracts.py, test_background.py); here the GPU must give the same
+pixels within rounding, as a picture (PNG) and, recorded, as a clip (lossless H.264): TF32 is switched off,
+the rest is the order of sums. Needs NumPy and OpenCV to read what was written. The last line is N passed,
+N failed.
 """
 import concurrent.futures
 import json
@@ -22,7 +23,8 @@ import numpy as np
 HERE = os.path.dirname(os.path.abspath(__file__))
 OPTIONS = {'face_swapper': 'face-swapper-model', 'face_enhancer': 'face-enhancer-model',
            'frame_enhancer': 'frame-enhancer-model', 'background_remover': 'background-remover-model'}
-LEVELS = 3     # of BGR: one level of Y, U and V each
+PICTURE = 1    # levels that a picture may be off
+CLIP = 3       # and a clip, of BGR: one level of Y, U and V each
 SHARE = 0.002  # of values that may be further off: a threshold in a network may fall the other way
 
 
@@ -40,10 +42,10 @@ def models(program, folder):
             os.remove(model['path'])
 
 
-def job(args, kind, name, provider, folder, out):
-    program, _, clip, source = args
+def job(args, kind, name, provider, folder, target, out):
+    program, _, _, source = args
     command = [program, 'headless-run', '--execution-providers', provider, '--models-path', folder,
-               '-s', source, '-t', clip, '-o', out, '--processors', kind, '--' + OPTIONS[kind], name,
+               '-s', source, '-t', target, '-o', out, '--processors', kind, '--' + OPTIONS[kind], name,
                '--face-selector-mode', 'many', '--cuda-graph-slots', '1', '--cuda-graph-cache', 'off',
                '--cuda-layout', 'nchw', '--output-video-encoder', 'libx264', '--output-video-quality',
                '100', '--log-level', 'debug']
@@ -55,6 +57,8 @@ def job(args, kind, name, provider, folder, out):
 
 
 def frames(path):
+    if path.endswith('.png'):
+        return [cv2.imread(path).astype(np.int16)]
     video, out = cv2.VideoCapture(path), []
     while True:
         ok, frame = video.read()
@@ -63,21 +67,34 @@ def frames(path):
         out.append(frame.astype(np.int16))
 
 
-def check(args, kind, name, folder, work):
+def compare(args, kind, name, folder, target, work, levels):
+    """What is wrong, or None; the most levels off; the share of values off by more than it may."""
     out = {}
     for provider in ('cpu', 'cuda'):
-        path = os.path.join(work, f'{kind}-{name}-{provider}.mp4')
-        ran = job(args, kind, name, provider, folder, path)
+        path = os.path.join(work, f'{kind}-{name}-{provider}{os.path.splitext(target)[1]}')
+        ran = job(args, kind, name, provider, folder, target, path)
         if ran.returncode:
-            return f'{provider}: exit {ran.returncode}: {ran.stdout.strip().splitlines()[-1]}'
+            return f'{provider}: exit {ran.returncode}: {ran.stdout.strip().splitlines()[-1]}', 0, 0
         out[provider] = frames(path)
-    if 'CUDA graph of ' not in ran.stdout or 'not recorded' in ran.stdout:
-        return 'nothing was recorded'
     a, b = out['cpu'], out['cuda']
     if not a or len(a) != len(b):
-        return f'{len(a)} frames against {len(b)}'
-    off = max(float((np.abs(x - y) > LEVELS).mean()) for x, y in zip(a, b))
-    return None if off <= SHARE else f'{100 * off:.2f} % of a frame are more than {LEVELS} levels off'
+        return f'{len(a)} frames against {len(b)}', 0, 0
+    most = max(int(np.abs(x - y).max()) for x, y in zip(a, b))
+    off = max(float((np.abs(x - y) > levels).mean()) for x, y in zip(a, b))
+    if target.endswith('.mp4') and ('CUDA graph of ' not in ran.stdout or 'not recorded' in ran.stdout):
+        return 'nothing was recorded', most, off
+    wrong = f'{100 * off:.3f} % of a frame are more than {levels} levels off'
+    return wrong if off > SHARE else None, most, off
+
+
+def check(args, kind, name, folder, work):
+    said, failed = [], False
+    for target, what, levels in ((os.path.join(work, 'picture.png'), 'picture', PICTURE),
+                                 (args[2], 'clip', CLIP)):
+        wrong, most, off = compare(args, kind, name, folder, target, work, levels)
+        said.append(f'{what} ' + (wrong or f'at most {most} off, {100 * off:.3f} % above {levels}'))
+        failed |= wrong is not None
+    return failed, '; '.join(said)
 
 
 def main():
@@ -90,12 +107,12 @@ def main():
         for name in os.listdir(args[1]):
             if not os.path.exists(f'{work}/models/{name}'):
                 os.symlink(os.path.abspath(os.path.join(args[1], name)), f'{work}/models/{name}')
+        cv2.imwrite(f'{work}/picture.png', frames(args[2])[0])
         with concurrent.futures.ThreadPoolExecutor(8) as pool:
             results = pool.map(lambda m: check(args, *m, f'{work}/models', work), todo)
-            for (kind, name), wrong in zip(todo, results):
-                print(f'{"FAILED" if wrong else "ok    "} {kind} {name}{": " + wrong if wrong else ""}',
-                      flush=True)
-                failed += bool(wrong)
+            for (kind, name), (wrong, said) in zip(todo, results):
+                print(f'{"FAILED" if wrong else "ok    "} {kind} {name}: {said}', flush=True)
+                failed += wrong
     print(f'{len(todo) - failed} passed, {failed} failed')
     return failed != 0
 
