@@ -1,7 +1,5 @@
 #include "pipeline/job.h"
 
-#include <math.h>
-
 #define TELL_EVERY 0.1  /* seconds between two calls of the progress function */
 #define FPS_WINDOW 3.0  /* seconds over which the speed is measured */
 
@@ -96,6 +94,14 @@ static int choose_slots(const struct rp_job *job, int *slots)
     return 0;
 }
 
+/* A video scaled down is worked on in its smaller size, as FaceFusion does. */
+static double shrink_of(const struct rp_job *job)
+{
+    const struct rp_output_options *const o = rp_settings_get(job->settings, &rp_output_group);
+
+    return job->kind == RP_MEDIA_VIDEO && o->video_scale < 1 ? o->video_scale : 0;
+}
+
 int rp_job_create(rp_job **out, rp_runtime *runtime, const rp_options *options)
 {
     int ret;
@@ -113,6 +119,7 @@ int rp_job_create(rp_job **out, rp_runtime *runtime, const rp_options *options)
     RP_TRY(rp_pipeline_open(&job->pipeline, runtime, job->settings,
                             RP_USE_PROCESS | (job->kind == RP_MEDIA_VIDEO ? RP_USE_MEASURE : 0),
                             job->slots > 1 ? 1 : RP_MIN(rp_cpu_count(), 8), 0));
+    job->pipeline->plan.shrink = shrink_of(job);
     return 0;
 
 fail:
@@ -199,13 +206,6 @@ void rp_job_tell_size(const struct rp_job *job, const char *option, int target_w
     if (w != target_w && !rp_settings_is_set(job->settings, option))
         rp_log(RP_LOG_INFO, "the output is scaled to the target's size; --%s %d keeps what the "
                "processors make", option, w / target_w);
-}
-
-int rp_job_side(int side, double scale)
-{
-    const int whole = (int) (side * scale);
-
-    return scale == 1 ? side : RP_MAX(2, (int) rint(whole / 2.0) * 2);
 }
 
 void rp_job_add_clocks(struct rp_job *job, const struct rp_slot *slot)

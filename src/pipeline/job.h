@@ -33,10 +33,6 @@ void rp_job_tell(struct rp_job *job, bool now);
 /* Frames were enlarged and nothing is said of the output's size: say how to keep theirs. */
 void rp_job_tell_size(const struct rp_job *job, const char *option, int target_w, int w);
 
-/* A side of the output of a target's side: FaceFusion's size, whole and then to the nearest even
- * number (halves to a multiple of 4), but never 0. At scale 1 it stays as it is, odd or not. */
-int rp_job_side(int side, double scale);
-
 /* Add a slot's clocks to the report. */
 void rp_job_add_clocks(struct rp_job *job, const struct rp_slot *slot);
 

@@ -9,8 +9,8 @@ static int scale_image(const struct rp_job *job, rp_image *image, int w, int h)
     int ret;
 
     rp_job_tell_size(job, "output-image-scale", w, image->w);
-    w = rp_job_side(w, o->image_scale);
-    h = rp_job_side(h, o->image_scale);
+    w = rp_scaled_side(w, o->image_scale);
+    h = rp_scaled_side(h, o->image_scale);
     if (w == image->w && h == image->h)
         return 0;
     if ((ret = rp_image_scale(&small, image, w, h)) < 0)
@@ -18,6 +18,24 @@ static int scale_image(const struct rp_job *job, rp_image *image, int w, int h)
     rp_image_free(image);
     *image = small;
     return 0;
+}
+
+/* Scaled down, the smaller picture is worked on, as FaceFusion does. */
+static int process(const struct rp_job *job, rp_image *image, struct rp_frame_result *result)
+{
+    const struct rp_output_options *const o = rp_settings_get(job->settings, &rp_output_group);
+    const int w = rp_scaled_side(image->w, o->image_scale);
+    const int h = rp_scaled_side(image->h, o->image_scale);
+
+    if (o->image_scale < 1)
+        return rp_pipeline_small_image(job->pipeline, image, w, h, result);
+    return rp_pipeline_image(job->pipeline, image, result);
+}
+
+static void add_clocks(struct rp_job *job, const struct rp_program_cache *programs)
+{
+    for (int i = 0; i < programs->n; i++)
+        rp_job_add_clocks(job, rp_program_slot(programs->program[i]));
 }
 
 int rp_job_run_image(struct rp_job *job, struct rp_partial *out)
@@ -38,10 +56,12 @@ int rp_job_run_image(struct rp_job *job, struct rp_partial *out)
     h = image.h;
     report->own_seconds[RP_STAGE_DECODE] += rp_now() - start;
 
-    RP_TRY(rp_pipeline_image(job->pipeline, &image, &result));
+    RP_TRY(process(job, &image, &result));
     report->progress.faces_found += result.faces;
     report->progress.faces_changed += result.selected;
-    rp_job_add_clocks(job, rp_program_slot(job->pipeline->programs.program[0]));
+    add_clocks(job, &job->pipeline->programs);
+    add_clocks(job, &job->pipeline->large_programs);
+    add_clocks(job, &job->pipeline->small_programs);
     report->gate_checked = 1;
 
     start = rp_now();

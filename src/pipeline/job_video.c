@@ -219,8 +219,8 @@ static int open_writer(struct video *v, const char *temp)
         .audio_encoder = o->audio_encoder < 0 ? NULL : rp_audio_encoders()[o->audio_encoder],
         .audio_quality = o->audio_quality,
         .audio_volume = o->audio_volume,
-        .out_w = rp_job_side(info->w, o->video_scale),
-        .out_h = rp_job_side(info->h, o->video_scale),
+        .out_w = rp_scaled_side(info->w, o->video_scale),
+        .out_h = rp_scaled_side(info->h, o->video_scale),
         .fps = o->video_fps,
         .replace_audio = job->pipeline->replace_audio,
         .alpha = job->pipeline->plan.alpha,
@@ -235,8 +235,8 @@ static struct rp_crew_params crew_params(struct video *v, const struct rp_pipeli
     const struct rp_output_options *const o = rp_settings_get(v->job->settings, &rp_output_group);
 
     return (struct rp_crew_params){
-        .out_w = rp_job_side(info->w, o->video_scale),
-        .out_h = rp_job_side(info->h, o->video_scale),
+        .out_w = rp_scaled_side(info->w, o->video_scale),
+        .out_h = rp_scaled_side(info->h, o->video_scale),
         .ring = v->ring, .plan = &pipeline->plan, .tracker = v->tracker, .slots = v->job->slots,
         .w = info->w, .h = info->h, .fmt = info->fmt,
         .look = looked_at, .count = count_frame, .priv = v,
@@ -259,8 +259,10 @@ static void slots_key(const struct video *v, char *key, size_t size)
     const struct rp_video_info *const info = rp_reader_info(v->reader);
 
     rp_pipeline_mark(p, &mark);
-    snprintf(key, size, "slots %s %s | %dx%d format %d | %s | %s %s | memory %lld | reprise %s",
-             p->device->title, p->device->version, info->w, info->h, (int) info->fmt,
+    snprintf(key, size,
+             "slots %s %s | %dx%d x %g format %d | %s | %s %s | memory %lld | reprise %s",
+             p->device->title, p->device->version, info->w, info->h,
+             p->plan.shrink > 0 ? p->plan.shrink : 1, (int) info->fmt,
              p->analyser ? rp_analyser_models(p->analyser) : "", mark.processors, mark.models,
              (long long) p->plan.graph->memory, rp_version());
 }
@@ -344,6 +346,7 @@ static void *help(void *priv)
     RP_TRY(rp_pipeline_open(&pipeline, v->job->runtime, v->job->settings,
                             RP_USE_PROCESS | RP_USE_MEASURE, 1, h->gpu));
     rp_pipeline_share_reference(pipeline, v->job->pipeline);
+    pipeline->plan.shrink = v->job->pipeline->plan.shrink;
     const struct rp_crew_params params = crew_params(v, pipeline);
     RP_TRY(rp_crew_create(&crew, &params));
     RP_TRY(rp_crew_start(crew));

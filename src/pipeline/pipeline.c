@@ -134,6 +134,8 @@ void rp_pipeline_destroy(rp_pipeline **out)
         return;
     rp_program_cache_clear(&p->programs);
     rp_program_cache_clear(&p->analyse_programs);
+    rp_program_cache_clear(&p->large_programs);
+    rp_program_cache_clear(&p->small_programs);
     for (int i = 0; i < p->plan.nprocessors; i++)
         if (p->plan.processor[i].self)
             p->plan.processor[i].def->destroy(&p->plan.processor[i].self);
@@ -230,6 +232,51 @@ int rp_pipeline_frame(struct rp_pipeline *p, struct rp_media_frame *frame,
     if (positive)
         return rp_fail(RP_ERR_BLOCKED, "the content check refuses this picture");
     RP_TRY(rp_program_run(program, frame, false, result));
+    return 0;
+
+fail:
+    return ret;
+}
+
+/* Content check and faces of a picture whose smaller copy is worked on. */
+static int look_at_large(struct rp_pipeline *p, const struct rp_media_frame *frame,
+                         struct rp_dfaces *faces)
+{
+    int ret;
+    bool positive;
+    struct rp_program *program;
+
+    p->large_plan = (struct rp_plan){
+        .device = p->device, .analyser = p->plan.analyser, .gate = p->plan.gate};
+    RP_TRY(rp_program_cache_get(&p->large_programs, &p->large_plan, frame, &program));
+    RP_TRY(rp_program_look(program, frame, &positive));
+    if (positive)
+        return rp_fail(RP_ERR_BLOCKED, "the content check refuses this picture");
+    if (p->plan.analyser)
+        RP_TRY(rp_program_analyse(program, frame, faces));
+    return 0;
+
+fail:
+    return ret;
+}
+
+/* Only the processors, on faces that were found before. */
+static int work_on_faces(struct rp_pipeline *p, struct rp_media_frame *frame,
+                         const struct rp_dfaces *faces, struct rp_frame_result *result)
+{
+    int ret;
+    struct rp_program *program;
+
+    p->small_plan = p->plan;
+    p->small_plan.analyser = NULL;
+    p->small_plan.gate = NULL;
+    p->small_plan.split = true;
+    RP_TRY(rp_program_cache_get(&p->small_programs, &p->small_plan, frame, &program));
+    *rp_program_faces(program) = *faces;
+    RP_TRY(rp_program_submit_pass(program, frame, RP_PASS_PROCESS, false));
+    RP_TRY(rp_program_finish(program, result));
+    result->faces = faces->count;
+    result->overflow = faces->overflow != 0;
     return 0;
 
 fail:
@@ -369,7 +416,9 @@ static int check_image(const rp_image *image)
     return 0;
 }
 
-int rp_pipeline_image(struct rp_pipeline *p, rp_image *image, struct rp_frame_result *result)
+/* faces: NULL when they have to be found. */
+static int work_on_image(struct rp_pipeline *p, rp_image *image, const struct rp_dfaces *faces,
+                         struct rp_frame_result *result)
 {
     int ret;
     rp_image bgr = {0};
@@ -383,7 +432,7 @@ int rp_pipeline_image(struct rp_pipeline *p, rp_image *image, struct rp_frame_re
         RP_TRY(rp_pipeline_add_reference(p, &frame));
     if (p->plan.alpha)
         RP_TRY(with_alpha(image, &frame, &alpha));
-    ret = rp_pipeline_frame(p, &frame, result);
+    ret = faces ? work_on_faces(p, &frame, faces, result) : rp_pipeline_frame(p, &frame, result);
     if (frame.plane[0] != bgr.data) {
         const int took =
             take_resized(image, &frame, frame.plane[3] != alpha ? frame.plane[3] : NULL);
@@ -399,6 +448,59 @@ fail:
     if (bgr.owned)
         free(bgr.data);
     free(alpha);
+    return ret;
+}
+
+int rp_pipeline_image(struct rp_pipeline *p, rp_image *image, struct rp_frame_result *result)
+{
+    return work_on_image(p, image, NULL, result);
+}
+
+/* Reference, content check and faces of the picture as it is. */
+static int read_large(struct rp_pipeline *p, rp_image *image, struct rp_dfaces *faces)
+{
+    int ret;
+    rp_image bgr = {0};
+    struct rp_media_frame frame;
+
+    RP_TRY(check_image(image));
+    RP_TRY(with_bgr(image, &bgr));
+    rp_frame_over_image(&frame, &bgr);
+    if (rp_pipeline_wants_reference(p))
+        RP_TRY(rp_pipeline_add_reference(p, &frame));
+    RP_TRY(look_at_large(p, &frame, faces));
+
+fail:
+    if (bgr.owned)
+        free(bgr.data);
+    return ret;
+}
+
+int rp_pipeline_small_image(struct rp_pipeline *p, rp_image *image, int w, int h,
+                            struct rp_frame_result *result)
+{
+    int ret;
+    rp_image small = {0};
+    struct rp_dfaces *const large = calloc(1, sizeof(*large)), *const faces = malloc(sizeof(*faces));
+
+    if (!large || !faces) {
+        ret = rp_fail(RP_ERR_NOMEM, "out of memory");
+        goto fail;
+    }
+    RP_TRY(read_large(p, image, large));
+    rp_c_face_scale(NULL, &(struct rp_op_face_scale){
+        .src = large, .dst = faces, .x = (float) w / (float) image->w,
+        .y = (float) h / (float) image->h});
+    RP_TRY(rp_image_scale(&small, image, w, h));
+    RP_TRY(work_on_image(p, &small, faces, result));
+    rp_image_free(image);
+    *image = small;
+    small = (rp_image){0};
+
+fail:
+    rp_image_free(&small);
+    free(large);
+    free(faces);
     return ret;
 }
 

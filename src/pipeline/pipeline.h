@@ -29,6 +29,9 @@ struct rp_pipeline {
     struct rp_plan plan, analyse_plan;
     bool has_reference;
     struct rp_program_cache programs, analyse_programs; /* for pictures */
+    /* For pictures of which a smaller copy is worked on: what looks at the whole, what works. */
+    struct rp_plan large_plan, small_plan;
+    struct rp_program_cache large_programs, small_programs;
     char *replace_audio;                /* audio file among the sources, or NULL */
 };
 
@@ -55,6 +58,11 @@ int rp_pipeline_frame(struct rp_pipeline *pipeline, struct rp_media_frame *frame
 /* The same on a picture, alpha kept; takes the reference from it if one is still wanted. */
 int rp_pipeline_image(struct rp_pipeline *pipeline, rp_image *image,
                       struct rp_frame_result *result);
+
+/* The same on a copy of w x h, which replaces the picture; the content check and the search for
+ * faces are of the picture as it was. */
+int rp_pipeline_small_image(struct rp_pipeline *pipeline, rp_image *image, int w, int h,
+                            struct rp_frame_result *result);
 
 /* BGRA to BGR in place. */
 void rp_image_drop_alpha(rp_image *image);

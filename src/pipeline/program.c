@@ -1,5 +1,7 @@
 #include "pipeline/program.h"
 
+#include <math.h>
+
 /* What one frame leaves behind besides pixels; copied to the host in one piece. */
 struct result {
     int32_t faces, overflow, selected, pad;
@@ -16,11 +18,11 @@ struct rp_program {
     void *at[RP_MAX_PROCESSORS];
 
     /* A canvas for each size that the frame has on its way, and the faces in its coordinates (of
-     * the first those of the analysis). */
+     * the first those of the analysis). The second is the small one where the plan has one. */
     struct view {
         struct rp_canvas canvas;
         struct rp_dfaces *faces;
-    } view[RP_MAX_PROCESSORS + 1];
+    } view[RP_MAX_PROCESSORS + 2];
     struct view *first, *last;
 
     /* The frame's planes where the operations see them. On the CPU
@@ -132,10 +134,27 @@ static int check_size(const struct rp_processor *def, int w, int h, int out_w, i
                    "side and 2^28 in all", def->name, w, h, out_w, out_h);
 }
 
+int rp_scaled_side(int side, double scale)
+{
+    const int whole = (int) (side * scale);
+
+    return scale == 1 ? side : RP_MAX(2, (int) rint(whole / 2.0) * 2);
+}
+
+/* What the processors get of a frame of w x h. */
+static void small_size(const struct rp_plan *plan, int *w, int *h)
+{
+    if (plan->shrink > 0) {
+        *w = rp_scaled_side(*w, plan->shrink);
+        *h = rp_scaled_side(*h, plan->shrink);
+    }
+}
+
 int rp_plan_size(const struct rp_plan *plan, int w, int h, int *out_w, int *out_h)
 {
     int ret;
 
+    small_size(plan, &w, &h);
     *out_w = w;
     *out_h = h;
     for (int i = 0; i < plan->nprocessors; i++) {
@@ -159,6 +178,12 @@ static bool is_resized(const struct rp_program *p)
     return p->last != p->first;
 }
 
+/* Where the processors begin when they work on a smaller frame, else NULL. */
+static const struct view *small_view(const struct rp_program *p)
+{
+    return p->plan->shrink > 0 ? p->first + 1 : NULL;
+}
+
 /* ---- making ---------------------------------------------------------------------------------- */
 
 static int make_canvas(const struct rp_program *p, struct rp_canvas *canvas, int w, int h)
@@ -178,20 +203,38 @@ fail:
 }
 
 /* A canvas of another size; faces only where somebody may look for them. */
-static int add_view(struct rp_program *p, int processor)
+static int add_view(struct rp_program *p, int w, int h, bool last)
 {
-    int ret, w, h;
-    const struct rp_plan *const plan = p->plan;
-    const struct rp_img *const img = &p->last->canvas.img;
+    int ret;
 
-    plan->processor[processor].def->size(plan->processor[processor].self, img->w, img->h, &w, &h);
     p->last++;
     RP_TRY(make_canvas(p, &p->last->canvas, w, h));
-    if (p->analysis && processor + 1 < plan->nprocessors)
+    if ((p->analysis || p->plan->split) && !last)
         RP_TRY(rp_slot_alloc(p->slot, sizeof(*p->last->faces), (void **) &p->last->faces));
     return 0;
 
 fail:
+    return ret;
+}
+
+/* The small frame. All of it is new: its map of changed tiles is full from the begin. */
+static int add_small(struct rp_program *p)
+{
+    int ret, w = p->first->canvas.img.w, h = p->first->canvas.img.h;
+    uint8_t *ones = NULL;
+
+    small_size(p->plan, &w, &h);
+    RP_TRY(add_view(p, w, h, false));
+    struct rp_canvas *const canvas = &p->last->canvas;
+    const size_t n = (size_t) canvas->tiles_w * (size_t) canvas->tiles_h;
+
+    if (!(ones = malloc(n)))
+        return rp_fail(RP_ERR_NOMEM, "out of memory");
+    memset(ones, 1, n);
+    ret = rp_slot_constant(p->slot, ones, n, (void **) &canvas->changed);
+
+fail:
+    free(ones);
     return ret;
 }
 
@@ -204,8 +247,12 @@ static int attach_processors(struct rp_program *p)
         const struct rp_processor *const def = p->plan->processor[i].def;
 
         RP_TRY(def->attach(&p->at[i], p->plan->processor[i].self, p->slot, img->w, img->h));
-        if (def->size)
-            RP_TRY(add_view(p, i));
+        if (def->size) {
+            int w, h;
+
+            def->size(p->plan->processor[i].self, img->w, img->h, &w, &h);
+            RP_TRY(add_view(p, w, h, i + 1 == p->plan->nprocessors));
+        }
     }
 
 fail:
@@ -225,6 +272,8 @@ static int attach_parts(struct rp_program *p, int w, int h)
         RP_TRY(rp_selector_attach(plan->selector, p->slot, &p->selection));
     if (plan->gate)
         RP_TRY(rp_gate_attach(&p->gate, plan->gate, p->slot, w, h));
+    if (plan->shrink > 0)
+        RP_TRY(add_small(p));
     return attach_processors(p);
 
 fail:
@@ -425,8 +474,9 @@ static int record_input(struct rp_program *p)
 
     rp_slot_stage(p->slot, RP_STAGE_CONVERT);
     for (const struct view *v = p->first; v <= p->last; v++)
-        RP_TRY(rp_slot_zero(p->slot, v->canvas.changed,
-                            (size_t) v->canvas.tiles_w * (size_t) v->canvas.tiles_h));
+        if (v != small_view(p))
+            RP_TRY(rp_slot_zero(p->slot, v->canvas.changed,
+                                (size_t) v->canvas.tiles_w * (size_t) v->canvas.tiles_h));
     if (p->in && !p->resident) /* own memory: from the pinned block */
         RP_TRY(rp_slot_upload(p->slot, p->in, p->host_in, p->pack_in.bytes));
     if (p->plan->alpha)
@@ -525,22 +575,32 @@ fail:
     return ret;
 }
 
-/* A processor that makes frames of another size; those after
- * it get alpha and faces in that size. */
-static int record_into(struct rp_program *p, int i, const struct view *from, const struct view *to,
-                       const struct rp_dfaces *faces)
+/* Alpha and faces follow the pixels into another size. */
+static int record_following(struct rp_program *p, const struct view *from, const struct view *to,
+                            const struct rp_dfaces *faces)
 {
     int ret;
     const struct rp_img *const a = &from->canvas.img, *const b = &to->canvas.img;
 
-    RP_TRY(p->plan->processor[i].def->record_into(p->at[i], &from->canvas, &to->canvas, faces,
-                                                  p->selection.selection));
     if (p->plan->alpha)
         RP_TRY(RP_OP(p->slot, resize, .src = from->canvas.alpha, .dst = to->canvas.alpha));
-    if (to->faces)
+    if (to->faces && faces)
         RP_TRY(RP_OP(p->slot, face_scale, .src = faces, .x = (float) b->w / (float) a->w,
                      .y = (float) b->h / (float) a->h, .dst = to->faces));
     return 0;
+
+fail:
+    return ret;
+}
+
+/* The smaller frame that the processors work on; bilinear, as FaceFusion shrinks video frames. */
+static int record_small(struct rp_program *p, const struct rp_dfaces *faces)
+{
+    int ret;
+    const struct view *const from = p->first, *const to = small_view(p);
+
+    RP_TRY(RP_OP(p->slot, resize, .src = from->canvas.img, .dst = to->canvas.img));
+    return record_following(p, from, to, faces);
 
 fail:
     return ret;
@@ -551,12 +611,18 @@ static int record_processors(struct rp_program *p, const struct rp_dfaces *faces
     int ret = 0;
     const struct view *v = p->first;
 
+    if (small_view(p)) {
+        RP_TRY(record_small(p, faces));
+        faces = (++v)->faces;
+    }
     rp_slot_stage(p->slot, RP_STAGE_PROCESS);
     for (int i = 0; i < p->plan->nprocessors; i++) {
         const struct rp_processor *const def = p->plan->processor[i].def;
 
         if (def->size) {
-            RP_TRY(record_into(p, i, v, v + 1, faces));
+            RP_TRY(def->record_into(p->at[i], &v->canvas, &(v + 1)->canvas, faces,
+                                    p->selection.selection));
+            RP_TRY(record_following(p, v, v + 1, faces));
             faces = (++v)->faces;
         } else {
             RP_TRY(def->record(p->at[i], &v->canvas, faces, p->selection.selection));
@@ -809,7 +875,7 @@ int rp_program_finish(struct rp_program *p, struct rp_frame_result *result)
         .faces = analysed ? r->faces : 0,
         .selected = processed ? r->selected : 0,
         .overflow = analysed && r->overflow != 0,
-        .changed = processed && (p->plan->whole_frame ||
+        .changed = processed && (is_resized(p) || p->plan->whole_frame ||
                                  (r->selected > 0 && p->plan->nprocessors > 0)),
         .looked = p->look,
         .positive = p->look && r->verdict.positive > 0,

@@ -25,6 +25,8 @@ struct rp_plan {
     bool split; /* the host acts between analysing and processing: programs can do them apart */
     bool alpha;       /* a processor makes the frame transparent: it leaves with an alpha plane */
     bool whole_frame; /* a processor works on the whole frame: every one is changed */
+    double shrink;    /* below 1: faces are found in the frame as it came, processors work on one so
+                       * much smaller, which leaves; 0: as it came */
     int nprocessors;
     struct {
         const struct rp_processor *def;
@@ -33,6 +35,10 @@ struct rp_plan {
 };
 
 struct rp_program;
+
+/* A side of the output of a target's side: FaceFusion's size, whole and then to the nearest even
+ * number (halves to a multiple of 4), but never 0. At scale 1 it stays as it is, odd or not. */
+int rp_scaled_side(int side, double scale);
 
 /* Size of the frames that the processors make of frames of w x h; RP_ERR_LIMIT with a sentence when
  * they would be too large. */
