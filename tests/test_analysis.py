@@ -220,6 +220,53 @@ class Detectors(unittest.TestCase):
             self.assertIn(words, result.stderr)
 
 
+class AnySize(unittest.TestCase):
+    """InsightFace's files take any size, but state the rows that 640x640 has."""
+
+    def write(self, path, stated):
+        """Scores, boxes and points are blue, green and red means of the cells."""
+        rng = np.random.default_rng(3)
+        g = w.Graph('any size')
+        g.input('input', w.FLOAT, [1, 3, 'h', 'w'])
+
+        def put(a, kind=w.FLOAT):
+            a = np.ascontiguousarray(a, np.float32 if kind == w.FLOAT else np.int64)
+            name = f'value_{len(g.initializers)}'
+            return g.initializer(name, kind, a.shape, a.tobytes())
+
+        outputs = []
+        for channel, (each, low) in enumerate(((1, 0.5), (4, 2), (10, 0))):
+            for stride in (8, 16, 32):
+                mean = g.node('AveragePool', ['input'], kernel_shape=[stride] * 2,
+                              strides=[stride] * 2)
+                weights = np.zeros((2 * each, 3, 1, 1))
+                weights[:, channel, 0, 0] = rng.uniform(0.4, 1, 2 * each) / (1 + (each == 1))
+                x = g.node('Conv', [mean, put(weights), put(np.full(2 * each, low))])
+                x = g.node('Transpose', [x], perm=[0, 2, 3, 1])
+                name = f'output_{len(outputs)}'
+                g.node('Reshape', [x, put([-1, each], w.INT64)], [name])
+                rows = 2 * (640 // stride) ** 2
+                outputs.append((name, [rows if stated else f'rows_{stride}', each]))
+        for name, shape in outputs:
+            g.output(name, w.FLOAT, shape)
+        g.save(path)
+
+    def test_stated_sizes(self):
+        found = {}
+        for stated in (False, True):
+            where = folder('fan_68_5')
+            self.write(where + '/retinaface_10g.onnx', stated)
+            for size in (160, 320, 640):
+                found[stated, size] = e2e.analyse(
+                    picture(300, 200)[0], '--models-path', where, '--face-detector-model',
+                    'retinaface', '--face-detector-size', f'{size}x{size}',
+                    '--face-landmarker-score', '0', '--face-detector-score', '0.5')
+        for size in (160, 320, 640):
+            self.assertGreater(len(found[True, size][0]['faces']), 2)
+            self.assertEqual(found[True, size], found[False, size])
+        self.assertNotEqual(found[True, 160], found[True, 320])
+
+
 class Views(unittest.TestCase):
     """What the detector gets to see: a network whose scores are the mean blue of 32x32 blocks of its
     input, and whose boxes are those blocks."""

@@ -1,4 +1,5 @@
 /* Making a session: options, the CUDA provider, and the plan cache in front of both. */
+#include "engine/onnx_sizes.h"
 #include "engine/ort.h"
 #include "engine/plan.h"
 
@@ -36,6 +37,26 @@ fail:
     return ret;
 }
 
+/* A file whose stated sizes need not hold is read from memory, where they are open. */
+static int load(struct rp_model *m, const struct request *r, const OrtSessionOptions *options)
+{
+    int ret = 0;
+    struct rp_onnx_image image = {0};
+    struct rp_engine *const e = m->engine;
+
+    if (!r->optimised)
+        rp_onnx_open_sizes(&image, r->path);
+    if (image.data)
+        ORT(e->api, m->path,
+            CreateSessionFromArray(e->env, image.data, image.size, options, &m->session));
+    else
+        ORT(e->api, m->path, CreateSession(e->env, r->path, options, &m->session));
+
+fail:
+    rp_onnx_close_sizes(&image);
+    return ret;
+}
+
 static int create(struct rp_model *m, const struct request *r)
 {
     int ret;
@@ -50,7 +71,7 @@ static int create(struct rp_model *m, const struct request *r)
                                &(struct rp_ort_cuda){.capture = r->capture, .foreign = m->foreign,
                                                      .nhwc = m->layout == RP_LAYOUT_NHWC,
                                                      .deterministic = m->deterministic}));
-    ORT(e->api, m->path, CreateSession(e->env, r->path, options, &m->session));
+    RP_TRY(load(m, r, options));
     ret = 0;
 
 fail:
