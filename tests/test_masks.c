@@ -316,7 +316,7 @@ static void test_nothing_chosen(void **state)
     set(f, "face-mask-types", "area region");
     mask = mask_of(f, &editor);
     assert_true(mask[0] < 0.5f);
-    assert_true(mask[SIZE / 2 * SIZE + SIZE / 2] == 1);
+    assert_float_equal(mask[SIZE / 2 * SIZE + SIZE / 2], 1, 1e-6);
 }
 
 /* ---- rules ----------------------------------------------------------------------------------- */
@@ -325,11 +325,12 @@ static void test_needs(void **state)
 {
     struct fixture *const f = *state;
 
-    assert_int_equal(rp_masks_needs(f->settings), 0);
+    assert_int_equal(rp_masks_needs(f->settings, &swapper), 0);
     set(f, "face-mask-types", "box occlusion region");
-    assert_int_equal(rp_masks_needs(f->settings), 0);
+    assert_int_equal(rp_masks_needs(f->settings, &swapper), 0);
     set(f, "face-mask-types", "box area");
-    assert_int_equal(rp_masks_needs(f->settings), RP_NEED_LANDMARKS);
+    assert_int_equal(rp_masks_needs(f->settings, &swapper), RP_NEED_LANDMARKS);
+    assert_int_equal(rp_masks_needs(f->settings, &enhancer), 0); /* it ignores areas */
     mask_of(f, &swapper);
     assert_false(rp_masks_see(f->masks));
 }

@@ -56,24 +56,27 @@ static const uint8_t region_class[] = {1, 2, 3, 4, 5, 6, 10, 11, 12, 13};
 
 /* ---- shared ---------------------------------------------------------------------------------- */
 
-unsigned rp_masks_needs(const struct rp_settings *settings)
+static unsigned types_of(const struct rp_mask_options *o, const struct rp_mask_use *use)
 {
-    unsigned needs = 0;
-    const struct rp_mask_options *const o = rp_settings_get(settings, &rp_mask_group);
+    unsigned types = use->always;
 
     for (int i = 0; i < o->types.n; i++)
-        if (o->types.v[i] == RP_MASK_AREA)
-            needs |= RP_NEED_LANDMARKS;
-    return needs;
+        types |= 1u << o->types.v[i] & use->chosen;
+    return types;
+}
+
+unsigned rp_masks_needs(const struct rp_settings *settings, const struct rp_mask_use *use)
+{
+    const unsigned types = types_of(rp_settings_get(settings, &rp_mask_group), use);
+
+    return types & RP_MASK_BIT(AREA) ? RP_NEED_LANDMARKS : 0;
 }
 
 /* The user's settings as this processor uses them. */
 static void read_options(struct rp_masks *m, const struct rp_mask_options *o,
                          const struct rp_mask_use *use)
 {
-    m->types = use->always;
-    for (int i = 0; i < o->types.n; i++)
-        m->types |= 1u << o->types.v[i] & use->chosen;
+    m->types = types_of(o, use);
     m->areas = use->areas;
     for (int i = 0; !use->areas && i < o->areas.n; i++)
         m->areas |= 1u << o->areas.v[i];

@@ -38,8 +38,8 @@ struct rp_mask_use {
 struct rp_masks;
 struct rp_masker;
 
-/* rp_need bits that the masks chosen in the settings cause in the analysing stage. */
-unsigned rp_masks_needs(const struct rp_settings *settings);
+/* rp_need bits that the masks of a processor cause in the analysing stage. */
+unsigned rp_masks_needs(const struct rp_settings *settings, const struct rp_mask_use *use);
 
 /* Opens the networks: once a processor, in create(). */
 int rp_masks_create(struct rp_masks **out, struct rp_pool *pool,

@@ -29,6 +29,9 @@ static const struct rp_opt_group group = {
     "face_debugger", "Face debugger", sizeof(struct options), opts, "processors",
 };
 
+/* The contour shows where the mask begins, not its softness. */
+static const struct rp_mask_use masks = {.chosen = RP_MASK_ALL, .no_blur = true};
+
 struct debugger {
     unsigned items;
     struct rp_masks *masks; /* NULL when they are not drawn */
@@ -62,8 +65,6 @@ static void destroy(void **self)
 
 static int create(void **self, const struct rp_processor_context *context)
 {
-    /* the contour shows where the mask begins, not its softness */
-    static const struct rp_mask_use use = {.chosen = RP_MASK_ALL, .no_blur = true};
     int ret;
     struct debugger *const d = *self = calloc(1, sizeof(*d));
     const struct options *const o = rp_settings_get(context->settings, &group);
@@ -73,7 +74,7 @@ static int create(void **self, const struct rp_processor_context *context)
     for (int i = 0; i < o->items.n; i++)
         d->items |= item_bits[o->items.v[i]];
     if (d->items & RP_DEBUG_MASK)
-        RP_TRY(rp_masks_create(&d->masks, context->pool, context->settings, &use));
+        RP_TRY(rp_masks_create(&d->masks, context->pool, context->settings, &masks));
     return 0;
 
 fail:
@@ -183,8 +184,11 @@ static unsigned needs_of(const struct rp_settings *settings)
     const struct options *const o = rp_settings_get(settings, &group);
     unsigned all = 0;
 
-    for (int i = 0; i < o->items.n; i++)
+    for (int i = 0; i < o->items.n; i++) {
         all |= needs[o->items.v[i]];
+        if (item_bits[o->items.v[i]] == RP_DEBUG_MASK)
+            all |= rp_masks_needs(settings, &masks);
+    }
     return all;
 }
 

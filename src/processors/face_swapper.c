@@ -82,12 +82,14 @@ const struct rp_opt_group rp_swapper_group = {
     "face_swapper", "Face swapper", sizeof(struct rp_swapper_options), opts, "processors",
 };
 
+static const struct rp_mask_use masks = {.chosen = RP_MASK_ALL};
+
 static unsigned needs_of(const struct rp_settings *settings)
 {
     const struct rp_swapper_options *const o = rp_settings_get(settings, &rp_swapper_group);
     const bool mixes = o->weight != NEUTRAL && models[o->model].source != RP_SWAP_IMAGE;
 
-    return mixes || o->map.n ? RP_NEED_EMBEDDING : 0;
+    return rp_masks_needs(settings, &masks) | (mixes || o->map.n ? RP_NEED_EMBEDDING : 0);
 }
 
 /* ---- opening --------------------------------------------------------------------------------- */
@@ -207,8 +209,7 @@ static int create(void **self, const struct rp_processor_context *context)
     if (o->boost.w)
         RP_TRY(check_size(&models[o->model], o->boost));
     RP_TRY(open_model(s, context));
-    RP_TRY(rp_masks_create(&s->masks, context->pool, context->settings,
-                           &(const struct rp_mask_use){.chosen = RP_MASK_ALL}));
+    RP_TRY(rp_masks_create(&s->masks, context->pool, context->settings, &masks));
     set_size(s, o->boost.w);
     s->batch = batch_of(s);
     s->mix = s->m->source == RP_SWAP_IMAGE ? 0 : mix_of(o->weight);

@@ -1,4 +1,3 @@
-#include "face/mask.h"
 #include "processors/processor.h"
 
 #include <pthread.h>
@@ -29,7 +28,7 @@ unsigned rp_processor_needs(const struct rp_processor *def, const struct rp_sett
 
     if (def->whole_frame)
         return needs;
-    return needs | rp_masks_needs(settings) | (def->may_do_without_points ? 0 : RP_NEED_POINTS);
+    return needs | (def->may_do_without_points ? 0 : RP_NEED_POINTS);
 }
 
 static const char *names[RP_ARRAY_LEN(rp_processors)];
