@@ -408,7 +408,9 @@ void check_paste(struct cg *c)
         a.dst.changed = NULL;
     if (!c->bench && cg_chance(c, 40))
         a.keep = cg_chance(c, 20) ? 1 : cg_between(c, -0.1f, 1.1f);
-    cg_note(c, "%dx%d into %dx%d, keep %g", a.w, a.h, fw, fh, a.keep);
+    a.blend = cg_chance(c, 80) ? 1 - a.keep : cg_between(c, -0.1f, 1.1f);
+    a.bytes = cg_chance(c, 50);
+    cg_note(c, "%dx%d into %dx%d, keep %g, bytes %d", a.w, a.h, fw, fh, a.keep, a.bytes);
     c->bytes = 6 * 0.09 * fw * fw + 16 * area(a.w, a.h);
     RUN(a);
 }

@@ -659,7 +659,6 @@ static void test_outputs(void **state)
                  "enhancers/frame_enhancer/real_web_photo_x4/tile_1/normalized.npy", 1, 1);
 }
 
-/* 2e-6: OpenCV sums up to 153 float products a direction in another order. */
 static void check_mask(const char *name, int size)
 {
     static const int none[4];
@@ -668,7 +667,7 @@ static void check_mask(const char *name, int size)
 
     box_mask(m, size, 0.3f, none);
     for (size_t i = 0; i < want.n; i++)
-        close_to(m[i], npy_at(&want, i), 2e-6);
+        assert_true(m[i] == (float) npy_at(&want, i));
     free(m);
     free(want.data);
 }
@@ -705,6 +704,18 @@ static void test_blend(void **state)
     free(second.data);
     free(quarter.data);
     free(more.data);
+}
+
+/* All pairs of bytes: many of the sums are halves, and whether a product was rounded before decides
+ * about 153 of them. The number is what OpenCV's addWeighted() gives. */
+static void test_blend_halves(void **state)
+{
+    int64_t sum = 0;
+
+    (void) state;
+    for (int i = 0; i < 65536; i++)
+        sum += i % 1009 * rp_blend((uint8_t) (i >> 8), (uint8_t) i, 0.3f, 0.7f);
+    assert_int_equal(sum, 4209618296);
 }
 
 /* The recorded picture shows the mask's contour and the five points in cyan. Equal. */
@@ -1402,6 +1413,47 @@ static void test_gaussian(void **state)
         }
 }
 
+static uint32_t hash_of(const void *data, size_t n)
+{
+    uint32_t hash = 2166136261u;
+
+    for (size_t i = 0; i < n; i++)
+        hash = (hash ^ ((const uint8_t *) data)[i]) * 16777619u;
+    return hash;
+}
+
+/* FNV-1a of what OpenCV 4.6 makes of box masks: their middle is not always 1, and bytes are truncated
+ * when they are pasted through it. */
+static void test_gaussian_exact(void **state)
+{
+    static const int none[4];
+    static const struct {
+        int size;
+        float blur;
+        uint32_t hash;
+    } cases[] = {{128, 0.05f, 0x96d8d46d},
+                 {256, 0.3f, 0xf726bf55},
+                 {256, 1, 0x9d8f2759},
+                 {384, 0.45f, 0x06ab56f1},
+                 {1024, 0.3f, 0x88fd9a11}};
+    float *m = malloc(sizeof(*m) * 1024 * 1024), *tmp = malloc(sizeof(*m) * 256 * 256), kernel[64];
+    const int n = rp_gaussian_kernel(5, 0, kernel, 64);
+
+    (void) state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        const size_t side = (size_t) cases[i].size;
+
+        box_mask(m, cases[i].size, cases[i].blur, none);
+        assert_int_equal(hash_of(m, side * side * sizeof(*m)), cases[i].hash);
+    }
+    for (int i = 0; i < 256 * 256; i++)
+        m[i] = (float) ((i % 256 * 7 + i / 256 * 13) % 17) / 16;
+    rp_c_gaussian(NULL, &(struct rp_op_gaussian){m, m, tmp, 256, 256, kernel, n});
+    assert_int_equal(hash_of(m, sizeof(*m) * 256 * 256), 0xb6e71f46);
+    free(m);
+    free(tmp);
+}
+
 /* A kernel wider than the stack row takes another path. */
 static void test_gaussian_wide(void **state)
 {
@@ -1455,17 +1507,17 @@ static void paste_plainly(const struct rp_op_paste *a)
 
             for (int c = 0; c < 3; c++) {
                 const uint8_t old = at(d, x, y)[c];
-                const uint8_t v = rp_paste_mix(
-                    old, float_sample(a->crop, a->w, a->h, 3, &l, x - r.x1, c, 1), m);
+                const float new = float_sample(a->crop, a->w, a->h, 3, &l, x - r.x1, c, 1);
+                const uint8_t v = rp_paste_mix(old, a->bytes ? (float) rp_round_u8(new) : new, m);
 
-                at(d, x, y)[c] =
-                    a->keep == 0.0f ? v : rp_blend(old, v, a->keep, 1.0f - a->keep);
+                at(d, x, y)[c] = a->keep == 0.0f ? v : rp_blend(old, v, a->keep, a->blend);
             }
         }
     }
 }
 
-static void check_paste(int fw, int fh, int w, int h, const struct rp_affine *m, float keep)
+static void check_paste(int fw, int fh, int w, int h, const struct rp_affine *m, float keep,
+                        int bytes)
 {
     struct picture frame = picture_new(fw, fh, 3, 1), plain = picture_new(fw, fh, 3, 0);
     struct picture before = picture_new(fw, fh, 3, 0);
@@ -1478,7 +1530,9 @@ static void check_paste(int fw, int fh, int w, int h, const struct rp_affine *m,
                              w,
                              h,
                              m,
-                             keep};
+                             keep,
+                             1 - keep,
+                             bytes};
 
     memset(changed.data, 0, changed.size);
     for (int i = 0; i < 3 * w * h; i++)
@@ -1513,7 +1567,7 @@ static void test_paste(void **state)
         const int h = range(1, 40);
         const struct rp_affine m = random_affine(fw, fh, w, h);
 
-        check_paste(fw, fh, w, h, &m, i % 3 ? 0.0f : (float) range(0, 20) * 0.05f);
+        check_paste(fw, fh, w, h, &m, i % 3 ? 0.0f : (float) range(0, 20) * 0.05f, i & 1);
     }
 }
 
@@ -1845,6 +1899,7 @@ int main(void)
         cmocka_unit_test(test_outputs),
         cmocka_unit_test(test_masks),
         cmocka_unit_test(test_blend),
+        cmocka_unit_test(test_blend_halves),
         cmocka_unit_test(test_debug_picture),
         cmocka_unit_test(test_modnet_frame),
         cmocka_unit_test(test_backdrop),
@@ -1861,6 +1916,7 @@ int main(void)
         cmocka_unit_test(test_strange_values),
         cmocka_unit_test(test_grey),
         cmocka_unit_test(test_gaussian),
+        cmocka_unit_test(test_gaussian_exact),
         cmocka_unit_test(test_gaussian_wide),
         cmocka_unit_test(test_paste),
         cmocka_unit_test(test_paste_identity),

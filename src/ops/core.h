@@ -1,8 +1,11 @@
 /* What the *_core.h files build on. They hold the arithmetic of one element, compiled by the C
  * compiler and by nvcc, and must give the same bits in both: no library functions that round, no
- * fused multiply-add (-ffp-contract=off, -fmad=false), conversions to int only after a clamp. */
+ * fused multiply-add that a compiler thought of (-ffp-contract=off, -fmad=false), conversions to int
+ * only after a clamp. */
 #ifndef RP_OPS_CORE_H
 #define RP_OPS_CORE_H
+
+#include <math.h>
 
 #include "ops/types.h"
 
@@ -13,15 +16,24 @@
 #endif
 
 /* Row functions of the C versions: compiled twice, the CPU picks. Both clones round alike because
- * neither may contract. Sanitizers and clang 14 cannot start such functions. */
+ * neither may contract. Sanitizers and clang 14 cannot start such functions. RP_HOT_FMA: for those
+ * that call rp_fma(), which is an instruction in its first clone (and in RP_HOT's a call). */
 #if defined(__GNUC__) && !defined(__clang__) && defined(__x86_64__) && \
     !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) && !defined(RP_NO_CLONES)
 #define RP_HOT __attribute__((target_clones("avx2", "default")))
+#define RP_HOT_FMA __attribute__((target_clones("fma", "default")))
 #else
 #define RP_HOT
+#define RP_HOT_FMA
 #endif
 
 #define RP_INLINE static inline __attribute__((always_inline))
+
+/* a * b + c, rounded once, on every device. */
+RP_FN float rp_fma(float a, float b, float c)
+{
+    return fmaf(a, b, c);
+}
 
 RP_FN int rp_mini(int a, int b)
 {

@@ -20,15 +20,15 @@ int rp_c_box_mask(struct rp_stream *stream, const struct rp_op_box_mask *a)
     return 0;
 }
 
-/* dst[x] = the symmetric sum around p[x]; p reaches `radius` values further on both sides. */
-RP_HOT static void sum_across(float *restrict dst, const float *restrict p,
-                              const float *restrict middle, int radius, int n)
+/* dst[x] = the sum over p[x] and what follows it. */
+RP_HOT_FMA static void sum_across(float *restrict dst, const float *restrict p,
+                                  const float *restrict kernel, int size, int n)
 {
     for (int x = 0; x < n; x++)
-        dst[x] = middle[0] * p[x];
-    for (int i = 1; i <= radius; i++)
+        dst[x] = kernel[0] * p[x];
+    for (int i = 1; i < size; i++)
         for (int x = 0; x < n; x++)
-            dst[x] = rp_gaussian_add(dst[x], middle[i], p[x - i], p[x + i]);
+            dst[x] = rp_gaussian_across(dst[x], kernel[i], p[x + i]);
 }
 
 RP_HOT static void sum_first(float *restrict dst, const float *restrict p, float k, int n)
@@ -37,20 +37,19 @@ RP_HOT static void sum_first(float *restrict dst, const float *restrict p, float
         dst[x] = k * p[x];
 }
 
-RP_HOT static void sum_pair(float *restrict dst, const float *p, const float *q, float k, int n)
+RP_HOT_FMA static void sum_pair(float *restrict dst, const float *p, const float *q, float k, int n)
 {
     for (int x = 0; x < n; x++)
-        dst[x] = rp_gaussian_add(dst[x], k, p[x], q[x]);
+        dst[x] = rp_gaussian_down(dst[x], k, p[x], q[x]);
 }
 
-static void across_slowly(float *dst, const float *src, const float *middle, int radius, int w)
+static void across_slowly(float *dst, const float *src, const float *kernel, int size, int w)
 {
     for (int x = 0; x < w; x++) {
-        float sum = middle[0] * src[x];
+        float sum = kernel[0] * src[rp_reflect101(x - size / 2, w)];
 
-        for (int i = 1; i <= radius; i++)
-            sum = rp_gaussian_add(sum, middle[i], src[rp_reflect101(x - i, w)],
-                                  src[rp_reflect101(x + i, w)]);
+        for (int i = 1; i < size; i++)
+            sum = rp_gaussian_across(sum, kernel[i], src[rp_reflect101(x - size / 2 + i, w)]);
         dst[x] = sum;
     }
 }
@@ -67,7 +66,7 @@ int rp_c_gaussian(struct rp_stream *stream, const struct rp_op_gaussian *a)
         float *dst = a->tmp + (size_t) y * w;
 
         if (radius > MAX_RADIUS) {
-            across_slowly(dst, src, middle, radius, w);
+            across_slowly(dst, src, a->kernel, a->size, w);
             continue;
         }
         for (int x = 0; x < w; x += CHUNK) {
@@ -79,7 +78,7 @@ int rp_c_gaussian(struct rp_stream *stream, const struct rp_op_gaussian *a)
             memcpy(padded + from - x + radius, src + from, (size_t) (to - from) * sizeof(*src));
             for (int i = to; i < x + n + radius; i++)
                 padded[i - x + radius] = src[rp_reflect101(i, w)];
-            sum_across(dst + x, padded + radius, middle, radius, n);
+            sum_across(dst + x, padded, a->kernel, a->size, n);
         }
     }
     for (int y = 0; y < h; y++) {

@@ -37,10 +37,17 @@ RP_FN int rp_reflect101(int v, int n)
     return v < n ? v : period - v;
 }
 
-/* One more pair of a symmetric sum; the sum starts with the middle and goes outwards. */
-RP_FN float rp_gaussian_add(float sum, float k, float a, float b)
+/* OpenCV's order of adding, bit for bit: a row from left to right; a column begins with the middle
+ * and goes outwards, in pairs. Where a mask is all ones the sum is only about 1, and that decides
+ * about the bytes that are pasted through it, which are truncated. */
+RP_FN float rp_gaussian_across(float sum, float k, float v)
 {
-    return sum + k * (a + b);
+    return rp_fma(k, v, sum);
+}
+
+RP_FN float rp_gaussian_down(float sum, float k, float a, float b)
+{
+    return rp_fma(k, a + b, sum);
 }
 
 RP_FN float rp_mask_min(float a, float b)

@@ -118,15 +118,17 @@ struct rp_op_float_to_tensor {
 /* Paste a float BGR crop through a mask (FaceFusion's paste-back): region =
  * hull of the warped crop corners, mask border 0, crop border replicate, both bilinear;
  * out = truncate(frame * (1 - m) + crop * m). Marks the tiles of the region as changed. An empty
- * region does nothing. keep: the part of the old pixel in a blend (rounded) with what was pasted,
- * as the face enhancer does with whole frames; 0 is a plain paste. */
+ * region does nothing. keep, blend: the parts of the old pixel and of what was pasted in a blend
+ * (rounded), as the face enhancer does with whole frames; keep 0 is a plain paste. bytes: the crop
+ * are 8-bit pixels, so what is sampled of them is rounded. */
 struct rp_op_paste {
     struct rp_canvas dst;
     const float *crop; /* [h][w][3] */
     const float *mask; /* [h][w] */
     int w, h;
     const struct rp_affine *affine;
-    float keep;
+    float keep, blend;
+    int bytes;
 };
 
 /* dst = round(a * (1 - f) + b * f) over whole frames; marks all tiles. */
@@ -160,8 +162,8 @@ struct rp_op_tile_put {
  * left. border = max(int(w * 0.5 * blur) / 2, 1). */
 struct rp_op_box_mask { float *dst; int w, h; float blur; int padding[4]; };
 
-/* Separable Gaussian, border reflect-101. kernel: `size` weights (odd) in device memory, made by
- * rp_gaussian_kernel(). tmp: w * h floats. src may equal dst. */
+/* Separable Gaussian, border reflect-101, every sum as OpenCV's. kernel: `size` weights (odd) in
+ * device memory, made by rp_gaussian_kernel(). tmp: w * h floats. src may equal dst. */
 struct rp_op_gaussian {
     const float *src;
     float *dst, *tmp;

@@ -81,6 +81,12 @@ RP_HOT static void sample_inside(struct layer *restrict l, const float *restrict
     }
 }
 
+RP_HOT static void round_samples(float *restrict crop, int n)
+{
+    for (int i = 0; i < n; i++)
+        crop[i] = rp_paste_sample(crop[i], 1);
+}
+
 RP_HOT static void mix_frame(uint8_t *restrict dst, const float *restrict crop,
                              const float *restrict mask, int n)
 {
@@ -89,10 +95,25 @@ RP_HOT static void mix_frame(uint8_t *restrict dst, const float *restrict crop,
 }
 
 RP_HOT static void mix_keep(uint8_t *restrict dst, const float *restrict crop,
-                            const float *restrict mask, float keep, int n)
+                            const float *restrict mask, float keep, float blend, int n)
 {
     for (int i = 0; i < n; i++)
-        dst[i] = rp_paste_keep(dst[i], crop[i], rp_clamp_unit(mask[i]), keep);
+        dst[i] = rp_paste_keep(dst[i], crop[i], rp_clamp_unit(mask[i]), keep, blend);
+}
+
+/* Pixels of s, counted from dst, with what was sampled for them. */
+static void mix(const struct rp_op_paste *a, uint8_t *dst, struct layer *l, struct rp_span s)
+{
+    float *const crop = l->crop + 3 * s.from;
+    const float *const mask = l->mask + 3 * s.from;
+    const int n = 3 * (s.to - s.from);
+
+    if (a->bytes)
+        round_samples(crop, n);
+    if (a->keep == 0.0f)
+        mix_frame(dst + 3 * s.from, crop, mask, n);
+    else
+        mix_keep(dst + 3 * s.from, crop, mask, a->keep, a->blend, n);
 }
 
 int rp_c_paste(struct rp_stream *stream, const struct rp_op_paste *a)
@@ -128,12 +149,7 @@ int rp_c_paste(struct rp_stream *stream, const struct rp_op_paste *a)
             sample_border(&layer, a, &p, (struct rp_span){all.from, inside.from});
             sample_inside(&layer, a->crop, a->mask, w, &p, inside);
             sample_border(&layer, a, &p, (struct rp_span){inside.to, all.to});
-            if (a->keep == 0.0f)
-                mix_frame(row + 3 * all.from, layer.crop + 3 * all.from, layer.mask + 3 * all.from,
-                          3 * (all.to - all.from));
-            else
-                mix_keep(row + 3 * all.from, layer.crop + 3 * all.from, layer.mask + 3 * all.from,
-                         a->keep, 3 * (all.to - all.from));
+            mix(a, row, &layer, all);
         }
     }
     return 0;

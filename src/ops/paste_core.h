@@ -76,14 +76,24 @@ RP_FN uint8_t rp_paste_mix(uint8_t frame, float crop, float m)
     return m > 0.0f ? v : frame;
 }
 
-RP_FN uint8_t rp_blend(uint8_t a, uint8_t b, float fa, float fb)
+/* A sample of the crop. Of one of 8-bit pixels it is 8 bits again, as of any picture. */
+RP_FN float rp_paste_sample(float v, int bytes)
 {
-    return rp_round_u8((float) a * fa + (float) b * fb);
+    return bytes ? (float) rp_round_u8(v) : v;
 }
 
-RP_FN uint8_t rp_paste_keep(uint8_t frame, float crop, float m, float keep)
+/* As OpenCV does it: the second product is rounded to a float, the first is not, which decides
+ * about the many halves. In doubles, because a fused multiply-add is not the same everywhere. */
+RP_FN uint8_t rp_blend(uint8_t a, uint8_t b, float fa, float fb)
 {
-    return rp_blend(frame, rp_paste_mix(frame, crop, m), keep, 1.0f - keep);
+    const float second = (float) b * fb;
+
+    return rp_round_u8((float) ((double) a * (double) fa + (double) second));
+}
+
+RP_FN uint8_t rp_paste_keep(uint8_t frame, float crop, float m, float keep, float blend)
+{
+    return rp_blend(frame, rp_paste_mix(frame, crop, m), keep, blend);
 }
 
 #endif /* RP_OPS_PASTE_CORE_H */

@@ -50,18 +50,29 @@ fail:
     return ret;
 }
 
-int rp_face_crop_paste(struct rp_face_crop *c, const float *pixels, float keep)
+static int record_paste(struct rp_face_crop *c, const float *pixels, double blend, bool bytes)
 {
     int ret;
 
     RP_TRY(rp_masker_record(c->masker, c->cur, c->affine, &c->img, pixels));
     RP_TRY(RP_OP(c->slot, paste, .dst = *c->frame, .crop = pixels,
                  .mask = rp_masker_mask(c->masker), .w = c->size, .h = c->size,
-                 .affine = c->affine, .keep = keep));
+                 .affine = c->affine, .keep = (float) (1 - blend), .blend = (float) blend,
+                 .bytes = bytes));
     return 0;
 
 fail:
     return ret;
+}
+
+int rp_face_crop_paste(struct rp_face_crop *c, const float *pixels)
+{
+    return record_paste(c, pixels, 1, false);
+}
+
+int rp_face_crop_blend(struct rp_face_crop *c, const float *pixels, double blend)
+{
+    return record_paste(c, pixels, blend, true);
 }
 
 int rp_face_crop_expect_output(const struct rp_net *net, int batch, int size)

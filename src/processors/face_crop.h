@@ -38,9 +38,12 @@ int rp_face_crop_each(struct rp_face_crop *c, const struct rp_canvas *frame,
                       rp_record_fn *body, void *priv);
 int rp_face_crop_cut(struct rp_face_crop *c);
 
-/* @param pixels  [size][size][3], BGR 0..255
- * @param keep    part of the frame's old pixels in a blend with what was pasted; 0: a plain paste */
-int rp_face_crop_paste(struct rp_face_crop *c, const float *pixels, float keep);
+/* @param pixels  [size][size][3], BGR 0..255 */
+int rp_face_crop_paste(struct rp_face_crop *c, const float *pixels);
+
+/* The same for pixels that were rounded to 8 bits, and then a blend of the frame as it was with
+ * what was pasted. @param blend  part of the latter, 0..1 */
+int rp_face_crop_blend(struct rp_face_crop *c, const float *pixels, double blend);
 
 /* The network's first output are `batch` pictures of size x size. */
 int rp_face_crop_expect_output(const struct rp_net *net, int batch, int size);

@@ -1,7 +1,7 @@
 /* Face enhancer: each selected face restored by a network, mixed with what was there.
  *
- * The output is rounded to 8 bits before it is pasted, and what is pasted is blended with the frame
- * in 8 bits again: two roundings, as in FaceFusion. Its masks are the box without padding and, if
+ * The output is rounded to 8 bits, so are the samples of it that are pasted, and what was pasted is
+ * blended with the frame in 8 bits: all as in FaceFusion. Its masks are the box without padding and, if
  * chosen, the occluders'; areas and regions are the swapper's. */
 #include <pthread.h>
 
@@ -71,7 +71,7 @@ struct enhancer {
     const struct enhance_model *m;
     struct rp_model *model;
     int in_face, in_weight; /* in_weight -1: the model has none */
-    float keep;             /* of the frame as it was */
+    double blend;           /* 0..1: part of the restored face */
     struct rp_masks *masks;
     struct rp_slot *slot;   /* owns the constants */
     float *lut;
@@ -140,7 +140,7 @@ static int create(void **self, const struct rp_processor_context *context)
 
     if (!s)
         return rp_fail(RP_ERR_NOMEM, "out of memory");
-    s->keep = (float) (1 - o->blend / 100.0);
+    s->blend = o->blend / 100.0;
     RP_TRY(open_model(s, context, o));
     RP_TRY(rp_masks_create(&s->masks, context->pool, context->settings, &masks));
     RP_TRY(rp_slot_create(&s->slot, rp_pool_device(context->pool)));
@@ -237,7 +237,7 @@ static int record_face(void *priv)
     RP_TRY(RP_OP(s->slot, from_tensor, .src = s->net->out[0].data, .w = size, .h = size,
                  .mul = {0.5f, 0.5f, 0.5f}, .add = {0.5f, 0.5f, 0.5f}, .rgb = 1, .round = 2,
                  .dst = s->enhanced, .step = 1));
-    RP_TRY(rp_face_crop_paste(&s->crop, s->enhanced, shared->keep));
+    RP_TRY(rp_face_crop_blend(&s->crop, s->enhanced, shared->blend));
     return 0;
 
 fail:

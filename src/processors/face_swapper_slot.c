@@ -176,7 +176,7 @@ static int record_face(void *priv)
         RP_TRY(rp_slot_loop(s->slot, s->turns, s->turn, record_turn, s));
     else
         RP_TRY(record_turn(s));
-    RP_TRY(rp_face_crop_paste(&s->crop, s->swapped, 0));
+    RP_TRY(rp_face_crop_paste(&s->crop, s->swapped));
     return 0;
 
 fail:

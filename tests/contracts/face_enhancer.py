@@ -27,15 +27,17 @@ MODELS = {
 
 
 def network(model, x, weight):
-    """The tiny model."""
-    y = 0.8 * x + np.array([0.1, 0, -0.1])[:, None, None]
-    return y + 0.2 * (weight - 0.5) if model == 'codeformer' else y
+    """The tiny model. In single precision, as what follows: many of its values end at a half."""
+    f = np.float32
+    y = x * f(0.8) + np.array([0.1, 0, -0.1], f)[:, None, None]
+    return y + f(0.2 * (weight - 0.5)) if model == 'codeformer' else y
 
 
 def restored(model, crop, weight):
-    x = (crop[..., ::-1].transpose(2, 0, 1) / 255 - 0.5) / 0.5
+    """8 bits."""
+    x = ((crop[..., ::-1].transpose(2, 0, 1) / 255 - 0.5) / 0.5).astype(np.float32)
     y = (np.clip(network(model, x, weight), -1, 1) + 1) / 2
-    return np.rint(y * 255).transpose(1, 2, 0)[..., ::-1]
+    return np.rint(y * 255).transpose(1, 2, 0)[..., ::-1].astype(np.uint8)
 
 
 def enhance(model, share=80, weight=0.5, blur=0.3, landmarker=False, occluders=()):

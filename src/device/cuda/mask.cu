@@ -46,17 +46,17 @@ static __global__ void __launch_bounds__(ACROSS)
     RP_SHARED_FLOATS(padded);
     const int radius = a.size / 2, left = (int) blockIdx.x * ACROSS;
     const int n = rp_mini(ACROSS, a.w - left);
-    const float *const src = a.src + (size_t) blockIdx.y * a.w, *const middle = a.kernel + radius;
+    const float *const src = a.src + (size_t) blockIdx.y * a.w;
 
     for (int i = (int) threadIdx.x; i < n + 2 * radius; i += ACROSS)
         padded[i] = src[rp_reflect101(left - radius + i, a.w)];
     __syncthreads();
     if ((int) threadIdx.x >= n)
         return;
-    const float *const p = padded + radius + threadIdx.x;
-    float sum = middle[0] * p[0];
-    for (int i = 1; i <= radius; i++)
-        sum = rp_gaussian_add(sum, middle[i], p[-i], p[i]);
+    const float *const p = padded + threadIdx.x;
+    float sum = a.kernel[0] * p[0];
+    for (int i = 1; i < a.size; i++)
+        sum = rp_gaussian_across(sum, a.kernel[i], p[i]);
     a.tmp[(size_t) blockIdx.y * a.w + left + threadIdx.x] = sum;
 }
 
@@ -80,7 +80,7 @@ static __global__ void __launch_bounds__(256)
         float sum = middle[0] * p[0];
 
         for (int i = 1; i <= radius; i++)
-            sum = rp_gaussian_add(sum, middle[i], p[-i * DOWN_W], p[i * DOWN_W]);
+            sum = rp_gaussian_down(sum, middle[i], p[-i * DOWN_W], p[i * DOWN_W]);
         a.dst[(size_t) (top + y) * a.w + x] = sum;
     }
 }
@@ -88,15 +88,14 @@ static __global__ void __launch_bounds__(256)
 static __global__ void __launch_bounds__(256)
     sum_across_slowly(const __grid_constant__ struct rp_op_gaussian a)
 {
-    const int x = rp_my_x(), y = rp_my_y(), radius = a.size / 2;
-    const float *const src = a.src + (size_t) y * a.w, *const middle = a.kernel + radius;
+    const int x = rp_my_x(), y = rp_my_y(), first = x - a.size / 2;
+    const float *const src = a.src + (size_t) y * a.w;
 
     if (x >= a.w || y >= a.h)
         return;
-    float sum = middle[0] * src[x];
-    for (int i = 1; i <= radius; i++)
-        sum = rp_gaussian_add(sum, middle[i], src[rp_reflect101(x - i, a.w)],
-                              src[rp_reflect101(x + i, a.w)]);
+    float sum = a.kernel[0] * src[rp_reflect101(first, a.w)];
+    for (int i = 1; i < a.size; i++)
+        sum = rp_gaussian_across(sum, a.kernel[i], src[rp_reflect101(first + i, a.w)]);
     a.tmp[(size_t) y * a.w + x] = sum;
 }
 
@@ -110,7 +109,7 @@ static __global__ void __launch_bounds__(256)
         return;
     float sum = middle[0] * a.tmp[(size_t) y * a.w + x];
     for (int i = 1; i <= radius; i++)
-        sum = rp_gaussian_add(sum, middle[i], a.tmp[(size_t) rp_reflect101(y - i, a.h) * a.w + x],
+        sum = rp_gaussian_down(sum, middle[i], a.tmp[(size_t) rp_reflect101(y - i, a.h) * a.w + x],
                               a.tmp[(size_t) rp_reflect101(y + i, a.h) * a.w + x]);
     a.dst[(size_t) y * a.w + x] = sum;
 }

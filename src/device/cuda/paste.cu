@@ -75,10 +75,11 @@ RP_DEV void paste_pixel(const struct rp_op_paste *a, const struct rp_warp_line *
     const size_t x1 = 3 * (size_t) rp_clampi(ix + 1, 0, a->w - 1);
 #pragma unroll
     for (int c = 0; c < 3; c++) {
-        const float v = rp_bilinear(y0[x0 + c], y0[x1 + c], y1[x0 + c], y1[x1 + c], tx, ty);
+        const float v = rp_paste_sample(
+            rp_bilinear(y0[x0 + c], y0[x1 + c], y1[x0 + c], y1[x1 + c], tx, ty), a->bytes);
 
         frame[c] = a->keep == 0.0f ? rp_paste_mix(frame[c], v, m)
-                                   : rp_paste_keep(frame[c], v, m, a->keep);
+                                   : rp_paste_keep(frame[c], v, m, a->keep, a->blend);
     }
 }
 
