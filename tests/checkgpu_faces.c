@@ -213,7 +213,7 @@ void check_box_affine(struct cg *c)
 {
     struct rp_dface *const f = one_face(c, "face");
     struct rp_op_box_affine a = {
-        .face = f, .fit = cg_range(c, 0, 2), .factor = cg_between(c, 0.5f, 2)};
+        .face = f, .fit = cg_range(c, 0, 4), .factor = cg_between(c, 0.5f, 2)};
 
     a.w = cg_range(c, 1, 300);
     a.h = cg_range(c, 1, 300);

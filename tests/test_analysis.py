@@ -425,6 +425,49 @@ class Landmarkers(unittest.TestCase):
                                            atol=1e-3)
                 self.assertAlmostEqual(face['landmark_score'], score, 5)
 
+    def edges_as_score(self):
+        """A peppa_wutz whose score is a sum of the means of its input's four edges."""
+        g = w.Graph('edges')
+        g.input('input', w.FLOAT, [1, 3, 256, 256])
+
+        def put(name, a, kind=w.INT64):
+            a = np.ascontiguousarray(a, np.float32 if kind == w.FLOAT else np.int64)
+            return g.initializer(name, kind, a.shape, a.tobytes())
+
+        means = []
+        for i, (at, axis) in enumerate(((0, 2), (255, 2), (0, 3), (255, 3))):
+            edge = g.node('Slice', ['input', put(f'from{i}', [at]), put(f'to{i}', [at + 1]),
+                                    put(f'axis{i}', [axis])])
+            means.append(g.node('ReduceMean', [edge], keepdims=0))
+            means[-1] = g.node('Reshape', [means[-1], put(f'shape{i}', [1])])
+        four = g.node('Concat', means, axis=0)
+        score = g.node('ReduceSum', [g.node('Mul', [four, put('weights', self.edges, w.FLOAT)])],
+                       keepdims=0)
+        third = g.node('Expand', [score, put('column', [68, 1])])
+        g.node('Reshape', [g.node('Concat', [put('points', self.peppa, w.FLOAT), third], axis=1),
+                           put('flat', [1, 204])], ['output'])
+        g.output('output', w.FLOAT, [1, 204])
+        g.save(self.folder + '/peppa_wutz.onnx')
+
+    def test_turned_crop(self):
+        """It is cut out upright and then turned about (128, 128), which leaves an edge black."""
+        self.edges = np.array([0.1, 0.2, 0.15, 0.4]) * 0.95  # top, bottom, left, right
+        path = e2e.scratch('white.bmp')
+        write_bmp(path, np.full((440, 420, 3), 255))
+        for angle in (0, 90, 180, 270):
+            self.plant(angle)
+            self.edges_as_score()
+            crop = np.ones((256, 256))
+            if angle in (90, 180):
+                crop[0] = 0
+            if angle in (180, 270):
+                crop[:, 0] = 0
+            want = [crop[0].mean(), crop[255].mean(), crop[:, 0].mean(), crop[:, 255].mean()]
+            face, = e2e.analyse('--models-path', self.folder, '--face-landmarker-model',
+                                'peppa_wutz', path)[0]['faces']
+            self.assertEqual(face['angle'], angle)
+            self.assertAlmostEqual(face['landmark_score'], np.dot(want, self.edges) / 0.95, 5)
+
     def test_scores(self):
         """Below 0 is 0, above the top is 1."""
         for raw, want in ((1.2, 1), (-0.05, 0), (0.09, 0.1)):

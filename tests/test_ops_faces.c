@@ -400,10 +400,19 @@ static void test_box_affine(void **state)
         rp_affine_apply(m.inv, q[0], q[1], p);
         NEAR(p[0], 120, 1e-10);
         NEAR(p[1], 80, 1e-10);
+
+        /* In two steps: the same place. */
+        m = fit_box(box, angle, RP_BOX_UPRIGHT, 1, 256, 256);
+        assert_memory_equal(&m, &straight, sizeof(m));
+        m = fit_box(box, angle, RP_BOX_TURN, 1, 256, 256);
+        rp_affine_apply(straight.m, 120, 80, p);
+        rp_affine_apply(m.m, p[0], p[1], p);
+        NEAR(p[0], q[0], 1e-10);
+        NEAR(p[1], q[1], 1e-10);
     }
     for (int i = 0; i < 5000; i++) {
         const float bad[4] = {ugly(), ugly(), ugly(), ugly()};
-        m = fit_box(bad, i % 5 * 90, i % 4, i % 3 ? 1 : ugly(), range(1, 300), range(1, 300));
+        m = fit_box(bad, i % 5 * 90, i % 6, i % 3 ? 1 : ugly(), range(1, 300), range(1, 300));
         for (int k = 0; k < 6; k++)
             assert_true(isfinite(m.m[k]) && isfinite(m.inv[k]));
     }

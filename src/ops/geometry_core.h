@@ -219,16 +219,18 @@ RP_FN void rp_box_affine_one(const struct rp_op_box_affine *a)
     const double side = bw > bh ? bw : bh;
 
     /* The turn is OpenCV's rotation about (w/2, h/2): 90 is (x, y) -> (y, h - x). */
-    const double c = a->face->angle == 180 ? -1 : a->face->angle == 0 ? 1 : 0;
-    const double n = a->face->angle == 90 ? 1 : a->face->angle == 270 ? -1 : 0;
+    const int turn = a->fit == RP_BOX_UPRIGHT ? 0 : a->face->angle;
+    const double c = turn == 180 ? -1 : turn == 0 ? 1 : 0;
+    const double n = turn == 90 ? 1 : turn == 270 ? -1 : 0;
 
     rp_affine_identity(a->dst);
     if (c == 0 && n == 0)
         return;
-    if (a->fit == RP_BOX_LANDMARKER) {
-        const double s = 195 / (side > 1 ? side : 1);
-        const double tx = (a->w - ((double) box[0] + box[2]) * s) * 0.5;
-        const double ty = (a->h - ((double) box[1] + box[3]) * s) * 0.5;
+    if (a->fit == RP_BOX_LANDMARKER || a->fit == RP_BOX_UPRIGHT || a->fit == RP_BOX_TURN) {
+        const int fits = a->fit != RP_BOX_TURN;
+        const double s = fits ? 195 / (side > 1 ? side : 1) : 1;
+        const double tx = fits ? (a->w - ((double) box[0] + box[2]) * s) * 0.5 : 0;
+        const double ty = fits ? (a->h - ((double) box[1] + box[3]) * s) * 0.5 : 0;
         const double mx = 0.5 * a->w, my = 0.5 * a->h;
 
         m[0] = c * s;

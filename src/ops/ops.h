@@ -250,6 +250,8 @@ enum rp_box_fit {
     RP_BOX_LANDMARKER = 1, /* scale 195 / max(1, longest side), centred, then turned
                               by the face's angle about the crop's centre */
     RP_BOX_SQUARE = 2,     /* square of longest side * factor about the centre, onto w x h */
+    RP_BOX_UPRIGHT = 3,    /* the first step of RP_BOX_LANDMARKER, without the turn */
+    RP_BOX_TURN = 4,       /* its second step, from crop to crop; the box does not matter */
 };
 
 /* Map from the face's box to a crop. */
