@@ -220,6 +220,30 @@ class Detectors(unittest.TestCase):
             self.assertIn(words, result.stderr)
 
 
+class WrongOutputs(unittest.TestCase):
+    """Networks of the right input whose outputs are not what decoders read."""
+
+    def refused(self, where, words, *options):
+        result = e2e.run('analyse', '--models-path', where, picture(64, 64)[0], *options)
+        self.assertEqual(result.returncode, 1, result.stderr)
+        self.assertIn(words, result.stderr)
+
+    def test_detectors(self):
+        for name, shape, count in (('retinaface', (12800, 1), 9), ('yunet', (1, 6400, 1), 12),
+                                   ('yolo_face', (1, 8400, 20), 1), ('yolo_face', (20, 8400), 1)):
+            where = folder('fan_68_5')
+            constant(f'{where}/{FILES[name]}.onnx', (1, 3, 640, 640), [np.zeros(shape)] * count)
+            self.refused(where, 'as output', '--face-detector-model', name,
+                         '--face-landmarker-score', '0')
+
+    def test_classifier(self):
+        where = folder('fan_68_5')
+        constant(where + '/yoloface_8n.onnx', (1, 3, 640, 640), [np.zeros((1, 20, 8400))])
+        os.remove(where + '/fairface.onnx')
+        constant(where + '/fairface.onnx', (1, 3, 224, 224), [np.zeros(1)] * 3)
+        self.refused(where, 'not of the type', '--face-landmarker-score', '0')
+
+
 class AnySize(unittest.TestCase):
     """InsightFace's files take any size, but state the rows that 640x640 has."""
 
@@ -517,6 +541,29 @@ class Landmarkers(unittest.TestCase):
 
 LANDMARKERS, RECOGNISER, CLASSIFIERS = ['fr_landmark'], ['fr_feature'], ['fr_age', 'fr_gender']
 FACES = ['fr_detect', *LANDMARKERS, *RECOGNISER, *CLASSIFIERS]
+
+
+class Turn(unittest.TestCase):
+    """The edge of a drawn box that is up: fan_68_5 knows better than the five points."""
+
+    def test_box(self):
+        where = e2e.model_folder('turn')
+        yolo = np.zeros((1, 20, 8400))
+        yolo[0, :5, 0] = 100, 100, 80, 80, 0.9
+        yolo[0, 5::3, 0], yolo[0, 6::3, 0] = (TEMPLATE * 80 + 60).T
+        constant(where + '/yoloface_8n.onnx', (1, 3, 640, 640), [yolo])
+        path, out = e2e.scratch('black.bmp'), e2e.scratch('turn.bmp')
+        write_bmp(path, np.zeros((200, 200, 3)))
+        for angle, (x, y) in {0: (100, 60), 90: (140, 100), 180: (100, 140),
+                              270: (60, 100)}.items():
+            points = np.zeros((1, 68, 2))  # the jaw's ends
+            points[0, 16] = [np.cos(np.radians(angle)), np.sin(np.radians(angle))]
+            constant(where + '/fan_68_5.onnx', (1, 5, 2), [points])
+            for more in ((), ('--face-landmarker-score', '0')):
+                e2e.must('headless-run', '--models-path', where, '-t', path, '-o', out,
+                         '--processors', 'face_debugger', '--face-debugger-items', 'bounding-box',
+                         '--face-selector-mode', 'many', *more)
+                self.assertEqual(e2e.pixels(out)[0, y, x].tolist(), [100, 100, 255], (angle, more))
 
 
 class Needs(unittest.TestCase):

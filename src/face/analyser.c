@@ -41,6 +41,7 @@ static int open_parts(struct rp_analyser *a, struct rp_pool *pool,
     struct rp_landmarker_params points = {
         .crops = needs & (RP_NEED_POINTS | RP_NEED_EMBEDDING),
         .all_68 = needs & RP_NEED_LANDMARKS,
+        .turn = needs & RP_NEED_TURN,
     };
 
     RP_TRY(rp_detector_open(&a->detector, pool, settings, &a->models));

@@ -18,6 +18,7 @@ enum rp_need {
     RP_NEED_EMBEDDING = 2, /* implies points */
     RP_NEED_CLASSES = 4,   /* gender, age, race */
     RP_NEED_POINTS = 8,    /* the five points that crops are made by */
+    RP_NEED_TURN = 16,     /* the turn of the head, and nothing else of the landmarks */
 };
 
 struct rp_analyser;

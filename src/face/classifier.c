@@ -11,10 +11,13 @@ static const struct facts {
     int size;
     bool rgb; /* the SSR-Nets take BGR, with the constants of RGB in that order */
     int decoder[MAX_PARTS]; /* enum rp_classify_kind */
+    enum rp_type type;      /* of all outputs */
     int outputs;            /* of each */
+    size_t numbers[9];      /* in each output */
 } classifiers[] = {
-    {"fairface", NULL, true, 224, true, {RP_CLASSIFY_FAIRFACE}, 3},
-    {"fr_age_gender", "fr_age", false, 64, false, {RP_CLASSIFY_SSR_GENDER, RP_CLASSIFY_SSR_AGE}, 9},
+    {"fairface", NULL, true, 224, true, {RP_CLASSIFY_FAIRFACE}, RP_TYPE_I64, 3, {1, 1, 1}},
+    {"fr_age_gender", "fr_age", false, 64, false, {RP_CLASSIFY_SSR_GENDER, RP_CLASSIFY_SSR_AGE},
+     RP_TYPE_F32, 9, {3, 3, 3, 1, 1, 1, 3, 3, 3}},
 };
 
 struct rp_classifier {
@@ -98,6 +101,9 @@ static int bind(struct rp_classification *cn, struct rp_slot *slot)
     for (int i = 0; i < c->parts; i++) {
         RP_TRY(rp_net_open(&cn->net[i], slot, c->model[i],
                            (const int64_t *const[]){(const int64_t[]){1, 3, size, size}}));
+        for (int k = 0; k < c->facts->outputs; k++)
+            RP_TRY(rp_part_expect(cn->net[i], k, c->facts->type, c->facts->numbers[k],
+                                  "a classifier of this name"));
         if (i > 0)
             RP_TRY(rp_net_set_input(cn->net[i], 0, cn->net[0]->in[0].data));
     }

@@ -277,6 +277,30 @@ fail:
     return ret;
 }
 
+/* Rows of the first output, where the decoder does not know them from the input's size. */
+static int rows_of(const struct facts *f, const struct rp_tensor *t)
+{
+    if (t->rank != 3)
+        return 0;
+    return (int) t->dim[f->decoder == RP_DECODE_YOLO ? 2 : 1];
+}
+
+/* Numbers that the decoder reads of an output. */
+static size_t numbers_of(const struct rp_detector *d, const struct facts *f,
+                         const struct rp_net *net, int output)
+{
+    static const size_t retinaface[] = {1, 4, 10}, yunet[] = {1, 1, 4, 10}, ultraface[] = {2, 4};
+    const int stride = 8 << output % 3;
+    const size_t cells = (size_t) (d->w / stride) * (size_t) (d->h / stride);
+
+    switch (f->decoder) {
+    case RP_DECODE_RETINAFACE: return 2 * cells * retinaface[output / 3];
+    case RP_DECODE_YUNET: return cells * yunet[output / 3];
+    case RP_DECODE_ULTRAFACE: return (size_t) rows_of(f, &net->out[0]) * ultraface[output];
+    default: return (size_t) rows_of(f, &net->out[0]) * 20;
+    }
+}
+
 static int bind_part(struct rp_detection *dn, int i)
 {
     int ret;
@@ -287,6 +311,9 @@ static int bind_part(struct rp_detection *dn, int i)
     RP_TRY(rp_part_lut(dn->slot, f->div, mean, std, &dn->part[i].lut));
     RP_TRY(rp_net_open(&dn->part[i].net, dn->slot, d->part[i].model,
                        (const int64_t *const[]){(const int64_t[]){1, 3, d->h, d->w}}));
+    for (int k = 0; k < f->outputs; k++)
+        RP_TRY(rp_part_expect(dn->part[i].net, k, RP_TYPE_F32,
+                              numbers_of(d, f, dn->part[i].net, k), f->name));
     return 0;
 
 fail:
@@ -359,14 +386,6 @@ static int record_input(struct rp_detection *dn, int part, const struct rp_img *
     return RP_OP(dn->slot, to_tensor, .src = *seen, .lut = dn->part[part].lut,
                  .dst = dn->part[part].net->in[0].data, .w = d->w, .h = d->h,
                  .rgb = d->part[part].facts->rgb, .step = 1);
-}
-
-/* Rows of the first output, where the decoder does not know them from the input's size. */
-static int rows_of(const struct facts *f, const struct rp_tensor *t)
-{
-    if (t->rank != 3)
-        return 0;
-    return (int) t->dim[f->decoder == RP_DECODE_YOLO ? 2 : 1];
 }
 
 static int record_decode(struct rp_detection *dn, int part, const struct view *v, bool first)

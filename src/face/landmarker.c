@@ -153,7 +153,7 @@ static int open_needed(struct rp_landmarker *l, struct rp_pool *pool,
     l->score = o->score > 0 ? (float) o->score : NEVER;
     if (wanted && (o->score > 0 || !p->five))
         RP_TRY(open_parts(l, pool, settings, list));
-    if (p->five && (p->all_68 || (l->parts && l->part[0].facts->colour)))
+    if (p->five && (p->all_68 || p->turn || (l->parts && l->part[0].facts->colour)))
         RP_TRY(open_lift(l, pool, list));
     if (p->all_68 && !l->parts && !l->lift)
         RP_TRY(open_parts(l, pool, settings, list));
@@ -220,7 +220,8 @@ static int bind_part(struct rp_landmarking *ln, struct rp_slot *slot, int i)
                        (const int64_t *const[]){
                            (const int64_t[]){1, f->colour ? 3 : 1, f->size, f->size}}));
     for (int k = 0; k < f->outputs; k++)
-        RP_TRY(rp_part_expect(ln->net[i], k, f->numbers[k], "a landmarker of this name"));
+        RP_TRY(rp_part_expect(ln->net[i], k, RP_TYPE_F32, f->numbers[k],
+                              "a landmarker of this name"));
     return 0;
 
 fail:
@@ -255,7 +256,7 @@ static int bind_lift(struct rp_landmarking *ln, struct rp_slot *slot)
 
     RP_TRY(rp_net_open(&ln->lift.net, slot, ln->shared->lift,
                        (const int64_t *const[]){(const int64_t[]){1, 5, 2}}));
-    RP_TRY(rp_part_expect(ln->lift.net, 0, 68 * 2, "fan_68_5"));
+    RP_TRY(rp_part_expect(ln->lift.net, 0, RP_TYPE_F32, 68 * 2, "fan_68_5"));
     RP_TRY(rp_slot_alloc(slot, sizeof(*ln->lift.affine), (void **) &ln->lift.affine));
     return 0;
 

@@ -14,6 +14,7 @@ struct rp_landmarker_params {
     bool five;   /* the detector gives the five points */
     bool crops;  /* crops are made by the points: find better ones than the detector's */
     bool all_68; /* something shows or uses the 68 points */
+    bool turn;   /* or the turn of the head */
 };
 
 int rp_landmarker_open(struct rp_landmarker **out, struct rp_pool *pool,

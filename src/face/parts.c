@@ -39,10 +39,17 @@ int rp_part_batch(struct rp_batch **out, struct rp_net *net)
     return 0;
 }
 
-int rp_part_expect(const struct rp_net *net, int output, size_t n, const char *what)
+int rp_part_expect(const struct rp_net *net, int output, enum rp_type type, size_t n,
+                   const char *what)
 {
-    if (net->out[output].count == n)
-        return 0;
-    return rp_fail(RP_ERR_MODEL, "%s: gives %zu numbers as output %d, %s gives %zu",
-                   rp_model_name(net->model), net->out[output].count, output + 1, what, n);
+    const struct rp_tensor *const t = &net->out[output];
+
+    if (t->count != n)
+        return rp_fail(RP_ERR_MODEL, "%s: gives %zu numbers as output %d, %s gives %zu",
+                       rp_model_name(net->model), t->count, output + 1, what, n);
+    if (t->type != type)
+        return rp_fail(RP_ERR_MODEL, "%s: output %d is not of the type that %s has there, %s",
+                       rp_model_name(net->model), output + 1, what,
+                       type == RP_TYPE_I64 ? "int64" : "float32");
+    return 0;
 }

@@ -35,8 +35,9 @@ int rp_part_lut(struct rp_slot *slot, double div, const double mean[3], const do
  * work. */
 int rp_part_batch(struct rp_batch **out, struct rp_net *net);
 
-/* RP_ERR_MODEL unless an output has this many numbers. @param what  "a landmarker of this name" */
-int rp_part_expect(const struct rp_net *net, int output, size_t n, const char *what);
+/* RP_ERR_MODEL unless an output has this many numbers of this type. @param what  "a landmarker of this name" */
+int rp_part_expect(const struct rp_net *net, int output, enum rp_type type, size_t n,
+                   const char *what);
 
 /* Mean and deviation of ImageNet's pictures in 0..1. */
 extern const double rp_imagenet_mean[3], rp_imagenet_std[3];

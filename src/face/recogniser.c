@@ -53,7 +53,7 @@ int rp_recognition_create(struct rp_recognition **out, const struct rp_recognise
         return rp_fail(RP_ERR_NOMEM, "out of memory");
     RP_TRY(rp_net_open(&rn->net, slot, recogniser->model,
                        (const int64_t *const[]){(const int64_t[]){1, 3, SIZE, SIZE}}));
-    RP_TRY(rp_part_expect(rn->net, 0, 512, "a face recogniser"));
+    RP_TRY(rp_part_expect(rn->net, 0, RP_TYPE_F32, 512, "a face recogniser"));
     RP_TRY(rp_part_batch(&rn->batch, rn->net));
     RP_TRY(rp_part_lut(slot, 127.5, one, one, &rn->lut));
     RP_TRY(rp_slot_image(slot, SIZE, SIZE, 3, &rn->crop));

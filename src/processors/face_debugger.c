@@ -176,11 +176,11 @@ static int record(void *at, const struct rp_canvas *frame, const struct rp_dface
     return rp_slot_loop(d->slot, &selection->count, d->index, record_face, d);
 }
 
-/* Boxes and the detector's points are there anyway. */
+/* Boxes and the detector's points are there anyway; a box shows which way is up. */
 static unsigned needs_of(const struct rp_settings *settings)
 {
-    static const unsigned needs[] = {0, 0, RP_NEED_POINTS, RP_NEED_LANDMARKS, RP_NEED_LANDMARKS,
-                                     RP_NEED_POINTS};
+    static const unsigned needs[] = {RP_NEED_TURN, 0, RP_NEED_POINTS, RP_NEED_LANDMARKS,
+                                     RP_NEED_LANDMARKS, RP_NEED_POINTS};
     const struct options *const o = rp_settings_get(settings, &group);
     unsigned all = 0;
 
