@@ -181,7 +181,7 @@ static bool is_resized(const struct rp_program *p)
 /* Where the processors begin when they work on a smaller frame, else NULL. */
 static const struct view *small_view(const struct rp_program *p)
 {
-    return p->plan->shrink > 0 ? p->first + 1 : NULL;
+    return p->plan->shrink > 0 ? &p->view[1] : NULL;
 }
 
 /* ---- making ---------------------------------------------------------------------------------- */
@@ -594,10 +594,10 @@ fail:
 }
 
 /* The smaller frame that the processors work on; bilinear, as FaceFusion shrinks video frames. */
-static int record_small(struct rp_program *p, const struct rp_dfaces *faces)
+static int record_small(struct rp_program *p, const struct view *to, const struct rp_dfaces *faces)
 {
     int ret;
-    const struct view *const from = p->first, *const to = small_view(p);
+    const struct view *const from = p->first;
 
     RP_TRY(RP_OP(p->slot, resize, .src = from->canvas.img, .dst = to->canvas.img));
     return record_following(p, from, to, faces);
@@ -609,11 +609,12 @@ fail:
 static int record_processors(struct rp_program *p, const struct rp_dfaces *faces)
 {
     int ret = 0;
-    const struct view *v = p->first;
+    const struct view *v = p->first, *const small = small_view(p);
 
-    if (small_view(p)) {
-        RP_TRY(record_small(p, faces));
-        faces = (++v)->faces;
+    if (small) {
+        RP_TRY(record_small(p, small, faces));
+        v = small;
+        faces = v->faces;
     }
     rp_slot_stage(p->slot, RP_STAGE_PROCESS);
     for (int i = 0; i < p->plan->nprocessors; i++) {
