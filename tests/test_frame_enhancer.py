@@ -250,6 +250,18 @@ class Video(Case):
             want = enhance(before, 'siax_x4')
             self.assertGreater(e2e.psnr(after, want), 38)  # chroma is halved, twice
 
+    def test_rgb_encoder(self):
+        """No chroma is halved: frames as the ffmpeg program gives them as RGB, and 720 lines without
+        a tag are BT.601 to it."""
+        target, output = self.clip('64:720'), self.path('out.mkv')
+        e2e.must(*self.arguments(target, output, 'siax_x4', '--output-video-scale', '4',
+                                 '--output-video-encoder', 'libx264rgb', '--output-video-quality',
+                                 '100', '--trim-frame-end', '2'))
+        got, before = e2e.pixels(output), e2e.pixels(target)
+        self.assertEqual(len(got), 2)
+        for i in range(2):
+            self.near(got[i], enhance(before[i], 'siax_x4'))
+
     def test_too_large(self):
         target = self.path('in.mkv')
         e2e.ffmpeg('-f', 'lavfi', '-i', 'color=red:s=4200x32', '-frames:v', '2', '-c:v', 'libx264',

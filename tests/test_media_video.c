@@ -59,6 +59,7 @@ static const struct { const char *name, *arguments; } clips[] = {
     {"ntsc.mp4",    "-f lavfi -i testsrc2=s=160x120:r=30000/1001:d=0.8 " X264},
     {"a.ts",        V(160, 120, 0.4) "-c:v mpeg2video -q:v 3"},
     {"b.ts",        V(176, 144, 0.4) "-output_ts_offset 0.4 -c:v mpeg2video -q:v 3"},
+    {"tall.mkv",    "-f lavfi -i testsrc2=s=32x720:r=25:d=0.1 " X264},
     {"tone.wav",    TONE},
     {"long.mp4", "-f lavfi -i testsrc2=s=64x48:r=25:d=8 -c:v libx264 -preset veryfast -bf 3 "
                  "-x264-params keyint=37:open-gop=1 -pix_fmt yuv420p"},
@@ -709,6 +710,9 @@ static void test_info(void **state)
     assert_int_equal(v->frames, 24);
     assert_false(v->variable_rate);
     assert_int_equal(v->colour.matrix, RP_MATRIX_BT601); /* no tag, 120 lines */
+    rp_reader_close(&r);
+    assert_int_equal(rp_reader_open(&r, in_dir("tall.mkv"), NULL), 0);
+    assert_int_equal(rp_reader_info(r)->colour.matrix, RP_MATRIX_BT601); /* no tag, 720 lines */
     rp_reader_close(&r);
     assert_int_equal(rp_reader_open(&r, in_dir("hevc.mp4"), NULL), 0);
     assert_int_equal(rp_reader_info(r)->colour.matrix, RP_MATRIX_BT2020);

@@ -78,6 +78,8 @@ int rp_avframe_alloc(AVFrame **out, enum AVPixelFormat fmt, int w, int h, struct
  */
 int rp_sws_run(struct SwsContext **sws, const AVFrame *src, struct rp_colour from, AVFrame *dst,
                struct rp_colour to);
+int rp_sws_run_with(struct SwsContext **sws, int flags, const AVFrame *src, struct rp_colour from,
+                    AVFrame *dst, struct rp_colour to);
 
 /* ---- orient.c -------------------------------------------------------------------------------- */
 

@@ -118,8 +118,8 @@ struct rp_colour rp_colour_of(const AVFrame *f)
     case AVCOL_SPC_SMPTE240M: /* nearly the same numbers */
         c.matrix = RP_MATRIX_BT709;
         break;
-    default:
-        c.matrix = f->height < 720 ? RP_MATRIX_BT601 : RP_MATRIX_BT709;
+    default: /* as FFmpeg has it, and so FaceFusion; players take 720 lines and more for BT.709 */
+        c.matrix = RP_MATRIX_BT601;
         break;
     }
     return c;
@@ -154,8 +154,12 @@ int rp_sws_run(struct SwsContext **sws, const AVFrame *src, struct rp_colour fro
     const int flags = (scaled ? SWS_BICUBIC : SWS_BILINEAR) | SWS_ACCURATE_RND |
                       SWS_FULL_CHR_H_INT | SWS_FULL_CHR_H_INP;
 
-    if (copy_grey(src, dst))
-        return 0;
+    return copy_grey(src, dst) ? 0 : rp_sws_run_with(sws, flags, src, from, dst, to);
+}
+
+int rp_sws_run_with(struct SwsContext **sws, int flags, const AVFrame *src, struct rp_colour from,
+                    AVFrame *dst, struct rp_colour to)
+{
     *sws = sws_getCachedContext(*sws, src->width, src->height, src->format, dst->width, dst->height,
                                 dst->format, flags, NULL, NULL, NULL);
     if (!*sws)

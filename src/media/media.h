@@ -84,6 +84,7 @@ struct rp_reader;
 struct rp_reader_params {
     int64_t start, end; /* frame numbers, end excluded; end <= 0 means to the last */
     int threads;        /* of the decoder; 0 = as many as cores */
+    bool rgb;           /* frames come as RP_FMT_BGR24, unless they have alpha */
 };
 
 struct rp_video_info {

@@ -138,7 +138,9 @@ static void fill_info(struct rp_reader *r, const AVFrame *f)
     v->w = r->orient.swap ? f->height : f->width;
     v->h = r->orient.swap ? f->width : f->height;
     v->fmt = rp_pixfmt_nearest(f->format, &same);
-    if (r->orient.swap && v->fmt == RP_FMT_YUV422P) /* turned, it would be 4:4:0 */
+    if (r->range.rgb && !rp_pixfmt_alpha(v->fmt))
+        v->fmt = RP_FMT_BGR24;
+    else if (r->orient.swap && v->fmt == RP_FMT_YUV422P) /* turned, it would be 4:4:0 */
         v->fmt = RP_FMT_YUV444P;
     else if (r->orient.swap && v->fmt == RP_FMT_YUV422P10)
         v->fmt = RP_FMT_YUV444P10;
@@ -406,7 +408,10 @@ static int convert(struct rp_reader *r, AVFrame **f, enum AVPixelFormat fmt, int
     int ret;
 
     RP_TRY(rp_avframe_alloc(&to, fmt, w, h, &r->converted));
-    RP_TRY(rp_sws_run(&r->sws, *f, colour, to, r->info.colour));
+    if (r->range.rgb) /* to the last bit as the ffmpeg program gives raw RGB */
+        RP_TRY(rp_sws_run_with(&r->sws, SWS_BICUBIC, *f, colour, to, r->info.colour));
+    else
+        RP_TRY(rp_sws_run(&r->sws, *f, colour, to, r->info.colour));
     if ((ret = av_frame_copy_props(to, *f)) < 0) {
         ret = rp_av_fail(ret, r->path, "converting");
         goto fail;

@@ -326,9 +326,8 @@ static void choose_colour(struct rp_writer *w, const struct rp_media_frame *fram
     enc->color_range = w->tags.range;
     enc->chroma_sample_location = w->tags.chroma;
     /* Without a tag a player goes by the height; say it when that would now be wrong. */
-    if (enc->colorspace == AVCOL_SPC_UNSPECIFIED && (enc->height < 720) != (w->info.h < 720))
-        enc->colorspace =
-            w->colour.matrix == RP_MATRIX_BT601 ? AVCOL_SPC_SMPTE170M : AVCOL_SPC_BT709;
+    if (enc->colorspace == AVCOL_SPC_UNSPECIFIED && enc->height >= 720 && w->info.h < 720)
+        enc->colorspace = AVCOL_SPC_SMPTE170M;
 }
 
 static AVRational rate_of(double fps)

@@ -144,6 +144,15 @@ static void *write_thread(void *priv)
 
 /* ---- set-up ---------------------------------------------------------------------------------- */
 
+/* For an encoder of RGB there is no point in halving the chroma of what the processors make. */
+static bool writes_rgb(const struct video *v)
+{
+    const struct rp_output_options *const o = rp_settings_get(v->job->settings, &rp_output_group);
+
+    return o->video_encoder >= 0 &&
+           !strcmp(rp_video_encoders()[o->video_encoder], "libx264rgb");
+}
+
 static int open_reader(struct video *v)
 {
     int ret;
@@ -154,7 +163,8 @@ static int open_reader(struct video *v)
         return rp_fail(RP_ERR_USAGE, "--trim-frame-end: %d must be greater than the start, %d",
                        o->end, o->start);
     RP_TRY(rp_reader_open(&v->reader, v->job->target,
-                          &(struct rp_reader_params){.start = o->start, .end = o->end}));
+                          &(struct rp_reader_params){.start = o->start, .end = o->end,
+                                                     .rgb = writes_rgb(v)}));
 
     const struct rp_video_info *const info = rp_reader_info(v->reader);
     const int64_t end = has_end ? RP_MIN(info->frames, o->end) : info->frames;
