@@ -141,6 +141,61 @@ static struct msg model_of(const struct msg *graph)
     return m;
 }
 
+/* ---- elements --------------------------------------------------------------------------------- */
+
+/* A weight of three numbers, its data in this field. */
+static bool three_of(int type, unsigned field, const void *data, size_t n, float out[3])
+{
+    struct rp_onnx *o;
+    const struct rp_onnx_tensor *w;
+    struct msg graph = {.n = 0}, t = {.n = 0};
+    bool ok;
+
+    put_number(&t, 1, 3);
+    put_number(&t, 2, (uint64_t) type);
+    put_text(&t, 8, "w");
+    put_bytes(&t, field, data, n);
+    put_msg(&graph, 5, &t);
+    const struct msg m = model_of(&graph);
+    assert_int_equal(rp_onnx_read(&o, "test.onnx", m.b, m.n), 0);
+    assert_int_equal(rp_onnx_weights(o, &w), 1);
+    ok = rp_onnx_floats(w, out, 3);
+    rp_onnx_close(&o);
+    return ok;
+}
+
+/* 1, -2.5 and the smallest float16, in each way that a file may have them. */
+static void test_floats(void **state)
+{
+    static const float floats[] = {1, -2.5f, 0x1p-24f};
+    static const double doubles[] = {1, -2.5, 0x1p-24};
+    static const uint16_t halves[] = {0x3c00, 0xc100, 1};
+    static const uint8_t varints[] = {0x80, 0x78, 0x80, 0x82, 0x03, 1};
+    static const struct {
+        int type;
+        unsigned field;
+        const void *data;
+        size_t n;
+    } cases[] = {{RP_ONNX_FLOAT, 9, floats, sizeof(floats)},
+                 {RP_ONNX_FLOAT, 4, floats, sizeof(floats)},
+                 {RP_ONNX_DOUBLE, 9, doubles, sizeof(doubles)},
+                 {RP_ONNX_DOUBLE, 10, doubles, sizeof(doubles)},
+                 {RP_ONNX_HALF, 9, halves, sizeof(halves)},
+                 {RP_ONNX_HALF, 5, varints, sizeof(varints)}};
+    float out[3];
+
+    (void) state;
+    for (size_t i = 0; i < RP_ARRAY_LEN(cases); i++) {
+        assert_true(three_of(cases[i].type, cases[i].field, cases[i].data, cases[i].n, out));
+        assert_memory_equal(out, floats, sizeof(floats));
+    }
+    assert_false(three_of(RP_ONNX_FLOAT, 9, floats, 8, out));
+    assert_false(three_of(RP_ONNX_FLOAT, 9, doubles, 24, out));
+    assert_false(three_of(RP_ONNX_FLOAT, 4, floats, 11, out));
+    assert_false(three_of(RP_ONNX_INT32, 9, floats, sizeof(floats), out));
+    assert_false(three_of(RP_ONNX_HALF, 5, varints, 5, out));
+}
+
 /* ---- reading --------------------------------------------------------------------------------- */
 
 static struct rp_onnx *read_model(const struct msg *m)
@@ -368,6 +423,7 @@ static void refuses_what_is_no_model(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_floats),
         cmocka_unit_test(counts_a_convolution),
         cmocka_unit_test(takes_given_sizes),
         cmocka_unit_test(counts_products_and_turned_convolutions),

@@ -1,6 +1,7 @@
 #include "engine/onnx_info.h"
 
 #include <fcntl.h>
+#include <math.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -186,6 +187,70 @@ bool rp_onnx_parse_tensor(struct rp_onnx_text message, struct rp_onnx_tensor *t)
     if (fits)
         t->bytes = rp_onnx_elements(rank, t->dim) * rp_onnx_type_size(t->type);
     return !w.bad;
+}
+
+static float from_half(uint16_t h)
+{
+    const int e = h >> 10 & 31, m = h & 1023;
+    const float v = e == 0    ? ldexpf((float) m, -24)
+                    : e == 31 ? (m ? NAN : INFINITY)
+                              : ldexpf((float) (m + 1024), e - 25);
+
+    return h >> 15 ? -v : v;
+}
+
+/* Element i of those that lie side by side. */
+static float element(int type, const char *p, size_t i)
+{
+    float f;
+    double d;
+    uint16_t h;
+
+    if (type == RP_ONNX_FLOAT)
+        return memcpy(&f, p + 4 * i, sizeof(f)), f;
+    if (type == RP_ONNX_DOUBLE)
+        return memcpy(&d, p + 8 * i, sizeof(d)), (float) d;
+    return memcpy(&h, p + 2 * i, sizeof(h)), from_half(h);
+}
+
+/* Packed numbers of fixed size are written like raw data; float16 as int32_data, a varint each. */
+static bool add_floats(const struct rp_onnx_tensor *t, const struct rp_field *f, float *out,
+                       size_t n, size_t *have)
+{
+    uint64_t v;
+    struct rp_wire w = rp_wire_over(f->text);
+    const size_t size = (size_t) rp_onnx_type_size(t->type);
+    const int packed = t->type == RP_ONNX_FLOAT ? 4 : t->type == RP_ONNX_DOUBLE ? 10 : 0;
+
+    if (f->kind != RP_WIRE_BYTES)
+        return f->number != 4 && f->number != 5 && f->number != 10;
+    if (f->number == 9 || f->number == packed) {
+        if (f->text.n % size || f->text.n / size > n - *have)
+            return false;
+        for (size_t i = 0; i < f->text.n / size; i++)
+            out[(*have)++] = element(t->type, f->text.p, i);
+    }
+    while (f->number == 5 && t->type == RP_ONNX_HALF && w.p < w.end) {
+        if (*have == n || !varint(&w, &v))
+            return false;
+        out[(*have)++] = from_half((uint16_t) v);
+    }
+    return true;
+}
+
+bool rp_onnx_floats(const struct rp_onnx_tensor *weight, float *out, size_t n)
+{
+    size_t have = 0;
+    struct rp_field f;
+    struct rp_wire w = rp_wire_over(weight->message);
+
+    if (weight->type != RP_ONNX_FLOAT && weight->type != RP_ONNX_HALF &&
+        weight->type != RP_ONNX_DOUBLE)
+        return false;
+    while (rp_wire_next(&w, &f))
+        if (!add_floats(weight, &f, out, n, &have))
+            return false;
+    return have == n;
 }
 
 /* ---- values by name -------------------------------------------------------------------------- */

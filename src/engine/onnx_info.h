@@ -18,7 +18,13 @@ struct rp_onnx_text {
 };
 
 /* Element types that matter here, as in TensorProto.DataType. */
-enum rp_onnx_type { RP_ONNX_FLOAT = 1, RP_ONNX_INT32 = 6, RP_ONNX_INT64 = 7, RP_ONNX_DOUBLE = 11 };
+enum rp_onnx_type {
+    RP_ONNX_FLOAT = 1,
+    RP_ONNX_INT32 = 6,
+    RP_ONNX_INT64 = 7,
+    RP_ONNX_HALF = 10,
+    RP_ONNX_DOUBLE = 11,
+};
 
 struct rp_onnx_tensor {
     struct rp_onnx_text name;
@@ -62,6 +68,9 @@ void rp_onnx_close(struct rp_onnx **onnx);
 int rp_onnx_nodes(const struct rp_onnx *onnx, const struct rp_onnx_node **nodes);
 /* In the order of the file. */
 int rp_onnx_weights(const struct rp_onnx *onnx, const struct rp_onnx_tensor **weights);
+/* All n elements of a weight of type float, float16 or double, however they are written. False if it
+ * is another type or has not so many. */
+bool rp_onnx_floats(const struct rp_onnx_tensor *weight, float *out, size_t n);
 const struct rp_onnx_value *rp_onnx_value(const struct rp_onnx *onnx, int number);
 /* Numbers of values; inputs without those that are weights. */
 int rp_onnx_inputs(const struct rp_onnx *onnx, const int **values);

@@ -6,8 +6,7 @@
 
 #include "engine/onnx_info.h"
 
-#define LENGTH 512   /* of an embedding */
-#define ONNX_HALF 10 /* TensorProto.FLOAT16 */
+#define LENGTH 512 /* of an embedding */
 
 /* Source number `row`: those of --face-map, then that of --source-paths. */
 static const struct rp_source *source_of(const struct rp_sources *all, int row)
@@ -82,55 +81,36 @@ static double length_of(const float *v)
     return sum > 0 ? sqrt(sum) : 1;
 }
 
-static float from_half(uint16_t h)
+/* inswapper keeps the matrix that turns an arcface embedding into its own as the last weight.
+ * @param matrix  [LENGTH][LENGTH] */
+static int read_matrix(const char *path, float *matrix)
 {
-    const int e = h >> 10 & 31, m = h & 1023;
-    const float v = e == 0 ? ldexpf((float) m, -24) : ldexpf((float) (m + 1024), e - 25);
-
-    return h >> 15 ? -v : v;
-}
-
-/* Element i of a weight of type float or float16. */
-static float weight_at(const struct rp_onnx_tensor *t, size_t i)
-{
-    float f;
-    uint16_t h;
-
-    if (t->type == RP_ONNX_FLOAT) {
-        memcpy(&f, t->raw.p + 4 * i, sizeof(f));
-        return f;
-    }
-    memcpy(&h, t->raw.p + 2 * i, sizeof(h));
-    return from_half(h);
-}
-
-/* inswapper keeps the matrix that turns an arcface embedding into its own as the last weight. */
-static int find_matrix(const struct rp_onnx *onnx, const char *path,
-                       const struct rp_onnx_tensor **out)
-{
+    int ret;
+    struct rp_onnx *onnx;
     const struct rp_onnx_tensor *all;
+
+    RP_TRY(rp_onnx_open(&onnx, path));
     const int n = rp_onnx_weights(onnx, &all);
     const struct rp_onnx_tensor *const t = n > 0 ? &all[n - 1] : NULL;
-    const size_t size = t && t->type == RP_ONNX_FLOAT ? 4 : 2;
+    if (!t || t->rank != 2 || t->dim[0] != LENGTH || t->dim[1] != LENGTH ||
+        !rp_onnx_floats(t, matrix, (size_t) LENGTH * LENGTH))
+        ret = rp_fail(RP_ERR_MODEL,
+                      "%s: its last weight is not a 512x512 matrix; it is not an inswapper", path);
+    rp_onnx_close(&onnx);
 
-    *out = t;
-    if (t && t->rank == 2 && t->dim[0] == LENGTH && t->dim[1] == LENGTH &&
-        t->raw.n == LENGTH * LENGTH * size && (t->type == RP_ONNX_FLOAT || t->type == ONNX_HALF))
-        return 0;
-    return rp_fail(RP_ERR_MODEL,
-                   "%s: its last weight is not a 512x512 matrix; it is not an inswapper", path);
+fail:
+    return ret;
 }
 
 /* Turns raw embeddings into the network's. */
 struct converter {
-    struct rp_onnx *onnx;
-    const struct rp_onnx_tensor *matrix; /* RP_SWAP_MATRIX */
-    struct rp_net *net;                  /* RP_SWAP_CONVERTED* */
+    float *matrix;      /* [LENGTH][LENGTH], RP_SWAP_MATRIX */
+    struct rp_net *net; /* RP_SWAP_CONVERTED* */
 };
 
 static void close_converter(struct converter *c)
 {
-    rp_onnx_close(&c->onnx);
+    free(c->matrix);
     rp_net_close(&c->net);
 }
 
@@ -157,19 +137,16 @@ fail:
 
 static int open_converter(struct converter *c, const struct rp_swapper *s, struct rp_pool *pool)
 {
-    int ret = 0;
-
     if (s->m->converter)
         return open_network(c, s, pool);
-    if (s->m->source == RP_SWAP_MATRIX) {
-        RP_TRY(rp_onnx_open(&c->onnx, rp_model_path(s->model)));
-        RP_TRY(find_matrix(c->onnx, rp_model_path(s->model), &c->matrix));
-    }
-fail:
-    return ret;
+    if (s->m->source != RP_SWAP_MATRIX)
+        return 0;
+    if (!(c->matrix = malloc(sizeof(*c->matrix) * LENGTH * LENGTH)))
+        return rp_fail(RP_ERR_NOMEM, "out of memory");
+    return read_matrix(rp_model_path(s->model), c->matrix);
 }
 
-static void times_matrix(const struct rp_onnx_tensor *matrix, const float *in, float *out)
+static void times_matrix(const float *matrix, const float *in, float *out)
 {
     const double length = length_of(in);
 
@@ -177,7 +154,7 @@ static void times_matrix(const struct rp_onnx_tensor *matrix, const float *in, f
         double sum = 0;
 
         for (size_t i = 0; i < LENGTH; i++)
-            sum += (double) in[i] * weight_at(matrix, i * LENGTH + j);
+            sum += (double) in[i] * (double) matrix[i * LENGTH + j];
         out[j] = (float) (sum / length);
     }
 }
