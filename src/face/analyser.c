@@ -42,6 +42,7 @@ static int open_parts(struct rp_analyser *a, struct rp_pool *pool,
         .crops = needs & (RP_NEED_POINTS | RP_NEED_EMBEDDING),
         .all_68 = needs & RP_NEED_LANDMARKS,
         .turn = needs & RP_NEED_TURN,
+        .lifted = needs & RP_NEED_LIFTED,
     };
 
     RP_TRY(rp_detector_open(&a->detector, pool, settings, &a->models));

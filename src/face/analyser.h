@@ -19,6 +19,7 @@ enum rp_need {
     RP_NEED_CLASSES = 4,   /* gender, age, race */
     RP_NEED_POINTS = 8,    /* the five points that crops are made by */
     RP_NEED_TURN = 16,     /* the turn of the head, and nothing else of the landmarks */
+    RP_NEED_LIFTED = 32,   /* the 68 points that are made of the detector's five */
 };
 
 struct rp_analyser;

@@ -151,9 +151,9 @@ static int open_needed(struct rp_landmarker *l, struct rp_pool *pool,
     const bool wanted = p->crops || p->all_68;
 
     l->score = o->score > 0 ? (float) o->score : NEVER;
-    if (wanted && (o->score > 0 || !p->five))
+    if (wanted ? o->score > 0 || !p->five : p->lifted && !p->five)
         RP_TRY(open_parts(l, pool, settings, list));
-    if (p->five && (p->all_68 || p->turn || (l->parts && l->part[0].facts->colour)))
+    if (p->five && (p->all_68 || p->turn || p->lifted || (l->parts && l->part[0].facts->colour)))
         RP_TRY(open_lift(l, pool, list));
     if (p->all_68 && !l->parts && !l->lift)
         RP_TRY(open_parts(l, pool, settings, list));

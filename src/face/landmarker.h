@@ -15,6 +15,7 @@ struct rp_landmarker_params {
     bool crops;  /* crops are made by the points: find better ones than the detector's */
     bool all_68; /* something shows or uses the 68 points */
     bool turn;   /* or the turn of the head */
+    bool lifted; /* or the points that fan_68_5 makes */
 };
 
 int rp_landmarker_open(struct rp_landmarker **out, struct rp_pool *pool,

@@ -180,7 +180,7 @@ static int record(void *at, const struct rp_canvas *frame, const struct rp_dface
 static unsigned needs_of(const struct rp_settings *settings)
 {
     static const unsigned needs[] = {RP_NEED_TURN, 0, RP_NEED_POINTS, RP_NEED_LANDMARKS,
-                                     RP_NEED_LANDMARKS, RP_NEED_POINTS};
+                                     RP_NEED_LIFTED, RP_NEED_POINTS};
     const struct options *const o = rp_settings_get(settings, &group);
     unsigned all = 0;
 
