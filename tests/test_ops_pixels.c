@@ -828,7 +828,7 @@ static void test_yuv_accuracy(void **state)
                 const int m = depth > 8 ? 4 : 1, max = 256 * m - 1;
                 struct rp_yuv_factors f;
 
-                rp_yuv_factors(&f, matrix, full, depth);
+                rp_yuv_factors(&f, matrix, full, depth, 0);
                 for (int i = 0; i < 200000; i++) {
                     const int y = range(0, max), u = i % 3 ? range(0, max) : 128 * m;
                     const int v = i % 3 ? range(0, max) : 128 * m;
@@ -838,7 +838,7 @@ static void test_yuv_accuracy(void **state)
                     const double r = l + 2 * (1 - kr) * pr, b = l + 2 * (1 - kb) * pb;
                     const double g = (l - kr * r - kb * b) / (1 - kr - kb);
                     const double want[3] = {b, g, r};
-                    const uint16_t luma = rp_mul_high(rp_yuv_sample16(y, f.wide), f.y);
+                    const uint16_t luma = rp_yuv_luma(&f, y);
                     const uint8_t got[3] = {rp_yuv_add(luma, rp_yuv_term_b(&f, u)),
                                             rp_yuv_add(luma, rp_yuv_term_g(&f, u, v)),
                                             rp_yuv_add(luma, rp_yuv_term_r(&f, v))};
@@ -868,6 +868,54 @@ static void test_yuv_accuracy(void **state)
         fail_msg("off by %.4f", worst);
 }
 
+/* The high half of a product: what libswscale's vector code keeps of each. */
+static int high(int a, int b)
+{
+    return (int) floor((double) a * b / 65536);
+}
+
+/* With chroma halved across and 8 bits the colours are libswscale's. Its factors, 13 fraction bits,
+ * as its tables of 16 give them: luma, red of V, blue of U, green of U and V. */
+static void test_yuv_coarse(void **state)
+{
+    static const int factors[3][2][5] = {
+        {{9539, 14686, 17305, -1747, -4366}, {8192, 12901, 15201, -1534, -3835}},
+        {{9539, 13075, 16525, -3209, -6660}, {8192, 11485, 14516, -2819, -5850}},
+        {{9539, 13752, 17545, -1535, -5328}, {8192, 12080, 15412, -1348, -4680}},
+    };
+
+    (void) state;
+    for (int matrix = 0; matrix < 3; matrix++) {
+        for (int full = 0; full < 2; full++) {
+            const int *const k = factors[matrix][full];
+            struct rp_yuv_factors f, fine;
+
+            rp_yuv_factors(&f, matrix, full, 8, 1);
+            rp_yuv_factors(&fine, matrix, full, 8, 0);
+            assert_true(f.coarse && !fine.coarse);
+            for (int i = 0; i < 200000; i++) {
+                const int y = range(0, 255), u = range(0, 255), v = range(0, 255);
+                const int l = high(8 * y - (full ? 0 : 128), k[0]);
+                const int u8 = 8 * u - 1024, v8 = 8 * v - 1024;
+                const int want[3] = {l + high(u8, k[2]), l + high(u8, k[3]) + high(v8, k[4]),
+                                     l + high(v8, k[1])};
+                const uint16_t luma = rp_yuv_luma(&f, y), exact = rp_yuv_luma(&fine, y);
+                const int got[3] = {rp_yuv_add(luma, rp_yuv_term_b(&f, u)),
+                                    rp_yuv_add(luma, rp_yuv_term_g(&f, u, v)),
+                                    rp_yuv_add(luma, rp_yuv_term_r(&f, v))};
+                const int near[3] = {rp_yuv_add(exact, rp_yuv_term_b(&fine, u)),
+                                     rp_yuv_add(exact, rp_yuv_term_g(&fine, u, v)),
+                                     rp_yuv_add(exact, rp_yuv_term_r(&fine, v))};
+
+                for (int c = 0; c < 3; c++) {
+                    assert_int_equal(got[c], rp_clampi(want[c], 0, 255));
+                    assert_in_range(got[c] + 3, near[c], near[c] + 4);
+                }
+            }
+        }
+    }
+}
+
 static void check_yuv(int w, int h, int sub_x, int sub_y, int depth, int matrix, int full)
 {
     struct yuv f = yuv_new(w, h, sub_x, sub_y, depth, matrix, full);
@@ -878,12 +926,12 @@ static void check_yuv(int w, int h, int sub_x, int sub_y, int depth, int matrix,
     struct rp_yuv_factors k;
     uint8_t *before[3];
 
-    rp_yuv_factors(&k, matrix, full, depth);
+    rp_yuv_factors(&k, matrix, full, depth, sub_x);
     rp_c_yuv_to_bgr(NULL, &(struct rp_op_yuv_to_bgr){f.p, bgr.img});
     for (int y = 0; y < h; y++)
         for (int x = 0; x < w; x++) {
             const int u = yuv_at(&f.p, 1, x, y), v = yuv_at(&f.p, 2, x, y);
-            const uint16_t l = rp_mul_high(rp_yuv_sample16(yuv_at(&f.p, 0, x, y), k.wide), k.y);
+            const uint16_t l = rp_yuv_luma(&k, yuv_at(&f.p, 0, x, y));
             const uint8_t *got = at(&bgr.img, x, y);
 
             assert_int_equal(got[0], rp_yuv_add(l, rp_yuv_term_b(&k, u)));
@@ -1906,6 +1954,7 @@ int main(void)
         cmocka_unit_test(test_mattes),
         cmocka_unit_test(test_alpha_planes),
         cmocka_unit_test(test_yuv_accuracy),
+        cmocka_unit_test(test_yuv_coarse),
         cmocka_unit_test(test_yuv_formats),
         cmocka_unit_test(test_yuv_paint),
         cmocka_unit_test(test_resize),

@@ -6,6 +6,7 @@
 import gzip
 import json
 import os
+import platform
 import struct
 import subprocess
 import sys
@@ -221,6 +222,24 @@ class Turned(unittest.TestCase):
         found = e2e.analyse('--models-path', self.folder, '--face-detector-model', 'yunet',
                             path)[0]['faces']
         self.assertTrue(all(f['score'] < upright['score'] - 0.05 for f in found))
+
+
+class SameFrames(unittest.TestCase):
+    """Faces of a clip's frames, and of the pictures that FFmpeg makes of them."""
+
+    @unittest.skipIf(platform.machine() != 'x86_64', 'elsewhere FFmpeg rounds in another way')
+    def test_faces(self):
+        path = e2e.scratch('frame.bmp')
+        for name in (ZHLING, TWO, FOREMAN):
+            frames = e2e.analyse(media(name), '--trim-frame-end', '3')
+            for frame, picture in zip(frames, e2e.pixels(media(name))):
+                write_bmp(path, picture)
+                alone = e2e.analyse(path)[0]['faces']
+                self.assertEqual(len(frame['faces']), len(alone), name)
+                for a, b in zip(frame['faces'], alone):
+                    np.testing.assert_allclose(a['box'], b['box'], atol=1e-3)
+                    np.testing.assert_allclose(a['landmark_68'], b['landmark_68'], atol=1e-3)
+                    self.assertAlmostEqual(a['score'], b['score'], 5)
 
 
 class AtOnce(unittest.TestCase):

@@ -39,8 +39,9 @@ RP_INLINE void make_terms(struct terms *restrict t, const struct rp_yuv_factors 
                           const uint8_t *restrict u, const uint8_t *restrict v, int n, int sub_x,
                           int wide)
 {
-    const struct rp_yuv_factors f = *factors;
+    struct rp_yuv_factors f = *factors;
 
+    f.coarse = sub_x && !wide; /* as it is: the compiler now knows */
     for (int i = 0; i < n; i++) {
         const int cu = sample(u, i, wide), cv = sample(v, i, wide);
         const int16_t b = rp_yuv_term_b(&f, cu), g = rp_yuv_term_g(&f, cu, cv);
@@ -77,10 +78,15 @@ RP_HOT static void terms_10(struct terms *t, const struct rp_yuv_factors *f, con
 }
 
 RP_INLINE void add_luma(uint8_t *restrict dst, const struct terms *restrict t,
-                        const uint8_t *restrict y, uint16_t factor, int n, int wide)
+                        const uint8_t *restrict y, const struct rp_yuv_factors *factors, int n,
+                        int wide, int coarse)
 {
+    struct rp_yuv_factors f = *factors;
+
+    f.wide = wide;
+    f.coarse = coarse;
     for (int x = 0; x < n; x++) {
-        const uint16_t l = rp_mul_high(rp_yuv_sample16(sample(y, x, wide), wide), factor);
+        const uint16_t l = rp_yuv_luma(&f, sample(y, x, wide));
 
         dst[3 * x + 0] = rp_yuv_add(l, t->b[x]);
         dst[3 * x + 1] = rp_yuv_add(l, t->g[x]);
@@ -88,16 +94,19 @@ RP_INLINE void add_luma(uint8_t *restrict dst, const struct terms *restrict t,
     }
 }
 
-RP_HOT static void luma_8(uint8_t *dst, const struct terms *t, const uint8_t *y, uint16_t factor,
-                          int n)
+RP_HOT static void luma_8(uint8_t *dst, const struct terms *t, const uint8_t *y,
+                          const struct rp_yuv_factors *f, int n)
 {
-    add_luma(dst, t, y, factor, n, 0);
+    if (f->coarse)
+        add_luma(dst, t, y, f, n, 0, 1);
+    else
+        add_luma(dst, t, y, f, n, 0, 0);
 }
 
-RP_HOT static void luma_10(uint8_t *dst, const struct terms *t, const uint8_t *y, uint16_t factor,
-                           int n)
+RP_HOT static void luma_10(uint8_t *dst, const struct terms *t, const uint8_t *y,
+                           const struct rp_yuv_factors *f, int n)
 {
-    add_luma(dst, t, y, factor, n, 1);
+    add_luma(dst, t, y, f, n, 1, 0);
 }
 
 /* Terms of n pixels from x of the chroma row cy. */
@@ -120,7 +129,7 @@ int rp_c_yuv_to_bgr(struct rp_stream *stream, const struct rp_op_yuv_to_bgr *a)
     struct terms t = {0};
 
     (void) stream;
-    rp_yuv_factors(&f, s->matrix, s->full_range, s->depth);
+    rp_yuv_factors(&f, s->matrix, s->full_range, s->depth, s->sub_x);
     for (int top = 0; top < h; top += per) {
         for (int x = 0; x < w; x += CHUNK) {
             const int n = rp_mini(CHUNK, w - x);
@@ -129,7 +138,7 @@ int rp_c_yuv_to_bgr(struct rp_stream *stream, const struct rp_op_yuv_to_bgr *a)
             for (int y = top; y < rp_mini(top + per, h); y++)
                 (f.wide ? luma_10 : luma_8)(
                     a->dst.data + (ptrdiff_t) y * a->dst.stride + 3 * (ptrdiff_t) x, &t,
-                    s->plane[0] + (ptrdiff_t) y * s->stride[0] + ((ptrdiff_t) x << f.wide), f.y, n);
+                    s->plane[0] + (ptrdiff_t) y * s->stride[0] + ((ptrdiff_t) x << f.wide), &f, n);
         }
     }
     return 0;
@@ -144,13 +153,16 @@ struct split {
 };
 
 RP_INLINE int split_row(struct split *restrict s, int k, const uint8_t *restrict bgr,
-                        const struct terms *restrict t, const uint8_t *restrict y, uint16_t factor,
-                        int n, int wide)
+                        const struct terms *restrict t, const uint8_t *restrict y,
+                        const struct rp_yuv_factors *factors, int n, int wide, int coarse)
 {
     uint8_t any = 0;
+    struct rp_yuv_factors f = *factors;
 
+    f.wide = wide;
+    f.coarse = coarse;
     for (int x = 0; x < n; x++) {
-        const uint16_t l = rp_mul_high(rp_yuv_sample16(sample(y, x, wide), wide), factor);
+        const uint16_t l = rp_yuv_luma(&f, sample(y, x, wide));
         const uint8_t b = bgr[3 * x], g = bgr[3 * x + 1], r = bgr[3 * x + 2];
         const uint8_t d = (uint8_t) ((b ^ rp_yuv_add(l, t->b[x])) | (g ^ rp_yuv_add(l, t->g[x])) |
                                      (r ^ rp_yuv_add(l, t->r[x])));
@@ -165,15 +177,16 @@ RP_INLINE int split_row(struct split *restrict s, int k, const uint8_t *restrict
 }
 
 RP_HOT static int split_8(struct split *s, int k, const uint8_t *bgr, const struct terms *t,
-                          const uint8_t *y, uint16_t factor, int n)
+                          const uint8_t *y, const struct rp_yuv_factors *f, int n)
 {
-    return split_row(s, k, bgr, t, y, factor, n, 0);
+    return f->coarse ? split_row(s, k, bgr, t, y, f, n, 0, 1)
+                     : split_row(s, k, bgr, t, y, f, n, 0, 0);
 }
 
 RP_HOT static int split_10(struct split *s, int k, const uint8_t *bgr, const struct terms *t,
-                           const uint8_t *y, uint16_t factor, int n)
+                           const uint8_t *y, const struct rp_yuv_factors *f, int n)
 {
-    return split_row(s, k, bgr, t, y, factor, n, 1);
+    return split_row(s, k, bgr, t, y, f, n, 1, 0);
 }
 
 /* Spread "differs" over whole blocks; n blocks. */
@@ -290,7 +303,7 @@ static void write_chunk(struct terms *t, struct split *s, const struct rp_img *i
     chunk_terms(t, d, f, cy, x, n);
     for (int k = 0; k < rows; k++)
         any |= (f->wide ? split_10 : split_8)(s, k, bgr + (ptrdiff_t) k * img->stride, t,
-                                              y + (ptrdiff_t) k * d->stride[0], f->y, n);
+                                              y + (ptrdiff_t) k * d->stride[0], f, n);
     if (!any)
         return;
 
@@ -314,7 +327,7 @@ int rp_c_bgr_to_yuv(struct rp_stream *stream, const struct rp_op_bgr_to_yuv *a)
     struct split split = {0};
 
     (void) stream;
-    rp_yuv_factors(&f, d->matrix, d->full_range, d->depth);
+    rp_yuv_factors(&f, d->matrix, d->full_range, d->depth, d->sub_x);
     for (int ty = 0; ty < c->tiles_h && ty * RP_TILE < h; ty++) {
         const uint8_t *changed = c->changed + (size_t) ty * c->tiles_w;
         const int bottom = rp_mini(h, (ty + 1) * RP_TILE);

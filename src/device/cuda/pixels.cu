@@ -86,12 +86,12 @@ RP_DEV void read_luma(int y[QUAD], const struct quad *q, const struct rp_planes 
         y[i] = i < q->n ? sample<WIDE>(row, q->x + i) : 0;
 }
 
-template <bool WIDE>
-RP_DEV void colours(uint8_t bgr[3 * QUAD], const struct quad *q, const int y[QUAD], uint16_t factor)
+RP_DEV void colours(uint8_t bgr[3 * QUAD], const struct quad *q, const int y[QUAD],
+                    const struct rp_yuv_factors *f)
 {
 #pragma unroll
     for (int i = 0; i < QUAD; i++) {
-        const uint16_t l = rp_mul_high(rp_yuv_sample16(y[i], WIDE), factor);
+        const uint16_t l = rp_yuv_luma(f, y[i]);
 
         bgr[3 * i] = rp_yuv_add(l, q->b[i]);
         bgr[3 * i + 1] = rp_yuv_add(l, q->g[i]);
@@ -116,7 +116,7 @@ static __global__ void __launch_bounds__(256)
         int y[QUAD];
 
         read_luma<WIDE, FAST>(y, &q, &a.src, k);
-        colours<WIDE>(bgr, &q, y, f.y);
+        colours(bgr, &q, y, &f);
         if (FAST && q.n == QUAD) {
 #pragma unroll
             for (int i = 0; i < 3; i++)
@@ -145,7 +145,7 @@ extern "C" int rp_cuda_yuv_to_bgr(struct rp_stream *stream, const struct rp_op_y
 
     if (w < 1 || h < 1)
         return 0;
-    rp_yuv_factors(&f, a->src.matrix, a->src.full_range, a->src.depth);
+    rp_yuv_factors(&f, a->src.matrix, a->src.full_range, a->src.depth, a->src.sub_x);
     if (f.wide && fast)
         RP_LAUNCH(stream, grid, rp_tile(), (yuv_to_bgr<true, true>), *a, f, w, h);
     else if (f.wide)
@@ -227,7 +227,7 @@ static __global__ void __launch_bounds__(256)
         uint8_t had[3 * QUAD];
 
         read_luma<WIDE, FAST>(y[k], &q, p, row);
-        colours<WIDE>(had, &q, y[k], f.y);
+        colours(had, &q, y[k], &f);
         read_colours<FAST>(bgr[k], &q, &a.src.img, row);
 #pragma unroll
         for (int i = 0; i < QUAD; i++)
@@ -282,7 +282,7 @@ extern "C" int rp_cuda_bgr_to_yuv(struct rp_stream *stream, const struct rp_op_b
 
     if (w < 1 || h < 1)
         return 0;
-    rp_yuv_factors(&f, a->dst.matrix, a->dst.full_range, a->dst.depth);
+    rp_yuv_factors(&f, a->dst.matrix, a->dst.full_range, a->dst.depth, a->dst.sub_x);
     if (f.wide && fast)
         RP_LAUNCH(stream, grid, rp_tile(), (bgr_to_yuv<true, true>), *a, f, w, h);
     else if (f.wide)
