@@ -16,7 +16,8 @@ enum { STATED = 1 << 3 | RP_WIRE_VARINT, UNKNOWN = 15 << 3 | RP_WIRE_VARINT }; /
 struct sizes {
     bool open;   /* an input of any height or width */
     bool stated; /* an output that has a number for one */
-    bool erase;  /* second walk: take the numbers back */
+    uint8_t *erase; /* the file, in the second walk: take the numbers back; else NULL */
+    const void *file;
 };
 
 static void walk_dim(struct sizes *s, struct rp_onnx_text dim, int index, int part)
@@ -30,7 +31,7 @@ static void walk_dim(struct sizes *s, struct rp_onnx_text dim, int index, int pa
             continue;
         number = true;
         if (s->erase && part != GRAPH_INPUT) /* a field that nobody knows is skipped */
-            *(uint8_t *) (uintptr_t) key = UNKNOWN;
+            s->erase[key - (const uint8_t *) s->file] = UNKNOWN;
     }
     s->open |= part == GRAPH_INPUT && index > 0 && !number; /* the first one is the batch */
     s->stated |= part == GRAPH_OUTPUT && number;
@@ -71,7 +72,6 @@ static void walk(struct sizes *s, struct rp_onnx_text message, bool graph)
 void rp_onnx_open_sizes(struct rp_onnx_image *out, const char *path)
 {
     struct stat st;
-    struct sizes s = {0};
     void *map = MAP_FAILED;
     const int fd = open(path, O_RDONLY | O_CLOEXEC);
 
@@ -84,12 +84,13 @@ void rp_onnx_open_sizes(struct rp_onnx_image *out, const char *path)
         return;
 
     const struct rp_onnx_text file = {map, (size_t) st.st_size};
+    struct sizes s = {.file = map};
     walk(&s, file, false);
     if (!s.open || !s.stated) {
         munmap(map, file.n);
         return;
     }
-    s.erase = true;
+    s.erase = map;
     walk(&s, file, false);
     *out = (struct rp_onnx_image){map, file.n};
 }

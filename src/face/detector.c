@@ -20,14 +20,15 @@ static const struct facts {
     bool rgb;
     double div, mean, std; /* (v / div - mean) / std */
     int outputs;
+    size_t each[4];        /* numbers of a row in each output, or in each three */
     bool points;           /* gives the 5 points */
 } detectors[] = {
     /* clang-format off */
-    {"retinaface", RP_DECODE_RETINAFACE, {160, 320, 480, 512, 640}, .div = 1, .mean = 127.5, .std = 128, .outputs = 9, .points = true},
-    {"scrfd", RP_DECODE_RETINAFACE, {160, 320, 480, 512, 640}, .div = 1, .mean = 127.5, .std = 128, .outputs = 9, .points = true},
-    {"yolo_face", RP_DECODE_YOLO, {640}, .div = 255, .mean = 0, .std = 1, .outputs = 1, .points = true},
-    {"yunet", RP_DECODE_YUNET, {640}, .div = 1, .mean = 0, .std = 1, .outputs = 12, .points = true},
-    {"ultraface", RP_DECODE_ULTRAFACE, .w = 320, .h = 240, .stretch = true, .rgb = true, .div = 1, .mean = 127, .std = 128, .outputs = 2},
+    {"retinaface", RP_DECODE_RETINAFACE, {160, 320, 480, 512, 640}, .div = 1, .mean = 127.5, .std = 128, .outputs = 9, .each = {1, 4, 10}, .points = true},
+    {"scrfd", RP_DECODE_RETINAFACE, {160, 320, 480, 512, 640}, .div = 1, .mean = 127.5, .std = 128, .outputs = 9, .each = {1, 4, 10}, .points = true},
+    {"yolo_face", RP_DECODE_YOLO, {640}, .div = 255, .mean = 0, .std = 1, .outputs = 1, .each = {20}, .points = true},
+    {"yunet", RP_DECODE_YUNET, {640}, .div = 1, .mean = 0, .std = 1, .outputs = 12, .each = {1, 1, 4, 10}, .points = true},
+    {"ultraface", RP_DECODE_ULTRAFACE, .w = 320, .h = 240, .stretch = true, .rgb = true, .div = 1, .mean = 127, .std = 128, .outputs = 2, .each = {2, 4}},
     /* clang-format on */
 };
 
@@ -289,16 +290,12 @@ static int rows_of(const struct facts *f, const struct rp_tensor *t)
 static size_t numbers_of(const struct rp_detector *d, const struct facts *f,
                          const struct rp_net *net, int output)
 {
-    static const size_t retinaface[] = {1, 4, 10}, yunet[] = {1, 1, 4, 10}, ultraface[] = {2, 4};
-    const int stride = 8 << output % 3;
-    const size_t cells = (size_t) (d->w / stride) * (size_t) (d->h / stride);
+    const bool strides = f->decoder == RP_DECODE_RETINAFACE || f->decoder == RP_DECODE_YUNET;
+    const int stride = 8 << output % 3, anchors = f->decoder == RP_DECODE_RETINAFACE ? 2 : 1;
+    const size_t rows = strides ? (size_t) (anchors * (d->w / stride) * (d->h / stride))
+                                : (size_t) rows_of(f, &net->out[0]);
 
-    switch (f->decoder) {
-    case RP_DECODE_RETINAFACE: return 2 * cells * retinaface[output / 3];
-    case RP_DECODE_YUNET: return cells * yunet[output / 3];
-    case RP_DECODE_ULTRAFACE: return (size_t) rows_of(f, &net->out[0]) * ultraface[output];
-    default: return (size_t) rows_of(f, &net->out[0]) * 20;
-    }
+    return rows * f->each[(strides ? output / 3 : output) & 3];
 }
 
 static int bind_part(struct rp_detection *dn, int i)
