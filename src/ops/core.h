@@ -1,7 +1,7 @@
 /* What the *_core.h files build on. They hold the arithmetic of one element, compiled by the C
  * compiler and by nvcc, and must give the same bits in both: no library functions that round, no
- * fused multiply-add that a compiler thought of (-ffp-contract=off, -fmad=false), conversions to int
- * only after a clamp. */
+ * fused multiply-add but rp_fma() (-ffp-contract=off, -fmad=false), conversions to int only after a
+ * clamp. */
 #ifndef RP_OPS_CORE_H
 #define RP_OPS_CORE_H
 
@@ -21,7 +21,11 @@
 #if defined(__GNUC__) && !defined(__clang__) && defined(__x86_64__) && \
     !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) && !defined(RP_NO_CLONES)
 #define RP_HOT __attribute__((target_clones("avx2", "default")))
+#if __GNUC__ >= 12 /* else there is no name for AVX2 with it */
+#define RP_HOT_FMA __attribute__((target_clones("arch=x86-64-v3", "default")))
+#else
 #define RP_HOT_FMA __attribute__((target_clones("fma", "default")))
+#endif
 #else
 #define RP_HOT
 #define RP_HOT_FMA

@@ -94,8 +94,8 @@ RP_HOT static void mix_frame(uint8_t *restrict dst, const float *restrict crop,
         dst[i] = rp_paste_mix(dst[i], crop[i], rp_clamp_unit(mask[i]));
 }
 
-RP_HOT static void mix_keep(uint8_t *restrict dst, const float *restrict crop,
-                            const float *restrict mask, float keep, float blend, int n)
+RP_HOT_FMA static void mix_keep(uint8_t *restrict dst, const float *restrict crop,
+                                const float *restrict mask, float keep, float blend, int n)
 {
     for (int i = 0; i < n; i++)
         dst[i] = rp_paste_keep(dst[i], crop[i], rp_clamp_unit(mask[i]), keep, blend);
@@ -155,8 +155,8 @@ int rp_c_paste(struct rp_stream *stream, const struct rp_op_paste *a)
     return 0;
 }
 
-RP_HOT static void blend_row(uint8_t *restrict dst, const uint8_t *a, const uint8_t *b, float fa,
-                             float fb, int n)
+RP_HOT_FMA static void blend_row(uint8_t *restrict dst, const uint8_t *a, const uint8_t *b,
+                                 float fa, float fb, int n)
 {
     for (int i = 0; i < n; i++)
         dst[i] = rp_blend(a[i], b[i], fa, fb);

@@ -83,12 +83,10 @@ RP_FN float rp_paste_sample(float v, int bytes)
 }
 
 /* As OpenCV does it: the second product is rounded to a float, the first is not, which decides
- * about the many halves. In doubles, because a fused multiply-add is not the same everywhere. */
+ * about the many halves. */
 RP_FN uint8_t rp_blend(uint8_t a, uint8_t b, float fa, float fb)
 {
-    const float second = (float) b * fb;
-
-    return rp_round_u8((float) ((double) a * (double) fa + (double) second));
+    return rp_round_u8(rp_fma((float) a, fa, (float) b * fb));
 }
 
 RP_FN uint8_t rp_paste_keep(uint8_t frame, float crop, float m, float keep, float blend)

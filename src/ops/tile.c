@@ -39,7 +39,8 @@ static void mark(const struct rp_canvas *c, const struct rp_region *r)
 
 #define CHUNK 512 /* columns whose weights are made at once */
 
-static void put_chunk(const struct rp_op_tile_put *a, const struct rp_region *r, int x1, int x2)
+RP_HOT_FMA static void put_chunk(const struct rp_op_tile_put *a, const struct rp_region *r, int x1,
+                                 int x2)
 {
     struct rp_tile_axis column[CHUNK];
     const struct rp_img *const d = &a->dst.img, *const s = &a->before;
