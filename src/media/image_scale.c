@@ -6,7 +6,8 @@
 
 #include "media/media.h"
 
-/* libswscale's vector code reads, and may write, some bytes behind a row, also behind the last. */
+/* libswscale reads some bytes behind a row, also behind the last: its vector code, and for the chroma
+ * of an odd width, where the pixel that is not there counts. Zeros, as in the ffmpeg program. */
 enum { SLACK = 64 };
 
 struct plane {
@@ -16,7 +17,7 @@ struct plane {
 
 static bool make_plane(struct plane *p, int row, int h)
 {
-    p->stride = (row + SLACK - 1) / SLACK * SLACK;
+    p->stride = (row + 2 * SLACK - 1) / SLACK * SLACK;
     p->row = row;
     p->h = h;
     p->data = calloc(1, (size_t) p->stride * (size_t) h + SLACK);

@@ -67,6 +67,13 @@ class Processed(unittest.TestCase):
         common.write_png(large, frame_enhancer.enhance(scaled(path, SIZE), 'real_esrgan_x2'))
         self.near(self.run_on(path, 'png', 'frame_enhancer')[0], scaled(large, SIZE))
 
+    def test_odd_width(self):
+        """21 pixels of three bytes end just before the next row, if nothing lies between."""
+        path, large = e2e.scratch('smaller-odd.png'), e2e.scratch('smaller-large.png')
+        common.write_png(path, common.drawn(21, 10, 3))
+        common.write_png(large, frame_enhancer.enhance(scaled(path, (10, 4)), 'real_esrgan_x2'))
+        self.near(self.run_on(path, 'png', 'frame_enhancer')[0], scaled(large, (10, 4)))
+
     def test_faces_after_an_upscaler(self):
         path, size = SCENE.picture(), (2 * SIZE[0], 2 * SIZE[1])
         larger = frame_enhancer.enhance(scaled(path, SIZE), 'real_esrgan_x2')
