@@ -208,6 +208,7 @@ int main(int argc, char **argv)
         repeat = atoi(argv[5]);
         first = 6;
     }
+    setenv("ORT_DISABLE_TELEMETRY", "1", 0); /* as the product has it */
     load_library(argv[1]);
     check(ort->CreateEnv(ORT_LOGGING_LEVEL_ERROR, "ort_run", &env), "environment");
     check(ort->CreateSessionOptions(&options), "options");

@@ -112,6 +112,18 @@ class Others(unittest.TestCase):
         far = ~e2e.inside(before.shape, box, grow=1)
         np.testing.assert_array_equal(before[far], after[far])
 
+    def test_no_reports(self):
+        """ONNX Runtime makes no store of what was run, to be sent, and no log beside it."""
+        folder = e2e.scratch('own-folders')
+        env = {'XDG_CACHE_HOME': f'{folder}/cache', 'TMPDIR': f'{folder}/tmp',
+               'HOME': f'{folder}/home'}
+        for path in env.values():
+            os.makedirs(path, exist_ok=True)
+        env = {k: v for k, v in os.environ.items() if 'TELEMETRY' not in k} | env
+        e2e.must('analyse', '--models-path', e2e.MODELS, self.source, env=env)
+        left = [name for _, _, files in os.walk(folder) for name in files]
+        self.assertLessEqual(set(left), {'model-sums.txt'})  # ours
+
     def test_debugger(self):
         output = e2e.scratch('debug.png')
         e2e.must('headless-run', '--processors', 'face_debugger', '--face-debugger-items',

@@ -89,6 +89,15 @@ static int load_library(struct rp_engine *e, const char *asked)
                    "ORT_HOME to a folder with lib/libonnxruntime.so");
 }
 
+/* Before the library is loaded, because it begins with a report. Without this ONNX Runtime 1.29 for
+ * Linux makes a device number and a store of events (program, machine, models, times) in the user's
+ * cache folder, to be sent to its maker. The name differs between versions. */
+static void forbid_reports(void)
+{
+    setenv("ORT_DISABLE_TELEMETRY", "1", 0);
+    setenv("ORT_TELEMETRY_DISABLED", "1", 0);
+}
+
 int rp_engine_create(struct rp_engine **out, const char *library)
 {
     int ret;
@@ -99,6 +108,7 @@ int rp_engine_create(struct rp_engine **out, const char *library)
     if (!e)
         return rp_fail(RP_ERR_NOMEM, "out of memory");
     pthread_mutex_init(&e->lock, NULL);
+    forbid_reports();
     RP_TRY(load_library(e, library));
     *(void **) &base = dlsym(e->lib, "OrtGetApiBase");
     if (!base) {
