@@ -144,30 +144,18 @@ static struct rp_affine similarity(double angle, double s, double fx, double fy,
     return affine((const double[6]){a, -b, cx - a * fx + b * fy, b, a, cy - b * fx - a * fy});
 }
 
-/* Least squares onto a template, as the align operation does when all points agree. */
-static struct rp_affine fit(const struct npy *points, const float (*unit)[2], int size)
+/* Five points onto a template. */
+static struct rp_affine fit(const struct npy *points, int template_id, int size)
 {
-    double p[5][2], q[5][2], pm[2] = {0}, qm[2] = {0}, n = 0, a = 0, b = 0;
+    struct rp_affine a;
+    struct rp_dface *const face = calloc(1, sizeof(*face));
 
-    for (size_t i = 0; i < 5; i++)
-        for (size_t k = 0; k < 2; k++) {
-            p[i][k] = npy_at(points, 2 * i + k);
-            q[i][k] = (double) unit[i][k] * size;
-            pm[k] += p[i][k] / 5;
-            qm[k] += q[i][k] / 5;
-        }
-    for (int i = 0; i < 5; i++) {
-        const double px = p[i][0] - pm[0], py = p[i][1] - pm[1];
-        const double qx = q[i][0] - qm[0], qy = q[i][1] - qm[1];
-
-        n += px * px + py * py;
-        a += px * qx + py * qy;
-        b += px * qy - py * qx;
-    }
-    a /= n;
-    b /= n;
-    return affine((const double[6]){a, -b, qm[0] - a * pm[0] + b * pm[1], b, a,
-                                    qm[1] - b * pm[0] - a * pm[1]});
+    for (size_t i = 0; i < 10; i++)
+        face->lm5_68[i] = (float) npy_at(points, i);
+    rp_c_align(NULL, &(struct rp_op_align){.face = face, .template_id = template_id, .w = size,
+                                           .h = size, .scale = 1, .dst = &a});
+    free(face);
+    return a;
 }
 
 static int fixture(const char *name, struct npy *out)
@@ -474,10 +462,10 @@ static void test_vision_frames(void **state)
     free(frame.data);
 }
 
-/* The recordings come from an OpenCV that fuses multiply and add in its sample positions: a few
- * roundings fall on the other side. 1 level, 1 value in 5,000 (measured 1 in 8,000 at most). */
+/* The recorded bytes. most: so many are off by one, where the matrix that made them is not known to
+ * the last digit: a few roundings fall on the other side. */
 static void check_warp(const struct rp_img *src, const struct rp_affine *a, int border,
-                       const char *name)
+                       const char *name, size_t most)
 {
     FIXTURE(array, name);
     const struct rp_img want = as_image(&array);
@@ -491,7 +479,7 @@ static void check_warp(const struct rp_img *src, const struct rp_affine *a, int 
         assert_in_range(d, 0, 1);
         off += d > 0;
     }
-    assert_in_range(off, 0, array.n / 5000);
+    assert_in_range(off, 0, most);
     free(got.data);
     free(array.data);
 }
@@ -510,19 +498,19 @@ static void test_crops(void **state)
     struct rp_affine a;
 
     (void) state;
-    a = fit(&lm68, rp_templates[RP_TEMPLATE_ARCFACE_128], 128);
-    check_warp(&src, &a, 1, "face_swapper/inswapper_128/crop_vision_frame.npy");
-    a = fit(&lm5, rp_templates[RP_TEMPLATE_ARCFACE_112_V2], 112);
-    check_warp(&src, &a, 1, "face_analysis/face_recognizer/crop_vision_frame.npy");
-    a = fit(&lm68, rp_templates[RP_TEMPLATE_FFHQ_512], 512);
-    check_warp(&src, &a, 1, "lip_syncer/wav2lip_gan_96/crop_vision_frame.npy.gz");
+    a = fit(&lm68, RP_TEMPLATE_ARCFACE_128, 128);
+    check_warp(&src, &a, 1, "face_swapper/inswapper_128/crop_vision_frame.npy", 7);
+    a = fit(&lm5, RP_TEMPLATE_ARCFACE_112_V2, 112);
+    check_warp(&src, &a, 1, "face_analysis/face_recognizer/crop_vision_frame.npy", 0);
+    a = fit(&lm68, RP_TEMPLATE_FFHQ_512, 512);
+    check_warp(&src, &a, 1, "lip_syncer/wav2lip_gan_96/crop_vision_frame.npy.gz", 13);
     a = affine((const double[6]){s, 0, npy_at(&shift, 0), 0, s, npy_at(&shift, 1)});
-    check_warp(&src, &a, 0, "face_analysis/face_landmarker/pre_contrast_crop.npy");
+    check_warp(&src, &a, 0, "face_analysis/face_landmarker/pre_contrast_crop.npy", 0);
     for (int i = 0; i < 4; i++)
         b[i] = (float) npy_at(&box, (size_t) i);
     const double sx = 96.0 / ((double) b[2] - b[0]), sy = 96.0 / ((double) b[3] - b[1]);
     a = affine((const double[6]){sx, 0, -b[0] * sx, 0, sy, -b[1] * sy});
-    check_warp(&crop, &a, 0, "lip_syncer/wav2lip_gan_96/area_vision_frame.npy");
+    check_warp(&crop, &a, 0, "lip_syncer/wav2lip_gan_96/area_vision_frame.npy", 0);
     free(source.data);
     free(lm5.data);
     free(lm68.data);
@@ -727,7 +715,7 @@ static void test_debug_picture(void **state)
     FIXTURE(lm5_68, "processors2/face_debugger/landmark_5_68.npy");
     static const int none[4];
     const struct rp_img frame = as_image(&source), expected = as_image(&want);
-    const struct rp_affine a = fit(&lm5_68, rp_templates[RP_TEMPLATE_ARCFACE_128], 512);
+    const struct rp_affine a = fit(&lm5_68, RP_TEMPLATE_ARCFACE_128, 512);
     struct rp_dface *face = calloc(1, sizeof(*face));
     float *mask = malloc(sizeof(*mask) * 512 * 512);
     uint8_t *tmp = malloc((size_t) frame.w * frame.h + 1), changed[24 * 24] = {0};
@@ -1152,8 +1140,8 @@ static float warp_value(const struct rp_img *s, const struct rp_warp_line *l, in
                         int border)
 {
     float tx, ty;
-    const int ix = rp_warp_split(l->mx + l->m0 * (float) x, s->w, &tx);
-    const int iy = rp_warp_split(l->my + l->m3 * (float) x, s->h, &ty);
+    const int ix = rp_warp_split(rp_warp_x(l, x), s->w, &tx);
+    const int iy = rp_warp_split(rp_warp_y(l, x), s->h, &ty);
 
     return rp_bilinear(sample(s, ix, iy, c, border), sample(s, ix + 1, iy, c, border),
                        sample(s, ix, iy + 1, c, border), sample(s, ix + 1, iy + 1, c, border), tx,
@@ -1172,7 +1160,7 @@ static void warp_plainly(const struct rp_op_warp *a)
                 for (int j = 0; j < n * n; j++) {
                     const struct rp_warp_line l =
                         rp_warp_line(a->affine->inv, n > 1 ? rp_warp_offset(j % n, n) : 0.0,
-                                     n > 1 ? y + rp_warp_offset(j / n, n) : y);
+                                     n > 1 ? rp_warp_offset(j / n, n) : 0.0, y);
 
                     sum += warp_value(&a->src, &l, x, c, a->border);
                 }
@@ -1532,8 +1520,8 @@ static float float_sample(const float *p, int w, int h, int ch, const struct rp_
                           int c, int border)
 {
     float tx, ty;
-    const int ix = rp_warp_split(l->mx + l->m0 * (float) x, w, &tx);
-    const int iy = rp_warp_split(l->my + l->m3 * (float) x, h, &ty);
+    const int ix = rp_warp_split(rp_warp_x(l, x), w, &tx);
+    const int iy = rp_warp_split(rp_warp_y(l, x), h, &ty);
 
     return rp_bilinear(float_at(p, w, h, ch, ix, iy, c, border),
                        float_at(p, w, h, ch, ix + 1, iy, c, border),

@@ -108,13 +108,12 @@ int rp_c_draw_mask(struct rp_stream *stream, const struct rp_op_draw_mask *a)
     r = rp_draw_region(a->affine->inv, a->w, a->h, d->w, d->h);
 
     for (int y = r.y1; y < r.y2; y++) {
-        const struct rp_warp_line l = rp_warp_line(a->affine->m, r.x1, y);
+        const struct rp_warp_line l = rp_warp_line(a->affine->m, 0.0, 0.0, y);
 
         for (int x = r.x1; x < r.x2; x++) {
-            const float f = (float) (x - r.x1);
             float tx, ty;
-            const int ix = rp_warp_split(l.mx + l.m0 * f, a->w, &tx);
-            const int iy = rp_warp_split(l.my + l.m3 * f, a->h, &ty);
+            const int ix = rp_warp_split(rp_warp_x(&l, x), a->w, &tx);
+            const int iy = rp_warp_split(rp_warp_y(&l, x), a->h, &ty);
 
             a->tmp[(size_t) y * d->w + x] = rp_draw_inside(
                 rp_bilinear(mask_byte(a, ix, iy), mask_byte(a, ix + 1, iy),

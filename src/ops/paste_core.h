@@ -65,7 +65,7 @@ RP_FN struct rp_region rp_draw_region(const double inv[6], int w, int h, int fra
 /* The sampling line of frame row y, counted from the region's first column. m: frame to crop. */
 RP_FN struct rp_warp_line rp_paste_line(const double m[6], const struct rp_region *r, int y)
 {
-    return rp_warp_line(m, r->x1, y);
+    return rp_warp_line(m, r->x1, r->y1, y - r->y1);
 }
 
 /* Where m is 0 the pixel is left alone, whatever the crop holds. */

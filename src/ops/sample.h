@@ -14,16 +14,14 @@ struct rp_positions {
 };
 
 /* Pixels x .. x + n - 1 of the line, for a picture of w x h. */
-RP_HOT static void rp_make_positions(struct rp_positions *restrict p, const struct rp_warp_line *l,
-                                     int x, int n, int w, int h)
+RP_HOT_FMA static void rp_make_positions(struct rp_positions *restrict p,
+                                         const struct rp_warp_line *l, int x, int n, int w, int h)
 {
     const struct rp_warp_line k = *l;
 
     for (int i = 0; i < n; i++) {
-        const float f = (float) (x + i);
-
-        p->ix[i] = rp_warp_split(k.mx + k.m0 * f, w, &p->tx[i]);
-        p->iy[i] = rp_warp_split(k.my + k.m3 * f, h, &p->ty[i]);
+        p->ix[i] = rp_warp_split(rp_warp_x(&k, x + i), w, &p->tx[i]);
+        p->iy[i] = rp_warp_split(rp_warp_y(&k, x + i), h, &p->ty[i]);
     }
 }
 

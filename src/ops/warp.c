@@ -164,7 +164,7 @@ int rp_c_warp(struct rp_stream *stream, const struct rp_op_warp *a)
             const int n = rp_mini(RP_CHUNK, d->w - x);
 
             if (side == 1) {
-                const struct rp_warp_line l = rp_warp_line(m, 0.0, y);
+                const struct rp_warp_line l = rp_warp_line(m, 0.0, 0.0, y);
 
                 rp_make_positions(&p, &l, x, n, s->w, s->h);
                 gather(t, s, &p, n, replicate, next);
@@ -179,7 +179,7 @@ int rp_c_warp(struct rp_stream *stream, const struct rp_op_warp *a)
                 memset(sum, 0, sizeof(sum));
                 for (int j = 0; j < side * side; j++) {
                     const struct rp_warp_line l = rp_warp_line(m, rp_warp_offset(j % side, side),
-                                                               y + rp_warp_offset(j / side, side));
+                                                               rp_warp_offset(j / side, side), y);
 
                     rp_make_positions(&p, &l, x, n, s->w, s->h);
                     gather(t, s, &p, n, replicate, next);

@@ -1,5 +1,6 @@
 /* Affine sampling: where a destination pixel lies in the source, and the mix of four samples.
- * Floats as in OpenCV >= 4.11, without its fused multiply-adds. */
+ * Places as in OpenCV >= 4.11: of its recorded crops those whose matrix is recorded too are met to
+ * the last byte. */
 #ifndef RP_OPS_WARP_CORE_H
 #define RP_OPS_WARP_CORE_H
 
@@ -10,16 +11,28 @@ struct rp_warp_line {
     float mx, my, m0, m3;
 };
 
-/* m: destination to source. x, y: the first pixel, may be fractional. */
-RP_FN struct rp_warp_line rp_warp_line(const double m[6], double x, double y)
+/* m: destination to source. x, y: where rows and columns are counted from; the matrix for them is
+ * made in doubles, and floats only after that. */
+RP_FN struct rp_warp_line rp_warp_line(const double m[6], double x, double y, int row)
 {
     struct rp_warp_line l;
 
-    l.mx = (float) (m[0] * x + m[1] * y + m[2]);
-    l.my = (float) (m[3] * x + m[4] * y + m[5]);
+    l.mx = (float) m[1] * (float) row + (float) (m[0] * x + m[1] * y + m[2]);
+    l.my = (float) m[4] * (float) row + (float) (m[3] * x + m[4] * y + m[5]);
     l.m0 = (float) m[0];
     l.m3 = (float) m[3];
     return l;
+}
+
+/* Where pixel x of the row lies. */
+RP_FN float rp_warp_x(const struct rp_warp_line *l, int x)
+{
+    return rp_fma(l->m0, (float) x, l->mx);
+}
+
+RP_FN float rp_warp_y(const struct rp_warp_line *l, int x)
+{
+    return rp_fma(l->m3, (float) x, l->my);
 }
 
 /* Whole part of a coordinate and, in *fraction, the rest. What is out of reach of a picture of this

@@ -253,6 +253,11 @@ def inverse(m):
 
 # ---- warps --------------------------------------------------------------------------------------
 
+def fused(a, b, c):
+    """a * b + c, rounded once to single precision."""
+    return (np.float64(a) * b.astype(np.float64) + c.astype(np.float64)).astype(np.float32)
+
+
 def sample(picture, x, y, border):
     """Bilinear. border: 'replicate', or the value outside."""
     height, width = picture.shape[:2]
@@ -273,12 +278,13 @@ def sample(picture, x, y, border):
 
 
 def look(picture, m, width, height, border):
-    """Pixels at m * (x, y, 1), not rounded; some rows at a time, to stay small."""
-    parts = []
+    """Pixels at m * (x, y, 1), not rounded; some rows at a time, to stay small. The places are
+    OpenCV's, in single precision, the rest is in double."""
+    parts, m = [], m.astype(np.float32)
     for top in range(0, height, 128):
-        y, x = np.mgrid[top:min(top + 128, height), 0:width].astype(np.float64)
-        parts.append(sample(picture, m[0, 0] * x + m[0, 1] * y + m[0, 2],
-                            m[1, 0] * x + m[1, 1] * y + m[1, 2], border))
+        y, x = np.mgrid[top:min(top + 128, height), 0:width].astype(np.float32)
+        at = [fused(a, x, b * y + c).astype(np.float64) for a, b, c in m]
+        parts.append(sample(picture, *at, border))
     return np.concatenate(parts)
 
 
@@ -329,11 +335,6 @@ def gaussian_kernel(sigma):
     n = round(8 * sigma + 1) | 1
     k = np.exp(-0.5 * ((np.arange(n) - n // 2) / sigma) ** 2)
     return (k / k.sum()).astype(np.float32)
-
-
-def fused(a, b, c):
-    """a * b + c, rounded once to single precision."""
-    return (np.float64(a) * b.astype(np.float64) + c.astype(np.float64)).astype(np.float32)
 
 
 def gaussian(x, sigma):

@@ -57,10 +57,9 @@ RP_DEV float mask_at(const struct rp_op_paste *a, int x, int y)
 RP_DEV void paste_pixel(const struct rp_op_paste *a, const struct rp_warp_line *l, uint8_t *frame,
                         int x)
 {
-    const float f = (float) x;
     float tx, ty;
-    const int ix = rp_warp_split(l->mx + l->m0 * f, a->w, &tx);
-    const int iy = rp_warp_split(l->my + l->m3 * f, a->h, &ty);
+    const int ix = rp_warp_split(rp_warp_x(l, x), a->w, &tx);
+    const int iy = rp_warp_split(rp_warp_y(l, x), a->h, &ty);
     const float m =
         rp_clampf(rp_bilinear(mask_at(a, ix, iy), mask_at(a, ix + 1, iy), mask_at(a, ix, iy + 1),
                               mask_at(a, ix + 1, iy + 1), tx, ty),
@@ -288,19 +287,18 @@ static __global__ void __launch_bounds__(256)
         const int y = top + (int) threadIdx.y;
 
         if (t < RP_TILE_H)
-            line[t] = rp_warp_line(a.affine->m, r.x1, top + t);
+            line[t] = rp_warp_line(a.affine->m, 0.0, 0.0, top + t);
         __syncthreads();
         for (int k = 0; k < PIECE_W; k += RP_TILE_W) {
-            const int x = left + k + (int) threadIdx.x;
+            const int x = r.x1 + left + k + (int) threadIdx.x;
             const struct rp_warp_line l = line[threadIdx.y];
-            const float f = (float) x;
             float tx, ty;
 
-            if (y >= r.y2 || r.x1 + x >= r.x2)
+            if (y >= r.y2 || x >= r.x2)
                 continue;
-            const int ix = rp_warp_split(l.mx + l.m0 * f, a.w, &tx);
-            const int iy = rp_warp_split(l.my + l.m3 * f, a.h, &ty);
-            a.tmp[(size_t) y * d->w + r.x1 + x] = rp_draw_inside(
+            const int ix = rp_warp_split(rp_warp_x(&l, x), a.w, &tx);
+            const int iy = rp_warp_split(rp_warp_y(&l, x), a.h, &ty);
+            a.tmp[(size_t) y * d->w + x] = rp_draw_inside(
                 rp_bilinear(mask_byte(&a, ix, iy), mask_byte(&a, ix + 1, iy),
                             mask_byte(&a, ix, iy + 1), mask_byte(&a, ix + 1, iy + 1), tx, ty));
         }

@@ -468,10 +468,9 @@ template <int CH>
 RP_DEV void warp_mix(float v[CH], const struct rp_img *s, const struct rp_warp_line *l, int x,
                      int replicate)
 {
-    const float f = (float) x;
     float tx, ty;
-    const int ix = rp_warp_split(l->mx + l->m0 * f, s->w, &tx);
-    const int iy = rp_warp_split(l->my + l->m3 * f, s->h, &ty);
+    const int ix = rp_warp_split(rp_warp_x(l, x), s->w, &tx);
+    const int iy = rp_warp_split(rp_warp_y(l, x), s->h, &ty);
     const int x0 = rp_clampi(ix, 0, s->w - 1), x1 = rp_clampi(ix + 1, 0, s->w - 1);
     const int y0 = rp_clampi(iy, 0, s->h - 1), y1 = rp_clampi(iy + 1, 0, s->h - 1);
     const bool in_x0 = replicate || x0 == ix, in_x1 = replicate || x1 == ix + 1;
@@ -501,9 +500,9 @@ static __global__ void __launch_bounds__(256) warp(const __grid_constant__ struc
     for (int i = rp_my_number(); i < RP_TILE_H * n; i += RP_TILE_W * RP_TILE_H) {
         const int row = (int) blockIdx.y * RP_TILE_H + i / n, j = i % n;
 
-        line[i] = side == 1 ? rp_warp_line(m, 0.0, row)
+        line[i] = side == 1 ? rp_warp_line(m, 0.0, 0.0, row)
                             : rp_warp_line(m, rp_warp_offset(j % side, side),
-                                           row + rp_warp_offset(j / side, side));
+                                           rp_warp_offset(j / side, side), row);
     }
     __syncthreads();
     if (x >= a.dst.w || y >= a.dst.h)
