@@ -54,7 +54,7 @@ struct view {
     struct rp_affine *place;  /* frame to turned frame with margins; NULL: the frame as it is */
     struct rp_img placed;
     struct rp_img small;      /* as large as it goes into the input; data NULL when not shrunk */
-    float ratio_x, ratio_y;   /* pixels of the placed frame in one of the input */
+    double ratio_x, ratio_y;  /* pixels of the placed frame in one of the input */
     float shift_x, shift_y;   /* margins left and above */
 };
 
@@ -247,8 +247,8 @@ static int fit_view(struct rp_detection *dn, struct view *v, int w, int h)
         small_w = RP_MAX((int) (w * scale), 1);
         small_h = RP_MAX((int) (h * scale), 1);
     }
-    v->ratio_x = (float) ((double) w / small_w);
-    v->ratio_y = (float) ((double) h / small_h);
+    v->ratio_x = (double) w / small_w;
+    v->ratio_y = (double) h / small_h;
     if (small_w == w && small_h == h)
         return 0;
     return rp_slot_image(dn->slot, small_w, small_h, 3, &v->small);

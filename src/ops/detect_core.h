@@ -27,17 +27,30 @@ RP_FN int rp_decode_rows(const struct rp_op_decode *a)
     return rp_decode_stride_rows(a, 0) + rp_decode_stride_rows(a, 1) + rp_decode_stride_rows(a, 2);
 }
 
+/* Input pixels to those of what was placed. NumPy multiplies yolo_face's floats as floats. */
+RP_FN double rp_decode_scale(const struct rp_op_decode *a, double v, double ratio)
+{
+    return a->decoder == RP_DECODE_YOLO ? (double) ((float) v * (float) ratio) : v * ratio;
+}
+
 /* A point of the detector's input to the frame. Returns 0, or NaN if it is not finite. A frame
  * turned by 90 degrees has at (y, w - 1 - x) what stood at (x, y). A turned box keeps two opposite
  * corners; which, nms() does not care. */
-RP_FN float rp_decode_place(const struct rp_op_decode *a, float p[2])
+RP_FN float rp_decode_place(const struct rp_op_decode *a, const double p[2], float out[2])
 {
-    const float x = p[0] * a->ratio_x - a->shift_x, y = p[1] * a->ratio_y - a->shift_y;
-    const float right = a->frame_w - 1, bottom = a->frame_h - 1;
+    const double x = rp_decode_scale(a, p[0], a->ratio_x) - a->shift_x;
+    const double y = rp_decode_scale(a, p[1], a->ratio_y) - a->shift_y;
+    const double right = (double) a->frame_w - 1, bottom = (double) a->frame_h - 1;
 
-    p[0] = a->turn == 90 ? right - y : a->turn == 180 ? right - x : a->turn == 270 ? y : x;
-    p[1] = a->turn == 90 ? x : a->turn == 180 ? bottom - y : a->turn == 270 ? bottom - x : y;
-    return p[0] * 0 + p[1] * 0;
+    out[0] = (float) (a->turn == 90    ? right - y
+                      : a->turn == 180 ? right - x
+                      : a->turn == 270 ? y
+                                       : x);
+    out[1] = (float) (a->turn == 90    ? x
+                      : a->turn == 180 ? bottom - y
+                      : a->turn == 270 ? bottom - x
+                                       : y);
+    return out[0] * 0 + out[1] * 0;
 }
 
 /* Row i, counted through all strides. Returns 1 and fills box, score and points if the row passes
@@ -45,11 +58,11 @@ RP_FN float rp_decode_place(const struct rp_op_decode *a, float p[2])
  * other. */
 RP_FN int rp_decode_row(const struct rp_op_decode *a, int i, struct rp_candidate *c)
 {
-    float *const box = c->box, *const lm = c->lm5;
+    double box[4] = {0}, lm[10] = {0}; /* in double, as there; rounded once */
     float sum = 0;
 
     for (int k = 0; k < 10; k++)
-        lm[k] = 0;
+        c->lm5[k] = 0;
 
     switch (a->decoder) {
     case RP_DECODE_ULTRAFACE: {
@@ -58,7 +71,7 @@ RP_FN int rp_decode_row(const struct rp_op_decode *a, int i, struct rp_candidate
         if (!(c->score >= a->threshold))
             return 0;
         for (int k = 0; k < 4; k++)
-            box[k] = b[k] * (float) (k & 1 ? a->h : a->w);
+            box[k] = (double) b[k] * (k & 1 ? a->h : a->w);
         break;
     }
     case RP_DECODE_YOLO: {
@@ -86,8 +99,8 @@ RP_FN int rp_decode_row(const struct rp_op_decode *a, int i, struct rp_candidate
 
         const int cell = yunet ? r : r / 2, cells = a->w >> (3 + s);
         const int column = cell % cells, line = cell / cells;
-        const float stride = (float) (8 << s);
-        const float ax = (float) column * stride, ay = (float) line * stride;
+        const double stride = 8 << s;
+        const double ax = column * stride, ay = line * stride;
         const float *const b = a->t[(yunet ? 6 : 3) + s] + 4 * (size_t) r;
         const float *const o = a->t[(yunet ? 9 : 6) + s] + 10 * (size_t) r;
 
@@ -97,8 +110,8 @@ RP_FN int rp_decode_row(const struct rp_op_decode *a, int i, struct rp_candidate
         if (!(c->score >= a->threshold))
             return 0;
         if (yunet) {
-            const float cx = b[0] * stride + ax, cy = b[1] * stride + ay;
-            const float hw = rp_expf(b[2]) * stride / 2, hh = rp_expf(b[3]) * stride / 2;
+            const double cx = b[0] * stride + ax, cy = b[1] * stride + ay;
+            const double hw = rp_expf(b[2]) * stride / 2, hh = rp_expf(b[3]) * stride / 2;
             box[0] = cx - hw;
             box[1] = cy - hh;
             box[2] = cx + hw;
@@ -119,9 +132,9 @@ RP_FN int rp_decode_row(const struct rp_op_decode *a, int i, struct rp_candidate
 
     c->turn = a->turn;
     for (int k = 0; k < 4; k += 2)
-        sum += rp_decode_place(a, box + k);
+        sum += rp_decode_place(a, box + k, c->box + k);
     for (int k = 0; k < 10 && a->decoder != RP_DECODE_ULTRAFACE; k += 2)
-        sum += rp_decode_place(a, lm + k);
+        sum += rp_decode_place(a, lm + k, c->lm5 + k);
     return sum + c->score * 0 == 0; /* a NaN or an infinity anywhere makes it NaN */
 }
 

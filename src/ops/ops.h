@@ -293,7 +293,8 @@ struct rp_op_decode {
     int w, h;    /* detector input */
     int count;   /* rows of t[0]: ultraface, yolo */
     float threshold;
-    float ratio_x, ratio_y, shift_x, shift_y;
+    double ratio_x, ratio_y;
+    float shift_x, shift_y;
     int turn;               /* of what the detector saw: 0, 90, 180, 270, counter-clockwise */
     float frame_w, frame_h; /* size of the frame as it stands; read only when turned */
     int first;
