@@ -635,6 +635,30 @@ void check_rows(struct cg *c)
     RUN(a);
 }
 
+void check_in_step(struct cg *c)
+{
+    struct rp_op_in_step a = {.step = cg_range(c, 0, 1), .n = cg_range(c, 1, RP_MAX_GANG)};
+    int32_t *const live = cg_zeros(c, "live", RP_MAX_GANG * sizeof(*live), CG_BYTES);
+    int32_t *const turn = cg_zeros(c, "turn", sizeof(*turn), CG_BYTES);
+
+    for (int i = 0; i < a.n; i++) {
+        int32_t *const count = cg_zeros(c, "count", sizeof(*count), CG_BYTES);
+
+        *count = cg_range(c, -1, 5);
+        live[i] = cg_chance(c, 70) ? 0 : cg_range(c, -1, 1);
+        a.count[i] = count;
+        a.index[i] = cg_zeros(c, "index", sizeof(*a.index[i]), CG_BYTES);
+    }
+    *turn = cg_range(c, 0, 6);
+    a.turn = turn;
+    a.live = cg_chance(c, 50) ? live : NULL;
+    a.most = cg_zeros(c, "most", sizeof(*a.most), CG_BYTES);
+    a.go = cg_zeros(c, "go", RP_MAX_GANG * sizeof(*a.go), CG_BYTES);
+    cg_note(c, "step %d, %d frames, turn %d%s", a.step, a.n, *turn, a.live ? ", not all live" : "");
+    c->bytes = 12.0 * a.n;
+    RUN(a);
+}
+
 void check_row_copy(struct cg *c)
 {
     struct rp_op_row_copy a = {.most = c->bench ? 8 : cg_range(c, 1, 8), .put = cg_range(c, 0, 1)};

@@ -1089,7 +1089,7 @@ static bool other_is_faster(void *ring, int64_t index)
     struct rp_turn turn;
 
     for (int i = 1; index == 0 && i < PLACES; i++)
-        if (rp_ring_take(ring, &turn, false) == 0)
+        if (rp_ring_take(ring, &turn, 1, false) > 0)
             rp_ring_done(ring, turn.place);
     return false;
 }

@@ -40,12 +40,12 @@ static void test_order(void **state)
         for (int i = 0; i < 3; i++)
             assert_int_equal(rp_ring_put(r, new_frame(3 * round + i)), 0);
         for (int i = 0; i < 3; i++) {
-            assert_int_equal(rp_ring_take(r, &turn[i], true), 0);
+            assert_int_equal(rp_ring_take(r, &turn[i], 1, true), 1);
             assert_int_equal(turn[i].pass, RP_PASS_WHOLE);
             assert_int_equal(turn[i].number, 3 * round + i);
             assert_int_equal(turn[i].frame->index, 3 * round + i);
         }
-        assert_int_equal(rp_ring_take(r, &(struct rp_turn){0}, false), RP_ERR_CLOSED);
+        assert_int_equal(rp_ring_take(r, &(struct rp_turn){0}, 1, false), RP_ERR_CLOSED);
         rp_ring_done(r, turn[2].place);
         rp_ring_done(r, turn[0].place);
         rp_ring_done(r, turn[1].place);
@@ -56,7 +56,7 @@ static void test_order(void **state)
         }
     }
     rp_ring_end(r);
-    assert_int_equal(rp_ring_take(r, &turn[0], true), RP_ERR_CLOSED);
+    assert_int_equal(rp_ring_take(r, &turn[0], 1, true), RP_ERR_CLOSED);
     assert_int_equal(rp_ring_get(r, &f), 0);
     assert_null(f);
     assert_int_equal(rp_ring_get(r, &f), 0); /* the end stays the end */
@@ -71,7 +71,7 @@ static enum rp_pass take_done(struct rp_ring *r, int64_t number)
 {
     struct rp_turn turn;
 
-    assert_int_equal(rp_ring_take(r, &turn, false), 0);
+    assert_int_equal(rp_ring_take(r, &turn, 1, false), 1);
     assert_int_equal(turn.number, number);
     assert_int_equal(turn.frame->index, number);
     rp_ring_done(r, turn.place);
@@ -92,14 +92,14 @@ static void test_split_order(void **state)
     for (int i = 0; i < 4; i++)
         assert_int_equal(rp_ring_put(r, new_frame(i)), 0);
     assert_int_equal(take_done(r, 0), RP_PASS_ANALYSE);
-    assert_int_equal(rp_ring_take(r, &late, false), 0); /* frame 1 takes long */
+    assert_int_equal(rp_ring_take(r, &late, 1, false), 1); /* frame 1 takes long */
     assert_int_equal(take_done(r, 2), RP_PASS_ANALYSE);
     assert_int_equal(take_done(r, 3), RP_PASS_ANALYSE);
-    assert_int_equal(rp_ring_take(r, &(struct rp_turn){0}, false), RP_ERR_CLOSED);
+    assert_int_equal(rp_ring_take(r, &(struct rp_turn){0}, 1, false), RP_ERR_CLOSED);
     rp_ring_done(r, late.place);
     assert_int_equal(take_done(r, 0), RP_PASS_PROCESS);
     assert_int_equal(take_done(r, 1), RP_PASS_PROCESS);
-    assert_int_equal(rp_ring_take(r, &(struct rp_turn){0}, false), RP_ERR_CLOSED); /* 4 may come */
+    assert_int_equal(rp_ring_take(r, &(struct rp_turn){0}, 1, false), RP_ERR_CLOSED); /* 4 may come */
     for (int i = 0; i < 2; i++) {
         assert_int_equal(rp_ring_get(r, &f), 0);
         assert_int_equal(f->index, i);
@@ -110,7 +110,7 @@ static void test_split_order(void **state)
     assert_int_equal(take_done(r, 4), RP_PASS_ANALYSE);
     for (int i = 2; i < 5; i++)
         assert_int_equal(take_done(r, i), RP_PASS_PROCESS);
-    assert_int_equal(rp_ring_take(r, &late, true), RP_ERR_CLOSED);
+    assert_int_equal(rp_ring_take(r, &late, 1, true), RP_ERR_CLOSED);
     rp_ring_destroy(&r);
 }
 
@@ -138,13 +138,13 @@ static void test_failure(void **state)
     assert_int_equal(rp_ring_create(&r, 4), 0);
     for (int i = 0; i < 4; i++)
         assert_int_equal(rp_ring_put(r, new_frame(i)), 0);
-    assert_int_equal(rp_ring_take(r, &turn, true), 0);
+    assert_int_equal(rp_ring_take(r, &turn, 1, true), 1);
     rp_ring_done(r, turn.place);
-    assert_int_equal(rp_ring_take(r, &turn, true), 0);
+    assert_int_equal(rp_ring_take(r, &turn, 1, true), 1);
     rp_ring_fail(r, RP_ERR_FORMAT);
     rp_ring_fail(r, RP_ERR_IO);
     assert_int_equal(rp_ring_status(r), RP_ERR_FORMAT);
-    assert_int_equal(rp_ring_take(r, &turn, true), RP_ERR_CLOSED);
+    assert_int_equal(rp_ring_take(r, &turn, 1, true), RP_ERR_CLOSED);
     assert_int_equal(rp_ring_get(r, &f), RP_ERR_CLOSED);
     assert_null(f);
 
@@ -212,7 +212,7 @@ static void *work(void *priv)
     const struct worker *const w = priv;
     struct run *const run = w->run;
 
-    while (rp_ring_take(run->ring, &turn, true) == 0) {
+    while (rp_ring_take(run->ring, &turn, 1, true) > 0) {
         if (turn.frame->index == run->fail_at) {
             rp_ring_fail(run->ring, RP_ERR_DEVICE);
             break;

@@ -49,11 +49,21 @@ struct rp_model_params {
     bool measure;           /* auto, and the cache says nothing: measure which form is best */
     bool tensorrt;          /* on a GPU: through TensorRT, which records by itself */
     bool deterministic;     /* on a GPU: no algorithms that add in another order at every run */
+    const void *edited;     /* these bytes instead of the file's (rows.c); read while opening */
+    size_t edited_size;
+    int rows;               /* of them, for the cache */
 };
 
 /* The layout it has (never auto), and whether it was told to be deterministic. */
 enum rp_layout rp_model_layout(const struct rp_model *model);
 bool rp_model_deterministic(const struct rp_model *model);
+
+/* The network over n rows where this one has one, for frames that go in step: the same model where the
+ * file leaves the number open, else one from the file with that number changed. It belongs to `model`.
+ * *out is NULL where that can not be had. */
+int rp_model_rows(struct rp_model **out, struct rp_model *model, int n);
+/* It was found to mix its rows: from now on none is had. */
+void rp_model_rows_bad(struct rp_model *model, const char *why);
 
 /* True if a run of it can be recorded: all its work is on the GPU and it has no control flow. */
 bool rp_model_recordable(const struct rp_model *model);
@@ -95,6 +105,7 @@ struct rp_tensor {
 };
 
 struct rp_graph;
+struct rp_gang_net;
 
 struct rp_net {
     struct rp_model *model;
@@ -103,6 +114,7 @@ struct rp_net {
     struct rp_tensor in[RP_MAX_TENSORS], out[RP_MAX_TENSORS];
     void *binding; /* engine's own */
     struct rp_graph *graph; /* its own recording, in mode "model"; NULL else */
+    struct rp_gang_net *rows; /* its buffers are a row of this one's (gang.h); NULL: its own */
 };
 
 /* Bind a model to buffers of a slot. Inputs whose size the file leaves open take theirs from

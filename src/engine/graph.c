@@ -2,7 +2,7 @@
 
 #include <math.h>
 
-#define MAX_WATCH 16
+#define MAX_WATCH 32
 #define RECORD_AFTER 2 /* uses: a shape that is seen once is not worth recording */
 
 /* clang-format off */
@@ -19,6 +19,8 @@ static const struct rp_opt opts[] = {
      .def_text = "3", .meta = "N", .help = "eager runs before work is recorded"},
     {"cuda-graph-slots", 0, RP_OPT_STRING, offsetof(struct rp_graph_options, slots), .def_text = "auto",
      .meta = "N|auto", .help = "frames in flight on a GPU"},
+    {"cuda-graph-frames", 0, RP_OPT_CHOICE, offsetof(struct rp_graph_options, frames), .def_text = "1",
+     .choices = batches, .help = "frames of a video that go in step through one launch, each network once for all"},
     {"cuda-graph-memory", 0, RP_OPT_BYTES, offsetof(struct rp_graph_options, memory), 0, 1e15, 0,
      .def_text = "0", .meta = "BYTES", .help = "device memory for recordings; 0: what is free"},
     {"cuda-graph-verify", 0, RP_OPT_CHOICE, offsetof(struct rp_graph_options, verify), .def_text = "on",
@@ -45,6 +47,11 @@ enum rp_layout rp_graph_layout(const struct rp_graph_options *o)
 int rp_graph_batch(const struct rp_graph_options *o)
 {
     return 1 << o->batch;
+}
+
+int rp_graph_frames(const struct rp_graph_options *o)
+{
+    return 1 << o->frames;
 }
 
 struct watch {

@@ -23,13 +23,15 @@ struct rp_graph_options {
     int verify;     /* index: 0 on, 1 off */
     int layout;     /* index: 0 auto, 1 nchw, 2 nhwc */
     int batch;      /* index: 1, 2, 4, 8 faces that run together where a network's batch is open */
+    int frames;     /* index: 1, 2, 4, 8 frames in step in one launch */
     char *cache;    /* folder of the plan cache, or "off"; NULL = the user's cache */
 };
 extern const struct rp_opt_group rp_graph_group;
 
-/* What --cuda-layout and --cuda-batch say. */
+/* What --cuda-layout, --cuda-batch and --cuda-graph-frames say. */
 enum rp_layout rp_graph_layout(const struct rp_graph_options *options);
 int rp_graph_batch(const struct rp_graph_options *options);
+int rp_graph_frames(const struct rp_graph_options *options); /* of --cuda-graph-frames */
 
 struct rp_graph;
 

@@ -129,6 +129,11 @@ int rp_model_open(struct rp_model **out, struct rp_engine *engine, struct rp_dev
     m->layout = params->layout == RP_LAYOUT_NHWC ? RP_LAYOUT_NHWC : RP_LAYOUT_NCHW;
     m->deterministic = params->deterministic;
     m->tensorrt = params->tensorrt;
+    m->threads = params->threads;
+    m->plans = params->plans;
+    m->edited = params->edited;
+    m->edited_size = params->edited_size;
+    m->nrows = params->rows;
     m->foreign = params->plain || params->ort_graph;
     m->ort_graph = params->ort_graph;
     m->path = strdup(params->path);
@@ -142,6 +147,7 @@ int rp_model_open(struct rp_model **out, struct rp_engine *engine, struct rp_dev
         goto fail;
     }
     RP_TRY(rp_ort_open_session(m, params->threads, params->plans));
+    m->edited = NULL;
     RP_TRY(read_tensors(m));
     rp_log(RP_LOG_DEBUG, "loading model %s succeeded in %.2f seconds", m->name, rp_now() - start);
     return 0;
@@ -172,6 +178,8 @@ void rp_model_close(struct rp_model **out)
 
     if (!m)
         return;
+    if (m->rows != m)
+        rp_model_close(&m->rows);
     if (m->session)
         m->engine->api->ReleaseSession(m->session);
     free(m->path);

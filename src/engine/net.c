@@ -1,7 +1,9 @@
 /* A model bound to fixed buffers. ONNX Runtime writes straight into them: nothing is allocated or
  * copied by us in a run, which is also what lets a run be recorded. */
+#include "engine/gang.h"
 #include "engine/graph.h"
 #include "engine/ort.h"
+#include "engine/tape.h"
 
 struct binding {
     OrtIoBinding *io;
@@ -207,7 +209,8 @@ fail:
 int rp_net_open(struct rp_net **out, struct rp_slot *slot, struct rp_model *model,
                 const int64_t *const *in_dim)
 {
-    return rp_net_open_over(out, slot, model, in_dim, NULL);
+    return slot->gang ? rp_gang_net_open(out, slot, model, in_dim)
+                      : rp_net_open_over(out, slot, model, in_dim, NULL);
 }
 
 int rp_net_open_over(struct rp_net **out, struct rp_slot *slot, struct rp_model *model,
@@ -277,8 +280,14 @@ void rp_net_close(struct rp_net **out)
 
 int rp_net_set_input(struct rp_net *net, int index, void *data)
 {
+    int ret;
+
     net->in[index].data = data;
-    return bind_tensor(net, true, index);
+    RP_TRY(bind_tensor(net, true, index));
+    return net->rows ? rp_gang_set_input(net, index, data) : 0;
+
+fail:
+    return ret;
 }
 
 static bool recording(const struct rp_slot *slot)
@@ -320,6 +329,9 @@ int rp_run(struct rp_net *net)
 {
     int ret;
     struct rp_slot *const slot = net->slot;
+
+    if (slot->tape)
+        return rp_tape_note(slot->tape, &(struct rp_tape_item){.kind = RP_TAPE_RUN, .net = net});
     const enum rp_stage stage = rp_slot_stage(slot, slot->stage);
     const double start = rp_now();
 

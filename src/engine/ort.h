@@ -37,6 +37,14 @@ struct rp_model {
     enum rp_layout layout;   /* never auto */
     bool deterministic, tensorrt;
     bool foreign, ort_graph; /* see rp_model_params: plain or ort_graph, ort_graph */
+    int threads;
+    struct rp_plans *plans;
+    struct rp_model *rows;   /* the same over several rows (rows.c); itself where the file leaves
+                              * that open; NULL: not opened */
+    int nrows;
+    bool one_row;            /* it can not be had */
+    const void *edited;      /* while opening: the file's bytes, changed; NULL: the file */
+    size_t edited_size;
     bool used;               /* dimensions of the last net */
     int64_t used_dim[RP_MAX_TENSORS][RP_MAX_RANK];
     int nin, nout;

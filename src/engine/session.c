@@ -37,16 +37,19 @@ fail:
     return ret;
 }
 
-/* A file whose stated sizes need not hold is read from memory, where they are open. */
+/* What was changed in memory, or a file whose stated sizes need not hold: there they are open. */
 static int load(struct rp_model *m, const struct request *r, const OrtSessionOptions *options)
 {
     int ret = 0;
     struct rp_onnx_image image = {0};
     struct rp_engine *const e = m->engine;
 
-    if (!r->optimised)
+    if (!r->optimised && !m->edited)
         rp_onnx_open_sizes(&image, r->path);
-    if (image.data)
+    if (m->edited && !r->optimised)
+        ORT(e->api, m->path,
+            CreateSessionFromArray(e->env, m->edited, m->edited_size, options, &m->session));
+    else if (image.data)
         ORT(e->api, m->path,
             CreateSessionFromArray(e->env, image.data, image.size, options, &m->session));
     else
@@ -131,12 +134,14 @@ static int recordable(struct rp_model *m, struct rp_plans *plans, const char *ke
 static int open_gpu(struct rp_model *m, struct rp_plans *plans)
 {
     int ret;
-    char key[1024], why[256];
+    char key[1024], why[256], kind[64];
     static const char *const kinds[2][2] = {{"model", "deterministic model"},
                                             {"nhwc model", "deterministic nhwc model"}};
 
-    RP_TRY(rp_ort_plan_key(m->engine, m->device, m->path,
-                           kinds[m->layout == RP_LAYOUT_NHWC][m->deterministic], key, sizeof(key)));
+    snprintf(kind, sizeof(kind), "%s", kinds[m->layout == RP_LAYOUT_NHWC][m->deterministic]);
+    if (m->edited)
+        snprintf(kind + strlen(kind), sizeof(kind) - strlen(kind), " of %d rows", m->nrows);
+    RP_TRY(rp_ort_plan_key(m->engine, m->device, m->path, kind, key, sizeof(key)));
     ret = plans ? from_plan(m, plans, key) : RP_ERR_CLOSED;
     if (ret < 0)
         ret = recordable(m, plans, key);

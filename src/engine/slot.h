@@ -9,12 +9,18 @@
 #include "device/device.h"
 
 struct rp_graph_options;
+struct rp_gang;
+struct rp_tape;
 
 struct rp_slot {
     struct rp_device *device;
     const struct rp_ops *ops;  /* of the device */
     struct rp_stream *stream;
+    struct rp_tape *tape;      /* work is noted here instead of done; NULL: it is done */
+    struct rp_gang *gang;      /* goes in step with others on their stream; NULL: alone */
+    int member;                /* which of them */
 
+    bool beside;               /* the stream is another slot's */
     void **blocks;             /* device memory to free with the slot */
     int nblocks, cap;
     size_t bytes;
@@ -32,6 +38,8 @@ struct rp_slot {
 };
 
 int rp_slot_create(struct rp_slot **out, struct rp_device *device);
+/* One on another slot's stream, which must outlive it. */
+int rp_slot_create_beside(struct rp_slot **out, const struct rp_slot *other);
 void rp_slot_destroy(struct rp_slot **slot);
 
 /* Device memory that lives as long as the slot, zeroed. Only

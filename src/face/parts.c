@@ -28,7 +28,7 @@ int rp_part_batch(struct rp_batch **out, struct rp_net *net)
     const struct rp_slot *const slot = net->slot;
 
     *out = NULL;
-    if (!slot->graph_options)
+    if (!slot->graph_options || slot->gang) /* frames in step: the batch is theirs */
         return 0;
     rp_log_hold(true);
     ret = rp_batch_open(out, net, rp_graph_batch(slot->graph_options));

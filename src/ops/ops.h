@@ -480,6 +480,21 @@ struct rp_op_draw_mask {
 
 /* ---- the table ------------------------------------------------------------------------------- */
 
+/* Loops of n frames that go in step, each with a count and an index of its own; frames whose live is
+ * not 0 do not take part (NULL: all do). MOST: *most = the largest count, 0 at least. TURN: number
+ * *turn; index[i] = *turn, and go[i] = 0 where there is something to do, else -1. */
+#define RP_MAX_GANG 8
+enum rp_in_step { RP_IN_STEP_MOST = 0, RP_IN_STEP_TURN };
+struct rp_op_in_step {
+    int step, n;
+    const int32_t *count[RP_MAX_GANG];
+    int32_t *index[RP_MAX_GANG];
+    const int32_t *live; /* [n] or NULL */
+    int32_t *most;
+    const int32_t *turn;
+    int32_t *go; /* [n] */
+};
+
 /* name: one line here adds the entry to the table, to rp_ops_c and to the checker. */
 #define RP_OPS(X)                                                                                  \
     X(yuv_to_bgr) X(bgr_to_yuv) X(resize) X(warp) X(to_tensor) X(to_gray) X(contrast)              \
@@ -490,7 +505,7 @@ struct rp_op_draw_mask {
     X(align) X(box_affine) X(points_tensor) X(points_angle) X(decode) X(nms)                       \
     X(face_scale)                                                                                  \
     X(face_load) X(face_store) X(face_pick) X(landmarks) X(face_points) X(embedding) X(classify)   \
-    X(select) X(map_faces) X(source_mix) X(gate) X(rows) X(row_copy) X(draw_face) X(draw_mask)
+    X(select) X(map_faces) X(source_mix) X(gate) X(rows) X(row_copy) X(in_step) X(draw_face) X(draw_mask)
 
 struct rp_ops {
 #define RP_OP_ENTRY(name) int (*(name))(struct rp_stream *stream, const struct rp_op_##name *a);

@@ -19,3 +19,10 @@ int rp_c_row_copy(struct rp_stream *stream, const struct rp_op_row_copy *a)
                (const uint8_t *) a->src + (a->put ? 0 : offset), a->bytes);
     return 0;
 }
+
+int rp_c_in_step(struct rp_stream *stream, const struct rp_op_in_step *a)
+{
+    (void) stream;
+    rp_in_step(a);
+    return 0;
+}

@@ -49,4 +49,24 @@ RP_FN int rp_row_offset(const struct rp_op_row_copy *a, size_t *offset)
     return row >= 0 && row < a->most;
 }
 
+RP_FN void rp_in_step(const struct rp_op_in_step *a)
+{
+    int32_t most = 0;
+
+    for (int i = 0; i < a->n && i < RP_MAX_GANG; i++) {
+        const int live = !a->live || a->live[i] == 0;
+
+        if (a->step == RP_IN_STEP_MOST) {
+            most = live && *a->count[i] > most ? *a->count[i] : most;
+        } else if (live) {
+            *a->index[i] = *a->turn;
+            a->go[i] = *a->turn < *a->count[i] ? 0 : -1;
+        } else {
+            a->go[i] = -1;
+        }
+    }
+    if (a->step == RP_IN_STEP_MOST)
+        *a->most = most;
+}
+
 #endif /* RP_OPS_ROWS_CORE_H */

@@ -4,11 +4,11 @@
 
 struct worker {
     struct rp_crew *crew;
-    struct rp_program *program;
+    struct rp_team *team;
     pthread_t thread;
     bool started;
-    bool busy; /* GPU: the turn was submitted */
-    struct rp_turn turn;
+    int busy; /* GPU: frames that were submitted */
+    struct rp_turn turn[RP_MAX_GANG];
 };
 
 struct rp_crew {
@@ -29,8 +29,8 @@ int rp_crew_create(struct rp_crew **out, const struct rp_crew_params *params)
     c->gpu = !params->plan->device->fns->host_memory;
     for (int i = 0; i < c->p.slots; i++) {
         c->worker[i].crew = c;
-        RP_TRY(rp_program_create(&c->worker[i].program, params->plan, params->w, params->h,
-                                 params->fmt));
+        RP_TRY(rp_team_create(&c->worker[i].team, params->plan, params->w, params->h, params->fmt,
+                              rp_plan_frames(params->plan)));
     }
     return 0;
 
@@ -46,7 +46,7 @@ void rp_crew_destroy(struct rp_crew **crew)
     if (!c)
         return;
     for (int i = 0; i < c->p.slots; i++)
-        rp_program_destroy(&c->worker[i].program);
+        rp_team_destroy(&c->worker[i].team);
     free(c);
     *crew = NULL;
 }
@@ -56,7 +56,7 @@ size_t rp_crew_bytes(const struct rp_crew *c)
     size_t sum = 0;
 
     for (int i = 0; i < c->p.slots; i++)
-        sum += rp_program_slot(c->worker[i].program)->bytes;
+        sum += rp_team_bytes(c->worker[i].team);
     return sum;
 }
 
@@ -64,49 +64,60 @@ void rp_crew_each(const struct rp_crew *c, void (*fn)(void *priv, const struct r
                   void *priv)
 {
     for (int i = 0; i < c->p.slots; i++)
-        fn(priv, rp_program_slot(c->worker[i].program));
+        rp_team_each(c->worker[i].team, fn, priv);
 }
 
 /* ---- one turn -------------------------------------------------------------------------------- */
 
-static int begin(struct worker *w)
+/* Faces of a split turn, which has one frame. */
+static struct rp_dfaces *faces_of(const struct worker *w)
+{
+    return rp_program_faces(rp_team_program(w->team, 0));
+}
+
+static int begin(struct worker *w, int n)
 {
     int ret;
+    struct rp_team_frame frame[RP_MAX_GANG];
     const struct rp_crew_params *const p = &w->crew->p;
-    struct rp_media_frame *const frame = w->turn.frame;
 
-    if (w->turn.pass == RP_PASS_PROCESS)
-        RP_TRY(rp_tracker_faces(p->tracker, w->turn.number, rp_program_faces(w->program)));
-    return rp_program_submit_pass(w->program, frame, w->turn.pass,
-                                  p->look(p->priv, frame->index));
+    for (int i = 0; i < n; i++)
+        frame[i] = (struct rp_team_frame){
+            .frame = w->turn[i].frame,
+            .look = p->look(p->priv, w->turn[i].frame->index),
+        };
+    if (w->turn[0].pass == RP_PASS_PROCESS)
+        RP_TRY(rp_tracker_faces(p->tracker, w->turn[0].number, faces_of(w)));
+    return rp_team_submit(w->team, frame, n, w->turn[0].pass);
 
 fail:
     return ret;
 }
 
 /* What a GPU does in turn for all slots is left to the writer's thread there. */
-static int shrink(const struct worker *w)
+static int shrink(const struct rp_crew *c, struct rp_media_frame *f)
 {
-    const struct rp_crew_params *const p = &w->crew->p;
-    struct rp_media_frame *const f = w->turn.frame;
+    const struct rp_crew_params *const p = &c->p;
 
-    if (w->crew->gpu || p->plan->alpha || f->w <= p->out_w || f->h <= p->out_h || f->w == p->w)
+    if (c->gpu || p->plan->alpha || f->w <= p->out_w || f->h <= p->out_h || f->w == p->w)
         return 0;
     return rp_media_frame_scale(f, p->out_w, p->out_h);
 }
 
-static int end(struct worker *w)
+static int end(struct worker *w, int n)
 {
     int ret;
-    struct rp_frame_result result;
+    struct rp_frame_result result[RP_MAX_GANG];
     const struct rp_crew_params *const p = &w->crew->p;
 
-    RP_TRY(rp_program_finish(w->program, &result));
-    RP_TRY(shrink(w));
-    if (w->turn.pass == RP_PASS_ANALYSE)
-        RP_TRY(rp_tracker_put(p->tracker, w->turn.number, rp_program_faces(w->program)));
-    RP_TRY(p->count(p->priv, &result));
-    rp_ring_done(p->ring, w->turn.place);
+    RP_TRY(rp_team_finish(w->team, result));
+    for (int i = 0; i < n; i++) {
+        RP_TRY(shrink(w->crew, w->turn[i].frame));
+        if (w->turn[i].pass == RP_PASS_ANALYSE)
+            RP_TRY(rp_tracker_put(p->tracker, w->turn[i].number, faces_of(w)));
+        RP_TRY(p->count(p->priv, &result[i]));
+        rp_ring_done(p->ring, w->turn[i].place);
+    }
     return 0;
 
 fail:
@@ -117,13 +128,13 @@ fail:
 
 static void *work(void *priv)
 {
-    int ret = 0;
+    int ret = 0, n;
     struct worker *const w = priv;
     struct rp_ring *const ring = w->crew->p.ring;
 
-    while (rp_ring_take(ring, &w->turn, true) == 0) {
-        RP_TRY(begin(w));
-        RP_TRY(end(w));
+    while ((n = rp_ring_take(ring, w->turn, rp_team_frames(w->team), true)) > 0) {
+        RP_TRY(begin(w, n));
+        RP_TRY(end(w, n));
     }
 
 fail:
@@ -146,27 +157,26 @@ int rp_crew_start(struct rp_crew *c)
 
 static int finish(struct worker *w)
 {
-    if (!w->busy)
-        return 0;
-    w->busy = false;
-    return end(w);
+    const int n = w->busy;
+
+    w->busy = 0;
+    return n ? end(w, n) : 0;
 }
 
-/* The next turn for worker `at`. It may depend on a frame that one of the workers still has: in a
- * split ring, and where another GPU has done all that came behind that frame, so that the ring is
- * full. So nothing is waited for before those are done, the oldest first. */
-static int take(struct rp_crew *c, int at, struct rp_turn *turn, bool *more)
+/* The next turns for worker `at`; none at the end. They may depend on a frame that one of the workers
+ * still has: in a split ring, and where another GPU has done all that came behind that frame, so that
+ * the ring is full. So nothing is waited for before those are done, the oldest first. */
+static int take(struct rp_crew *c, int at, struct rp_turn *turn, int *n)
 {
     int ret;
+    const int most = rp_team_frames(c->worker[at].team);
 
     for (int i = 0; i < c->p.slots; i++) {
-        if (rp_ring_take(c->p.ring, turn, false) == 0) {
-            *more = true;
+        if ((*n = rp_ring_take(c->p.ring, turn, most, false)) > 0)
             return 0;
-        }
         RP_TRY(finish(&c->worker[(at + i) % c->p.slots]));
     }
-    *more = rp_ring_take(c->p.ring, turn, true) == 0;
+    *n = RP_MAX(rp_ring_take(c->p.ring, turn, most, true), 0);
     return 0;
 
 fail:
@@ -175,20 +185,19 @@ fail:
 
 static void drive(struct rp_crew *c)
 {
-    int ret = 0;
-    bool more = true;
+    int ret = 0, n = 1;
 
-    for (int i = 0; more; i = (i + 1) % c->p.slots) {
-        struct rp_turn turn;
+    for (int i = 0; n > 0; i = (i + 1) % c->p.slots) {
+        struct rp_turn turn[RP_MAX_GANG];
         struct worker *const w = &c->worker[i];
 
-        RP_TRY(take(c, i, &turn, &more));
+        RP_TRY(take(c, i, turn, &n));
         RP_TRY(finish(w));
-        if (!more)
+        if (n <= 0)
             break;
-        w->turn = turn;
-        RP_TRY(begin(w));
-        w->busy = true;
+        memcpy(w->turn, turn, sizeof(turn));
+        RP_TRY(begin(w, n));
+        w->busy = n;
     }
     for (int i = 0; i < c->p.slots; i++) /* any order: the ring keeps that of the frames */
         RP_TRY(finish(&c->worker[i]));

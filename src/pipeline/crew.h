@@ -1,5 +1,5 @@
-/* The workers of one device: they take frames from the ring, run the frame program on them and say
- * when each is done.
+/* The workers of one device: they take frames from the ring, run the frame program on them (several in
+ * step where that was asked for: team.h) and say when each is done.
  *
  * On the CPU one thread a slot, a frame at a time. On a GPU the calling
  * thread keeps all slots busy in turn: launching costs it microseconds,
@@ -8,7 +8,7 @@
 #define RP_CREW_H
 
 #include "face/tracker.h"
-#include "pipeline/program.h"
+#include "pipeline/team.h"
 #include "pipeline/ring.h"
 
 #define RP_MAX_SLOTS 64

@@ -270,9 +270,9 @@ static void slots_key(const struct video *v, char *key, size_t size)
 
     rp_pipeline_mark(p, &mark);
     snprintf(key, size,
-             "slots %s %s | %dx%d x %g format %d | %s | %s %s | memory %lld | reprise %s",
+             "slots %s %s | %dx%d x %g format %d | %d in step | %s | %s %s | memory %lld | reprise %s",
              p->device->title, p->device->version, info->w, info->h,
-             p->plan.shrink > 0 ? p->plan.shrink : 1, (int) info->fmt,
+             p->plan.shrink > 0 ? p->plan.shrink : 1, (int) info->fmt, rp_plan_frames(&p->plan),
              p->analyser ? rp_analyser_models(p->analyser) : "", mark.processors, mark.models,
              (long long) p->plan.graph->memory, rp_version());
 }
@@ -301,7 +301,8 @@ static int make_ring(struct video *v, int *places)
     const struct rp_distribution_options *const d = rp_settings_get(v->job->settings,
                                                                     &rp_distribution_group);
 
-    *places = (2 * v->job->slots + 2) * gpu_count(v->job);
+    *places = (2 * v->job->slots + 2) * gpu_count(v->job) *
+              rp_plan_frames(&v->job->pipeline->plan);
     if (v->job->pipeline->plan.split)
         *places += d->amount;
     RP_TRY(rp_ring_create(&v->ring, *places));
@@ -327,8 +328,9 @@ static int make_crew(struct video *v)
     const struct rp_crew_params params = crew_params(v, job->pipeline);
     RP_TRY(rp_crew_create(&v->crew, &params));
     rp_log(job->pipeline->device->fns->host_memory ? RP_LOG_DEBUG : RP_LOG_INFO,
-           "%d slot%s with %.0f MiB on %s, %d frames of %dx%d in flight", job->slots,
-           job->slots == 1 ? "" : "s", (double) rp_crew_bytes(v->crew) / 1048576,
+           "%d slot%s of %d frame%s with %.0f MiB on %s, %d frames of %dx%d in flight", job->slots,
+           job->slots == 1 ? "" : "s", rp_plan_frames(&job->pipeline->plan),
+           rp_plan_frames(&job->pipeline->plan) == 1 ? "" : "s", (double) rp_crew_bytes(v->crew) / 1048576,
            job->pipeline->device->title, places, params.w, params.h);
     return 0;
 

@@ -1,5 +1,7 @@
 #include "pipeline/program.h"
 
+#include "engine/gang.h"
+
 #include <math.h>
 
 /* What one frame leaves behind besides pixels; copied to the host in one piece. */
@@ -48,8 +50,10 @@ struct rp_program {
 
     struct rp_media_frame *frame; /* submitted, not finished */
     enum rp_pass pass;
-    bool look;
+    bool look;   /* the content check is part of the work */
+    bool looked; /* and was done, if not as part of it */
     struct rp_graph *graph[RP_PASS_COUNT][2]; /* without and with the content check */
+    struct rp_graph *look_graph; /* in step with other frames: the content check alone */
 };
 
 /* ---- formats --------------------------------------------------------------------------------- */
@@ -259,6 +263,17 @@ fail:
     return ret;
 }
 
+/* Frames in step are not looked at in step: few of them are looked at at all. */
+static int attach_gate(struct rp_program *p, int w, int h)
+{
+    struct rp_gang *const gang = p->slot->gang;
+
+    p->slot->gang = NULL;
+    const int ret = rp_gate_attach(&p->gate, p->plan->gate, p->slot, w, h);
+    p->slot->gang = gang;
+    return ret;
+}
+
 static int attach_parts(struct rp_program *p, int w, int h)
 {
     int ret;
@@ -271,7 +286,7 @@ static int attach_parts(struct rp_program *p, int w, int h)
     if (plan->selector)
         RP_TRY(rp_selector_attach(plan->selector, p->slot, &p->selection));
     if (plan->gate)
-        RP_TRY(rp_gate_attach(&p->gate, plan->gate, p->slot, w, h));
+        RP_TRY(attach_gate(p, w, h));
     if (plan->shrink > 0)
         RP_TRY(add_small(p));
     return attach_processors(p);
@@ -299,6 +314,20 @@ static void pack_planes(const struct rp_program *p, const struct rp_img *img, bo
     out->bytes = alpha ? at : out->plane[3].at;
 }
 
+int rp_program_watch(const struct rp_program *p, struct rp_graph *graph)
+{
+    int ret;
+
+    RP_TRY(rp_graph_watch(graph, p->out, p->pack_out.bytes));
+    if (p->analysis)
+        RP_TRY(rp_graph_watch(graph, rp_analysis_faces(p->analysis),
+                              offsetof(struct rp_dfaces, face) + 4 * sizeof(struct rp_dface)));
+    return 0;
+
+fail:
+    return ret;
+}
+
 /* Recordings of one pass, without and with the content check. */
 static int create_graphs(struct rp_program *p, enum rp_pass pass)
 {
@@ -311,13 +340,10 @@ static int create_graphs(struct rp_program *p, enum rp_pass pass)
         snprintf(name, sizeof(name), "%s %dx%d%s", parts[pass], p->first->canvas.img.w,
                  p->first->canvas.img.h, i ? " with content check" : "");
         RP_TRY(rp_graph_create(&p->graph[pass][i], p->slot, name, o));
-        RP_TRY(rp_graph_watch(p->graph[pass][i], p->out, p->pack_out.bytes));
+        RP_TRY(rp_program_watch(p, p->graph[pass][i]));
         if (i && p->gate)
             RP_TRY(rp_graph_watch(p->graph[pass][i], rp_gate_verdict(p->gate),
                                   sizeof(struct rp_verdict)));
-        if (p->analysis)
-            RP_TRY(rp_graph_watch(p->graph[pass][i], rp_analysis_faces(p->analysis),
-                                  offsetof(struct rp_dfaces, face) + 4 * sizeof(struct rp_dface)));
     }
     return 0;
 
@@ -340,6 +366,22 @@ fail:
     return ret;
 }
 
+/* In step with other frames the work is recorded with theirs; only the content check, which not all of
+ * them need, is not. */
+static int create_look_graph(struct rp_program *p)
+{
+    int ret;
+    const struct rp_graph_options *const o = p->plan->graph;
+
+    if (!p->gate || o->mode != RP_GRAPH_FRAME)
+        return 0;
+    RP_TRY(rp_graph_create(&p->look_graph, p->slot, "content check", o));
+    return rp_graph_watch(p->look_graph, rp_gate_verdict(p->gate), sizeof(struct rp_verdict));
+
+fail:
+    return ret;
+}
+
 /* Buffers and recordings that only a device with its own memory needs. */
 static int attach_device(struct rp_program *p)
 {
@@ -352,6 +394,8 @@ static int attach_device(struct rp_program *p)
     RP_TRY(rp_slot_alloc(p->slot, p->pack_out.bytes, (void **) &p->out));
     RP_TRY(dev->fns->alloc_host(dev, p->pack_in.bytes, (void **) &p->host_in));
     RP_TRY(dev->fns->alloc_host(dev, p->pack_out.bytes, (void **) &p->host_out));
+    if (p->slot->gang)
+        return create_look_graph(p);
     for (int pass = 0; pass < (p->plan->split ? RP_PASS_COUNT : 1); pass++)
         RP_TRY(create_graphs(p, (enum rp_pass) pass));
     return 0;
@@ -360,8 +404,31 @@ fail:
     return ret;
 }
 
+static int create_slot(struct rp_program *p, struct rp_gang *gang, int member)
+{
+    int ret;
+    const struct rp_plan *const plan = p->plan;
+
+    if (gang)
+        return rp_gang_slot(&p->slot, gang, member);
+    RP_TRY(rp_slot_create(&p->slot, plan->device));
+    p->slot->graph_options = plan->graph;
+    p->slot->model_graphs = !plan->device->fns->host_memory && plan->graph &&
+                            plan->graph->mode == RP_GRAPH_MODEL;
+    return 0;
+
+fail:
+    return ret;
+}
+
 int rp_program_create(struct rp_program **out, const struct rp_plan *plan, int w, int h,
                       enum rp_pixfmt fmt)
+{
+    return rp_program_create_in_step(out, plan, w, h, fmt, NULL, 0);
+}
+
+int rp_program_create_in_step(struct rp_program **out, const struct rp_plan *plan, int w, int h,
+                              enum rp_pixfmt fmt, struct rp_gang *gang, int member)
 {
     int ret, out_w, out_h;
     struct rp_program *const p = *out = calloc(1, sizeof(*p));
@@ -373,10 +440,7 @@ int rp_program_create(struct rp_program **out, const struct rp_plan *plan, int w
     p->first = p->last = p->view;
     RP_TRY(rp_plan_size(plan, w, h, &out_w, &out_h));
     p->alpha_in = plan->alpha && brings_alpha(fmt);
-    RP_TRY(rp_slot_create(&p->slot, plan->device));
-    p->slot->graph_options = plan->graph;
-    p->slot->model_graphs = !plan->device->fns->host_memory && plan->graph &&
-                            plan->graph->mode == RP_GRAPH_MODEL;
+    RP_TRY(create_slot(p, gang, member));
     RP_TRY(make_canvas(p, &p->first->canvas, w, h));
     RP_TRY(plan->device->fns->alloc_host(plan->device, sizeof(*p->host_result),
                                          (void **) &p->host_result));
@@ -405,6 +469,7 @@ void rp_program_destroy(struct rp_program **out)
         rp_graph_destroy(&p->graph[i][0]);
         rp_graph_destroy(&p->graph[i][1]);
     }
+    rp_graph_destroy(&p->look_graph);
     for (int i = 0; i < p->plan->nprocessors; i++)
         if (p->at[i])
             p->plan->processor[i].def->detach(&p->at[i]);
@@ -725,6 +790,45 @@ fail:
     return ret;
 }
 
+/* The content check alone, on the frame as it came. */
+static int record_look_alone(void *priv)
+{
+    int ret;
+    struct rp_program *const p = priv;
+    struct rp_verdict *const v = &p->host_result->verdict;
+
+    RP_TRY(record_input(p));
+    RP_TRY(record_look(p));
+    return rp_slot_download(p->slot, v, rp_gate_verdict(p->gate), sizeof(*v));
+
+fail:
+    return ret;
+}
+
+int rp_program_stage(struct rp_program *p, struct rp_media_frame *frame, bool look)
+{
+    int ret;
+
+    RP_TRY(take_frame(p, frame));
+    p->frame = frame;
+    p->pass = RP_PASS_WHOLE;
+    p->look = false; /* the work is the same for all frames in step */
+    p->looked = look && p->gate;
+    if (p->looked && p->look_graph)
+        RP_TRY(rp_graph_run(p->look_graph, record_look_alone, p, false));
+    else if (p->looked)
+        RP_TRY(record_look_alone(p));
+
+fail:
+    rp_slot_stage_end(p->slot);
+    return ret;
+}
+
+int rp_program_work(void *program)
+{
+    return record_frame(program);
+}
+
 static int run_frame(struct rp_program *p)
 {
     struct rp_graph *const graph = p->graph[p->pass][p->look];
@@ -740,7 +844,7 @@ int rp_program_submit_pass(struct rp_program *p, struct rp_media_frame *frame, e
     RP_TRY(take_frame(p, frame));
     p->frame = frame;
     p->pass = pass;
-    p->look = look && p->gate && pass != RP_PASS_PROCESS;
+    p->look = p->looked = look && p->gate && pass != RP_PASS_PROCESS;
     RP_TRY(run_frame(p));
 
 fail:
@@ -764,7 +868,7 @@ int rp_program_place(struct rp_program *p, struct rp_media_frame *frame)
 
     RP_TRY(take_frame(p, frame));
     p->pass = RP_PASS_WHOLE;
-    p->look = false;
+    p->look = p->looked = false;
     p->resident = true;
     if (p->in) {
         RP_TRY(rp_slot_upload(p->slot, p->in, p->host_in, p->pack_in.bytes));
@@ -863,13 +967,28 @@ fail:
 int rp_program_finish(struct rp_program *p, struct rp_frame_result *result)
 {
     int ret;
-    const struct result *const r = p->host_result;
 
     rp_slot_stage(p->slot, RP_STAGE_CONVERT);
     if (p->graph[p->pass][p->look])
         RP_TRY(rp_graph_wait(p->graph[p->pass][p->look]));
     else
         RP_TRY(rp_slot_sync(p->slot));
+    return rp_program_collect(p, result);
+
+fail:
+    rp_slot_stage_end(p->slot);
+    p->frame = NULL;
+    return ret;
+}
+
+int rp_program_collect(struct rp_program *p, struct rp_frame_result *result)
+{
+    int ret = 0;
+    const struct result *const r = p->host_result;
+
+    rp_slot_stage(p->slot, RP_STAGE_CONVERT);
+    if (p->look_graph)
+        RP_TRY(rp_graph_wait(p->look_graph));
     const bool analysed = p->pass != RP_PASS_PROCESS, processed = p->pass != RP_PASS_ANALYSE;
 
     *result = (struct rp_frame_result){
@@ -878,8 +997,8 @@ int rp_program_finish(struct rp_program *p, struct rp_frame_result *result)
         .overflow = analysed && r->overflow != 0,
         .changed = processed && (is_resized(p) || p->plan->whole_frame ||
                                  (r->selected > 0 && p->plan->nprocessors > 0)),
-        .looked = p->look,
-        .positive = p->look && r->verdict.positive > 0,
+        .looked = p->looked,
+        .positive = p->looked && r->verdict.positive > 0,
     };
     if (result->changed && !p->resident)
         RP_TRY(give_back(p));

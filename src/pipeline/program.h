@@ -60,6 +60,17 @@ struct rp_frame_result {
     bool looked, positive; /* content check */
 };
 
+/* One whose frames go in step with those of others: rp_team, which calls these. stage() takes the
+ * frame (and looks at it), work() is the record function, collect() what is left to do when the work
+ * of all was waited for. */
+int rp_program_create_in_step(struct rp_program **out, const struct rp_plan *plan, int w, int h,
+                              enum rp_pixfmt fmt, struct rp_gang *gang, int member);
+int rp_program_stage(struct rp_program *program, struct rp_media_frame *frame, bool look);
+int rp_program_work(void *program);
+int rp_program_collect(struct rp_program *program, struct rp_frame_result *result);
+/* What a recording of its work writes, for verification. */
+int rp_program_watch(const struct rp_program *program, struct rp_graph *graph);
+
 /* Begin work on a frame. The frame must stay until rp_program_finish().
  * @param look  run the content check on it first (on the pixels as they came) */
 int rp_program_submit(struct rp_program *program, struct rp_media_frame *frame, bool look);

@@ -94,16 +94,30 @@ static bool window_is_analysed(const struct rp_ring *r)
     return r->analysed > r->processed + r->ahead || (r->ended && r->analysed == r->read);
 }
 
-/* Processing comes first: it is what lets frames out. */
-static bool take_next(struct rp_ring *r, struct rp_turn *turn)
+/* The next frames, all that were asked for or the last ones. */
+static int take_several(struct rp_ring *r, struct rp_turn *turn, int most)
 {
-    if (r->split && r->processed < r->read && window_is_analysed(r))
+    int n = 0;
+
+    if (r->read - r->taken < most && !r->ended)
+        return 0;
+    while (n < most && r->taken < r->read)
+        turn[n++] = take(r, r->taken++, RP_PASS_WHOLE);
+    return n;
+}
+
+/* Processing comes first: it is what lets frames out. */
+static int take_next(struct rp_ring *r, struct rp_turn *turn, int most)
+{
+    if (!r->split)
+        return take_several(r, turn, most);
+    if (r->processed < r->read && window_is_analysed(r))
         *turn = take(r, r->processed++, RP_PASS_PROCESS);
     else if (r->taken < r->read)
-        *turn = take(r, r->taken++, r->split ? RP_PASS_ANALYSE : RP_PASS_WHOLE);
+        *turn = take(r, r->taken++, RP_PASS_ANALYSE);
     else
-        return false;
-    return true;
+        return 0;
+    return 1;
 }
 
 static bool all_taken(const struct rp_ring *r)
@@ -111,15 +125,15 @@ static bool all_taken(const struct rp_ring *r)
     return r->ended && r->taken == r->read && (!r->split || r->processed == r->read);
 }
 
-int rp_ring_take(struct rp_ring *r, struct rp_turn *turn, bool wait)
+int rp_ring_take(struct rp_ring *r, struct rp_turn *turn, int most, bool wait)
 {
-    bool got = false;
+    int got = 0;
 
     pthread_mutex_lock(&r->lock);
-    while (!r->status && !(got = take_next(r, turn)) && !all_taken(r) && wait)
+    while (!r->status && !(got = take_next(r, turn, most)) && !all_taken(r) && wait)
         pthread_cond_wait(&r->changed, &r->lock);
     pthread_mutex_unlock(&r->lock);
-    return got ? 0 : RP_ERR_CLOSED;
+    return got ? got : RP_ERR_CLOSED;
 }
 
 void rp_ring_done(struct rp_ring *r, int place)

@@ -40,9 +40,11 @@ struct rp_turn {
     enum rp_pass pass;
 };
 
-/* Worker: what to do next, waiting for it. RP_ERR_CLOSED at the end or after a failure; without
- * `wait` also when there is nothing to do now. */
-int rp_ring_take(struct rp_ring *ring, struct rp_turn *turn, bool wait);
+/* Worker: what to do next, waiting for it: `most` frames that follow each other, fewer only at the
+ * end (so that which frames belong together depends on nobody's speed); one at a time when split.
+ * Returns how many; RP_ERR_CLOSED at the end or after a failure; without `wait` also when there is
+ * nothing to do now. The ring must have at least as many places. */
+int rp_ring_take(struct rp_ring *ring, struct rp_turn *turn, int most, bool wait);
 /* Worker: the turn that was taken of this place is done. */
 void rp_ring_done(struct rp_ring *ring, int place);
 

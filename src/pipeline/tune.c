@@ -5,35 +5,31 @@
 #define MEASURE 0.25     /* seconds for each number */
 #define SPARE (1u << 30) /* device memory that is left free */
 
-/* Memory of one more program: what the ones so far took, and a reserve. */
-static bool room_for(const struct rp_plan *plan, struct rp_program *const *program, int have,
-                     int want)
+/* Memory of one more team: what the ones so far took, and a reserve. */
+static bool room_for(const struct rp_plan *plan, struct rp_team *const *team, int have, int want)
 {
     size_t used = 0, free_bytes = 0, total = 0;
     const struct rp_device_fns *const fns = plan->device->fns;
 
-    for (int i = 0; i < have; i++) {
-        const struct rp_slot *const slot = rp_program_slot(program[i]);
-
-        used += slot->bytes + fns->pool_bytes(slot->stream);
-    }
+    for (int i = 0; i < have; i++)
+        used += rp_team_bytes(team[i]) + rp_team_pool_bytes(team[i]);
     const size_t need = have ? used / (size_t) have * (size_t) (want - have) : 0;
     if (plan->graph->memory && used + need > (size_t) plan->graph->memory)
         return false;
     return fns->memory(plan->device, &free_bytes, &total) < 0 || free_bytes > need + SPARE;
 }
 
-/* One more program, recorded. */
-static int add(const struct rp_plan *plan, struct rp_media_frame *frame, struct rp_program **out)
+/* One more team, recorded. */
+static int add(const struct rp_plan *plan, struct rp_media_frame *frame, struct rp_team **out)
 {
     int ret;
-    struct rp_frame_result result;
+    struct rp_frame_result result[RP_MAX_GANG];
 
-    RP_TRY(rp_program_create(out, plan, frame->w, frame->h, frame->fmt));
-    RP_TRY(rp_program_place(*out, frame));
+    RP_TRY(rp_team_create(out, plan, frame->w, frame->h, frame->fmt, rp_plan_frames(plan)));
+    RP_TRY(rp_team_place(*out, frame));
     for (int i = 0; i < 3; i++) {
-        RP_TRY(rp_program_repeat(*out));
-        RP_TRY(rp_program_finish(*out, &result));
+        RP_TRY(rp_team_repeat(*out));
+        RP_TRY(rp_team_finish(*out, result));
     }
     return 0;
 
@@ -41,24 +37,24 @@ fail:
     return ret;
 }
 
-/* Frames a second with n programs in turn. */
-static int measure(struct rp_program *const *program, int n, double *fps)
+/* Frames a second with n teams in turn. */
+static int measure(struct rp_team *const *team, int n, double *fps)
 {
-    int ret, frames = 0;
-    struct rp_frame_result result;
+    int ret, launches = 0;
+    struct rp_frame_result result[RP_MAX_GANG];
     const double start = rp_now();
 
     for (int i = 0; i < n; i++)
-        RP_TRY(rp_program_repeat(program[i]));
+        RP_TRY(rp_team_repeat(team[i]));
     while (rp_now() - start < MEASURE) {
-        struct rp_program *const p = program[frames++ % n];
+        struct rp_team *const t = team[launches++ % n];
 
-        RP_TRY(rp_program_finish(p, &result));
-        RP_TRY(rp_program_repeat(p));
+        RP_TRY(rp_team_finish(t, result));
+        RP_TRY(rp_team_repeat(t));
     }
     for (int i = 0; i < n; i++)
-        RP_TRY(rp_program_finish(program[i], &result));
-    *fps = (frames + n) / (rp_now() - start);
+        RP_TRY(rp_team_finish(team[i], result));
+    *fps = (launches + n) * rp_team_frames(team[0]) / (rp_now() - start);
     return 0;
 
 fail:
@@ -66,19 +62,19 @@ fail:
 }
 
 static int try_all(const struct rp_plan *plan, struct rp_media_frame *frame,
-                   struct rp_program **program, int *slots)
+                   struct rp_team **team, int *slots)
 {
     int ret, have = 0;
     double best = 0, fps;
 
     *slots = 1;
-    for (int n = 1; n <= MOST && room_for(plan, program, have, n); n *= 2) {
+    for (int n = 1; n <= MOST && room_for(plan, team, have, n); n *= 2) {
         for (; have < n; have++)
-            RP_TRY(add(plan, frame, &program[have]));
-        const struct rp_graph *const graph = rp_program_graph(program[0]);
+            RP_TRY(add(plan, frame, &team[have]));
+        const struct rp_graph *const graph = rp_team_graph(team[0]);
         if (!graph || !rp_graph_recorded(graph))
             return 0;
-        RP_TRY(measure(program, n, &fps));
+        RP_TRY(measure(team, n, &fps));
         rp_log(RP_LOG_DEBUG, "%d slot%s: %.1f frames/s", n, n == 1 ? "" : "s", fps);
         if (fps < best * GAIN)
             break;
@@ -96,7 +92,7 @@ int rp_tune_slots(struct rp_plans *plans, const char *key, const struct rp_plan 
 {
     int ret;
     const double start = rp_now();
-    struct rp_program *program[MOST] = {0};
+    struct rp_team *team[MOST] = {0};
     json_t *entry = rp_plan_get(plans, key);
     const int known = (int) json_integer_value(json_object_get(entry, "slots"));
 
@@ -105,9 +101,9 @@ int rp_tune_slots(struct rp_plans *plans, const char *key, const struct rp_plan 
         *slots = known;
         return 0;
     }
-    ret = try_all(plan, frame, program, slots);
+    ret = try_all(plan, frame, team, slots);
     for (int i = 0; i < MOST; i++)
-        rp_program_destroy(&program[i]);
+        rp_team_destroy(&team[i]);
     if (ret < 0)
         return ret;
     rp_log(RP_LOG_INFO, "%d frames in flight, measured in %.1f seconds", *slots, rp_now() - start);

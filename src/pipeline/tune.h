@@ -3,7 +3,7 @@
 #define RP_TUNE_H
 
 #include "engine/plan.h"
-#include "pipeline/program.h"
+#include "pipeline/team.h"
 
 /* Slots for --cuda-graph-slots auto: 1, 2, 4, 8 programs are measured on this frame until more of
  * them gain less than 5 %, inside the memory that is free (or --cuda-graph-memory). Kept in the

@@ -46,3 +46,14 @@ extern "C" int rp_cuda_row_copy(struct rp_stream *stream, const struct rp_op_row
     RP_LAUNCH(stream, (unsigned) RP_CLAMP(blocks, 1, MOST_BLOCKS), THREADS, row_copy, *a);
     return rp_cuda_launched("row_copy");
 }
+
+static __global__ void in_step(const __grid_constant__ struct rp_op_in_step a)
+{
+    rp_in_step(&a);
+}
+
+extern "C" int rp_cuda_in_step(struct rp_stream *stream, const struct rp_op_in_step *a)
+{
+    RP_LAUNCH(stream, 1, 1, in_step, *a);
+    return rp_cuda_launched("in_step");
+}
