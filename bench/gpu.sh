@@ -11,7 +11,8 @@
 #   checkgpu *  every CUDA operation against the C one
 #   graph    *  the tests of recording and replaying; checkgraph gets what the programs' archive has in
 #               data/: the models in models, pictures and clips in media, source.jpg and source2.jpg
-#   record   *  checkrecord: verbs and faults of recording, each network's replays against eager
+#   record   *  checkstep and checkrecord: frames in step; verbs and faults of recording, each network's
+#               replays against eager
 #   bench    *  reprise benchmark on the twins; what becomes bench/results/GPU.json
 #   contracts   each processor's models, tiny, recorded, against the CPU
 #   sanitize    checkgpu under compute-sanitizer's memcheck and racecheck
@@ -177,6 +178,7 @@ step_record() {
         [ ! -f "$network" ] || networks+=(--network "$network")
     done
     python3 tests/fault_models.py "$work/faults"
+    "$(program checkstep)" --device cuda "$work/faults"
     # shellcheck disable=SC2086
     "$checkrecord" --models "$work/faults" "${networks[@]}" ${RECORD_ARGS:-}
 }

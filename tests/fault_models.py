@@ -113,7 +113,23 @@ def unknown():
     return end(g, g.node('Frobnicate', [conv(g, 'x', 3, 8, 'w1')], domain='org.example.nowhere'))
 
 
-MODELS = [fine, open_sizes, branch, loop, on_cpu, by_values, unknown]
+def reshapes():
+    """The batch size stands in constant shapes as well, of both kinds that files have."""
+    g = start('reshapes')
+    g.initializer('flat', w.INT64, [2], w.ints([1, -1]))
+    a = g.node('Reshape', [conv(g, 'x', 3, 8, 'w1'), 'flat'])
+    g.initializer('square', w.INT64, [4], w.ints([1, 8, 32, 32]))
+    return end(g, conv(g, g.node('Reshape', [a, 'square']), 8, 8, 'w2'))
+
+
+def mixes_rows():
+    """Over several rows it would run, and give something else."""
+    g = start('mixes_rows')
+    a = conv(g, 'x', 3, 8, 'w1')
+    return end(g, g.node('Add', [a, g.node('ReduceMax', [a], axes=[0], keepdims=1)]))
+
+
+MODELS = [fine, open_sizes, branch, loop, on_cpu, by_values, unknown, reshapes, mixes_rows]
 
 
 def main():

@@ -201,8 +201,8 @@ static int open_row(struct rp_net **out, const struct rp_gang *g, struct rp_slot
 
 /* ---- are rows what the network of one row gives? --------------------------------------------- */
 
-/* Numbers in 0..1 for all inputs of all rows; those of other types stay 0. */
-static int fill(const struct rp_net *rows)
+/* Numbers in 0..1 and -1..0, row by row in turn; inputs that are not floats stay 0. */
+static int fill(const struct rp_net *rows, int n)
 {
     int ret = 0;
     uint32_t seed = 1;
@@ -215,7 +215,7 @@ static int fill(const struct rp_net *rows)
             return rp_fail(RP_ERR_NOMEM, "out of memory");
         for (size_t k = 0; v && k < t->count; k++) {
             seed = seed * 1664525u + 1013904223u;
-            v[k] = (float) (seed >> 8) / (float) (1 << 24);
+            v[k] = (float) (seed >> 8) / (float) (1 << 24) - (k / (t->count / (size_t) n) % 2 ? 1 : 0);
         }
         if (v && (ret = rp_slot_upload(rows->slot, t->data, v, t->bytes)) >= 0)
             ret = rp_slot_sync(rows->slot);
@@ -281,7 +281,7 @@ static int rows_are_near(struct rp_gang *g, struct rp_gang_net *net, const int64
     const int probe[] = {0, g->n - 1};
 
     *same = true;
-    RP_TRY(fill(net->rows));
+    RP_TRY(fill(net->rows, g->n));
     for (int i = 0; i < 2 && *same; i++) {
         if (open_row(&one, g, g->lead, net, in_dim, probe[i]) < 0)
             *same = false; /* its results have not one row each */

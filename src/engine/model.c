@@ -178,7 +178,7 @@ void rp_model_close(struct rp_model **out)
 
     if (!m)
         return;
-    if (m->rows != m)
+    if (m->rows != m) // NOLINT(misc-no-recursion): one level
         rp_model_close(&m->rows);
     if (m->session)
         m->engine->api->ReleaseSession(m->session);

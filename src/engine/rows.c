@@ -136,15 +136,30 @@ static bool set_ends(const struct rp_onnx *o, struct rp_onnx_text graph, int n)
     return ok && !w.bad;
 }
 
+/* A branch is chosen for all rows at once. */
+static bool has_control_flow(const struct rp_onnx *o)
+{
+    const struct rp_onnx_node *node;
+    const int n = rp_onnx_nodes(o, &node);
+
+    for (int i = 0; i < n; i++)
+        if (rp_onnx_is(node[i].op, "If") || rp_onnx_is(node[i].op, "Loop") ||
+            rp_onnx_is(node[i].op, "Scan"))
+            return true;
+    return false;
+}
+
 static int edit(const char *path, void *data, size_t size, int n)
 {
     int ret;
     struct rp_onnx *o = NULL;
 
     RP_TRY(rp_onnx_read(&o, path, data, size));
-    if (!set_ends(o, part((struct rp_onnx_text){data, size}, MODEL_GRAPH), n))
+    if (has_control_flow(o))
+        ret = rp_fail(RP_ERR_MODEL, "%s: it has control flow", path);
+    else if (n > 1 && !set_ends(o, part((struct rp_onnx_text){data, size}, MODEL_GRAPH), n))
         ret = rp_fail(RP_ERR_MODEL, "%s: an input or output has not one row", path);
-    else
+    else if (n > 1)
         set_shapes(o, n);
 fail:
     rp_onnx_close(&o);
@@ -165,6 +180,20 @@ static int map_file(const char *path, void **data, size_t *size)
         return rp_fail(RP_ERR_IO, "%s: cannot be mapped", path);
     *size = (size_t) st.st_size;
     return 0;
+}
+
+/* Nothing is changed where the file leaves the rows open. */
+static int check_open(const char *path)
+{
+    int ret;
+    void *data;
+    size_t size = 0;
+
+    RP_TRY(map_file(path, &data, &size));
+    ret = edit(path, data, size, 1);
+    munmap(data, size);
+fail:
+    return ret;
 }
 
 /* ---- models ---------------------------------------------------------------------------------- */
@@ -204,28 +233,40 @@ void rp_model_rows_bad(struct rp_model *m, const char *why)
     m->one_row = true;
 }
 
+/* Errors of which nothing is known but that it does not work. */
+static int try_open(struct rp_model *m, int n)
+{
+    int ret;
+
+    rp_log_hold(true);
+    if (all_begin_with(m->in, m->nin, -1) && all_begin_with(m->out, m->nout, -1)) {
+        ret = check_open(m->path);
+        m->rows = m;
+        m->nrows = n; /* any, in fact */
+    } else {
+        ret = open_edited(m, n);
+    }
+    rp_log_hold(false);
+    if (ret < 0)
+        rp_model_rows_bad(m, rp_last_error());
+    return ret == RP_ERR_NOMEM || ret == RP_ERR_DEVICE_MEM ? ret : 0;
+}
+
 int rp_model_rows(struct rp_model **out, struct rp_model *m, int n)
 {
+    int ret;
+
     *out = NULL;
     if (m->one_row || m->tensorrt || m->foreign)
         return 0;
-    if (all_begin_with(m->in, m->nin, -1) && all_begin_with(m->out, m->nout, -1)) {
-        *out = m;
-        return 0;
-    }
-    if (m->rows && m->rows->nrows != n)
-        return 0; /* one number of frames a process */
-    if (!m->rows) {
-        rp_log_hold(true);
-        const int ret = open_edited(m, n);
-        rp_log_hold(false);
-        if (ret < 0)
-            rp_model_rows_bad(m, rp_last_error());
-        if (ret == RP_ERR_NOMEM || ret == RP_ERR_DEVICE_MEM)
-            return ret;
-    }
+    if (!m->rows)
+        RP_TRY(try_open(m, n));
     if (m->rows && m->recordable && !m->rows->recordable)
         rp_model_rows_bad(m, "then it could not be recorded");
-    *out = m->one_row ? NULL : m->rows;
+    if (!m->one_row && (m->rows == m || m->rows->nrows == n)) /* else: one number a process */
+        *out = m->rows;
     return 0;
+
+fail:
+    return ret;
 }

@@ -163,7 +163,7 @@ static int finish(struct worker *w)
     return n ? end(w, n) : 0;
 }
 
-/* The next turns for worker `at`; none at the end. They may depend on a frame that one of the workers
+/* The next turns for worker `at`; *n is not positive at the end. They may depend on a frame that one of the workers
  * still has: in a split ring, and where another GPU has done all that came behind that frame, so that
  * the ring is full. So nothing is waited for before those are done, the oldest first. */
 static int take(struct rp_crew *c, int at, struct rp_turn *turn, int *n)
@@ -176,7 +176,7 @@ static int take(struct rp_crew *c, int at, struct rp_turn *turn, int *n)
             return 0;
         RP_TRY(finish(&c->worker[(at + i) % c->p.slots]));
     }
-    *n = RP_MAX(rp_ring_take(c->p.ring, turn, most, true), 0);
+    *n = rp_ring_take(c->p.ring, turn, most, true);
     return 0;
 
 fail:
