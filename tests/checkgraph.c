@@ -4,8 +4,9 @@
  *                [--disturb N] [--quick] [--set OPTION=VALUE]... MEDIA...
  *
  * Every frame of every medium goes through the whole pipeline (detect, landmark, embed, select,
- * swap) eagerly, as a recorded frame with 1, 2, 4 and 8 slots, with recorded models, and again with
- * another source and with another option; the CRC of each frame's pixels must be the same. A
+ * swap) eagerly, as a recorded frame with 1, 2, 4 and 8 slots, with recorded models, four frames in
+ * step with 1 and 2 slots (against such frames done eagerly), and again with another source and with
+ * another option; the CRC of each frame's pixels must be the same. A
  * picture becomes a slow pan of 1600x1080 over it and, all pictures together, a mosaic of eight and
  * more faces. Between replays the analysing stage runs eagerly with bindings of its own, N times a
  * clip (20). --quick: one and four slots only. --set: an option of every way, as the program takes
@@ -17,6 +18,7 @@
 #include "base/hash.h"
 #include "base/path.h"
 #include "pipeline/pipeline.h"
+#include "pipeline/team.h"
 
 #define MAX_FRAMES 512
 #define MAX_SLOTS 8
@@ -200,6 +202,7 @@ struct way {
     const char *source;
     bool disturb;      /* other networks run eagerly in between */
     const char *option, *value; /* one more; NULL: none */
+    int frames;        /* in step; 0: 1 */
 };
 
 struct outcome {
@@ -245,42 +248,74 @@ static int disturbances(int n, int i)
     return opt.disturb * (i + 1) / n - opt.disturb * i / n;
 }
 
+/* A launch: so many frames of the clip, from the first on. */
+struct launch {
+    struct rp_team *team;
+    struct rp_media_frame *frame[RP_MAX_GANG];
+    int first, n; /* n 0: nothing is flying */
+};
+
+static int land(struct launch *l, struct outcome *out)
+{
+    int ret;
+    struct rp_frame_result result[RP_MAX_GANG];
+
+    if (!l->n)
+        return 0;
+    RP_TRY(rp_team_finish(l->team, result));
+    for (int i = 0; i < l->n; i++) {
+        out->crc[l->first + i] = crc_of(l->frame[i]);
+        out->faces[l->first + i] = result[i].selected;
+        free_copy(l->frame[i]);
+        l->frame[i] = NULL;
+    }
+    l->n = 0;
+    return 0;
+
+fail:
+    return ret;
+}
+
+static int take_off(struct launch *l, const struct clip *c, int first)
+{
+    struct rp_team_frame frame[RP_MAX_GANG];
+
+    l->first = first;
+    l->n = RP_MIN(rp_team_frames(l->team), c->n - first);
+    for (int i = 0; i < l->n; i++) {
+        l->frame[i] = copy_frame(c->frame[first + i]);
+        frame[i] = (struct rp_team_frame){.frame = l->frame[i]};
+    }
+    return rp_team_submit(l->team, frame, l->n, RP_PASS_WHOLE);
+}
+
 static int run_frames(struct rp_pipeline *p, const struct clip *c, const struct way *way,
                       struct outcome *out)
 {
-    int ret = 0, at[MAX_SLOTS];
-    struct rp_program *program[MAX_SLOTS] = {0};
-    struct rp_media_frame *flying[MAX_SLOTS] = {0};
-    struct rp_frame_result result;
+    int ret = 0, k = 0;
+    const int frames = RP_MAX(way->frames, 1);
+    struct launch launch[MAX_SLOTS] = {0};
     struct rp_dfaces *const faces = malloc(sizeof(*faces));
 
-    for (int k = 0; k < way->slots; k++) // NOLINTNEXTLINE(clang-analyzer-core.NullDereference)
-        RP_TRY(rp_program_create(&program[k], &p->plan, c->frame[0]->w, c->frame[0]->h,
-                                 c->frame[0]->fmt));
-    for (int i = 0; i < c->n + way->slots; i++) {
-        const int k = i % way->slots;
-
-        if (flying[k]) {
-            RP_TRY(rp_program_finish(program[k], &result));
-            out->crc[at[k]] = crc_of(flying[k]);
-            out->faces[at[k]] = result.selected;
-            free_copy(flying[k]);
-            flying[k] = NULL;
-        }
-        if (i >= c->n)
-            continue;
-        flying[k] = copy_frame(c->frame[i]);
-        at[k] = i;
-        RP_TRY(rp_program_submit(program[k], flying[k], false));
+    for (int i = 0; i < way->slots; i++) // NOLINTNEXTLINE(clang-analyzer-core.NullDereference)
+        RP_TRY(rp_team_create(&launch[i].team, &p->plan, c->frame[0]->w, c->frame[0]->h,
+                              c->frame[0]->fmt, frames));
+    for (int i = 0; i < c->n; i += frames, k = (k + 1) % way->slots) {
+        RP_TRY(land(&launch[k], out));
+        RP_TRY(take_off(&launch[k], c, i));
         for (int n = way->disturb ? disturbances(c->n, i) : 0; n > 0; n--)
             RP_TRY(rp_pipeline_faces(p, c->frame[(i * 5 + n) % c->n], faces));
     }
-    out->recorded = rp_program_graph(program[0]) && rp_graph_recorded(rp_program_graph(program[0]));
+    for (int i = 0; i < way->slots; i++)
+        RP_TRY(land(&launch[i], out));
+    const struct rp_graph *const g = rp_team_graph(launch[0].team);
+    out->recorded = g && rp_graph_recorded(g);
 
 fail:
-    for (int k = 0; k < way->slots; k++) {
-        rp_program_destroy(&program[k]);
-        free_copy(flying[k]);
+    for (int i = 0; i < way->slots; i++) {
+        rp_team_destroy(&launch[i].team);
+        for (int f = 0; f < RP_MAX_GANG; f++)
+            free_copy(launch[i].frame[f]);
     }
     free(faces);
     return ret;
@@ -318,8 +353,8 @@ static void compare(const struct clip *c, const struct way *way, const struct ou
     }
     const bool expect = !strcmp(way->graph, "frame") && strcmp(opt.device, "cpu") != 0;
     const bool ok = !differ && (!expect || got->recorded);
-    printf("%s %-40s graph %-5s slots %d%s%s: %d frames, %d differ%s, %.1f s\n",
-           ok ? "ok    " : "FAILED", c->name, way->graph, way->slots,
+    printf("%s %-40s graph %-5s slots %d x %d%s%s: %d frames, %d differ%s, %.1f s\n",
+           ok ? "ok    " : "FAILED", c->name, way->graph, way->slots, RP_MAX(way->frames, 1),
            way->disturb ? " disturbed" : "",
            way->option                 ? " other options"
            : way->source != opt.source ? " other source"
@@ -366,6 +401,11 @@ static int check_clip(const struct clip *c)
         {.graph = "frame", .slots = 1, .disturb = true}, {.graph = "frame", .slots = 4, .disturb = true},
         {.graph = "frame", .slots = 2}, {.graph = "frame", .slots = 8}, {.graph = "model", .slots = 1},
     };
+    static const struct way in_step[] = {
+        {.graph = "frame", .slots = 1, .frames = 4, .disturb = true},
+        {.graph = "frame", .slots = 2, .frames = 4},
+    };
+    const struct way step = {.graph = "off", .slots = 1, .source = opt.source, .frames = 4};
     const struct way eager[] = {
         {.graph = "off", .slots = 1, .source = opt.source},
         {.graph = "off", .slots = 1, .source = opt.source2},
@@ -373,6 +413,7 @@ static int check_clip(const struct clip *c)
     };
 
     RP_TRY(check_group(c, &eager[0], ways, opt.quick ? 2 : (int) RP_ARRAY_LEN(ways)));
+    RP_TRY(check_group(c, &step, in_step, (int) RP_ARRAY_LEN(in_step)));
     if (opt.source2 && !opt.quick)
         RP_TRY(check_group(c, &eager[1], ways, 1));
     if (!opt.quick)

@@ -224,6 +224,7 @@ static void put_frame(FILE *f, const char *title, const json_t *o)
         {"networks recorded", report_number(o, "model_fps")},
         {"frame recorded", report_number(o, "graph_fps")},
         {"several at once", report_number(o, "slots_fps")},
+        {"and in step", report_number(json_object_get(o, "in_step"), "fps")},
     };
 
     if (!json_is_object(o))

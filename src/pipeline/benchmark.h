@@ -1,5 +1,6 @@
 /* Inside of rp_benchmark(): benchmark.c asks and puts together, benchmark_model.c measures single
- * networks, benchmark_frame.c the work on a frame, benchmark_tools.c is what they share. */
+ * networks, benchmark_frame.c the work on a frame, benchmark_step.c that on several in step,
+ * benchmark_tools.c is what they share. */
 #ifndef RP_BENCHMARK_H
 #define RP_BENCHMARK_H
 
@@ -87,6 +88,10 @@ int rp_bench_roof(struct rp_bench *b);
 json_t *rp_bench_model(struct rp_bench *b, const char *path, const char *name,
                        const int64_t *const *dims, json_t **soak);
 json_t *rp_bench_frame(struct rp_bench *b, struct rp_pipeline *pipeline, json_t **soak);
+
+/* Frames in step, on these frames. The plan's recorded mode does not matter. */
+json_t *rp_bench_in_step(struct rp_bench *b, const struct rp_plan *plan, struct rp_media_frame *frame,
+                         int variants);
 
 json_t *rp_bench_analysis(struct rp_bench *b, struct rp_pipeline *pipeline);
 

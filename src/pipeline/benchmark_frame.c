@@ -640,6 +640,7 @@ static json_t *blank(const struct rp_bench *b, const struct rp_plan *plan)
         "graph_fps",
         "slots",
         "slots_fps",
+        "in_step",
         "host_us_per_frame",
         "host_wall_us_per_frame",
         "launches_per_frame",
@@ -691,6 +692,7 @@ json_t *rp_bench_frame(struct rp_bench *b, struct rp_pipeline *pipeline, json_t 
         goto empty;
     }
     measure_slots(&s, before);
+    rp_bench_put(s.o, "in_step", rp_bench_in_step(b, &pipeline->plan, s.frame, s.variants));
     if (pipeline->plan.nprocessors && measure_shares(&s) < 0)
         rp_bench_reason(s.o, "shares_reason");
     if (b->o->soak && soak_out)
