@@ -91,7 +91,9 @@ RP_FN uint8_t rp_blend(uint8_t a, uint8_t b, float fa, float fb)
 
 RP_FN uint8_t rp_paste_keep(uint8_t frame, float crop, float m, float keep, float blend)
 {
-    return rp_blend(frame, rp_paste_mix(frame, crop, m), keep, blend);
+    const uint8_t v = rp_blend(frame, rp_paste_mix(frame, crop, m), keep, blend);
+
+    return m > 0.0f ? v : frame; /* the sum need not be 1 to the last bit */
 }
 
 #endif /* RP_OPS_PASTE_CORE_H */
