@@ -178,8 +178,9 @@ void rp_model_close(struct rp_model **out)
 
     if (!m)
         return;
-    if (m->rows != m) // NOLINT(misc-no-recursion): one level
-        rp_model_close(&m->rows);
+    for (int n = 0; n <= RP_MAX_GANG; n++)
+        if (m->rows[n] != m) // NOLINT(misc-no-recursion): one level
+            rp_model_close(&m->rows[n]);
     if (m->session)
         m->engine->api->ReleaseSession(m->session);
     free(m->path);

@@ -39,10 +39,10 @@ struct rp_model {
     bool foreign, ort_graph; /* see rp_model_params: plain or ort_graph, ort_graph */
     int threads;
     struct rp_plans *plans;
-    struct rp_model *rows;   /* the same over several rows (rows.c); itself where the file leaves
-                              * that open; NULL: not opened */
-    int nrows;
-    bool one_row;            /* it can not be had */
+    struct rp_model *rows[RP_MAX_GANG + 1]; /* the same over so many rows (rows.c); itself where the
+                              * file leaves that open; NULL: not opened */
+    int nrows;               /* of this one; 0: as the file says */
+    bool one_row;            /* the same over several rows can not be had */
     const void *edited;      /* while opening: the file's bytes, changed; NULL: the file */
     size_t edited_size;
     bool used;               /* dimensions of the last net */

@@ -206,7 +206,7 @@ static int open_edited(struct rp_model *m, int n)
 
     RP_TRY(map_file(m->path, &data, &size));
     if ((ret = edit(m->path, data, size, n)) >= 0)
-        ret = rp_model_open(&m->rows, m->engine, m->device,
+        ret = rp_model_open(&m->rows[n], m->engine, m->device,
                             &(struct rp_model_params){.path = m->path, .name = m->name,
                                                       .threads = m->threads, .plans = m->plans,
                                                       .layout = m->layout,
@@ -233,7 +233,6 @@ void rp_model_rows_bad(struct rp_model *m, const char *why)
     m->one_row = true;
 }
 
-/* Errors of which nothing is known but that it does not work. */
 static int try_open(struct rp_model *m, int n)
 {
     int ret;
@@ -241,15 +240,16 @@ static int try_open(struct rp_model *m, int n)
     rp_log_hold(true);
     if (all_begin_with(m->in, m->nin, -1) && all_begin_with(m->out, m->nout, -1)) {
         ret = check_open(m->path);
-        m->rows = m;
-        m->nrows = n; /* any, in fact */
+        m->rows[n] = m;
     } else {
         ret = open_edited(m, n);
     }
     rp_log_hold(false);
     if (ret < 0)
         rp_model_rows_bad(m, rp_last_error());
-    return ret == RP_ERR_NOMEM || ret == RP_ERR_DEVICE_MEM ? ret : 0;
+    else if (m->recordable && !m->rows[n]->recordable)
+        rp_model_rows_bad(m, "then it could not be recorded");
+    return ret == RP_ERR_NOMEM || ret == RP_ERR_DEVICE_MEM ? ret : 0; /* else it just has not got it */
 }
 
 int rp_model_rows(struct rp_model **out, struct rp_model *m, int n)
@@ -257,14 +257,11 @@ int rp_model_rows(struct rp_model **out, struct rp_model *m, int n)
     int ret;
 
     *out = NULL;
-    if (m->one_row || m->tensorrt || m->foreign)
+    if (m->one_row || m->tensorrt || m->foreign || n < 2 || n > RP_MAX_GANG)
         return 0;
-    if (!m->rows)
+    if (!m->rows[n])
         RP_TRY(try_open(m, n));
-    if (m->rows && m->recordable && !m->rows->recordable)
-        rp_model_rows_bad(m, "then it could not be recorded");
-    if (!m->one_row && (m->rows == m || m->rows->nrows == n)) /* else: one number a process */
-        *out = m->rows;
+    *out = m->one_row ? NULL : m->rows[n];
     return 0;
 
 fail:
