@@ -616,8 +616,17 @@ class Needs(unittest.TestCase):
                  '--background-remover-model', 'modnet')
 
     def test_swap(self):
-        self.check(CLASSIFIERS, LANDMARKERS + RECOGNISER, '--processors', 'face_swapper', '-s',
-                   e2e.PICTURE, '--face-selector-mode', 'many')
+        swap = ('--processors', 'face_swapper', '-s', e2e.PICTURE, '--face-selector-mode', 'many')
+        self.check(CLASSIFIERS, LANDMARKERS + RECOGNISER, *swap)
+        # one that is given a picture of the source
+        self.check(CLASSIFIERS + RECOGNISER, LANDMARKERS, *swap, '--face-swapper-model',
+                   'classic_256')
+
+    def test_source(self):
+        """A source that nothing looks at is not analysed; one that tells which faces are meant is."""
+        box = self.debug(['bounding-box'], '--face-selector-mode', 'many', '-s', e2e.PICTURE)
+        self.check(LANDMARKERS + RECOGNISER + CLASSIFIERS, ['fr_detect'], *box)
+        self.check(LANDMARKERS + RECOGNISER, CLASSIFIERS, *box, '--face-selector-gender', 'auto')
 
 
 if __name__ == '__main__':

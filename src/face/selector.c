@@ -33,6 +33,13 @@ int rp_selector_init(struct rp_selector *out, const struct rp_settings *settings
     return 0;
 }
 
+bool rp_selector_wants_source(const struct rp_settings *settings)
+{
+    const struct rp_selector_options *const o = rp_settings_get(settings, &rp_selector_group);
+
+    return o->gender == AUTO || o->race == AUTO;
+}
+
 unsigned rp_selector_needs(const struct rp_settings *settings)
 {
     const struct rp_selector_options *const o = rp_settings_get(settings, &rp_selector_group);

@@ -20,6 +20,9 @@ struct rp_selector {
 int rp_selector_init(struct rp_selector *out, const struct rp_settings *settings,
                      const struct rp_dface *source);
 
+/* Is it asked of the source which faces are meant? */
+bool rp_selector_wants_source(const struct rp_settings *settings);
+
 /* rp_need bits that this selection causes. */
 unsigned rp_selector_needs(const struct rp_settings *settings);
 

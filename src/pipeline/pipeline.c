@@ -30,14 +30,16 @@ static int open_device(struct rp_pipeline *p, struct rp_engine *engine, int gpu)
 static unsigned list_processors(struct rp_pipeline *p, bool *faces)
 {
     unsigned needs = 0;
+    const struct rp_processor *def;
     const struct rp_processors_options *const o = rp_settings_get(p->settings,
                                                                   &rp_processors_group);
 
     for (int i = 0; i < o->processors.n && i < RP_MAX_PROCESSORS; i++) {
-        p->plan.processor[i].def = rp_processors[o->processors.v[i]];
-        needs |= rp_processor_needs(p->plan.processor[i].def, p->settings);
-        *faces |= !p->plan.processor[i].def->whole_frame;
-        p->plan.whole_frame |= p->plan.processor[i].def->whole_frame;
+        def = p->plan.processor[i].def = rp_processors[o->processors.v[i]];
+        needs |= rp_processor_needs(def, p->settings);
+        p->source_needs |= def->source_needs ? def->source_needs(p->settings) : 0;
+        *faces |= !def->whole_frame;
+        p->plan.whole_frame |= def->whole_frame;
         p->plan.nprocessors++;
     }
     return needs;
@@ -175,7 +177,7 @@ int rp_pipeline_faces(struct rp_pipeline *p, const struct rp_media_frame *frame,
     struct rp_program *program;
     const unsigned needs = p->use & RP_USE_ANALYSE
                                ? RP_NEED_LANDMARKS | RP_NEED_EMBEDDING | RP_NEED_CLASSES
-                               : p->needs | RP_NEED_EMBEDDING;
+                               : p->needs | p->source_needs;
 
     if (!p->full_analyser) {
         RP_TRY(rp_analyser_create(&p->full_analyser, p->pool, p->settings, needs));

@@ -23,6 +23,7 @@ struct rp_pipeline {
     struct rp_analyser *analyser;       /* what the job needs */
     struct rp_analyser *full_analyser;  /* for sources, reference, reports; made when first used */
     unsigned use, needs;                /* enum rp_pipeline_use; rp_need bits of the job */
+    unsigned source_needs;              /* and those of source faces besides */
     struct rp_selector selector;
     struct rp_gate_model *gate;
     struct rp_sources sources;
@@ -47,7 +48,7 @@ void rp_pipeline_share_reference(struct rp_pipeline *pipeline, const struct rp_p
 bool rp_pipeline_wants_reference(const struct rp_pipeline *pipeline);
 
 /* Find all about all faces of a frame that the pipeline is for (host result): to report,
- * everything; for a job, what it needs and the identity. */
+ * everything; for a job, what it needs of frames and sources. */
 int rp_pipeline_faces(struct rp_pipeline *pipeline, const struct rp_media_frame *frame,
                       struct rp_dfaces *faces);
 

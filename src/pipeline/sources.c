@@ -67,6 +67,16 @@ fail:
     return ret;
 }
 
+/* Does anything look at the faces of --source-paths? */
+static bool wants_faces(const struct rp_pipeline *p)
+{
+    bool wants = rp_selector_wants_source(p->settings);
+
+    for (int i = 0; i < p->plan.nprocessors; i++)
+        wants |= p->plan.processor[i].def->needs_source;
+    return wants && p->analyser;
+}
+
 /* ---- --source-paths -------------------------------------------------------------------------- */
 
 static int read_main(struct rp_pipeline *p, struct rp_dfaces *faces)
@@ -80,7 +90,7 @@ static int read_main(struct rp_pipeline *p, struct rp_dfaces *faces)
         if (kind == RP_MEDIA_AUDIO && !p->replace_audio) {
             p->replace_audio = strdup(o->sources.v[i]);
         } else if (kind == RP_MEDIA_IMAGE) {
-            if (p->analyser) /* else nobody looks at faces */
+            if (wants_faces(p))
                 RP_TRY(add_picture(p, &p->sources.main, o->sources.v[i], faces));
         } else if (kind != RP_MEDIA_AUDIO) {
             ret = rp_fail(RP_ERR_FORMAT, "%s: not a picture; a source is a picture of a face",

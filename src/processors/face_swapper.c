@@ -92,6 +92,14 @@ static unsigned needs_of(const struct rp_settings *settings)
     return rp_masks_needs(settings, &masks) | (mixes || o->map.n ? RP_NEED_EMBEDDING : 0);
 }
 
+/* A model that is given a picture has no use for the identity. */
+static unsigned source_needs(const struct rp_settings *settings)
+{
+    const struct rp_swapper_options *const o = rp_settings_get(settings, &rp_swapper_group);
+
+    return models[o->model].source == RP_SWAP_IMAGE ? 0 : RP_NEED_EMBEDDING;
+}
+
 /* ---- opening --------------------------------------------------------------------------------- */
 
 static void destroy(void **self)
@@ -234,6 +242,7 @@ const struct rp_processor rp_face_swapper = {
     .group = &rp_swapper_group,
     .needs_source = true,
     .needs_of = needs_of,
+    .source_needs = source_needs,
     .create = create,
     .destroy = destroy,
     .models = models_used,
