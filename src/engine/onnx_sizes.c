@@ -1,5 +1,5 @@
-/* Fields are those of onnx.proto: ModelProto.graph, GraphProto.input, output and value_info, and in a
- * ValueInfoProto type, tensor_type, shape, dim, dim_value. */
+/* Fields are those of onnx.proto: ModelProto.graph, GraphProto.input, output and value_info, and in
+ * a ValueInfoProto type, tensor_type, shape, dim, dim_value. */
 #include "engine/onnx_sizes.h"
 
 #include <fcntl.h>

@@ -1,8 +1,9 @@
 /* Files that take pictures of any size but state fixed sizes of what they give.
  *
- * InsightFace's detectors (retinaface_10g, scrfd_2.5g) are such: their exporter left height and width
- * of the input open and wrote down the 12800 rows that 640x640 has. ONNX Runtime only warns where it
- * allocates outputs itself; it refuses outputs that are bound. So these statements are taken back. */
+ * InsightFace's detectors (retinaface_10g, scrfd_2.5g) are such: their exporter left height and
+ * width of the input open and wrote down the 12800 rows that 640x640 has. ONNX Runtime only warns
+ * where it allocates outputs itself; it refuses outputs that are bound. So these statements are
+ * taken back. */
 #ifndef RP_ONNX_SIZES_H
 #define RP_ONNX_SIZES_H
 
@@ -13,8 +14,8 @@ struct rp_onnx_image {
     size_t size;
 };
 
-/* A private copy of the file in memory in which the sizes of outputs and of tensors between nodes are
- * open, if the file is of that kind; else, and when it cannot be read, nothing. */
+/* A private copy of the file in memory in which the sizes of outputs and of tensors between nodes
+ * are open, if the file is of that kind; else, and when it cannot be read, nothing. */
 void rp_onnx_open_sizes(struct rp_onnx_image *out, const char *path);
 void rp_onnx_close_sizes(struct rp_onnx_image *image);
 
