@@ -147,7 +147,7 @@ static struct rp_affine similarity(double angle, double s, double fx, double fy,
 /* Five points onto a template. */
 static struct rp_affine fit(const struct npy *points, int template_id, int size)
 {
-    struct rp_affine a;
+    struct rp_affine a = {0};
     struct rp_dface *const face = calloc(1, sizeof(*face));
 
     for (size_t i = 0; i < 10; i++)

@@ -141,7 +141,7 @@ static int open_converter(struct converter *c, const struct rp_swapper *s, struc
         return open_network(c, s, pool);
     if (s->m->source != RP_SWAP_MATRIX)
         return 0;
-    if (!(c->matrix = malloc(sizeof(*c->matrix) * LENGTH * LENGTH)))
+    if (!(c->matrix = calloc((size_t) LENGTH * LENGTH, sizeof(*c->matrix))))
         return rp_fail(RP_ERR_NOMEM, "out of memory");
     return read_matrix(rp_model_path(s->model), c->matrix);
 }

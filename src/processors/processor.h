@@ -44,7 +44,7 @@ struct rp_processor {
     unsigned needs;    /* rp_need bits it causes in the analysing stage */
     unsigned (*needs_of)(const struct rp_settings *settings); /* and with these; NULL: no more */
     bool may_do_without_points; /* needs_of() tells about RP_NEED_POINTS; else it is needed */
-    unsigned (*source_needs)(const struct rp_settings *settings); /* of source faces; NULL: no more */
+    unsigned (*source_needs)(const struct rp_settings *settings); /* of sources; NULL: no more */
 
     /* Open models, prepare constants. */
     int (*create)(void **self, const struct rp_processor_context *context);
