@@ -5,6 +5,7 @@
 #include "engine/tape.h"
 
 #define MOST_LEVELS 4 /* loops in loops */
+#define MOST_NETS 64
 #define NEAR 0.01     /* of the largest number: as near are rows to the network of one row */
 
 /* The n-th network that each frame opens. */
@@ -26,7 +27,7 @@ struct rp_gang {
     struct rp_slot *member[RP_MAX_GANG];
     struct rp_tape tape[RP_MAX_GANG];
     struct level level[MOST_LEVELS];
-    struct rp_gang_net **net;
+    struct rp_gang_net *net[MOST_NETS];
     int nnets;
     int opened[RP_MAX_GANG]; /* nets by each frame */
 };
@@ -76,7 +77,6 @@ void rp_gang_destroy(struct rp_gang **gang)
         rp_net_close(&g->net[i]->rows);
         free(g->net[i]);
     }
-    free(g->net);
     for (int i = 0; i < RP_MAX_GANG; i++)
         rp_tape_clear(&g->tape[i]);
     rp_slot_destroy(&g->lead);
@@ -113,20 +113,17 @@ int rp_gang_shared(const struct rp_gang *g, int *opened)
 
 /* ---- networks -------------------------------------------------------------------------------- */
 
-static struct rp_gang_net *add_net(struct rp_gang *g, struct rp_model *model)
+static int add_net(struct rp_gang *g, struct rp_model *model)
 {
-    struct rp_gang_net **const grown = realloc(g->net, (size_t) (g->nnets + 1) * sizeof(*grown));
-    struct rp_gang_net *const net = calloc(1, sizeof(*net));
+    struct rp_gang_net **const net = &g->net[g->nnets];
 
-    if (grown)
-        g->net = grown;
-    if (!grown || !net) {
-        free(net);
-        rp_fail(RP_ERR_NOMEM, "out of memory");
-        return NULL;
-    }
-    net->model = model;
-    return g->net[g->nnets++] = net;
+    if (g->nnets == MOST_NETS)
+        return rp_fail(RP_ERR_LIMIT, "frames in step open more than %d networks each", MOST_NETS);
+    if (!(*net = calloc(1, sizeof(**net))))
+        return rp_fail(RP_ERR_NOMEM, "out of memory");
+    (*net)->model = model;
+    g->nnets++;
+    return 0;
 }
 
 /* Sizes of the inputs for all frames; false unless each has one row. */
@@ -324,9 +321,8 @@ int rp_gang_net_open(struct rp_net **out, struct rp_slot *slot, struct rp_model 
 
     *out = NULL;
     if (slot->member == 0) {
-        if (!(net = add_net(g, model)))
-            return RP_ERR_NOMEM;
-        RP_TRY(first_open(g, net, in_dim));
+        RP_TRY(add_net(g, model));
+        RP_TRY(first_open(g, g->net[k], in_dim));
     } else if (k >= g->nnets || g->net[k]->model != model) {
         return rp_fail(RP_ERR_INVALID, "frames in step open different networks");
     }

@@ -50,6 +50,15 @@ const struct rp_model *rp_pool_model(const struct rp_pool *pool, int index)
     return index >= 0 && index < pool->n ? pool->open[index].model : NULL;
 }
 
+/* A network that sees one frame a second is not worth measuring; and channels last, cuDNN looks for
+ * algorithms for the depthwise layers of nsfwjs for seconds at every start. */
+static enum rp_layout layout_of(const struct rp_pool *pool, const struct rp_model_entry *entry)
+{
+    return entry->kind == RP_KIND_CONTENT_ANALYSER && pool->p.layout == RP_LAYOUT_AUTO
+               ? RP_LAYOUT_NCHW
+               : pool->p.layout;
+}
+
 static int get(struct rp_pool *pool, const struct rp_model_entry *entry, const char *path,
                struct rp_model **model)
 {
@@ -68,7 +77,7 @@ static int get(struct rp_pool *pool, const struct rp_model_entry *entry, const c
                         &(struct rp_model_params){.path = path, .name = entry->name,
                                                   .threads = pool->p.threads,
                                                   .plans = pool->p.plans,
-                                                  .layout = pool->p.layout,
+                                                  .layout = layout_of(pool, entry),
                                                   .measure = pool->p.measure,
                                                   .tensorrt = pool->p.tensorrt});
     if (ret < 0)
