@@ -107,7 +107,7 @@ def main():
         for name in os.listdir(args[1]):
             if not os.path.exists(f'{work}/models/{name}'):
                 os.symlink(os.path.abspath(os.path.join(args[1], name)), f'{work}/models/{name}')
-        cv2.imwrite(f'{work}/picture.png', frames(args[2])[0])
+        cv2.imwrite(f"{work}/picture.png", frames(args[2])[0].astype(np.uint8))
         with concurrent.futures.ThreadPoolExecutor(8) as pool:
             results = pool.map(lambda m: check(args, *m, f'{work}/models', work), todo)
             for (kind, name), (wrong, said) in zip(todo, results):
