@@ -127,12 +127,45 @@ static void test_nothing_read(void **state)
     rp_ring_destroy(&r);
 }
 
-/* After a failure every side is told, the first status is kept, frames inside are freed. */
+/* Frames that go together: so many, in order, whenever they are asked for; fewer only at the end. */
+static void test_groups(void **state)
+{
+    struct rp_ring *r;
+    struct rp_turn turn[4];
+
+    (void) state;
+    assert_int_equal(rp_ring_create(&r, 8), 0);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(rp_ring_put(r, new_frame(i)), 0);
+    assert_int_equal(rp_ring_take(r, turn, 4, false), RP_ERR_CLOSED); /* the fourth may come */
+    for (int i = 3; i < 6; i++)
+        assert_int_equal(rp_ring_put(r, new_frame(i)), 0);
+    assert_int_equal(rp_ring_take(r, turn, 4, true), 4);
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(turn[i].frame->index, i);
+    assert_int_equal(rp_ring_take(r, turn, 4, false), RP_ERR_CLOSED);
+    rp_ring_end(r);
+    assert_int_equal(rp_ring_take(r, turn, 4, true), 2);
+    assert_int_equal(turn[0].frame->index, 4);
+    assert_int_equal(turn[1].frame->index, 5);
+    assert_int_equal(rp_ring_take(r, turn, 4, true), RP_ERR_CLOSED);
+    rp_ring_destroy(&r);
+}
+
+static void *fail_there(void *ring)
+{
+    rp_ring_fail(ring, rp_fail(RP_ERR_FORMAT, "on another thread"));
+    return NULL;
+}
+
+/* After a failure every side is told, the first status and its sentence are kept, frames inside are
+ * freed. */
 static void test_failure(void **state)
 {
     struct rp_ring *r;
     struct rp_media_frame *f;
     struct rp_turn turn;
+    pthread_t thread;
 
     (void) state;
     assert_int_equal(rp_ring_create(&r, 4), 0);
@@ -141,9 +174,11 @@ static void test_failure(void **state)
     assert_int_equal(rp_ring_take(r, &turn, 1, true), 1);
     rp_ring_done(r, turn.place);
     assert_int_equal(rp_ring_take(r, &turn, 1, true), 1);
-    rp_ring_fail(r, RP_ERR_FORMAT);
-    rp_ring_fail(r, RP_ERR_IO);
+    assert_int_equal(pthread_create(&thread, NULL, fail_there, r), 0);
+    pthread_join(thread, NULL);
+    rp_ring_fail(r, rp_fail(RP_ERR_IO, "here, later"));
     assert_int_equal(rp_ring_status(r), RP_ERR_FORMAT);
+    assert_string_equal(rp_last_error(), "on another thread");
     assert_int_equal(rp_ring_take(r, &turn, 1, true), RP_ERR_CLOSED);
     assert_int_equal(rp_ring_get(r, &f), RP_ERR_CLOSED);
     assert_null(f);
@@ -322,6 +357,7 @@ int main(void)
         cmocka_unit_test(test_order),        cmocka_unit_test(test_nothing_read),
         cmocka_unit_test(test_split_order),  cmocka_unit_test(test_split_threads),
         cmocka_unit_test(test_failure),      cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_groups),
         cmocka_unit_test(test_worker_fails), cmocka_unit_test(test_writer_stops),
     };
 

@@ -37,6 +37,9 @@ bool rp_log_enabled(enum rp_log_level level);
 /* Log an error sentence, remember it for rp_last_error() of this thread, hand back `status`. */
 int rp_fail(int status, const char *fmt, ...) RP_PRINTF(2, 3);
 
+/* The sentence of a failure on another thread, for rp_last_error() on this one. It is not shown again. */
+void rp_take_error(const char *sentence);
+
 /* While on, failures of this thread are kept for rp_last_error() but shown to developers only: for
  * an attempt that has another way when it fails. Nests. */
 void rp_log_hold(bool on);

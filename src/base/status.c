@@ -123,6 +123,11 @@ static void keep_error(const char *line)
     last_error[len] = '\0';
 }
 
+void rp_take_error(const char *sentence)
+{
+    keep_error(sentence);
+}
+
 static _Thread_local int held; /* how often */
 
 void rp_log_hold(bool on)

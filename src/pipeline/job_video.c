@@ -448,7 +448,7 @@ static int run(struct video *v, const char *temp)
     RP_TRY(start_threads(v));
     rp_crew_run(v->crew);
     join_threads(v);
-    return v->write_status;
+    return v->write_status < 0 ? rp_ring_status(v->ring) : 0;
 
 fail:
     if (v->ring)

@@ -21,6 +21,7 @@ struct rp_ring {
     int64_t analysed, processed;  /* split: the first so many are analysed, taken to be processed */
     bool ended;
     int status;
+    char why[1024]; /* the sentence of the first failure */
     struct place place[];
 };
 
@@ -173,8 +174,10 @@ int rp_ring_get(struct rp_ring *r, struct rp_media_frame **frame)
 void rp_ring_fail(struct rp_ring *r, int status)
 {
     pthread_mutex_lock(&r->lock);
-    if (!r->status)
+    if (!r->status) {
         r->status = status;
+        snprintf(r->why, sizeof(r->why), "%s", rp_last_error());
+    }
     pthread_cond_broadcast(&r->changed);
     pthread_mutex_unlock(&r->lock);
 }
@@ -183,6 +186,8 @@ int rp_ring_status(struct rp_ring *r)
 {
     pthread_mutex_lock(&r->lock);
     const int status = r->status;
+    if (status)
+        rp_take_error(r->why);
     pthread_mutex_unlock(&r->lock);
     return status;
 }

@@ -52,8 +52,9 @@ void rp_ring_done(struct rp_ring *ring, int place);
  * RP_ERR_CLOSED after a failure. */
 int rp_ring_get(struct rp_ring *ring, struct rp_media_frame **frame);
 
-/* Any side: stop everybody. The first status is kept. */
+/* Any side, on the thread that failed: stop everybody. The first status is kept, and its sentence. */
 void rp_ring_fail(struct rp_ring *ring, int status);
+/* 0, or the first failure; its sentence becomes the calling thread's last error. */
 int rp_ring_status(struct rp_ring *ring);
 
 #endif /* RP_RING_H */
