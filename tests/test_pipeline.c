@@ -769,6 +769,32 @@ static void test_slots(void **state)
     }
 }
 
+/* Frames in step: the same pixels, faces and looks of the content check, whether their number fits or
+ * not, and as every frame has other faces or none. */
+static void test_in_step(void **state)
+{
+    static const char *const frames[] = {"1", "2", "4", "8"};
+    char first[8192] = "";
+
+    (void) state;
+    need_all();
+    for (size_t i = 0; i < RP_ARRAY_LEN(frames); i++) {
+        rp_report r = {0};
+        rp_options *o = options_for("clip.mp4", "step.mkv", "cuda-graph-frames", frames[i]);
+
+        set(o, "output-video-quality", "100");
+        unlink(in_dir("step.mkv"));
+        assert_int_equal(run_job(runtime, o, &r), 0);
+        rp_options_destroy(&o);
+        assert_int_equal(r.progress.faces_changed, WITH_FACE);
+        assert_int_equal(r.gate_checked, 1);
+        if (i == 0)
+            snprintf(first, sizeof(first), "%s", frame_hashes("step.mkv"));
+        assert_true(strlen(first) > 20 * FRAMES);
+        assert_string_equal(frame_hashes("step.mkv"), first);
+    }
+}
+
 /* Two decoded videos side by side: what is not near the face has the decoder's bits. */
 static int64_t compare_frames(const struct rp_media_frame *a, const struct rp_media_frame *b,
                               const rp_face *face)
@@ -1227,6 +1253,7 @@ int main(void)
         cmocka_unit_test(test_blocked_video),
         cmocka_unit_test(test_video_job),
         cmocka_unit_test(test_slots),
+        cmocka_unit_test(test_in_step),
         cmocka_unit_test(test_untouched),
         cmocka_unit_test(test_trim),
         cmocka_unit_test(test_cancel),
