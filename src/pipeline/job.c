@@ -109,6 +109,7 @@ int rp_job_create(rp_job **out, rp_runtime *runtime, const rp_options *options)
 
     if (!job)
         return rp_fail(RP_ERR_NOMEM, "out of memory");
+    job->created = rp_now();
     job->runtime = runtime;
     job->settings = rp_options_settings(options);
     RP_TRY(check_paths(job));

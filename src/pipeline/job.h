@@ -19,7 +19,7 @@ struct rp_job {
 
     rp_progress_fn *progress_fn;
     void *progress_priv;
-    double started, last_told, window_start;
+    double created, started, last_told, window_start;
     int64_t window_frames;
     struct rp_report report;
 };

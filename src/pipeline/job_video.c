@@ -123,7 +123,9 @@ static int write_frames(struct video *v)
         if (ret < 0)
             return ret;
 
-        job->report.progress.frames_done++;
+        if (job->report.progress.frames_done++ == 0)
+            rp_log(RP_LOG_DEBUG, "first frame after %.2f seconds, models and sources included",
+                   rp_now() - job->created);
         pthread_mutex_lock(&v->lock);
         job->report.progress.faces_found = v->faces;
         job->report.progress.faces_changed = v->changed;
