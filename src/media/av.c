@@ -110,7 +110,7 @@ int rp_file_head(const char *path, uint8_t *head, size_t size)
 int rp_size_check(const char *path, int64_t w, int64_t h)
 {
     if (w < 1 || h < 1)
-        return rp_fail(RP_ERR_FORMAT, "%s: cut short or broken: it has no size before its end", path);
+        return rp_fail(RP_ERR_FORMAT, "%s: no pixels; a file like that is cut short or broken", path);
     if (w > RP_SIDE_MAX || h > RP_SIDE_MAX || w * h > RP_PIXELS_MAX)
         return rp_fail(RP_ERR_LIMIT, "%s: %lldx%lld pixels are more than %d a side or 2^28", path,
                        (long long) w, (long long) h, RP_SIDE_MAX);
