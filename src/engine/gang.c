@@ -134,7 +134,9 @@ static bool rows_dims(const struct rp_model *model, const int64_t *const *in_dim
     const int nin = rp_model_inputs(model, &in);
 
     for (int i = 0; i < nin; i++) {
-        memcpy(dim[i], in_dim && in_dim[i] ? in_dim[i] : in[i].dim, sizeof(dim[i]));
+        const int64_t *const one = in_dim && in_dim[i] ? in_dim[i] : in[i].dim; /* rank numbers */
+
+        memcpy(dim[i], one, (size_t) in[i].rank * sizeof(*one));
         if (in[i].rank < 1 || dim[i][0] != 1)
             return false;
         dim[i][0] = n;
