@@ -240,35 +240,62 @@ static bool near(const struct rp_tensor *t, const uint8_t *got, const uint8_t *w
     return off <= (float) NEAR * most;
 }
 
-static int row_is_near(const struct rp_gang *g, const struct rp_net *rows, struct rp_net *one,
-                       int row, bool *same)
+/* One row by itself against what all rows together gave: `got`, output after output. */
+static int row_is_near(const struct rp_gang *g, struct rp_net *one, const uint8_t *got, int row,
+                       bool *same)
 {
     int ret = 0;
-    uint8_t *got = NULL;
+    uint8_t *want = NULL;
 
-    for (int i = 0; i < rows->nout && *same; i++) {
+    RP_TRY(rp_run(one));
+    for (int i = 0; i < one->nout && *same; i++) {
         const struct rp_tensor *const t = &one->out[i];
-        const size_t all = rows->out[i].bytes;
 
-        if (all != t->bytes * (size_t) g->n) {
-            *same = false;
-            break;
-        }
-        free(got);
-        if (!(got = malloc(all + t->bytes + 16))) {
+        free(want);
+        if (!(want = malloc(t->bytes + 16))) {
             ret = rp_fail(RP_ERR_NOMEM, "out of memory");
             goto fail;
         }
-        RP_TRY(rp_run((struct rp_net *) rows));
-        RP_TRY(rp_slot_download(g->lead, got, rows->out[i].data, all));
-        RP_TRY(rp_run(one));
-        RP_TRY(rp_slot_download(g->lead, got + all, t->data, t->bytes));
+        RP_TRY(rp_slot_download(g->lead, want, t->data, t->bytes));
         RP_TRY(rp_slot_sync(g->lead));
-        *same = near(t, got + (size_t) row * t->bytes, got + all);
+        *same = near(t, got + (size_t) row * t->bytes, want);
+        got += (size_t) g->n * t->bytes;
     }
 
 fail:
-    free(got);
+    free(want);
+    return ret;
+}
+
+/* Have the results of all rows one row each? */
+static bool rows_fit(const struct rp_gang *g, const struct rp_net *rows, const struct rp_net *one)
+{
+    for (int i = 0; i < rows->nout; i++)
+        if (rows->out[i].bytes != one->out[i].bytes * (size_t) g->n)
+            return false;
+    return true;
+}
+
+/* All outputs of a run on made-up numbers, one after the other; the caller frees them. */
+static int run_filled(const struct rp_gang *g, struct rp_net *rows, uint8_t **out)
+{
+    int ret;
+    size_t all = 0;
+
+    for (int i = 0; i < rows->nout; i++)
+        all += rows->out[i].bytes;
+    if (!(*out = calloc(1, all + 16)))
+        return rp_fail(RP_ERR_NOMEM, "out of memory");
+    RP_TRY(fill(rows, g->n));
+    RP_TRY(rp_run(rows));
+    all = 0;
+    for (int i = 0; i < rows->nout; i++) {
+        RP_TRY(rp_slot_download(g->lead, *out + all, rows->out[i].data, rows->out[i].bytes));
+        all += rows->out[i].bytes;
+    }
+    return rp_slot_sync(g->lead);
+
+fail:
     return ret;
 }
 
@@ -276,21 +303,23 @@ static int rows_are_near(struct rp_gang *g, struct rp_gang_net *net, const int64
                          bool *same)
 {
     int ret = 0;
+    uint8_t *got = NULL;
     struct rp_net *one = NULL;
     const int probe[] = {0, g->n - 1};
 
     *same = true;
-    RP_TRY(fill(net->rows, g->n));
+    RP_TRY(run_filled(g, net->rows, &got));
     for (int i = 0; i < 2 && *same; i++) {
         if (open_row(&one, g, g->lead, net, in_dim, probe[i]) < 0)
             *same = false; /* its results have not one row each */
-        else
-            RP_TRY(row_is_near(g, net->rows, one, probe[i], same));
+        else if ((*same = rows_fit(g, net->rows, one)))
+            RP_TRY(row_is_near(g, one, got, probe[i], same));
         rp_net_close(&one);
     }
 
 fail:
     rp_net_close(&one);
+    free(got);
     return ret;
 }
 
