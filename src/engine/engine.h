@@ -11,6 +11,7 @@
 #include "engine/slot.h"
 
 struct rp_engine;
+struct rp_onnx_image;
 struct rp_model;
 struct rp_plans;
 
@@ -49,8 +50,7 @@ struct rp_model_params {
     bool measure;           /* auto, and the cache says nothing: measure which form is best */
     bool tensorrt;          /* on a GPU: through TensorRT, which records by itself */
     bool deterministic;     /* on a GPU: no algorithms that add in another order at every run */
-    const void *edited;     /* these bytes instead of the file's (rows.c); read while opening */
-    size_t edited_size;
+    const struct rp_onnx_image *edited; /* these bytes, not the file's (rows.c); while opening */
     int rows;               /* of them, for the cache */
 };
 

@@ -132,7 +132,6 @@ int rp_model_open(struct rp_model **out, struct rp_engine *engine, struct rp_dev
     m->threads = params->threads;
     m->plans = params->plans;
     m->edited = params->edited;
-    m->edited_size = params->edited_size;
     m->nrows = params->rows;
     m->foreign = params->plain || params->ort_graph;
     m->ort_graph = params->ort_graph;

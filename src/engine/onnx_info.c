@@ -594,36 +594,55 @@ fail:
     return ret;
 }
 
-int rp_onnx_open(struct rp_onnx **out, const char *path)
+int rp_onnx_map(struct rp_onnx_image *out, const char *path, bool edit)
 {
-    int ret;
+    int ret = 0;
     struct stat st;
-    void *map = MAP_FAILED;
-    struct rp_onnx *o = NULL;
     const int fd = open(path, O_RDONLY | O_CLOEXEC);
 
-    *out = NULL;
+    *out = (struct rp_onnx_image){0};
     if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size <= 0) {
         ret = rp_fail(RP_ERR_IO, "%s: cannot be read as a file", path);
         goto fail;
     }
-    map = mmap(NULL, (size_t) st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-    if (map == MAP_FAILED) {
+    void *const map = mmap(NULL, (size_t) st.st_size, edit ? PROT_READ | PROT_WRITE : PROT_READ,
+                           MAP_PRIVATE, fd, 0);
+    if (map == MAP_FAILED)
         ret = rp_fail(RP_ERR_IO, "%s: cannot be mapped", path);
-        goto fail;
+    else
+        *out = (struct rp_onnx_image){map, (size_t) st.st_size};
+
+fail:
+    if (fd >= 0)
+        close(fd);
+    return ret;
+}
+
+void rp_onnx_unmap(struct rp_onnx_image *image)
+{
+    if (image->data)
+        munmap(image->data, image->size);
+    *image = (struct rp_onnx_image){0};
+}
+
+int rp_onnx_open(struct rp_onnx **out, const char *path)
+{
+    int ret;
+    struct rp_onnx_image file;
+    struct rp_onnx *o = NULL;
+
+    *out = NULL;
+    RP_TRY(rp_onnx_map(&file, path, false));
+    ret = rp_onnx_read(&o, path, file.data, file.size);
+    if (ret < 0 || !o) {
+        rp_onnx_unmap(&file);
+        return ret;
     }
-    if ((ret = rp_onnx_read(&o, path, map, (size_t) st.st_size)) < 0 || !o)
-        goto fail;
-    o->mapped = map;
+    o->mapped = file.data;
     *out = o;
-    close(fd);
     return 0;
 
 fail:
-    if (map != MAP_FAILED)
-        munmap(map, (size_t) st.st_size);
-    if (fd >= 0)
-        close(fd);
     return ret;
 }
 

@@ -58,6 +58,16 @@ struct rp_onnx_value {
 
 struct rp_onnx;
 
+/* A file in memory: a private mapping. */
+struct rp_onnx_image {
+    void *data; /* NULL: nothing */
+    size_t size;
+};
+
+/* @param edit  bytes may be changed; the file never is. RP_ERR_IO, then there is nothing in *out. */
+int rp_onnx_map(struct rp_onnx_image *out, const char *path, bool edit);
+void rp_onnx_unmap(struct rp_onnx_image *image);
+
 /* RP_ERR_IO, or RP_ERR_MODEL when it is not an ONNX file. */
 int rp_onnx_open(struct rp_onnx **out, const char *path);
 

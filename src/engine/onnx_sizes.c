@@ -2,11 +2,6 @@
  * a ValueInfoProto type, tensor_type, shape, dim, dim_value. */
 #include "engine/onnx_sizes.h"
 
-#include <fcntl.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include "engine/onnx_impl.h"
 
 enum { MODEL_GRAPH = 7, GRAPH_INPUT = 11, GRAPH_OUTPUT = 12, GRAPH_VALUE = 13 };
@@ -71,33 +66,19 @@ static void walk(struct sizes *s, struct rp_onnx_text message, bool graph)
 
 void rp_onnx_open_sizes(struct rp_onnx_image *out, const char *path)
 {
-    struct stat st;
-    void *map = MAP_FAILED;
-    const int fd = open(path, O_RDONLY | O_CLOEXEC);
-
-    *out = (struct rp_onnx_image){0};
-    if (fd >= 0 && fstat(fd, &st) >= 0 && S_ISREG(st.st_mode) && st.st_size > 0)
-        map = mmap(NULL, (size_t) st.st_size, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
-    if (fd >= 0)
-        close(fd);
-    if (map == MAP_FAILED)
+    rp_log_hold(true); /* what cannot be read is ONNX Runtime's to say */
+    const int ret = rp_onnx_map(out, path, true);
+    rp_log_hold(false);
+    if (ret < 0)
         return;
 
-    const struct rp_onnx_text file = {map, (size_t) st.st_size};
-    struct sizes s = {.file = map};
+    const struct rp_onnx_text file = {out->data, out->size};
+    struct sizes s = {.file = out->data};
     walk(&s, file, false);
     if (!s.open || !s.stated) {
-        munmap(map, file.n);
+        rp_onnx_unmap(out);
         return;
     }
-    s.erase = map;
+    s.erase = out->data;
     walk(&s, file, false);
-    *out = (struct rp_onnx_image){map, file.n};
-}
-
-void rp_onnx_close_sizes(struct rp_onnx_image *image)
-{
-    if (image->data)
-        munmap(image->data, image->size);
-    *image = (struct rp_onnx_image){0};
 }

@@ -7,16 +7,11 @@
 #ifndef RP_ONNX_SIZES_H
 #define RP_ONNX_SIZES_H
 
-#include "base/base.h"
-
-struct rp_onnx_image {
-    void *data; /* NULL: the file can be used as it is */
-    size_t size;
-};
+#include "engine/onnx_info.h"
 
 /* A private copy of the file in memory in which the sizes of outputs and of tensors between nodes
- * are open, if the file is of that kind; else, and when it cannot be read, nothing. */
+ * are open, if the file is of that kind; else, and when it cannot be read, nothing. For
+ * rp_onnx_unmap(). */
 void rp_onnx_open_sizes(struct rp_onnx_image *out, const char *path);
-void rp_onnx_close_sizes(struct rp_onnx_image *image);
 
 #endif /* RP_ONNX_SIZES_H */

@@ -43,8 +43,7 @@ struct rp_model {
                               * file leaves that open; NULL: not opened */
     int nrows;               /* of this one; 0: as the file says */
     bool one_row;            /* the same over several rows can not be had */
-    const void *edited;      /* while opening: the file's bytes, changed; NULL: the file */
-    size_t edited_size;
+    const struct rp_onnx_image *edited; /* while opening: the file's bytes, changed; else NULL */
     bool used;               /* dimensions of the last net */
     int64_t used_dim[RP_MAX_TENSORS][RP_MAX_RANK];
     int nin, nout;

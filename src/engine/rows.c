@@ -5,11 +5,6 @@
  * that Reshape, Expand and Resize give to what was computed, and the notes on shapes in between are
  * made unreadable. Whether the network still means the same is not decided here: whoever opens it
  * over n rows compares them with the network of one row (gang.c). */
-#include <fcntl.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include "engine/onnx_impl.h"
 #include "engine/ort.h"
 
@@ -137,7 +132,7 @@ static bool set_ends(const struct rp_onnx *o, struct rp_onnx_text graph, int n)
 }
 
 /* A branch is chosen for all rows at once. */
-static bool has_control_flow(const struct rp_onnx *o)
+static int check_flow(const struct rp_onnx *o, const char *path)
 {
     const struct rp_onnx_node *node;
     const int n = rp_onnx_nodes(o, &node);
@@ -145,53 +140,37 @@ static bool has_control_flow(const struct rp_onnx *o)
     for (int i = 0; i < n; i++)
         if (rp_onnx_is(node[i].op, "If") || rp_onnx_is(node[i].op, "Loop") ||
             rp_onnx_is(node[i].op, "Scan"))
-            return true;
-    return false;
+            return rp_fail(RP_ERR_MODEL, "%s: it has control flow", path);
+    return 0;
 }
 
-static int edit(const char *path, void *data, size_t size, int n)
+static int edit(const char *path, const struct rp_onnx_image *file, int n)
 {
     int ret;
     struct rp_onnx *o = NULL;
+    const struct rp_onnx_text model = {file->data, file->size};
 
-    RP_TRY(rp_onnx_read(&o, path, data, size));
-    if (has_control_flow(o))
-        ret = rp_fail(RP_ERR_MODEL, "%s: it has control flow", path);
-    else if (n > 1 && !set_ends(o, part((struct rp_onnx_text){data, size}, MODEL_GRAPH), n))
+    RP_TRY(rp_onnx_read(&o, path, file->data, file->size));
+    RP_TRY(check_flow(o, path));
+    if (!set_ends(o, part(model, MODEL_GRAPH), n)) {
         ret = rp_fail(RP_ERR_MODEL, "%s: an input or output has not one row", path);
-    else if (n > 1)
-        set_shapes(o, n);
+        goto fail;
+    }
+    set_shapes(o, n);
 fail:
     rp_onnx_close(&o);
     return ret;
-}
-
-static int map_file(const char *path, void **data, size_t *size)
-{
-    struct stat st;
-    const int fd = open(path, O_RDONLY | O_CLOEXEC);
-    const bool file = fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0;
-
-    *data = file ? mmap(NULL, (size_t) st.st_size, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0)
-                 : MAP_FAILED;
-    if (fd >= 0)
-        close(fd);
-    if (*data == MAP_FAILED)
-        return rp_fail(RP_ERR_IO, "%s: cannot be mapped", path);
-    *size = (size_t) st.st_size;
-    return 0;
 }
 
 /* Nothing is changed where the file leaves the rows open. */
 static int check_open(const char *path)
 {
     int ret;
-    void *data;
-    size_t size = 0;
+    struct rp_onnx *o = NULL;
 
-    RP_TRY(map_file(path, &data, &size));
-    ret = edit(path, data, size, 1);
-    munmap(data, size);
+    RP_TRY(rp_onnx_open(&o, path));
+    ret = check_flow(o, path);
+    rp_onnx_close(&o);
 fail:
     return ret;
 }
@@ -201,19 +180,17 @@ fail:
 static int open_edited(struct rp_model *m, int n)
 {
     int ret;
-    void *data;
-    size_t size = 0;
+    struct rp_onnx_image file;
 
-    RP_TRY(map_file(m->path, &data, &size));
-    if ((ret = edit(m->path, data, size, n)) >= 0)
+    RP_TRY(rp_onnx_map(&file, m->path, true));
+    if ((ret = edit(m->path, &file, n)) >= 0)
         ret = rp_model_open(&m->rows[n], m->engine, m->device,
                             &(struct rp_model_params){.path = m->path, .name = m->name,
                                                       .threads = m->threads, .plans = m->plans,
                                                       .layout = m->layout,
                                                       .deterministic = m->deterministic,
-                                                      .edited = data, .edited_size = size,
-                                                      .rows = n});
-    munmap(data, size);
+                                                      .edited = &file, .rows = n});
+    rp_onnx_unmap(&file);
 fail:
     return ret;
 }

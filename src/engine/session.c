@@ -41,22 +41,20 @@ fail:
 static int load(struct rp_model *m, const struct request *r, const OrtSessionOptions *options)
 {
     int ret = 0;
-    struct rp_onnx_image image = {0};
+    struct rp_onnx_image open = {0};
     struct rp_engine *const e = m->engine;
 
     if (!r->optimised && !m->edited)
-        rp_onnx_open_sizes(&image, r->path);
-    if (m->edited && !r->optimised)
+        rp_onnx_open_sizes(&open, r->path);
+    const struct rp_onnx_image *const from = m->edited ? m->edited : &open;
+    if (from->data && !r->optimised)
         ORT(e->api, m->path,
-            CreateSessionFromArray(e->env, m->edited, m->edited_size, options, &m->session));
-    else if (image.data)
-        ORT(e->api, m->path,
-            CreateSessionFromArray(e->env, image.data, image.size, options, &m->session));
+            CreateSessionFromArray(e->env, from->data, from->size, options, &m->session));
     else
         ORT(e->api, m->path, CreateSession(e->env, r->path, options, &m->session));
 
 fail:
-    rp_onnx_close_sizes(&image);
+    rp_onnx_unmap(&open);
     return ret;
 }
 
