@@ -110,25 +110,11 @@ fail:
 
 static int rate(struct march *m, int n, double *fps)
 {
-    int ret, launches = 0;
-    struct rp_frame_result result[RP_MAX_GANG];
-    const double budget = m->b->o->quick ? 0.3 : 0.8;
+    int ret;
 
     for (int i = 0; i < n; i++)
         RP_TRY(once(m->team[i]));
-    const double start = rp_now();
-    for (int i = 0; i < n; i++)
-        RP_TRY(rp_team_repeat(m->team[i]));
-    while (rp_now() - start < budget) {
-        struct rp_team *const t = m->team[launches++ % n];
-
-        RP_TRY(rp_team_finish(t, result));
-        RP_TRY(rp_team_repeat(t));
-    }
-    for (int i = 0; i < n; i++)
-        RP_TRY(rp_team_finish(m->team[i], result));
-    *fps = (launches + n) * rp_team_frames(m->team[0]) / (rp_now() - start);
-    return 0;
+    return rp_team_rate(m->team, n, m->b->o->quick ? 0.3 : 0.8, fps);
 
 fail:
     return ret;

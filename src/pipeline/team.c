@@ -151,6 +151,29 @@ int rp_team_repeat(struct rp_team *t)
     return t->gang ? run_together(t) : rp_program_repeat(t->program[0]);
 }
 
+int rp_team_rate(struct rp_team *const *team, int n, double seconds, double *fps)
+{
+    int ret, launches = 0;
+    struct rp_frame_result result[RP_MAX_GANG];
+    const double start = rp_now();
+
+    for (int i = 0; i < n; i++)
+        RP_TRY(rp_team_repeat(team[i]));
+    while (rp_now() - start < seconds) {
+        struct rp_team *const t = team[launches++ % n];
+
+        RP_TRY(rp_team_finish(t, result));
+        RP_TRY(rp_team_repeat(t));
+    }
+    for (int i = 0; i < n; i++)
+        RP_TRY(rp_team_finish(team[i], result));
+    *fps = (launches + n) * rp_team_frames(team[0]) / (rp_now() - start);
+    return 0;
+
+fail:
+    return ret;
+}
+
 /* ---- facts ----------------------------------------------------------------------------------- */
 
 int rp_team_frames(const struct rp_team *t)

@@ -33,6 +33,9 @@ int rp_team_finish(struct rp_team *team, struct rp_frame_result *result);
 int rp_team_place(struct rp_team *team, struct rp_media_frame *frame);
 int rp_team_repeat(struct rp_team *team);
 
+/* Frames a second of n such teams in turn, for so many seconds. */
+int rp_team_rate(struct rp_team *const *team, int n, double seconds, double *fps);
+
 int rp_team_frames(const struct rp_team *team);
 struct rp_program *rp_team_program(const struct rp_team *team, int i);
 const struct rp_graph *rp_team_graph(const struct rp_team *team);

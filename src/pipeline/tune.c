@@ -37,30 +37,6 @@ fail:
     return ret;
 }
 
-/* Frames a second with n teams in turn. */
-static int measure(struct rp_team *const *team, int n, double *fps)
-{
-    int ret, launches = 0;
-    struct rp_frame_result result[RP_MAX_GANG];
-    const double start = rp_now();
-
-    for (int i = 0; i < n; i++)
-        RP_TRY(rp_team_repeat(team[i]));
-    while (rp_now() - start < MEASURE) {
-        struct rp_team *const t = team[launches++ % n];
-
-        RP_TRY(rp_team_finish(t, result));
-        RP_TRY(rp_team_repeat(t));
-    }
-    for (int i = 0; i < n; i++)
-        RP_TRY(rp_team_finish(team[i], result));
-    *fps = (launches + n) * rp_team_frames(team[0]) / (rp_now() - start);
-    return 0;
-
-fail:
-    return ret;
-}
-
 static int try_all(const struct rp_plan *plan, struct rp_media_frame *frame,
                    struct rp_team **team, int *slots)
 {
@@ -74,7 +50,7 @@ static int try_all(const struct rp_plan *plan, struct rp_media_frame *frame,
         const struct rp_graph *const graph = rp_team_graph(team[0]);
         if (!graph || !rp_graph_recorded(graph))
             return 0;
-        RP_TRY(measure(team, n, &fps));
+        RP_TRY(rp_team_rate(team, n, MEASURE, &fps));
         rp_log(RP_LOG_DEBUG, "%d slot%s: %.1f frames/s", n, n == 1 ? "" : "s", fps);
         if (fps < best * GAIN)
             break;
