@@ -110,7 +110,7 @@ void rp_log(enum rp_log_level level, const char *fmt, ...)
 }
 
 /* Cut at a whole UTF-8 character, so that a cut sentence can still be shown or put into JSON. */
-static void keep_error(const char *line)
+void rp_take_error(const char *line)
 {
     size_t len = strlen(line);
 
@@ -121,11 +121,6 @@ static void keep_error(const char *line)
     }
     memcpy(last_error, line, len);
     last_error[len] = '\0';
-}
-
-void rp_take_error(const char *sentence)
-{
-    keep_error(sentence);
 }
 
 static _Thread_local int held; /* how often */
@@ -143,7 +138,7 @@ int rp_fail(int status, const char *fmt, ...)
     va_start(args, fmt);
     char *const line = format_line(small, sizeof(small), fmt, args);
     va_end(args);
-    keep_error(line);
+    rp_take_error(line);
     if (!held)
         deliver(RP_LOG_ERROR, line);
     else if (rp_log_enabled(RP_LOG_DEBUG))

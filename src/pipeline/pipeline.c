@@ -222,17 +222,24 @@ fail:
     return ret;
 }
 
+static int check_content(struct rp_program *program, const struct rp_media_frame *frame)
+{
+    bool positive;
+    const int ret = rp_program_look(program, frame, &positive);
+
+    return ret >= 0 && positive
+               ? rp_fail(RP_ERR_BLOCKED, "the content check refuses this picture")
+               : ret;
+}
+
 int rp_pipeline_frame(struct rp_pipeline *p, struct rp_media_frame *frame,
                       struct rp_frame_result *result)
 {
     int ret;
-    bool positive;
     struct rp_program *program;
 
     RP_TRY(rp_program_cache_get(&p->programs, &p->plan, frame, &program));
-    RP_TRY(rp_program_look(program, frame, &positive));
-    if (positive)
-        return rp_fail(RP_ERR_BLOCKED, "the content check refuses this picture");
+    RP_TRY(check_content(program, frame));
     RP_TRY(rp_program_run(program, frame, false, result));
     return 0;
 
@@ -245,15 +252,12 @@ static int look_at_large(struct rp_pipeline *p, const struct rp_media_frame *fra
                          struct rp_dfaces *faces)
 {
     int ret;
-    bool positive;
     struct rp_program *program;
 
     p->large_plan = (struct rp_plan){
         .device = p->device, .analyser = p->plan.analyser, .gate = p->plan.gate};
     RP_TRY(rp_program_cache_get(&p->large_programs, &p->large_plan, frame, &program));
-    RP_TRY(rp_program_look(program, frame, &positive));
-    if (positive)
-        return rp_fail(RP_ERR_BLOCKED, "the content check refuses this picture");
+    RP_TRY(check_content(program, frame));
     if (p->plan.analyser)
         RP_TRY(rp_program_analyse(program, frame, faces));
     return 0;
@@ -418,6 +422,23 @@ static int check_image(const rp_image *image)
     return 0;
 }
 
+/* A frame over the picture's BGR, which may be a copy; the reference is of the first that comes. */
+static int take_image(struct rp_pipeline *p, struct rp_image *image, rp_image *bgr,
+                      struct rp_media_frame *frame)
+{
+    int ret;
+
+    RP_TRY(check_image(image));
+    RP_TRY(with_bgr(image, bgr));
+    rp_frame_over_image(frame, bgr);
+    if (rp_pipeline_wants_reference(p))
+        RP_TRY(rp_pipeline_add_reference(p, frame));
+    return 0;
+
+fail:
+    return ret;
+}
+
 /* faces: NULL when they have to be found. */
 static int work_on_image(struct rp_pipeline *p, rp_image *image, const struct rp_dfaces *faces,
                          struct rp_frame_result *result)
@@ -427,11 +448,7 @@ static int work_on_image(struct rp_pipeline *p, rp_image *image, const struct rp
     uint8_t *alpha = NULL;
     struct rp_media_frame frame;
 
-    RP_TRY(check_image(image));
-    RP_TRY(with_bgr(image, &bgr));
-    rp_frame_over_image(&frame, &bgr);
-    if (rp_pipeline_wants_reference(p))
-        RP_TRY(rp_pipeline_add_reference(p, &frame));
+    RP_TRY(take_image(p, image, &bgr, &frame));
     if (p->plan.alpha)
         RP_TRY(with_alpha(image, &frame, &alpha));
     ret = faces ? work_on_faces(p, &frame, faces, result) : rp_pipeline_frame(p, &frame, result);
@@ -465,11 +482,7 @@ static int read_large(struct rp_pipeline *p, rp_image *image, struct rp_dfaces *
     rp_image bgr = {0};
     struct rp_media_frame frame;
 
-    RP_TRY(check_image(image));
-    RP_TRY(with_bgr(image, &bgr));
-    rp_frame_over_image(&frame, &bgr);
-    if (rp_pipeline_wants_reference(p))
-        RP_TRY(rp_pipeline_add_reference(p, &frame));
+    RP_TRY(take_image(p, image, &bgr, &frame));
     RP_TRY(look_at_large(p, &frame, faces));
 
 fail:
