@@ -24,7 +24,15 @@
 #define RP_CLAMP(v, lo, hi) ((v) < (lo) ? (lo) : (v) > (hi) ? (hi) : (v))
 #define RP_PRINTF(f, a) __attribute__((format(printf, f, a)))
 
-/* Run a call that returns a status; on failure keep it in the local `ret` and leave by `fail`. */
+/* Run a call that returns a status; on failure return it: where nothing has to be freed. */
+#define RP_CHECK(call)                                                                             \
+    do {                                                                                           \
+        const int status_ = (call);                                                                \
+        if (status_ < 0)                                                                           \
+            return status_;                                                                        \
+    } while (0)
+
+/* The same where something has to be freed: keep the status in `ret` and leave by `fail`. */
 #define RP_TRY(call)                                                                               \
     do {                                                                                           \
         if ((ret = (call)) < 0)                                                                    \

@@ -43,7 +43,6 @@ static int check_outputs(const struct rp_batch *b, const struct rp_net *net, int
 
 static int open_size(struct rp_batch *b, int i)
 {
-    int ret;
     int64_t dim[RP_MAX_TENSORS][RP_MAX_RANK];
     const int64_t *dims[RP_MAX_TENSORS];
     const int largest = b->sizes - 1;
@@ -53,13 +52,10 @@ static int open_size(struct rp_batch *b, int i)
         dim[k][0] *= 1 << i;
         dims[k] = dim[k];
     }
-    RP_TRY(rp_net_open_over(&b->net[i], b->slot, b->one->model, dims,
-                            i == largest ? NULL : b->net[largest]));
-    RP_TRY(check_outputs(b, b->net[i], 1 << i));
+    RP_CHECK(rp_net_open_over(&b->net[i], b->slot, b->one->model, dims,
+                              i == largest ? NULL : b->net[largest]));
+    RP_CHECK(check_outputs(b, b->net[i], 1 << i));
     return rp_run(b->net[i]);
-
-fail:
-    return ret;
 }
 
 int rp_batch_open(struct rp_batch **out, struct rp_net *one, int most)
@@ -110,33 +106,27 @@ static int number(struct rp_batch *b, int step)
 
 static int put_row(void *priv)
 {
-    int ret;
     struct rp_batch *const b = priv;
     const struct rp_net *const all = b->net[b->sizes - 1];
 
-    RP_TRY(number(b, RP_ROWS_INDEX));
-    RP_TRY(b->before(b->priv));
+    RP_CHECK(number(b, RP_ROWS_INDEX));
+    RP_CHECK(b->before(b->priv));
     for (int i = 0; i < all->nin; i++)
-        RP_TRY(RP_OP(b->slot, row_copy, .src = b->one->in[i].data, .dst = all->in[i].data,
-                     .bytes = b->one->in[i].bytes, .at = b->at, .most = b->most, .put = 1));
-fail:
-    return ret;
+        RP_CHECK(RP_OP(b->slot, row_copy, .src = b->one->in[i].data, .dst = all->in[i].data,
+                       .bytes = b->one->in[i].bytes, .at = b->at, .most = b->most, .put = 1));
+    return 0;
 }
 
 static int get_row(void *priv)
 {
-    int ret;
     struct rp_batch *const b = priv;
     const struct rp_net *const all = b->net[b->sizes - 1];
 
-    RP_TRY(number(b, RP_ROWS_INDEX));
+    RP_CHECK(number(b, RP_ROWS_INDEX));
     for (int i = 0; i < all->nout; i++)
-        RP_TRY(RP_OP(b->slot, row_copy, .src = all->out[i].data, .dst = b->one->out[i].data,
-                     .bytes = b->one->out[i].bytes, .at = b->at, .most = b->most));
+        RP_CHECK(RP_OP(b->slot, row_copy, .src = all->out[i].data, .dst = b->one->out[i].data,
+                       .bytes = b->one->out[i].bytes, .at = b->at, .most = b->most));
     return b->after(b->priv);
-
-fail:
-    return ret;
 }
 
 static int run_size(void *priv)
@@ -146,34 +136,25 @@ static int run_size(void *priv)
 
 static int one_group(void *priv)
 {
-    int ret;
     void *nets[MOST_SIZES];
     struct rp_batch *const b = priv;
 
     for (int i = 0; i < b->sizes; i++)
         nets[i] = b->net[i];
-    RP_TRY(number(b, RP_ROWS_GROUP));
-    RP_TRY(rp_slot_loop(b->slot, &b->at->rows, &b->at->row, put_row, b));
-    RP_TRY(rp_slot_choose(b->slot, &b->at->bucket, b->sizes, run_size, nets));
+    RP_CHECK(number(b, RP_ROWS_GROUP));
+    RP_CHECK(rp_slot_loop(b->slot, &b->at->rows, &b->at->row, put_row, b));
+    RP_CHECK(rp_slot_choose(b->slot, &b->at->bucket, b->sizes, run_size, nets));
     return rp_slot_loop(b->slot, &b->at->rows, &b->at->row, get_row, b);
-
-fail:
-    return ret;
 }
 
 int rp_batch_run(struct rp_batch *b, const int32_t *count, int32_t *index, rp_record_fn *before,
                  rp_record_fn *after, void *priv)
 {
-    int ret;
-
     b->count = count;
     b->index = index;
     b->before = before;
     b->after = after;
     b->priv = priv;
-    RP_TRY(number(b, RP_ROWS_COUNT));
+    RP_CHECK(number(b, RP_ROWS_COUNT));
     return rp_slot_loop(b->slot, &b->at->groups, &b->at->group, one_group, b);
-
-fail:
-    return ret;
 }

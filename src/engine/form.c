@@ -94,9 +94,8 @@ static int fill(const struct lane *l)
         if (ret >= 0)
             ret = rp_slot_sync(l->slot);
         free(host);
-        RP_TRY(ret);
+        RP_CHECK(ret);
     }
-fail:
     return ret;
 }
 
@@ -107,35 +106,26 @@ static int run_net(void *priv)
 
 static int open_lane(struct rp_model *m, const int64_t *const *dims, struct lane *l)
 {
-    int ret;
-
-    RP_TRY(rp_slot_create(&l->slot, m->device));
-    RP_TRY(rp_net_open(&l->net, l->slot, m, dims));
-    RP_TRY(fill(l));
-    RP_TRY(rp_graph_create(&l->graph, l->slot, m->name, &recorded));
+    RP_CHECK(rp_slot_create(&l->slot, m->device));
+    RP_CHECK(rp_net_open(&l->net, l->slot, m, dims));
+    RP_CHECK(fill(l));
+    RP_CHECK(rp_graph_create(&l->graph, l->slot, m->name, &recorded));
     for (int i = 0; i < 3; i++)
-        RP_TRY(rp_graph_run(l->graph, run_net, l->net, false));
-    RP_TRY(rp_graph_wait(l->graph));
+        RP_CHECK(rp_graph_run(l->graph, run_net, l->net, false));
+    RP_CHECK(rp_graph_wait(l->graph));
     return rp_graph_recorded(l->graph) ? 0
                                        : rp_fail(RP_ERR_UNSUPPORTED, "%s: not recorded", m->name);
-
-fail:
-    return ret;
 }
 
 static int read_result(const struct trial *t, uint8_t *to)
 {
-    int ret = 0;
     const struct lane *const l = &t->lane[0];
 
     for (int i = 0; i < l->net->nout; i++) {
-        RP_TRY(rp_slot_download(l->slot, to, l->net->out[i].data, l->net->out[i].bytes));
+        RP_CHECK(rp_slot_download(l->slot, to, l->net->out[i].data, l->net->out[i].bytes));
         to += l->net->out[i].bytes;
     }
     return rp_slot_sync(l->slot);
-
-fail:
-    return ret;
 }
 
 /* Does it give the same bytes every time? Keeps them. */
@@ -168,37 +158,30 @@ fail:
 
 static int time_lanes(struct trial *t)
 {
-    int ret, rounds = 0;
+    int rounds = 0;
     const double start = rp_now();
 
     for (; rounds < 3 || rp_now() - start < SECONDS; rounds++)
         for (int i = 0; i < LANES; i++)
-            RP_TRY(rp_graph_run(t->lane[i].graph, run_net, t->lane[i].net, false));
+            RP_CHECK(rp_graph_run(t->lane[i].graph, run_net, t->lane[i].net, false));
     for (int i = 0; i < LANES; i++)
-        RP_TRY(rp_graph_wait(t->lane[i].graph));
+        RP_CHECK(rp_graph_wait(t->lane[i].graph));
     t->seconds = (rp_now() - start) / rounds / LANES;
     return 0;
-
-fail:
-    return ret;
 }
 
 /* Measure t->model. */
 static int measure(struct trial *t)
 {
-    int ret;
     int64_t dim[RP_MAX_TENSORS][RP_MAX_RANK];
     const int64_t *dims[RP_MAX_TENSORS];
 
     if (!t->model->recordable || !sizes(t->model, dim, dims))
         return RP_ERR_UNSUPPORTED;
     for (int i = 0; i < LANES; i++)
-        RP_TRY(open_lane(t->model, dims, &t->lane[i]));
-    RP_TRY(watch(t));
+        RP_CHECK(open_lane(t->model, dims, &t->lane[i]));
+    RP_CHECK(watch(t));
     return time_lanes(t);
-
-fail:
-    return ret;
 }
 
 /* Do the results agree, output by output? Those that are not floats must be equal. */

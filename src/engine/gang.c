@@ -36,15 +36,10 @@ struct rp_gang {
 
 static int make_level(struct rp_gang *g, struct level *l)
 {
-    int ret;
-
-    RP_TRY(rp_slot_alloc(g->lead, sizeof(*l->most), (void **) &l->most));
-    RP_TRY(rp_slot_alloc(g->lead, sizeof(*l->turn), (void **) &l->turn));
-    RP_TRY(rp_slot_alloc(g->lead, RP_MAX_GANG * sizeof(*l->go), (void **) &l->go));
+    RP_CHECK(rp_slot_alloc(g->lead, sizeof(*l->most), (void **) &l->most));
+    RP_CHECK(rp_slot_alloc(g->lead, sizeof(*l->turn), (void **) &l->turn));
+    RP_CHECK(rp_slot_alloc(g->lead, RP_MAX_GANG * sizeof(*l->go), (void **) &l->go));
     return 0;
-
-fail:
-    return ret;
 }
 
 int rp_gang_create(struct rp_gang **out, struct rp_device *device,
@@ -154,7 +149,7 @@ static int open_rows(struct rp_gang *g, struct rp_gang_net *net, const int64_t *
 
     if (!rows_dims(net->model, in_dim, g->n, dim))
         return 0;
-    RP_TRY(rp_model_rows(&model, net->model, g->n));
+    RP_CHECK(rp_model_rows(&model, net->model, g->n));
     if (!model)
         return 0;
     for (int i = 0; i < RP_MAX_TENSORS; i++)
@@ -169,9 +164,6 @@ static int open_rows(struct rp_gang *g, struct rp_gang_net *net, const int64_t *
         rp_model_rows_bad(net->model, rp_last_error());
     }
     return 0;
-
-fail:
-    return ret;
 }
 
 /* The tensors of one row, as another net's. */
@@ -279,24 +271,20 @@ static bool rows_fit(const struct rp_gang *g, const struct rp_net *rows, const s
 /* All outputs of a run on made-up numbers, one after the other; the caller frees them. */
 static int run_filled(const struct rp_gang *g, struct rp_net *rows, uint8_t **out)
 {
-    int ret;
     size_t all = 0;
 
     for (int i = 0; i < rows->nout; i++)
         all += rows->out[i].bytes;
     if (!(*out = calloc(1, all + 16)))
         return rp_fail(RP_ERR_NOMEM, "out of memory");
-    RP_TRY(fill(rows, g->n));
-    RP_TRY(rp_run(rows));
+    RP_CHECK(fill(rows, g->n));
+    RP_CHECK(rp_run(rows));
     all = 0;
     for (int i = 0; i < rows->nout; i++) {
-        RP_TRY(rp_slot_download(g->lead, *out + all, rows->out[i].data, rows->out[i].bytes));
+        RP_CHECK(rp_slot_download(g->lead, *out + all, rows->out[i].data, rows->out[i].bytes));
         all += rows->out[i].bytes;
     }
     return rp_slot_sync(g->lead);
-
-fail:
-    return ret;
 }
 
 static int rows_are_near(struct rp_gang *g, struct rp_gang_net *net, const int64_t *const *in_dim,
@@ -325,54 +313,45 @@ fail:
 
 static int first_open(struct rp_gang *g, struct rp_gang_net *net, const int64_t *const *in_dim)
 {
-    int ret;
     bool same;
 
-    RP_TRY(open_rows(g, net, in_dim));
+    RP_CHECK(open_rows(g, net, in_dim));
     if (!net->rows)
         return 0;
-    RP_TRY(rows_are_near(g, net, in_dim, &same));
+    RP_CHECK(rows_are_near(g, net, in_dim, &same));
     if (!same) {
         rp_net_close(&net->rows);
         rp_model_rows_bad(net->model, "its rows are not what it gives one by one");
     }
     return 0;
-
-fail:
-    return ret;
 }
 
 int rp_gang_net_open(struct rp_net **out, struct rp_slot *slot, struct rp_model *model,
                      const int64_t *const *in_dim)
 {
-    int ret;
     struct rp_gang *const g = slot->gang;
     const int k = g->opened[slot->member]++;
     struct rp_gang_net *net;
 
     *out = NULL;
     if (slot->member == 0) {
-        RP_TRY(add_net(g, model));
-        RP_TRY(first_open(g, g->net[k], in_dim));
+        RP_CHECK(add_net(g, model));
+        RP_CHECK(first_open(g, g->net[k], in_dim));
     } else if (k >= g->nnets || g->net[k]->model != model) {
         return rp_fail(RP_ERR_INVALID, "frames in step open different networks");
     }
     net = g->net[k];
     if (!net->rows)
         return rp_net_open_over(out, slot, model, in_dim, NULL);
-    RP_TRY(open_row(out, g, slot, net, in_dim, slot->member));
+    RP_CHECK(open_row(out, g, slot, net, in_dim, slot->member));
     (*out)->rows = net;
     return 0;
-
-fail:
-    return ret;
 }
 
 /* Inputs that come from elsewhere: the rows of another net's batch, or the same constant for all
  * frames, of which each row gets a copy. Else the frames run it one by one. */
 int rp_gang_set_input(struct rp_net *one, int index, void *data)
 {
-    int ret;
     struct rp_gang_net *const net = one->rows;
     struct rp_gang *const g = one->slot->gang;
     const size_t bytes = one->in[index].bytes;
@@ -390,12 +369,9 @@ int rp_gang_set_input(struct rp_net *one, int index, void *data)
         return rp_net_set_input(net->rows, index, input[0]);
     net->apart = !same;
     for (int i = 0; same && i < g->n; i++)
-        RP_TRY(rp_slot_copy(g->lead, (uint8_t *) net->rows->in[index].data + (size_t) i * bytes,
-                            data, bytes));
+        RP_CHECK(rp_slot_copy(g->lead, (uint8_t *) net->rows->in[index].data + (size_t) i * bytes,
+                              data, bytes));
     return rp_slot_sync(g->lead);
-
-fail:
-    return ret;
 }
 
 /* ---- playing --------------------------------------------------------------------------------- */
@@ -492,32 +468,24 @@ static struct rp_op_in_step step_of(const struct rp_gang *g, const struct walk *
 
 static int one_turn(void *priv)
 {
-    int ret;
     const struct walk *const w = priv;
     struct rp_op_in_step op = step_of(w->g, w);
 
     op.step = RP_IN_STEP_TURN;
-    RP_TRY(w->g->lead->ops->in_step(w->g->lead->stream, &op));
+    RP_CHECK(w->g->lead->ops->in_step(w->g->lead->stream, &op));
     return walk(w->g, w->level, w->first, w->end);
-
-fail:
-    return ret;
 }
 
 static int loop(struct rp_gang *g, int level, int i)
 {
-    int ret;
     struct walk w = {.g = g, .level = level + 1, .first = i + 1, .end = item(g, i)->end, .item = i};
 
     if (level == MOST_LEVELS)
         return rp_fail(RP_ERR_LIMIT, "more than %d loops in each other", MOST_LEVELS);
     struct rp_op_in_step op = step_of(g, &w);
     op.step = RP_IN_STEP_MOST;
-    RP_TRY(g->lead->ops->in_step(g->lead->stream, &op));
+    RP_CHECK(g->lead->ops->in_step(g->lead->stream, &op));
     return rp_slot_loop(g->lead, g->level[level].most, g->level[level].turn, one_turn, &w);
-
-fail:
-    return ret;
 }
 
 static int walk(struct rp_gang *g, int level, int first, int end)
@@ -550,15 +518,10 @@ static bool alike(const struct rp_tape *a, const struct rp_tape *b)
 
 int rp_gang_run(struct rp_gang *g, rp_record_fn *fn, void *const *priv)
 {
-    int ret;
-
     for (int i = 0; i < g->n; i++) {
-        RP_TRY(rp_tape_record(&g->tape[i], g->member[i], fn, priv[i]));
+        RP_CHECK(rp_tape_record(&g->tape[i], g->member[i], fn, priv[i]));
         if (!alike(&g->tape[0], &g->tape[i]))
             return rp_fail(RP_ERR_INVALID, "frames in step do different work");
     }
     return walk(g, 0, 0, g->tape[0].n);
-
-fail:
-    return ret;
 }

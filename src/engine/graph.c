@@ -159,30 +159,20 @@ static size_t watched(const struct rp_graph *g)
 
 static int snapshot(struct rp_graph *g, uint8_t *to)
 {
-    int ret;
-
-    RP_TRY(rp_slot_sync(g->slot));
+    RP_CHECK(rp_slot_sync(g->slot));
     for (int i = 0; i < g->nwatch; i++) {
-        RP_TRY(rp_slot_download(g->slot, to, g->watch[i].data, g->watch[i].size));
+        RP_CHECK(rp_slot_download(g->slot, to, g->watch[i].data, g->watch[i].size));
         to += g->watch[i].size;
     }
     return rp_slot_sync(g->slot);
-
-fail:
-    return ret;
 }
 
 static int replay(struct rp_graph *g)
 {
-    int ret;
-
-    RP_TRY(g->fns->replay(g->slot->device, g->slot->stream, g->recording, g->inline_));
+    RP_CHECK(g->fns->replay(g->slot->device, g->slot->stream, g->recording, g->inline_));
     g->flying = true;
     g->stats.replays++;
     return 0;
-
-fail:
-    return ret;
 }
 
 /* Bytes that differ. */
@@ -199,17 +189,16 @@ static size_t differences(const uint8_t *a, const uint8_t *b, size_t n)
  * the replay may differ in no more places than twice what eager runs differ from each other. */
 static int verify(struct rp_graph *g, rp_record_fn *fn, void *priv, uint8_t *buf, size_t n)
 {
-    int ret;
     char why[160];
     uint8_t *const first = buf, *const second = buf + n, *const third = second + n;
 
-    RP_TRY(run_eager(g, fn, priv));
-    RP_TRY(snapshot(g, first));
-    RP_TRY(run_eager(g, fn, priv));
-    RP_TRY(snapshot(g, second));
-    RP_TRY(replay(g));
-    RP_TRY(rp_graph_wait(g));
-    RP_TRY(snapshot(g, third));
+    RP_CHECK(run_eager(g, fn, priv));
+    RP_CHECK(snapshot(g, first));
+    RP_CHECK(run_eager(g, fn, priv));
+    RP_CHECK(snapshot(g, second));
+    RP_CHECK(replay(g));
+    RP_CHECK(rp_graph_wait(g));
+    RP_CHECK(snapshot(g, third));
 
     const size_t spread = differences(first, second, n), diff = differences(second, third, n);
     g->stats.deterministic = spread == 0;
@@ -223,9 +212,6 @@ static int verify(struct rp_graph *g, rp_record_fn *fn, void *priv, uint8_t *buf
         stay_eager(g, why);
     }
     return 0;
-
-fail:
-    return ret;
 }
 
 static int check(struct rp_graph *g, rp_record_fn *fn, void *priv)
@@ -298,24 +284,19 @@ fail:
 
 int rp_graph_run(struct rp_graph *g, rp_record_fn *fn, void *priv, bool inline_)
 {
-    int ret;
-
     g->inline_ = inline_;
-    RP_TRY(rp_graph_wait(g));
+    RP_CHECK(rp_graph_wait(g));
     if (g->recording)
         return replay(g);
     if (g->eager || ++g->uses < RECORD_AFTER)
         return run_eager(g, fn, priv);
-    RP_TRY(warm_up(g, fn, priv));
+    RP_CHECK(warm_up(g, fn, priv));
     rp_log(RP_LOG_DEBUG, "CUDA graph warmup completed for %s in %.2f seconds", g->stats.name,
            g->stats.warmup_s);
-    RP_TRY(capture(g, fn, priv));
+    RP_CHECK(capture(g, fn, priv));
     if (g->recording)
-        RP_TRY(check(g, fn, priv));
+        RP_CHECK(check(g, fn, priv));
     return g->recording ? replay(g) : run_eager(g, fn, priv);
-
-fail:
-    return ret;
 }
 
 int rp_graph_wait(struct rp_graph *g)

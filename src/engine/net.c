@@ -77,7 +77,6 @@ static int place(struct rp_net *net, struct rp_tensor *t, const struct rp_tensor
 
 static int open_inputs(struct rp_net *net, const int64_t *const *in_dim, const struct rp_net *over)
 {
-    int ret = 0;
     const struct rp_model *const m = net->model;
 
     for (int i = 0; i < m->nin; i++) {
@@ -87,12 +86,11 @@ static int open_inputs(struct rp_net *net, const int64_t *const *in_dim, const s
         t->rank = m->in[i].rank;
         for (int d = 0; d < t->rank; d++)
             t->dim[d] = in_dim && in_dim[i] ? in_dim[i][d] : m->in[i].dim[d];
-        RP_TRY(fix_size(m, t, m->in[i].name));
-        RP_TRY(place(net, t, over ? &over->in[i] : NULL));
-        RP_TRY(bind_tensor(net, true, i));
+        RP_CHECK(fix_size(m, t, m->in[i].name));
+        RP_CHECK(place(net, t, over ? &over->in[i] : NULL));
+        RP_CHECK(bind_tensor(net, true, i));
     }
-fail:
-    return ret;
+    return 0;
 }
 
 /* Run once with zeros and outputs of ONNX Runtime's choice to learn their sizes. */
@@ -142,7 +140,6 @@ fail:
 
 static int open_outputs(struct rp_net *net, const struct rp_net *over)
 {
-    int ret = 0;
     bool open = false;
     const struct rp_model *const m = net->model;
 
@@ -156,16 +153,15 @@ static int open_outputs(struct rp_net *net, const struct rp_net *over)
             open |= t->dim[d] < 0;
     }
     if (open)
-        RP_TRY(learn_outputs(net));
+        RP_CHECK(learn_outputs(net));
     for (int i = 0; i < m->nout; i++) {
         struct rp_tensor *const t = &net->out[i];
 
-        RP_TRY(fix_size(m, t, m->out[i].name));
-        RP_TRY(place(net, t, over ? &over->out[i] : NULL));
-        RP_TRY(bind_tensor(net, false, i));
+        RP_CHECK(fix_size(m, t, m->out[i].name));
+        RP_CHECK(place(net, t, over ? &over->out[i] : NULL));
+        RP_CHECK(bind_tensor(net, false, i));
     }
-fail:
-    return ret;
+    return 0;
 }
 
 /* On a GPU ONNX Runtime itself must never capture or replay (gpu_graph_id -1), and the run that is
@@ -280,14 +276,9 @@ void rp_net_close(struct rp_net **out)
 
 int rp_net_set_input(struct rp_net *net, int index, void *data)
 {
-    int ret;
-
     net->in[index].data = data;
-    RP_TRY(bind_tensor(net, true, index));
+    RP_CHECK(bind_tensor(net, true, index));
     return net->rows ? rp_gang_set_input(net, index, data) : 0;
-
-fail:
-    return ret;
 }
 
 static bool recording(const struct rp_slot *slot)
@@ -314,20 +305,14 @@ fail:
 
 static int make_graph(struct rp_net *net)
 {
-    int ret;
-
-    RP_TRY(rp_graph_create(&net->graph, net->slot, net->model->name, net->slot->graph_options));
+    RP_CHECK(rp_graph_create(&net->graph, net->slot, net->model->name, net->slot->graph_options));
     for (int i = 0; i < net->nout; i++)
-        RP_TRY(rp_graph_watch(net->graph, net->out[i].data, net->out[i].bytes));
+        RP_CHECK(rp_graph_watch(net->graph, net->out[i].data, net->out[i].bytes));
     return 0;
-
-fail:
-    return ret;
 }
 
 int rp_run(struct rp_net *net)
 {
-    int ret;
     struct rp_slot *const slot = net->slot;
 
     if (slot->tape)
@@ -338,16 +323,13 @@ int rp_run(struct rp_net *net)
     const bool own = slot->model_graphs && net->model->recordable && !recording(slot);
 
     if (own && !net->graph)
-        RP_TRY(make_graph(net));
+        RP_CHECK(make_graph(net));
     if (own)
-        RP_TRY(rp_graph_run(net->graph, run_now, net, true));
+        RP_CHECK(rp_graph_run(net->graph, run_now, net, true));
     else
-        RP_TRY(run_now(net));
+        RP_CHECK(run_now(net));
     const double end = rp_now();
     slot->model_seconds[stage] += end - start;
     slot->stage_start = end; /* the run is not own time */
     return 0;
-
-fail:
-    return ret;
 }

@@ -368,7 +368,6 @@ static int add_links(struct rp_onnx *o, struct rp_onnx_text node, int number, in
 
 static int add_node(struct rp_onnx *o, struct rp_onnx_text message)
 {
-    int ret;
     struct rp_field f;
     struct rp_wire w = rp_wire_over(message);
     struct rp_onnx_node *const n = one_more((void **) &o->node, o->nnodes, sizeof(*n));
@@ -384,13 +383,10 @@ static int add_node(struct rp_onnx *o, struct rp_onnx_text message)
         else if (f.number == 7)
             n->domain = f.text;
     }
-    RP_TRY(add_links(o, message, 1, &n->nin));
-    RP_TRY(add_links(o, message, 2, &n->nout));
+    RP_CHECK(add_links(o, message, 1, &n->nin));
+    RP_CHECK(add_links(o, message, 2, &n->nout));
     o->nnodes++;
     return 0;
-
-fail:
-    return ret;
 }
 
 static bool parse_dim(struct rp_onnx_text message, int64_t *dim)
@@ -471,10 +467,10 @@ static int add_info(struct rp_onnx *o, struct rp_onnx_text message, int *number)
 
 static int add_end(struct rp_onnx *o, struct rp_onnx_text message, int **list, int *n)
 {
-    int ret, number;
+    int number;
     int *at;
 
-    RP_TRY(add_info(o, message, &number));
+    RP_CHECK(add_info(o, message, &number));
     if (number < 0)
         return 0;
     if (!(at = one_more((void **) list, *n, sizeof(*at))))
@@ -482,9 +478,6 @@ static int add_end(struct rp_onnx *o, struct rp_onnx_text message, int **list, i
     *at = number;
     ++*n;
     return 0;
-
-fail:
-    return ret;
 }
 
 static int add_field(struct rp_onnx *o, const struct rp_field *f)
@@ -542,16 +535,12 @@ static int connect(struct rp_onnx *o)
 
 static int parse_graph(struct rp_onnx *o, struct rp_onnx_text message)
 {
-    int ret;
     struct rp_field f;
     struct rp_wire w = rp_wire_over(message);
 
     while (rp_wire_next(&w, &f))
-        RP_TRY(add_field(o, &f));
+        RP_CHECK(add_field(o, &f));
     return w.bad ? RP_ERR_MODEL : 0;
-
-fail:
-    return ret;
 }
 
 static int parse(struct rp_onnx *o)
@@ -632,7 +621,7 @@ int rp_onnx_open(struct rp_onnx **out, const char *path)
     struct rp_onnx *o = NULL;
 
     *out = NULL;
-    RP_TRY(rp_onnx_map(&file, path, false));
+    RP_CHECK(rp_onnx_map(&file, path, false));
     ret = rp_onnx_read(&o, path, file.data, file.size);
     if (ret < 0 || !o) {
         rp_onnx_unmap(&file);
@@ -641,9 +630,6 @@ int rp_onnx_open(struct rp_onnx **out, const char *path)
     o->mapped = file.data;
     *out = o;
     return 0;
-
-fail:
-    return ret;
 }
 
 void rp_onnx_close(struct rp_onnx **onnx)

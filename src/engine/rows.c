@@ -231,16 +231,11 @@ static int try_open(struct rp_model *m, int n)
 
 int rp_model_rows(struct rp_model **out, struct rp_model *m, int n)
 {
-    int ret;
-
     *out = NULL;
     if (m->one_row || m->tensorrt || m->foreign || n < 2 || n > RP_MAX_GANG)
         return 0;
     if (!m->rows[n])
-        RP_TRY(try_open(m, n));
+        RP_CHECK(try_open(m, n));
     *out = m->one_row ? NULL : m->rows[n];
     return 0;
-
-fail:
-    return ret;
 }

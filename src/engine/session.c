@@ -139,7 +139,7 @@ static int open_gpu(struct rp_model *m, struct rp_plans *plans)
     snprintf(kind, sizeof(kind), "%s", kinds[m->layout == RP_LAYOUT_NHWC][m->deterministic]);
     if (m->edited)
         snprintf(kind + strlen(kind), sizeof(kind) - strlen(kind), " of %d rows", m->nrows);
-    RP_TRY(rp_ort_plan_key(m->engine, m->device, m->path, kind, key, sizeof(key)));
+    RP_CHECK(rp_ort_plan_key(m->engine, m->device, m->path, kind, key, sizeof(key)));
     ret = plans ? from_plan(m, plans, key) : RP_ERR_CLOSED;
     if (ret < 0)
         ret = recordable(m, plans, key);
@@ -147,12 +147,9 @@ static int open_gpu(struct rp_model *m, struct rp_plans *plans)
     if (ret >= 0)
         return 0;
     snprintf(why, sizeof(why), "%s", rp_last_error());
-    RP_TRY(create(m, &(struct request){.threads = 1, .path = m->path}));
+    RP_CHECK(create(m, &(struct request){.threads = 1, .path = m->path}));
     rp_log(RP_LOG_WARN, "%s cannot be recorded as a CUDA graph and runs eagerly: %s", m->name, why);
     return 0;
-
-fail:
-    return ret;
 }
 
 static int open_tensorrt(struct rp_model *m, struct rp_plans *plans)

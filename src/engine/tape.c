@@ -77,39 +77,31 @@ static int (*const do_op[])(const struct rp_ops *ops, struct rp_stream *s, const
 int rp_tape_loop(struct rp_tape *t, const int32_t *count, int32_t *index, rp_record_fn *body,
                  void *priv)
 {
-    int ret;
     const int at = t->n;
 
-    RP_TRY(rp_tape_note(t, &(struct rp_tape_item){.kind = RP_TAPE_LOOP, .src = count, .dst = index}));
-    RP_TRY(body(priv));
+    RP_CHECK(rp_tape_note(t, &(struct rp_tape_item){.kind = RP_TAPE_LOOP, .src = count, .dst = index}));
+    RP_CHECK(body(priv));
     t->item[at].end = t->n;
     return 0;
-
-fail:
-    return ret;
 }
 
 int rp_tape_choose(struct rp_tape *t, const int32_t *which, int n, rp_record_fn *body,
                    void *const *priv)
 {
-    int ret;
     const int at = t->n;
 
     if (n > MOST_BRANCHES)
         return rp_fail(RP_ERR_LIMIT, "a choice of %d; at most %d can be taped", n, MOST_BRANCHES);
-    RP_TRY(rp_tape_note(t, &(struct rp_tape_item){.kind = RP_TAPE_CHOOSE, .number = n, .src = which}));
+    RP_CHECK(rp_tape_note(t, &(struct rp_tape_item){.kind = RP_TAPE_CHOOSE, .number = n, .src = which}));
     for (int i = 0; i < n; i++) {
         const int branch = t->n;
 
-        RP_TRY(rp_tape_note(t, &(struct rp_tape_item){.kind = RP_TAPE_BRANCH}));
-        RP_TRY(body(priv[i]));
+        RP_CHECK(rp_tape_note(t, &(struct rp_tape_item){.kind = RP_TAPE_BRANCH}));
+        RP_CHECK(body(priv[i]));
         t->item[branch].end = t->n;
     }
     t->item[at].end = t->n;
     return 0;
-
-fail:
-    return ret;
 }
 
 int rp_tape_record(struct rp_tape *t, struct rp_slot *slot, rp_record_fn *fn, void *priv)

@@ -37,7 +37,6 @@ struct rp_analysis {
 static int open_parts(struct rp_analyser *a, struct rp_pool *pool,
                       const struct rp_settings *settings, unsigned needs)
 {
-    int ret;
     struct rp_landmarker_params points = {
         .crops = needs & (RP_NEED_POINTS | RP_NEED_EMBEDDING),
         .all_68 = needs & RP_NEED_LANDMARKS,
@@ -45,19 +44,16 @@ static int open_parts(struct rp_analyser *a, struct rp_pool *pool,
         .lifted = needs & RP_NEED_LIFTED,
     };
 
-    RP_TRY(rp_detector_open(&a->detector, pool, settings, &a->models));
+    RP_CHECK(rp_detector_open(&a->detector, pool, settings, &a->models));
     if (needs & RP_NEED_EMBEDDING)
-        RP_TRY(rp_recogniser_open(&a->recogniser, pool, &a->models));
+        RP_CHECK(rp_recogniser_open(&a->recogniser, pool, &a->models));
     if (needs & RP_NEED_CLASSES) {
-        RP_TRY(rp_classifier_open(&a->classifier, pool, &a->models));
+        RP_CHECK(rp_classifier_open(&a->classifier, pool, &a->models));
         points.crops |= rp_classifier_wants_points(a->classifier);
     }
     points.five = rp_detector_gives_points(a->detector);
-    RP_TRY(rp_landmarker_open(&a->landmarker, pool, settings, &points, &a->models));
+    RP_CHECK(rp_landmarker_open(&a->landmarker, pool, settings, &points, &a->models));
     return 0;
-
-fail:
-    return ret;
 }
 
 int rp_analyser_create(struct rp_analyser **out, struct rp_pool *pool,
@@ -99,22 +95,18 @@ const char *rp_analyser_models(const struct rp_analyser *analyser)
 
 static int bind_parts(struct rp_analysis *an, int w, int h)
 {
-    int ret;
     const struct rp_analyser *const a = an->shared;
 
-    RP_TRY(rp_slot_alloc(an->slot, sizeof(*an->faces), (void **) &an->faces));
-    RP_TRY(rp_slot_alloc(an->slot, sizeof(*an->cur), (void **) &an->cur));
-    RP_TRY(rp_slot_alloc(an->slot, sizeof(*an->index), (void **) &an->index));
-    RP_TRY(rp_detection_create(&an->detection, a->detector, an->slot, w, h));
-    RP_TRY(rp_landmarking_create(&an->landmarking, a->landmarker, an->slot));
+    RP_CHECK(rp_slot_alloc(an->slot, sizeof(*an->faces), (void **) &an->faces));
+    RP_CHECK(rp_slot_alloc(an->slot, sizeof(*an->cur), (void **) &an->cur));
+    RP_CHECK(rp_slot_alloc(an->slot, sizeof(*an->index), (void **) &an->index));
+    RP_CHECK(rp_detection_create(&an->detection, a->detector, an->slot, w, h));
+    RP_CHECK(rp_landmarking_create(&an->landmarking, a->landmarker, an->slot));
     if (a->recogniser)
-        RP_TRY(rp_recognition_create(&an->recognition, a->recogniser, an->slot));
+        RP_CHECK(rp_recognition_create(&an->recognition, a->recogniser, an->slot));
     if (a->classifier)
-        RP_TRY(rp_classification_create(&an->classification, a->classifier, an->slot));
+        RP_CHECK(rp_classification_create(&an->classification, a->classifier, an->slot));
     return 0;
-
-fail:
-    return ret;
 }
 
 int rp_analysis_create(struct rp_analysis **out, const struct rp_analyser *analyser,
@@ -203,18 +195,14 @@ static int record_step(struct rp_analysis *an, enum part part, enum step step)
 /* One face: all parts from an->first on that go face by face. */
 static int record_face(void *priv)
 {
-    int ret;
     struct rp_analysis *const an = priv;
 
-    RP_TRY(RP_OP(an->slot, face_load, .faces = an->faces, .index = an->index, .cur = an->cur));
+    RP_CHECK(RP_OP(an->slot, face_load, .faces = an->faces, .index = an->index, .cur = an->cur));
     for (int part = an->first; part < an->end; part++)
         if (has_part(an, part))
-            RP_TRY(record_step(an, part, an->step));
-    RP_TRY(RP_OP(an->slot, face_store, .faces = an->faces, .index = an->index, .cur = an->cur));
+            RP_CHECK(record_step(an, part, an->step));
+    RP_CHECK(RP_OP(an->slot, face_store, .faces = an->faces, .index = an->index, .cur = an->cur));
     return 0;
-
-fail:
-    return ret;
 }
 
 static int record_before(void *priv)
@@ -237,8 +225,6 @@ static int record_after(void *priv)
  * them; the others go face by face together. */
 static int record_faces(struct rp_analysis *an)
 {
-    int ret;
-
     for (an->first = 0; an->first < PARTS; an->first = an->end) {
         struct rp_batch *const batch = has_part(an, an->first) ? batch_of(an, an->first) : NULL;
 
@@ -246,27 +232,20 @@ static int record_faces(struct rp_analysis *an)
         while (!batch && an->end < PARTS && !(has_part(an, an->end) && batch_of(an, an->end)))
             an->end++;
         an->step = WHOLE;
-        RP_TRY(batch ? rp_batch_run(batch, &an->faces->count, an->index, record_before,
-                                    record_after, an)
-                     : rp_slot_loop(an->slot, &an->faces->count, an->index, record_face, an));
+        RP_CHECK(batch ? rp_batch_run(batch, &an->faces->count, an->index, record_before,
+                                      record_after, an)
+                       : rp_slot_loop(an->slot, &an->faces->count, an->index, record_face, an));
     }
     return 0;
-
-fail:
-    return ret;
 }
 
 int rp_analysis_record(struct rp_analysis *an, const struct rp_img *frame)
 {
-    int ret;
     const enum rp_stage before = rp_slot_stage(an->slot, RP_STAGE_DETECT);
 
     an->frame = frame;
-    RP_TRY(rp_detection_record(an->detection, frame, an->faces));
-    RP_TRY(record_faces(an));
+    RP_CHECK(rp_detection_record(an->detection, frame, an->faces));
+    RP_CHECK(record_faces(an));
     rp_slot_stage(an->slot, before);
     return 0;
-
-fail:
-    return ret;
 }

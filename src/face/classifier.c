@@ -39,28 +39,24 @@ struct rp_classification {
 
 static int open_models(struct rp_classifier *c, struct rp_pool *pool, struct rp_model_list *list)
 {
-    int ret;
     const struct rp_model_entry *entry;
 
-    RP_TRY(rp_pool_get(pool, RP_KIND_FACE_CLASSIFIER, "fairface", false, &entry, &c->model[0]));
+    RP_CHECK(rp_pool_get(pool, RP_KIND_FACE_CLASSIFIER, "fairface", false, &entry, &c->model[0]));
     for (size_t i = 0; i < RP_ARRAY_LEN(classifiers); i++)
         if (!strcmp(classifiers[i].name, entry->name))
             c->facts = &classifiers[i];
     c->parts = c->facts->second ? 2 : 1;
     if (c->facts->second)
-        RP_TRY(rp_pool_get_exact(pool, RP_KIND_FACE_CLASSIFIER, c->facts->second, &c->model[1]));
+        RP_CHECK(rp_pool_get_exact(pool, RP_KIND_FACE_CLASSIFIER, c->facts->second, &c->model[1]));
     for (int i = 0; i < c->parts; i++) {
         const int64_t size = c->facts->size;
 
-        RP_TRY(rp_model_expect_input(c->model[i], NULL, 0, RP_TYPE_F32, 4,
-                                     (const int64_t[]){-1, 3, size, size}));
-        RP_TRY(rp_model_expect_outputs(c->model[i], c->facts->outputs));
+        RP_CHECK(rp_model_expect_input(c->model[i], NULL, 0, RP_TYPE_F32, 4,
+                                       (const int64_t[]){-1, 3, size, size}));
+        RP_CHECK(rp_model_expect_outputs(c->model[i], c->facts->outputs));
     }
     rp_model_list_add(list, RP_KIND_FACE_CLASSIFIER, entry->name);
     return 0;
-
-fail:
-    return ret;
 }
 
 int rp_classifier_open(struct rp_classifier **out, struct rp_pool *pool, struct rp_model_list *list)
@@ -94,28 +90,24 @@ bool rp_classifier_wants_points(const struct rp_classifier *classifier)
 /* All read the first one's input. */
 static int bind(struct rp_classification *cn, struct rp_slot *slot)
 {
-    int ret;
     const struct rp_classifier *const c = cn->shared;
     const int size = c->facts->size;
 
     for (int i = 0; i < c->parts; i++) {
-        RP_TRY(rp_net_open(&cn->net[i], slot, c->model[i],
-                           (const int64_t *const[]){(const int64_t[]){1, 3, size, size}}));
+        RP_CHECK(rp_net_open(&cn->net[i], slot, c->model[i],
+                             (const int64_t *const[]){(const int64_t[]){1, 3, size, size}}));
         for (int k = 0; k < c->facts->outputs; k++)
-            RP_TRY(rp_part_expect(cn->net[i], k, c->facts->type, c->facts->numbers[k],
-                                  "a classifier of this name"));
+            RP_CHECK(rp_part_expect(cn->net[i], k, c->facts->type, c->facts->numbers[k],
+                                    "a classifier of this name"));
         if (i > 0)
-            RP_TRY(rp_net_set_input(cn->net[i], 0, cn->net[0]->in[0].data));
+            RP_CHECK(rp_net_set_input(cn->net[i], 0, cn->net[0]->in[0].data));
     }
     if (c->parts == 1)
-        RP_TRY(rp_part_batch(&cn->batch, cn->net[0]));
-    RP_TRY(rp_part_lut(slot, 255, rp_imagenet_mean, rp_imagenet_std, &cn->lut));
-    RP_TRY(rp_slot_image(slot, size, size, 3, &cn->crop));
-    RP_TRY(rp_slot_alloc(slot, sizeof(*cn->affine), (void **) &cn->affine));
+        RP_CHECK(rp_part_batch(&cn->batch, cn->net[0]));
+    RP_CHECK(rp_part_lut(slot, 255, rp_imagenet_mean, rp_imagenet_std, &cn->lut));
+    RP_CHECK(rp_slot_image(slot, size, size, 3, &cn->crop));
+    RP_CHECK(rp_slot_alloc(slot, sizeof(*cn->affine), (void **) &cn->affine));
     return 0;
-
-fail:
-    return ret;
 }
 
 int rp_classification_create(struct rp_classification **out, const struct rp_classifier *classifier,
@@ -168,19 +160,15 @@ struct rp_batch *rp_classification_batch(const struct rp_classification *cn)
 
 int rp_classification_before(struct rp_classification *cn, const struct rp_face_at *at)
 {
-    int ret;
     const struct facts *const f = cn->shared->facts;
 
-    RP_TRY(place_crop(cn, at));
-    RP_TRY(RP_OP(at->slot, warp, .src = *at->frame, .affine = cn->affine, .dst = cn->crop,
-                 .border = 1, .area = !f->points));
-    RP_TRY(RP_OP(at->slot, to_tensor, .src = cn->crop, .lut = cn->lut,
-                 .dst = cn->net[0]->in[0].data, .w = f->size, .h = f->size, .rgb = f->rgb,
-                 .step = 1));
+    RP_CHECK(place_crop(cn, at));
+    RP_CHECK(RP_OP(at->slot, warp, .src = *at->frame, .affine = cn->affine, .dst = cn->crop,
+                   .border = 1, .area = !f->points));
+    RP_CHECK(RP_OP(at->slot, to_tensor, .src = cn->crop, .lut = cn->lut,
+                   .dst = cn->net[0]->in[0].data, .w = f->size, .h = f->size, .rgb = f->rgb,
+                   .step = 1));
     return 0;
-
-fail:
-    return ret;
 }
 
 static int decode(struct rp_classification *cn, int part, const struct rp_face_at *at)
@@ -200,15 +188,10 @@ int rp_classification_after(struct rp_classification *cn, const struct rp_face_a
 
 int rp_classification_record(struct rp_classification *cn, const struct rp_face_at *at)
 {
-    int ret;
-
-    RP_TRY(rp_classification_before(cn, at));
+    RP_CHECK(rp_classification_before(cn, at));
     for (int i = 0; i < cn->shared->parts; i++) {
-        RP_TRY(rp_run(cn->net[i]));
-        RP_TRY(decode(cn, i, at));
+        RP_CHECK(rp_run(cn->net[i]));
+        RP_CHECK(decode(cn, i, at));
     }
     return 0;
-
-fail:
-    return ret;
 }

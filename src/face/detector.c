@@ -128,29 +128,24 @@ static int choose_size(struct rp_detector *d, const struct facts *f, const struc
 static int open_part(struct rp_detector *d, struct rp_pool *pool, const char *name, bool named,
                      const struct rp_opt_size *size, struct rp_model_list *list)
 {
-    int ret;
     const struct rp_model_entry *entry;
     struct rp_model *model;
 
-    RP_TRY(rp_pool_get(pool, RP_KIND_FACE_DETECTOR, name, named, &entry, &model));
+    RP_CHECK(rp_pool_get(pool, RP_KIND_FACE_DETECTOR, name, named, &entry, &model));
     d->part[d->parts].facts = find(entry->name);
     d->part[d->parts].model = model;
-    RP_TRY(choose_size(d, d->part[d->parts].facts, size));
-    RP_TRY(rp_model_expect_input(model, NULL, 0, RP_TYPE_F32, 4,
-                                 (const int64_t[]){-1, 3, d->h, d->w}));
-    RP_TRY(rp_model_expect_outputs(model, d->part[d->parts].facts->outputs));
+    RP_CHECK(choose_size(d, d->part[d->parts].facts, size));
+    RP_CHECK(rp_model_expect_input(model, NULL, 0, RP_TYPE_F32, 4,
+                                   (const int64_t[]){-1, 3, d->h, d->w}));
+    RP_CHECK(rp_model_expect_outputs(model, d->part[d->parts].facts->outputs));
     rp_model_list_add(list, RP_KIND_FACE_DETECTOR, entry->name);
     d->parts++;
     return 0;
-
-fail:
-    return ret;
 }
 
 static int open_parts(struct rp_detector *d, struct rp_pool *pool,
                       const struct rp_settings *settings, struct rp_model_list *list)
 {
-    int ret;
     const struct rp_detector_options *const o = rp_settings_get(settings, &rp_detector_group);
     const char *const name = rp_detector_choices()[o->model];
 
@@ -161,11 +156,8 @@ static int open_parts(struct rp_detector *d, struct rp_pool *pool,
         return rp_fail(RP_ERR_USAGE, "--face-detector-size: %dx%d is not a size of many, which has "
                        "640x640", o->size.w, o->size.h);
     for (size_t i = 0; i < RP_ARRAY_LEN(many); i++)
-        RP_TRY(open_part(d, pool, many[i], true, &o->size, list));
+        RP_CHECK(open_part(d, pool, many[i], true, &o->size, list));
     return 0;
-
-fail:
-    return ret;
 }
 
 /* The more often one face is found, the less its boxes may overlap. A score of 0 makes no faces, as
@@ -256,7 +248,7 @@ static int fit_view(struct rp_detection *dn, struct view *v, int w, int h)
 
 static int make_view(struct rp_detection *dn, struct view *v, int turn)
 {
-    int ret, margin[4];
+    int margin[4];
     struct rp_affine place;
     const int w = turn % 180 ? dn->h : dn->w, h = turn % 180 ? dn->w : dn->h;
 
@@ -269,13 +261,10 @@ static int make_view(struct rp_detection *dn, struct view *v, int turn)
     v->shift_y = (float) margin[0];
     if (turn || placed_w > w || placed_h > h) {
         place_frame(&place, turn, dn->w, dn->h, margin);
-        RP_TRY(rp_slot_constant(dn->slot, &place, sizeof(place), (void **) &v->place));
-        RP_TRY(rp_slot_image(dn->slot, placed_w, placed_h, 3, &v->placed));
+        RP_CHECK(rp_slot_constant(dn->slot, &place, sizeof(place), (void **) &v->place));
+        RP_CHECK(rp_slot_image(dn->slot, placed_w, placed_h, 3, &v->placed));
     }
     return fit_view(dn, v, placed_w, placed_h);
-
-fail:
-    return ret;
 }
 
 /* Rows of the first output, where the decoder does not know them from the input's size. */
@@ -300,21 +289,17 @@ static size_t numbers_of(const struct rp_detector *d, const struct facts *f,
 
 static int bind_part(struct rp_detection *dn, int i)
 {
-    int ret;
     const struct rp_detector *const d = dn->shared;
     const struct facts *const f = d->part[i].facts;
     const double mean[3] = {f->mean, f->mean, f->mean}, std[3] = {f->std, f->std, f->std};
 
-    RP_TRY(rp_part_lut(dn->slot, f->div, mean, std, &dn->part[i].lut));
-    RP_TRY(rp_net_open(&dn->part[i].net, dn->slot, d->part[i].model,
-                       (const int64_t *const[]){(const int64_t[]){1, 3, d->h, d->w}}));
+    RP_CHECK(rp_part_lut(dn->slot, f->div, mean, std, &dn->part[i].lut));
+    RP_CHECK(rp_net_open(&dn->part[i].net, dn->slot, d->part[i].model,
+                         (const int64_t *const[]){(const int64_t[]){1, 3, d->h, d->w}}));
     for (int k = 0; k < f->outputs; k++)
-        RP_TRY(rp_part_expect(dn->part[i].net, k, RP_TYPE_F32,
-                              numbers_of(d, f, dn->part[i].net, k), f->name));
+        RP_CHECK(rp_part_expect(dn->part[i].net, k, RP_TYPE_F32,
+                                numbers_of(d, f, dn->part[i].net, k), f->name));
     return 0;
-
-fail:
-    return ret;
 }
 
 int rp_detection_create(struct rp_detection **out, const struct rp_detector *detector,
@@ -359,21 +344,16 @@ void rp_detection_destroy(struct rp_detection **detection)
 static int record_view(struct rp_detection *dn, const struct view *v, const struct rp_img *frame,
                        struct rp_img *seen)
 {
-    int ret;
-
     *seen = *frame;
     if (v->place) {
-        RP_TRY(RP_OP(dn->slot, warp, .src = *seen, .affine = v->place, .dst = v->placed));
+        RP_CHECK(RP_OP(dn->slot, warp, .src = *seen, .affine = v->place, .dst = v->placed));
         *seen = v->placed;
     }
     if (v->small.data) {
-        RP_TRY(RP_OP(dn->slot, resize, .src = *seen, .dst = v->small));
+        RP_CHECK(RP_OP(dn->slot, resize, .src = *seen, .dst = v->small));
         *seen = v->small;
     }
     return 0;
-
-fail:
-    return ret;
 }
 
 static int record_input(struct rp_detection *dn, int part, const struct rp_img *seen)
@@ -408,21 +388,17 @@ static int record_decode(struct rp_detection *dn, int part, const struct view *v
 int rp_detection_record(struct rp_detection *dn, const struct rp_img *frame,
                         struct rp_dfaces *faces)
 {
-    int ret;
     struct rp_img seen;
     const struct rp_detector *const d = dn->shared;
 
     for (int v = 0; v < d->views; v++) {
-        RP_TRY(record_view(dn, &dn->view[v], frame, &seen));
+        RP_CHECK(record_view(dn, &dn->view[v], frame, &seen));
         for (int i = 0; i < d->parts; i++) {
-            RP_TRY(record_input(dn, i, &seen));
-            RP_TRY(rp_run(dn->part[i].net));
-            RP_TRY(record_decode(dn, i, &dn->view[v], v == 0 && i == 0));
+            RP_CHECK(record_input(dn, i, &seen));
+            RP_CHECK(rp_run(dn->part[i].net));
+            RP_CHECK(record_decode(dn, i, &dn->view[v], v == 0 && i == 0));
         }
     }
     return RP_OP(dn->slot, nms, .src = dn->candidates, .threshold = d->score, .iou = d->overlap,
                  .dst = faces);
-
-fail:
-    return ret;
 }

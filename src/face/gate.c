@@ -67,44 +67,36 @@ const struct rp_opt_group rp_gate_group = {
 static int add(struct rp_gate_model *g, struct rp_pool *pool, const char *name, bool named,
                const struct rp_model_entry **entry)
 {
-    int ret;
     struct rp_model *model;
     const struct check *check = checks;
 
-    RP_TRY(rp_pool_get(pool, RP_KIND_CONTENT_ANALYSER, name, named, entry, &model));
+    RP_CHECK(rp_pool_get(pool, RP_KIND_CONTENT_ANALYSER, name, named, entry, &model));
     while (strcmp(check->name, (*entry)->name) != 0)
         check++;
-    RP_TRY(rp_model_expect_input(model, NULL, 0, RP_TYPE_F32, 4,
-                                 (const int64_t[]){-1, 3, check->side, check->side}));
-    RP_TRY(rp_model_expect_outputs(model, 1));
+    RP_CHECK(rp_model_expect_input(model, NULL, 0, RP_TYPE_F32, 4,
+                                   (const int64_t[]){-1, 3, check->side, check->side}));
+    RP_CHECK(rp_model_expect_outputs(model, 1));
     if ((*entry)->flags & RP_MODEL_LITE)
         g->n = 0; /* alone, also in place of the three */
     g->check[g->n] = check;
     g->model[g->n++] = model;
     g->votes = g->n > 1 ? 2 : 1;
     return 0;
-
-fail:
-    return ret;
 }
 
 /* All three, or, when the choice is only the default and one
  * of them is not installed, the lite one. */
 static int add_three(struct rp_gate_model *g, struct rp_pool *pool, bool named)
 {
-    int ret;
     const struct rp_model_entry *entry;
     static const char *const names[] = {"nsfw_1", "nsfw_2", "nsfw_3"};
 
     for (size_t i = 0; i < RP_ARRAY_LEN(names); i++) {
-        RP_TRY(add(g, pool, names[i], named, &entry));
+        RP_CHECK(add(g, pool, names[i], named, &entry));
         if (entry->flags & RP_MODEL_LITE)
             break;
     }
     return 0;
-
-fail:
-    return ret;
 }
 
 int rp_gate_create(struct rp_gate_model **out, struct rp_pool *pool,
@@ -172,20 +164,16 @@ static int check_output(struct part *part)
 static int attach_part(struct part *part, struct rp_slot *slot, struct rp_model *model, int w,
                        int h)
 {
-    int ret;
     float lut[3][256];
     const struct check *const c = part->check;
     const int64_t dim[] = {1, 3, c->side, c->side};
 
     rp_tensor_lut(lut, 255, c->mean, c->dev);
-    RP_TRY(rp_slot_constant(slot, lut, sizeof(lut), (void **) &part->lut));
-    RP_TRY(rp_slot_image(slot, c->side, c->side, 3, &part->whole));
+    RP_CHECK(rp_slot_constant(slot, lut, sizeof(lut), (void **) &part->lut));
+    RP_CHECK(rp_slot_image(slot, c->side, c->side, 3, &part->whole));
     part->fit = place_of(part, w, h);
-    RP_TRY(rp_net_open(&part->net, slot, model, (const int64_t *const[]){dim}));
+    RP_CHECK(rp_net_open(&part->net, slot, model, (const int64_t *const[]){dim}));
     return check_output(part);
-
-fail:
-    return ret;
 }
 
 int rp_gate_attach(struct rp_gate_slot **out, const struct rp_gate_model *gate,
@@ -223,27 +211,23 @@ void rp_gate_detach(struct rp_gate_slot **at)
 /* What is around the frame was zeroed when the slot was made and stays so. */
 int rp_gate_record(struct rp_gate_slot *at, const struct rp_img *frame)
 {
-    int ret;
     const enum rp_stage before = rp_slot_stage(at->slot, RP_STAGE_GATE);
 
     for (int i = 0; i < at->n; i++) {
         const struct part *const p = &at->part[i];
         const struct rp_tensor *const out = &p->net->out[0];
 
-        RP_TRY(RP_OP(at->slot, resize, .src = *frame, .dst = p->fit));
-        RP_TRY(RP_OP(at->slot, to_tensor, .src = p->whole, .lut = p->lut,
-                     .dst = p->net->in[0].data, .w = p->whole.w, .h = p->whole.h, .rgb = 1,
-                     .step = 1));
-        RP_TRY(rp_run(p->net));
-        RP_TRY(RP_OP(at->slot, gate, .kind = (int) p->check->kind, .src = out->data,
-                     .n = (int) out->count, .row = p->row, .votes = i == at->n - 1 ? at->votes : 0,
-                     .dst = at->verdict));
+        RP_CHECK(RP_OP(at->slot, resize, .src = *frame, .dst = p->fit));
+        RP_CHECK(RP_OP(at->slot, to_tensor, .src = p->whole, .lut = p->lut,
+                       .dst = p->net->in[0].data, .w = p->whole.w, .h = p->whole.h, .rgb = 1,
+                       .step = 1));
+        RP_CHECK(rp_run(p->net));
+        RP_CHECK(RP_OP(at->slot, gate, .kind = (int) p->check->kind, .src = out->data,
+                       .n = (int) out->count, .row = p->row, .votes = i == at->n - 1 ? at->votes : 0,
+                       .dst = at->verdict));
     }
     rp_slot_stage(at->slot, before);
     return 0;
-
-fail:
-    return ret;
 }
 
 struct rp_verdict *rp_gate_verdict(const struct rp_gate_slot *at)

@@ -86,29 +86,24 @@ static const struct facts *find(const char *name)
 static int open_part(struct rp_landmarker *l, struct rp_pool *pool, const char *name, bool named,
                      struct rp_model_list *list)
 {
-    int ret;
     const struct rp_model_entry *entry;
     struct rp_model *model;
 
-    RP_TRY(rp_pool_get(pool, RP_KIND_FACE_LANDMARKER, name, named, &entry, &model));
+    RP_CHECK(rp_pool_get(pool, RP_KIND_FACE_LANDMARKER, name, named, &entry, &model));
     const struct facts *const f = find(entry->name);
     const int64_t size = f->size, channels = f->colour ? 3 : 1;
-    RP_TRY(rp_model_expect_input(model, NULL, 0, RP_TYPE_F32, 4,
-                                 (const int64_t[]){-1, channels, size, size}));
-    RP_TRY(rp_model_expect_outputs(model, f->outputs));
+    RP_CHECK(rp_model_expect_input(model, NULL, 0, RP_TYPE_F32, 4,
+                                   (const int64_t[]){-1, channels, size, size}));
+    RP_CHECK(rp_model_expect_outputs(model, f->outputs));
     rp_model_list_add(list, RP_KIND_FACE_LANDMARKER, entry->name);
     l->part[l->parts].facts = f;
     l->part[l->parts++].model = model;
     return 0;
-
-fail:
-    return ret;
 }
 
 static int open_parts(struct rp_landmarker *l, struct rp_pool *pool,
                       const struct rp_settings *settings, struct rp_model_list *list)
 {
-    int ret;
     const struct rp_landmarker_options *const o = rp_settings_get(settings, &rp_landmarker_group);
     const char *const name = rp_landmarker_choices()[o->model];
 
@@ -116,27 +111,19 @@ static int open_parts(struct rp_landmarker *l, struct rp_pool *pool,
         return open_part(l, pool, name, rp_settings_is_set(settings, "face-landmarker-model"),
                          list);
     for (size_t i = 0; i < RP_ARRAY_LEN(many); i++)
-        RP_TRY(open_part(l, pool, many[i], true, list));
+        RP_CHECK(open_part(l, pool, many[i], true, list));
     return 0;
-
-fail:
-    return ret;
 }
 
 static int open_lift(struct rp_landmarker *l, struct rp_pool *pool, struct rp_model_list *list)
 {
-    int ret;
-
-    RP_TRY(rp_pool_get_optional(pool, RP_KIND_FACE_LANDMARKER_5_68, "fan_68_5", &l->lift));
+    RP_CHECK(rp_pool_get_optional(pool, RP_KIND_FACE_LANDMARKER_5_68, "fan_68_5", &l->lift));
     if (!l->lift)
         return 0;
-    RP_TRY(rp_model_expect_input(l->lift, NULL, 0, RP_TYPE_F32, 3, (const int64_t[]){-1, 5, 2}));
-    RP_TRY(rp_model_expect_outputs(l->lift, 1));
+    RP_CHECK(rp_model_expect_input(l->lift, NULL, 0, RP_TYPE_F32, 3, (const int64_t[]){-1, 5, 2}));
+    RP_CHECK(rp_model_expect_outputs(l->lift, 1));
     rp_model_list_add(list, RP_KIND_FACE_LANDMARKER_5_68, "fan_68_5");
     return 0;
-
-fail:
-    return ret;
 }
 
 /* A score of 0 skips the landmarker, and the 68 points are then fan_68_5's,
@@ -146,21 +133,17 @@ static int open_needed(struct rp_landmarker *l, struct rp_pool *pool,
                        const struct rp_settings *settings, const struct rp_landmarker_params *p,
                        struct rp_model_list *list)
 {
-    int ret;
     const struct rp_landmarker_options *const o = rp_settings_get(settings, &rp_landmarker_group);
     const bool wanted = p->crops || p->all_68;
 
     l->score = o->score > 0 ? (float) o->score : NEVER;
     if (wanted ? o->score > 0 || !p->five : p->lifted && !p->five)
-        RP_TRY(open_parts(l, pool, settings, list));
+        RP_CHECK(open_parts(l, pool, settings, list));
     if (p->five && (p->all_68 || p->turn || p->lifted || (l->parts && l->part[0].facts->colour)))
-        RP_TRY(open_lift(l, pool, list));
+        RP_CHECK(open_lift(l, pool, list));
     if (p->all_68 && !l->parts && !l->lift)
-        RP_TRY(open_parts(l, pool, settings, list));
+        RP_CHECK(open_parts(l, pool, settings, list));
     return 0;
-
-fail:
-    return ret;
 }
 
 int rp_landmarker_open(struct rp_landmarker **out, struct rp_pool *pool,
@@ -192,7 +175,6 @@ void rp_landmarker_close(struct rp_landmarker **landmarker)
 /* What the colour crop needs beside the crop. */
 static int bind_colour(struct rp_landmarking *ln, struct rp_slot *slot)
 {
-    int ret;
     static const double zero[3] = {0, 0, 0}, one[3] = {1, 1, 1};
     struct rp_lab_tables tables;
 
@@ -200,68 +182,52 @@ static int bind_colour(struct rp_landmarking *ln, struct rp_slot *slot)
         return rp_fail(RP_ERR_UNSUPPORTED, "a landmarker's crop of %dx%d: contrast is optimised in "
                        "sides that are multiples of %d", ln->crop.w, ln->crop.h, RP_CONTRAST_TILES);
     rp_lab_tables(&tables);
-    RP_TRY(rp_slot_constant(slot, &tables, sizeof(tables), (void **) &ln->lab));
-    RP_TRY(rp_slot_alloc(slot, sizeof(*ln->contrast), (void **) &ln->contrast));
-    RP_TRY(rp_slot_image(slot, ln->crop.w, ln->crop.h, 3, &ln->upright));
-    RP_TRY(rp_slot_alloc(slot, sizeof(*ln->step), (void **) &ln->step));
-    RP_TRY(rp_part_lut(slot, 255, zero, one, &ln->lut));
+    RP_CHECK(rp_slot_constant(slot, &tables, sizeof(tables), (void **) &ln->lab));
+    RP_CHECK(rp_slot_alloc(slot, sizeof(*ln->contrast), (void **) &ln->contrast));
+    RP_CHECK(rp_slot_image(slot, ln->crop.w, ln->crop.h, 3, &ln->upright));
+    RP_CHECK(rp_slot_alloc(slot, sizeof(*ln->step), (void **) &ln->step));
+    RP_CHECK(rp_part_lut(slot, 255, zero, one, &ln->lut));
     return 0;
-
-fail:
-    return ret;
 }
 
 static int bind_part(struct rp_landmarking *ln, struct rp_slot *slot, int i)
 {
-    int ret;
     const struct facts *const f = ln->shared->part[i].facts;
 
-    RP_TRY(rp_net_open(&ln->net[i], slot, ln->shared->part[i].model,
-                       (const int64_t *const[]){
-                           (const int64_t[]){1, f->colour ? 3 : 1, f->size, f->size}}));
+    RP_CHECK(rp_net_open(&ln->net[i], slot, ln->shared->part[i].model,
+                         (const int64_t *const[]){
+                             (const int64_t[]){1, f->colour ? 3 : 1, f->size, f->size}}));
     for (int k = 0; k < f->outputs; k++)
-        RP_TRY(rp_part_expect(ln->net[i], k, RP_TYPE_F32, f->numbers[k],
-                              "a landmarker of this name"));
+        RP_CHECK(rp_part_expect(ln->net[i], k, RP_TYPE_F32, f->numbers[k],
+                                "a landmarker of this name"));
     return 0;
-
-fail:
-    return ret;
 }
 
 static int bind_parts(struct rp_landmarking *ln, struct rp_slot *slot)
 {
-    int ret;
     const struct rp_landmarker *const l = ln->shared;
     const int size = l->part[0].facts->size;
 
     for (int i = 0; i < l->parts; i++)
-        RP_TRY(bind_part(ln, slot, i));
+        RP_CHECK(bind_part(ln, slot, i));
     if (l->parts > 1) /* both read the first one's input */
-        RP_TRY(rp_net_set_input(ln->net[1], 0, ln->net[0]->in[0].data));
+        RP_CHECK(rp_net_set_input(ln->net[1], 0, ln->net[0]->in[0].data));
     if (l->parts == 1)
-        RP_TRY(rp_part_batch(&ln->batch, ln->net[0]));
-    RP_TRY(rp_slot_image(slot, size, size, 3, &ln->crop));
-    RP_TRY(rp_slot_alloc(slot, sizeof(*ln->affine), (void **) &ln->affine));
+        RP_CHECK(rp_part_batch(&ln->batch, ln->net[0]));
+    RP_CHECK(rp_slot_image(slot, size, size, 3, &ln->crop));
+    RP_CHECK(rp_slot_alloc(slot, sizeof(*ln->affine), (void **) &ln->affine));
     if (l->part[0].facts->colour)
-        RP_TRY(bind_colour(ln, slot));
+        RP_CHECK(bind_colour(ln, slot));
     return 0;
-
-fail:
-    return ret;
 }
 
 static int bind_lift(struct rp_landmarking *ln, struct rp_slot *slot)
 {
-    int ret;
-
-    RP_TRY(rp_net_open(&ln->lift.net, slot, ln->shared->lift,
-                       (const int64_t *const[]){(const int64_t[]){1, 5, 2}}));
-    RP_TRY(rp_part_expect(ln->lift.net, 0, RP_TYPE_F32, 68 * 2, "fan_68_5"));
-    RP_TRY(rp_slot_alloc(slot, sizeof(*ln->lift.affine), (void **) &ln->lift.affine));
+    RP_CHECK(rp_net_open(&ln->lift.net, slot, ln->shared->lift,
+                         (const int64_t *const[]){(const int64_t[]){1, 5, 2}}));
+    RP_CHECK(rp_part_expect(ln->lift.net, 0, RP_TYPE_F32, 68 * 2, "fan_68_5"));
+    RP_CHECK(rp_slot_alloc(slot, sizeof(*ln->lift.affine), (void **) &ln->lift.affine));
     return 0;
-
-fail:
-    return ret;
 }
 
 int rp_landmarking_create(struct rp_landmarking **out, const struct rp_landmarker *landmarker,
@@ -302,16 +268,11 @@ void rp_landmarking_destroy(struct rp_landmarking **landmarking)
 
 static int lift_crop(struct rp_landmarking *ln, const struct rp_face_at *at)
 {
-    int ret;
-
-    RP_TRY(RP_OP(at->slot, align, .face = at->cur, .points = 1, .template_id = RP_TEMPLATE_FFHQ_512,
-                 .w = 1, .h = 1, .scale = 1, .dst = ln->lift.affine));
-    RP_TRY(RP_OP(at->slot, points_tensor, .face = at->cur, .affine = ln->lift.affine,
-                 .dst = ln->lift.net->in[0].data));
+    RP_CHECK(RP_OP(at->slot, align, .face = at->cur, .points = 1, .template_id = RP_TEMPLATE_FFHQ_512,
+                   .w = 1, .h = 1, .scale = 1, .dst = ln->lift.affine));
+    RP_CHECK(RP_OP(at->slot, points_tensor, .face = at->cur, .affine = ln->lift.affine,
+                   .dst = ln->lift.net->in[0].data));
     return 0;
-
-fail:
-    return ret;
 }
 
 static int lift_decode(struct rp_landmarking *ln, const struct rp_face_at *at)
@@ -324,15 +285,10 @@ static int lift_decode(struct rp_landmarking *ln, const struct rp_face_at *at)
 /* The detector's five points to 68, and from these the turn of the head. */
 static int record_lift(struct rp_landmarking *ln, const struct rp_face_at *at)
 {
-    int ret;
-
-    RP_TRY(lift_crop(ln, at));
-    RP_TRY(rp_run(ln->lift.net));
-    RP_TRY(lift_decode(ln, at));
+    RP_CHECK(lift_crop(ln, at));
+    RP_CHECK(rp_run(ln->lift.net));
+    RP_CHECK(lift_decode(ln, at));
     return 0;
-
-fail:
-    return ret;
 }
 
 /* ---- recording: landmarkers ------------------------------------------------------------------ */
@@ -349,46 +305,31 @@ static int place(struct rp_landmarking *ln, const struct rp_face_at *at)
 static int step_to(struct rp_landmarking *ln, const struct rp_face_at *at, enum rp_box_fit fit,
                    const struct rp_img *src, const struct rp_img *dst)
 {
-    int ret;
-
-    RP_TRY(RP_OP(at->slot, box_affine, .face = at->cur, .fit = fit, .factor = 1, .w = dst->w,
-                 .h = dst->h, .dst = ln->step));
+    RP_CHECK(RP_OP(at->slot, box_affine, .face = at->cur, .fit = fit, .factor = 1, .w = dst->w,
+                   .h = dst->h, .dst = ln->step));
     return RP_OP(at->slot, warp, .src = *src, .affine = ln->step, .dst = *dst);
-
-fail:
-    return ret;
 }
 
 /* Cut out, then turned, as there: the turn, about a point half a pixel off, leaves a black row or
  * column at the edge, and networks see it. */
 static int crop_colour(struct rp_landmarking *ln, const struct rp_face_at *at)
 {
-    int ret;
-
-    RP_TRY(step_to(ln, at, RP_BOX_UPRIGHT, at->frame, &ln->upright));
-    RP_TRY(step_to(ln, at, RP_BOX_TURN, &ln->upright, &ln->crop));
-    RP_TRY(RP_OP(at->slot, contrast, .src = ln->crop, .dst = ln->crop, .tables = ln->lab,
-                 .work = ln->contrast));
-    RP_TRY(RP_OP(at->slot, to_tensor, .src = ln->crop, .lut = ln->lut,
-                 .dst = ln->net[0]->in[0].data, .w = ln->crop.w, .h = ln->crop.h, .step = 1));
+    RP_CHECK(step_to(ln, at, RP_BOX_UPRIGHT, at->frame, &ln->upright));
+    RP_CHECK(step_to(ln, at, RP_BOX_TURN, &ln->upright, &ln->crop));
+    RP_CHECK(RP_OP(at->slot, contrast, .src = ln->crop, .dst = ln->crop, .tables = ln->lab,
+                   .work = ln->contrast));
+    RP_CHECK(RP_OP(at->slot, to_tensor, .src = ln->crop, .lut = ln->lut,
+                   .dst = ln->net[0]->in[0].data, .w = ln->crop.w, .h = ln->crop.h, .step = 1));
     return 0;
-
-fail:
-    return ret;
 }
 
 static int crop_grey(struct rp_landmarking *ln, const struct rp_face_at *at)
 {
-    int ret;
-
-    RP_TRY(RP_OP(at->slot, warp, .src = *at->frame, .affine = ln->affine, .dst = ln->crop,
-                 .border = 1, .area = 1));
-    RP_TRY(RP_OP(at->slot, to_gray, .src = ln->crop, .dst = ln->net[0]->in[0].data,
-                 .scale = 1.0f / 256));
+    RP_CHECK(RP_OP(at->slot, warp, .src = *at->frame, .affine = ln->affine, .dst = ln->crop,
+                   .border = 1, .area = 1));
+    RP_CHECK(RP_OP(at->slot, to_gray, .src = ln->crop, .dst = ln->net[0]->in[0].data,
+                   .scale = 1.0f / 256));
     return 0;
-
-fail:
-    return ret;
 }
 
 static int crop(struct rp_landmarking *ln, const struct rp_face_at *at)
@@ -413,17 +354,12 @@ static int decode(struct rp_landmarking *ln, int part, const struct rp_face_at *
 
 static int record_parts(struct rp_landmarking *ln, const struct rp_face_at *at)
 {
-    int ret;
-
-    RP_TRY(crop(ln, at));
+    RP_CHECK(crop(ln, at));
     for (int i = 0; i < ln->shared->parts; i++) {
-        RP_TRY(rp_run(ln->net[i]));
-        RP_TRY(decode(ln, i, at));
+        RP_CHECK(rp_run(ln->net[i]));
+        RP_CHECK(decode(ln, i, at));
     }
     return 0;
-
-fail:
-    return ret;
 }
 
 /* Turn of the head first, as the landmarker's crop needs it. With a detector without points it is
@@ -445,18 +381,14 @@ static int record_choice(struct rp_landmarking *ln, const struct rp_face_at *at)
 
 int rp_landmarking_record(struct rp_landmarking *ln, const struct rp_face_at *at)
 {
-    int ret;
     const struct rp_landmarker *const l = ln->shared;
 
-    RP_TRY(record_turn(ln, at));
+    RP_CHECK(record_turn(ln, at));
     if (l->parts)
-        RP_TRY(record_parts(ln, at));
+        RP_CHECK(record_parts(ln, at));
     if (l->five || l->parts)
-        RP_TRY(record_choice(ln, at));
+        RP_CHECK(record_choice(ln, at));
     return 0;
-
-fail:
-    return ret;
 }
 
 struct rp_batch *rp_landmarking_batch(const struct rp_landmarking *ln)
@@ -474,12 +406,7 @@ int rp_landmarking_before(struct rp_landmarking *ln, const struct rp_face_at *at
 /* The crop's place is worked out again: that is less than to keep one for each face. */
 int rp_landmarking_after(struct rp_landmarking *ln, const struct rp_face_at *at)
 {
-    int ret;
-
-    RP_TRY(place(ln, at));
-    RP_TRY(decode(ln, 0, at));
+    RP_CHECK(place(ln, at));
+    RP_CHECK(decode(ln, 0, at));
     return record_choice(ln, at);
-
-fail:
-    return ret;
 }

@@ -89,26 +89,21 @@ static void read_options(struct rp_masks *m, const struct rp_mask_options *o,
 
 static int open_occluder(struct rp_masks *m, struct rp_pool *pool, const char *name, bool named)
 {
-    int ret;
     const struct rp_model_entry *entry;
     struct rp_model **const model = &m->occluder[m->noccluders];
 
-    RP_TRY(rp_pool_get(pool, RP_KIND_FACE_OCCLUDER, name, named, &entry, model));
-    RP_TRY(rp_model_expect_input(*model, "input", 0, RP_TYPE_F32, 4,
-                                 (const int64_t[]){-1, OCCLUDER_SIZE, OCCLUDER_SIZE, 3}));
-    RP_TRY(rp_model_expect_outputs(*model, 1));
+    RP_CHECK(rp_pool_get(pool, RP_KIND_FACE_OCCLUDER, name, named, &entry, model));
+    RP_CHECK(rp_model_expect_input(*model, "input", 0, RP_TYPE_F32, 4,
+                                   (const int64_t[]){-1, OCCLUDER_SIZE, OCCLUDER_SIZE, 3}));
+    RP_CHECK(rp_model_expect_outputs(*model, 1));
     m->noccluders++;
     return 0;
-
-fail:
-    return ret;
 }
 
 /* One, or all that the choices name behind "many". */
 static int open_occluders(struct rp_masks *m, struct rp_pool *pool,
                           const struct rp_settings *settings)
 {
-    int ret = 0;
     const char *const *const names = rp_catalogue_choices(RP_KIND_FACE_OCCLUDER);
     const struct rp_mask_options *const o = rp_settings_get(settings, &rp_mask_group);
 
@@ -117,29 +112,23 @@ static int open_occluders(struct rp_masks *m, struct rp_pool *pool,
                              rp_settings_is_set(settings, "face-occluder-model"));
     for (int i = 0; names[i] && m->noccluders < MAX_OCCLUDERS; i++)
         if (i != o->occluder)
-            RP_TRY(open_occluder(m, pool, names[i], true));
-
-fail:
-    return ret;
+            RP_CHECK(open_occluder(m, pool, names[i], true));
+    return 0;
 }
 
 static int open_parser(struct rp_masks *m, struct rp_pool *pool,
                        const struct rp_settings *settings)
 {
-    int ret;
     const struct rp_model_entry *entry;
     const struct rp_mask_options *const o = rp_settings_get(settings, &rp_mask_group);
 
-    RP_TRY(rp_pool_get(pool, RP_KIND_FACE_PARSER,
-                       rp_catalogue_choices(RP_KIND_FACE_PARSER)[o->parser],
-                       rp_settings_is_set(settings, "face-parser-model"), &entry, &m->parser));
-    RP_TRY(rp_model_expect_input(m->parser, "input", 0, RP_TYPE_F32, 4,
-                                 (const int64_t[]){-1, 3, PARSER_SIZE, PARSER_SIZE}));
-    RP_TRY(rp_model_expect_outputs(m->parser, 1));
+    RP_CHECK(rp_pool_get(pool, RP_KIND_FACE_PARSER,
+                         rp_catalogue_choices(RP_KIND_FACE_PARSER)[o->parser],
+                         rp_settings_is_set(settings, "face-parser-model"), &entry, &m->parser));
+    RP_CHECK(rp_model_expect_input(m->parser, "input", 0, RP_TYPE_F32, 4,
+                                   (const int64_t[]){-1, 3, PARSER_SIZE, PARSER_SIZE}));
+    RP_CHECK(rp_model_expect_outputs(m->parser, 1));
     return 0;
-
-fail:
-    return ret;
 }
 
 int rp_masks_create(struct rp_masks **out, struct rp_pool *pool,
@@ -197,25 +186,22 @@ static int make_kernel(struct rp_slot *slot, double sigma, float **kernel, int *
 /* The box mask depends on nothing but options: drawn and blurred once. */
 static int make_box(struct rp_masker *m)
 {
-    int ret, size;
+    int size;
     float *kernel;
     const struct rp_masks *const s = m->shared;
     const int blur = (int) (m->w * 0.5 * s->blur);
 
-    RP_TRY(make_floats(m->slot, area(m), &m->constant));
-    RP_TRY(RP_OP(m->slot, box_mask, .dst = m->constant, .w = m->w, .h = m->h,
-                 .blur = (float) s->blur,
-                 .padding = {s->padding[0], s->padding[1], s->padding[2], s->padding[3]}));
+    RP_CHECK(make_floats(m->slot, area(m), &m->constant));
+    RP_CHECK(RP_OP(m->slot, box_mask, .dst = m->constant, .w = m->w, .h = m->h,
+                   .blur = (float) s->blur,
+                   .padding = {s->padding[0], s->padding[1], s->padding[2], s->padding[3]}));
     if (blur > 0) {
-        RP_TRY(make_kernel(m->slot, 0.25 * blur, &kernel, &size));
-        RP_TRY(RP_OP(m->slot, gaussian, .src = m->constant, .dst = m->constant, .tmp = m->tmp,
-                     .w = m->w, .h = m->h, .kernel = kernel, .size = size));
+        RP_CHECK(make_kernel(m->slot, 0.25 * blur, &kernel, &size));
+        RP_CHECK(RP_OP(m->slot, gaussian, .src = m->constant, .dst = m->constant, .tmp = m->tmp,
+                       .w = m->w, .h = m->h, .kernel = kernel, .size = size));
     }
-    RP_TRY(RP_OP(m->slot, mask_min, .a = m->constant, .dst = m->constant, .n = (int) area(m)));
+    RP_CHECK(RP_OP(m->slot, mask_min, .a = m->constant, .dst = m->constant, .n = (int) area(m)));
     return 0;
-
-fail:
-    return ret;
 }
 
 static int make_ones(struct rp_masker *m)
@@ -244,7 +230,6 @@ static int make_area(struct rp_masker *m)
 
 static int make_occlusion(struct rp_masker *m)
 {
-    int ret;
     float lut[3][256];
     const int64_t dim[] = {1, OCCLUDER_SIZE, OCCLUDER_SIZE, 3}, *const dims[RP_MAX_TENSORS] = {dim};
     const size_t n = (size_t) OCCLUDER_SIZE * OCCLUDER_SIZE;
@@ -252,46 +237,33 @@ static int make_occlusion(struct rp_masker *m)
     for (int i = 0; i < m->shared->noccluders; i++) {
         struct rp_net **const net = &m->occluder[i];
 
-        RP_TRY(rp_net_open(net, m->slot, m->shared->occluder[i], dims));
-        if ((*net)->out[0].count != n || (*net)->out[0].type != RP_TYPE_F32) {
-            ret = rp_fail(RP_ERR_MODEL, "%s: its output is not %dx%d numbers",
+        RP_CHECK(rp_net_open(net, m->slot, m->shared->occluder[i], dims));
+        if ((*net)->out[0].count != n || (*net)->out[0].type != RP_TYPE_F32) return rp_fail(RP_ERR_MODEL, "%s: its output is not %dx%d numbers",
                           rp_model_name(m->shared->occluder[i]), OCCLUDER_SIZE, OCCLUDER_SIZE);
-            goto fail;
-        }
     }
     rp_tensor_lut(lut, 255, (const double[]){0, 0, 0}, (const double[]){1, 1, 1});
-    RP_TRY(rp_slot_constant(m->slot, lut, sizeof(lut), (void **) &m->occluder_lut));
-    RP_TRY(rp_slot_image(m->slot, OCCLUDER_SIZE, OCCLUDER_SIZE, 3, &m->occluder_crop));
-    RP_TRY(make_floats(m->slot, n, &m->visible));
+    RP_CHECK(rp_slot_constant(m->slot, lut, sizeof(lut), (void **) &m->occluder_lut));
+    RP_CHECK(rp_slot_image(m->slot, OCCLUDER_SIZE, OCCLUDER_SIZE, 3, &m->occluder_crop));
+    RP_CHECK(make_floats(m->slot, n, &m->visible));
     return 0;
-
-fail:
-    return ret;
 }
 
 static int make_region(struct rp_masker *m)
 {
-    int ret;
     const int64_t dim[] = {1, 3, PARSER_SIZE, PARSER_SIZE}, *const dims[RP_MAX_TENSORS] = {dim};
     const size_t n = (size_t) PARSER_SIZE * PARSER_SIZE;
 
-    RP_TRY(rp_net_open(&m->parser, m->slot, m->shared->parser, dims));
+    RP_CHECK(rp_net_open(&m->parser, m->slot, m->shared->parser, dims));
     const struct rp_tensor *const t = &m->parser->out[0];
     if (t->type != RP_TYPE_F32 || t->count % n || t->count < MIN_CLASSES * n ||
-        t->count > MAX_CLASSES * n) {
-        ret = rp_fail(RP_ERR_MODEL, "%s: its output is not %d to %d classes of %dx%d numbers",
+        t->count > MAX_CLASSES * n) return rp_fail(RP_ERR_MODEL, "%s: its output is not %d to %d classes of %dx%d numbers",
                       rp_model_name(m->shared->parser), MIN_CLASSES, MAX_CLASSES, PARSER_SIZE,
                       PARSER_SIZE);
-        goto fail;
-    }
     m->nclasses = (int) (t->count / n);
-    RP_TRY(rp_slot_image(m->slot, PARSER_SIZE, PARSER_SIZE, 3, &m->parser_crop));
-    RP_TRY(make_floats(m->slot, 3 * n, &m->parser_pixels));
-    RP_TRY(make_floats(m->slot, n, &m->region));
+    RP_CHECK(rp_slot_image(m->slot, PARSER_SIZE, PARSER_SIZE, 3, &m->parser_crop));
+    RP_CHECK(make_floats(m->slot, 3 * n, &m->parser_pixels));
+    RP_CHECK(make_floats(m->slot, n, &m->region));
     return 0;
-
-fail:
-    return ret;
 }
 
 int rp_masker_create(struct rp_masker **out, const struct rp_masks *masks, struct rp_slot *slot,
@@ -344,113 +316,93 @@ void rp_masker_destroy(struct rp_masker **masker)
 /* What no occluder sees as hidden, into m->part. */
 static int record_occlusion(struct rp_masker *m, const struct rp_img *crop)
 {
-    int ret;
     struct rp_slot *const slot = m->slot;
     const int size = OCCLUDER_SIZE;
 
-    RP_TRY(RP_OP(slot, resize, .src = *crop, .dst = m->occluder_crop));
+    RP_CHECK(RP_OP(slot, resize, .src = *crop, .dst = m->occluder_crop));
     for (int i = 0; i < m->shared->noccluders; i++) {
         const struct rp_net *const net = m->occluder[i];
         float *const dst = i ? m->tmp : m->part;
 
-        RP_TRY(RP_OP(slot, to_tensor, .src = m->occluder_crop, .lut = m->occluder_lut,
-                     .dst = net->in[0].data, .w = size, .h = size, .nhwc = 1, .step = 1));
-        RP_TRY(rp_run(m->occluder[i]));
-        RP_TRY(RP_OP(slot, mask_min, .a = net->out[0].data, .dst = m->visible, .n = size * size));
-        RP_TRY(RP_OP(slot, resize_float, .src = m->visible, .sw = size, .sh = size, .dst = dst,
-                     .dw = m->w, .dh = m->h, .ch = 1));
+        RP_CHECK(RP_OP(slot, to_tensor, .src = m->occluder_crop, .lut = m->occluder_lut,
+                       .dst = net->in[0].data, .w = size, .h = size, .nhwc = 1, .step = 1));
+        RP_CHECK(rp_run(m->occluder[i]));
+        RP_CHECK(RP_OP(slot, mask_min, .a = net->out[0].data, .dst = m->visible, .n = size * size));
+        RP_CHECK(RP_OP(slot, resize_float, .src = m->visible, .sw = size, .sh = size, .dst = dst,
+                       .dw = m->w, .dh = m->h, .ch = 1));
         if (i)
-            RP_TRY(RP_OP(slot, mask_min, .a = m->tmp, .b = m->part, .dst = m->part,
-                         .n = m->w * m->h));
+            RP_CHECK(RP_OP(slot, mask_min, .a = m->tmp, .b = m->part, .dst = m->part,
+                           .n = m->w * m->h));
     }
     return 0;
-
-fail:
-    return ret;
 }
 
 /* The parser's picture: of the pixels that will be pasted, which are floats, or of the crop. */
 static int record_parser_input(struct rp_masker *m, const struct rp_img *crop, const float *result)
 {
-    int ret;
     struct rp_slot *const slot = m->slot;
     const int size = PARSER_SIZE;
 
     if (result) {
-        RP_TRY(RP_OP(slot, resize_float, .src = result, .sw = m->w, .sh = m->h,
-                     .dst = m->parser_pixels, .dw = size, .dh = size, .ch = 3));
+        RP_CHECK(RP_OP(slot, resize_float, .src = result, .sw = m->w, .sh = m->h,
+                       .dst = m->parser_pixels, .dw = size, .dh = size, .ch = 3));
     } else {
-        RP_TRY(RP_OP(slot, resize, .src = *crop, .dst = m->parser_crop));
-        RP_TRY(RP_OP(slot, u8_to_float, .src = m->parser_crop, .dst = m->parser_pixels));
+        RP_CHECK(RP_OP(slot, resize, .src = *crop, .dst = m->parser_crop));
+        RP_CHECK(RP_OP(slot, u8_to_float, .src = m->parser_crop, .dst = m->parser_pixels));
     }
-    RP_TRY(RP_OP(slot, float_to_tensor, .src = m->parser_pixels, .w = size, .h = size, .div = 255,
-                 .mean = {0.485f, 0.456f, 0.406f}, .std = {0.229f, 0.224f, 0.225f}, .rgb = 1,
-                 .dst = m->parser->in[0].data));
+    RP_CHECK(RP_OP(slot, float_to_tensor, .src = m->parser_pixels, .w = size, .h = size, .div = 255,
+                   .mean = {0.485f, 0.456f, 0.406f}, .std = {0.229f, 0.224f, 0.225f}, .rgb = 1,
+                   .dst = m->parser->in[0].data));
     return 0;
-
-fail:
-    return ret;
 }
 
 /* The chosen parts of the face, into m->part. */
 static int record_region(struct rp_masker *m, const struct rp_img *crop, const float *result)
 {
-    int ret;
     const int size = PARSER_SIZE;
 
-    RP_TRY(record_parser_input(m, crop, result));
-    RP_TRY(rp_run(m->parser));
-    RP_TRY(RP_OP(m->slot, class_mask, .src = m->parser->out[0].data, .classes = m->nclasses,
-                 .n = size * size, .use = m->shared->classes, .dst = m->region));
-    RP_TRY(RP_OP(m->slot, resize_float, .src = m->region, .sw = size, .sh = size, .dst = m->part,
-                 .dw = m->w, .dh = m->h, .ch = 1));
+    RP_CHECK(record_parser_input(m, crop, result));
+    RP_CHECK(rp_run(m->parser));
+    RP_CHECK(RP_OP(m->slot, class_mask, .src = m->parser->out[0].data, .classes = m->nclasses,
+                   .n = size * size, .use = m->shared->classes, .dst = m->region));
+    RP_CHECK(RP_OP(m->slot, resize_float, .src = m->region, .sw = size, .sh = size, .dst = m->part,
+                   .dw = m->w, .dh = m->h, .ch = 1));
     return 0;
-
-fail:
-    return ret;
 }
 
 /* FaceFusion's soft threshold of m->part, and its minimum with the masks before it. */
 static int record_part(struct rp_masker *m, const float **least)
 {
-    int ret;
     const int n = m->w * m->h;
 
-    RP_TRY(RP_OP(m->slot, gaussian, .src = m->part, .dst = m->part, .tmp = m->tmp, .w = m->w,
-                 .h = m->h, .kernel = m->soft_kernel, .size = m->soft_size));
-    RP_TRY(RP_OP(m->slot, mask_ramp, .src = m->part, .dst = m->part, .n = n));
-    RP_TRY(RP_OP(m->slot, mask_min, .a = m->part, .b = *least, .dst = m->out, .n = n));
+    RP_CHECK(RP_OP(m->slot, gaussian, .src = m->part, .dst = m->part, .tmp = m->tmp, .w = m->w,
+                   .h = m->h, .kernel = m->soft_kernel, .size = m->soft_size));
+    RP_CHECK(RP_OP(m->slot, mask_ramp, .src = m->part, .dst = m->part, .n = n));
+    RP_CHECK(RP_OP(m->slot, mask_min, .a = m->part, .b = *least, .dst = m->out, .n = n));
     *least = m->out;
     return 0;
-
-fail:
-    return ret;
 }
 
 int rp_masker_record(struct rp_masker *m, const struct rp_dface *face,
                      const struct rp_affine *affine, const struct rp_img *crop, const float *result)
 {
-    int ret;
     const unsigned types = m->shared->types;
     const float *least = m->constant;
 
     if (types & RP_MASK_BIT(OCCLUSION)) {
-        RP_TRY(record_occlusion(m, crop));
-        RP_TRY(record_part(m, &least));
+        RP_CHECK(record_occlusion(m, crop));
+        RP_CHECK(record_part(m, &least));
     }
     if (types & RP_MASK_BIT(AREA)) {
-        RP_TRY(RP_OP(m->slot, hull_mask, .face = face, .affine = affine, .use = m->area_points,
-                     .dst = m->part, .w = m->w, .h = m->h));
-        RP_TRY(record_part(m, &least));
+        RP_CHECK(RP_OP(m->slot, hull_mask, .face = face, .affine = affine, .use = m->area_points,
+                       .dst = m->part, .w = m->w, .h = m->h));
+        RP_CHECK(record_part(m, &least));
     }
     if (types & RP_MASK_BIT(REGION)) {
-        RP_TRY(record_region(m, crop, result));
-        RP_TRY(record_part(m, &least));
+        RP_CHECK(record_region(m, crop, result));
+        RP_CHECK(record_part(m, &least));
     }
     return 0;
-
-fail:
-    return ret;
 }
 
 const float *rp_masker_mask(const struct rp_masker *masker)

@@ -84,18 +84,13 @@ struct rp_batch *rp_recognition_batch(const struct rp_recognition *rn)
 
 int rp_recognition_before(struct rp_recognition *rn, const struct rp_face_at *at)
 {
-    int ret;
-
-    RP_TRY(RP_OP(at->slot, align, .face = at->cur, .template_id = RP_TEMPLATE_ARCFACE_112_V2,
-                 .w = SIZE, .h = SIZE, .scale = 1, .dst = rn->affine));
-    RP_TRY(RP_OP(at->slot, warp, .src = *at->frame, .affine = rn->affine, .dst = rn->crop,
-                 .border = 1));
-    RP_TRY(RP_OP(at->slot, to_tensor, .src = rn->crop, .lut = rn->lut,
-                 .dst = rn->net->in[0].data, .w = SIZE, .h = SIZE, .rgb = 1, .step = 1));
+    RP_CHECK(RP_OP(at->slot, align, .face = at->cur, .template_id = RP_TEMPLATE_ARCFACE_112_V2,
+                   .w = SIZE, .h = SIZE, .scale = 1, .dst = rn->affine));
+    RP_CHECK(RP_OP(at->slot, warp, .src = *at->frame, .affine = rn->affine, .dst = rn->crop,
+                   .border = 1));
+    RP_CHECK(RP_OP(at->slot, to_tensor, .src = rn->crop, .lut = rn->lut,
+                   .dst = rn->net->in[0].data, .w = SIZE, .h = SIZE, .rgb = 1, .step = 1));
     return 0;
-
-fail:
-    return ret;
 }
 
 int rp_recognition_after(struct rp_recognition *rn, const struct rp_face_at *at)
@@ -105,12 +100,7 @@ int rp_recognition_after(struct rp_recognition *rn, const struct rp_face_at *at)
 
 int rp_recognition_record(struct rp_recognition *rn, const struct rp_face_at *at)
 {
-    int ret;
-
-    RP_TRY(rp_recognition_before(rn, at));
-    RP_TRY(rp_run(rn->net));
+    RP_CHECK(rp_recognition_before(rn, at));
+    RP_CHECK(rp_run(rn->net));
     return rp_recognition_after(rn, at);
-
-fail:
-    return ret;
 }

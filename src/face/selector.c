@@ -72,17 +72,12 @@ bool rp_selector_add_reference(struct rp_selector *s, const struct rp_dfaces *fa
 int rp_selector_attach(const struct rp_selector *s, struct rp_slot *slot,
                        struct rp_selection_slot *out)
 {
-    int ret;
-
     memset(out, 0, sizeof(*out));
-    RP_TRY(rp_slot_alloc(slot, sizeof(*out->selection), (void **) &out->selection));
+    RP_CHECK(rp_slot_alloc(slot, sizeof(*out->selection), (void **) &out->selection));
     if (s->mode == RP_SELECT_REFERENCE)
-        RP_TRY(rp_slot_constant(slot, &s->references, sizeof(s->references),
-                                (void **) &out->references));
+        RP_CHECK(rp_slot_constant(slot, &s->references, sizeof(s->references),
+                                  (void **) &out->references));
     return 0;
-
-fail:
-    return ret;
 }
 
 int rp_selector_record(const struct rp_selector *s, struct rp_slot *slot,

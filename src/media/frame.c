@@ -243,15 +243,13 @@ int rp_frame_wrap(struct rp_media_frame **out, AVFrame **f, enum rp_pixfmt fmt,
 
 int rp_media_frame_alloc(struct rp_media_frame **out, enum rp_pixfmt fmt, int w, int h)
 {
-    int ret;
     AVFrame *f = NULL;
 
     *out = NULL;
-    RP_TRY(rp_size_check("frame", w, h));
-    RP_TRY(rp_avframe_alloc(&f, formats[fmt].av, w, h, NULL));
+    RP_CHECK(rp_size_check("frame", w, h));
+    RP_CHECK(rp_avframe_alloc(&f, formats[fmt].av, w, h, NULL));
     return rp_frame_wrap(out, &f, fmt, rp_colour_of(f));
-fail:
-    return ret;
+    return 0;
 }
 
 void rp_media_frame_free(struct rp_media_frame **frame)
@@ -380,19 +378,14 @@ static int resize_lent(struct rp_media_frame *frame, int w, int h)
 
 int rp_media_frame_resize(struct rp_media_frame *frame, int w, int h)
 {
-    int ret;
-
-    RP_TRY(rp_size_check("frame", w, h));
+    RP_CHECK(rp_size_check("frame", w, h));
     if (frame->ref)
-        RP_TRY(resize_owned(frame, w, h));
+        RP_CHECK(resize_owned(frame, w, h));
     else
-        RP_TRY(resize_lent(frame, w, h));
+        RP_CHECK(resize_lent(frame, w, h));
     frame->w = w;
     frame->h = h;
     return 0;
-
-fail:
-    return ret;
 }
 
 int rp_media_frame_scale(struct rp_media_frame *frame, int w, int h)

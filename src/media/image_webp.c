@@ -20,19 +20,17 @@ static int broken(const char *name)
 static int decode_still(rp_image *out, const uint8_t *data, size_t size, const char *name)
 {
     WebPBitstreamFeatures f;
-    int ret;
 
     if (WebPGetFeatures(data, size, &f) != VP8_STATUS_OK)
         return broken(name);
-    RP_TRY(
-        rp_image_alloc(out, f.width, f.height, f.has_alpha ? RP_PIXEL_BGRA : RP_PIXEL_BGR, name));
+    RP_CHECK(
+          rp_image_alloc(out, f.width, f.height, f.has_alpha ? RP_PIXEL_BGRA : RP_PIXEL_BGR, name));
     const size_t bytes = (size_t) out->stride * (size_t) out->h;
     const uint8_t *const done =
         f.has_alpha ? WebPDecodeBGRAInto(data, size, out->data, bytes, (int) out->stride)
                     : WebPDecodeBGRInto(data, size, out->data, bytes, (int) out->stride);
     return done ? 0 : broken(name);
-fail:
-    return ret;
+    return 0;
 }
 
 static int decode_first(rp_image *out, const uint8_t *data, size_t size, const char *name)

@@ -188,9 +188,7 @@ static void close_file(struct rp_reader *r)
 
 static int open_file(struct rp_reader *r)
 {
-    int ret;
-
-    RP_TRY(rp_av_open(&r->format, r->path, true));
+    RP_CHECK(rp_av_open(&r->format, r->path, true));
     const int n = rp_av_video_stream(r->format);
     if (n < 0)
         return rp_fail(RP_ERR_FORMAT, "%s: there is no video in it", r->path);
@@ -199,17 +197,16 @@ static int open_file(struct rp_reader *r)
         if ((int) i != n)
             r->format->streams[i]->discard = AVDISCARD_ALL;
     if (r->stream->codecpar->width > 0)
-        RP_TRY(rp_size_check(r->path, r->stream->codecpar->width, r->stream->codecpar->height));
-    RP_TRY(open_decoder(r));
+        RP_CHECK(rp_size_check(r->path, r->stream->codecpar->width, r->stream->codecpar->height));
+    RP_CHECK(open_decoder(r));
     find_orientation(r);
-    RP_TRY(decode(r, &r->first));
+    RP_CHECK(decode(r, &r->first));
     if (!r->first)
         return rp_fail(RP_ERR_FORMAT, "%s: no frame of its video can be decoded", r->path);
     fill_info(r, r->first);
     fill_tags(r, r->first);
     return 0;
-fail:
-    return ret;
+    return 0;
 }
 
 int rp_reader_open(struct rp_reader **out, const char *path, const struct rp_reader_params *params)
@@ -461,7 +458,6 @@ static int normalise(struct rp_reader *r, AVFrame **f)
     const int w = r->orient.swap ? r->info.h : r->info.w;
     const int h = r->orient.swap ? r->info.w : r->info.h;
     bool same;
-    int ret;
 
     const enum rp_pixfmt fmt = rp_pixfmt_nearest((*f)->format, &same);
     const bool resized = (*f)->width != w || (*f)->height != h;
@@ -471,12 +467,11 @@ static int normalise(struct rp_reader *r, AVFrame **f)
         r->warned_size = true;
     }
     if (!same || fmt != r->info.fmt || resized)
-        RP_TRY(convert(r, f, rp_pixfmt_to_av(r->info.fmt), w, h));
+        RP_CHECK(convert(r, f, rp_pixfmt_to_av(r->info.fmt), w, h));
     if (!rp_orient_none(r->orient))
-        RP_TRY(turn(r, f));
+        RP_CHECK(turn(r, f));
     return 0;
-fail:
-    return ret;
+    return 0;
 }
 
 /* The next frame of the file, wherever the range is; *f is NULL at the end. */

@@ -125,17 +125,15 @@ static int encode_track(struct rp_tracks *t, struct track *track)
         .volume = t->params.audio_volume,
         .global_header = t->oc->oformat->flags & AVFMT_GLOBALHEADER,
     };
-    int ret;
 
     if (!params.encoder)
         return drop_track(t, track, "this container holds no audio that can be made here");
     rp_log(RP_LOG_INFO, "%s: %s is encoded by %s", t->path, track_name(track->in),
            params.encoder->name);
-    RP_TRY(add_stream(t, track));
+    RP_CHECK(add_stream(t, track));
     av_dict_set(&track->out->metadata, "encoder", NULL, 0);
     return rp_resound_open(&track->resound, track->in, track->out, &params, t->path);
-fail:
-    return ret;
+    return 0;
 }
 
 static int add_audio(struct rp_tracks *t, struct track *track)
@@ -159,16 +157,14 @@ static int add_subtitle(struct rp_tracks *t, struct track *track)
 {
     const enum AVCodecID id = track->in->codecpar->codec_id;
     const enum AVCodecID text = rp_retext_codec(t->oc->oformat);
-    int ret;
 
     if (rp_container_takes(t->oc->oformat, id))
         return copy_track(t, track);
     if (text == AV_CODEC_ID_NONE || !rp_retext_can(id))
         return drop_track(t, track, "this container holds no such subtitles");
-    RP_TRY(add_stream(t, track));
+    RP_CHECK(add_stream(t, track));
     return rp_retext_open(&track->retext, track->in, track->out, text, t->path);
-fail:
-    return ret;
+    return 0;
 }
 
 static int add_other(struct rp_tracks *t, struct track *track)
@@ -203,12 +199,11 @@ static int add_track(struct rp_tracks *t, struct source *s, struct track *track,
 static int open_source(struct rp_tracks *t, const char *path, bool replaces)
 {
     struct source *const s = &t->sources[t->count++];
-    int ret;
 
     s->replaces = replaces;
     if (!(s->packet = av_packet_alloc()) || !(s->path = strdup(path)))
         return RP_NOMEM(path);
-    RP_TRY(rp_av_open(&s->ic, path, true));
+    RP_CHECK(rp_av_open(&s->ic, path, true));
     const unsigned n = s->ic->nb_streams;
     if (!(s->tracks = calloc(n ? n : 1, sizeof(*s->tracks))))
         return RP_NOMEM(path);
@@ -218,8 +213,7 @@ static int open_source(struct rp_tracks *t, const char *path, bool replaces)
         s->ic->streams[i]->discard = AVDISCARD_ALL;
     }
     return 0;
-fail:
-    return ret;
+    return 0;
 }
 
 /* Streams found later in the file have no entry: they are left alone. */
@@ -237,13 +231,11 @@ static int add_target(struct rp_tracks *t)
     struct source *const s = &t->sources[0];
     const int video = rp_av_video_stream(s->ic);
     const unsigned n = track_count(s);
-    int ret;
 
     for (unsigned i = 0; i < n; i++)
-        RP_TRY(add_track(t, s, &s->tracks[i], video));
+        RP_CHECK(add_track(t, s, &s->tracks[i], video));
     return 0;
-fail:
-    return ret;
+    return 0;
 }
 
 static int add_replacement(struct rp_tracks *t)

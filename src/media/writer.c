@@ -539,18 +539,16 @@ fail:
 static int begin(struct rp_writer *w, const struct rp_media_frame *frame)
 {
     const AVRational base = {w->info.tb_num, w->info.tb_den};
-    int ret;
 
-    RP_TRY(open_encoder(w, frame));
+    RP_CHECK(open_encoder(w, frame));
     if (is_gif(w))
-        RP_TRY(rp_palette_open(&w->palette, w->enc->width, w->enc->height));
+        RP_CHECK(rp_palette_open(&w->palette, w->enc->width, w->enc->height));
     w->offset = w->cut_start ? frame->pts : 0;
     rp_tracks_start(w->tracks, av_rescale_q(w->offset, base, AV_TIME_BASE_Q));
-    RP_TRY(write_header(w, frame->pts != w->offset));
+    RP_CHECK(write_header(w, frame->pts != w->offset));
     w->begun = true;
     return 0;
-fail:
-    return ret;
+    return 0;
 }
 
 /* ---- frames to what the encoder takes -------------------------------------------------------- */
@@ -558,9 +556,7 @@ fail:
 /* BGR and alpha of a frame in one plane. */
 static int interleave(const struct rp_media_frame *m, AVFrame **out)
 {
-    int ret;
-
-    RP_TRY(rp_avframe_alloc(out, AV_PIX_FMT_BGRA, m->w, m->h, NULL));
+    RP_CHECK(rp_avframe_alloc(out, AV_PIX_FMT_BGRA, m->w, m->h, NULL));
     for (int y = 0; y < m->h; y++) {
         const uint8_t *bgr = m->plane[0] + (ptrdiff_t) y * m->stride[0];
         const uint8_t *const alpha = m->plane[3] + (ptrdiff_t) y * m->stride[3];
@@ -571,8 +567,7 @@ static int interleave(const struct rp_media_frame *m, AVFrame **out)
             to[3] = alpha[x];
         }
     }
-fail:
-    return ret;
+    return 0;
 }
 
 /* A frame of ours as an AVFrame: a reference when media made it, else a copy. */
@@ -580,7 +575,6 @@ static int borrow(struct rp_writer *w, const struct rp_media_frame *m, AVFrame *
 {
     const AVFrame *const ref = m->ref;
     const enum AVPixelFormat fmt = rp_pixfmt_to_av(m->fmt);
-    int ret;
 
     if (m->fmt == RP_FMT_BGR24_ALPHA)
         return interleave(m, out);
@@ -589,14 +583,13 @@ static int borrow(struct rp_writer *w, const struct rp_media_frame *m, AVFrame *
             return RP_NOMEM(w->path);
     } else {
         uint8_t *const plane[4] = {m->plane[0], m->plane[1], m->plane[2], m->plane[3]};
-        RP_TRY(rp_avframe_alloc(out, fmt, m->w, m->h, NULL));
+        RP_CHECK(rp_avframe_alloc(out, fmt, m->w, m->h, NULL));
         av_image_copy((*out)->data, (*out)->linesize, (const uint8_t **) plane, m->stride, fmt,
                       m->w, m->h);
     }
     (*out)->format = fmt; /* yuvj and yuv are one */
     return 0;
-fail:
-    return ret;
+    return 0;
 }
 
 /* One more column or row, equal to the last. */
@@ -755,17 +748,14 @@ static int64_t slot_of(const struct rp_writer *w, int64_t pts)
 
 static int write_constant(struct rp_writer *w, AVFrame **f, const struct rp_media_frame *m)
 {
-    int ret;
-
     if (!w->held)
         w->next_slot = slot_of(w, m->pts);
-    RP_TRY(fill_slots(w, slot_of(w, m->pts)));
+    RP_CHECK(fill_slots(w, slot_of(w, m->pts)));
     av_frame_free(&w->held);
     w->held = *f;
     *f = NULL;
     return 0;
-fail:
-    return ret;
+    return 0;
 }
 
 static int write_as_it_is(struct rp_writer *w, AVFrame *f, const struct rp_media_frame *m)
@@ -818,15 +808,13 @@ static int end_file(struct rp_writer *w)
 int rp_writer_finish(struct rp_writer *w)
 {
     const AVRational base = {w->info.tb_num, w->info.tb_den};
-    int ret;
 
     if (!w->begun)
         return rp_fail(RP_ERR_FORMAT, "%s: there is no frame to write", w->path);
     if (w->constant)
-        RP_TRY(fill_slots(w, RP_MAX(slot_of(w, w->end), w->next_slot + !w->shown_at)));
-    RP_TRY(encode(w, NULL));
-    RP_TRY(rp_tracks_finish(w->tracks, av_rescale_q(w->end, base, AV_TIME_BASE_Q)));
+        RP_CHECK(fill_slots(w, RP_MAX(slot_of(w, w->end), w->next_slot + !w->shown_at)));
+    RP_CHECK(encode(w, NULL));
+    RP_CHECK(rp_tracks_finish(w->tracks, av_rescale_q(w->end, base, AV_TIME_BASE_Q)));
     return end_file(w);
-fail:
-    return ret;
+    return 0;
 }

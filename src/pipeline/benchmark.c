@@ -162,21 +162,17 @@ fail:
 
 static int run_jobs(const struct rp_bench *b, json_t *o)
 {
-    int ret;
     struct cycles c = {0};
 
     if (b->o->mode == 0) /* warm */
-        RP_TRY(run_job(b, NULL));
+        RP_CHECK(run_job(b, NULL));
     for (int i = 0; i < b->o->cycles; i++)
-        RP_TRY(run_job(b, &c));
+        RP_CHECK(run_job(b, &c));
     rp_bench_number(o, "average_run", c.sum / c.n);
     rp_bench_number(o, "fastest_run", c.fastest);
     rp_bench_number(o, "slowest_run", c.slowest);
     rp_bench_number(o, "relative_fps", (double) c.frames * c.n / c.sum);
     return 0;
-
-fail:
-    return ret;
 }
 
 /* FaceFusion's fields: the whole job, file to file. */

@@ -100,7 +100,6 @@ static void move(rp_image *to, const rp_image *from, int dx, int dy)
 
 static int make_frames(struct scene *s)
 {
-    int ret;
     enum rp_media_kind kind;
     const int w = s->b->o->frame.w, h = s->b->o->frame.h;
     const struct rp_path_options *const paths = rp_settings_get(s->b->settings, &rp_path_group);
@@ -109,33 +108,25 @@ static int make_frames(struct scene *s)
 
     s->variants = s->b->o->quick ? 3 : VARIANTS;
     for (int i = 0; i < s->variants; i++) {
-        RP_TRY(new_image(&s->image[i], w, h));
+        RP_CHECK(new_image(&s->image[i], w, h));
         if (i)
             move(&s->image[i], &s->image[0], 17 * i % w, 11 * i % h);
         else
             paint(&s->image[0]);
         if (i == 0 && picture)
-            RP_TRY(place_picture(&s->image[0], paths->target));
+            RP_CHECK(place_picture(&s->image[0], paths->target));
         rp_frame_over_image(&s->frame[i], &s->image[i]);
     }
     return 0;
-
-fail:
-    return ret;
 }
 
 /* ---- programs -------------------------------------------------------------------------------- */
 
 static int repeat(struct stage *st, struct rp_frame_result *result)
 {
-    int ret;
-
-    RP_TRY(rp_program_repeat(st->program));
-    RP_TRY(rp_program_finish(st->program, result));
+    RP_CHECK(rp_program_repeat(st->program));
+    RP_CHECK(rp_program_finish(st->program, result));
     return 0;
-
-fail:
-    return ret;
 }
 
 /* A program on the first frame, past its warm-up. */
@@ -179,19 +170,15 @@ static int run_stage(void *priv)
 /* Pixels of every variant under this program; the first frame is in place again afterwards. */
 static int look_at_all(struct scene *s, struct stage *st, uint8_t *const to[], int *faces)
 {
-    int ret;
     struct rp_frame_result result = {0};
 
     for (int i = s->variants - 1; i >= 0; i--) {
-        RP_TRY(rp_program_place(st->program, &s->frame[i]));
-        RP_TRY(repeat(st, &result));
-        RP_TRY(rp_program_pixels(st->program, to[i]));
+        RP_CHECK(rp_program_place(st->program, &s->frame[i]));
+        RP_CHECK(repeat(st, &result));
+        RP_CHECK(rp_program_pixels(st->program, to[i]));
         *faces = RP_MAX(*faces, result.faces);
     }
     return 0;
-
-fail:
-    return ret;
 }
 
 /* ---- eager and model mode -------------------------------------------------------------------- */
@@ -257,7 +244,6 @@ fail:
  * finished before the result is asked for. */
 static int measure_host(struct scene *s, struct stage *st)
 {
-    int ret;
     double cpu = 0, wall = 0;
     struct rp_frame_result result;
     const int n = s->b->o->quick ? 50 : 500;
@@ -266,22 +252,19 @@ static int measure_host(struct scene *s, struct stage *st)
     for (int i = 0; i < n; i++) {
         double c = rp_bench_cpu(), w = rp_now();
 
-        RP_TRY(rp_program_repeat(st->program));
+        RP_CHECK(rp_program_repeat(st->program));
         cpu += rp_bench_cpu() - c;
         wall += rp_now() - w;
-        RP_TRY(rp_slot_sync(slot));
+        RP_CHECK(rp_slot_sync(slot));
         c = rp_bench_cpu();
         w = rp_now();
-        RP_TRY(rp_program_finish(st->program, &result));
+        RP_CHECK(rp_program_finish(st->program, &result));
         cpu += rp_bench_cpu() - c;
         wall += rp_now() - w;
     }
     rp_bench_number(s->o, "host_us_per_frame", 1e6 * cpu / n);
     rp_bench_number(s->o, "host_wall_us_per_frame", 1e6 * wall / n);
     return 0;
-
-fail:
-    return ret;
 }
 
 static void put_stats(struct scene *s, const struct stage *st)
@@ -315,43 +298,36 @@ static size_t differences(const struct scene *s, const uint8_t *a, const uint8_t
 /* One program, all variants in turn. */
 static int compare_replays(struct scene *s, struct stage *st)
 {
-    int ret, most = 0;
+    int most = 0;
     size_t sum = 0;
     struct rp_frame_result result;
 
     for (int i = s->variants - 1; i >= 0; i--) {
-        RP_TRY(rp_program_place(st->program, &s->frame[i]));
-        RP_TRY(repeat(st, &result));
-        RP_TRY(rp_program_pixels(st->program, s->got));
+        RP_CHECK(rp_program_place(st->program, &s->frame[i]));
+        RP_CHECK(repeat(st, &result));
+        RP_CHECK(rp_program_pixels(st->program, s->got));
         sum += differences(s, s->want[i], s->got, &most);
     }
     rp_bench_put(s->o, "identical", json_boolean(sum == 0));
     rp_bench_put(s->o, "bytes_different", json_integer((json_int_t) sum));
     rp_bench_put(s->o, "max_abs_diff", json_integer(most));
     return 0;
-
-fail:
-    return ret;
 }
 
 static int measure_graph(struct scene *s)
 {
-    int ret;
     struct rp_times t;
     struct rp_frame_result result;
 
     s->lane[0].plan = s->pipeline->plan;
-    RP_TRY(raise_stage(s, &s->lane[0], RP_GRAPH_FRAME, &result));
+    RP_CHECK(raise_stage(s, &s->lane[0], RP_GRAPH_FRAME, &result));
     s->lanes = 1;
-    RP_TRY(recorded(&s->lane[0]));
+    RP_CHECK(recorded(&s->lane[0]));
     put_stats(s, &s->lane[0]);
-    RP_TRY(rp_bench_time(s->b, run_stage, &s->lane[0], &t));
+    RP_CHECK(rp_bench_time(s->b, run_stage, &s->lane[0], &t));
     put_rate(s->o, "graph", &t);
-    RP_TRY(measure_host(s, &s->lane[0]));
+    RP_CHECK(measure_host(s, &s->lane[0]));
     return compare_replays(s, &s->lane[0]);
-
-fail:
-    return ret;
 }
 
 /* ---- several at once ------------------------------------------------------------------------- */
@@ -369,30 +345,23 @@ static int finish_lane(struct stage *st)
 /* Each lane's last frame is finished and its next one begun. */
 static int run_round(struct scene *s, int n)
 {
-    int ret = 0;
-
     for (int i = 0; i < n; i++) {
-        RP_TRY(finish_lane(&s->lane[i]));
-        RP_TRY(rp_program_repeat(s->lane[i].program));
+        RP_CHECK(finish_lane(&s->lane[i]));
+        RP_CHECK(rp_program_repeat(s->lane[i].program));
         s->lane[i].busy = true;
     }
-fail:
-    return ret;
+    return 0;
 }
 
 static int finish_all(struct scene *s, int n)
 {
-    int ret = 0;
-
     for (int i = 0; i < n; i++)
-        RP_TRY(finish_lane(&s->lane[i]));
-fail:
-    return ret;
+        RP_CHECK(finish_lane(&s->lane[i]));
+    return 0;
 }
 
 static int more_lanes(struct scene *s, int n, double before)
 {
-    int ret = 0;
     struct rp_frame_result result;
 
     while (s->lanes < n) {
@@ -402,54 +371,49 @@ static int more_lanes(struct scene *s, int n, double before)
             return rp_fail(RP_ERR_DEVICE_MEM, "no memory for %d frames at once", n);
         before = rp_bench_free(s->b);
         *st = (struct stage){.plan = s->pipeline->plan};
-        RP_TRY(raise_stage(s, st, RP_GRAPH_FRAME, &result));
+        RP_CHECK(raise_stage(s, st, RP_GRAPH_FRAME, &result));
         s->lanes++;
-        RP_TRY(recorded(st));
+        RP_CHECK(recorded(st));
     }
-fail:
-    return ret;
+    return 0;
 }
 
 /* Other frames in all lanes, at once, several times over. */
 static int compare_lanes(struct scene *s, int n, bool *identical)
 {
-    int ret, most = 0;
+    int most = 0;
 
     for (int i = 0; i < n; i++)
-        RP_TRY(rp_program_place(s->lane[i].program, &s->frame[i % s->variants]));
+        RP_CHECK(rp_program_place(s->lane[i].program, &s->frame[i % s->variants]));
     for (int round = 0; round < 5; round++)
-        RP_TRY(run_round(s, n));
-    RP_TRY(finish_all(s, n));
+        RP_CHECK(run_round(s, n));
+    RP_CHECK(finish_all(s, n));
     for (int i = 0; i < n; i++) {
-        RP_TRY(rp_program_pixels(s->lane[i].program, s->got));
+        RP_CHECK(rp_program_pixels(s->lane[i].program, s->got));
         *identical &= differences(s, s->want[i % s->variants], s->got, &most) == 0;
-        RP_TRY(rp_program_place(s->lane[i].program, &s->frame[0]));
+        RP_CHECK(rp_program_place(s->lane[i].program, &s->frame[0]));
     }
-fail:
-    return ret;
+    return 0;
 }
 
 static int measure_crowd(struct scene *s, int n, double *per_frame)
 {
-    int ret, rounds = 0;
+    int rounds = 0;
     double start, now;
     const double budget = s->b->o->quick ? 0.3 : 0.8;
 
     for (int i = 0; i < 3; i++)
-        RP_TRY(run_round(s, n));
-    RP_TRY(finish_all(s, n));
+        RP_CHECK(run_round(s, n));
+    RP_CHECK(finish_all(s, n));
     start = now = rp_now();
     while (now - start < budget || rounds < 3) {
-        RP_TRY(run_round(s, n));
+        RP_CHECK(run_round(s, n));
         rounds++;
         now = rp_now();
     }
-    RP_TRY(finish_all(s, n));
+    RP_CHECK(finish_all(s, n));
     *per_frame = (rp_now() - start) / rounds / n;
     return 0;
-
-fail:
-    return ret;
 }
 
 static int measure_slots(struct scene *s, double before)
@@ -516,7 +480,6 @@ fail:
  * analysing part, then one processor more at a time. */
 static int measure_shares(struct scene *s)
 {
-    int ret = 0;
     double before = 0, now = 0;
     const struct rp_plan *const plan = &s->pipeline->plan;
     const int lanes = (int) json_integer_value(json_object_get(s->o, "slots"));
@@ -524,14 +487,13 @@ static int measure_shares(struct scene *s)
 
     rp_bench_put(s->o, "shares", all);
     for (int n = 0; n <= plan->nprocessors && lanes; n++) {
-        RP_TRY(time_some(s, n, lanes, &now));
+        RP_CHECK(time_some(s, n, lanes, &now));
         json_array_append_new(all, json_pack("{s:s,s:f}", "name",
                                              n ? plan->processor[n - 1].def->name : "analysing",
                                              "ms", 1e3 * (now - before)));
         before = now;
     }
-fail:
-    return ret;
+    return 0;
 }
 
 static json_t *soak(struct scene *s, int n)

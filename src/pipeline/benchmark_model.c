@@ -70,30 +70,20 @@ static void fill(const struct rp_tensor *t, void *to, int seed)
 
 static int set_inputs(struct subject *s, const struct lane *l, int seed)
 {
-    int ret;
-
     for (int i = 0; i < l->net->nin; i++) {
         fill(&l->net->in[i], s->host[i], seed + 100 * i);
-        RP_TRY(rp_slot_upload(l->slot, l->net->in[i].data, s->host[i], l->net->in[i].bytes));
+        RP_CHECK(rp_slot_upload(l->slot, l->net->in[i].data, s->host[i], l->net->in[i].bytes));
     }
     return rp_slot_sync(l->slot);
-
-fail:
-    return ret;
 }
 
 static int get_results(const struct lane *l, uint8_t *to)
 {
-    int ret;
-
     for (int i = 0; i < l->net->nout; i++) {
-        RP_TRY(rp_slot_download(l->slot, to, l->net->out[i].data, l->net->out[i].bytes));
+        RP_CHECK(rp_slot_download(l->slot, to, l->net->out[i].data, l->net->out[i].bytes));
         to += l->net->out[i].bytes;
     }
     return rp_slot_sync(l->slot);
-
-fail:
-    return ret;
 }
 
 /* Largest difference of two sets of results; infinite when
@@ -169,17 +159,16 @@ fail:
 
 static int open_subject(struct subject *s, const int64_t *const *dims)
 {
-    int ret;
     const int64_t *pointer[RP_MAX_TENSORS];
 
-    RP_TRY(rp_model_open(&s->model, s->b->engine, s->b->device,
-                         &(struct rp_model_params){.path = s->path, .name = s->name,
-                                                   .layout = s->measure ? rp_graph_layout(&s->b->graph) : RP_LAYOUT_NCHW,
-                                                   .measure = s->measure}));
+    RP_CHECK(rp_model_open(&s->model, s->b->engine, s->b->device,
+                           &(struct rp_model_params){.path = s->path, .name = s->name,
+                                                     .layout = s->measure ? rp_graph_layout(&s->b->graph) : RP_LAYOUT_NCHW,
+                                                     .measure = s->measure}));
     rp_bench_text(s->o, "layout", rp_model_layout(s->model) == RP_LAYOUT_NHWC ? "nhwc" : "nchw");
     rp_bench_put(s->o, "deterministic_form", json_boolean(rp_model_deterministic(s->model)));
     sizes(s, dims, pointer);
-    RP_TRY(open_lane(s, s->model, &s->lane[0]));
+    RP_CHECK(open_lane(s, s->model, &s->lane[0]));
     s->lanes = 1;
     for (int i = 0; i < s->lane[0].net->nin; i++)
         if (!(s->host[i] = calloc(1, s->lane[0].net->in[i].bytes + 8)))
@@ -191,9 +180,6 @@ static int open_subject(struct subject *s, const int64_t *const *dims)
     if (!s->want || !s->got)
         return rp_fail(RP_ERR_NOMEM, "out of memory");
     return 0;
-
-fail:
-    return ret;
 }
 
 static void close_subject(struct subject *s)
@@ -290,63 +276,50 @@ fail:
 
 static int measure_eager(struct subject *s, struct rp_times *t)
 {
-    int ret;
-
-    RP_TRY(set_inputs(s, &s->lane[0], 0));
-    RP_TRY(rp_bench_time(s->b, run_net, s->lane[0].net, t));
+    RP_CHECK(set_inputs(s, &s->lane[0], 0));
+    RP_CHECK(rp_bench_time(s->b, run_net, s->lane[0].net, t));
     rp_bench_times(s->o, "eager_ms", t);
-    RP_TRY(get_results(&s->lane[0], s->want));
+    RP_CHECK(get_results(&s->lane[0], s->want));
     return 0;
-
-fail:
-    return ret;
 }
 
 /* Make the recording of a lane. RP_ERR_UNSUPPORTED with the reason when there is none. */
 static int record_lane(struct subject *s, struct lane *l)
 {
-    int ret;
     struct rp_graph_stats stats;
 
-    RP_TRY(rp_graph_create(&l->graph, l->slot, s->name, &s->b->graph));
+    RP_CHECK(rp_graph_create(&l->graph, l->slot, s->name, &s->b->graph));
     for (int i = 0; i < l->net->nout; i++)
-        RP_TRY(rp_graph_watch(l->graph, l->net->out[i].data, l->net->out[i].bytes));
+        RP_CHECK(rp_graph_watch(l->graph, l->net->out[i].data, l->net->out[i].bytes));
     for (int i = 0; i < 3; i++)
-        RP_TRY(run_graph(l));
+        RP_CHECK(run_graph(l));
     rp_graph_get_stats(l->graph, &stats);
     if (!stats.recorded)
         return rp_fail(RP_ERR_UNSUPPORTED, "%s: not recorded: %s", s->name, stats.reason);
     return 0;
-
-fail:
-    return ret;
 }
 
 /* Replays with changed inputs against eager runs with the same. */
 static int compare_replays(struct subject *s)
 {
-    int ret;
     double most = 0;
     struct lane *const l = &s->lane[0];
 
     for (int seed = 1; seed <= (s->b->o->quick ? 3 : 8); seed++) {
-        RP_TRY(set_inputs(s, l, seed));
-        RP_TRY(run_net(l->net));
-        RP_TRY(rp_slot_sync(l->slot));
-        RP_TRY(get_results(l, s->want));
+        RP_CHECK(set_inputs(s, l, seed));
+        RP_CHECK(run_net(l->net));
+        RP_CHECK(rp_slot_sync(l->slot));
+        RP_CHECK(get_results(l, s->want));
         for (int i = 0; i < l->net->nout; i++) /* nothing may be left of the eager run */
-            RP_TRY(rp_slot_zero(l->slot, l->net->out[i].data, l->net->out[i].bytes));
-        RP_TRY(rp_slot_sync(l->slot));
-        RP_TRY(run_graph(l));
-        RP_TRY(get_results(l, s->got));
+            RP_CHECK(rp_slot_zero(l->slot, l->net->out[i].data, l->net->out[i].bytes));
+        RP_CHECK(rp_slot_sync(l->slot));
+        RP_CHECK(run_graph(l));
+        RP_CHECK(get_results(l, s->got));
         most = RP_MAX(most, difference(l->net, s->want, s->got));
     }
     rp_bench_number(s->o, "max_abs_diff", most);
     rp_bench_put(s->o, "identical", json_boolean(most == 0));
     return 0;
-
-fail:
-    return ret;
 }
 
 static void put_stats(struct subject *s, const struct rp_graph_stats *g)
@@ -362,18 +335,14 @@ static void put_stats(struct subject *s, const struct rp_graph_stats *g)
 
 static int measure_graph(struct subject *s, struct rp_times *t)
 {
-    int ret;
     struct rp_graph_stats stats;
 
-    RP_TRY(record_lane(s, &s->lane[0]));
-    RP_TRY(rp_bench_time(s->b, run_graph, &s->lane[0], t));
+    RP_CHECK(record_lane(s, &s->lane[0]));
+    RP_CHECK(rp_bench_time(s->b, run_graph, &s->lane[0], t));
     rp_bench_times(s->o, "graph_ms", t);
     rp_graph_get_stats(s->lane[0].graph, &stats);
     put_stats(s, &stats);
     return compare_replays(s);
-
-fail:
-    return ret;
 }
 
 /* ---- several at once ------------------------------------------------------------------------- */
@@ -386,26 +355,21 @@ struct crowd {
 /* One round: each lane waits for its own last replay and starts the next. */
 static int run_round(void *priv)
 {
-    int ret = 0;
     const struct crowd *const c = priv;
 
     for (int i = 0; i < c->n; i++) {
         struct lane *const l = &c->s->lane[i];
 
-        RP_TRY(rp_graph_run(l->graph, run_net, l->net, false));
+        RP_CHECK(rp_graph_run(l->graph, run_net, l->net, false));
     }
-fail:
-    return ret;
+    return 0;
 }
 
 static int wait_all(const struct crowd *c)
 {
-    int ret = 0;
-
     for (int i = 0; i < c->n; i++)
-        RP_TRY(rp_graph_wait(c->s->lane[i].graph));
-fail:
-    return ret;
+        RP_CHECK(rp_graph_wait(c->s->lane[i].graph));
+    return 0;
 }
 
 /* Each lane with inputs of its own, all at once, several times over, against its own eager run. */
@@ -436,46 +400,39 @@ fail:
 
 static int more_lanes(struct subject *s, int n, double before)
 {
-    int ret = 0;
-
     while (s->lanes < n) {
         struct lane *const l = &s->lane[s->lanes];
 
         if (!rp_bench_room(s->b, before))
             return rp_fail(RP_ERR_DEVICE_MEM, "%s: no memory for %d slots", s->name, n);
         before = rp_bench_free(s->b);
-        RP_TRY(open_lane(s, s->model, l));
+        RP_CHECK(open_lane(s, s->model, l));
         s->lanes++;
-        RP_TRY(set_inputs(s, l, s->lanes));
-        RP_TRY(record_lane(s, l));
+        RP_CHECK(set_inputs(s, l, s->lanes));
+        RP_CHECK(record_lane(s, l));
     }
-fail:
-    return ret;
+    return 0;
 }
 
 /* Throughput over some time: first to last, all ended. */
 static int measure_crowd(struct crowd *c, double *per_item)
 {
-    int ret;
     int rounds = 0;
     double start, now;
     const double budget = c->s->b->o->quick ? 0.3 : 0.8;
 
     for (int i = 0; i < 3; i++)
-        RP_TRY(run_round(c));
-    RP_TRY(wait_all(c));
+        RP_CHECK(run_round(c));
+    RP_CHECK(wait_all(c));
     start = now = rp_now();
     while (now - start < budget || rounds < 3) {
-        RP_TRY(run_round(c));
+        RP_CHECK(run_round(c));
         rounds++;
         now = rp_now();
     }
-    RP_TRY(wait_all(c));
+    RP_CHECK(wait_all(c));
     *per_item = (rp_now() - start) / rounds / c->n;
     return 0;
-
-fail:
-    return ret;
 }
 
 static int measure_slots(struct subject *s, double before, double *best)
@@ -739,15 +696,11 @@ struct copying {
 
 static int run_copy(void *priv)
 {
-    int ret;
     const struct copying *const c = priv;
 
     for (int i = 0; i < 4; i++)
-        RP_TRY(rp_slot_copy(c->slot, c->to, c->from, c->n));
+        RP_CHECK(rp_slot_copy(c->slot, c->to, c->from, c->n));
     return rp_slot_sync(c->slot);
-
-fail:
-    return ret;
 }
 
 static int roof_copy(struct rp_bench *b)

@@ -19,28 +19,19 @@ struct march {
 
 static int once(struct rp_team *t)
 {
-    int ret;
     struct rp_frame_result result[RP_MAX_GANG];
 
-    RP_TRY(rp_team_repeat(t));
+    RP_CHECK(rp_team_repeat(t));
     return rp_team_finish(t, result);
-
-fail:
-    return ret;
 }
 
 /* Frame i of the launch is the i-th variant. */
 static int place_all(struct march *m, struct rp_team *t)
 {
-    int ret;
-
-    RP_TRY(rp_team_place(t, &m->frame[0]));
+    RP_CHECK(rp_team_place(t, &m->frame[0]));
     for (int i = 1; i < rp_team_frames(t); i++)
-        RP_TRY(rp_program_place(rp_team_program(t, i), &m->frame[i % m->variants]));
+        RP_CHECK(rp_program_place(rp_team_program(t, i), &m->frame[i % m->variants]));
     return 0;
-
-fail:
-    return ret;
 }
 
 /* What eager work gives for these frames in step. */
@@ -72,52 +63,42 @@ fail:
 
 static int compare(struct march *m, struct rp_team *t, bool *identical)
 {
-    int ret;
-
-    RP_TRY(place_all(m, t));
+    RP_CHECK(place_all(m, t));
     for (int round = 0; round < 3; round++)
-        RP_TRY(once(t));
+        RP_CHECK(once(t));
     for (int i = 0; i < rp_team_frames(t); i++) {
-        RP_TRY(rp_program_pixels(rp_team_program(t, i), m->got));
+        RP_CHECK(rp_program_pixels(rp_team_program(t, i), m->got));
         *identical &= !memcmp(m->got, m->want + (size_t) i * m->bytes, m->bytes);
     }
-fail:
-    return ret;
+    return 0;
 }
 
 static int more_teams(struct march *m, int n, int frames, bool *identical)
 {
-    int ret = 0;
     struct rp_graph_stats stats;
 
     m->graph.mode = RP_GRAPH_FRAME;
     while (m->n < n) {
         struct rp_team **const t = &m->team[m->n++];
 
-        RP_TRY(rp_team_create(t, &m->plan, m->frame->w, m->frame->h, m->frame->fmt, frames));
-        RP_TRY(place_all(m, *t));
+        RP_CHECK(rp_team_create(t, &m->plan, m->frame->w, m->frame->h, m->frame->fmt, frames));
+        RP_CHECK(place_all(m, *t));
         for (int i = 0; i < 3; i++)
-            RP_TRY(once(*t));
+            RP_CHECK(once(*t));
         if (!rp_graph_recorded(rp_team_graph(*t))) {
             rp_graph_get_stats(rp_team_graph(*t), &stats);
             return rp_fail(RP_ERR_UNSUPPORTED, "frames in step were not recorded: %s", stats.reason);
         }
-        RP_TRY(compare(m, *t, identical));
+        RP_CHECK(compare(m, *t, identical));
     }
-fail:
-    return ret;
+    return 0;
 }
 
 static int rate(struct march *m, int n, double *fps)
 {
-    int ret;
-
     for (int i = 0; i < n; i++)
-        RP_TRY(once(m->team[i]));
+        RP_CHECK(once(m->team[i]));
     return rp_team_rate(m->team, n, m->b->o->quick ? 0.3 : 0.8, fps);
-
-fail:
-    return ret;
 }
 
 /* So many frames a launch, with more and more launches at once. */

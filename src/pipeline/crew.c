@@ -77,7 +77,6 @@ static struct rp_dfaces *faces_of(const struct worker *w)
 
 static int begin(struct worker *w, int n)
 {
-    int ret;
     struct rp_team_frame frame[RP_MAX_GANG];
     const struct rp_crew_params *const p = &w->crew->p;
 
@@ -87,11 +86,8 @@ static int begin(struct worker *w, int n)
             .look = p->look(p->priv, w->turn[i].frame->index),
         };
     if (w->turn[0].pass == RP_PASS_PROCESS)
-        RP_TRY(rp_tracker_faces(p->tracker, w->turn[0].number, faces_of(w)));
+        RP_CHECK(rp_tracker_faces(p->tracker, w->turn[0].number, faces_of(w)));
     return rp_team_submit(w->team, frame, n, w->turn[0].pass);
-
-fail:
-    return ret;
 }
 
 /* What a GPU does in turn for all slots is left to the writer's thread there. */
@@ -106,22 +102,18 @@ static int shrink(const struct rp_crew *c, struct rp_media_frame *f)
 
 static int end(struct worker *w, int n)
 {
-    int ret;
     struct rp_frame_result result[RP_MAX_GANG];
     const struct rp_crew_params *const p = &w->crew->p;
 
-    RP_TRY(rp_team_finish(w->team, result));
+    RP_CHECK(rp_team_finish(w->team, result));
     for (int i = 0; i < n; i++) {
-        RP_TRY(shrink(w->crew, w->turn[i].frame));
+        RP_CHECK(shrink(w->crew, w->turn[i].frame));
         if (w->turn[i].pass == RP_PASS_ANALYSE)
-            RP_TRY(rp_tracker_put(p->tracker, w->turn[i].number, faces_of(w)));
-        RP_TRY(p->count(p->priv, &result[i]));
+            RP_CHECK(rp_tracker_put(p->tracker, w->turn[i].number, faces_of(w)));
+        RP_CHECK(p->count(p->priv, &result[i]));
         rp_ring_done(p->ring, w->turn[i].place);
     }
     return 0;
-
-fail:
-    return ret;
 }
 
 /* ---- CPU ------------------------------------------------------------------------------------- */
@@ -168,19 +160,15 @@ static int finish(struct worker *w)
  * the ring is full. So nothing is waited for before those are done, the oldest first. */
 static int take(struct rp_crew *c, int at, struct rp_turn *turn, int *n)
 {
-    int ret;
     const int most = rp_team_frames(c->worker[at].team);
 
     for (int i = 0; i < c->p.slots; i++) {
         if ((*n = rp_ring_take(c->p.ring, turn, most, false)) > 0)
             return 0;
-        RP_TRY(finish(&c->worker[(at + i) % c->p.slots]));
+        RP_CHECK(finish(&c->worker[(at + i) % c->p.slots]));
     }
     *n = rp_ring_take(c->p.ring, turn, most, true);
     return 0;
-
-fail:
-    return ret;
 }
 
 static void drive(struct rp_crew *c)

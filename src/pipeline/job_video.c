@@ -157,16 +157,15 @@ static bool writes_rgb(const struct video *v)
 
 static int open_reader(struct video *v)
 {
-    int ret;
     const struct rp_trim_options *const o = rp_settings_get(v->job->settings, &rp_trim_group);
     const bool has_end = rp_settings_is_set(v->job->settings, "trim-frame-end");
 
     if (has_end && o->end <= o->start)
         return rp_fail(RP_ERR_USAGE, "--trim-frame-end: %d must be greater than the start, %d",
                        o->end, o->start);
-    RP_TRY(rp_reader_open(&v->reader, v->job->target,
-                          &(struct rp_reader_params){.start = o->start, .end = o->end,
-                                                     .rgb = writes_rgb(v)}));
+    RP_CHECK(rp_reader_open(&v->reader, v->job->target,
+                            &(struct rp_reader_params){.start = o->start, .end = o->end,
+                                                       .rgb = writes_rgb(v)}));
 
     const struct rp_video_info *const info = rp_reader_info(v->reader);
     const int64_t end = has_end ? RP_MIN(info->frames, o->end) : info->frames;
@@ -175,9 +174,6 @@ static int open_reader(struct video *v)
     v->interval = rp_gate_interval(info->fps_den ? (double) info->fps_num / info->fps_den : 0);
     v->job->report.progress.frames_total = v->total;
     return 0;
-
-fail:
-    return ret;
 }
 
 static int set_reference(struct video *v)
@@ -203,15 +199,12 @@ fail:
 /* Frames that would become too large end the job before anything is opened. */
 static int check_size(const struct video *v)
 {
-    int ret, w, h;
+    int w, h;
     const struct rp_video_info *const info = rp_reader_info(v->reader);
 
-    RP_TRY(rp_plan_size(&v->job->pipeline->plan, info->w, info->h, &w, &h));
+    RP_CHECK(rp_plan_size(&v->job->pipeline->plan, info->w, info->h, &w, &h));
     rp_job_tell_size(v->job, "output-video-scale", info->w, w);
     return 0;
-
-fail:
-    return ret;
 }
 
 static int open_writer(struct video *v, const char *temp)
@@ -298,7 +291,6 @@ fail:
 /* The ring of frames; with the tracker it keeps the frames that are analysed ahead as well. */
 static int make_ring(struct video *v, int *places)
 {
-    int ret;
     const struct rp_tracker_options *const o = rp_settings_get(v->job->settings, &rp_tracker_group);
     const struct rp_distribution_options *const d = rp_settings_get(v->job->settings,
                                                                     &rp_distribution_group);
@@ -307,37 +299,31 @@ static int make_ring(struct video *v, int *places)
               rp_plan_frames(&v->job->pipeline->plan);
     if (v->job->pipeline->plan.split)
         *places += d->amount;
-    RP_TRY(rp_ring_create(&v->ring, *places));
+    RP_CHECK(rp_ring_create(&v->ring, *places));
     if (v->job->pipeline->plan.split) {
-        RP_TRY(rp_tracker_create(&v->tracker, o->score, d->amount, *places));
+        RP_CHECK(rp_tracker_create(&v->tracker, o->score, d->amount, *places));
         rp_ring_split(v->ring, d->amount);
     }
     return 0;
-
-fail:
-    return ret;
 }
 
 /* Memory is made before the run, and said. */
 static int make_crew(struct video *v)
 {
-    int ret, places;
+    int places;
     struct rp_job *const job = v->job;
 
     if (!job->slots)
-        RP_TRY(measure_slots(v));
-    RP_TRY(make_ring(v, &places));
+        RP_CHECK(measure_slots(v));
+    RP_CHECK(make_ring(v, &places));
     const struct rp_crew_params params = crew_params(v, job->pipeline);
-    RP_TRY(rp_crew_create(&v->crew, &params));
+    RP_CHECK(rp_crew_create(&v->crew, &params));
     rp_log(job->pipeline->device->fns->host_memory ? RP_LOG_DEBUG : RP_LOG_INFO,
            "%d slot%s of %d frame%s with %.0f MiB on %s, %d frames of %dx%d in flight", job->slots,
            job->slots == 1 ? "" : "s", rp_plan_frames(&job->pipeline->plan),
            rp_plan_frames(&job->pipeline->plan) == 1 ? "" : "s", (double) rp_crew_bytes(v->crew) / 1048576,
            job->pipeline->device->title, places, params.w, params.h);
     return 0;
-
-fail:
-    return ret;
 }
 
 static void add_clocks(void *priv, const struct rp_slot *slot)

@@ -47,35 +47,31 @@ static unsigned list_processors(struct rp_pipeline *p, bool *faces)
 
 static int create_processors(struct rp_pipeline *p)
 {
-    int ret = 0;
     const struct rp_processor_context context = {p->pool, p->settings, &p->sources};
 
     for (int i = 0; i < p->plan.nprocessors; i++) {
         const struct rp_processor *const def = p->plan.processor[i].def;
 
-        RP_TRY(def->create(&p->plan.processor[i].self, &context));
+        RP_CHECK(def->create(&p->plan.processor[i].self, &context));
         p->plan.alpha |= def->makes_alpha && def->makes_alpha(p->plan.processor[i].self);
     }
-
-fail:
-    return ret;
+    return 0;
 }
 
 static int open_processing(struct rp_pipeline *p)
 {
-    int ret;
     bool faces = false;
     const struct rp_tracker_options *const tracker = rp_settings_get(p->settings,
                                                                      &rp_tracker_group);
 
     p->needs = list_processors(p, &faces) | rp_selector_needs(p->settings);
-    RP_TRY(rp_gate_create(&p->gate, p->pool, p->settings));
+    RP_CHECK(rp_gate_create(&p->gate, p->pool, p->settings));
     if (faces)
-        RP_TRY(rp_analyser_create(&p->analyser, p->pool, p->settings, p->needs));
-    RP_TRY(rp_sources_read(p));
+        RP_CHECK(rp_analyser_create(&p->analyser, p->pool, p->settings, p->needs));
+    RP_CHECK(rp_sources_read(p));
     if (faces)
-        RP_TRY(rp_selector_init(&p->selector, p->settings,
-                                p->sources.main.count ? &p->sources.main.largest : NULL));
+        RP_CHECK(rp_selector_init(&p->selector, p->settings,
+                                  p->sources.main.count ? &p->sources.main.largest : NULL));
     if (p->sources.n && !rp_settings_is_set(p->settings, "face-selector-mode"))
         p->selector.mode = RP_SELECT_MANY; /* the map itself says which faces */
     p->plan.device = p->device;
@@ -85,9 +81,6 @@ static int open_processing(struct rp_pipeline *p)
     p->plan.graph = rp_settings_get(p->settings, &rp_graph_group);
     p->plan.split = faces && tracker->score > 0;
     return create_processors(p);
-
-fail:
-    return ret;
 }
 
 int rp_pipeline_open(struct rp_pipeline **out, rp_runtime *runtime,
@@ -173,23 +166,19 @@ void rp_image_drop_alpha(rp_image *image)
 int rp_pipeline_faces(struct rp_pipeline *p, const struct rp_media_frame *frame,
                       struct rp_dfaces *faces)
 {
-    int ret;
     struct rp_program *program;
     const unsigned needs = p->use & RP_USE_ANALYSE
                                ? RP_NEED_LANDMARKS | RP_NEED_EMBEDDING | RP_NEED_CLASSES
                                : p->needs | p->source_needs;
 
     if (!p->full_analyser) {
-        RP_TRY(rp_analyser_create(&p->full_analyser, p->pool, p->settings, needs));
+        RP_CHECK(rp_analyser_create(&p->full_analyser, p->pool, p->settings, needs));
         p->analyse_plan = (struct rp_plan){.device = p->device,
                                            .analyser = p->full_analyser};
     }
-    RP_TRY(rp_program_cache_get(&p->analyse_programs, &p->analyse_plan, frame, &program));
-    RP_TRY(rp_program_analyse(program, frame, faces));
+    RP_CHECK(rp_program_cache_get(&p->analyse_programs, &p->analyse_plan, frame, &program));
+    RP_CHECK(rp_program_analyse(program, frame, faces));
     return 0;
-
-fail:
-    return ret;
 }
 
 bool rp_pipeline_wants_reference(const struct rp_pipeline *p)
@@ -235,58 +224,46 @@ static int check_content(struct rp_program *program, const struct rp_media_frame
 int rp_pipeline_frame(struct rp_pipeline *p, struct rp_media_frame *frame,
                       struct rp_frame_result *result)
 {
-    int ret;
     struct rp_program *program;
 
-    RP_TRY(rp_program_cache_get(&p->programs, &p->plan, frame, &program));
-    RP_TRY(check_content(program, frame));
-    RP_TRY(rp_program_run(program, frame, false, result));
+    RP_CHECK(rp_program_cache_get(&p->programs, &p->plan, frame, &program));
+    RP_CHECK(check_content(program, frame));
+    RP_CHECK(rp_program_run(program, frame, false, result));
     return 0;
-
-fail:
-    return ret;
 }
 
 /* Content check and faces of a picture whose smaller copy is worked on. */
 static int look_at_large(struct rp_pipeline *p, const struct rp_media_frame *frame,
                          struct rp_dfaces *faces)
 {
-    int ret;
     struct rp_program *program;
 
     p->large_plan = (struct rp_plan){
         .device = p->device, .analyser = p->plan.analyser, .gate = p->plan.gate};
-    RP_TRY(rp_program_cache_get(&p->large_programs, &p->large_plan, frame, &program));
-    RP_TRY(check_content(program, frame));
+    RP_CHECK(rp_program_cache_get(&p->large_programs, &p->large_plan, frame, &program));
+    RP_CHECK(check_content(program, frame));
     if (p->plan.analyser)
-        RP_TRY(rp_program_analyse(program, frame, faces));
+        RP_CHECK(rp_program_analyse(program, frame, faces));
     return 0;
-
-fail:
-    return ret;
 }
 
 /* Only the processors, on faces that were found before. */
 static int work_on_faces(struct rp_pipeline *p, struct rp_media_frame *frame,
                          const struct rp_dfaces *faces, struct rp_frame_result *result)
 {
-    int ret;
     struct rp_program *program;
 
     p->small_plan = p->plan;
     p->small_plan.analyser = NULL;
     p->small_plan.gate = NULL;
     p->small_plan.split = true;
-    RP_TRY(rp_program_cache_get(&p->small_programs, &p->small_plan, frame, &program));
+    RP_CHECK(rp_program_cache_get(&p->small_programs, &p->small_plan, frame, &program));
     *rp_program_faces(program) = *faces;
-    RP_TRY(rp_program_submit_pass(program, frame, RP_PASS_PROCESS, false));
-    RP_TRY(rp_program_finish(program, result));
+    RP_CHECK(rp_program_submit_pass(program, frame, RP_PASS_PROCESS, false));
+    RP_CHECK(rp_program_finish(program, result));
     result->faces = faces->count;
     result->overflow = faces->overflow != 0;
     return 0;
-
-fail:
-    return ret;
 }
 
 /* Split BGRA into BGR and back, so that processors see 3 bytes a pixel. */
@@ -426,17 +403,12 @@ static int check_image(const rp_image *image)
 static int take_image(struct rp_pipeline *p, struct rp_image *image, rp_image *bgr,
                       struct rp_media_frame *frame)
 {
-    int ret;
-
-    RP_TRY(check_image(image));
-    RP_TRY(with_bgr(image, bgr));
+    RP_CHECK(check_image(image));
+    RP_CHECK(with_bgr(image, bgr));
     rp_frame_over_image(frame, bgr);
     if (rp_pipeline_wants_reference(p))
-        RP_TRY(rp_pipeline_add_reference(p, frame));
+        RP_CHECK(rp_pipeline_add_reference(p, frame));
     return 0;
-
-fail:
-    return ret;
 }
 
 /* faces: NULL when they have to be found. */

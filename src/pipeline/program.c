@@ -30,8 +30,6 @@ static void small_size(const struct rp_plan *plan, int *w, int *h)
 
 int rp_plan_size(const struct rp_plan *plan, int w, int h, int *out_w, int *out_h)
 {
-    int ret;
-
     small_size(plan, &w, &h);
     *out_w = w;
     *out_h = h;
@@ -41,47 +39,34 @@ int rp_plan_size(const struct rp_plan *plan, int w, int h, int *out_w, int *out_
         if (!def->size)
             continue;
         def->size(plan->processor[i].self, w, h, out_w, out_h);
-        RP_TRY(check_size(def, w, h, *out_w, *out_h));
+        RP_CHECK(check_size(def, w, h, *out_w, *out_h));
         w = *out_w;
         h = *out_h;
     }
     return 0;
-
-fail:
-    return ret;
 }
 
 /* ---- making ---------------------------------------------------------------------------------- */
 
 static int make_canvas(const struct rp_program *p, struct rp_canvas *canvas, int w, int h)
 {
-    int ret;
-
-    RP_TRY(rp_slot_image(p->slot, w, h, 3, &canvas->img));
+    RP_CHECK(rp_slot_image(p->slot, w, h, 3, &canvas->img));
     if (p->plan->alpha)
-        RP_TRY(rp_slot_image(p->slot, w, h, 1, &canvas->alpha));
+        RP_CHECK(rp_slot_image(p->slot, w, h, 1, &canvas->alpha));
     canvas->tiles_w = rp_tiles(w);
     canvas->tiles_h = rp_tiles(h);
     return rp_slot_alloc(p->slot, (size_t) canvas->tiles_w * (size_t) canvas->tiles_h,
                          (void **) &canvas->changed);
-
-fail:
-    return ret;
 }
 
 /* A canvas of another size; faces only where somebody may look for them. */
 static int add_view(struct rp_program *p, int w, int h, bool last)
 {
-    int ret;
-
     p->last++;
-    RP_TRY(make_canvas(p, &p->last->canvas, w, h));
+    RP_CHECK(make_canvas(p, &p->last->canvas, w, h));
     if ((p->analysis || p->plan->split) && !last)
-        RP_TRY(rp_slot_alloc(p->slot, sizeof(*p->last->faces), (void **) &p->last->faces));
+        RP_CHECK(rp_slot_alloc(p->slot, sizeof(*p->last->faces), (void **) &p->last->faces));
     return 0;
-
-fail:
-    return ret;
 }
 
 /* The small frame. All of it is new: its map of changed tiles is full from the begin. */
@@ -107,23 +92,19 @@ fail:
 
 static int attach_processors(struct rp_program *p)
 {
-    int ret = 0;
-
     for (int i = 0; i < p->plan->nprocessors; i++) {
         const struct rp_img *const img = &p->last->canvas.img;
         const struct rp_processor *const def = p->plan->processor[i].def;
 
-        RP_TRY(def->attach(&p->at[i], p->plan->processor[i].self, p->slot, img->w, img->h));
+        RP_CHECK(def->attach(&p->at[i], p->plan->processor[i].self, p->slot, img->w, img->h));
         if (def->size) {
             int w, h;
 
             def->size(p->plan->processor[i].self, img->w, img->h, &w, &h);
-            RP_TRY(add_view(p, w, h, i + 1 == p->plan->nprocessors));
+            RP_CHECK(add_view(p, w, h, i + 1 == p->plan->nprocessors));
         }
     }
-
-fail:
-    return ret;
+    return 0;
 }
 
 /* Frames in step are not looked at in step: few of them are looked at at all. */
@@ -139,43 +120,33 @@ static int attach_gate(struct rp_program *p, int w, int h)
 
 static int attach_parts(struct rp_program *p, int w, int h)
 {
-    int ret;
     const struct rp_plan *const plan = p->plan;
 
     if (plan->analyser) {
-        RP_TRY(rp_analysis_create(&p->analysis, plan->analyser, p->slot, w, h));
+        RP_CHECK(rp_analysis_create(&p->analysis, plan->analyser, p->slot, w, h));
         p->first->faces = rp_analysis_faces(p->analysis);
     }
     if (plan->selector)
-        RP_TRY(rp_selector_attach(plan->selector, p->slot, &p->selection));
+        RP_CHECK(rp_selector_attach(plan->selector, p->slot, &p->selection));
     if (plan->gate)
-        RP_TRY(attach_gate(p, w, h));
+        RP_CHECK(attach_gate(p, w, h));
     if (plan->shrink > 0)
-        RP_TRY(add_small(p));
+        RP_CHECK(add_small(p));
     return attach_processors(p);
-
-fail:
-    return ret;
 }
 
 int rp_program_watch(const struct rp_program *p, struct rp_graph *graph)
 {
-    int ret;
-
-    RP_TRY(rp_graph_watch(graph, p->out, p->pack_out.bytes));
+    RP_CHECK(rp_graph_watch(graph, p->out, p->pack_out.bytes));
     if (p->analysis)
-        RP_TRY(rp_graph_watch(graph, rp_analysis_faces(p->analysis),
-                              offsetof(struct rp_dfaces, face) + 4 * sizeof(struct rp_dface)));
+        RP_CHECK(rp_graph_watch(graph, rp_analysis_faces(p->analysis),
+                                offsetof(struct rp_dfaces, face) + 4 * sizeof(struct rp_dface)));
     return 0;
-
-fail:
-    return ret;
 }
 
 /* Recordings of one pass, without and with the content check. */
 static int create_graphs(struct rp_program *p, enum rp_pass pass)
 {
-    int ret;
     char name[96];
     const struct rp_graph_options *const o = p->plan->graph;
     static const char *const parts[] = {"frame", "analysing", "processing"};
@@ -183,86 +154,67 @@ static int create_graphs(struct rp_program *p, enum rp_pass pass)
     for (int i = 0; i < 2 && o && o->mode == RP_GRAPH_FRAME; i++) {
         snprintf(name, sizeof(name), "%s %dx%d%s", parts[pass], p->first->canvas.img.w,
                  p->first->canvas.img.h, i ? " with content check" : "");
-        RP_TRY(rp_graph_create(&p->graph[pass][i], p->slot, name, o));
-        RP_TRY(rp_program_watch(p, p->graph[pass][i]));
+        RP_CHECK(rp_graph_create(&p->graph[pass][i], p->slot, name, o));
+        RP_CHECK(rp_program_watch(p, p->graph[pass][i]));
         if (i && p->gate)
-            RP_TRY(rp_graph_watch(p->graph[pass][i], rp_gate_verdict(p->gate),
-                                  sizeof(struct rp_verdict)));
+            RP_CHECK(rp_graph_watch(p->graph[pass][i], rp_gate_verdict(p->gate),
+                                    sizeof(struct rp_verdict)));
     }
     return 0;
-
-fail:
-    return ret;
 }
 
 /* The way of the faces over the host. */
 static int attach_split(struct rp_program *p)
 {
-    int ret;
     struct rp_device *const dev = p->plan->device;
 
-    RP_TRY(rp_slot_alloc(p->slot, sizeof(*p->tracked), (void **) &p->tracked));
-    RP_TRY(dev->fns->alloc_host(dev, sizeof(*p->host_faces), (void **) &p->host_faces));
+    RP_CHECK(rp_slot_alloc(p->slot, sizeof(*p->tracked), (void **) &p->tracked));
+    RP_CHECK(dev->fns->alloc_host(dev, sizeof(*p->host_faces), (void **) &p->host_faces));
     memset(p->host_faces, 0, sizeof(*p->host_faces));
     return 0;
-
-fail:
-    return ret;
 }
 
 /* In step with other frames the work is recorded with theirs; only the content check, which not all of
  * them need, is not. */
 static int create_look_graph(struct rp_program *p)
 {
-    int ret;
     const struct rp_graph_options *const o = p->plan->graph;
 
     if (!p->gate || o->mode != RP_GRAPH_FRAME)
         return 0;
-    RP_TRY(rp_graph_create(&p->look_graph, p->slot, "content check", o));
+    RP_CHECK(rp_graph_create(&p->look_graph, p->slot, "content check", o));
     return rp_graph_watch(p->look_graph, rp_gate_verdict(p->gate), sizeof(struct rp_verdict));
-
-fail:
-    return ret;
 }
 
 /* Buffers and recordings that only a device with its own memory needs. */
 static int attach_device(struct rp_program *p)
 {
-    int ret;
     struct rp_device *const dev = p->plan->device;
 
     rp_pack_planes(p, &p->first->canvas.img, p->alpha_in, &p->pack_in);
     rp_pack_planes(p, &p->last->canvas.img, p->plan->alpha, &p->pack_out);
-    RP_TRY(rp_slot_alloc(p->slot, p->pack_in.bytes, (void **) &p->in));
-    RP_TRY(rp_slot_alloc(p->slot, p->pack_out.bytes, (void **) &p->out));
-    RP_TRY(dev->fns->alloc_host(dev, p->pack_in.bytes, (void **) &p->host_in));
-    RP_TRY(dev->fns->alloc_host(dev, p->pack_out.bytes, (void **) &p->host_out));
+    RP_CHECK(rp_slot_alloc(p->slot, p->pack_in.bytes, (void **) &p->in));
+    RP_CHECK(rp_slot_alloc(p->slot, p->pack_out.bytes, (void **) &p->out));
+    RP_CHECK(dev->fns->alloc_host(dev, p->pack_in.bytes, (void **) &p->host_in));
+    RP_CHECK(dev->fns->alloc_host(dev, p->pack_out.bytes, (void **) &p->host_out));
     if (p->slot->gang)
         return create_look_graph(p);
     for (int pass = 0; pass < (p->plan->split ? RP_PASS_COUNT : 1); pass++)
-        RP_TRY(create_graphs(p, (enum rp_pass) pass));
+        RP_CHECK(create_graphs(p, (enum rp_pass) pass));
     return 0;
-
-fail:
-    return ret;
 }
 
 static int create_slot(struct rp_program *p, struct rp_gang *gang, int member)
 {
-    int ret;
     const struct rp_plan *const plan = p->plan;
 
     if (gang)
         return rp_gang_slot(&p->slot, gang, member);
-    RP_TRY(rp_slot_create(&p->slot, plan->device));
+    RP_CHECK(rp_slot_create(&p->slot, plan->device));
     p->slot->graph_options = plan->graph;
     p->slot->model_graphs = !plan->device->fns->host_memory && plan->graph &&
                             plan->graph->mode == RP_GRAPH_MODEL;
     return 0;
-
-fail:
-    return ret;
 }
 
 int rp_program_create(struct rp_program **out, const struct rp_plan *plan, int w, int h,

@@ -18,32 +18,23 @@ static int check_frame(const struct rp_program *p, const struct rp_media_frame *
 /* Where the frame's pixels are read from. */
 static int take_frame(struct rp_program *p, const struct rp_media_frame *frame)
 {
-    int ret;
-
-    RP_TRY(check_frame(p, frame));
+    RP_CHECK(check_frame(p, frame));
     rp_slot_stage(p->slot, RP_STAGE_CONVERT);
     p->planes = rp_frame_planes(frame);
     if (p->in)
         rp_move_rows(p, frame, p->host_in, &p->pack_in, true);
     return 0;
-
-fail:
-    return ret;
 }
 
 /* The content check alone, on the frame as it came. */
 static int record_look_alone(void *priv)
 {
-    int ret;
     struct rp_program *const p = priv;
     struct rp_verdict *const v = &p->host_result->verdict;
 
-    RP_TRY(rp_program_record_input(p));
-    RP_TRY(rp_program_record_look(p));
+    RP_CHECK(rp_program_record_input(p));
+    RP_CHECK(rp_program_record_look(p));
     return rp_slot_download(p->slot, v, rp_gate_verdict(p->gate), sizeof(*v));
-
-fail:
-    return ret;
 }
 
 int rp_program_stage(struct rp_program *p, struct rp_media_frame *frame, bool look)
@@ -159,45 +150,36 @@ fail:
 /* Room for the result in the frame. */
 static int prepare_frame(const struct rp_program *p, struct rp_media_frame *f)
 {
-    int ret;
-
     if (rp_program_resized(p))
-        RP_TRY(rp_media_frame_resize(f, p->last->canvas.img.w, p->last->canvas.img.h));
+        RP_CHECK(rp_media_frame_resize(f, p->last->canvas.img.w, p->last->canvas.img.h));
     else
-        RP_TRY(rp_media_frame_writable(f));
+        RP_CHECK(rp_media_frame_writable(f));
     if (p->plan->alpha && !p->alpha_in)
-        RP_TRY(rp_media_frame_add_alpha(f));
+        RP_CHECK(rp_media_frame_add_alpha(f));
     return 0;
-
-fail:
-    return ret;
 }
 
 /* Changed pixels into the frame. */
 static int give_back(struct rp_program *p)
 {
-    int ret;
     const struct rp_canvas *const canvas = &p->last->canvas;
     const struct rp_img *const img = &canvas->img;
     struct rp_media_frame *const f = p->frame;
 
-    RP_TRY(prepare_frame(p, f));
+    RP_CHECK(prepare_frame(p, f));
     if (p->in) {
         rp_move_rows(p, f, p->host_out, &p->pack_out, false);
         return 0;
     }
     if (p->plan->alpha)
-        RP_TRY(RP_OP(p->slot, alpha_write, .src = canvas->alpha, .dst = rp_frame_planes(f),
-                     .fresh = !p->alpha_in || rp_program_resized(p)));
+        RP_CHECK(RP_OP(p->slot, alpha_write, .src = canvas->alpha, .dst = rp_frame_planes(f),
+                       .fresh = !p->alpha_in || rp_program_resized(p)));
     if (rp_is_yuv(p->fmt))
         return RP_OP(p->slot, bgr_to_yuv, .src = *canvas, .dst = rp_frame_planes(f));
     for (int y = 0; y < img->h; y++)
         memcpy(f->plane[0] + (ptrdiff_t) y * f->stride[0],
                img->data + (ptrdiff_t) y * img->stride, (size_t) img->w * 3);
     return 0;
-
-fail:
-    return ret;
 }
 
 int rp_program_finish(struct rp_program *p, struct rp_frame_result *result)

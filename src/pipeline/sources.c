@@ -10,37 +10,29 @@
 static int look_at(struct rp_pipeline *p, const char *path, rp_image *image,
                    struct rp_dfaces *faces, int *best)
 {
-    int ret;
     struct rp_media_frame frame;
 
-    RP_TRY(rp_image_read(image, path));
+    RP_CHECK(rp_image_read(image, path));
     rp_image_drop_alpha(image);
     rp_frame_over_image(&frame, image);
-    RP_TRY(rp_pipeline_faces(p, &frame, faces));
+    RP_CHECK(rp_pipeline_faces(p, &frame, faces));
     *best = rp_face_largest(faces);
     return 0;
-
-fail:
-    return ret;
 }
 
 /* Keep the first picture and its face where processors can crop from it. */
 static int keep_first(struct rp_pipeline *p, struct rp_source *s, const rp_image *image,
                       const struct rp_dface *face)
 {
-    int ret;
     struct rp_slot *const slot = p->sources.slot;
     const size_t row = (size_t) image->w * 3;
 
-    RP_TRY(rp_slot_image(slot, image->w, image->h, 3, &s->first));
+    RP_CHECK(rp_slot_image(slot, image->w, image->h, 3, &s->first));
     for (int y = 0; y < image->h; y++)
-        RP_TRY(rp_slot_upload(slot, s->first.data + (ptrdiff_t) y * s->first.stride,
-                              image->data + y * image->stride, row));
-    RP_TRY(rp_slot_sync(slot));
+        RP_CHECK(rp_slot_upload(slot, s->first.data + (ptrdiff_t) y * s->first.stride,
+                                image->data + y * image->stride, row));
+    RP_CHECK(rp_slot_sync(slot));
     return rp_slot_constant(slot, face, sizeof(*face), (void **) &s->first_face);
-
-fail:
-    return ret;
 }
 
 /* A picture without a face is left out, with a warning. */

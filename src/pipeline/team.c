@@ -31,20 +31,16 @@ static void say(const struct rp_team *t)
 
 static int record_together(struct rp_team *t)
 {
-    int ret;
     char name[96];
     const struct rp_graph_options *const o = t->plan->graph;
 
     if (t->plan->device->fns->host_memory || o->mode != RP_GRAPH_FRAME)
         return 0;
     snprintf(name, sizeof(name), "%d frames", t->n);
-    RP_TRY(rp_graph_create(&t->graph, rp_gang_lead(t->gang), name, o));
+    RP_CHECK(rp_graph_create(&t->graph, rp_gang_lead(t->gang), name, o));
     for (int i = 0; i < t->n; i++)
-        RP_TRY(rp_program_watch(t->program[i], t->graph));
+        RP_CHECK(rp_program_watch(t->program[i], t->graph));
     return 0;
-
-fail:
-    return ret;
 }
 
 int rp_team_create(struct rp_team **out, const struct rp_plan *plan, int w, int h,
@@ -104,36 +100,26 @@ static int run_together(struct rp_team *t)
 
 int rp_team_submit(struct rp_team *t, const struct rp_team_frame *frame, int n, enum rp_pass pass)
 {
-    int ret;
-
     t->busy = n;
     if (!t->gang)
         return rp_program_submit_pass(t->program[0], frame->frame, pass, frame->look);
     for (int i = 0; i < t->n; i++)
-        RP_TRY(rp_program_stage(t->program[i], frame[RP_MIN(i, n - 1)].frame,
-                                i < n && frame[i].look));
+        RP_CHECK(rp_program_stage(t->program[i], frame[RP_MIN(i, n - 1)].frame,
+                                  i < n && frame[i].look));
     return run_together(t);
-
-fail:
-    return ret;
 }
 
 int rp_team_finish(struct rp_team *t, struct rp_frame_result *result)
 {
-    int ret;
-
     if (!t->gang)
         return rp_program_finish(t->program[0], result);
     if (t->graph)
-        RP_TRY(rp_graph_wait(t->graph));
+        RP_CHECK(rp_graph_wait(t->graph));
     else
-        RP_TRY(rp_slot_sync(rp_gang_lead(t->gang)));
+        RP_CHECK(rp_slot_sync(rp_gang_lead(t->gang)));
     for (int i = 0; i < t->busy; i++)
-        RP_TRY(rp_program_collect(t->program[i], &result[i]));
+        RP_CHECK(rp_program_collect(t->program[i], &result[i]));
     return 0;
-
-fail:
-    return ret;
 }
 
 int rp_team_place(struct rp_team *t, struct rp_media_frame *frame)
@@ -153,25 +139,22 @@ int rp_team_repeat(struct rp_team *t)
 
 int rp_team_rate(struct rp_team *const *team, int n, double seconds, double *fps)
 {
-    int ret, launches = 0;
+    int launches = 0;
     struct rp_frame_result result[RP_MAX_GANG];
     const double start = rp_now();
 
     for (int i = 0; i < n; i++)
-        RP_TRY(rp_team_repeat(team[i]));
+        RP_CHECK(rp_team_repeat(team[i]));
     while (rp_now() - start < seconds) {
         struct rp_team *const t = team[launches++ % n];
 
-        RP_TRY(rp_team_finish(t, result));
-        RP_TRY(rp_team_repeat(t));
+        RP_CHECK(rp_team_finish(t, result));
+        RP_CHECK(rp_team_repeat(t));
     }
     for (int i = 0; i < n; i++)
-        RP_TRY(rp_team_finish(team[i], result));
+        RP_CHECK(rp_team_finish(team[i], result));
     *fps = (launches + n) * rp_team_frames(team[0]) / (rp_now() - start);
     return 0;
-
-fail:
-    return ret;
 }
 
 /* ---- facts ----------------------------------------------------------------------------------- */

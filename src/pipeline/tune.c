@@ -22,35 +22,31 @@ static bool room_for(const struct rp_plan *plan, struct rp_team *const *team, in
 /* One more team, recorded. */
 static int add(const struct rp_plan *plan, struct rp_media_frame *frame, struct rp_team **out)
 {
-    int ret;
     struct rp_frame_result result[RP_MAX_GANG];
 
-    RP_TRY(rp_team_create(out, plan, frame->w, frame->h, frame->fmt, rp_plan_frames(plan)));
-    RP_TRY(rp_team_place(*out, frame));
+    RP_CHECK(rp_team_create(out, plan, frame->w, frame->h, frame->fmt, rp_plan_frames(plan)));
+    RP_CHECK(rp_team_place(*out, frame));
     for (int i = 0; i < 3; i++) {
-        RP_TRY(rp_team_repeat(*out));
-        RP_TRY(rp_team_finish(*out, result));
+        RP_CHECK(rp_team_repeat(*out));
+        RP_CHECK(rp_team_finish(*out, result));
     }
     return 0;
-
-fail:
-    return ret;
 }
 
 static int try_all(const struct rp_plan *plan, struct rp_media_frame *frame,
                    struct rp_team **team, int *slots)
 {
-    int ret, have = 0;
+    int have = 0;
     double best = 0, fps;
 
     *slots = 1;
     for (int n = 1; n <= MOST && room_for(plan, team, have, n); n *= 2) {
         for (; have < n; have++)
-            RP_TRY(add(plan, frame, &team[have]));
+            RP_CHECK(add(plan, frame, &team[have]));
         const struct rp_graph *const graph = rp_team_graph(team[0]);
         if (!graph || !rp_graph_recorded(graph))
             return 0;
-        RP_TRY(rp_team_rate(team, n, MEASURE, &fps));
+        RP_CHECK(rp_team_rate(team, n, MEASURE, &fps));
         rp_log(RP_LOG_DEBUG, "%d slot%s: %.1f frames/s", n, n == 1 ? "" : "s", fps);
         if (fps < best * GAIN)
             break;
@@ -58,9 +54,6 @@ static int try_all(const struct rp_plan *plan, struct rp_media_frame *frame,
         *slots = n;
     }
     return 0;
-
-fail:
-    return ret;
 }
 
 int rp_tune_slots(struct rp_plans *plans, const char *key, const struct rp_plan *plan,

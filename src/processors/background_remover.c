@@ -137,24 +137,20 @@ static void destroy(void **self)
 
 static int open_model(struct remover *r, const struct rp_processor_context *context, int index)
 {
-    int ret;
     const struct rp_model_entry *entry;
 
-    RP_TRY(rp_pool_get(context->pool, RP_KIND_BACKGROUND_REMOVER, models[index].name,
-                       rp_settings_is_set(context->settings, "background-remover-model"), &entry,
-                       &r->model));
+    RP_CHECK(rp_pool_get(context->pool, RP_KIND_BACKGROUND_REMOVER, models[index].name,
+                         rp_settings_is_set(context->settings, "background-remover-model"), &entry,
+                         &r->model));
     for (size_t i = 0; i < RP_ARRAY_LEN(models); i++)
         if (!strcmp(models[i].name, entry->name))
             r->m = &models[i];
 
     const int64_t size = r->m->size;
-    RP_TRY(rp_model_expect_input(
-        r->model, NULL, 0, RP_TYPE_F32, 4,
-        (const int64_t[]){-1, r->m->kind == KEY ? 4 : 3, size, size}));
+    RP_CHECK(rp_model_expect_input(
+          r->model, NULL, 0, RP_TYPE_F32, 4,
+          (const int64_t[]){-1, r->m->kind == KEY ? 4 : 3, size, size}));
     return rp_model_expect_outputs(r->model, r->m->kind == KEY ? 2 : 1);
-
-fail:
-    return ret;
 }
 
 static int create(void **self, const struct rp_processor_context *context)
@@ -232,18 +228,14 @@ static int check_outputs(struct remover_slot *s)
 
 static int attach_key(struct remover_slot *s, int w, int h)
 {
-    int ret;
     const int size = s->shared->m->size;
     const size_t pixels = (size_t) size * (size_t) size;
 
-    RP_TRY(rp_slot_alloc(s->slot, (size_t) w * (size_t) h * sizeof(float), (void **) &s->key));
-    RP_TRY(rp_slot_alloc(s->slot, 3 * pixels * sizeof(float), (void **) &s->front_float));
-    RP_TRY(rp_slot_image(s->slot, size, size, 3, &s->front_small));
-    RP_TRY(rp_slot_image(s->slot, w, h, 3, &s->front));
+    RP_CHECK(rp_slot_alloc(s->slot, (size_t) w * (size_t) h * sizeof(float), (void **) &s->key));
+    RP_CHECK(rp_slot_alloc(s->slot, 3 * pixels * sizeof(float), (void **) &s->front_float));
+    RP_CHECK(rp_slot_image(s->slot, size, size, 3, &s->front_small));
+    RP_CHECK(rp_slot_image(s->slot, w, h, 3, &s->front));
     return 0;
-
-fail:
-    return ret;
 }
 
 static int attach(void **at, const void *self, struct rp_slot *slot, int w, int h)
@@ -279,47 +271,38 @@ fail:
 /* The frame as the network wants it. */
 static int record_input(struct remover_slot *s, const struct rp_img *frame)
 {
-    int ret;
     struct rp_slot *const slot = s->slot;
     float *const tensor = s->net->in[0].data;
     const int size = s->small.w;
 
-    RP_TRY(RP_OP(slot, resize, .src = *frame, .dst = s->small));
-    RP_TRY(RP_OP(slot, to_tensor, .src = s->small, .lut = s->lut, .dst = tensor, .w = size,
-                 .h = size, .rgb = 1, .step = 1));
+    RP_CHECK(RP_OP(slot, resize, .src = *frame, .dst = s->small));
+    RP_CHECK(RP_OP(slot, to_tensor, .src = s->small, .lut = s->lut, .dst = tensor, .w = size,
+                   .h = size, .rgb = 1, .step = 1));
     if (!s->key)
         return 0;
-    RP_TRY(RP_OP(slot, key_matte, .src = *frame, .dst = s->key));
-    RP_TRY(RP_OP(slot, resize_float, .src = s->key, .sw = frame->w, .sh = frame->h,
-                 .dst = tensor + 3 * (size_t) size * (size_t) size, .dw = size, .dh = size,
-                 .ch = 1));
+    RP_CHECK(RP_OP(slot, key_matte, .src = *frame, .dst = s->key));
+    RP_CHECK(RP_OP(slot, resize_float, .src = s->key, .sw = frame->w, .sh = frame->h,
+                   .dst = tensor + 3 * (size_t) size * (size_t) size, .dw = size, .dh = size,
+                   .ch = 1));
     return 0;
-
-fail:
-    return ret;
 }
 
 /* The subject's colours as the network gives them. */
 static int record_front(struct remover_slot *s)
 {
-    int ret;
     struct rp_slot *const slot = s->slot;
 
-    RP_TRY(RP_OP(slot, from_tensor, .src = s->net->out[1].data, .w = s->front_small.w,
-                 .h = s->front_small.h, .mul = {1, 1, 1}, .rgb = 1, .round = 1,
-                 .dst = s->front_float, .step = 1));
-    RP_TRY(RP_OP(slot, float_to_u8, .src = s->front_float, .dst = s->front_small));
-    RP_TRY(RP_OP(slot, resize, .src = s->front_small, .dst = s->front));
+    RP_CHECK(RP_OP(slot, from_tensor, .src = s->net->out[1].data, .w = s->front_small.w,
+                   .h = s->front_small.h, .mul = {1, 1, 1}, .rgb = 1, .round = 1,
+                   .dst = s->front_float, .step = 1));
+    RP_CHECK(RP_OP(slot, float_to_u8, .src = s->front_float, .dst = s->front_small));
+    RP_CHECK(RP_OP(slot, resize, .src = s->front_small, .dst = s->front));
     return 0;
-
-fail:
-    return ret;
 }
 
 static int record(void *at, const struct rp_canvas *frame, const struct rp_dfaces *faces,
                   const struct rp_selection *selection)
 {
-    int ret;
     struct remover_slot *const s = at;
     const struct remover *const r = s->shared;
     struct rp_op_backdrop backdrop = {.dst = *frame, .front = s->front, .matte = s->matte};
@@ -328,18 +311,15 @@ static int record(void *at, const struct rp_canvas *frame, const struct rp_dface
     (void) selection;
     memcpy(backdrop.fill, r->fill, sizeof(backdrop.fill));
     memcpy(backdrop.despill, r->despill, sizeof(backdrop.despill));
-    RP_TRY(record_input(s, &frame->img));
-    RP_TRY(rp_run(s->net));
-    RP_TRY(RP_OP(s->slot, matte_u8, .src = s->net->out[0].data, .classes = s->classes,
-                 .dst = s->matte_small));
-    RP_TRY(RP_OP(s->slot, resize, .src = s->matte_small, .dst = s->matte));
+    RP_CHECK(record_input(s, &frame->img));
+    RP_CHECK(rp_run(s->net));
+    RP_CHECK(RP_OP(s->slot, matte_u8, .src = s->net->out[0].data, .classes = s->classes,
+                   .dst = s->matte_small));
+    RP_CHECK(RP_OP(s->slot, resize, .src = s->matte_small, .dst = s->matte));
     if (s->key)
-        RP_TRY(record_front(s));
-    RP_TRY(s->slot->ops->backdrop(s->slot->stream, &backdrop));
+        RP_CHECK(record_front(s));
+    RP_CHECK(s->slot->ops->backdrop(s->slot->stream, &backdrop));
     return 0;
-
-fail:
-    return ret;
 }
 
 const struct rp_processor rp_background_remover = {

@@ -3,20 +3,15 @@
 int rp_face_crop_open(struct rp_face_crop *c, struct rp_slot *slot, int template_id,
                       int size, const struct rp_masks *masks)
 {
-    int ret;
-
     c->slot = slot;
     c->template_id = template_id;
     c->size = size;
-    RP_TRY(rp_slot_image(slot, size, size, 3, &c->img));
-    RP_TRY(rp_slot_alloc(slot, sizeof(*c->affine), (void **) &c->affine));
-    RP_TRY(rp_slot_alloc(slot, sizeof(*c->cur), (void **) &c->cur));
-    RP_TRY(rp_slot_alloc(slot, sizeof(*c->index), (void **) &c->index));
-    RP_TRY(rp_masker_create(&c->masker, masks, slot, size, size));
+    RP_CHECK(rp_slot_image(slot, size, size, 3, &c->img));
+    RP_CHECK(rp_slot_alloc(slot, sizeof(*c->affine), (void **) &c->affine));
+    RP_CHECK(rp_slot_alloc(slot, sizeof(*c->cur), (void **) &c->cur));
+    RP_CHECK(rp_slot_alloc(slot, sizeof(*c->index), (void **) &c->index));
+    RP_CHECK(rp_masker_create(&c->masker, masks, slot, size, size));
     return 0;
-
-fail:
-    return ret;
 }
 
 void rp_face_crop_close(struct rp_face_crop *c)
@@ -36,33 +31,23 @@ int rp_face_crop_each(struct rp_face_crop *c, const struct rp_canvas *frame,
 
 int rp_face_crop_cut(struct rp_face_crop *c)
 {
-    int ret;
-
-    RP_TRY(RP_OP(c->slot, face_pick, .faces = c->faces, .selection = c->selection,
-                 .index = c->index, .cur = c->cur));
-    RP_TRY(RP_OP(c->slot, align, .face = c->cur, .template_id = c->template_id, .w = c->size,
-                 .h = c->size, .scale = 1, .dst = c->affine));
-    RP_TRY(RP_OP(c->slot, warp, .src = c->frame->img, .affine = c->affine, .dst = c->img,
-                 .border = 1));
+    RP_CHECK(RP_OP(c->slot, face_pick, .faces = c->faces, .selection = c->selection,
+                   .index = c->index, .cur = c->cur));
+    RP_CHECK(RP_OP(c->slot, align, .face = c->cur, .template_id = c->template_id, .w = c->size,
+                   .h = c->size, .scale = 1, .dst = c->affine));
+    RP_CHECK(RP_OP(c->slot, warp, .src = c->frame->img, .affine = c->affine, .dst = c->img,
+                   .border = 1));
     return 0;
-
-fail:
-    return ret;
 }
 
 static int record_paste(struct rp_face_crop *c, const float *pixels, double blend, bool bytes)
 {
-    int ret;
-
-    RP_TRY(rp_masker_record(c->masker, c->cur, c->affine, &c->img, pixels));
-    RP_TRY(RP_OP(c->slot, paste, .dst = *c->frame, .crop = pixels,
-                 .mask = rp_masker_mask(c->masker), .w = c->size, .h = c->size,
-                 .affine = c->affine, .keep = (float) (1 - blend), .blend = (float) blend,
-                 .bytes = bytes));
+    RP_CHECK(rp_masker_record(c->masker, c->cur, c->affine, &c->img, pixels));
+    RP_CHECK(RP_OP(c->slot, paste, .dst = *c->frame, .crop = pixels,
+                   .mask = rp_masker_mask(c->masker), .w = c->size, .h = c->size,
+                   .affine = c->affine, .keep = (float) (1 - blend), .blend = (float) blend,
+                   .bytes = bytes));
     return 0;
-
-fail:
-    return ret;
 }
 
 int rp_face_crop_paste(struct rp_face_crop *c, const float *pixels)

@@ -125,44 +125,36 @@ fail:
 
 static int record_mask(struct debug_slot *d)
 {
-    int ret;
     struct rp_slot *const slot = d->slot;
 
-    RP_TRY(RP_OP(slot, align, .face = d->cur, .template_id = RP_TEMPLATE_ARCFACE_128,
-                 .w = MASK_SIZE, .h = MASK_SIZE, .scale = 1, .dst = d->affine));
+    RP_CHECK(RP_OP(slot, align, .face = d->cur, .template_id = RP_TEMPLATE_ARCFACE_128,
+                   .w = MASK_SIZE, .h = MASK_SIZE, .scale = 1, .dst = d->affine));
     if (rp_masks_see(d->shared->masks))
-        RP_TRY(RP_OP(slot, warp, .src = d->frame->img, .affine = d->affine, .dst = d->crop,
-                     .border = 1));
-    RP_TRY(rp_masker_record(d->masker, d->cur, d->affine, &d->crop, NULL));
-    RP_TRY(RP_OP(slot, draw_mask, .dst = *d->frame, .face = d->cur,
-                 .mask = rp_masker_mask(d->masker), .w = MASK_SIZE, .h = MASK_SIZE,
-                 .affine = d->affine, .tmp = d->tmp));
+        RP_CHECK(RP_OP(slot, warp, .src = d->frame->img, .affine = d->affine, .dst = d->crop,
+                       .border = 1));
+    RP_CHECK(rp_masker_record(d->masker, d->cur, d->affine, &d->crop, NULL));
+    RP_CHECK(RP_OP(slot, draw_mask, .dst = *d->frame, .face = d->cur,
+                   .mask = rp_masker_mask(d->masker), .w = MASK_SIZE, .h = MASK_SIZE,
+                   .affine = d->affine, .tmp = d->tmp));
     return 0;
-
-fail:
-    return ret;
 }
 
 /* Box first, then the mask, then points: later ones lie on top. */
 static int record_face(void *priv)
 {
-    int ret;
     struct debug_slot *const d = priv;
     struct rp_slot *const slot = d->slot;
     const unsigned bits = d->shared->items;
 
-    RP_TRY(RP_OP(slot, face_pick, .faces = d->faces, .selection = d->selection, .index = d->index,
-                 .cur = d->cur));
+    RP_CHECK(RP_OP(slot, face_pick, .faces = d->faces, .selection = d->selection, .index = d->index,
+                   .cur = d->cur));
     if (bits & RP_DEBUG_BOX)
-        RP_TRY(RP_OP(slot, draw_face, .dst = *d->frame, .face = d->cur, .items = RP_DEBUG_BOX));
+        RP_CHECK(RP_OP(slot, draw_face, .dst = *d->frame, .face = d->cur, .items = RP_DEBUG_BOX));
     if (bits & RP_DEBUG_MASK)
-        RP_TRY(record_mask(d));
-    RP_TRY(RP_OP(slot, draw_face, .dst = *d->frame, .face = d->cur,
-                 .items = bits & ~(unsigned) (RP_DEBUG_BOX | RP_DEBUG_MASK)));
+        RP_CHECK(record_mask(d));
+    RP_CHECK(RP_OP(slot, draw_face, .dst = *d->frame, .face = d->cur,
+                   .items = bits & ~(unsigned) (RP_DEBUG_BOX | RP_DEBUG_MASK)));
     return 0;
-
-fail:
-    return ret;
 }
 
 static int record(void *at, const struct rp_canvas *frame, const struct rp_dfaces *faces,

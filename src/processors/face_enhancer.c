@@ -93,40 +93,32 @@ static void destroy(void **self)
 static int open_model(struct enhancer *s, const struct rp_processor_context *context,
                       const struct options *o)
 {
-    int ret;
     const struct rp_model_entry *entry;
 
-    RP_TRY(rp_pool_get(context->pool, RP_KIND_FACE_ENHANCER, models[o->model].name,
-                       rp_settings_is_set(context->settings, "face-enhancer-model"), &entry,
-                       &s->model));
+    RP_CHECK(rp_pool_get(context->pool, RP_KIND_FACE_ENHANCER, models[o->model].name,
+                         rp_settings_is_set(context->settings, "face-enhancer-model"), &entry,
+                         &s->model));
     s->m = &models[o->model]; /* none of this kind is lite: it is the one that was asked for */
 
     const int64_t size = s->m->size;
-    RP_TRY(s->in_face = rp_model_expect_input(s->model, "input", 0, RP_TYPE_F32, 4,
-                                              (const int64_t[]){-1, 3, size, size}));
+    RP_CHECK(s->in_face = rp_model_expect_input(s->model, "input", 0, RP_TYPE_F32, 4,
+                                                (const int64_t[]){-1, 3, size, size}));
     s->in_weight = rp_model_find_input(s->model, "weight");
     if (s->in_weight >= 0)
-        RP_TRY(rp_model_expect_input(s->model, "weight", 0, RP_TYPE_F64, 1, (const int64_t[]){1}));
-    RP_TRY(rp_model_expect_outputs(s->model, 1));
+        RP_CHECK(rp_model_expect_input(s->model, "weight", 0, RP_TYPE_F64, 1, (const int64_t[]){1}));
+    RP_CHECK(rp_model_expect_outputs(s->model, 1));
     return 0;
-
-fail:
-    return ret;
 }
 
 static int make_constants(struct enhancer *s, double weight)
 {
-    int ret;
     float lut[3][256];
     static const double half[3] = {0.5, 0.5, 0.5};
 
     rp_tensor_lut(lut, 255, half, half);
-    RP_TRY(rp_slot_constant(s->slot, lut, sizeof(lut), (void **) &s->lut));
-    RP_TRY(rp_slot_constant(s->slot, &weight, sizeof(weight), (void **) &s->weight));
+    RP_CHECK(rp_slot_constant(s->slot, lut, sizeof(lut), (void **) &s->lut));
+    RP_CHECK(rp_slot_constant(s->slot, &weight, sizeof(weight), (void **) &s->weight));
     return 0;
-
-fail:
-    return ret;
 }
 
 static int create(void **self, const struct rp_processor_context *context)
@@ -181,7 +173,6 @@ static void detach(void **at)
 
 static int open_net(struct enhance_slot *s)
 {
-    int ret;
     const struct enhancer *const shared = s->shared;
     const int64_t size = shared->m->size, face[] = {1, 3, size, size}, one[] = {1};
     const int64_t *dims[RP_MAX_TENSORS] = {0};
@@ -189,14 +180,11 @@ static int open_net(struct enhance_slot *s)
     dims[shared->in_face] = face;
     if (shared->in_weight >= 0)
         dims[shared->in_weight] = one;
-    RP_TRY(rp_net_open(&s->net, s->slot, shared->model, dims));
-    RP_TRY(rp_face_crop_expect_output(s->net, 1, (int) size));
+    RP_CHECK(rp_net_open(&s->net, s->slot, shared->model, dims));
+    RP_CHECK(rp_face_crop_expect_output(s->net, 1, (int) size));
     if (shared->in_weight >= 0)
-        RP_TRY(rp_net_set_input(s->net, shared->in_weight, shared->weight));
+        RP_CHECK(rp_net_set_input(s->net, shared->in_weight, shared->weight));
     return 0;
-
-fail:
-    return ret;
 }
 
 static int attach(void **at, const void *self, struct rp_slot *slot, int w, int h)
@@ -224,24 +212,20 @@ fail:
 
 static int record_face(void *priv)
 {
-    int ret;
     struct enhance_slot *const s = priv;
     const struct enhancer *const shared = s->shared;
     const int size = shared->m->size;
 
-    RP_TRY(rp_face_crop_cut(&s->crop));
-    RP_TRY(RP_OP(s->slot, to_tensor, .src = s->crop.img, .lut = shared->lut,
-                 .dst = s->net->in[shared->in_face].data, .w = size, .h = size, .rgb = 1,
-                 .step = 1));
-    RP_TRY(rp_run(s->net));
-    RP_TRY(RP_OP(s->slot, from_tensor, .src = s->net->out[0].data, .w = size, .h = size,
-                 .mul = {0.5f, 0.5f, 0.5f}, .add = {0.5f, 0.5f, 0.5f}, .rgb = 1, .round = 2,
-                 .dst = s->enhanced, .step = 1));
-    RP_TRY(rp_face_crop_blend(&s->crop, s->enhanced, shared->blend));
+    RP_CHECK(rp_face_crop_cut(&s->crop));
+    RP_CHECK(RP_OP(s->slot, to_tensor, .src = s->crop.img, .lut = shared->lut,
+                   .dst = s->net->in[shared->in_face].data, .w = size, .h = size, .rgb = 1,
+                   .step = 1));
+    RP_CHECK(rp_run(s->net));
+    RP_CHECK(RP_OP(s->slot, from_tensor, .src = s->net->out[0].data, .w = size, .h = size,
+                   .mul = {0.5f, 0.5f, 0.5f}, .add = {0.5f, 0.5f, 0.5f}, .rgb = 1, .round = 2,
+                   .dst = s->enhanced, .step = 1));
+    RP_CHECK(rp_face_crop_blend(&s->crop, s->enhanced, shared->blend));
     return 0;
-
-fail:
-    return ret;
 }
 
 static int record(void *at, const struct rp_canvas *frame, const struct rp_dfaces *faces,

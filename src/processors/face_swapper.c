@@ -116,32 +116,28 @@ static void destroy(void **self)
 
 static int open_model(struct rp_swapper *s, const struct rp_processor_context *context)
 {
-    int ret;
     const struct rp_model_entry *entry;
     const struct rp_swapper_options *const o =
         rp_settings_get(context->settings, &rp_swapper_group);
 
-    RP_TRY(rp_pool_get(context->pool, RP_KIND_FACE_SWAPPER, models[o->model].name,
-                       rp_settings_is_set(context->settings, "face-swapper-model"), &entry,
-                       &s->model));
+    RP_CHECK(rp_pool_get(context->pool, RP_KIND_FACE_SWAPPER, models[o->model].name,
+                         rp_settings_is_set(context->settings, "face-swapper-model"), &entry,
+                         &s->model));
     for (size_t i = 0; i < RP_ARRAY_LEN(models); i++)
         if (!strcmp(models[i].name, entry->name))
             s->m = &models[i];
 
     const int64_t size = s->m->size, source = s->m->source_size;
-    RP_TRY(s->in_target = rp_model_expect_input(s->model, "target", 0, RP_TYPE_F32, 4,
-                                                (const int64_t[]){-1, 3, size, size}));
+    RP_CHECK(s->in_target = rp_model_expect_input(s->model, "target", 0, RP_TYPE_F32, 4,
+                                                  (const int64_t[]){-1, 3, size, size}));
     if (s->m->source == RP_SWAP_IMAGE)
-        RP_TRY(s->in_source = rp_model_expect_input(s->model, "source", 0, RP_TYPE_F32, 4,
-                                                    (const int64_t[]){-1, 3, source, source}));
+        RP_CHECK(s->in_source = rp_model_expect_input(s->model, "source", 0, RP_TYPE_F32, 4,
+                                                      (const int64_t[]){-1, 3, source, source}));
     else
-        RP_TRY(s->in_source = rp_model_expect_input(s->model, "source", 0, RP_TYPE_F32, 2,
-                                                    (const int64_t[]){-1, 512}));
-    RP_TRY(rp_model_expect_outputs(s->model, 1));
+        RP_CHECK(s->in_source = rp_model_expect_input(s->model, "source", 0, RP_TYPE_F32, 2,
+                                                      (const int64_t[]){-1, 512}));
+    RP_CHECK(rp_model_expect_outputs(s->model, 1));
     return 0;
-
-fail:
-    return ret;
 }
 
 /* Is this one of the model's sizes? Else say which there are. */

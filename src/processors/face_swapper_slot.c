@@ -67,7 +67,6 @@ static int open_any(struct swap_slot *s)
 
 static int make_buffers(struct swap_slot *s)
 {
-    int ret;
     float lut[3][256];
     struct rp_slot *const slot = s->slot;
     const struct rp_swapper *const shared = s->shared;
@@ -75,18 +74,15 @@ static int make_buffers(struct swap_slot *s)
     const int32_t turns = shared->step * shared->step / s->batch;
 
     rp_tensor_lut(lut, 255, shared->m->mean, shared->m->std);
-    RP_TRY(rp_slot_constant(slot, lut, sizeof(lut), (void **) &s->lut));
-    RP_TRY(rp_slot_alloc(slot, pixels * 3 * sizeof(float), (void **) &s->swapped));
+    RP_CHECK(rp_slot_constant(slot, lut, sizeof(lut), (void **) &s->lut));
+    RP_CHECK(rp_slot_alloc(slot, pixels * 3 * sizeof(float), (void **) &s->swapped));
     if (shared->references)
-        RP_TRY(rp_slot_alloc(slot, sizeof(*s->map), (void **) &s->map));
+        RP_CHECK(rp_slot_alloc(slot, sizeof(*s->map), (void **) &s->map));
     if (turns > 1) {
-        RP_TRY(rp_slot_constant(slot, &turns, sizeof(turns), (void **) &s->turns));
-        RP_TRY(rp_slot_alloc(slot, sizeof(*s->turn), (void **) &s->turn));
+        RP_CHECK(rp_slot_constant(slot, &turns, sizeof(turns), (void **) &s->turns));
+        RP_CHECK(rp_slot_alloc(slot, sizeof(*s->turn), (void **) &s->turn));
     }
     return 0;
-
-fail:
-    return ret;
 }
 
 int rp_swapper_attach(void **at, const void *self, struct rp_slot *slot, int w, int h)
@@ -126,7 +122,6 @@ const int32_t *rp_swapper_faces(const void *at)
 /* The tiles of one run; without pixel boost the only one. */
 static int record_turn(void *priv)
 {
-    int ret;
     struct swap_slot *const s = priv;
     struct rp_slot *const slot = s->slot;
     const struct rp_swapper *const shared = s->shared;
@@ -141,14 +136,11 @@ static int record_turn(void *priv)
         from.mul[c] = (float) m->std[c];
         from.add[c] = (float) m->mean[c];
     }
-    RP_TRY(RP_OP(slot, to_tensor, .src = s->crop.img, .lut = s->lut,
-                 .dst = s->net->in[shared->in_target].data, .w = m->size, .h = m->size, .rgb = 1,
-                 .step = shared->step, .tiles = tiles, .turn = s->turn));
-    RP_TRY(rp_run(s->net));
+    RP_CHECK(RP_OP(slot, to_tensor, .src = s->crop.img, .lut = s->lut,
+                   .dst = s->net->in[shared->in_target].data, .w = m->size, .h = m->size, .rgb = 1,
+                   .step = shared->step, .tiles = tiles, .turn = s->turn));
+    RP_CHECK(rp_run(s->net));
     return slot->ops->from_tensor(slot->stream, &from);
-
-fail:
-    return ret;
 }
 
 /* Whose face this one gets, where that is not the same for all. */
@@ -167,36 +159,28 @@ static int record_source(struct swap_slot *s)
 
 static int record_face(void *priv)
 {
-    int ret;
     struct swap_slot *const s = priv;
 
-    RP_TRY(rp_face_crop_cut(&s->crop));
-    RP_TRY(record_source(s));
+    RP_CHECK(rp_face_crop_cut(&s->crop));
+    RP_CHECK(record_source(s));
     if (s->turns)
-        RP_TRY(rp_slot_loop(s->slot, s->turns, s->turn, record_turn, s));
+        RP_CHECK(rp_slot_loop(s->slot, s->turns, s->turn, record_turn, s));
     else
-        RP_TRY(record_turn(s));
-    RP_TRY(rp_face_crop_paste(&s->crop, s->swapped));
+        RP_CHECK(record_turn(s));
+    RP_CHECK(rp_face_crop_paste(&s->crop, s->swapped));
     return 0;
-
-fail:
-    return ret;
 }
 
 int rp_swapper_record(void *at, const struct rp_canvas *frame, const struct rp_dfaces *faces,
                       const struct rp_selection *selection)
 {
-    int ret;
     struct swap_slot *const s = at;
 
     if (s->map) {
-        RP_TRY(RP_OP(s->slot, map_faces, .faces = faces, .selection = selection,
-                     .references = s->shared->references, .distance = s->shared->distance,
-                     .other = s->shared->other, .dst = s->map));
+        RP_CHECK(RP_OP(s->slot, map_faces, .faces = faces, .selection = selection,
+                       .references = s->shared->references, .distance = s->shared->distance,
+                       .other = s->shared->other, .dst = s->map));
         selection = &s->map->chosen;
     }
     return rp_face_crop_each(&s->crop, frame, faces, selection, record_face, s);
-
-fail:
-    return ret;
 }

@@ -24,50 +24,40 @@ struct cropper {
 
 static int make_cropper(struct cropper *c, struct rp_slot *slot, int size)
 {
-    int ret;
     float lut[3][256];
     static const double zero[3] = {0, 0, 0}, one[3] = {1, 1, 1};
 
     rp_tensor_lut(lut, 255, zero, one);
-    RP_TRY(rp_slot_constant(slot, lut, sizeof(lut), (void **) &c->lut));
-    RP_TRY(rp_slot_alloc(slot, sizeof(*c->affine), (void **) &c->affine));
-    RP_TRY(rp_slot_image(slot, size, size, 3, &c->crop));
-
-fail:
-    return ret;
+    RP_CHECK(rp_slot_constant(slot, lut, sizeof(lut), (void **) &c->lut));
+    RP_CHECK(rp_slot_alloc(slot, sizeof(*c->affine), (void **) &c->affine));
+    RP_CHECK(rp_slot_image(slot, size, size, 3, &c->crop));
+    return 0;
 }
 
 /* The source crop as a tensor. */
 static int crop_source(const struct rp_swapper *s, const struct cropper *c,
                        const struct rp_source *from, float *dst)
 {
-    int ret;
     const int size = s->m->source_size;
 
-    RP_TRY(RP_OP(s->slot, align, .face = from->first_face, .template_id = s->m->source_template,
-                 .w = size, .h = size, .scale = 1, .dst = c->affine));
-    RP_TRY(RP_OP(s->slot, warp, .src = from->first, .affine = c->affine, .dst = c->crop,
-                 .border = 1));
-    RP_TRY(RP_OP(s->slot, to_tensor, .src = c->crop, .lut = c->lut, .dst = dst, .w = size,
-                 .h = size, .rgb = 1, .step = 1));
-
-fail:
-    return ret;
+    RP_CHECK(RP_OP(s->slot, align, .face = from->first_face, .template_id = s->m->source_template,
+                   .w = size, .h = size, .scale = 1, .dst = c->affine));
+    RP_CHECK(RP_OP(s->slot, warp, .src = from->first, .affine = c->affine, .dst = c->crop,
+                   .border = 1));
+    RP_CHECK(RP_OP(s->slot, to_tensor, .src = c->crop, .lut = c->lut, .dst = dst, .w = size,
+                   .h = size, .rgb = 1, .step = 1));
+    return 0;
 }
 
 static int prepare_images(struct rp_swapper *s, const struct rp_sources *all)
 {
-    int ret;
     struct cropper c;
 
-    RP_TRY(make_cropper(&c, s->slot, s->m->source_size));
+    RP_CHECK(make_cropper(&c, s->slot, s->m->source_size));
     for (int i = 0; i < s->rows; i++)
-        RP_TRY(crop_source(s, &c, s->fixed ? &all->main : source_of(all, i),
-                           s->sources + (size_t) i * (size_t) s->row));
+        RP_CHECK(crop_source(s, &c, s->fixed ? &all->main : source_of(all, i),
+                             s->sources + (size_t) i * (size_t) s->row));
     return rp_slot_sync(s->slot);
-
-fail:
-    return ret;
 }
 
 /* ---- embeddings ------------------------------------------------------------------------------ */
@@ -161,24 +151,17 @@ static void times_matrix(const float *matrix, const float *in, float *out)
 
 static int through_network(struct rp_net *net, struct rp_slot *slot, const float *in, float *out)
 {
-    int ret;
-
-    RP_TRY(rp_slot_upload(slot, net->in[0].data, in, LENGTH * sizeof(*in)));
-    RP_TRY(rp_run(net));
-    RP_TRY(rp_slot_download(slot, out, net->out[0].data, LENGTH * sizeof(*out)));
+    RP_CHECK(rp_slot_upload(slot, net->in[0].data, in, LENGTH * sizeof(*in)));
+    RP_CHECK(rp_run(net));
+    RP_CHECK(rp_slot_download(slot, out, net->out[0].data, LENGTH * sizeof(*out)));
     return rp_slot_sync(slot);
-
-fail:
-    return ret;
 }
 
 static int convert(const struct converter *c, const struct rp_swapper *s,
                    const struct rp_dface *face, float out[LENGTH])
 {
-    int ret = 0;
-
     if (c->net)
-        RP_TRY(through_network(c->net, s->slot, face->embedding, out));
+        RP_CHECK(through_network(c->net, s->slot, face->embedding, out));
     else if (c->matrix)
         times_matrix(c->matrix, face->embedding, out);
     else
@@ -189,8 +172,7 @@ static int convert(const struct converter *c, const struct rp_swapper *s,
         for (int i = 0; i < LENGTH; i++)
             out[i] = (float) (out[i] / length);
     }
-fail:
-    return ret;
+    return 0;
 }
 
 static int prepare_embeddings(struct rp_swapper *s, struct rp_pool *pool,
@@ -222,7 +204,6 @@ fail:
 
 int rp_swapper_prepare(struct rp_swapper *s, struct rp_pool *pool, const struct rp_sources *all)
 {
-    int ret;
     const int size = s->m->source_size;
     const bool image = s->m->source == RP_SWAP_IMAGE;
 
@@ -231,12 +212,9 @@ int rp_swapper_prepare(struct rp_swapper *s, struct rp_pool *pool, const struct 
     s->row = image ? 3 * size * size : LENGTH;
     s->other = all->main.count ? all->n : -1;
     if (all->n)
-        RP_TRY(rp_slot_constant(s->slot, &all->references, sizeof(all->references),
-                                (void **) &s->references));
-    RP_TRY(rp_slot_alloc(s->slot, (size_t) s->rows * (size_t) s->row * sizeof(float),
-                         (void **) &s->sources));
+        RP_CHECK(rp_slot_constant(s->slot, &all->references, sizeof(all->references),
+                                  (void **) &s->references));
+    RP_CHECK(rp_slot_alloc(s->slot, (size_t) s->rows * (size_t) s->row * sizeof(float),
+                           (void **) &s->sources));
     return image ? prepare_images(s, all) : prepare_embeddings(s, pool, all);
-
-fail:
-    return ret;
 }

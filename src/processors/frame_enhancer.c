@@ -87,22 +87,18 @@ static void destroy(void **self)
 
 static int open_model(struct upscaler *s, const struct rp_processor_context *context)
 {
-    int ret;
     const struct rp_model_entry *entry;
     const struct options *const o = rp_settings_get(context->settings, &group);
 
-    RP_TRY(rp_pool_get(context->pool, RP_KIND_FRAME_ENHANCER, models[o->model].name,
-                       rp_settings_is_set(context->settings, "frame-enhancer-model"), &entry,
-                       &s->model));
+    RP_CHECK(rp_pool_get(context->pool, RP_KIND_FRAME_ENHANCER, models[o->model].name,
+                         rp_settings_is_set(context->settings, "frame-enhancer-model"), &entry,
+                         &s->model));
     s->m = &models[o->model];
     s->blend = o->blend / 100.0;
-    RP_TRY(s->input = rp_model_expect_input(s->model, "input", 0, RP_TYPE_F32, 4,
-                                            (const int64_t[]){1, 3, s->m->size, s->m->size}));
-    RP_TRY(rp_model_expect_outputs(s->model, 1));
+    RP_CHECK(s->input = rp_model_expect_input(s->model, "input", 0, RP_TYPE_F32, 4,
+                                              (const int64_t[]){1, 3, s->m->size, s->m->size}));
+    RP_CHECK(rp_model_expect_outputs(s->model, 1));
     return 0;
-
-fail:
-    return ret;
 }
 
 static int create(void **self, const struct rp_processor_context *context)
@@ -160,20 +156,16 @@ static void detach(void **at)
 
 static int open_net(struct upscale_slot *s)
 {
-    int ret;
     const struct upscale_model *const m = s->shared->m;
     const int64_t tile[] = {1, 3, m->size, m->size}, side = (int64_t) m->size * m->scale;
     const int64_t *dims[RP_MAX_TENSORS] = {0};
 
     dims[s->shared->input] = tile;
-    RP_TRY(rp_net_open(&s->net, s->slot, s->shared->model, dims));
+    RP_CHECK(rp_net_open(&s->net, s->slot, s->shared->model, dims));
     if (s->net->out[0].count == (size_t) (3 * side * side) && s->net->out[0].type == RP_TYPE_F32)
         return 0;
     return rp_fail(RP_ERR_MODEL, "%s: its output is not f32 3x%lldx%lld, %d times the input",
                    rp_model_path(s->shared->model), (long long) side, (long long) side, m->scale);
-
-fail:
-    return ret;
 }
 
 static int attach(void **at, const void *self, struct rp_slot *slot, int w, int h)
@@ -206,20 +198,16 @@ fail:
 
 static int record_tile(void *priv)
 {
-    int ret;
     struct upscale_slot *const s = priv;
     const double blend = s->shared->blend;
 
-    RP_TRY(RP_OP(s->slot, tile_cut, .src = s->from->img, .grid = s->grid, .index = s->index,
-                 .lut = s->lut, .dst = s->net->in[s->shared->input].data));
-    RP_TRY(rp_run(s->net));
-    RP_TRY(RP_OP(s->slot, tile_put, .src = s->net->out[0].data, .grid = s->grid, .index = s->index,
-                 .scale = s->shared->m->scale, .before = s->from->img, .keep = (float) (1 - blend),
-                 .blend = (float) blend, .dst = *s->to));
+    RP_CHECK(RP_OP(s->slot, tile_cut, .src = s->from->img, .grid = s->grid, .index = s->index,
+                   .lut = s->lut, .dst = s->net->in[s->shared->input].data));
+    RP_CHECK(rp_run(s->net));
+    RP_CHECK(RP_OP(s->slot, tile_put, .src = s->net->out[0].data, .grid = s->grid, .index = s->index,
+                   .scale = s->shared->m->scale, .before = s->from->img, .keep = (float) (1 - blend),
+                   .blend = (float) blend, .dst = *s->to));
     return 0;
-
-fail:
-    return ret;
 }
 
 static int record_into(void *at, const struct rp_canvas *from, const struct rp_canvas *to,

@@ -400,16 +400,14 @@ fail:
 static int loop_eager(struct rp_stream *s, const int32_t *count, int32_t *index,
                       rp_record_fn *body, void *priv)
 {
-    int ret;
     int32_t n = 0;
 
-    RP_TRY(read_number(s, count, &n));
+    RP_CHECK(read_number(s, count, &n));
     for (int32_t i = 0; i < n; i++) {
-        RP_TRY(rp_cuda_loop_set(s->record, index, i));
-        RP_TRY(body(priv));
+        RP_CHECK(rp_cuda_loop_set(s->record, index, i));
+        RP_CHECK(body(priv));
     }
-fail:
-    return ret;
+    return 0;
 }
 
 /* Put a conditional node behind what was captured so far; body[] are its empty graphs. */
