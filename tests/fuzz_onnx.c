@@ -1,7 +1,7 @@
 /* Any bytes as an ONNX file: what is told of it lies inside it, and the counts are numbers. */
 #include <math.h>
 
-#include "engine/onnx_info.h"
+#include "onnx/onnx.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "engine/onnx_info.h"
+#include "onnx/onnx.h"
 
 /* ---- writing --------------------------------------------------------------------------------- */
 

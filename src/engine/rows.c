@@ -5,7 +5,7 @@
  * that Reshape, Expand and Resize give to what was computed, and the notes on shapes in between are
  * made unreadable. Whether the network still means the same is not decided here: whoever opens it
  * over n rows compares them with the network of one row (gang.c). */
-#include "engine/onnx_impl.h"
+#include "onnx/impl.h"
 #include "engine/ort.h"
 
 enum { MODEL_GRAPH = 7, GRAPH_INPUT = 11, GRAPH_OUTPUT = 12, GRAPH_VALUE_INFO = 13, INT64_DATA = 7 };

@@ -1,5 +1,5 @@
 /* Making a session: options, the CUDA provider, and the plan cache in front of both. */
-#include "engine/onnx_sizes.h"
+#include "onnx/sizes.h"
 #include "engine/ort.h"
 #include "engine/plan.h"
 

@@ -8,7 +8,7 @@
 #include "face/options.h"
 #include "media/media.h"
 #include "models/download.h"
-#include "pipeline/benchmark.h"
+#include "benchmark/benchmark.h"
 #include "processors/processor.h"
 
 static const char *const presets[] = {"ultrafast", "superfast", "veryfast", "faster", "fast",

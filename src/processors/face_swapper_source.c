@@ -4,7 +4,7 @@
 
 #include <math.h>
 
-#include "engine/onnx_info.h"
+#include "onnx/onnx.h"
 
 #define LENGTH 512 /* of an embedding */
 

@@ -3,7 +3,7 @@
  * One pass over the nodes, which an ONNX file lists in the order of their
  * use. A function per family of operators sets the shape of the first
  * result (or of all); what it cannot tell stays as the file says. */
-#include "engine/onnx_impl.h"
+#include "onnx/impl.h"
 
 #define MAX_NUMBERS 64 /* elements of an integer tensor that are followed */
 #define MAX_ATTR 16

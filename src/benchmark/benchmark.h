@@ -1,6 +1,6 @@
-/* Inside of rp_benchmark(): benchmark.c asks and puts together, benchmark_model.c measures single
- * networks, benchmark_frame.c the work on a frame, benchmark_step.c that on several in step,
- * benchmark_tools.c is what they share. */
+/* Inside of rp_benchmark(): benchmark.c asks and puts together, model.c measures single
+ * networks, frame.c the work on a frame, step.c that on several in step,
+ * tools.c is what they share. */
 #ifndef RP_BENCHMARK_H
 #define RP_BENCHMARK_H
 

@@ -1,6 +1,6 @@
 /* The whole work on a frame whose pixels stay on the device: eager, models recorded one by one, the
  * frame recorded, and k such frames at once. */
-#include "pipeline/benchmark.h"
+#include "benchmark/benchmark.h"
 
 #include <math.h>
 

@@ -1,4 +1,4 @@
-#include "engine/onnx_info.h"
+#include "onnx/onnx.h"
 
 #include <fcntl.h>
 #include <math.h>
@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "engine/onnx_impl.h"
+#include "onnx/impl.h"
 
 #define MAX_PARTS (1 << 22) /* nodes, weights, names: more than any network has */
 

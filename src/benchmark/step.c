@@ -1,5 +1,5 @@
 /* Frames in step (team.h): 2, 4 and 8 frames a launch, one and several launches at once. */
-#include "pipeline/benchmark.h"
+#include "benchmark/benchmark.h"
 
 #include "pipeline/team.h"
 

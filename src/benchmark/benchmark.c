@@ -1,5 +1,5 @@
 /* rp_benchmark(): options, the parts in turn, one JSON object. */
-#include "pipeline/benchmark.h"
+#include "benchmark/benchmark.h"
 
 #include <math.h>
 #include <unistd.h>

@@ -1,8 +1,8 @@
-/* What onnx_info.c (the file) and onnx_count.c (its shapes and cost) share. */
+/* What read.c (the file) and count.c (its shapes and cost) share. */
 #ifndef RP_ONNX_IMPL_H
 #define RP_ONNX_IMPL_H
 
-#include "engine/onnx_info.h"
+#include "onnx/onnx.h"
 
 #define RP_ONNX_MAX_DIM ((int64_t) 1 << 31)
 

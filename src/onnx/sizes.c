@@ -1,8 +1,8 @@
 /* Fields are those of onnx.proto: ModelProto.graph, GraphProto.input, output and value_info, and in
  * a ValueInfoProto type, tensor_type, shape, dim, dim_value. */
-#include "engine/onnx_sizes.h"
+#include "onnx/sizes.h"
 
-#include "engine/onnx_impl.h"
+#include "onnx/impl.h"
 
 enum { MODEL_GRAPH = 7, GRAPH_INPUT = 11, GRAPH_OUTPUT = 12, GRAPH_VALUE = 13 };
 enum { STATED = 1 << 3 | RP_WIRE_VARINT, UNKNOWN = 15 << 3 | RP_WIRE_VARINT }; /* keys of a byte */

@@ -7,7 +7,7 @@
 #ifndef RP_ONNX_SIZES_H
 #define RP_ONNX_SIZES_H
 
-#include "engine/onnx_info.h"
+#include "onnx/onnx.h"
 
 /* A private copy of the file in memory in which the sizes of outputs and of tensors between nodes
  * are open, if the file is of that kind; else, and when it cannot be read, nothing. For

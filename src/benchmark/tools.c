@@ -1,4 +1,4 @@
-#include "pipeline/benchmark.h"
+#include "benchmark/benchmark.h"
 
 #include <dlfcn.h>
 #include <math.h>

@@ -1,14 +1,14 @@
 /* One network: as other programs run it, eager, recorded by ONNX
  * Runtime, recorded by us, and k of our recordings at once. The same
  * inputs everywhere, and every kind of replay is compared with eager. */
-#include "pipeline/benchmark.h"
+#include "benchmark/benchmark.h"
 
 #include <math.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "engine/feed.h"
-#include "engine/onnx_info.h"
+#include "onnx/onnx.h"
 
 struct lane { /* a slot with the network recorded in it */
     struct rp_slot *slot;
