@@ -49,7 +49,7 @@ void rp_opt_clear(const struct rp_opt *opt, void *value);
 /* Heap string; NULL when out of memory, or for an empty value. */
 char *rp_opt_text(const struct rp_opt *opt, const void *value);
 
-/* Same name when '-' and '_' are one character. */
+/* option_name.c. Same name when '-' and '_' are one character. */
 bool rp_opt_name_is(const char *name, const char *other);
 bool rp_opt_name_begins(const char *name, const char *beginning);
 

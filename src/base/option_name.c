@@ -1,0 +1,58 @@
+/* Names of options and of their choices: the same, beginning alike, or misspelt. */
+#include "base/option_impl.h"
+
+#include <limits.h>
+
+static char fold(char c)
+{
+    return (char) (c == '_' ? '-' : c);
+}
+
+bool rp_opt_name_begins(const char *name, const char *beginning)
+{
+    while (*beginning && fold(*name) == fold(*beginning)) {
+        name++;
+        beginning++;
+    }
+    return !*beginning;
+}
+
+bool rp_opt_name_is(const char *name, const char *other)
+{
+    return strlen(name) == strlen(other) && rp_opt_name_begins(name, other);
+}
+
+/* Letters to insert, remove or replace to get from one to the other (Levenshtein). */
+static int edit_distance(const char *a, const char *b)
+{
+    enum { MAX_NAME = 64 };
+    int row[MAX_NAME + 1];
+    const int len_b = (int) strnlen(b, MAX_NAME + 1);
+
+    if (len_b > MAX_NAME || strnlen(a, MAX_NAME + 1) > MAX_NAME)
+        return INT_MAX;
+    for (int j = 0; j <= len_b; j++)
+        row[j] = j;
+    for (int i = 1; a[i - 1]; i++) {
+        int diagonal = row[0];
+        row[0] = i;
+        for (int j = 1; j <= len_b; j++) {
+            const int replaced = diagonal + (fold(a[i - 1]) != fold(b[j - 1]));
+            const int moved = RP_MIN(row[j], row[j - 1]) + 1;
+            diagonal = row[j];
+            row[j] = RP_MIN(replaced, moved);
+        }
+    }
+    return row[len_b];
+}
+
+bool rp_opt_is_near(const char *typed, const char *candidate, int *distance)
+{
+    const int d = edit_distance(typed, candidate);
+
+    /* two letters off a short word is another word */
+    if (d > 2 || d >= *distance || (size_t) d * 2 >= strlen(candidate))
+        return false;
+    *distance = d;
+    return true;
+}
