@@ -53,82 +53,98 @@ RP_FN float rp_decode_place(const struct rp_op_decode *a, const double p[2], flo
     return out[0] * 0 + out[1] * 0;
 }
 
+/* What a row of each kind of network says: 0 below the threshold, else 1 with the score, box and
+ * points in the detector's pixels, in double as in FaceFusion; rounded once, later. */
+RP_FN int rp_decode_ultraface(const struct rp_op_decode *a, int i, float *score, double box[4])
+{
+    const float *const b = a->t[1] + 4 * (size_t) i;
+
+    *score = a->t[0][2 * (size_t) i + 1];
+    if (!(*score >= a->threshold))
+        return 0;
+    for (int k = 0; k < 4; k++)
+        box[k] = (double) b[k] * (k & 1 ? a->h : a->w);
+    return 1;
+}
+
+RP_FN int rp_decode_yolo(const struct rp_op_decode *a, int i, float *score, double box[4],
+                         double lm[10])
+{
+    const float *const t = a->t[0] + i;
+    const size_t n = (size_t) a->count;
+
+    *score = t[4 * n];
+    if (!(*score > a->threshold))
+        return 0;
+    box[0] = t[0] - t[2 * n] / 2;
+    box[1] = t[n] - t[3 * n] / 2;
+    box[2] = t[0] + t[2 * n] / 2;
+    box[3] = t[n] + t[3 * n] / 2;
+    for (int k = 0; k < 5; k++) {
+        lm[2 * k] = t[(5 + 3 * k) * n];
+        lm[2 * k + 1] = t[(6 + 3 * k) * n];
+    }
+    return 1;
+}
+
+/* YuNet and RetinaFace: offsets from the cells of three grids. */
+RP_FN int rp_decode_cell(const struct rp_op_decode *a, int i, float *score, double box[4],
+                         double lm[10])
+{
+    const int yunet = a->decoder == RP_DECODE_YUNET;
+    int s = 0, r = i;
+    while (s < 2 && r >= rp_decode_stride_rows(a, s))
+        r -= rp_decode_stride_rows(a, s++);
+
+    const int cell = yunet ? r : r / 2, cells = a->w >> (3 + s);
+    const int column = cell % cells, line = cell / cells;
+    const double stride = 8 << s;
+    const double ax = column * stride, ay = line * stride;
+    const float *const b = a->t[(yunet ? 6 : 3) + s] + 4 * (size_t) r;
+    const float *const o = a->t[(yunet ? 9 : 6) + s] + 10 * (size_t) r;
+
+    *score = a->t[s][r];
+    if (yunet)
+        *score *= a->t[3 + s][r];
+    if (!(*score >= a->threshold))
+        return 0;
+    if (yunet) {
+        const double cx = b[0] * stride + ax, cy = b[1] * stride + ay;
+        const double hw = rp_expf(b[2]) * stride / 2, hh = rp_expf(b[3]) * stride / 2;
+        box[0] = cx - hw;
+        box[1] = cy - hh;
+        box[2] = cx + hw;
+        box[3] = cy + hh;
+    } else {
+        box[0] = ax - b[0] * stride;
+        box[1] = ay - b[1] * stride;
+        box[2] = ax + b[2] * stride;
+        box[3] = ay + b[3] * stride;
+    }
+    for (int k = 0; k < 10; k++)
+        lm[k] = o[k] * stride + (k & 1 ? ay : ax);
+    return 1;
+}
+
 /* Row i, counted through all strides. Returns 1 and fills box, score and points if the row passes
  * the threshold and all its numbers are finite, else 0. Unlike FaceFusion, row 0 counts like any
  * other. */
 RP_FN int rp_decode_row(const struct rp_op_decode *a, int i, struct rp_candidate *c)
 {
-    double box[4] = {0}, lm[10] = {0}; /* in double, as there; rounded once */
+    double box[4] = {0}, lm[10] = {0};
     float sum = 0;
+    int passes = 0;
 
     for (int k = 0; k < 10; k++)
         c->lm5[k] = 0;
-
-    switch (a->decoder) {
-    case RP_DECODE_ULTRAFACE: {
-        const float *const b = a->t[1] + 4 * (size_t) i;
-        c->score = a->t[0][2 * (size_t) i + 1];
-        if (!(c->score >= a->threshold))
-            return 0;
-        for (int k = 0; k < 4; k++)
-            box[k] = (double) b[k] * (k & 1 ? a->h : a->w);
-        break;
-    }
-    case RP_DECODE_YOLO: {
-        const float *const t = a->t[0] + i;
-        const size_t n = (size_t) a->count;
-        c->score = t[4 * n];
-        if (!(c->score > a->threshold))
-            return 0;
-        box[0] = t[0] - t[2 * n] / 2;
-        box[1] = t[n] - t[3 * n] / 2;
-        box[2] = t[0] + t[2 * n] / 2;
-        box[3] = t[n] + t[3 * n] / 2;
-        for (int k = 0; k < 5; k++) {
-            lm[2 * k] = t[(5 + 3 * k) * n];
-            lm[2 * k + 1] = t[(6 + 3 * k) * n];
-        }
-        break;
-    }
-    case RP_DECODE_YUNET:
-    case RP_DECODE_RETINAFACE: {
-        const int yunet = a->decoder == RP_DECODE_YUNET;
-        int s = 0, r = i;
-        while (s < 2 && r >= rp_decode_stride_rows(a, s))
-            r -= rp_decode_stride_rows(a, s++);
-
-        const int cell = yunet ? r : r / 2, cells = a->w >> (3 + s);
-        const int column = cell % cells, line = cell / cells;
-        const double stride = 8 << s;
-        const double ax = column * stride, ay = line * stride;
-        const float *const b = a->t[(yunet ? 6 : 3) + s] + 4 * (size_t) r;
-        const float *const o = a->t[(yunet ? 9 : 6) + s] + 10 * (size_t) r;
-
-        c->score = a->t[s][r];
-        if (yunet)
-            c->score *= a->t[3 + s][r];
-        if (!(c->score >= a->threshold))
-            return 0;
-        if (yunet) {
-            const double cx = b[0] * stride + ax, cy = b[1] * stride + ay;
-            const double hw = rp_expf(b[2]) * stride / 2, hh = rp_expf(b[3]) * stride / 2;
-            box[0] = cx - hw;
-            box[1] = cy - hh;
-            box[2] = cx + hw;
-            box[3] = cy + hh;
-        } else {
-            box[0] = ax - b[0] * stride;
-            box[1] = ay - b[1] * stride;
-            box[2] = ax + b[2] * stride;
-            box[3] = ay + b[3] * stride;
-        }
-        for (int k = 0; k < 10; k++)
-            lm[k] = o[k] * stride + (k & 1 ? ay : ax);
-        break;
-    }
-    default:
+    if (a->decoder == RP_DECODE_ULTRAFACE)
+        passes = rp_decode_ultraface(a, i, &c->score, box);
+    else if (a->decoder == RP_DECODE_YOLO)
+        passes = rp_decode_yolo(a, i, &c->score, box, lm);
+    else if (a->decoder == RP_DECODE_YUNET || a->decoder == RP_DECODE_RETINAFACE)
+        passes = rp_decode_cell(a, i, &c->score, box, lm);
+    if (!passes)
         return 0;
-    }
 
     c->turn = a->turn;
     for (int k = 0; k < 4; k += 2)

@@ -127,11 +127,48 @@ RP_HOT static void half_row(uint8_t *restrict dst, const uint8_t *restrict p,
     }
 }
 
+/* Columns x to x + CHUNK of the result; each source row is gone across once. */
+static void resize_columns(const struct rp_img *s, const struct rp_img *d, int x, double sx,
+                           double sy)
+{
+    const int ch = d->ch;
+    struct columns c;
+    int16_t rows[2][4 * CHUNK];
+    int held[2] = {-1, -1}; /* which source row is in rows[] */
+
+    make_columns(&c, x, rp_mini(CHUNK, d->w - x), sx, s->w, ch);
+    for (int y = 0; y < d->h; y++) {
+        uint8_t *out = d->data + (ptrdiff_t) y * d->stride + (ptrdiff_t) x * ch;
+        float f;
+        const int top = rp_resize_at(y, sy, &f);
+        const int w0 = rp_resize_weight(1.0f - f), w1 = rp_resize_weight(f);
+        const int y0 = rp_clampi(top, 0, s->h - 1), y1 = rp_clampi(top + 1, 0, s->h - 1);
+        int i0, i1;
+
+        if (!c.mixed && w0 == 2048 && w1 == 0) { /* a copy: 2048 leaves a value as it is */
+            uint8_t left[4 * CHUNK + PAD];
+
+            gather_left(left, s->data + (ptrdiff_t) y0 * s->stride, &c, ch);
+            memcpy(out, left, (size_t) c.n * ch);
+            continue;
+        }
+        i0 = held[1] == y0;
+        if (held[i0] != y0) {
+            across_row(rows[i0], s->data + (ptrdiff_t) y0 * s->stride, &c, ch);
+            held[i0] = y0;
+        }
+        i1 = y1 == y0 || w1 == 0 ? i0 : !i0;
+        if (i1 != i0 && held[i1] != y1) {
+            across_row(rows[i1], s->data + (ptrdiff_t) y1 * s->stride, &c, ch);
+            held[i1] = y1;
+        }
+        down(out, rows[i0], rows[i1], (int16_t) w0, (int16_t) w1, c.n * ch);
+    }
+}
+
 int rp_c_resize(struct rp_stream *stream, const struct rp_op_resize *a)
 {
     const struct rp_img *s = &a->src, *d = &a->dst;
-    const int ch = d->ch;
-    double sx, sy;
 
     (void) stream;
     if (s->w < 1 || s->h < 1 || d->w < 1 || d->h < 1)
@@ -139,54 +176,19 @@ int rp_c_resize(struct rp_stream *stream, const struct rp_op_resize *a)
     if (s->w == d->w && s->h == d->h) {
         for (int y = 0; y < d->h; y++)
             memcpy(d->data + (ptrdiff_t) y * d->stride, s->data + (ptrdiff_t) y * s->stride,
-                   (size_t) d->w * ch);
+                   (size_t) d->w * d->ch);
         return 0;
     }
     if (rp_resize_is_half(s->w, s->h, d->w, d->h)) {
         for (int y = 0; y < d->h; y++) {
             const uint8_t *p = s->data + (ptrdiff_t) (2 * y) * s->stride;
 
-            half_row(d->data + (ptrdiff_t) y * d->stride, p, p + s->stride, d->w, ch);
+            half_row(d->data + (ptrdiff_t) y * d->stride, p, p + s->stride, d->w, d->ch);
         }
         return 0;
     }
-
-    sx = rp_resize_scale(s->w, d->w);
-    sy = rp_resize_scale(s->h, d->h);
-    for (int x = 0; x < d->w; x += CHUNK) {
-        struct columns c;
-        int16_t rows[2][4 * CHUNK];
-        int held[2] = {-1, -1}; /* which source row is in rows[] */
-
-        make_columns(&c, x, rp_mini(CHUNK, d->w - x), sx, s->w, ch);
-        for (int y = 0; y < d->h; y++) {
-            uint8_t *out = d->data + (ptrdiff_t) y * d->stride + (ptrdiff_t) x * ch;
-            float f;
-            const int top = rp_resize_at(y, sy, &f);
-            const int w0 = rp_resize_weight(1.0f - f), w1 = rp_resize_weight(f);
-            const int y0 = rp_clampi(top, 0, s->h - 1), y1 = rp_clampi(top + 1, 0, s->h - 1);
-            int i0, i1;
-
-            if (!c.mixed && w0 == 2048 && w1 == 0) { /* a copy: 2048 leaves a value as it is */
-                uint8_t left[4 * CHUNK + PAD];
-
-                gather_left(left, s->data + (ptrdiff_t) y0 * s->stride, &c, ch);
-                memcpy(out, left, (size_t) c.n * ch);
-                continue;
-            }
-            i0 = held[1] == y0;
-            if (held[i0] != y0) {
-                across_row(rows[i0], s->data + (ptrdiff_t) y0 * s->stride, &c, ch);
-                held[i0] = y0;
-            }
-            i1 = y1 == y0 || w1 == 0 ? i0 : !i0;
-            if (i1 != i0 && held[i1] != y1) {
-                across_row(rows[i1], s->data + (ptrdiff_t) y1 * s->stride, &c, ch);
-                held[i1] = y1;
-            }
-            down(out, rows[i0], rows[i1], (int16_t) w0, (int16_t) w1, c.n * ch);
-        }
-    }
+    for (int x = 0; x < d->w; x += CHUNK)
+        resize_columns(s, d, x, rp_resize_scale(s->w, d->w), rp_resize_scale(s->h, d->h));
     return 0;
 }
 

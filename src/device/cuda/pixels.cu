@@ -203,6 +203,32 @@ RP_DEV void write_luma(const struct quad *q, const struct rp_planes *p, int k, c
             put_sample<WIDE>(row, q->x + i, y[i]);
 }
 
+/* Of the blocks that differ. */
+template <bool WIDE>
+RP_DEV void write_chroma(const struct quad *q, const struct rp_planes *p,
+                         const struct rp_yuv_factors *f, const uint8_t bgr[2][3 * QUAD],
+                         const int differs[QUAD])
+{
+    uint8_t *const u = p->plane[1] + (ptrdiff_t) q->cy * p->stride[1];
+    uint8_t *const v = p->plane[2] + (ptrdiff_t) q->cy * p->stride[2];
+#pragma unroll
+    for (int i = 0; i < QUAD; i++) {
+        if (i >= q->n || !differs[i] || (p->sub_x && i & 1))
+            continue;
+        int sum[3];
+#pragma unroll
+        for (int c = 0; c < 3; c++) {
+            const int left = bgr[0][3 * i + c] + bgr[1][3 * i + c];
+            const int next = 3 * (i + 1 < QUAD ? i + 1 : i) + c;
+
+            sum[c] = left + (p->sub_x ? bgr[0][next] + bgr[1][next] : left);
+        }
+        const int cx = (q->x + i) >> p->sub_x;
+        put_sample<WIDE>(u, cx, rp_bgr_chroma_u(f, sum[0], sum[1], sum[2]));
+        put_sample<WIDE>(v, cx, rp_bgr_chroma_v(f, sum[0], sum[1], sum[2]));
+    }
+}
+
 template <bool WIDE, bool FAST>
 static __global__ void __launch_bounds__(256)
     bgr_to_yuv(const __grid_constant__ struct rp_op_bgr_to_yuv a,
@@ -253,24 +279,7 @@ static __global__ void __launch_bounds__(256)
         write_luma<WIDE, FAST>(&q, p, k, y[k]);
     }
 
-    uint8_t *const u = p->plane[1] + (ptrdiff_t) q.cy * p->stride[1];
-    uint8_t *const v = p->plane[2] + (ptrdiff_t) q.cy * p->stride[2];
-#pragma unroll
-    for (int i = 0; i < QUAD; i++) {
-        if (i >= q.n || !differs[i] || (p->sub_x && i & 1))
-            continue;
-        int sum[3];
-#pragma unroll
-        for (int c = 0; c < 3; c++) {
-            const int left = bgr[0][3 * i + c] + bgr[1][3 * i + c];
-            const int next = 3 * (i + 1 < QUAD ? i + 1 : i) + c;
-
-            sum[c] = left + (p->sub_x ? bgr[0][next] + bgr[1][next] : left);
-        }
-        const int cx = (q.x + i) >> p->sub_x;
-        put_sample<WIDE>(u, cx, rp_bgr_chroma_u(&f, sum[0], sum[1], sum[2]));
-        put_sample<WIDE>(v, cx, rp_bgr_chroma_v(&f, sum[0], sum[1], sum[2]));
-    }
+    write_chroma<WIDE>(&q, p, &f, bgr, differs);
 }
 
 extern "C" int rp_cuda_bgr_to_yuv(struct rp_stream *stream, const struct rp_op_bgr_to_yuv *a)
