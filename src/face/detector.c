@@ -70,7 +70,7 @@ struct rp_detection {
     struct rp_candidates *candidates;
 };
 
-/* ---- names ----------------------------------------------------------------------------------- */
+/* ---- options --------------------------------------------------------------------------------- */
 
 static const char *names[RP_ARRAY_LEN(detectors) + 2];
 
@@ -88,6 +88,28 @@ const char *const *rp_detector_choices(void)
     pthread_once(&once, list_names);
     return names;
 }
+
+/* clang-format off */
+static const char *const quarters[] = {"0", "90", "180", "270", NULL};
+
+static const struct rp_opt detector_opts[] = {
+    {"face-detector-model", 0, RP_OPT_CHOICE, offsetof(struct rp_detector_options, model),
+     .def_text = "yolo_face", .choices_fn = rp_detector_choices, .help = "model that finds faces"},
+    {"face-detector-size", 0, RP_OPT_SIZE, offsetof(struct rp_detector_options, size),
+     .meta = "WxH", .help = "size of the frame given to the detector; each model has its own choices"},
+    {"face-detector-margin", 0, RP_OPT_INTS, offsetof(struct rp_detector_options, margin), 0, 100, 1,
+     .most = 4, .def_text = "0", .meta = "PERCENT...", .help = "black border for the detector: top right bottom left; 100 is half a frame"},
+    {"face-detector-angles", 0, RP_OPT_CHOICES, offsetof(struct rp_detector_options, angles),
+     .def_text = "0", .choices = quarters, .help = "turns of the frame at which the detector looks at it"},
+    {"face-detector-score", 0, RP_OPT_FLOAT, offsetof(struct rp_detector_options, score), 0, 1, 0.05,
+     .def_text = "0.5", .meta = "SCORE", .help = "confidence that a face must exceed; 0 finds none"},
+    {0},
+};
+
+const struct rp_opt_group rp_detector_group = {
+    "face_detector", "Face detector", sizeof(struct rp_detector_options), detector_opts,
+};
+/* clang-format on */
 
 static const struct facts *find(const char *name)
 {

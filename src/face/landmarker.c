@@ -54,7 +54,7 @@ struct rp_landmarking {
     struct rp_contrast_work *contrast;
 };
 
-/* ---- names ----------------------------------------------------------------------------------- */
+/* ---- options --------------------------------------------------------------------------------- */
 
 static const char *names[RP_ARRAY_LEN(landmarkers) + 2];
 
@@ -72,6 +72,21 @@ const char *const *rp_landmarker_choices(void)
     pthread_once(&once, list_names);
     return names;
 }
+
+/* clang-format off */
+static const struct rp_opt landmarker_opts[] = {
+    {"face-landmarker-model", 0, RP_OPT_CHOICE, offsetof(struct rp_landmarker_options, model),
+     .def_text = "2dfan4", .choices_fn = rp_landmarker_choices, .help = "model that finds the 68 points"},
+    {"face-landmarker-score", 0, RP_OPT_FLOAT, offsetof(struct rp_landmarker_options, score), 0, 1, 0.05,
+     .def_text = "0.5", .meta = "SCORE",
+     .help = "lowest score at which the 68 points replace the detector's 5; 0 skips the landmarker"},
+    {0},
+};
+
+const struct rp_opt_group rp_landmarker_group = {
+    "face_landmarker", "Face landmarker", sizeof(struct rp_landmarker_options), landmarker_opts,
+};
+/* clang-format on */
 
 static const struct facts *find(const char *name)
 {

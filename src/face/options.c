@@ -1,43 +1,9 @@
+/* Those of the detector and of the landmarker stand beside the tables of their models. */
 #include "face/options.h"
 
-#include "face/detector.h"
-#include "face/landmarker.h"
 #include "face/mask.h"
 
 /* clang-format off */
-static const char *const quarters[] = {"0", "90", "180", "270", NULL};
-
-static const struct rp_opt detector_opts[] = {
-    {"face-detector-model", 0, RP_OPT_CHOICE, offsetof(struct rp_detector_options, model),
-     .def_text = "yolo_face", .choices_fn = rp_detector_choices, .help = "model that finds faces"},
-    {"face-detector-size", 0, RP_OPT_SIZE, offsetof(struct rp_detector_options, size),
-     .meta = "WxH", .help = "size of the frame given to the detector; each model has its own choices"},
-    {"face-detector-margin", 0, RP_OPT_INTS, offsetof(struct rp_detector_options, margin), 0, 100, 1,
-     .most = 4, .def_text = "0", .meta = "PERCENT...", .help = "black border for the detector: top right bottom left; 100 is half a frame"},
-    {"face-detector-angles", 0, RP_OPT_CHOICES, offsetof(struct rp_detector_options, angles),
-     .def_text = "0", .choices = quarters, .help = "turns of the frame at which the detector looks at it"},
-    {"face-detector-score", 0, RP_OPT_FLOAT, offsetof(struct rp_detector_options, score), 0, 1, 0.05,
-     .def_text = "0.5", .meta = "SCORE", .help = "confidence that a face must exceed; 0 finds none"},
-    {0},
-};
-
-const struct rp_opt_group rp_detector_group = {
-    "face_detector", "Face detector", sizeof(struct rp_detector_options), detector_opts,
-};
-
-static const struct rp_opt landmarker_opts[] = {
-    {"face-landmarker-model", 0, RP_OPT_CHOICE, offsetof(struct rp_landmarker_options, model),
-     .def_text = "2dfan4", .choices_fn = rp_landmarker_choices, .help = "model that finds the 68 points"},
-    {"face-landmarker-score", 0, RP_OPT_FLOAT, offsetof(struct rp_landmarker_options, score), 0, 1, 0.05,
-     .def_text = "0.5", .meta = "SCORE",
-     .help = "lowest score at which the 68 points replace the detector's 5; 0 skips the landmarker"},
-    {0},
-};
-
-const struct rp_opt_group rp_landmarker_group = {
-    "face_landmarker", "Face landmarker", sizeof(struct rp_landmarker_options), landmarker_opts,
-};
-
 static const char *const modes[] = {"many", "one", "reference", NULL};
 static const char *const orders[] = {"left-right", "right-left", "top-bottom", "bottom-top",
     "small-large", "large-small", "best-worst", "worst-best", NULL};
