@@ -77,21 +77,30 @@ void app_help_overview(const struct app_command *commands, int n);
 /* Columns of the terminal behind fd: $COLUMNS, the terminal's word, else 80. */
 int app_width(int fd);
 
-/* ---- progress.c: the log and the bar, which share the terminal's last line ---- */
+/* ---- log.c: the log and the bar, which share the terminal's last line ---- */
+
+/* Text with control characters replaced, so that a file name cannot command the terminal. */
+void app_put(FILE *f, const char *text);
 
 void app_log_level(enum rp_log_level level);
 enum rp_log_level app_log_level_get(void);
 void app_log(enum rp_log_level level, const char *fmt, ...) APP_PRINTF(2, 3);
 
-/* An rp_progress_fn for people; priv is not used. */
-void app_progress(void *priv, const rp_progress *progress);
-void app_progress_end(void);
-
-/* An rp_download_fn for people; priv is not used. */
-int app_download(void *priv, const rp_download *download);
+/* Put a bar on the last line, or another in its place; take it away. */
+#define APP_BAR_SIZE 512
+void app_bar_draw(const char *text);
+void app_bar_end(void);
 
 /* True while a bar stands on the last line. Safe in a signal handler. */
 bool app_bar_is_drawn(void);
+
+/* ---- progress.c ---- */
+
+/* An rp_progress_fn for people; priv is not used. app_bar_end() ends it. */
+void app_progress(void *priv, const rp_progress *progress);
+
+/* An rp_download_fn for people; priv is not used. */
+int app_download(void *priv, const rp_download *download);
 
 /* ---- signals.c ---- */
 
@@ -107,9 +116,6 @@ void app_signals_defer(bool on);
 bool app_interrupted(void);
 
 /* ---- output.c: stdout ---- */
-
-/* Text with control characters replaced, so that a file name cannot command the terminal. */
-void app_put(FILE *f, const char *text);
 
 /* Flush stdout. RP_ERR_IO when it cannot be written: with a sentence the first time, quietly when
  * the reader has gone. */

@@ -42,20 +42,6 @@ static int write_page(const char *path, const json_t *report)
 
 /* ---- table ---- */
 
-double report_number(const json_t *o, const char *key)
-{
-    const json_t *v = json_object_get(o, key);
-
-    return json_is_number(v) ? json_number_value(v) : NAN;
-}
-
-const char *report_text(const json_t *o, const char *key)
-{
-    const char *text = json_string_value(json_object_get(o, key));
-
-    return text ? text : "";
-}
-
 static void print_cell(int width, int digits, double v)
 {
     if (isfinite(v))
@@ -71,21 +57,6 @@ static void print_line(const char *name, const json_t *o, const char *key, int d
 
     if (isfinite(v))
         printf("  %-28s %12.*f %s\n", name, digits, v, unit);
-}
-
-void report_reasons(const json_t *o, void (*fn)(void *priv, const char *key, const char *why),
-                    void *priv)
-{
-    json_t *object = (json_t *) o; /* an iterator wants it so; nothing is changed */
-
-    for (void *at = json_object_iter(object); at; at = json_object_iter_next(object, at)) {
-        const char *key = json_object_iter_key(at);
-        const char *why = json_string_value(json_object_iter_value(at));
-        size_t n = strlen(key);
-
-        if (why && n >= 6 && !strcmp(key + n - 6, "reason"))
-            fn(priv, key, why);
-    }
 }
 
 static void print_reason(void *priv, const char *key, const char *why)

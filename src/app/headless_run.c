@@ -120,7 +120,7 @@ static int run_job(const struct app *app, rp_job *job)
     app_signals_job(job);
     ret = rp_job_run(job, app->json ? on_progress_json : app_progress, NULL);
     app_signals_job(NULL);
-    app_progress_end();
+    app_bar_end();
     return ret;
 }
 

@@ -1,4 +1,4 @@
-/* stdout: plain text that is safe to show, and JSON lines. */
+/* stdout: whether it can still be written, and JSON lines. */
 #include <errno.h>
 #include <math.h>
 #include <poll.h>
@@ -7,12 +7,6 @@
 #include <unistd.h>
 
 #include "app/app.h"
-
-void app_put(FILE *f, const char *text)
-{
-    for (const unsigned char *c = (const unsigned char *) text; *c; c++)
-        putc(*c < ' ' || *c == 0x7f ? '?' : *c, f);
-}
 
 /* The errno of a failed write may belong to an earlier flush of the buffer, so ask the pipe. */
 bool app_reader_gone(void)

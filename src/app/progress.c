@@ -1,9 +1,6 @@
-/* Words for people on stderr: log lines and the progress bar, which share the last line of the
- * terminal. Log and progress come from threads of the library, hence the lock. */
+/* How far the work is: a bar on the last line of the terminal, else a line now and then. Calls come
+ * from threads of the library. */
 #include <math.h>
-#include <pthread.h>
-#include <stdarg.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -13,70 +10,7 @@
 /* Seconds between two lines where there is no terminal: followable, yet short in a log file. */
 #define LINE_PERIOD 5.0
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static enum rp_log_level shown = RP_LOG_INFO;
-static atomic_bool drawn;
-static char bar[512];
 static double last_line;
-
-/* ---- log ---- */
-
-static void erase_bar(void)
-{
-    if (atomic_load(&drawn))
-        fputs("\r\033[K", stderr);
-}
-
-static void print_line(void *priv, enum rp_log_level level, const char *line)
-{
-    static const char *const prefix[] = {
-        [RP_LOG_ERROR] = "error: ",
-        [RP_LOG_WARN] = "warning: ",
-        [RP_LOG_INFO] = "",
-        [RP_LOG_DEBUG] = "debug: ",
-    };
-
-    (void) priv;
-    if (level < RP_LOG_ERROR || level > RP_LOG_DEBUG)
-        return;
-    pthread_mutex_lock(&lock);
-    erase_bar();
-    fputs(prefix[level], stderr);
-    app_put(stderr, line);
-    putc('\n', stderr);
-    if (atomic_load(&drawn))
-        fputs(bar, stderr);
-    fflush(stderr);
-    pthread_mutex_unlock(&lock);
-}
-
-void app_log_level(enum rp_log_level level)
-{
-    shown = level;
-    rp_set_log(level, print_line, NULL);
-}
-
-enum rp_log_level app_log_level_get(void)
-{
-    return shown;
-}
-
-void app_log(enum rp_log_level level, const char *fmt, ...)
-{
-    char *line = NULL;
-    va_list args;
-
-    if (level > shown)
-        return;
-    va_start(args, fmt);
-    if (vasprintf(&line, fmt, args) < 0)
-        line = NULL;
-    va_end(args);
-    print_line(NULL, level, line ? line : "out of memory");
-    free(line);
-}
-
-/* ---- progress ---- */
 
 static void format_time(char *out, size_t size, double seconds)
 {
@@ -153,12 +87,10 @@ static double part_of(int64_t done, int64_t total)
 
 static void draw_bar(double part, const char *counts, int room)
 {
-    pthread_mutex_lock(&lock);
+    char bar[APP_BAR_SIZE];
+
     format_bar(bar, sizeof(bar), part, counts, room, app_width(STDERR_FILENO));
-    fprintf(stderr, "\r%s\033[K", bar); /* written over the old one: erasing first would flicker */
-    fflush(stderr);
-    atomic_store(&drawn, true);
-    pthread_mutex_unlock(&lock);
+    app_bar_draw(bar);
 }
 
 /* @param seconds  since the work began */
@@ -177,7 +109,7 @@ void app_progress(void *priv, const rp_progress *progress)
     char counts[160];
 
     (void) priv;
-    if (shown < RP_LOG_INFO || progress->frames_total == 1)
+    if (app_log_level_get() < RP_LOG_INFO || progress->frames_total == 1)
         return; /* a picture is done before a bar could be read */
     format_counts(counts, sizeof(counts), progress);
     if (can_redraw())
@@ -209,8 +141,8 @@ int app_download(void *priv, const rp_download *download)
 
     (void) priv;
     if (download->ended)
-        app_progress_end();
-    if (download->ended || shown < RP_LOG_INFO)
+        app_bar_end();
+    if (download->ended || app_log_level_get() < RP_LOG_INFO)
         return app_interrupted();
     format_download(counts, sizeof(counts), download);
     if (can_redraw())
@@ -220,18 +152,4 @@ int app_download(void *priv, const rp_download *download)
     else
         print_now_and_then(download->seconds, counts);
     return app_interrupted();
-}
-
-void app_progress_end(void)
-{
-    pthread_mutex_lock(&lock);
-    erase_bar();
-    atomic_store(&drawn, false);
-    fflush(stderr);
-    pthread_mutex_unlock(&lock);
-}
-
-bool app_bar_is_drawn(void)
-{
-    return atomic_load(&drawn);
 }

@@ -1,0 +1,102 @@
+/* Words for people on stderr: log lines, and the progress bar with which they share the last line
+ * of the terminal. Both come from threads of the library, hence the lock. */
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "app/app.h"
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static enum rp_log_level shown = RP_LOG_INFO;
+static atomic_bool drawn;
+static char bar[APP_BAR_SIZE];
+
+void app_put(FILE *f, const char *text)
+{
+    for (const unsigned char *c = (const unsigned char *) text; *c; c++)
+        putc(*c < ' ' || *c == 0x7f ? '?' : *c, f);
+}
+
+/* ---- log lines ---- */
+
+static void erase_bar(void)
+{
+    if (atomic_load(&drawn))
+        fputs("\r\033[K", stderr);
+}
+
+static void print_line(void *priv, enum rp_log_level level, const char *line)
+{
+    static const char *const prefix[] = {
+        [RP_LOG_ERROR] = "error: ",
+        [RP_LOG_WARN] = "warning: ",
+        [RP_LOG_INFO] = "",
+        [RP_LOG_DEBUG] = "debug: ",
+    };
+
+    (void) priv;
+    if (level < RP_LOG_ERROR || level > RP_LOG_DEBUG)
+        return;
+    pthread_mutex_lock(&lock);
+    erase_bar();
+    fputs(prefix[level], stderr);
+    app_put(stderr, line);
+    putc('\n', stderr);
+    if (atomic_load(&drawn))
+        fputs(bar, stderr);
+    fflush(stderr);
+    pthread_mutex_unlock(&lock);
+}
+
+void app_log_level(enum rp_log_level level)
+{
+    shown = level;
+    rp_set_log(level, print_line, NULL);
+}
+
+enum rp_log_level app_log_level_get(void)
+{
+    return shown;
+}
+
+void app_log(enum rp_log_level level, const char *fmt, ...)
+{
+    char *line = NULL;
+    va_list args;
+
+    if (level > shown)
+        return;
+    va_start(args, fmt);
+    if (vasprintf(&line, fmt, args) < 0)
+        line = NULL;
+    va_end(args);
+    print_line(NULL, level, line ? line : "out of memory");
+    free(line);
+}
+
+/* ---- the bar ---- */
+
+void app_bar_draw(const char *text)
+{
+    pthread_mutex_lock(&lock);
+    snprintf(bar, sizeof(bar), "%s", text);
+    fprintf(stderr, "\r%s\033[K", bar); /* written over the old one: erasing first would flicker */
+    fflush(stderr);
+    atomic_store(&drawn, true);
+    pthread_mutex_unlock(&lock);
+}
+
+void app_bar_end(void)
+{
+    pthread_mutex_lock(&lock);
+    erase_bar();
+    atomic_store(&drawn, false);
+    fflush(stderr);
+    pthread_mutex_unlock(&lock);
+}
+
+bool app_bar_is_drawn(void)
+{
+    return atomic_load(&drawn);
+}
