@@ -238,7 +238,13 @@ static int emulated_sync(struct rp_device *, struct rp_stream *)
     return 0;
 }
 
+extern "C" __attribute__((visibility("default"))) rp_module_abi_fn rp_module_abi;
 extern "C" __attribute__((visibility("default"))) rp_module_open_fn rp_module_open;
+
+void rp_module_abi(struct rp_module_abi *out)
+{
+    *out = rp_module_abi_here();
+}
 
 int rp_module_open(struct rp_device **out, int id, const struct rp_module_host *host)
 {

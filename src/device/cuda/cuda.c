@@ -636,7 +636,13 @@ static int check_arch(const struct cudaDeviceProp *p)
                         p->name, p->major, p->minor);
 }
 
+__attribute__((visibility("default"))) rp_module_abi_fn rp_module_abi;
 __attribute__((visibility("default"))) rp_module_open_fn rp_module_open;
+
+void rp_module_abi(struct rp_module_abi *out)
+{
+    *out = rp_module_abi_here();
+}
 
 int rp_module_open(struct rp_device **out, int id, const struct rp_module_host *host)
 {
