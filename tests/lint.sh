@@ -171,35 +171,6 @@ no_own_paths() {
 
 # ---- who includes what ----------------------------------------------------------------------------
 
-# Folders of src in the order of the design: each includes only from itself and from those before it.
-# tests, tools and bench may include everything.
-order=(base ops device engine models face processors media pipeline app web)
-
-place() {
-    local i
-    for i in "${!order[@]}"; do
-        [ "${order[$i]}" != "$1" ] || { echo "$i"; return; }
-    done
-}
-
-include_order() {
-    local file line name from to
-    grep -rnE '^ *# *include *"' src --include='*.[ch]' --include='*.cu' --include='*.cuh' |
-        sed 's/^\([^:]*\):\([0-9]*\):.*"\(.*\)".*/\1 \2 \3/' | while read -r file line name; do
-        from=${file#src/}
-        from=${from%%/*}
-        case $name in
-            rp_config.h | rp_commit.h | reprise/*) continue ;;
-            */*) ;;
-            *) echo "$file:$line: $name is named without its folder"; continue ;;
-        esac
-        to=${name%%/*}
-        if [ -z "$(place "$to")" ] || [ "$(place "$to")" -gt "$(place "$from")" ]; then
-            echo "$file:$line: $from may not include $name"
-        fi
-    done
-}
-
 # who PATTERN FOLDER...: only these folders of src include such headers.
 who() {
     local pattern=$1 folders
@@ -211,10 +182,6 @@ who() {
 
 app_uses_the_public_header() {
     grep -nE '^ *# *include *"' src/app/*.[ch] | grep -vE '"(app/[a-z_]+|reprise/[a-z_]+)\.h"' || true
-}
-
-processors_know_no_files() {
-    grep -rnE '^ *# *include *"(media|pipeline)/' src/processors src/face || true
 }
 
 if need clang-tidy clang-tidy; then check_tidy; fi
@@ -230,12 +197,13 @@ ok 'no carriage returns' no_carriage_returns
 ok 'UTF-8' utf8
 ok 'newline at the end of a file' newline_at_the_end
 ok 'no path of one machine' no_own_paths
-ok 'folders include in the order of the design' include_order
+ok 'circles and long functions are found' python3 -B tests/layers.py --self-test
+# engine and pipeline: to be done
+ok 'folders, circles, long functions' python3 -B tests/layers.py "$build" engine pipeline
 ok 'only media includes FFmpeg and picture libraries' \
     who 'libav[a-z]*/|libsw[a-z]*/|turbojpeg|jpeglib|spng|png\.h|webp/' src/media
 ok 'only engine includes ONNX Runtime' who 'onnxruntime' src/engine
 ok 'only the CUDA device includes CUDA' who 'cuda|nvrtc|cublas|cudnn' src/device/cuda
 ok 'the program includes only the public header' app_uses_the_public_header
-ok 'faces and processors know no files' processors_know_no_files
 echo "lint: $passed passed, $failed failed, $skipped skipped"
 [ "$failed" = 0 ]
