@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "engine/compare.h"
 #include "engine/feed.h"
 #include "onnx/onnx.h"
 
@@ -32,46 +33,12 @@ struct subject {
 
 /* ---- inputs and results ---------------------------------------------------------------------- */
 
-static uint64_t next_random(uint64_t *state)
-{
-    *state ^= *state << 13;
-    *state ^= *state >> 7;
-    *state ^= *state << 17;
-    return *state;
-}
-
-/* Reals between -1 and 1, bytes, zeros and ones. */
-static void fill(const struct rp_tensor *t, void *to, int seed)
-{
-    uint64_t state = 0x9e3779b97f4a7c15u * (uint64_t) (seed + 1);
-
-    for (size_t i = 0; i < t->count; i++) {
-        const uint64_t r = next_random(&state) >> 24;
-        const double v = (double) (r & 0xffffff) / 0x800000 - 1;
-
-        switch (t->type) {
-        case RP_TYPE_F32:
-            ((float *) to)[i] = (float) v;
-            break;
-        case RP_TYPE_F64:
-            ((double *) to)[i] = v;
-            break;
-        case RP_TYPE_I64:
-            ((int64_t *) to)[i] = (int64_t) (r & 1);
-            break;
-        case RP_TYPE_I32:
-            ((int32_t *) to)[i] = (int32_t) (r & 1);
-            break;
-        default:
-            memset((uint8_t *) to + i, (int) (r & 0xff), 1);
-        }
-    }
-}
-
 static int set_inputs(struct subject *s, const struct lane *l, int seed)
 {
+    uint32_t state = (uint32_t) seed * 2654435761u; /* far apart for numbers that are not */
+
     for (int i = 0; i < l->net->nin; i++) {
-        fill(&l->net->in[i], s->host[i], seed + 100 * i);
+        rp_fill_tensor(&l->net->in[i], s->host[i], &state);
         RP_CHECK(rp_slot_upload(l->slot, l->net->in[i].data, s->host[i], l->net->in[i].bytes));
     }
     return rp_slot_sync(l->slot);
@@ -86,30 +53,16 @@ static int get_results(const struct lane *l, uint8_t *to)
     return rp_slot_sync(l->slot);
 }
 
-/* Largest difference of two sets of results; infinite when
- * something is no number on one side only. */
-static double difference(const struct rp_net *net, const uint8_t *a, const uint8_t *b)
+/* Largest difference of two sets of results; infinite when something is no number, or infinite,
+ * on one side only. */
+static double difference(const struct rp_net *net, const uint8_t *want, const uint8_t *got)
 {
     double most = 0;
 
     for (int i = 0; i < net->nout; i++) {
-        const struct rp_tensor *const t = &net->out[i];
-        const size_t size = t->count ? t->bytes / t->count : 1;
-
-        for (size_t k = 0; k < t->count; k++, a += size, b += size) {
-            float x, y;
-
-            if (!memcmp(a, b, size))
-                continue;
-            if (t->type != RP_TYPE_F32) {
-                most = RP_MAX(most, 1);
-                continue;
-            }
-            memcpy(&x, a, 4);
-            memcpy(&y, b, 4);
-            const double d = fabs((double) x - (double) y);
-            most = isfinite(d) ? RP_MAX(most, d) : INFINITY;
-        }
+        most = RP_MAX(most, rp_difference(&net->out[i], got, want).most);
+        want += net->out[i].bytes;
+        got += net->out[i].bytes;
     }
     return most;
 }

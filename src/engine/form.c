@@ -10,11 +10,10 @@
  * So each layout is recorded and replayed, four at once; a form that does not give the same bytes
  * every time is tried again in its deterministic variant; the fastest that is steady and agrees
  * with the others wins, and the plan cache keeps the choice. */
+#include "engine/compare.h"
 #include "engine/graph.h"
 #include "engine/ort.h"
 #include "engine/plan.h"
-
-#include <math.h>
 
 #define LANES 4
 #define SECONDS 0.15
@@ -72,11 +71,11 @@ static bool sizes(const struct rp_model *m, int64_t dim[][RP_MAX_RANK], const in
     return true;
 }
 
-/* Numbers between -1 and 1, the same for all lanes and layouts. */
+/* The same numbers for all lanes and layouts; inputs that are not floats stay 0. */
 static int fill(const struct lane *l)
 {
     int ret = 0;
-    uint32_t r = 1;
+    uint32_t seed = 1;
 
     for (int i = 0; i < l->net->nin; i++) {
         const struct rp_tensor *const t = &l->net->in[i];
@@ -86,10 +85,7 @@ static int fill(const struct lane *l)
             continue;
         if (!(host = malloc(t->bytes + 4)))
             return rp_fail(RP_ERR_NOMEM, "out of memory");
-        for (size_t k = 0; k < t->count; k++) {
-            r = r * 1664525u + 1013904223u;
-            host[k] = (float) (int32_t) r * 0x1p-31f;
-        }
+        rp_fill_tensor(t, host, &seed);
         ret = rp_slot_upload(l->slot, t->data, host, t->bytes);
         if (ret >= 0)
             ret = rp_slot_sync(l->slot);
@@ -184,30 +180,19 @@ static int measure(struct trial *t)
     return time_lanes(t);
 }
 
-/* Do the results agree, output by output? Those that are not floats must be equal. */
-static bool agree(const struct trial *a, const struct trial *b)
+/* Do the results agree, output by output? */
+static bool agree(const struct trial *first, const struct trial *t)
 {
-    const struct rp_net *const net = a->lane[0].net;
-    const uint8_t *p = a->result, *q = b->result;
+    const struct rp_net *const net = first->lane[0].net;
+    const uint8_t *got = t->result, *want = first->result;
 
-    if (a->bytes != b->bytes)
+    if (first->bytes != t->bytes)
         return false;
     for (int i = 0; i < net->nout; i++) {
-        const struct rp_tensor *const t = &net->out[i];
-        double most = 0, off = 0;
-
-        for (size_t k = 0; t->type == RP_TYPE_F32 && k < t->count; k++) {
-            float x, y;
-
-            memcpy(&x, p + 4 * k, 4);
-            memcpy(&y, q + 4 * k, 4);
-            most = fmax(most, fabs((double) x));
-            off = isfinite(x - y) ? fmax(off, fabs((double) x - (double) y)) : INFINITY;
-        }
-        if (t->type == RP_TYPE_F32 ? !(off <= TOLERANCE * most) : memcmp(p, q, t->bytes) != 0)
+        if (!rp_is_near(&net->out[i], got, want, TOLERANCE))
             return false;
-        p += t->bytes;
-        q += t->bytes;
+        got += net->out[i].bytes;
+        want += net->out[i].bytes;
     }
     return true;
 }

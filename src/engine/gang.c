@@ -1,7 +1,6 @@
 #include "engine/gang.h"
 
-#include <math.h>
-
+#include "engine/compare.h"
 #include "engine/tape.h"
 
 #define MOST_LEVELS 4 /* loops in loops */
@@ -200,36 +199,18 @@ static int fill(const struct rp_net *rows, int n)
 
     for (int i = 0; i < rows->nin && ret >= 0; i++) {
         const struct rp_tensor *const t = &rows->in[i];
+        const size_t row = RP_MAX(t->count / (size_t) n, 1);
         float *const v = t->type == RP_TYPE_F32 ? malloc(t->bytes + 4) : NULL;
 
         if (t->type == RP_TYPE_F32 && !v)
             return rp_fail(RP_ERR_NOMEM, "out of memory");
-        for (size_t k = 0; v && k < t->count; k++) {
-            seed = seed * 1664525u + 1013904223u;
-            v[k] = (float) (seed >> 8) / (float) (1 << 24) - (k / (t->count / (size_t) n) % 2 ? 1 : 0);
-        }
+        for (size_t k = 0; v && k < t->count; k += row)
+            rp_fill_floats(v + k, RP_MIN(row, t->count - k), k / row % 2 ? -1 : 0, 1, &seed);
         if (v && (ret = rp_slot_upload(rows->slot, t->data, v, t->bytes)) >= 0)
             ret = rp_slot_sync(rows->slot);
         free(v);
     }
     return ret;
-}
-
-static bool near(const struct rp_tensor *t, const uint8_t *got, const uint8_t *want)
-{
-    float most = 0, off = 0;
-    const float *const a = (const float *) (const void *) got;
-    const float *const b = (const float *) (const void *) want;
-
-    if (t->type != RP_TYPE_F32)
-        return !memcmp(got, want, t->bytes);
-    for (size_t i = 0; i < t->count; i++) {
-        if (isnan(a[i]) != isnan(b[i]))
-            return false;
-        most = fmaxf(most, fabsf(b[i]));
-        off = fmaxf(off, isnan(a[i]) ? 0 : fabsf(a[i] - b[i]));
-    }
-    return off <= (float) NEAR * most;
 }
 
 /* One row by itself against what all rows together gave: `got`, output after output. */
@@ -250,7 +231,7 @@ static int row_is_near(const struct rp_gang *g, struct rp_net *one, const uint8_
         }
         RP_TRY(rp_slot_download(g->lead, want, t->data, t->bytes));
         RP_TRY(rp_slot_sync(g->lead));
-        *same = near(t, got + (size_t) row * t->bytes, want);
+        *same = rp_is_near(t, got + (size_t) row * t->bytes, want, NEAR);
         got += (size_t) g->n * t->bytes;
     }
 
