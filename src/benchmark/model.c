@@ -9,7 +9,7 @@
 
 #include "engine/compare.h"
 #include "engine/feed.h"
-#include "onnx/onnx.h"
+#include "onnx/write.h"
 
 struct lane { /* a slot with the network recorded in it */
     struct rp_slot *slot;
@@ -554,56 +554,17 @@ done:
 
 /* ---- the roof -------------------------------------------------------------------------------- */
 
-static size_t put_bytes(uint8_t *to, int field, const void *data, size_t n)
-{
-    to[0] = (uint8_t) (field << 3 | 2);
-    to[1] = (uint8_t) n; /* all are shorter than 128 */
-    memcpy(to + 2, data, n);
-    return n + 2;
-}
-
-/* ValueInfoProto: name, float32, side x side */
-static size_t put_matrix(uint8_t *to, int field, const char *name, int side)
-{
-    uint8_t dim[8] = {0x08}, shape[32], tensor[48] = {0x08, 1}, type[64], info[96];
-    size_t n = 1, m;
-
-    for (unsigned v = (unsigned) side;; v >>= 7) {
-        dim[n++] = (uint8_t) (v > 127 ? v | 0x80 : v);
-        if (v <= 127)
-            break;
-    }
-    m = put_bytes(shape, 1, dim, n);
-    m += put_bytes(shape + m, 1, dim, n);
-    n = 2 + put_bytes(tensor + 2, 2, shape, m);
-    m = put_bytes(type, 1, tensor, n);
-    n = put_bytes(info, 1, name, strlen(name));
-    n += put_bytes(info + n, 2, type, m);
-    return put_bytes(to, field, info, n);
-}
-
 /* C = A x B as an ONNX file of a few bytes. */
-static size_t matrix_model(uint8_t *out, int side)
+static int write_matrix_model(struct rp_onnx_out *out, int side)
 {
-    uint8_t node[32], graph[512], opset[8] = {0x10, 17};
-    size_t n, m;
+    const int64_t dim[] = {side, side};
+    const size_t graph = rp_onnx_begin_model(out, "roof");
 
-    n = put_bytes(node, 1, "A", 1);
-    n += put_bytes(node + n, 1, "B", 1);
-    n += put_bytes(node + n, 2, "C", 1);
-    n += put_bytes(node + n, 4, "MatMul", 6);
-    m = put_bytes(graph, 1, node, n);
-    m += put_bytes(graph + m, 2, "roof", 4);
-    m += put_matrix(graph + m, 11, "A", side);
-    m += put_matrix(graph + m, 11, "B", side);
-    m += put_matrix(graph + m, 12, "C", side);
-    out[0] = 0x08; /* ir_version 8 */
-    out[1] = 8;
-    out[2] = 7 << 3 | 2;
-    out[3] = (uint8_t) (m & 0x7f) | 0x80;
-    out[4] = (uint8_t) (m >> 7);
-    memcpy(out + 5, graph, m);
-    return 5 + m + put_bytes(out + 5 + m, 8, opset, 2);
+    rp_onnx_put_node(out, "MatMul A B > C");
+    rp_onnx_put_value(out, RP_ONNX_INPUT, "A", 2, dim);
+    rp_onnx_put_value(out, RP_ONNX_INPUT, "B", 2, dim);
+    rp_onnx_put_value(out, RP_ONNX_OUTPUT, "C", 2, dim);
+    return rp_onnx_end_model(out, graph);
 }
 
 static int measure_matrix(struct rp_bench *b, const char *path, int side)
@@ -624,18 +585,22 @@ fail:
 
 static int roof_matrix(struct rp_bench *b)
 {
-    int ret = 0;
+    int ret, fd = -1;
     uint8_t file[1024];
     char path[64];
     const int side = b->gpu ? 8192 : 1024;
-    const size_t n = matrix_model(file, side);
-    const int fd = memfd_create("matrix", MFD_CLOEXEC);
+    struct rp_onnx_out out = {.data = file, .size = sizeof(file)};
 
-    if (fd < 0 || write(fd, file, n) != (ssize_t) n)
+    RP_TRY(write_matrix_model(&out, side));
+    fd = memfd_create("matrix", MFD_CLOEXEC);
+    if (fd < 0 || write(fd, file, out.n) != (ssize_t) out.n) {
         ret = rp_fail(RP_ERR_IO, "no temporary file for the matrix product");
+        goto fail;
+    }
     snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-    if (ret >= 0)
-        ret = measure_matrix(b, path, side);
+    RP_TRY(measure_matrix(b, path, side));
+
+fail:
     if (fd >= 0)
         close(fd);
     return ret;

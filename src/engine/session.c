@@ -45,7 +45,7 @@ static int load(struct rp_model *m, const struct request *r, const OrtSessionOpt
     struct rp_engine *const e = m->engine;
 
     if (!r->optimised && !m->edited)
-        rp_onnx_open_sizes(&open, r->path);
+        rp_onnx_map_open(&open, r->path);
     const struct rp_onnx_image *const from = m->edited ? m->edited : &open;
     if (from->data && !r->optimised)
         ORT(e->api, m->path,

@@ -3,9 +3,11 @@
  *
  * A reader of the protobuf wire format over a mapped file. Nothing in the file is trusted: every
  * length is checked against what is there, nesting has a fixed depth, and numbers that make no
- * sense become "unknown". Not for running a network: ONNX Runtime reads the file itself. */
-#ifndef RP_ONNX_INFO_H
-#define RP_ONNX_INFO_H
+ * sense become "unknown". Not for running a network: ONNX Runtime reads the file itself.
+ *
+ * Files are changed by sizes.h and rows.h, and written by write.h. */
+#ifndef RP_ONNX_H
+#define RP_ONNX_H
 
 #include "base/base.h"
 
@@ -25,6 +27,11 @@ enum rp_onnx_type {
     RP_ONNX_HALF = 10,
     RP_ONNX_DOUBLE = 11,
 };
+
+/* Fields of onnx.proto: the graph of a ModelProto; the lists of a GraphProto in which a
+ * ValueInfoProto tells of a tensor. */
+enum { RP_ONNX_GRAPH = 7 };
+enum rp_onnx_list { RP_ONNX_INPUT = 11, RP_ONNX_OUTPUT = 12, RP_ONNX_BETWEEN = 13 };
 
 struct rp_onnx_tensor {
     struct rp_onnx_text name;
@@ -102,4 +109,4 @@ void rp_onnx_count(struct rp_onnx *onnx, const int64_t *const *in_dim, struct rp
 
 bool rp_onnx_is(struct rp_onnx_text text, const char *word);
 
-#endif /* RP_ONNX_INFO_H */
+#endif /* RP_ONNX_H */

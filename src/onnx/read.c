@@ -1,257 +1,7 @@
-#include "onnx/onnx.h"
-
-#include <fcntl.h>
-#include <math.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
+/* The graph of a file: nodes, weights, and the names that connect them. */
 #include "onnx/impl.h"
 
 #define MAX_PARTS (1 << 22) /* nodes, weights, names: more than any network has */
-
-/* ---- wire format ----------------------------------------------------------------------------- */
-
-static bool varint(struct rp_wire *w, uint64_t *out)
-{
-    uint64_t v = 0;
-
-    for (int shift = 0; shift < 64 && w->p < w->end; shift += 7) {
-        const uint8_t b = *w->p++;
-
-        v |= (uint64_t) (b & 0x7f) << shift;
-        if (!(b & 0x80)) {
-            *out = v;
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Little-endian number of n bytes. */
-static bool fixed(struct rp_wire *w, int n, uint64_t *out)
-{
-    uint64_t v = 0;
-
-    if (w->end - w->p < n)
-        return false;
-    for (int i = 0; i < n; i++)
-        v |= (uint64_t) w->p[i] << (8 * i);
-    w->p += n;
-    *out = v;
-    return true;
-}
-
-static bool bytes(struct rp_wire *w, struct rp_onnx_text *out)
-{
-    uint64_t n;
-
-    if (!varint(w, &n) || n > (uint64_t) (w->end - w->p))
-        return false;
-    *out = (struct rp_onnx_text){(const char *) w->p, (size_t) n};
-    w->p += n;
-    return true;
-}
-
-struct rp_wire rp_wire_over(struct rp_onnx_text text)
-{
-    const uint8_t *const p = (const uint8_t *) text.p;
-
-    return (struct rp_wire){.p = p, .end = text.n ? p + text.n : p};
-}
-
-bool rp_wire_next(struct rp_wire *w, struct rp_field *f)
-{
-    uint64_t key;
-
-    if (w->bad || w->p == w->end)
-        return false;
-    *f = (struct rp_field){0};
-    w->bad = true;
-    if (!varint(w, &key) || key >> 3 == 0 || key >> 3 > INT32_MAX)
-        return false;
-    f->number = (int) (key >> 3);
-    f->kind = (int) (key & 7);
-    if (f->kind == RP_WIRE_VARINT)
-        w->bad = !varint(w, &f->v);
-    else if (f->kind == RP_WIRE_64)
-        w->bad = !fixed(w, 8, &f->v);
-    else if (f->kind == RP_WIRE_BYTES)
-        w->bad = !bytes(w, &f->text);
-    else if (f->kind == RP_WIRE_32)
-        w->bad = !fixed(w, 4, &f->v);
-    return !w->bad;
-}
-
-bool rp_wire_ints(const struct rp_field *f, int64_t *out, int cap, int *n)
-{
-    uint64_t v;
-    struct rp_wire w = rp_wire_over(f->text);
-
-    if (f->kind == RP_WIRE_VARINT) {
-        if (*n == cap)
-            return false;
-        out[(*n)++] = (int64_t) f->v;
-        return true;
-    }
-    if (f->kind != RP_WIRE_BYTES)
-        return false;
-    while (w.p < w.end) {
-        if (*n == cap || !varint(&w, &v))
-            return false;
-        out[(*n)++] = (int64_t) v;
-    }
-    return true;
-}
-
-static float float_of(uint64_t bits)
-{
-    const uint32_t u = (uint32_t) bits;
-    float v;
-
-    memcpy(&v, &u, sizeof(v));
-    return v;
-}
-
-bool rp_wire_floats(const struct rp_field *f, float *out, int cap, int *n)
-{
-    uint64_t v;
-    struct rp_wire w = rp_wire_over(f->text);
-
-    if (f->kind == RP_WIRE_32) {
-        if (*n == cap)
-            return false;
-        out[(*n)++] = float_of(f->v);
-        return true;
-    }
-    if (f->kind != RP_WIRE_BYTES)
-        return false;
-    while (w.p < w.end) {
-        if (*n == cap || !fixed(&w, 4, &v))
-            return false;
-        out[(*n)++] = float_of(v);
-    }
-    return true;
-}
-
-bool rp_onnx_is(struct rp_onnx_text text, const char *word)
-{
-    return strlen(word) == text.n && (text.n == 0 || !memcmp(text.p, word, text.n));
-}
-
-/* ---- tensors --------------------------------------------------------------------------------- */
-
-int rp_onnx_type_size(int type)
-{
-    static const unsigned char size[] = {
-        [1] = 4, [2] = 1,  [3] = 1,  [4] = 2,  [5] = 2,  [6] = 4,  [7] = 8,
-        [9] = 1, [10] = 2, [11] = 8, [12] = 4, [13] = 8, [16] = 2,
-    };
-
-    return type > 0 && type < (int) RP_ARRAY_LEN(size) ? size[type] : 0;
-}
-
-double rp_onnx_elements(int rank, const int64_t *dim)
-{
-    double n = rank < 0 ? -1 : 1;
-
-    for (int i = 0; i < rank; i++) {
-        if (dim[i] < 0)
-            return -1;
-        n *= (double) dim[i];
-    }
-    return n;
-}
-
-bool rp_onnx_parse_tensor(struct rp_onnx_text message, struct rp_onnx_tensor *t)
-{
-    int rank = 0;
-    bool fits = true;
-    struct rp_field f;
-    struct rp_wire w = rp_wire_over(message);
-
-    *t = (struct rp_onnx_tensor){.message = message, .offset = -1};
-    while (rp_wire_next(&w, &f)) {
-        if (f.number == 1)
-            fits &= rp_wire_ints(&f, t->dim, RP_ONNX_MAX_RANK, &rank);
-        else if (f.number == 2 && f.kind == RP_WIRE_VARINT)
-            t->type = f.v < 64 ? (int) f.v : 0;
-        else if (f.number == 8)
-            t->name = f.text;
-        else if (f.number == 9)
-            t->raw = f.text;
-    }
-    for (int i = 0; i < rank; i++)
-        fits &= t->dim[i] >= 0 && t->dim[i] <= RP_ONNX_MAX_DIM;
-    t->rank = fits ? rank : -1;
-    if (fits)
-        t->bytes = rp_onnx_elements(rank, t->dim) * rp_onnx_type_size(t->type);
-    return !w.bad;
-}
-
-static float from_half(uint16_t h)
-{
-    const int e = h >> 10 & 31, m = h & 1023;
-    const float v = e == 0    ? ldexpf((float) m, -24)
-                    : e == 31 ? (m ? NAN : INFINITY)
-                              : ldexpf((float) (m + 1024), e - 25);
-
-    return h >> 15 ? -v : v;
-}
-
-/* Element i of those that lie side by side. */
-static float element(int type, const char *p, size_t i)
-{
-    float f;
-    double d;
-    uint16_t h;
-
-    if (type == RP_ONNX_FLOAT)
-        return memcpy(&f, p + 4 * i, sizeof(f)), f;
-    if (type == RP_ONNX_DOUBLE)
-        return memcpy(&d, p + 8 * i, sizeof(d)), (float) d;
-    return memcpy(&h, p + 2 * i, sizeof(h)), from_half(h);
-}
-
-/* Packed numbers of fixed size are written like raw data; float16 as int32_data, a varint each. */
-static bool add_floats(const struct rp_onnx_tensor *t, const struct rp_field *f, float *out,
-                       size_t n, size_t *have)
-{
-    uint64_t v;
-    struct rp_wire w = rp_wire_over(f->text);
-    const size_t size = (size_t) rp_onnx_type_size(t->type);
-    const int packed = t->type == RP_ONNX_FLOAT ? 4 : t->type == RP_ONNX_DOUBLE ? 10 : 0;
-
-    if (f->kind != RP_WIRE_BYTES)
-        return f->number != 4 && f->number != 5 && f->number != 10;
-    if (f->number == 9 || f->number == packed) {
-        if (f->text.n % size || f->text.n / size > n - *have)
-            return false;
-        for (size_t i = 0; i < f->text.n / size; i++)
-            out[(*have)++] = element(t->type, f->text.p, i);
-    }
-    while (f->number == 5 && t->type == RP_ONNX_HALF && w.p < w.end) {
-        if (*have == n || !varint(&w, &v))
-            return false;
-        out[(*have)++] = from_half((uint16_t) v);
-    }
-    return true;
-}
-
-bool rp_onnx_floats(const struct rp_onnx_tensor *weight, float *out, size_t n)
-{
-    size_t have = 0;
-    struct rp_field f;
-    struct rp_wire w = rp_wire_over(weight->message);
-
-    if (weight->type != RP_ONNX_FLOAT && weight->type != RP_ONNX_HALF &&
-        weight->type != RP_ONNX_DOUBLE)
-        return false;
-    while (rp_wire_next(&w, &f))
-        if (!add_floats(weight, &f, out, n, &have))
-            return false;
-    return have == n;
-}
 
 /* ---- values by name -------------------------------------------------------------------------- */
 
@@ -491,11 +241,11 @@ static int add_field(struct rp_onnx *o, const struct rp_field *f)
         return add_node(o, f->text);
     case 5:
         return add_weight(o, f->text);
-    case 11:
+    case RP_ONNX_INPUT:
         return add_end(o, f->text, &o->input, &o->ninputs);
-    case 12:
+    case RP_ONNX_OUTPUT:
         return add_end(o, f->text, &o->output, &o->noutputs);
-    case 13:
+    case RP_ONNX_BETWEEN:
         return add_info(o, f->text, &number);
     default:
         return 0;
@@ -551,7 +301,7 @@ static int parse(struct rp_onnx *o)
     struct rp_wire w = rp_wire_over((struct rp_onnx_text){(const char *) o->data, o->size});
 
     while (rp_wire_next(&w, &f))
-        if (f.number == 7 && f.kind == RP_WIRE_BYTES)
+        if (f.number == RP_ONNX_GRAPH && f.kind == RP_WIRE_BYTES)
             graph = f.text;
     if (w.bad || !graph.n)
         ret = RP_ERR_MODEL;
@@ -583,37 +333,6 @@ fail:
     return ret;
 }
 
-int rp_onnx_map(struct rp_onnx_image *out, const char *path, bool edit)
-{
-    int ret = 0;
-    struct stat st;
-    const int fd = open(path, O_RDONLY | O_CLOEXEC);
-
-    *out = (struct rp_onnx_image){0};
-    if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size <= 0) {
-        ret = rp_fail(RP_ERR_IO, "%s: cannot be read as a file", path);
-        goto fail;
-    }
-    void *const map = mmap(NULL, (size_t) st.st_size, edit ? PROT_READ | PROT_WRITE : PROT_READ,
-                           MAP_PRIVATE, fd, 0);
-    if (map == MAP_FAILED)
-        ret = rp_fail(RP_ERR_IO, "%s: cannot be mapped", path);
-    else
-        *out = (struct rp_onnx_image){map, (size_t) st.st_size};
-
-fail:
-    if (fd >= 0)
-        close(fd);
-    return ret;
-}
-
-void rp_onnx_unmap(struct rp_onnx_image *image)
-{
-    if (image->data)
-        munmap(image->data, image->size);
-    *image = (struct rp_onnx_image){0};
-}
-
 int rp_onnx_open(struct rp_onnx **out, const char *path)
 {
     int ret;
@@ -627,7 +346,7 @@ int rp_onnx_open(struct rp_onnx **out, const char *path)
         rp_onnx_unmap(&file);
         return ret;
     }
-    o->mapped = file.data;
+    o->file = file;
     *out = o;
     return 0;
 }
@@ -640,8 +359,7 @@ void rp_onnx_close(struct rp_onnx **onnx)
         return;
     for (int i = 0; i < o->nvalues; i++)
         free(o->value[i].number);
-    if (o->mapped)
-        munmap(o->mapped, o->size);
+    rp_onnx_unmap(&o->file);
     free(o->name);
     free(o->node);
     free(o->weight);

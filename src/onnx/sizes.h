@@ -9,9 +9,12 @@
 
 #include "onnx/onnx.h"
 
-/* A private copy of the file in memory in which the sizes of outputs and of tensors between nodes
- * are open, if the file is of that kind; else, and when it cannot be read, nothing. For
- * rp_onnx_unmap(). */
-void rp_onnx_open_sizes(struct rp_onnx_image *out, const char *path);
+/* Leave the sizes of outputs and of tensors between nodes open, if the file is of that kind.
+ * @return whether it is, and was changed */
+bool rp_onnx_open_sizes(const struct rp_onnx_image *image);
+
+/* A private copy of such a file with its sizes open; nothing if it is of another kind or cannot be
+ * read. For rp_onnx_unmap(). */
+void rp_onnx_map_open(struct rp_onnx_image *out, const char *path);
 
 #endif /* RP_ONNX_SIZES_H */
