@@ -24,6 +24,7 @@
 
 #include "base/path.h"
 #include "engine/batch.h"
+#include "engine/form.h"
 #include "engine/graph.h"
 
 #define MAX_NETWORKS 64
@@ -459,9 +460,8 @@ static int open_network(struct network *n, struct rp_device *dev, const char *pa
     const struct rp_tensor_info *in;
 
     *n = (struct network){0};
-    RP_TRY(rp_model_open(&n->model, here.engine, dev,
-                         &(struct rp_model_params){.path = path, .layout = RP_LAYOUT_AUTO,
-                                                   .measure = true}));
+    RP_TRY(rp_form_open(&n->model, here.engine, dev,
+                        &(struct rp_model_params){.path = path, .layout = RP_LAYOUT_AUTO}, true));
     const int nin = rp_model_inputs(n->model, &in);
     for (int i = 0; i < nin; i++) {
         for (int d = 0; d < in[i].rank; d++)

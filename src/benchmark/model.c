@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "engine/compare.h"
+#include "engine/form.h"
 #include "engine/feed.h"
 #include "onnx/write.h"
 
@@ -114,10 +115,11 @@ static int open_subject(struct subject *s, const int64_t *const *dims)
 {
     const int64_t *pointer[RP_MAX_TENSORS];
 
-    RP_CHECK(rp_model_open(&s->model, s->b->engine, s->b->device,
-                           &(struct rp_model_params){.path = s->path, .name = s->name,
-                                                     .layout = s->measure ? rp_graph_layout(&s->b->graph) : RP_LAYOUT_NCHW,
-                                                     .measure = s->measure}));
+    struct rp_model_params params = {.path = s->path, .name = s->name};
+
+    if (s->measure)
+        params.layout = rp_graph_layout(&s->b->graph);
+    RP_CHECK(rp_form_open(&s->model, s->b->engine, s->b->device, &params, s->measure));
     rp_bench_text(s->o, "layout", rp_model_layout(s->model) == RP_LAYOUT_NHWC ? "nhwc" : "nchw");
     rp_bench_put(s->o, "deterministic_form", json_boolean(rp_model_deterministic(s->model)));
     sizes(s, dims, pointer);

@@ -46,8 +46,7 @@ struct rp_model_params {
     bool plain;       /* nothing is recorded */
     bool ort_graph;   /* ONNX Runtime records and replays by itself */
     struct rp_plans *plans; /* cache of optimised forms and choices (GPU); NULL: none */
-    enum rp_layout layout;  /* auto: as the cache says, else NCHW */
-    bool measure;           /* auto, and the cache says nothing: measure which form is best */
+    enum rp_layout layout;  /* auto is NCHW here; see form.h */
     bool tensorrt;          /* on a GPU: through TensorRT, which records by itself */
     bool deterministic;     /* on a GPU: no algorithms that add in another order at every run */
     const struct rp_onnx_image *edited; /* these bytes, not the file's (rows.c); while opening */

@@ -10,6 +10,8 @@
  * So each layout is recorded and replayed, four at once; a form that does not give the same bytes
  * every time is tried again in its deterministic variant; the fastest that is steady and agrees
  * with the others wins, and the plan cache keeps the choice. */
+#include "engine/form.h"
+
 #include "engine/compare.h"
 #include "engine/graph.h"
 #include "engine/ort.h"
@@ -290,17 +292,19 @@ static void keep_choice(struct rp_plans *plans, const char *key, int form)
 }
 
 int rp_form_open(struct rp_model **out, struct rp_engine *engine, struct rp_device *device,
-                   const struct rp_model_params *params)
+                 const struct rp_model_params *params, bool may_measure)
 {
     int ret, form;
     char key[1200];
     struct trial trial[FORMS] = {0};
 
+    if (params->layout != RP_LAYOUT_AUTO || device->fns->host_memory || params->tensorrt)
+        return rp_model_open(out, engine, device, params);
     *out = NULL;
     RP_TRY(rp_ort_plan_key(engine, device, params->path, "form of", key, sizeof(key)));
     form = known_choice(params->plans, key);
     RP_TRY(open_form(&trial[0].model, engine, device, params, RP_MAX(form, 0)));
-    if (form < 0 && params->measure) {
+    if (form < 0 && may_measure) {
         form = choose(trial, params);
         tell(trial, form);
         keep_choice(params->plans, key, form);

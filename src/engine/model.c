@@ -120,8 +120,6 @@ int rp_model_open(struct rp_model **out, struct rp_engine *engine, struct rp_dev
     const double start = rp_now();
     struct rp_model *m;
 
-    if (params->layout == RP_LAYOUT_AUTO && !device->fns->host_memory && !params->tensorrt)
-        return rp_form_open(out, engine, device, params);
     if (!(m = *out = calloc(1, sizeof(*m))))
         return rp_fail(RP_ERR_NOMEM, "out of memory");
     m->engine = engine;

@@ -87,10 +87,6 @@ int rp_ort_add_tensorrt(struct rp_engine *engine, struct rp_device *device,
 int rp_ort_plan_key(const struct rp_engine *engine, const struct rp_device *device,
                     const char *path, const char *what, char *key, size_t size);
 
-/* rp_model_open() in the form that is best: form.c. */
-int rp_form_open(struct rp_model **out, struct rp_engine *engine, struct rp_device *device,
-                   const struct rp_model_params *params);
-
 /* Make m->session, from the plan cache when it can be (plans may be NULL). */
 int rp_ort_open_session(struct rp_model *m, int threads, struct rp_plans *plans);
 

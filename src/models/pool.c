@@ -1,5 +1,7 @@
 #include "models/pool.h"
 
+#include "engine/form.h"
+
 #define MAX_MODELS 64
 
 struct rp_pool {
@@ -73,13 +75,13 @@ static int get(struct rp_pool *pool, const struct rp_model_entry *entry, const c
     rp_store_look(pool->store, entry, path);
     if (pool->n == MAX_MODELS)
         return rp_fail(RP_ERR_LIMIT, "more than %d models in one pipeline", MAX_MODELS);
-    ret = rp_model_open(model, pool->engine, pool->device,
-                        &(struct rp_model_params){.path = path, .name = entry->name,
-                                                  .threads = pool->p.threads,
-                                                  .plans = pool->p.plans,
-                                                  .layout = layout_of(pool, entry),
-                                                  .measure = pool->p.measure,
-                                                  .tensorrt = pool->p.tensorrt});
+    ret = rp_form_open(model, pool->engine, pool->device,
+                       &(struct rp_model_params){.path = path, .name = entry->name,
+                                                 .threads = pool->p.threads,
+                                                 .plans = pool->p.plans,
+                                                 .layout = layout_of(pool, entry),
+                                                 .tensorrt = pool->p.tensorrt},
+                       pool->p.measure);
     if (ret < 0)
         return ret;
     pool->open[pool->n].entry = entry;

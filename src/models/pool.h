@@ -12,7 +12,7 @@ struct rp_pool_params {
     int threads;            /* in one run of a model: 0 = all cores, 1 = the slot's own thread */
     enum rp_layout layout;  /* on a GPU */
     bool tensorrt;          /* on a GPU: networks through TensorRT */
-    bool measure;           /* layout auto: see struct rp_model_params */
+    bool measure;           /* layout auto: see rp_form_open() */
 };
 
 int rp_pool_create(struct rp_pool **out, struct rp_engine *engine, struct rp_device *device,
