@@ -9,7 +9,7 @@
 
 #include "engine/compare.h"
 #include "engine/form.h"
-#include "engine/feed.h"
+#include "engine/foreign.h"
 #include "onnx/write.h"
 
 struct lane { /* a slot with the network recorded in it */
@@ -94,7 +94,7 @@ static const int64_t *const *sizes(struct subject *s, const int64_t *const *give
     return pointer;
 }
 
-static int open_lane(struct subject *s, struct rp_model *model, struct lane *l)
+static int open_lane(struct subject *s, struct lane *l)
 {
     int ret;
     const int64_t *pointer[RP_MAX_TENSORS];
@@ -103,7 +103,7 @@ static int open_lane(struct subject *s, struct rp_model *model, struct lane *l)
         pointer[i] = s->dim[i];
     *l = (struct lane){0};
     RP_TRY(rp_slot_create(&l->slot, s->b->device));
-    RP_TRY(rp_net_open(&l->net, l->slot, model, pointer));
+    RP_TRY(rp_net_open(&l->net, l->slot, s->model, pointer));
     return 0;
 
 fail:
@@ -123,7 +123,7 @@ static int open_subject(struct subject *s, const int64_t *const *dims)
     rp_bench_text(s->o, "layout", rp_model_layout(s->model) == RP_LAYOUT_NHWC ? "nhwc" : "nchw");
     rp_bench_put(s->o, "deterministic_form", json_boolean(rp_model_deterministic(s->model)));
     sizes(s, dims, pointer);
-    RP_CHECK(open_lane(s, s->model, &s->lane[0]));
+    RP_CHECK(open_lane(s, &s->lane[0]));
     s->lanes = 1;
     for (int i = 0; i < s->lane[0].net->nin; i++)
         if (!(s->host[i] = calloc(1, s->lane[0].net->in[i].bytes + 8)))
@@ -155,9 +155,9 @@ static int run_net(void *priv)
     return rp_run(priv);
 }
 
-static int run_feed(void *priv)
+static int run_foreign(void *priv)
 {
-    return rp_feed_run(priv);
+    return rp_foreign_run(priv);
 }
 
 static int run_graph(void *priv)
@@ -169,13 +169,13 @@ static int run_graph(void *priv)
 }
 
 /* Results of the plain run against eager ones; `want` holds those. */
-static double feed_difference(const struct subject *s, const struct rp_feed *feed)
+static double foreign_difference(const struct subject *s, const struct rp_foreign *foreign)
 {
     uint8_t *to = s->got;
     const struct rp_net *const net = s->lane[0].net;
 
     for (int i = 0; i < net->nout; i++) {
-        const void *const data = rp_feed_output(feed, i, net->out[i].bytes);
+        const void *const data = rp_foreign_output(foreign, i, net->out[i].bytes);
 
         if (!data)
             return NAN;
@@ -189,43 +189,43 @@ static int measure_plain(struct subject *s)
 {
     int ret;
     struct rp_times t;
-    struct rp_model *model = NULL;
-    struct rp_feed *feed = NULL;
+    struct rp_foreign *foreign = NULL;
 
-    RP_TRY(
-        rp_model_open(&model, s->b->engine, s->b->device,
-                      &(struct rp_model_params){.path = s->path, .name = s->name, .plain = true}));
-    RP_TRY(rp_feed_open(&feed, model, s->lane[0].net, s->host));
-    RP_TRY(rp_bench_time(s->b, run_feed, feed, &t));
+    RP_TRY(rp_foreign_open(&foreign, s->lane[0].net, s->host));
+    RP_TRY(rp_bench_time(s->b, run_foreign, foreign, &t));
     rp_bench_times(s->o, "plain_ms", &t);
-    rp_bench_number(s->o, "plain_max_abs_diff", feed_difference(s, feed));
+    rp_bench_number(s->o, "plain_max_abs_diff", foreign_difference(s, foreign));
 
 fail:
-    rp_feed_close(&feed);
-    rp_model_close(&model);
+    rp_foreign_close(&foreign);
     return ret;
+}
+
+/* Nothing may be left of an earlier run. */
+static int clear_results(const struct lane *l)
+{
+    for (int i = 0; i < l->net->nout; i++)
+        RP_CHECK(rp_slot_zero(l->slot, l->net->out[i].data, l->net->out[i].bytes));
+    return rp_slot_sync(l->slot);
 }
 
 static int measure_ort_graph(struct subject *s)
 {
     int ret;
     struct rp_times t;
-    struct lane l = {0};
-    struct rp_model *model = NULL;
+    struct rp_foreign *foreign = NULL;
+    const struct lane *const l = &s->lane[0];
 
-    RP_TRY(rp_model_open(
-        &model, s->b->engine, s->b->device,
-        &(struct rp_model_params){.path = s->path, .name = s->name, .ort_graph = true}));
-    RP_TRY(open_lane(s, model, &l));
-    RP_TRY(set_inputs(s, &l, 0));
-    RP_TRY(rp_bench_time(s->b, run_net, l.net, &t));
+    RP_TRY(rp_foreign_open(&foreign, l->net, NULL));
+    RP_TRY(set_inputs(s, l, 0));
+    RP_TRY(clear_results(l));
+    RP_TRY(rp_bench_time(s->b, run_foreign, foreign, &t));
     rp_bench_times(s->o, "ort_graph_ms", &t);
-    RP_TRY(get_results(&l, s->got));
-    rp_bench_number(s->o, "ort_graph_max_abs_diff", difference(l.net, s->want, s->got));
+    RP_TRY(get_results(l, s->got));
+    rp_bench_number(s->o, "ort_graph_max_abs_diff", difference(l->net, s->want, s->got));
 
 fail:
-    close_lane(&l);
-    rp_model_close(&model);
+    rp_foreign_close(&foreign);
     return ret;
 }
 
@@ -265,9 +265,7 @@ static int compare_replays(struct subject *s)
         RP_CHECK(run_net(l->net));
         RP_CHECK(rp_slot_sync(l->slot));
         RP_CHECK(get_results(l, s->want));
-        for (int i = 0; i < l->net->nout; i++) /* nothing may be left of the eager run */
-            RP_CHECK(rp_slot_zero(l->slot, l->net->out[i].data, l->net->out[i].bytes));
-        RP_CHECK(rp_slot_sync(l->slot));
+        RP_CHECK(clear_results(l));
         RP_CHECK(run_graph(l));
         RP_CHECK(get_results(l, s->got));
         most = RP_MAX(most, difference(l->net, s->want, s->got));
@@ -361,7 +359,7 @@ static int more_lanes(struct subject *s, int n, double before)
         if (!rp_bench_room(s->b, before))
             return rp_fail(RP_ERR_DEVICE_MEM, "%s: no memory for %d slots", s->name, n);
         before = rp_bench_free(s->b);
-        RP_CHECK(open_lane(s, s->model, l));
+        RP_CHECK(open_lane(s, l));
         s->lanes++;
         RP_CHECK(set_inputs(s, l, s->lanes));
         RP_CHECK(record_lane(s, l));

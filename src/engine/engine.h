@@ -42,9 +42,6 @@ struct rp_model_params {
     const char *path;
     const char *name; /* for messages and reports; NULL: the file's name */
     int threads;      /* inside one run; 0 = all cores, 1 = the caller's thread only */
-    /* For comparison, on a GPU: with ONNX Runtime's own memory and stream, as other programs do */
-    bool plain;       /* nothing is recorded */
-    bool ort_graph;   /* ONNX Runtime records and replays by itself */
     struct rp_plans *plans; /* cache of optimised forms and choices (GPU); NULL: none */
     enum rp_layout layout;  /* auto is NCHW here; see form.h */
     bool tensorrt;          /* on a GPU: through TensorRT, which records by itself */

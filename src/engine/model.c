@@ -131,8 +131,6 @@ int rp_model_open(struct rp_model **out, struct rp_engine *engine, struct rp_dev
     m->plans = params->plans;
     m->edited = params->edited;
     m->nrows = params->rows;
-    m->foreign = params->plain || params->ort_graph;
-    m->ort_graph = params->ort_graph;
     m->path = strdup(params->path);
     m->name = strdup(params->name ? params->name : rp_path_base(params->path));
     if (!m->path || !m->name) {

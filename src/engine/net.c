@@ -189,19 +189,6 @@ fail:
     return ret;
 }
 
-static int clear_run_options(struct rp_net *net)
-{
-    int ret = 0;
-    struct binding *const b = net->binding;
-    const OrtApi *const api = net->model->engine->api;
-
-    api->ReleaseRunOptions(b->run);
-    b->run = NULL;
-    ORT(api, net->model->path, CreateRunOptions(&b->run));
-fail:
-    return ret;
-}
-
 int rp_net_open(struct rp_net **out, struct rp_slot *slot, struct rp_model *model,
                 const int64_t *const *in_dim)
 {
@@ -232,8 +219,6 @@ int rp_net_open_over(struct rp_net **out, struct rp_slot *slot, struct rp_model 
     ORT(api, model->path, CreateIoBinding(model->session, &b->io));
     RP_TRY(open_inputs(net, in_dim, over));
     RP_TRY(open_outputs(net, over));
-    if (model->ort_graph) /* from here on ONNX Runtime may record: without gpu_graph_id -1 */
-        RP_TRY(clear_run_options(net));
     for (int i = 0; i < net->nin; i++)
         memcpy(model->used_dim[i], net->in[i].dim, sizeof(net->in[i].dim));
     model->used = true;

@@ -36,7 +36,6 @@ struct rp_model {
     bool recordable;
     enum rp_layout layout;   /* never auto */
     bool deterministic, tensorrt;
-    bool foreign, ort_graph; /* see rp_model_params: plain or ort_graph, ort_graph */
     int threads;
     struct rp_plans *plans;
     struct rp_model *rows[RP_MAX_GANG + 1]; /* the same over so many rows (rows.c); itself where the
@@ -89,6 +88,10 @@ int rp_ort_plan_key(const struct rp_engine *engine, const struct rp_device *devi
 
 /* Make m->session, from the plan cache when it can be (plans may be NULL). */
 int rp_ort_open_session(struct rp_model *m, int threads, struct rp_plans *plans);
+
+/* Another session of this model's file, with ONNX Runtime's own memory and stream: foreign.c.
+ * @param graph  on a GPU it records and replays by itself */
+int rp_ort_open_foreign(const struct rp_model *m, bool graph, OrtSession **out);
 
 enum rp_type rp_ort_type(ONNXTensorElementDataType type);
 ONNXTensorElementDataType rp_ort_element(enum rp_type type);

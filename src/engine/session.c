@@ -8,6 +8,7 @@
 struct request {
     int threads;
     bool capture;         /* refuse a model whose runs could not be recorded */
+    bool foreign;         /* ONNX Runtime's own memory and stream, in the ordinary form */
     const char *path;     /* the model, or its optimised form */
     bool optimised;       /* path needs no more optimisation */
     const char *engines;  /* TensorRT's folder; NULL: not kept */
@@ -38,7 +39,8 @@ fail:
 }
 
 /* What was changed in memory, or a file whose stated sizes need not hold: there they are open. */
-static int load(struct rp_model *m, const struct request *r, const OrtSessionOptions *options)
+static int load(const struct rp_model *m, const struct request *r, const OrtSessionOptions *options,
+                OrtSession **out)
 {
     int ret = 0;
     struct rp_onnx_image open = {0};
@@ -48,32 +50,39 @@ static int load(struct rp_model *m, const struct request *r, const OrtSessionOpt
         rp_onnx_map_open(&open, r->path);
     const struct rp_onnx_image *const from = m->edited ? m->edited : &open;
     if (from->data && !r->optimised)
-        ORT(e->api, m->path,
-            CreateSessionFromArray(e->env, from->data, from->size, options, &m->session));
+        ORT(e->api, m->path, CreateSessionFromArray(e->env, from->data, from->size, options, out));
     else
-        ORT(e->api, m->path, CreateSession(e->env, r->path, options, &m->session));
+        ORT(e->api, m->path, CreateSession(e->env, r->path, options, out));
 
 fail:
     rp_onnx_unmap(&open);
     return ret;
 }
 
-static int create(struct rp_model *m, const struct request *r)
+static int add_providers(const struct rp_model *m, const struct request *r,
+                         OrtSessionOptions *options)
+{
+    const struct rp_ort_cuda foreign = {.capture = r->capture, .foreign = true},
+                             own = {.capture = r->capture,
+                                    .nhwc = m->layout == RP_LAYOUT_NHWC,
+                                    .deterministic = m->deterministic};
+
+    if (m->tensorrt && !r->foreign)
+        RP_CHECK(rp_ort_add_tensorrt(m->engine, m->device, options, r->engines, true));
+    if (m->device->fns->host_memory)
+        return 0;
+    return rp_ort_add_cuda(m->engine, m->device, options, r->foreign ? &foreign : &own);
+}
+
+static int create(const struct rp_model *m, const struct request *r, OrtSession **out)
 {
     int ret;
     OrtSessionOptions *options = NULL;
     struct rp_engine *const e = m->engine;
 
     RP_TRY(make_options(e, r, &options));
-    if (m->tensorrt)
-        RP_TRY(rp_ort_add_tensorrt(e, m->device, options, r->engines, true));
-    if (!m->device->fns->host_memory)
-        RP_TRY(rp_ort_add_cuda(e, m->device, options,
-                               &(struct rp_ort_cuda){.capture = r->capture, .foreign = m->foreign,
-                                                     .nhwc = m->layout == RP_LAYOUT_NHWC,
-                                                     .deterministic = m->deterministic}));
-    RP_TRY(load(m, r, options));
-    ret = 0;
+    RP_TRY(add_providers(m, r, options));
+    RP_TRY(load(m, r, options, out));
 
 fail:
     if (options)
@@ -102,8 +111,9 @@ static int from_plan(struct rp_model *m, struct rp_plans *plans, const char *key
     if (!path)
         return RP_ERR_CLOSED;
     rp_log_hold(true);
-    ret = create(m, &(struct request){.threads = 1, .capture = true, .path = path,
-                                      .optimised = true});
+    ret =
+        create(m, &(struct request){.threads = 1, .capture = true, .path = path, .optimised = true},
+               &m->session);
     rp_log_hold(false);
     if (ret < 0)
         rp_plan_file_bad(plans, key);
@@ -118,8 +128,8 @@ static int recordable(struct rp_model *m, struct rp_plans *plans, const char *ke
     char *const save = plans ? rp_plan_file_begin(plans, key) : NULL;
 
     rp_log_hold(true);
-    ret = create(m, &(struct request){.threads = 1, .capture = true, .path = m->path,
-                                      .save = save});
+    ret = create(m, &(struct request){.threads = 1, .capture = true, .path = m->path, .save = save},
+                 &m->session);
     rp_log_hold(false);
     if (save)
         rp_plan_file_done(plans, key, save, ret >= 0);
@@ -147,7 +157,7 @@ static int open_gpu(struct rp_model *m, struct rp_plans *plans)
     if (ret >= 0)
         return 0;
     snprintf(why, sizeof(why), "%s", rp_last_error());
-    RP_CHECK(create(m, &(struct request){.threads = 1, .path = m->path}));
+    RP_CHECK(create(m, &(struct request){.threads = 1, .path = m->path}, &m->session));
     rp_log(RP_LOG_WARN, "%s cannot be recorded as a CUDA graph and runs eagerly: %s", m->name, why);
     return 0;
 }
@@ -155,7 +165,8 @@ static int open_gpu(struct rp_model *m, struct rp_plans *plans)
 static int open_tensorrt(struct rp_model *m, struct rp_plans *plans)
 {
     char *const folder = plans ? rp_plan_folder(plans, "tensorrt") : NULL;
-    const int ret = create(m, &(struct request){.threads = 1, .path = m->path, .engines = folder});
+    const int ret =
+        create(m, &(struct request){.threads = 1, .path = m->path, .engines = folder}, &m->session);
 
     free(folder);
     return ret;
@@ -167,8 +178,19 @@ int rp_ort_open_session(struct rp_model *m, int threads, struct rp_plans *plans)
 
     if (gpu && m->tensorrt)
         return open_tensorrt(m, plans);
-    if (gpu && !m->foreign)
+    if (gpu)
         return open_gpu(m, plans);
-    return create(m, &(struct request){.threads = gpu ? 1 : threads, .capture = m->ort_graph,
-                                       .path = m->path});
+    return create(m, &(struct request){.threads = threads, .path = m->path}, &m->session);
+}
+
+int rp_ort_open_foreign(const struct rp_model *m, bool graph, OrtSession **out)
+{
+    const bool gpu = !m->device->fns->host_memory;
+
+    return create(m,
+                  &(struct request){.threads = gpu ? 1 : m->threads,
+                                    .capture = gpu && graph,
+                                    .foreign = true,
+                                    .path = m->path},
+                  out);
 }
