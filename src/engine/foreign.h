@@ -18,7 +18,7 @@ void rp_foreign_close(struct rp_foreign **foreign);
 /* On return it has ended. */
 int rp_foreign_run(struct rp_foreign *foreign);
 
-/* Result of the last run in host memory; NULL when it is of another size, or in the net's buffers. */
+/* Result of the last run in host memory; NULL if it is of another size or in the net's buffers. */
 const void *rp_foreign_output(const struct rp_foreign *foreign, int index, size_t bytes);
 
 #endif /* RP_FOREIGN_H */

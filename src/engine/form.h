@@ -4,8 +4,8 @@
 
 #include "engine/engine.h"
 
-/* rp_model_open(), and where the layout is left open (RP_LAYOUT_AUTO) on a GPU, in the one that the
- * plan cache says. Where it says nothing: NCHW, or what is found best and then kept if `measure`. */
+/* rp_model_open(); on a GPU, where the layout is left open (RP_LAYOUT_AUTO), in the form that the
+ * plan cache names. Where it names none: NCHW, or with `measure` what is found best, then kept. */
 int rp_form_open(struct rp_model **out, struct rp_engine *engine, struct rp_device *device,
                  const struct rp_model_params *params, bool measure);
 
