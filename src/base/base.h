@@ -45,12 +45,15 @@ bool rp_log_enabled(enum rp_log_level level);
 /* Log an error sentence, remember it for rp_last_error() of this thread, hand back `status`. */
 int rp_fail(int status, const char *fmt, ...) RP_PRINTF(2, 3);
 
+#define RP_MAX_SENTENCE 1024 /* bytes that rp_last_error() keeps, the zero at the end included */
+
 /* The sentence of a failure on another thread, for rp_last_error() on this one. It is not shown again. */
 void rp_take_error(const char *sentence);
 
 /* While on, failures of this thread are kept for rp_last_error() but shown to developers only: for
  * an attempt that has another way when it fails. Nests. */
 void rp_log_hold(bool on);
+bool rp_log_held(void);
 
 /* A heap string made like printf; NULL when memory is out. Free with free(). */
 char *rp_asprintf(const char *fmt, ...) RP_PRINTF(1, 2);

@@ -17,7 +17,7 @@ static rp_log_fn *log_fn;
 static void *log_priv;
 
 static _Thread_local int log_depth; /* how often this thread holds log_mutex */
-static _Thread_local char last_error[1024];
+static _Thread_local char last_error[RP_MAX_SENTENCE];
 
 static void log_lock(void)
 {
@@ -128,6 +128,11 @@ static _Thread_local int held; /* how often */
 void rp_log_hold(bool on)
 {
     held = on ? held + 1 : RP_MAX(held - 1, 0);
+}
+
+bool rp_log_held(void)
+{
+    return held > 0;
 }
 
 int rp_fail(int status, const char *fmt, ...)
