@@ -189,6 +189,18 @@ fail:
     return ret;
 }
 
+/* The one thing that changes in a model that several pipelines may be using. */
+static void note_sizes(struct rp_model *model, const struct rp_net *net)
+{
+    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+    pthread_mutex_lock(&lock);
+    for (int i = 0; i < net->nin; i++)
+        memcpy(model->used_dim[i], net->in[i].dim, sizeof(net->in[i].dim));
+    model->used = true;
+    pthread_mutex_unlock(&lock);
+}
+
 int rp_net_open(struct rp_net **out, struct rp_slot *slot, struct rp_model *model,
                 const int64_t *const *in_dim)
 {
@@ -219,9 +231,7 @@ int rp_net_open_over(struct rp_net **out, struct rp_slot *slot, struct rp_model 
     ORT(api, model->path, CreateIoBinding(model->session, &b->io));
     RP_TRY(open_inputs(net, in_dim, over));
     RP_TRY(open_outputs(net, over));
-    for (int i = 0; i < net->nin; i++)
-        memcpy(model->used_dim[i], net->in[i].dim, sizeof(net->in[i].dim));
-    model->used = true;
+    note_sizes(model, net);
     return 0;
 
 fail:

@@ -1,7 +1,5 @@
 #include "models/pool.h"
 
-#include "engine/form.h"
-
 #define MAX_MODELS 64
 
 struct rp_pool {
@@ -9,6 +7,7 @@ struct rp_pool {
     struct rp_device *device;
     const struct rp_store *store;
     struct rp_pool_params p;
+    struct rp_shelf *own; /* NULL when it has another's */
     int n;
     struct {
         const struct rp_model_entry *entry;
@@ -19,6 +18,7 @@ struct rp_pool {
 int rp_pool_create(struct rp_pool **out, struct rp_engine *engine, struct rp_device *device,
                    const struct rp_store *store, const struct rp_pool_params *params)
 {
+    int ret = 0;
     struct rp_pool *const pool = *out = calloc(1, sizeof(*pool));
 
     if (!pool)
@@ -27,7 +27,11 @@ int rp_pool_create(struct rp_pool **out, struct rp_engine *engine, struct rp_dev
     pool->device = device;
     pool->store = store;
     pool->p = *params;
-    return 0;
+    if (!params->shelf && (ret = rp_shelf_create(&pool->own, -1)) < 0)
+        rp_pool_destroy(out);
+    else if (!params->shelf)
+        pool->p.shelf = pool->own;
+    return ret;
 }
 
 void rp_pool_destroy(struct rp_pool **out)
@@ -37,7 +41,8 @@ void rp_pool_destroy(struct rp_pool **out)
     if (!pool)
         return;
     for (int i = 0; i < pool->n; i++)
-        rp_model_close(&pool->open[i].model);
+        rp_shelf_give(pool->p.shelf, &pool->open[i].model);
+    rp_shelf_destroy(&pool->own);
     free(pool);
     *out = NULL;
 }
@@ -75,13 +80,13 @@ static int get(struct rp_pool *pool, const struct rp_model_entry *entry, const c
     rp_store_look(pool->store, entry, path);
     if (pool->n == MAX_MODELS)
         return rp_fail(RP_ERR_LIMIT, "more than %d models in one pipeline", MAX_MODELS);
-    ret = rp_form_open(model, pool->engine, pool->device,
-                       &(struct rp_model_params){.path = path, .name = entry->name,
-                                                 .threads = pool->p.threads,
-                                                 .plans = pool->p.plans,
-                                                 .layout = layout_of(pool, entry),
-                                                 .tensorrt = pool->p.tensorrt},
-                       pool->p.measure);
+    ret = rp_shelf_take(pool->p.shelf, pool->engine, pool->device,
+                        &(const struct rp_shelf_wish){
+                            .model = {.path = path, .name = entry->name,
+                                      .threads = pool->p.threads, .plans = pool->p.plans,
+                                      .layout = layout_of(pool, entry),
+                                      .tensorrt = pool->p.tensorrt},
+                            .measure = pool->p.measure}, model);
     if (ret < 0)
         return ret;
     pool->open[pool->n].entry = entry;

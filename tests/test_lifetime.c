@@ -1,0 +1,477 @@
+/* What outlives a job: the models of a runtime, shared and kept, and the threads of its GPUs.
+ *
+ * The first part is on small models of tiny_models.py, the second on set-up's lite models and sample
+ * picture, through the public interface; where those are missing it is skipped. */
+#include "test_media.h"
+
+#include <pthread.h>
+
+#include "models/shelf.h"
+#include "pipeline/runtime.h"
+
+/* ---- what was opened ------------------------------------------------------------------------- */
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static char opened[8192]; /* names of the models that were opened since forget(), each with a blank */
+
+static void keep_name(void *priv, enum rp_log_level level, const char *line)
+{
+    char name[64];
+
+    (void) priv;
+    (void) level;
+    if (sscanf(line, "loading model %60s succeeded", name) != 1 || !strstr(line, " succeeded"))
+        return;
+    pthread_mutex_lock(&lock);
+    strncat(opened, name, sizeof(opened) - strlen(opened) - 1);
+    strncat(opened, " ", sizeof(opened) - strlen(opened) - 1);
+    pthread_mutex_unlock(&lock);
+}
+
+static void forget(void)
+{
+    opened[0] = 0;
+}
+
+static int count(const char *text, const char *name)
+{
+    char with_blank[80];
+    int n = 0;
+
+    snprintf(with_blank, sizeof(with_blank), "%s ", name);
+    for (const char *at = strstr(text, with_blank); at; at = strstr(at + 1, with_blank))
+        n++;
+    return n;
+}
+
+/* No name is there twice. */
+static void assert_each_once(void)
+{
+    char all[sizeof(opened)], *save = NULL;
+
+    memcpy(all, opened, sizeof(all));
+    for (char *name = strtok_r(all, " ", &save); name; name = strtok_r(NULL, " ", &save))
+        if (count(opened, name) != 1)
+            fail_msg("%s was opened %d times: %s", name, count(opened, name), opened);
+}
+
+/* ---- the shelf ------------------------------------------------------------------------------- */
+
+static struct rp_engine *engine;
+static struct rp_device *device;
+
+static int set_up(void **state)
+{
+    const char *const source = getenv("REPRISE_SOURCE");
+
+    if (make_dir(state) || !source || shell("/usr/bin/python3 '%s/tests/tiny_models.py' .", source))
+        return -1;
+    rp_set_log(RP_LOG_DEBUG, keep_name, NULL);
+    return rp_engine_create(&engine, NULL) < 0 || rp_device_cpu(&device) < 0 ? -1 : 0;
+}
+
+static int tear_down(void **state)
+{
+    rp_device_destroy(&device);
+    rp_engine_destroy(&engine);
+    (void) shell("rm -rf lite");
+    return remove_dir(state);
+}
+
+static struct rp_model *take(struct rp_shelf *s, const char *file, int threads)
+{
+    struct rp_model *model;
+
+    assert_int_equal(rp_shelf_take(s, engine, device,
+                                   &(struct rp_shelf_wish){.model = {.path = in_dir(file), .name = file,
+                                                             .threads = threads}}, &model), 0);
+    assert_string_equal(rp_model_name(model), file);
+    return model;
+}
+
+static void give(struct rp_shelf *s, struct rp_model *model)
+{
+    rp_shelf_give(s, &model);
+    assert_null(model);
+}
+
+static struct rp_shelf *new_shelf(int64_t limit)
+{
+    struct rp_shelf *s;
+
+    forget();
+    assert_int_equal(rp_shelf_create(&s, limit), 0);
+    return s;
+}
+
+/* One model for all who want it in the same way, also after the last of them. */
+static void test_shared(void **state)
+{
+    struct rp_shelf *s = new_shelf(0);
+    struct rp_model *const a = take(s, "double.onnx", 1), *const b = take(s, "double.onnx", 1);
+    struct rp_model *const other = take(s, "sum.onnx", 1), *const all = take(s, "double.onnx", 2);
+
+    (void) state;
+    assert_ptr_equal(a, b);
+    assert_ptr_not_equal(a, all);
+    assert_string_equal(opened, "double.onnx sum.onnx double.onnx ");
+    give(s, a);
+    give(s, b);
+    assert_ptr_equal(take(s, "double.onnx", 1), a);
+    give(s, a);
+    give(s, other);
+    give(s, all);
+    assert_int_equal(count(opened, "double.onnx"), 2);
+    rp_shelf_clear(s, device);
+    give(s, take(s, "double.onnx", 1));
+    assert_int_equal(count(opened, "double.onnx"), 3);
+    rp_shelf_destroy(&s);
+    assert_null(s);
+    rp_shelf_destroy(&s);
+}
+
+static void test_missing(void **state)
+{
+    struct rp_model *model;
+    struct rp_shelf *s = new_shelf(0);
+
+    (void) state;
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(rp_shelf_take(s, engine, device,
+                                       &(struct rp_shelf_wish){.model = {.path = in_dir("none.onnx")}},
+                                       &model), RP_ERR_IO);
+        assert_null(model);
+        assert_non_null(strstr(rp_last_error(), "none.onnx"));
+        assert_int_equal(rp_shelf_take(s, engine, device,
+                                       &(struct rp_shelf_wish){.model = {.path = in_dir("half.onnx")}},
+                                       &model), RP_ERR_MODEL);
+    }
+    give(s, take(s, "double.onnx", 1));
+    rp_shelf_destroy(&s);
+}
+
+/* A file that changed is opened anew; who still has it as it was keeps that. */
+static void test_changed(void **state)
+{
+    const struct rp_tensor_info *info;
+    struct rp_shelf *s = new_shelf(0);
+
+    (void) state;
+    assert_int_equal(shell("cp double.onnx change.onnx"), 0);
+    struct rp_model *const old = take(s, "change.onnx", 1);
+    assert_int_equal(shell("cp sum.onnx new.onnx && mv new.onnx change.onnx"), 0);
+    struct rp_model *const new = take(s, "change.onnx", 1);
+    assert_ptr_not_equal(old, new);
+    assert_int_equal(rp_model_inputs(old, &info), 1);
+    assert_int_equal(rp_model_inputs(new, &info), 2);
+    assert_ptr_equal(take(s, "change.onnx", 1), new);
+    give(s, new);
+    give(s, old);
+    give(s, new);
+    give(s, take(s, "change.onnx", 1));
+    assert_int_equal(count(opened, "change.onnx"), 2);
+    assert_int_equal(shell("touch -d '2001-02-03' change.onnx"), 0); /* only the time */
+    give(s, take(s, "change.onnx", 1));
+    assert_int_equal(count(opened, "change.onnx"), 3);
+    rp_shelf_destroy(&s);
+}
+
+/* Three files of one size and room for two: the one whose use is longest ago is closed. */
+static void test_limit(void **state)
+{
+    struct rp_shelf *s;
+    const int64_t size = strtoll(output_of("stat -c %%s double.onnx"), NULL, 10);
+
+    (void) state;
+    assert_true(size > 0);
+    assert_int_equal(shell("cp double.onnx a.onnx && cp double.onnx b.onnx && cp double.onnx c.onnx"),
+                     0);
+    s = new_shelf(2 * size);
+    give(s, take(s, "a.onnx", 1));
+    give(s, take(s, "b.onnx", 1));
+    give(s, take(s, "a.onnx", 1));
+    give(s, take(s, "c.onnx", 1)); /* b is closed */
+    give(s, take(s, "a.onnx", 1));
+    give(s, take(s, "c.onnx", 1));
+    assert_string_equal(opened, "a.onnx b.onnx c.onnx ");
+    struct rp_model *const b = take(s, "b.onnx", 1); /* what is used does not count */
+    give(s, take(s, "a.onnx", 1));
+    give(s, take(s, "c.onnx", 1));
+    assert_string_equal(opened, "a.onnx b.onnx c.onnx b.onnx ");
+    give(s, b); /* a is closed */
+    give(s, take(s, "c.onnx", 1));
+    give(s, take(s, "b.onnx", 1));
+    assert_string_equal(opened, "a.onnx b.onnx c.onnx b.onnx ");
+    give(s, take(s, "a.onnx", 1));
+    assert_string_equal(opened, "a.onnx b.onnx c.onnx b.onnx a.onnx ");
+    rp_shelf_destroy(&s);
+
+    s = new_shelf(-1); /* nothing is kept */
+    give(s, take(s, "a.onnx", 1));
+    give(s, take(s, "a.onnx", 1));
+    assert_string_equal(opened, "a.onnx a.onnx ");
+    rp_shelf_destroy(&s);
+}
+
+enum { THREADS = 4, TURNS = 30 };
+
+struct taker {
+    struct rp_shelf *shelf;
+    int number;
+    bool right;
+};
+
+/* Right and wrong ones, in another order for each thread. */
+static void *take_often(void *priv)
+{
+    static const char *const files[] = {"double.onnx", "sum.onnx", "half.onnx", "open.onnx"};
+    struct taker *const t = priv;
+
+    rp_log_hold(true);
+    for (int i = 0; i < TURNS; i++) {
+        struct rp_model *model;
+        char path[600];
+        const int f = (i * (2 * t->number + 1) + t->number) % 4;
+        snprintf(path, sizeof(path), "%s/%s", test_dir, files[f]);
+        const int ret = rp_shelf_take(t->shelf, engine, device,
+                                      &(struct rp_shelf_wish){.model = {.path = path, .threads = 1}},
+                                      &model);
+        t->right &= f == 2 ? ret == RP_ERR_MODEL && !model
+                           : ret == 0 && !strcmp(rp_model_name(model), files[f]);
+        rp_shelf_give(t->shelf, &model);
+    }
+    rp_log_hold(false);
+    return NULL;
+}
+
+static void test_threads(void **state)
+{
+    static const int64_t limits[] = {0, 200, -1};
+    pthread_t thread[THREADS];
+    struct taker t[THREADS];
+
+    (void) state;
+    for (size_t l = 0; l < RP_ARRAY_LEN(limits); l++) {
+        struct rp_shelf *s = new_shelf(limits[l]);
+
+        for (int i = 0; i < THREADS; i++) {
+            t[i] = (struct taker){s, i, true};
+            assert_int_equal(pthread_create(&thread[i], NULL, take_often, &t[i]), 0);
+        }
+        for (int i = 0; i < THREADS; i++) {
+            pthread_join(thread[i], NULL);
+            assert_true(t[i].right);
+        }
+        if (limits[l] == 0)
+            assert_each_once();
+        rp_shelf_destroy(&s);
+    }
+}
+
+/* ---- the runtime ----------------------------------------------------------------------------- */
+
+/* Copies of the lite models, as one of them is to change. */
+static bool have_lite(void)
+{
+    char *const cache = rp_path_user_cache(NULL);
+    const char *const env = getenv("REPRISE_MODELS");
+    static const char *const files[] = {"fr_detect", "fr_landmark", "fr_feature", "fr_age",
+                                        "fr_gender", "nsfwjs"};
+    bool ok = cache && shell("mkdir -p lite && cp '%s/media/astronaut.png' face.png", cache) == 0;
+
+    for (size_t i = 0; ok && i < RP_ARRAY_LEN(files); i++)
+        ok = shell("test -s lite/%s.onnx || cp '%s%s/%s.onnx' lite/", files[i], env ? env : cache,
+                   env ? "" : "/models", files[i]) == 0;
+    if (!ok)
+        print_message("skipped: no lite models or sample picture; run scripts/setup.sh --tests\n");
+    free(cache);
+    return ok;
+}
+
+static rp_runtime *new_runtime(int64_t kept)
+{
+    rp_runtime *rt;
+
+    forget();
+    assert_int_equal(rp_runtime_create(&rt, &(rp_runtime_params){.models_path = in_dir("lite"),
+                                                                 .kept_models = kept}), 0);
+    return rt;
+}
+
+/* Boxes drawn into the sample picture: needs no source and, of the networks, some. */
+static rp_options *new_options(void)
+{
+    rp_options *o;
+
+    assert_int_equal(rp_options_create(&o), 0);
+    assert_int_equal(rp_options_set(o, "processors", "face_debugger"), 0);
+    assert_int_equal(rp_options_set(o, "face-selector-mode", "many"), 0);
+    assert_int_equal(rp_options_set(o, "target-path", in_dir("face.png")), 0);
+    assert_int_equal(rp_options_set(o, "output-path", in_dir("out.png")), 0);
+    return o;
+}
+
+static void run_job(rp_runtime *rt, const rp_options *o)
+{
+    rp_job *job;
+
+    assert_int_equal(rp_job_create(&job, rt, o), 0);
+    assert_int_equal(rp_job_run(job, NULL, NULL), 0);
+    rp_job_destroy(&job);
+}
+
+static int count_faces(void *priv, const rp_frame_faces *f)
+{
+    *(int *) priv += f->count;
+    return 0;
+}
+
+static void test_jobs(void **state)
+{
+    (void) state;
+    if (!have_lite())
+        skip();
+    rp_runtime *rt = new_runtime(0);
+    rp_options *o = new_options();
+    run_job(rt, o);
+    assert_int_equal(count(opened, "nsfwjs"), 1);
+    assert_each_once();
+    char *const first = strdup(opened);
+    run_job(rt, o);
+    assert_string_equal(opened, first);
+    assert_int_equal(shell("cp lite/nsfwjs.onnx new.onnx && mv new.onnx lite/nsfwjs.onnx"), 0);
+    run_job(rt, o);
+    assert_int_equal(count(opened, "nsfwjs"), 2);
+    assert_int_equal(strlen(opened), strlen(first) + strlen("nsfwjs "));
+    rp_runtime_destroy(&rt);
+
+    rt = new_runtime(-1);
+    run_job(rt, o);
+    run_job(rt, o);
+    assert_int_equal(count(opened, "nsfwjs"), 2);
+    assert_int_equal(strlen(opened), 2 * strlen(first));
+    rp_runtime_destroy(&rt);
+    rp_options_destroy(&o);
+    free(first);
+}
+
+/* Several files, each network once. */
+static void test_analyse(void **state)
+{
+    int faces = 0;
+    rp_options *o;
+
+    (void) state;
+    if (!have_lite())
+        skip();
+    rp_runtime *rt = new_runtime(0);
+    assert_int_equal(rp_options_create(&o), 0);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(rp_analyse_file(rt, o, in_dir("face.png"), count_faces, &faces), 0);
+    assert_int_equal(faces, 3);
+    assert_true(strlen(opened) > 0);
+    assert_each_once();
+    rp_options_destroy(&o);
+    rp_runtime_destroy(&rt);
+}
+
+static void *analyse_one(void *rt)
+{
+    int faces = 0;
+    rp_options *o;
+
+    rp_options_create(&o);
+    if (rp_analyse_file(rt, o, in_dir("face.png"), count_faces, &faces) < 0)
+        faces = -1;
+    rp_options_destroy(&o);
+    return (void *) (intptr_t) faces;
+}
+
+/* Two threads at once use the same models. */
+static void test_at_once(void **state)
+{
+    void *faces;
+    pthread_t thread[2];
+
+    (void) state;
+    if (!have_lite())
+        skip();
+    rp_runtime *rt = new_runtime(0);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(pthread_create(&thread[i], NULL, analyse_one, rt), 0);
+    for (int i = 0; i < 2; i++) {
+        pthread_join(thread[i], &faces);
+        assert_int_equal((intptr_t) faces, 1);
+    }
+    assert_each_once();
+    rp_runtime_destroy(&rt);
+}
+
+/* ---- GPUs ------------------------------------------------------------------------------------ */
+
+struct gpu {
+    rp_runtime *runtime;
+    struct rp_device *device;
+    pthread_t thread;
+};
+
+static int open_gpu(void *priv)
+{
+    struct gpu *const g = priv;
+
+    g->thread = pthread_self();
+    return rp_runtime_gpu(g->runtime, 0, &g->device);
+}
+
+/* One thread for each GPU, whether it is there or not; its failure reaches the caller. */
+static void test_gpu(void **state)
+{
+    struct rp_executor *first, *again, *second;
+    struct gpu g[2] = {{0}, {0}};
+    rp_runtime *rt = new_runtime(0);
+
+    (void) state;
+    assert_int_equal(rp_runtime_executor(rt, 0, &first), 0);
+    assert_int_equal(rp_runtime_executor(rt, 1, &second), 0);
+    assert_int_equal(rp_runtime_executor(rt, 0, &again), 0);
+    assert_ptr_equal(first, again);
+    assert_ptr_not_equal(first, second);
+    for (int i = 0; i < 2; i++) {
+        g[i].runtime = rt;
+        rp_take_error("");
+        if (rp_executor_run(first, open_gpu, &g[i]) < 0)
+            assert_true(strlen(rp_last_error()) > 0);
+        assert_false(pthread_equal(g[i].thread, pthread_self()));
+    }
+    assert_true(pthread_equal(g[0].thread, g[1].thread));
+    assert_ptr_equal(g[0].device, g[1].device);
+    rp_runtime_destroy(&rt);
+}
+
+/* A plan cache for each folder. */
+static void test_plans(void **state)
+{
+    struct rp_plans *off, *a, *again;
+    rp_runtime *rt = new_runtime(0);
+
+    (void) state;
+    assert_int_equal(rp_runtime_plans(rt, "off", &off), 0);
+    assert_int_equal(rp_runtime_plans(rt, in_dir("lite/plans"), &a), 0);
+    assert_int_equal(rp_runtime_plans(rt, in_dir("lite/plans"), &again), 0);
+    assert_ptr_equal(a, again);
+    assert_ptr_not_equal(a, off);
+    rp_runtime_destroy(&rt);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_shared),  cmocka_unit_test(test_missing),
+        cmocka_unit_test(test_changed), cmocka_unit_test(test_limit),
+        cmocka_unit_test(test_threads), cmocka_unit_test(test_jobs),
+        cmocka_unit_test(test_analyse), cmocka_unit_test(test_at_once),
+        cmocka_unit_test(test_gpu),     cmocka_unit_test(test_plans),
+    };
+
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
