@@ -1,4 +1,4 @@
-/* The thread that others hand their work to. Worth a run under ThreadSanitizer after each change. */
+/* The thread that others hand work to. Worth a run under ThreadSanitizer after each change. */
 #include "base/executor.h"
 
 #include <pthread.h>
@@ -114,7 +114,7 @@ static void count_line(void *priv, enum rp_log_level level, const char *line)
     lines += level == RP_LOG_ERROR;
 }
 
-/* The caller gets status and sentence; it is shown once, or not at all while the caller holds it. */
+/* The caller gets status and sentence, shown once, or not at all while the caller holds it. */
 static void test_failure(void **state)
 {
     struct rp_executor *e;

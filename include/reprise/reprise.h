@@ -6,7 +6,7 @@
  *
  * Objects, longest-lived first:
  *
- *   rp_runtime    the process: ONNX Runtime, the model folder, the devices
+ *   rp_runtime    the process: ONNX Runtime, the model folder, the devices, the open models
  *   rp_options    every setting by name, as on the command line
  *   rp_pipeline   the chosen models and processors, ready for pictures
  *   rp_job        one target file to one output file: reader, pipeline, writer
@@ -29,6 +29,13 @@
  * Threads: a runtime may be used from any thread. Options, a pipeline and a job belong to one
  * thread at a time, except rp_job_cancel(), which may be called from any thread and from a signal
  * handler. Callbacks run on threads of the library, one at a time.
+ *
+ * A GPU has a thread in the runtime that does all the work on it. Calls that need it wait until
+ * those before them are done, whatever thread they come from: jobs on one GPU run one after the
+ * other. So a callback must not begin work on the GPU that it is called for.
+ *
+ * A runtime keeps open what it once opened: GPUs, and models as long as there is room for them
+ * (rp_runtime_params). Nobody may use it any more, in whatever way, when it is destroyed.
  *
  * Errors: a function that can fail returns 0 (or a count) on success and a negative rp_status on
  * failure. The sentence for a person goes to the log, and rp_last_error() keeps the last one of the
@@ -133,6 +140,8 @@ typedef struct rp_runtime_params {
     const rp_options *download; ///< fetch missing models as these options say; NULL: never
     rp_download_fn *on_download;
     void *download_priv;
+    int64_t kept_models; ///< bytes of model files kept open while no pipeline uses them, for each
+                         ///< device; 0: as many as a quarter of its memory, negative: none
 } rp_runtime_params;
 
 /** Find the model folder and the devices. ONNX Runtime is loaded when a pipeline first needs it: that

@@ -47,7 +47,7 @@ int rp_fail(int status, const char *fmt, ...) RP_PRINTF(2, 3);
 
 #define RP_MAX_SENTENCE 1024 /* bytes that rp_last_error() keeps, the zero at the end included */
 
-/* The sentence of a failure on another thread, for rp_last_error() on this one. It is not shown again. */
+/* The sentence of a failure on another thread, for rp_last_error() on this one; not shown again. */
 void rp_take_error(const char *sentence);
 
 /* While on, failures of this thread are kept for rp_last_error() but shown to developers only: for

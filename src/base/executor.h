@@ -1,8 +1,8 @@
 /* A thread that does what others ask of it, one thing after the other. A GPU has one, because all
  * work on it must come from the thread that opened it.
  *
- * A task is memory of whoever asks and stays where it is until it is waited for or taken back, so that
- * asking cannot fail. */
+ * A task is memory of whoever asks and stays where it is until it is waited for or taken back, so
+ * that asking cannot fail. */
 #ifndef RP_EXECUTOR_H
 #define RP_EXECUTOR_H
 
@@ -26,9 +26,9 @@ int rp_executor_create(struct rp_executor **out);
 /* What was asked for before is done first. Not from a task of its own. */
 void rp_executor_destroy(struct rp_executor **executor);
 
-/* Do it on the executor's thread, behind all that was asked for before, and wait: its status, and on
- * a failure its sentence for rp_last_error(). rp_log_hold() counts there as here. From that thread,
- * or with no executor at all (NULL), it is done at once by the caller. */
+/* Do it on the executor's thread, behind all that was asked for before, and wait: its status, and
+ * on a failure its sentence for rp_last_error(). rp_log_hold() counts there as here. From that
+ * thread, or with no executor at all (NULL), it is done at once by the caller. */
 int rp_executor_run(struct rp_executor *executor, int (*fn)(void *priv), void *priv);
 
 /* The same without waiting: one of the two below must follow, from another thread than its own. */

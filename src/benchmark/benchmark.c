@@ -280,8 +280,9 @@ static json_t *pipeline_part(struct rp_bench *b, struct list *models, json_t *so
     if (wants(b, RP_BENCH_ANALYSE))
         *analysis = rp_bench_analysis(b, p);
     add_pool(models, p->pool);
-    b->device = NULL;
     rp_pipeline_destroy(&p);
+    rp_shelf_clear(b->runtime->shelf, b->device); /* networks are measured on an empty device */
+    b->device = NULL;
     return o;
 }
 
@@ -381,29 +382,45 @@ fail:
     return ret;
 }
 
-int rp_benchmark(rp_runtime *runtime, rp_options *options, char **json)
+struct request {
+    rp_runtime *runtime;
+    rp_options *options;
+    char **json;
+};
+
+static int benchmark(void *priv)
 {
     int ret;
-    struct rp_bench b = {.runtime = runtime, .options = options};
+    const struct request *const r = priv;
+    struct rp_bench b = {.runtime = r->runtime, .options = r->options};
     json_t *const o = json_object();
 
-    *json = NULL;
-    if (!runtime || !options || !o) {
-        ret = rp_fail(RP_ERR_INVALID, "no runtime, or no options");
-        goto fail;
-    }
-    b.settings = rp_options_settings(options);
+    if (!o)
+        return rp_fail(RP_ERR_NOMEM, "out of memory");
+    b.settings = rp_options_settings(r->options);
     b.o = rp_settings_get(b.settings, &rp_benchmark_group);
     b.graph = *(const struct rp_graph_options *) rp_settings_get(b.settings, &rp_graph_group);
     b.graph.mode = RP_GRAPH_FRAME;
     RP_TRY(choose_slots(&b));
-    RP_TRY(rp_runtime_engine(runtime, &b.engine));
+    RP_TRY(rp_runtime_engine(r->runtime, &b.engine));
     lend_source(&b);
     RP_TRY(measure(&b, o));
-    if (!(*json = json_dumps(o, JSON_INDENT(1) | JSON_REAL_PRECISION(9))))
+    if (!(*r->json = json_dumps(o, JSON_INDENT(1) | JSON_REAL_PRECISION(9))))
         ret = rp_fail(RP_ERR_NOMEM, "out of memory");
 
 fail:
     json_decref(o);
     return ret;
+}
+
+int rp_benchmark(rp_runtime *runtime, rp_options *options, char **json)
+{
+    struct rp_executor *executor;
+    struct request r = {runtime, options, json};
+
+    *json = NULL;
+    if (!runtime || !options)
+        return rp_fail(RP_ERR_INVALID, "no runtime, or no options");
+    RP_CHECK(rp_pipeline_executor(runtime, rp_options_settings(options), 0, &executor));
+    return rp_executor_run(executor, benchmark, &r);
 }

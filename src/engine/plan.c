@@ -1,6 +1,7 @@
 #include "engine/plan.h"
 
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -11,8 +12,8 @@
 #define ENDS (64 << 10) /* bytes at either end that the checksum of a large file covers */
 
 struct rp_plans {
-    char *folder; /* NULL: nothing is kept */
-    bool told;    /* that it cannot be written */
+    char *folder;     /* NULL: nothing is kept */
+    atomic_bool told; /* that it cannot be written */
 };
 
 int rp_plans_open(struct rp_plans **out, const char *folder)
@@ -98,10 +99,8 @@ void rp_plan_put(struct rp_plans *p, const char *key, json_t *value)
     char *const text = entry ? json_dumps(entry, JSON_INDENT(1)) : NULL;
 
     rp_log_hold(true);
-    if (text && rp_file_write(path, text, strlen(text)) < 0 && !p->told) {
+    if (text && rp_file_write(path, text, strlen(text)) < 0 && !atomic_exchange(&p->told, true))
         rp_log(RP_LOG_WARN, "plan cache: %s", rp_last_error());
-        p->told = true;
-    }
     rp_log_hold(false);
     free(text);
     json_decref(entry);

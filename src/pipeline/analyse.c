@@ -2,8 +2,11 @@
 #include "pipeline/pipeline.h"
 
 struct analysis {
+    rp_runtime *runtime;
+    const struct rp_settings *settings;
     struct rp_pipeline *pipeline;
     const char *path;
+    enum rp_media_kind kind;
     rp_frame_faces_fn *fn;
     void *priv;
     struct rp_dfaces *found;
@@ -66,16 +69,35 @@ fail:
     return ret;
 }
 
+/* The networks stay open in the runtime for the next file. */
+static int analyse(void *priv)
+{
+    int ret;
+    struct analysis *const a = priv;
+
+    RP_TRY(rp_pipeline_open(&a->pipeline, a->runtime, a->settings, RP_USE_ANALYSE, 0, 0));
+    if (a->kind == RP_MEDIA_IMAGE)
+        RP_TRY(analyse_image(a));
+    else
+        RP_TRY(analyse_video(a, rp_settings_get(a->settings, &rp_trim_group)));
+    ret = 0;
+
+fail:
+    rp_pipeline_destroy(&a->pipeline);
+    return ret;
+}
+
 int rp_analyse_file(rp_runtime *runtime, const rp_options *options, const char *path,
                     rp_frame_faces_fn *fn, void *priv)
 {
     int ret;
-    enum rp_media_kind kind;
-    const struct rp_settings *const settings = rp_options_settings(options);
+    struct rp_executor *executor;
     struct analysis *const a = calloc(1, sizeof(*a));
 
     if (!a)
         return rp_fail(RP_ERR_NOMEM, "out of memory");
+    a->runtime = runtime;
+    a->settings = rp_options_settings(options);
     a->path = path;
     a->fn = fn;
     a->priv = priv;
@@ -84,20 +106,16 @@ int rp_analyse_file(rp_runtime *runtime, const rp_options *options, const char *
         ret = rp_fail(RP_ERR_NOMEM, "out of memory");
         goto fail;
     }
-    RP_TRY(rp_media_probe(path, &kind));
-    if (kind != RP_MEDIA_IMAGE && kind != RP_MEDIA_VIDEO) {
+    RP_TRY(rp_media_probe(path, &a->kind));
+    if (a->kind != RP_MEDIA_IMAGE && a->kind != RP_MEDIA_VIDEO) {
         ret = rp_fail(RP_ERR_FORMAT, "%s: neither a picture nor a video", path);
         goto fail;
     }
-    RP_TRY(rp_pipeline_open(&a->pipeline, runtime, settings, RP_USE_ANALYSE, 0, 0));
-    if (kind == RP_MEDIA_IMAGE)
-        RP_TRY(analyse_image(a));
-    else
-        RP_TRY(analyse_video(a, rp_settings_get(settings, &rp_trim_group)));
+    RP_TRY(rp_pipeline_executor(runtime, a->settings, 0, &executor));
+    RP_TRY(rp_executor_run(executor, analyse, a));
     ret = 0;
 
 fail:
-    rp_pipeline_destroy(&a->pipeline);
     free(a->found);
     free(a);
     return ret;

@@ -102,6 +102,18 @@ static double shrink_of(const struct rp_job *job)
     return job->kind == RP_MEDIA_VIDEO && o->video_scale < 1 ? o->video_scale : 0;
 }
 
+static int open_pipeline(void *priv)
+{
+    struct rp_job *const job = priv;
+
+    /* Several frames at once: each on its own thread. One picture: all cores in each network. */
+    RP_CHECK(rp_pipeline_open(&job->pipeline, job->runtime, job->settings,
+                              RP_USE_PROCESS | (job->kind == RP_MEDIA_VIDEO ? RP_USE_MEASURE : 0),
+                              job->slots > 1 ? 1 : RP_MIN(rp_cpu_count(), 8), 0));
+    job->pipeline->plan.shrink = shrink_of(job);
+    return 0;
+}
+
 int rp_job_create(rp_job **out, rp_runtime *runtime, const rp_options *options)
 {
     int ret;
@@ -115,12 +127,8 @@ int rp_job_create(rp_job **out, rp_runtime *runtime, const rp_options *options)
     RP_TRY(check_paths(job));
     RP_TRY(check_devices(job));
     RP_TRY(choose_slots(job, &job->slots));
-    /* Several frames at once: each on its own thread. One picture:
-     * all cores inside each network. */
-    RP_TRY(rp_pipeline_open(&job->pipeline, runtime, job->settings,
-                            RP_USE_PROCESS | (job->kind == RP_MEDIA_VIDEO ? RP_USE_MEASURE : 0),
-                            job->slots > 1 ? 1 : RP_MIN(rp_cpu_count(), 8), 0));
-    job->pipeline->plan.shrink = shrink_of(job);
+    RP_TRY(rp_pipeline_executor(runtime, job->settings, 0, &job->executor));
+    RP_TRY(rp_executor_run(job->executor, open_pipeline, job));
     return 0;
 
 fail:
@@ -143,13 +151,12 @@ void rp_job_destroy(rp_job **out)
 
 /* ---- running --------------------------------------------------------------------------------- */
 
-int rp_job_run(rp_job *job, rp_progress_fn *fn, void *priv)
+static int run(void *priv)
 {
     int ret;
     struct rp_partial out = {0};
+    struct rp_job *const job = priv;
 
-    job->progress_fn = fn;
-    job->progress_priv = priv;
     job->started = job->window_start = rp_now();
     RP_TRY(rp_partial_begin(&out, job->output));
     if (job->kind == RP_MEDIA_IMAGE)
@@ -168,6 +175,13 @@ int rp_job_run(rp_job *job, rp_progress_fn *fn, void *priv)
 fail:
     rp_partial_abort(&out);
     return ret;
+}
+
+int rp_job_run(rp_job *job, rp_progress_fn *fn, void *priv)
+{
+    job->progress_fn = fn;
+    job->progress_priv = priv;
+    return rp_executor_run(job->executor, run, job);
 }
 
 void rp_job_cancel(rp_job *job)

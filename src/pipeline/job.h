@@ -11,6 +11,7 @@
 struct rp_job {
     rp_runtime *runtime;
     const struct rp_settings *settings; /* the options', which must outlive the job */
+    struct rp_executor *executor; /* whose thread opens and runs it; NULL: the caller's does */
     struct rp_pipeline *pipeline;
     enum rp_media_kind kind;
     char *target, *output;

@@ -1,5 +1,5 @@
-/* A video to a video: a reading thread, a writing thread, and a crew for each device. The caller's
- * thread runs the first crew, because a GPU's work must come from the thread that opened it. */
+/* A video to a video: a reading thread, a writing thread, and a crew for each device. The job's
+ * thread runs the first crew, each further GPU's own thread that of this GPU. */
 #include "pipeline/job.h"
 
 #include <pthread.h>
@@ -11,12 +11,12 @@
 
 struct video;
 
-/* A GPU beside the first: its own thread, pipeline and crew, the same ring. */
+/* A GPU beside the first: its own pipeline and crew, the same ring. */
 struct helper {
     struct video *video;
     int gpu; /* index into --execution-device-ids */
-    pthread_t thread;
-    bool started;
+    struct rp_executor *executor;
+    struct rp_task task;
 };
 
 struct video {
@@ -335,7 +335,7 @@ static void add_clocks(void *priv, const struct rp_slot *slot)
     pthread_mutex_unlock(&v->lock);
 }
 
-static void *help(void *priv)
+static int help(void *priv)
 {
     int ret;
     struct helper *const h = priv;
@@ -358,28 +358,33 @@ fail:
         rp_ring_fail(v->ring, ret);
     rp_crew_destroy(&crew);
     rp_pipeline_destroy(&pipeline);
-    return NULL;
+    return 0;
+}
+
+/* On the thread of that GPU, as soon as it has nothing else to do. */
+static int start_helper(struct video *v, int gpu)
+{
+    struct helper *const h = &v->helper[gpu];
+
+    h->video = v;
+    h->gpu = gpu;
+    h->task = (struct rp_task){.fn = help, .priv = h};
+    RP_CHECK(rp_pipeline_executor(v->job->runtime, v->job->settings, gpu, &h->executor));
+    rp_executor_submit(h->executor, &h->task);
+    return 0;
 }
 
 static int start_threads(struct video *v)
 {
-    int ret;
-
     if (pthread_create(&v->read_thread, NULL, read_frames, v))
         goto none;
     v->reading = true;
     if (pthread_create(&v->write_thread, NULL, write_thread, v))
         goto none;
     v->writing = true;
-    for (int i = 1; i < gpu_count(v->job); i++) {
-        v->helper[i] = (struct helper){.video = v, .gpu = i};
-        if (pthread_create(&v->helper[i].thread, NULL, help, &v->helper[i]))
-            goto none;
-        v->helper[i].started = true;
-    }
-    if ((ret = rp_crew_start(v->crew)) >= 0)
-        return 0;
-    return ret;
+    for (int i = 1; i < gpu_count(v->job); i++)
+        RP_CHECK(start_helper(v, i));
+    return rp_crew_start(v->crew);
 
 none:
     return rp_fail(RP_ERR_NOMEM, "no thread could be started");
@@ -389,9 +394,9 @@ static void join_threads(struct video *v)
 {
     if (v->crew)
         rp_crew_run(v->crew); /* CPU threads; a GPU's ring is at its end */
-    for (int i = 0; i < MAX_GPUS; i++)
-        if (v->helper[i].started)
-            pthread_join(v->helper[i].thread, NULL);
+    for (int i = 0; i < MAX_GPUS; i++) /* a GPU that is still busy with another job is not needed */
+        if (v->helper[i].executor)
+            rp_executor_withdraw(v->helper[i].executor, &v->helper[i].task);
     if (v->writing)
         pthread_join(v->write_thread, NULL);
     if (v->reading)

@@ -11,19 +11,33 @@ static int provider_of(const struct rp_settings *settings)
     return o->providers.n ? o->providers.v[0] : RP_PROVIDER_CPU;
 }
 
+static int gpu_id(const struct rp_settings *settings, int gpu)
+{
+    const struct rp_execution_options *const o = rp_settings_get(settings, &rp_execution_group);
+
+    return gpu < o->device_ids.n ? o->device_ids.v[gpu] : 0;
+}
+
+int rp_pipeline_executor(rp_runtime *runtime, const struct rp_settings *settings, int gpu,
+                         struct rp_executor **executor)
+{
+    *executor = NULL;
+    return provider_of(settings) == RP_PROVIDER_CPU
+               ? 0
+               : rp_runtime_executor(runtime, gpu_id(settings, gpu), executor);
+}
+
 /* The device of the first provider. One that was asked for and is not there ends the run: a silent
  * run on the CPU would be worse. */
 static int open_device(struct rp_pipeline *p, struct rp_engine *engine, int gpu)
 {
-    const struct rp_execution_options *const o = rp_settings_get(p->settings, &rp_execution_group);
-
     if (provider_of(p->settings) == RP_PROVIDER_CPU) {
         p->device = p->runtime->device;
         return 0;
     }
     if (provider_of(p->settings) == RP_PROVIDER_TENSORRT && rp_engine_check_tensorrt(engine) < 0)
         return RP_ERR_UNSUPPORTED;
-    return rp_device_cuda(&p->device, gpu < o->device_ids.n ? o->device_ids.v[gpu] : 0);
+    return rp_runtime_gpu(p->runtime, gpu_id(p->settings, gpu), &p->device);
 }
 
 /* Which processors, what they need of the analysing stage, and whether they need it at all. */
@@ -96,12 +110,14 @@ int rp_pipeline_open(struct rp_pipeline **out, rp_runtime *runtime,
     p->runtime = runtime;
     p->settings = settings;
     p->use = use;
+    RP_TRY(rp_pipeline_executor(runtime, settings, gpu, &p->executor));
     RP_TRY(rp_runtime_engine(runtime, &engine));
     RP_TRY(open_device(p, engine, gpu));
     if (!p->device->fns->host_memory) // NOLINT(clang-analyzer-core.NullDereference): it is open
-        RP_TRY(rp_plans_open(&p->plans, graph->cache));
+        RP_TRY(rp_runtime_plans(runtime, graph->cache, &p->plans));
     RP_TRY(rp_pool_create(&p->pool, engine, p->device, runtime->store,
-                          &(struct rp_pool_params){.plans = p->plans, .threads = threads,
+                          &(struct rp_pool_params){.shelf = runtime->shelf, .plans = p->plans,
+                                                   .threads = threads,
                                                    .layout = rp_graph_layout(graph),
                                                    .measure = (use & RP_USE_MEASURE) != 0,
                                                    .tensorrt = provider_of(settings) ==
@@ -115,18 +131,33 @@ fail:
     return ret;
 }
 
-int rp_pipeline_create(rp_pipeline **out, rp_runtime *runtime, const rp_options *options)
+struct creation {
+    rp_pipeline **out;
+    rp_runtime *runtime;
+    const struct rp_settings *settings;
+};
+
+static int create(void *priv)
 {
-    return rp_pipeline_open(out, runtime, rp_options_settings(options),
-                            RP_USE_ANALYSE | RP_USE_PROCESS, 0, 0);
+    const struct creation *const c = priv;
+
+    return rp_pipeline_open(c->out, c->runtime, c->settings, RP_USE_ANALYSE | RP_USE_PROCESS, 0, 0);
 }
 
-void rp_pipeline_destroy(rp_pipeline **out)
+int rp_pipeline_create(rp_pipeline **out, rp_runtime *runtime, const rp_options *options)
 {
-    struct rp_pipeline *const p = *out;
+    struct rp_executor *executor;
+    struct creation c = {out, runtime, rp_options_settings(options)};
 
-    if (!p)
-        return;
+    *out = NULL;
+    RP_CHECK(rp_pipeline_executor(runtime, c.settings, 0, &executor));
+    return rp_executor_run(executor, create, &c);
+}
+
+static int destroy(void *priv)
+{
+    struct rp_pipeline *const p = priv;
+
     rp_program_cache_clear(&p->programs);
     rp_program_cache_clear(&p->analyse_programs);
     rp_program_cache_clear(&p->large_programs);
@@ -139,11 +170,18 @@ void rp_pipeline_destroy(rp_pipeline **out)
     rp_analyser_destroy(&p->analyser);
     rp_analyser_destroy(&p->full_analyser);
     rp_pool_destroy(&p->pool);
-    rp_plans_close(&p->plans);
-    if (p->device != p->runtime->device)
-        rp_device_destroy(&p->device);
     free(p->replace_audio);
     free(p);
+    return 0;
+}
+
+void rp_pipeline_destroy(rp_pipeline **out)
+{
+    struct rp_pipeline *const p = *out;
+
+    if (!p)
+        return;
+    rp_executor_run(p->executor, destroy, p);
     *out = NULL;
 }
 
@@ -491,14 +529,28 @@ fail:
     return ret;
 }
 
-int rp_pipeline_process(rp_pipeline *p, rp_image *image)
+struct picture {
+    struct rp_pipeline *pipeline;
+    rp_image *image;
+    const rp_image *seen;
+    rp_face *faces;
+    int max;
+};
+
+static int process(void *priv)
 {
     struct rp_frame_result result;
+    const struct picture *const t = priv;
 
-    return rp_pipeline_image(p, image, &result);
+    return rp_pipeline_image(t->pipeline, t->image, &result);
 }
 
-int rp_pipeline_analyse(rp_pipeline *p, const rp_image *image, rp_face *faces, int max)
+int rp_pipeline_process(rp_pipeline *p, rp_image *image)
+{
+    return rp_executor_run(p->executor, process, &(struct picture){p, .image = image});
+}
+
+static int analyse(struct rp_pipeline *p, const rp_image *image, rp_face *faces, int max)
 {
     int ret;
     rp_image copy, bgr = {0};
@@ -521,6 +573,19 @@ fail:
         free(bgr.data);
     free(found);
     return ret;
+}
+
+static int analyse_picture(void *priv)
+{
+    const struct picture *const t = priv;
+
+    return analyse(t->pipeline, t->seen, t->faces, t->max);
+}
+
+int rp_pipeline_analyse(rp_pipeline *p, const rp_image *image, rp_face *faces, int max)
+{
+    return rp_executor_run(p->executor, analyse_picture,
+                           &(struct picture){p, .seen = image, .faces = faces, .max = max});
 }
 
 /* ---- results --------------------------------------------------------------------------------- */

@@ -17,8 +17,9 @@ enum rp_pipeline_use {
 struct rp_pipeline {
     rp_runtime *runtime;
     const struct rp_settings *settings;
-    struct rp_device *device;           /* the runtime's CPU, or a GPU of its own */
-    struct rp_plans *plans;             /* GPU only */
+    struct rp_executor *executor;       /* the device's thread; NULL on the CPU */
+    struct rp_device *device;           /* the runtime's */
+    struct rp_plans *plans;             /* the runtime's; GPU only */
     struct rp_pool *pool;
     struct rp_analyser *analyser;       /* what the job needs */
     struct rp_analyser *full_analyser;  /* for sources, reference, reports; made when first used */
@@ -36,8 +37,14 @@ struct rp_pipeline {
     char *replace_audio;                /* audio file among the sources, or NULL */
 };
 
-/* @param threads  inside one run of a network; 0 = all cores
- * @param gpu      which of --execution-device-ids, counted from 0; of no meaning on the CPU */
+/* The thread that a pipeline with these settings is opened on, used and destroyed: NULL on the CPU,
+ * any. Public functions hand their work over to it.
+ * @param gpu  which of --execution-device-ids, counted from 0; of no meaning on the CPU */
+int rp_pipeline_executor(rp_runtime *runtime, const struct rp_settings *settings, int gpu,
+                         struct rp_executor **executor);
+
+/* On that thread.
+ * @param threads  inside one run of a network; 0 = all cores */
 int rp_pipeline_open(struct rp_pipeline **out, rp_runtime *runtime,
                      const struct rp_settings *settings, unsigned use, int threads, int gpu);
 

@@ -4,6 +4,20 @@
 #include "media/media.h"
 #include "pipeline/options.h"
 
+struct rp_gpu {
+    struct rp_gpu *next;
+    struct rp_runtime *runtime;
+    int id;
+    struct rp_executor *executor;
+    struct rp_device *device; /* NULL until it could be opened; only its thread looks at it */
+};
+
+struct rp_plan_folder {
+    struct rp_plan_folder *next;
+    char *path; /* NULL: the user's cache */
+    struct rp_plans *plans;
+};
+
 int rp_runtime_create(rp_runtime **out, const rp_runtime_params *params)
 {
     int ret;
@@ -21,6 +35,7 @@ int rp_runtime_create(rp_runtime **out, const rp_runtime_params *params)
                                   rp_settings_get(rp_options_settings(params->download),
                                                   &rp_download_group),
                                   params->on_download, params->download_priv));
+    RP_TRY(rp_shelf_create(&rt->shelf, params->kept_models));
     RP_TRY(rp_device_cpu(&rt->device));
     if (params->onnxruntime && !(rt->library = strdup(params->onnxruntime))) {
         ret = rp_fail(RP_ERR_NOMEM, "out of memory");
@@ -46,14 +61,155 @@ int rp_runtime_engine(rp_runtime *rt, struct rp_engine **engine)
     return ret;
 }
 
+/* ---- GPUs ------------------------------------------------------------------------------------ */
+
+static int find_gpu_entry(rp_runtime *rt, int id, struct rp_gpu **out)
+{
+    int ret;
+    struct rp_gpu *g = rt->gpus;
+
+    while (g && g->id != id)
+        g = g->next;
+    if ((*out = g))
+        return 0;
+    if (!(g = calloc(1, sizeof(*g))))
+        return rp_fail(RP_ERR_NOMEM, "out of memory");
+    g->runtime = rt;
+    g->id = id;
+    if ((ret = rp_executor_create(&g->executor)) < 0) {
+        free(g);
+        return ret;
+    }
+    g->next = rt->gpus;
+    *out = rt->gpus = g;
+    return 0;
+}
+
+static int gpu_entry(rp_runtime *rt, int id, struct rp_gpu **out)
+{
+    pthread_mutex_lock(&rt->lock);
+    const int ret = find_gpu_entry(rt, id, out);
+    pthread_mutex_unlock(&rt->lock);
+    return ret;
+}
+
+int rp_runtime_executor(rp_runtime *rt, int id, struct rp_executor **executor)
+{
+    struct rp_gpu *g;
+
+    *executor = NULL;
+    RP_CHECK(gpu_entry(rt, id, &g));
+    *executor = g->executor;
+    return 0;
+}
+
+int rp_runtime_gpu(rp_runtime *rt, int id, struct rp_device **device)
+{
+    struct rp_gpu *g;
+
+    *device = NULL;
+    RP_CHECK(gpu_entry(rt, id, &g));
+    if (!g->device)
+        RP_CHECK(rp_device_cuda(&g->device, id));
+    *device = g->device;
+    return 0;
+}
+
+static int close_gpu(void *priv)
+{
+    struct rp_gpu *const g = priv;
+
+    if (g->device)
+        rp_shelf_clear(g->runtime->shelf, g->device);
+    rp_device_destroy(&g->device);
+    return 0;
+}
+
+static void close_gpus(rp_runtime *rt)
+{
+    while (rt->gpus) {
+        struct rp_gpu *const g = rt->gpus;
+
+        rt->gpus = g->next;
+        rp_executor_run(g->executor, close_gpu, g);
+        rp_executor_destroy(&g->executor);
+        free(g);
+    }
+}
+
+/* ---- plan caches ----------------------------------------------------------------------------- */
+
+static bool is_folder(const struct rp_plan_folder *f, const char *path)
+{
+    return f->path && path ? !strcmp(f->path, path) : f->path == path;
+}
+
+static void close_folder(struct rp_plan_folder *f)
+{
+    rp_plans_close(&f->plans);
+    free(f->path);
+    free(f);
+}
+
+static int open_folder(struct rp_plan_folder **out, const char *path)
+{
+    int ret = 0;
+    struct rp_plan_folder *const f = *out = calloc(1, sizeof(*f));
+
+    if (!f)
+        return rp_fail(RP_ERR_NOMEM, "out of memory");
+    if (path && !(f->path = strdup(path)))
+        ret = rp_fail(RP_ERR_NOMEM, "out of memory");
+    if (ret >= 0)
+        ret = rp_plans_open(&f->plans, path);
+    if (ret < 0) {
+        close_folder(f);
+        *out = NULL;
+    }
+    return ret;
+}
+
+int rp_runtime_plans(rp_runtime *rt, const char *path, struct rp_plans **plans)
+{
+    int ret = 0;
+    struct rp_plan_folder *f;
+
+    pthread_mutex_lock(&rt->lock);
+    for (f = rt->folders; f && !is_folder(f, path);)
+        f = f->next;
+    if (!f && (ret = open_folder(&f, path)) >= 0) {
+        f->next = rt->folders;
+        rt->folders = f;
+    }
+    *plans = f ? f->plans : NULL;
+    pthread_mutex_unlock(&rt->lock);
+    return ret;
+}
+
+static void close_folders(rp_runtime *rt)
+{
+    while (rt->folders) {
+        struct rp_plan_folder *const f = rt->folders;
+
+        rt->folders = f->next;
+        close_folder(f);
+    }
+}
+
+/* ---------------------------------------------------------------------------------------------- */
+
+/* Models before their devices, devices before ONNX Runtime. */
 void rp_runtime_destroy(rp_runtime **out)
 {
     rp_runtime *const rt = *out;
 
     if (!rt)
         return;
+    close_gpus(rt);
+    rp_shelf_destroy(&rt->shelf);
     rp_device_destroy(&rt->device);
     rp_engine_destroy(&rt->engine);
+    close_folders(rt);
     rp_store_destroy(&rt->store);
     pthread_mutex_destroy(&rt->lock);
     free(rt->library);
