@@ -1,7 +1,7 @@
 /* What outlives a job: the models of a runtime, shared and kept, and the threads of its GPUs.
  *
- * The first part is on small models of tiny_models.py, the second on set-up's lite models and sample
- * picture, through the public interface; where those are missing it is skipped. */
+ * The first part is on small models of tiny_models.py, the second on set-up's lite models and
+ * sample picture, through the public interface; where those are missing it is skipped. */
 #include "test_media.h"
 
 #include <pthread.h>
@@ -12,7 +12,7 @@
 /* ---- what was opened ------------------------------------------------------------------------- */
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static char opened[8192]; /* names of the models that were opened since forget(), each with a blank */
+static char opened[8192]; /* names of the models opened since forget(), each with a blank */
 
 static void keep_name(void *priv, enum rp_log_level level, const char *line)
 {
@@ -184,8 +184,7 @@ static void test_limit(void **state)
 
     (void) state;
     assert_true(size > 0);
-    assert_int_equal(shell("cp double.onnx a.onnx && cp double.onnx b.onnx && cp double.onnx c.onnx"),
-                     0);
+    assert_int_equal(shell("for n in a b c; do cp double.onnx $n.onnx; done"), 0);
     s = new_shelf(2 * size);
     give(s, take(s, "a.onnx", 1));
     give(s, take(s, "b.onnx", 1));
@@ -378,10 +377,12 @@ static void test_analyse(void **state)
 static void *analyse_one(void *rt)
 {
     int faces = 0;
+    char path[600];
     rp_options *o;
 
+    snprintf(path, sizeof(path), "%s/face.png", test_dir);
     rp_options_create(&o);
-    if (rp_analyse_file(rt, o, in_dir("face.png"), count_faces, &faces) < 0)
+    if (rp_analyse_file(rt, o, path, count_faces, &faces) < 0)
         faces = -1;
     rp_options_destroy(&o);
     return (void *) (intptr_t) faces;
