@@ -17,6 +17,7 @@
 
 #include "base/hash.h"
 #include "base/path.h"
+#include "pipeline/alpha.h"
 #include "pipeline/pipeline.h"
 #include "pipeline/team.h"
 

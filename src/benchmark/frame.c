@@ -5,6 +5,7 @@
 #include <math.h>
 
 #include "face/mask.h"
+#include "pipeline/alpha.h"
 
 #define VARIANTS 6 /* frames that replays are compared on */
 

@@ -1,4 +1,5 @@
 /* Faces of every frame of a file: the library side of `reprise analyse`. */
+#include "pipeline/alpha.h"
 #include "pipeline/pipeline.h"
 
 struct analysis {

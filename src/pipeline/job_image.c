@@ -1,5 +1,6 @@
 /* A picture to a picture. */
 #include "pipeline/job.h"
+#include "pipeline/picture.h"
 
 /* --output-image-scale: a copy in another size, of a target of w x h, replaces the picture. */
 static int scale_image(const struct rp_job *job, rp_image *image, int w, int h)

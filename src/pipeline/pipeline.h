@@ -59,22 +59,6 @@ bool rp_pipeline_wants_reference(const struct rp_pipeline *pipeline);
 int rp_pipeline_faces(struct rp_pipeline *pipeline, const struct rp_media_frame *frame,
                       struct rp_dfaces *faces);
 
-/* Work on one picture in place; its size may change. RP_ERR_BLOCKED leaves it unchanged. */
-int rp_pipeline_frame(struct rp_pipeline *pipeline, struct rp_media_frame *frame,
-                      struct rp_frame_result *result);
-
-/* The same on a picture, alpha kept; takes the reference from it if one is still wanted. */
-int rp_pipeline_image(struct rp_pipeline *pipeline, rp_image *image,
-                      struct rp_frame_result *result);
-
-/* The same on a copy of w x h, which replaces the picture; the content check and the search for
- * faces are of the picture as it was. */
-int rp_pipeline_small_image(struct rp_pipeline *pipeline, rp_image *image, int w, int h,
-                            struct rp_frame_result *result);
-
-/* BGRA to BGR in place. */
-void rp_image_drop_alpha(rp_image *image);
-
 void rp_face_public(rp_face *out, const struct rp_dface *in);
 
 /* What the output is marked with. */

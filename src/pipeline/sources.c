@@ -1,13 +1,11 @@
 #include "pipeline/sources.h"
 
-#include "base/path.h"
 #include "face/identity.h"
-#include "processors/face_swapper.h"
+#include "pipeline/alpha.h"
 
 /* ---- one picture ----------------------------------------------------------------------------- */
 
-/* Read a picture and find its faces; *best is the largest, -1 if there is none. */
-static int look_at(struct rp_pipeline *p, const char *path, rp_image *image,
+int rp_source_look(struct rp_pipeline *p, const char *path, rp_image *image,
                    struct rp_dfaces *faces, int *best)
 {
     struct rp_media_frame frame;
@@ -35,14 +33,13 @@ static int keep_first(struct rp_pipeline *p, struct rp_source *s, const rp_image
     return rp_slot_constant(slot, face, sizeof(*face), (void **) &s->first_face);
 }
 
-/* A picture without a face is left out, with a warning. */
-static int add_picture(struct rp_pipeline *p, struct rp_source *s, const char *path,
-                       struct rp_dfaces *faces)
+int rp_source_add(struct rp_pipeline *p, struct rp_source *s, const char *path,
+                  struct rp_dfaces *faces)
 {
     int ret, best;
     rp_image image = {0};
 
-    RP_TRY(look_at(p, path, &image, faces, &best));
+    RP_TRY(rp_source_look(p, path, &image, faces, &best));
     if (best < 0) {
         rp_log(RP_LOG_WARN, "%s: no face found in this source", path);
         goto fail;
@@ -71,19 +68,23 @@ static bool wants_faces(const struct rp_pipeline *p)
 
 /* ---- --source-paths -------------------------------------------------------------------------- */
 
-static int read_main(struct rp_pipeline *p, struct rp_dfaces *faces)
+int rp_sources_read(struct rp_pipeline *p)
 {
-    int ret = 0;
+    int ret;
     enum rp_media_kind kind;
+    struct rp_dfaces *const faces = malloc(sizeof(*faces));
     const struct rp_path_options *const o = rp_settings_get(p->settings, &rp_path_group);
 
+    if (!faces)
+        return rp_fail(RP_ERR_NOMEM, "out of memory");
+    RP_TRY(rp_slot_create(&p->sources.slot, p->device));
     for (int i = 0; i < o->sources.n; i++) {
         RP_TRY(rp_media_probe(o->sources.v[i], &kind));
         if (kind == RP_MEDIA_AUDIO && !p->replace_audio) {
             p->replace_audio = strdup(o->sources.v[i]);
         } else if (kind == RP_MEDIA_IMAGE) {
             if (wants_faces(p))
-                RP_TRY(add_picture(p, &p->sources.main, o->sources.v[i], faces));
+                RP_TRY(rp_source_add(p, &p->sources.main, o->sources.v[i], faces));
         } else if (kind != RP_MEDIA_AUDIO) {
             ret = rp_fail(RP_ERR_FORMAT, "%s: not a picture; a source is a picture of a face",
                           o->sources.v[i]);
@@ -93,85 +94,11 @@ static int read_main(struct rp_pipeline *p, struct rp_dfaces *faces)
     ret = 0;
 
 fail:
+    free(faces);
     return ret;
 }
 
-/* ---- --face-map ------------------------------------------------------------------------------ */
-
-/* SOURCE=REFERENCE: names of files may hold a '=' themselves, so the first one that has a file on
- * both sides parts them, else the first of all. `pair` is cut in two. */
-static char *cut_pair(char *pair)
-{
-    char *first = NULL;
-
-    for (char *at = strchr(pair, '='); at; at = strchr(at + 1, '=')) {
-        if (!first)
-            first = at;
-        *at = 0;
-        if (rp_path_is_file(pair) && rp_path_is_file(at + 1))
-            return at + 1;
-        *at = '=';
-    }
-    if (!first)
-        return NULL;
-    *first = 0;
-    return first + 1;
-}
-
-static int read_pair(struct rp_pipeline *p, const char *path, const char *reference,
-                     struct rp_dfaces *faces)
-{
-    int ret, best;
-    rp_image image = {0};
-    struct rp_sources *const s = &p->sources;
-
-    RP_TRY(add_picture(p, &s->map[s->n], path, faces));
-    if (!s->map[s->n].count)
-        return rp_fail(RP_ERR_FORMAT, "--face-map: no face found in the source %s", path);
-    RP_TRY(look_at(p, reference, &image, faces, &best));
-    if (best < 0) {
-        ret = rp_fail(RP_ERR_FORMAT, "--face-map: no face found in the reference %s", reference);
-        goto fail;
-    }
-    if (faces->count > 1)
-        rp_log(RP_LOG_INFO, "%s: %d faces found, the largest is the reference", reference,
-               faces->count);
-    memcpy(s->references.embedding_norm[s->n], faces->face[best].embedding_norm,
-           sizeof(s->references.embedding_norm[0]));
-    s->references.count = ++s->n;
-
-fail:
-    rp_image_free(&image);
-    return ret;
-}
-
-static int read_map(struct rp_pipeline *p, struct rp_dfaces *faces)
-{
-    int ret = 0;
-    const struct rp_swapper_options *const o = rp_settings_get(p->settings, &rp_swapper_group);
-
-    if (o->map.n > RP_MAX_REFERENCES)
-        return rp_fail(RP_ERR_USAGE, "--face-map: %d pairs, at most %d are possible", o->map.n,
-                       RP_MAX_REFERENCES);
-    for (int i = 0; i < o->map.n && ret >= 0; i++) {
-        char *const pair = strdup(o->map.v[i]);
-        const char *const reference = pair ? cut_pair(pair) : NULL;
-
-        if (!pair)
-            ret = rp_fail(RP_ERR_NOMEM, "out of memory");
-        else if (!reference || !*reference || !*pair)
-            ret = rp_fail(RP_ERR_USAGE, "--face-map: %s is not SOURCE=REFERENCE, two pictures",
-                          o->map.v[i]);
-        else
-            ret = read_pair(p, pair, reference, faces);
-        free(pair);
-    }
-    return ret;
-}
-
-/* ---- all of them ----------------------------------------------------------------------------- */
-
-static int check_needs(const struct rp_pipeline *p)
+int rp_sources_check(const struct rp_pipeline *p)
 {
     const struct rp_path_options *const o = rp_settings_get(p->settings, &rp_path_group);
 
@@ -187,31 +114,4 @@ static int check_needs(const struct rp_pipeline *p)
                        "face clearly, or lower --face-detector-score", o->sources.v[0]);
     }
     return 0;
-}
-
-/* The map is face_swapper's: not read for others. */
-static bool swaps(const struct rp_pipeline *p)
-{
-    for (int i = 0; i < p->plan.nprocessors; i++)
-        if (p->plan.processor[i].def->group == &rp_swapper_group)
-            return true;
-    return false;
-}
-
-int rp_sources_read(struct rp_pipeline *p)
-{
-    int ret;
-    struct rp_dfaces *const faces = malloc(sizeof(*faces));
-
-    if (!faces)
-        return rp_fail(RP_ERR_NOMEM, "out of memory");
-    RP_TRY(rp_slot_create(&p->sources.slot, p->device));
-    RP_TRY(read_main(p, faces));
-    if (swaps(p))
-        RP_TRY(read_map(p, faces));
-    RP_TRY(check_needs(p));
-
-fail:
-    free(faces);
-    return ret;
 }

@@ -4,8 +4,21 @@
 
 #include "pipeline/pipeline.h"
 
-/* Fill pipeline->sources from --source-paths and --face-map, and replace_audio. Fails when a
- * processor needs a source face and there is none. */
+/* Fill pipeline->sources.main from --source-paths, and replace_audio. */
 int rp_sources_read(struct rp_pipeline *pipeline);
+
+/* Once all sources are read: fails when a processor needs a source face and there is none. */
+int rp_sources_check(const struct rp_pipeline *pipeline);
+
+/* ---- for those that read sources of other options -------------------------------------------- */
+
+/* Read a picture and find its faces; *best is the largest, -1 if there is none. */
+int rp_source_look(struct rp_pipeline *pipeline, const char *path, rp_image *image,
+                   struct rp_dfaces *faces, int *best);
+
+/* Add a picture to a source. One without a face is left out, with a warning.
+ * @param faces  room to work in; holds all faces of the picture afterwards */
+int rp_source_add(struct rp_pipeline *pipeline, struct rp_source *source, const char *path,
+                  struct rp_dfaces *faces);
 
 #endif /* RP_PIPELINE_SOURCES_H */

@@ -1,0 +1,164 @@
+/* What the machine has and what it lacks: the library side of `reprise doctor`. It must work where
+ * nothing else does, so each finding stands alone and a failure becomes a sentence in it. */
+#include "media/media.h"
+#include "pipeline/runtime.h"
+
+struct lite_count {
+    int installed, all;
+    char missing[256];
+};
+
+static void count_lite(void *priv, const rp_model_info *info)
+{
+    struct lite_count *const c = priv;
+    const size_t n = strlen(c->missing);
+
+    if (!info->lite)
+        return;
+    c->all++;
+    c->installed += info->installed;
+    if (!info->installed)
+        snprintf(c->missing + n, sizeof(c->missing) - n, "%s%s", n ? ", " : "", info->name);
+}
+
+static bool find_engine(rp_runtime *rt, rp_finding *f, char *detail, size_t size)
+{
+    struct rp_engine *engine;
+    const bool ok = rp_runtime_engine(rt, &engine) >= 0;
+
+    *f = (rp_finding){.name = "ONNX Runtime", .needed = true, .detail = detail, .ok = ok};
+    if (ok)
+        snprintf(detail, size, "%s, %s", rp_engine_version(engine), rp_engine_library(engine));
+    else
+        snprintf(detail, size, "%s", rp_last_error());
+    f->advice = ok ? NULL : "run scripts/setup.sh, or set ORT_HOME to a folder with "
+                            "lib/libonnxruntime.so of version 1.29 or newer";
+    return ok;
+}
+
+static bool find_models(rp_runtime *rt, rp_finding *f, char *detail, size_t size)
+{
+    struct lite_count c = {0};
+
+    rp_models_each(rt, count_lite, &c);
+    *f = (rp_finding){.name = "models", .needed = true, .detail = detail,
+                      .ok = c.installed == c.all};
+    f->advice = f->ok ? NULL : "run scripts/setup.sh, or give another folder with --models-path";
+    snprintf(detail, size, "%d of %d files of the lite set in %s%s%s", c.installed, c.all,
+             rp_store_path(rt->store), c.missing[0] ? "; missing: " : "", c.missing);
+    return f->ok;
+}
+
+/* Record one operation and replay it: does the GPU give what the CPU gives? */
+static int try_graph(struct rp_device *dev, bool *same)
+{
+    int ret;
+    uint8_t src[48 * 3], cpu[24 * 3], gpu[24 * 3];
+    struct rp_slot *slot = NULL;
+    struct rp_recording *recording = NULL;
+    struct rp_img big, small;
+
+    for (size_t i = 0; i < sizeof(src); i++)
+        src[i] = (uint8_t) (i * 37);
+    RP_TRY(rp_slot_create(&slot, dev));
+    RP_TRY(rp_slot_image(slot, 48, 1, 3, &big));
+    RP_TRY(rp_slot_image(slot, 24, 1, 3, &small));
+    RP_TRY(rp_slot_upload(slot, big.data, src, sizeof(src)));
+    RP_TRY(RP_OP(slot, resize, .src = big, .dst = small)); /* loads the kernel */
+    RP_TRY(rp_slot_zero(slot, small.data, sizeof(gpu)));
+    RP_TRY(dev->fns->record_begin(dev, slot->stream));
+    RP_TRY(RP_OP(slot, resize, .src = big, .dst = small));
+    RP_TRY(dev->fns->record_end(dev, slot->stream, &recording));
+    RP_TRY(dev->fns->replay(dev, slot->stream, recording, true));
+    RP_TRY(rp_slot_download(slot, gpu, small.data, sizeof(gpu)));
+    RP_TRY(rp_slot_sync(slot));
+    big.data = src;
+    small.data = cpu;
+    rp_c_resize(NULL, &(struct rp_op_resize){big, small});
+    *same = memcmp(cpu, gpu, sizeof(gpu)) == 0;
+
+fail:
+    if (slot && ret < 0 && dev->fns->record_drop)
+        dev->fns->record_drop(dev, slot->stream);
+    if (recording)
+        dev->fns->recording_free(dev, &recording);
+    rp_slot_destroy(&slot);
+    return ret;
+}
+
+/* The GPU is optional: what is missing is told with where to get it. */
+static void find_gpu(rp_finding *f, char *detail, size_t size)
+{
+    bool same = false;
+    size_t free_bytes = 0, total = 0;
+    struct rp_device *dev = NULL;
+
+    *f = (rp_finding){.name = "GPU", .detail = detail,
+                      .advice = "for an NVIDIA GPU: driver 580 or newer, then make gpu"};
+    rp_log_hold(true);
+    if (rp_device_cuda(&dev, 0) < 0 || try_graph(dev, &same) < 0) {
+        snprintf(detail, size, "%s", rp_last_error());
+    } else {
+        dev->fns->memory(dev, &free_bytes, &total);
+        f->ok = same;
+        f->advice = same ? NULL : "update the driver; if it stays, use --execution-providers cpu";
+        snprintf(detail, size, "%s, %.1f of %.1f GiB free, %s", dev->title,
+                 (double) free_bytes / (1 << 30), (double) total / (1 << 30),
+                 same ? "a recorded graph equals the CPU"
+                      : "A RECORDED GRAPH DIFFERS FROM THE CPU");
+    }
+    rp_device_destroy(&dev);
+    rp_log_hold(false);
+}
+
+static void find_provider(rp_runtime *rt, rp_finding *f, char *detail, size_t size, bool gpu)
+{
+    struct rp_engine *engine;
+    const bool cuda = rp_runtime_engine(rt, &engine) >= 0 && rp_engine_has_cuda(engine);
+
+    *f = (rp_finding){.name = "provider", .ok = true, .needed = true, .detail = detail};
+    snprintf(detail, size, "cpu%s", cuda && gpu ? "; cuda with --execution-providers cuda" : "");
+    if (gpu && !cuda)
+        f->advice = "this ONNX Runtime has no CUDA provider; run make gpu";
+}
+
+static void find_video(rp_finding *f, char *detail, size_t size)
+{
+    const char *const *const encoders = rp_video_encoders();
+    size_t n = (size_t) snprintf(detail, size, encoders[0] ? "encoders:" : "no encoder");
+
+    for (int i = 0; encoders[i] && n < size; i++)
+        n += (size_t) snprintf(detail + n, size - n, " %s", encoders[i]);
+    *f = (rp_finding){.name = "video", .ok = encoders[0] != NULL, .needed = true, .detail = detail,
+                      .advice = encoders[0] ? NULL : "install FFmpeg's libraries and build again"};
+}
+
+int rp_doctor(rp_runtime *runtime, void (*fn)(void *priv, const rp_finding *finding), void *priv)
+{
+    rp_finding f;
+    char detail[1024];
+    bool ok = true, gpu;
+
+    if (!runtime)
+        return rp_fail(RP_ERR_INVALID, "no runtime");
+    f = (rp_finding){.name = "processor", .ok = true, .needed = true, .detail = detail};
+    snprintf(detail, sizeof(detail), "%d core%s", rp_cpu_count(), rp_cpu_count() == 1 ? "" : "s");
+    fn(priv, &f);
+    rp_log_hold(true);
+    ok &= find_engine(runtime, &f, detail, sizeof(detail));
+    rp_log_hold(false);
+    fn(priv, &f);
+    ok &= find_models(runtime, &f, detail, sizeof(detail));
+    fn(priv, &f);
+    find_video(&f, detail, sizeof(detail));
+    ok &= f.ok;
+    fn(priv, &f);
+    find_gpu(&f, detail, sizeof(detail));
+    gpu = f.ok;
+    fn(priv, &f);
+    rp_log_hold(true);
+    find_provider(runtime, &f, detail, sizeof(detail), gpu);
+    rp_log_hold(false);
+    fn(priv, &f);
+    return ok ? 0 : RP_ERR_UNSUPPORTED;
+}
