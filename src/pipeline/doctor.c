@@ -87,27 +87,44 @@ fail:
 }
 
 /* The GPU is optional: what is missing is told with where to get it. */
-static void find_gpu(rp_finding *f, char *detail, size_t size)
+struct gpu_check {
+    rp_runtime *runtime;
+    rp_finding *finding;
+    char *detail;
+    size_t size;
+};
+
+/* On the GPU's thread. */
+static int check_gpu(void *priv)
 {
     bool same = false;
     size_t free_bytes = 0, total = 0;
-    struct rp_device *dev = NULL;
+    struct rp_device *dev;
+    const struct gpu_check *const c = priv;
+
+    RP_CHECK(rp_runtime_gpu(c->runtime, 0, &dev));
+    RP_CHECK(try_graph(dev, &same));
+    dev->fns->memory(dev, &free_bytes, &total);
+    c->finding->ok = same;
+    c->finding->advice =
+        same ? NULL : "update the driver; if it stays, use --execution-providers cpu";
+    snprintf(c->detail, c->size, "%s, %.1f of %.1f GiB free, %s", dev->title,
+             (double) free_bytes / (1 << 30), (double) total / (1 << 30),
+             same ? "a recorded graph equals the CPU" : "A RECORDED GRAPH DIFFERS FROM THE CPU");
+    return 0;
+}
+
+static void find_gpu(rp_runtime *rt, rp_finding *f, char *detail, size_t size)
+{
+    struct rp_executor *executor;
+    struct gpu_check check = {rt, f, detail, size};
 
     *f = (rp_finding){.name = "GPU", .detail = detail,
                       .advice = "for an NVIDIA GPU: driver 580 or newer, then make gpu"};
     rp_log_hold(true);
-    if (rp_device_cuda(&dev, 0) < 0 || try_graph(dev, &same) < 0) {
+    if (rp_runtime_executor(rt, 0, &executor) < 0 ||
+        rp_executor_run(executor, check_gpu, &check) < 0)
         snprintf(detail, size, "%s", rp_last_error());
-    } else {
-        dev->fns->memory(dev, &free_bytes, &total);
-        f->ok = same;
-        f->advice = same ? NULL : "update the driver; if it stays, use --execution-providers cpu";
-        snprintf(detail, size, "%s, %.1f of %.1f GiB free, %s", dev->title,
-                 (double) free_bytes / (1 << 30), (double) total / (1 << 30),
-                 same ? "a recorded graph equals the CPU"
-                      : "A RECORDED GRAPH DIFFERS FROM THE CPU");
-    }
-    rp_device_destroy(&dev);
     rp_log_hold(false);
 }
 
@@ -153,7 +170,7 @@ int rp_doctor(rp_runtime *runtime, void (*fn)(void *priv, const rp_finding *find
     find_video(&f, detail, sizeof(detail));
     ok &= f.ok;
     fn(priv, &f);
-    find_gpu(&f, detail, sizeof(detail));
+    find_gpu(runtime, &f, detail, sizeof(detail));
     gpu = f.ok;
     fn(priv, &f);
     rp_log_hold(true);
