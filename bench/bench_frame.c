@@ -1,13 +1,13 @@
-/* Our own work on one frame: everything but ONNX Runtime and the codecs, by stage, on one core.
+/* Our own work on one frame: all except ONNX Runtime and the codecs, by stage, on one core.
  *
  *   bench_frame [FRAMES [FACE_WIDTH]]
  *
- * A made 1080p yuv420p frame shows one face, 190 pixels wide unless said otherwise: head and
- * shoulders fill the frame's height. The job is the default one (face_swapper with the lite models,
- * selector mode reference). Every frame goes through the content check, although a real video shows
- * it one frame a second. Making the frame, loading models and the first frames are outside the
- * clock. The least time is less disturbed by other programs than the median. Exit code 77: models
- * or sample picture are not there. */
+ * A 1080p yuv420p frame is made that shows one face, 190 pixels wide by default: head and shoulders
+ * fill the frame's height. The job is the default one (face_swapper with the lite models, selector
+ * mode reference). Every frame goes through the content check, although of a real video only one
+ * frame a second does. Making the frame, loading models and the first frames are not timed. The
+ * minimum is less disturbed by other processes than the median. Exit code 77: the models or the
+ * sample picture are missing. */
 #include <sched.h>
 
 #include "base/path.h"
@@ -43,7 +43,7 @@ static struct rp_planes planes_of(const struct rp_media_frame *f)
     return p;
 }
 
-/* The portrait, enlarged, its face in the middle; the edges go on outside. */
+/* The portrait, enlarged, with its face in the middle; its edges are continued outside. */
 static int draw(const struct setup *setup, struct rp_img *img)
 {
     int ret;
@@ -72,6 +72,7 @@ fail:
 static int make_frame(const struct setup *setup, struct rp_media_frame **out)
 {
     int ret;
+    struct rp_planes planes;
     const size_t tiles = (size_t) rp_tiles(W) * (size_t) rp_tiles(H);
     struct rp_canvas canvas = {.img = {.stride = W * 3, .w = W, .h = H, .ch = 3},
                                .tiles_w = rp_tiles(W), .tiles_h = rp_tiles(H)};
@@ -87,7 +88,8 @@ static int make_frame(const struct setup *setup, struct rp_media_frame **out)
     RP_TRY(rp_media_frame_alloc(out, RP_FMT_YUV420P, W, H));
     for (int i = 0; i < 3; i++)
         memset((*out)->plane[i], 0, (size_t) (*out)->stride[i] * (size_t) (i ? H / 2 : H));
-    ret = rp_c_bgr_to_yuv(NULL, &(struct rp_op_bgr_to_yuv){canvas, planes_of(*out)});
+    planes = planes_of(*out);
+    ret = rp_c_bgr_to_yuv(NULL, &(struct rp_op_bgr_to_yuv){canvas, &planes});
 
 fail:
     free(canvas.img.data);
@@ -142,7 +144,7 @@ static void print_row(const char *name, struct figures own, struct figures model
 static void print_times(struct times *t, int n)
 {
     const struct figures own = figures_of(t->own, n, RP_STAGE_COUNT);
-    const struct figures gate = figures_of(t->own, n, RP_STAGE_GATE);
+    const struct figures gate = figures_of(t->own, n, RP_STAGE_CONTENT_CHECK);
 
     printf("%dx%d yuv420p, one face, one core, %d frames, milliseconds a frame\n", W, H, n);
     printf("%-14s %10s %10s %10s\n", "stage", "own median", "own least", "in models");
@@ -188,7 +190,8 @@ static int run_frames(struct rp_pipeline *pipeline, const struct rp_media_frame 
         return rp_fail(RP_ERR_NOMEM, "out of memory");
     RP_TRY(rp_media_frame_alloc(&copy, RP_FMT_YUV420P, W, H));
     RP_TRY(rp_pipeline_add_reference(pipeline, frame));
-    RP_TRY(rp_program_create(&program, &pipeline->plan, W, H, RP_FMT_YUV420P));
+    const struct rp_program_params params = rp_program_params_for(frame);
+    RP_TRY(rp_program_create(&program, &pipeline->plan, &params));
     for (int i = -WARM_UP; i < n; i++) {
         copy_frame(copy, frame);
         RP_TRY(run_frame(program, copy, t, i));
@@ -225,7 +228,8 @@ static int run(const struct setup *setup)
     RP_TRY(rp_runtime_create(&runtime, NULL));
     RP_TRY(rp_options_create(&options));
     RP_TRY(set_options(options, setup));
-    RP_TRY(rp_pipeline_open(&pipeline, runtime, rp_options_settings(options), RP_USE_PROCESS, 1, 0));
+    RP_TRY(rp_pipeline_open(&pipeline, runtime, rp_options_settings(options),
+                            &(const struct rp_pipeline_params){.use = RP_USE_PROCESS, .threads = 1}));
     RP_TRY(make_frame(setup, &frame));
     ret = run_frames(pipeline, frame, setup->frames);
 

@@ -52,7 +52,7 @@ static struct rp_img image(int w, int h)
     return (struct rp_img){bytes((size_t) w * h * 3), w * 3, w, h, 3};
 }
 
-/* A face `size` pixels wide in the frame, turned by some 6 degrees, to a crop of `crop` pixels. */
+/* A face `size` pixels wide in the frame, turned by about 6 degrees, to a crop of `crop` pixels. */
 static struct rp_affine face_to_crop(double size, double crop)
 {
     const double s = crop / size, c = s * 0.9945, d = s * 0.1045, q = c * c + d * d;
@@ -135,7 +135,7 @@ static void prepare(void)
     b.face.box[2] = b.face.box[3] = 700;
 }
 
-/* Something else in every pixel of the marked tiles. */
+/* Changes every pixel of the marked tiles. */
 static void repaint(void)
 {
     for (size_t i = 0; i < (size_t) W * H * 3; i++)
@@ -153,9 +153,9 @@ int main(int argc, char **argv)
     prepare();
     c.img = b.frame;
 
-    BENCH("yuv_to_bgr 420 1080p", px * 4.5, , yuv_to_bgr, b.p420, b.frame);
-    BENCH("yuv_to_bgr 444 1080p", px * 6, , yuv_to_bgr, b.p444, b.frame);
-    BENCH("yuv_to_bgr 420 10-bit 1080p", px * 6, , yuv_to_bgr, b.p10, b.frame);
+    BENCH("yuv_to_bgr 420 1080p", px * 4.5, , yuv_to_bgr, &b.p420, b.frame);
+    BENCH("yuv_to_bgr 444 1080p", px * 6, , yuv_to_bgr, &b.p444, b.frame);
+    BENCH("yuv_to_bgr 420 10-bit 1080p", px * 6, , yuv_to_bgr, &b.p10, b.frame);
     BENCH("resize 1080p to 640x360", px * 3 + 640 * 360 * 3, , resize, b.frame, b.third);
     BENCH("resize 1080p to 960x540 (2:1)", px * 3.75, , resize, b.frame, b.half);
     BENCH("resize 1080p to 500x281", px * 3 + 500 * 281 * 3, , resize, b.frame, b.odd);
@@ -186,9 +186,9 @@ int main(int argc, char **argv)
         memset(b.changed, 1, (marked = 676));
     printf("%d tiles are marked: %.0f thousand pixels\n", marked,
            marked * (double) (RP_TILE * RP_TILE) / 1e3);
-    rp_c_yuv_to_bgr(NULL, &(struct rp_op_yuv_to_bgr){b.p420, b.frame});
-    BENCH("bgr_to_yuv 420, nothing differs", marked * 256 * 4.5, , bgr_to_yuv, c, b.p420);
-    BENCH("bgr_to_yuv 420, all differs", marked * 256 * 6.0, repaint(), bgr_to_yuv, c, b.p420);
+    rp_c_yuv_to_bgr(NULL, &(struct rp_op_yuv_to_bgr){&b.p420, b.frame});
+    BENCH("bgr_to_yuv 420, nothing differs", marked * 256 * 4.5, , bgr_to_yuv, c, &b.p420);
+    BENCH("bgr_to_yuv 420, all differs", marked * 256 * 6.0, repaint(), bgr_to_yuv, c, &b.p420);
     BENCH("blend 1080p", px * 9, , blend, b.frame, b.other, 0.3f, c);
     BENCH("draw_face 1080p, all items", 400 * 400 * 3.0, , draw_face, c, &b.face, 31);
     BENCH("draw_mask 1080p", 400 * 400 * 3.0, , draw_mask, c, &b.face, b.mask, 256, 256, &b.affine,

@@ -9,9 +9,9 @@
 #   twins    *  networks with random weights and the published architectures
 #   doctor   *  what the program says of this machine; the GPU must be all right
 #   checkgpu *  every CUDA operation against the C one
-#   graph    *  the tests of recording and replaying; checkgraph gets what the programs' archive has in
-#               data/: the models in models, pictures and clips in media, source.jpg and source2.jpg
-#   record   *  checkstep and checkrecord: frames in step; verbs and faults of recording, each network's
+#   graph    *  the tests of recording and replaying; checkgraph and checkdevice get what the programs'
+#               archive has in data/: the models in models, pictures and clips in media, source.jpg and source2.jpg
+#   record   *  checkstep and checkrecord: frames in lockstep; verbs and faults of recording, each network's
 #               replays against eager
 #   bench    *  reprise benchmark on the twins; what becomes bench/results/GPU.json
 #   contracts   each processor's models, tiny, recorded, against the CPU
@@ -151,18 +151,22 @@ step_checkgpu() {
 }
 
 step_graph() {
-    local test tests media failed=0 source=$packed/data/source.jpg source2=$packed/data/source2.jpg
+    local test tests media pictures failed=0
+    local source=$packed/data/source.jpg source2=$packed/data/source2.jpg
     surroundings
     tests=$(program 'test_graph*'; program 'test_cuda*'; program 'test_gpu*')
     media=$(find "$packed/data/media" -name '*.mp4' -o -name '*.jpg' -o -name '*.png' 2>/dev/null | sort)
     [ -z "$media" ] || [ ! -f "$source" ] || tests+=$'\n'$(program checkgraph)
     [ -f "$source2" ] || source2=
+    pictures=$(grep -v 'mp4$' <<<"$media" || true)
+    [ -z "$pictures" ] || [ ! -f "$source" ] || tests+=$'\n'$(program checkdevice)
     [ -n "${tests//[[:space:]]/}" ] || skip "there are no graph tests, or no media for checkgraph"
     for test in $tests; do
         echo "== $(basename "$test")"
         # shellcheck disable=SC2086
         case $test in
             */checkgraph) "$test" --source "$source" ${source2:+--source2 "$source2"} ${CHECKGRAPH_ARGS:-} $media ;;
+            */checkdevice) "$test" --source "$source" $pictures ;;
             *) "$test" ;;
         esac || failed=1
     done

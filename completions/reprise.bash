@@ -4,7 +4,7 @@
 _reprise()
 {
     local word=${COMP_WORDS[COMP_CWORD]} command=${COMP_WORDS[1]} program=${COMP_WORDS[0]}
-    local commands='headless-run analyse models force-download doctor inspect benchmark help'
+    local commands='headless-run analyse models force-download doctor inspect benchmark plan help'
 
     COMPREPLY=()
     if ((COMP_CWORD == 1)); then

@@ -240,7 +240,7 @@ static void fail(struct cg *c, const char *fmt, ...)
             (unsigned long long) c->seed);
 }
 
-/* Stop when the device itself fails: nothing after it would be true. */
+/* Stop if the device itself fails: no later result could be trusted. */
 static void need(struct cg *c, int ret)
 {
     if (ret < 0) {
@@ -254,7 +254,7 @@ static bool word_is_float(enum cg_kind kind, size_t word)
 {
     static const size_t face = sizeof(struct rp_dface) / 4,
                         ints = offsetof(struct rp_dface, angle) / 4;
-    static const size_t candidate = sizeof(struct rp_candidate) / 4, /* index, then turn */
+    static const size_t candidate = sizeof(struct rp_candidate) / 4, /* index, then angle */
                         index = offsetof(struct rp_candidate, index) / 4;
 
     switch (kind) {
@@ -371,13 +371,27 @@ static void upload(struct cg *c)
     need(c, c->dev->fns->sync(c->dev, c->stream));
 }
 
-/* Pointers into host buffers become pointers into the device's. */
-static void translate(const struct cg *c, void *args, size_t size)
+const struct rp_planes *cg_planes(struct cg *c, struct rp_planes planes)
+{
+    c->planes = planes;
+    return &c->planes;
+}
+
+/* Pointers into host buffers become pointers into the device's; also those in the planes that the
+ * arguments point to, which stay on the host. */
+static void translate(struct cg *c, void *args, size_t size)
 {
     for (size_t at = 0; at + sizeof(uintptr_t) <= size; at += sizeof(uintptr_t)) {
         uintptr_t v;
 
         memcpy(&v, (char *) args + at, sizeof(v));
+        if (v == (uintptr_t) &c->planes) {
+            c->device_planes = c->planes;
+            translate(c, c->device_planes.plane, sizeof(c->device_planes.plane));
+            v = (uintptr_t) &c->device_planes;
+            memcpy((char *) args + at, &v, sizeof(v));
+            continue;
+        }
         for (int i = 0; i < c->n; i++) {
             const struct cg_buf *const b = &c->buf[i];
 

@@ -8,17 +8,17 @@
  *     checkgpu --self               C against C: checks this program
  *
  * A case draws sizes, strides and contents at random, runs both versions on the same input and
- * compares all buffers that they were given, byte by byte: those that are not an operation's output
- * must stay as they were. Every buffer has guard bytes on both sides that have to survive.
+ * compares all their buffers byte by byte: those that are not an operation's output must be
+ * unchanged. Every buffer has guard bytes on both sides, which must be unchanged too.
  *
- * Case functions fill in the argument struct with pointers of host buffers. For the device these
- * are translated: any word of the struct that points into one of the buffers. */
+ * Case functions fill in the argument struct with pointers to host buffers. For the device, every
+ * word of the struct that points into one of the buffers is translated. */
 #ifndef CHECKGPU_H
 #define CHECKGPU_H
 
 #include "device/device.h"
 
-/* How a buffer is compared. Floats that are not a number count as equal. */
+/* How a buffer is compared. All NaNs count as equal. */
 enum cg_kind { CG_BYTES, CG_FLOATS, CG_DOUBLES, CG_FACES, CG_CANDIDATES, CG_VERDICT };
 
 struct cg_buf {
@@ -49,6 +49,7 @@ struct cg {
 
     struct cg_buf buf[CG_MAX_BUFS];
     int n;
+    struct rp_planes planes, device_planes; /* that the arguments point to, of the host and the device */
 
     bool bench;
     double bytes; /* that the operation has to move; set by the case */
@@ -63,6 +64,9 @@ float cg_odd_float(struct cg *c); /* NaN, infinities, zeros, very large and very
 
 /* A size between 1 and hi, small ones and multiples of 16 more often; `typical` when timing. */
 int cg_size(struct cg *c, int hi, int typical);
+
+/* Planes for the arguments to point to. */
+const struct rp_planes *cg_planes(struct cg *c, struct rp_planes planes);
 
 /* Buffers: zeros, random bytes (a third: only extremes), random floats. */
 void *cg_buf(struct cg *c, const char *name, size_t size, enum cg_kind kind, size_t skew);

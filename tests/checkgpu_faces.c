@@ -1,4 +1,4 @@
-/* Cases of the operations on detector output, faces and verdicts. */
+/* Cases for the operations on detector output, faces and verdicts. */
 #include "checkgpu.h"
 
 #include <math.h>
@@ -344,7 +344,7 @@ static void fill_candidates(struct cg *c, struct rp_candidates *d, int n)
             p->lm5[k] = cg_between(c, 0, 200);
         p->score = cg_between(c, 0, 1);
         p->index = i;
-        p->turn = 90 * cg_range(c, 0, 3);
+        p->angle = 90 * cg_range(c, 0, 3);
     }
 }
 
@@ -367,7 +367,7 @@ void check_decode(struct cg *c)
     a.ratio_y = cg_between(c, 0.5f, 4);
     a.shift_x = cg_chance(c, 50) ? 0 : cg_between(c, 0, 100);
     a.shift_y = cg_chance(c, 50) ? 0 : cg_between(c, 0, 100);
-    a.turn = c->bench || cg_chance(c, 50) ? 0 : 90 * cg_range(c, 1, 3);
+    a.angle = c->bench || cg_chance(c, 50) ? 0 : 90 * cg_range(c, 1, 3);
     a.frame_w = (float) cg_range(c, 1, 2000);
     a.frame_h = (float) cg_range(c, 1, 2000);
     a.first = c->bench || cg_chance(c, 50);
@@ -574,20 +574,20 @@ void check_select(struct cg *c)
     RUN(a);
 }
 
-void check_gate(struct cg *c)
+void check_content_vote(struct cg *c)
 {
-    struct rp_op_gate a = {.kind = c->bench ? RP_GATE_NSFW_1 : cg_range(c, 0, 3)};
+    struct rp_op_content_vote a = {.kind = c->bench ? RP_CONTENT_NSFW_1 : cg_range(c, 0, 3)};
     const int cells = c->bench || cg_chance(c, 50) ? 8400 : cg_range(c, 1, 2000);
 
     a.row = !c->bench && cg_chance(c, 5) ? cg_range(c, -1, 100000) : cells;
     a.votes = cg_range(c, 0, 2);
 
-    a.n = a.kind == RP_GATE_NSFW_1 ? cells * (c->bench ? 5 : cg_range(c, 4, 7)) : cg_range(c, 4, 6);
+    a.n = a.kind == RP_CONTENT_NSFW_1 ? cells * (c->bench ? 5 : cg_range(c, 4, 7)) : cg_range(c, 4, 6);
     if (!c->bench && cg_chance(c, 5))
         a.n = cg_range(c, 0, 4 * cells + 20);
     float *const v = cg_floats(c, "src", (size_t) RP_MAX(a.n, 5), cg_chance(c, 20) ? -30 : 0,
                                cg_chance(c, 20) ? 0.0f : 0.6f);
-    if (a.kind == RP_GATE_NSFW_1 && a.n > 4 * cells) {
+    if (a.kind == RP_CONTENT_NSFW_1 && a.n > 4 * cells) {
         float *const s = v + (size_t) (4 * cells);
         const int n = a.n - 4 * cells, zeros = cg_chance(c, 20);
 
@@ -635,10 +635,10 @@ void check_rows(struct cg *c)
     RUN(a);
 }
 
-void check_in_step(struct cg *c)
+void check_lockstep(struct cg *c)
 {
-    struct rp_op_in_step a = {.step = cg_range(c, 0, 1), .n = cg_range(c, 1, RP_MAX_GANG)};
-    int32_t *const live = cg_zeros(c, "live", RP_MAX_GANG * sizeof(*live), CG_BYTES);
+    struct rp_op_lockstep a = {.step = cg_range(c, 0, 1), .n = cg_range(c, 1, RP_MAX_LANES)};
+    int32_t *const live = cg_zeros(c, "live", RP_MAX_LANES * sizeof(*live), CG_BYTES);
     int32_t *const turn = cg_zeros(c, "turn", sizeof(*turn), CG_BYTES);
 
     for (int i = 0; i < a.n; i++) {
@@ -653,7 +653,7 @@ void check_in_step(struct cg *c)
     a.turn = turn;
     a.live = cg_chance(c, 50) ? live : NULL;
     a.most = cg_zeros(c, "most", sizeof(*a.most), CG_BYTES);
-    a.go = cg_zeros(c, "go", RP_MAX_GANG * sizeof(*a.go), CG_BYTES);
+    a.go = cg_zeros(c, "go", RP_MAX_LANES * sizeof(*a.go), CG_BYTES);
     cg_note(c, "step %d, %d frames, turn %d%s", a.step, a.n, *turn, a.live ? ", not all live" : "");
     c->bytes = 12.0 * a.n;
     RUN(a);

@@ -1,4 +1,4 @@
-/* Cases of the operations on pictures and masks. */
+/* Cases for the operations on pictures and masks. */
 #include "checkgpu.h"
 
 #include <math.h>
@@ -106,22 +106,24 @@ static double planes_bytes(const struct rp_planes *p)
 void check_yuv_to_bgr(struct cg *c)
 {
     const int w = cg_size(c, SIDE, 1920), h = cg_size(c, SIDE, 1080);
-    struct rp_op_yuv_to_bgr a = {.src = planes(c, w, h)};
+    const struct rp_planes *const p = cg_planes(c, planes(c, w, h));
+    struct rp_op_yuv_to_bgr a = {.src = p};
 
     a.dst = cg_img(c, "dst", cg_chance(c, 80) || c->bench ? w : cg_size(c, SIDE, w), h, 3);
-    c->bytes = planes_bytes(&a.src) + 3 * area(w, h);
+    c->bytes = planes_bytes(p) + 3 * area(w, h);
     RUN(a);
 }
 
 void check_bgr_to_yuv(struct cg *c)
 {
     const int w = cg_size(c, SIDE, 1920), h = cg_size(c, SIDE, 1080);
-    struct rp_op_bgr_to_yuv a = {.dst = planes(c, w, h)};
+    const struct rp_planes *const p = cg_planes(c, planes(c, w, h));
+    struct rp_op_bgr_to_yuv a = {.dst = p};
 
     a.src = cg_canvas(c, w, h, 3);
     if (c->bench) { /* all of the frame is new */
         memset(a.src.changed, 1, (size_t) a.src.tiles_w * (size_t) a.src.tiles_h);
-        c->bytes = 2 * planes_bytes(&a.dst) + 3 * area(w, h);
+        c->bytes = 2 * planes_bytes(p) + 3 * area(w, h);
     } else if (cg_chance(c, 80)) { /* the frame as decoded, with some pixels changed */
         const struct rp_op_yuv_to_bgr had = {a.dst, a.src.img};
 
@@ -132,6 +134,37 @@ void check_bgr_to_yuv(struct cg *c)
         if (cg_chance(c, 20))
             a.src.tiles_w = RP_MAX(a.src.tiles_w - 1, 0);
     }
+    RUN(a);
+}
+
+static struct rp_planes packed(struct cg *c, int w, int h)
+{
+    struct rp_planes p = {.w = w, .h = h, .depth = 8};
+
+    p.stride[0] = 3 * w + (c->bench ? 0 : cg_range(c, 0, 9));
+    p.plane[0] = cg_bytes(c, "rows", (size_t) p.stride[0] * (size_t) (h - 1) + 3 * (size_t) w,
+                          (size_t) cg_range(c, 0, 7));
+    cg_note(c, "%dx%d", w, h);
+    return p;
+}
+
+void check_bgr_read(struct cg *c)
+{
+    const int w = cg_size(c, SIDE, 1920), h = cg_size(c, SIDE, 1080);
+    const struct rp_planes *const p = cg_planes(c, packed(c, w, h));
+    const struct rp_op_bgr_read a = {.src = p, .dst = cg_img(c, "dst", w, h, 3)};
+
+    c->bytes = 6 * area(w, h);
+    RUN(a);
+}
+
+void check_bgr_write(struct cg *c)
+{
+    const int w = cg_size(c, SIDE, 1920), h = cg_size(c, SIDE, 1080);
+    const struct rp_planes *const p = cg_planes(c, packed(c, w, h));
+    const struct rp_op_bgr_write a = {.src = cg_img(c, "src", w, h, 3), .dst = p};
+
+    c->bytes = 6 * area(w, h);
     RUN(a);
 }
 
@@ -208,7 +241,7 @@ void check_warp(struct cg *c)
 
 /* ---- tensors --------------------------------------------------------------------------------- */
 
-/* At times several tiles at once, and a turn that may be too late; small ones then. */
+/* Sometimes several tiles at once, which are small then, and a turn that may be past the last. */
 static const int32_t *some_tiles(struct cg *c, int *tiles, int step, int *w, int *h)
 {
     int32_t *turn;
@@ -268,7 +301,7 @@ void check_to_gray(struct cg *c)
     RUN(a);
 }
 
-/* Dark and bright pictures about alike often; in place as well. */
+/* Dark and bright pictures about equally often; sometimes in place. */
 void check_contrast(struct cg *c)
 {
     const int w = c->bench ? 256 : 8 * cg_range(c, 1, 40),
@@ -509,7 +542,7 @@ void check_mask_ramp(struct cg *c)
     RUN(a);
 }
 
-/* Numbers with many equals among them. */
+/* Numbers, many of them equal. */
 void check_class_mask(struct cg *c)
 {
     struct rp_op_class_mask a = {.n = cg_size(c, 5000, 512 * 512),
@@ -567,6 +600,21 @@ void check_hull_mask(struct cg *c)
     a.dst = cg_floats(c, "dst", (size_t) a.w * (size_t) a.h, 2, 3);
     cg_note(c, "%dx%d, %d %% of the points", a.w, a.h, percent);
     c->bytes = 4 * area(a.w, a.h);
+    RUN(a);
+}
+
+void check_mask_warp(struct cg *c)
+{
+    const int fw = c->bench ? 1920 : 300, fh = c->bench ? 1080 : 200;
+    struct rp_op_mask_warp a = {.sw = cg_size(c, SIDE, 512), .sh = cg_size(c, SIDE, 512),
+                                .dw = cg_size(c, SIDE, 512), .dh = cg_size(c, SIDE, 512)};
+
+    a.src = mask(c, a.sw, a.sh);
+    a.src_affine = affine(c, fw, fh, a.sw, a.sh);
+    a.dst_affine = cg_chance(c, 20) ? a.src_affine : affine(c, fw, fh, a.dw, a.dh);
+    a.dst = cg_floats(c, "dst", (size_t) a.dw * (size_t) a.dh, 2, 3);
+    cg_note(c, "%dx%d to %dx%d", a.sw, a.sh, a.dw, a.dh);
+    c->bytes = 4 * (area(a.sw, a.sh) + area(a.dw, a.dh));
     RUN(a);
 }
 
@@ -655,11 +703,12 @@ static struct rp_planes alpha_plane(struct cg *c, int w, int h)
 void check_alpha_read(struct cg *c)
 {
     const int w = cg_size(c, SIDE, 1920), h = cg_size(c, SIDE, 1080);
-    struct rp_op_alpha_read a = {.src = alpha_plane(c, w, h)};
+    const struct rp_planes *const p = cg_planes(c, alpha_plane(c, w, h));
+    struct rp_op_alpha_read a = {.src = p};
 
     a.dst = cg_img(c, "dst", w, h, 1);
     if (!c->bench && cg_chance(c, 30))
-        a.src.plane[3] = NULL;
+        c->planes.plane[3] = NULL;
     c->bytes = 2 * area(w, h);
     RUN(a);
 }
@@ -667,7 +716,8 @@ void check_alpha_read(struct cg *c)
 void check_alpha_write(struct cg *c)
 {
     const int w = cg_size(c, SIDE, 1920), h = cg_size(c, SIDE, 1080);
-    struct rp_op_alpha_write a = {.dst = alpha_plane(c, w, h)};
+    const struct rp_planes *const p = cg_planes(c, alpha_plane(c, w, h));
+    struct rp_op_alpha_write a = {.dst = p};
 
     a.src = cg_img(c, "src", w, h, 1);
     a.fresh = cg_chance(c, 30);
@@ -680,6 +730,40 @@ void check_alpha_write(struct cg *c)
                 (uint8_t) cg_rand(c);
     }
     c->bytes = 2 * area(w, h);
+    RUN(a);
+}
+
+/* BGR and alpha of a picture; at most one of them is left out. */
+static void take_apart(struct cg *c, int w, int h, struct rp_img *bgr, struct rp_img *alpha)
+{
+    const int left_out = c->bench ? 0 : cg_range(c, 0, 3);
+
+    if (left_out != 1)
+        *bgr = cg_img(c, "bgr", w, h, 3);
+    if (left_out != 2)
+        *alpha = cg_img(c, "alpha", w, h, 1);
+    cg_note(c, "%dx%d, %d", w, h, left_out);
+}
+
+void check_alpha_split(struct cg *c)
+{
+    const int w = cg_size(c, SIDE, 1920), h = cg_size(c, SIDE, 1080);
+    const int ch = c->bench || cg_chance(c, 70) ? 4 : 3;
+    struct rp_op_alpha_split a = {.src = cg_img(c, "src", w, h, ch)};
+
+    take_apart(c, w, h, &a.bgr, &a.alpha);
+    c->bytes = 8 * area(w, h);
+    RUN(a);
+}
+
+void check_alpha_join(struct cg *c)
+{
+    const int w = cg_size(c, SIDE, 1920), h = cg_size(c, SIDE, 1080);
+    const int ch = c->bench || cg_chance(c, 70) ? 4 : 3;
+    struct rp_op_alpha_join a = {.dst = cg_img(c, "dst", w, h, ch)};
+
+    take_apart(c, w, h, &a.bgr, &a.alpha);
+    c->bytes = 8 * area(w, h);
     RUN(a);
 }
 

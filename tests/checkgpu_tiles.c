@@ -1,4 +1,4 @@
-/* Cases of the operations on tiles of an upscaler. */
+/* Cases for the operations on an upscaler's tiles. */
 #include "checkgpu.h"
 
 #include "ops/tile_core.h"
@@ -18,7 +18,7 @@ static struct rp_tile_grid grid(struct cg *c, int w)
     return g;
 }
 
-/* One of the tiles, or a little beside. */
+/* One of the tiles, or an index just outside. */
 static int32_t *tile_index(struct cg *c, const struct rp_tile_grid *g, int h)
 {
     int32_t *const i = cg_zeros(c, "index", sizeof(*i), CG_BYTES);

@@ -4,22 +4,22 @@
  *                [--disturb N] [--quick] [--set OPTION=VALUE]... MEDIA...
  *
  * Every frame of every medium goes through the whole pipeline (detect, landmark, embed, select,
- * swap) eagerly, as a recorded frame with 1, 2, 4 and 8 slots, with recorded models, four frames in
- * step with 1 and 2 slots (against such frames done eagerly), and again with another source and with
- * another option; the CRC of each frame's pixels must be the same. A
- * picture becomes a slow pan of 1600x1080 over it and, all pictures together, a mosaic of eight and
- * more faces. Between replays the analysing stage runs eagerly with bindings of its own, N times a
- * clip (20). --quick: one and four slots only. --set: an option of every way, as the program takes
- * it. On the CPU the same is checked between 1 and k slots.
+ * swap): eagerly; as a recorded frame with 1, 2, 4 and 8 slots; with recorded models; as four
+ * frames in lockstep with 1 and 2 slots (compared with eager lockstep); and again with another
+ * source and with another option. The CRC of each frame's pixels must be the same. A picture
+ * becomes a slow pan of 1600x1080, and all pictures together a mosaic of eight or more faces.
+ * Between replays the analysing stage runs eagerly with bindings of its own, N times a clip (20).
+ * --quick: only one and four slots. --set: an option for all of these, as on the command line. On
+ * the CPU results with 1 slot are compared with those of k slots.
  *
- * Exit: 0 all the same, 1 a difference, 77 no such device. Last line: N passed, N failed. */
+ * Exit: 0 no difference, 1 a difference, 77 no such device. Last line: N passed, N failed. */
 #include <getopt.h>
 
 #include "base/hash.h"
 #include "base/path.h"
 #include "pipeline/alpha.h"
 #include "pipeline/pipeline.h"
-#include "pipeline/team.h"
+#include "pipeline/program.h"
 
 #define MAX_FRAMES 512
 #define MAX_SLOTS 8
@@ -163,7 +163,7 @@ static int pan(struct clip *c, const char *path, int frames)
     return 0;
 }
 
-/* Eight and more small pictures side by side, shifted from frame to frame. */
+/* Eight or more small pictures side by side, shifted from frame to frame. */
 static void mosaic(struct clip *c, char **paths, int n, int frames)
 {
     enum { COLS = 4, ROWS = 2, W = PAN_W / COLS, H = PAN_H / ROWS };
@@ -203,7 +203,7 @@ struct way {
     const char *source;
     bool disturb;      /* other networks run eagerly in between */
     const char *option, *value; /* one more; NULL: none */
-    int frames;        /* in step; 0: 1 */
+    int frames;        /* in lockstep; 0: 1 */
 };
 
 struct outcome {
@@ -236,7 +236,8 @@ static int open_pipeline(struct rp_pipeline **p, rp_options **o, const struct wa
         RP_TRY(set_option(*o, opt.set[i]));
     if (way->option)
         RP_TRY(rp_options_set(*o, way->option, way->value));
-    RP_TRY(rp_pipeline_open(p, opt.rt, rp_options_settings(*o), RP_USE_PROCESS, 1, 0));
+    RP_TRY(rp_pipeline_open(p, opt.rt, rp_options_settings(*o),
+                            &(const struct rp_pipeline_params){.use = RP_USE_PROCESS, .threads = 1}));
     return 0;
 
 fail:
@@ -249,21 +250,21 @@ static int disturbances(int n, int i)
     return opt.disturb * (i + 1) / n - opt.disturb * i / n;
 }
 
-/* A launch: so many frames of the clip, from the first on. */
+/* A launch: this many frames of the clip, beginning with `first`. */
 struct launch {
-    struct rp_team *team;
-    struct rp_media_frame *frame[RP_MAX_GANG];
-    int first, n; /* n 0: nothing is flying */
+    struct rp_program *program;
+    struct rp_media_frame *frame[RP_MAX_LANES];
+    int first, n; /* n 0: nothing is in flight */
 };
 
 static int land(struct launch *l, struct outcome *out)
 {
     int ret;
-    struct rp_frame_result result[RP_MAX_GANG];
+    struct rp_frame_result result[RP_MAX_LANES];
 
     if (!l->n)
         return 0;
-    RP_TRY(rp_team_finish(l->team, result));
+    RP_TRY(rp_program_finish(l->program, result));
     for (int i = 0; i < l->n; i++) {
         out->crc[l->first + i] = crc_of(l->frame[i]);
         out->faces[l->first + i] = result[i].selected;
@@ -279,15 +280,15 @@ fail:
 
 static int take_off(struct launch *l, const struct clip *c, int first)
 {
-    struct rp_team_frame frame[RP_MAX_GANG];
+    struct rp_frame_in frame[RP_MAX_LANES];
 
     l->first = first;
-    l->n = RP_MIN(rp_team_frames(l->team), c->n - first);
+    l->n = RP_MIN(rp_program_frames(l->program), c->n - first);
     for (int i = 0; i < l->n; i++) {
         l->frame[i] = copy_frame(c->frame[first + i]);
-        frame[i] = (struct rp_team_frame){.frame = l->frame[i]};
+        frame[i] = (struct rp_frame_in){.frame = l->frame[i]};
     }
-    return rp_team_submit(l->team, frame, l->n, RP_PASS_WHOLE);
+    return rp_program_submit(l->program, frame, l->n, RP_PASS_WHOLE);
 }
 
 static int run_frames(struct rp_pipeline *p, const struct clip *c, const struct way *way,
@@ -296,11 +297,12 @@ static int run_frames(struct rp_pipeline *p, const struct clip *c, const struct 
     int ret = 0, k = 0;
     const int frames = RP_MAX(way->frames, 1);
     struct launch launch[MAX_SLOTS] = {0};
+    struct rp_program_params params = rp_program_params_for(c->frame[0]);
     struct rp_dfaces *const faces = malloc(sizeof(*faces));
 
+    params.frames = frames;
     for (int i = 0; i < way->slots; i++) // NOLINTNEXTLINE(clang-analyzer-core.NullDereference)
-        RP_TRY(rp_team_create(&launch[i].team, &p->plan, c->frame[0]->w, c->frame[0]->h,
-                              c->frame[0]->fmt, frames));
+        RP_TRY(rp_program_create(&launch[i].program, &p->plan, &params));
     for (int i = 0; i < c->n; i += frames, k = (k + 1) % way->slots) {
         RP_TRY(land(&launch[k], out));
         RP_TRY(take_off(&launch[k], c, i));
@@ -309,13 +311,13 @@ static int run_frames(struct rp_pipeline *p, const struct clip *c, const struct 
     }
     for (int i = 0; i < way->slots; i++)
         RP_TRY(land(&launch[i], out));
-    const struct rp_graph *const g = rp_team_graph(launch[0].team);
+    const struct rp_graph *const g = rp_program_graph(launch[0].program);
     out->recorded = g && rp_graph_recorded(g);
 
 fail:
     for (int i = 0; i < way->slots; i++) {
-        rp_team_destroy(&launch[i].team);
-        for (int f = 0; f < RP_MAX_GANG; f++)
+        rp_program_destroy(&launch[i].program);
+        for (int f = 0; f < RP_MAX_LANES; f++)
             free_copy(launch[i].frame[f]);
     }
     free(faces);
@@ -368,8 +370,8 @@ static void compare(const struct clip *c, const struct way *way, const struct ou
     *(ok ? &opt.passed : &opt.failed) += 1;
 }
 
-/* Source and options of the ways that are compared with each other: the first of all, then others
- * that make everything be recorded again. */
+/* Sources and options with which the ways are compared: first the given ones, then others, with
+ * which everything is recorded again. */
 static int check_group(const struct clip *c, const struct way *base, const struct way *ways, int n)
 {
     int ret = 0, most = 0, least = RP_MAX_FACES;
@@ -402,7 +404,7 @@ static int check_clip(const struct clip *c)
         {.graph = "frame", .slots = 1, .disturb = true}, {.graph = "frame", .slots = 4, .disturb = true},
         {.graph = "frame", .slots = 2}, {.graph = "frame", .slots = 8}, {.graph = "model", .slots = 1},
     };
-    static const struct way in_step[] = {
+    static const struct way lockstep[] = {
         {.graph = "frame", .slots = 1, .frames = 4, .disturb = true},
         {.graph = "frame", .slots = 2, .frames = 4},
     };
@@ -414,7 +416,7 @@ static int check_clip(const struct clip *c)
     };
 
     RP_TRY(check_group(c, &eager[0], ways, opt.quick ? 2 : (int) RP_ARRAY_LEN(ways)));
-    RP_TRY(check_group(c, &step, in_step, (int) RP_ARRAY_LEN(in_step)));
+    RP_TRY(check_group(c, &step, lockstep, (int) RP_ARRAY_LEN(lockstep)));
     if (opt.source2 && !opt.quick)
         RP_TRY(check_group(c, &eager[1], ways, 1));
     if (!opt.quick)

@@ -1,19 +1,21 @@
-/* checkrecord: the verbs of recording, and what happens when something goes wrong meanwhile.
+/* checkrecord: the functions of recording, and what happens if something goes wrong meanwhile.
  *
  *     checkrecord [--device cuda|cpu] [--models FOLDER] [--network FILE]... [--repeats N] [--soak N]
  *
- *   verbs      two loops in one graph, a loop in a loop, a choice in a loop, a loop in a choice, with
- *              numbers that are known on the device only: replay, eager and the CPU give the same bytes
- *   beside     the same is recorded again and again while another thread uses the GPU as a decoder does
+ *   verbs      two loops in one graph, a loop in a loop, a choice in a loop, a loop in a choice,
+ *              with numbers that only the device knows: replay, eager and CPU give the same bytes
+ *   beside     the same is recorded many times while another thread uses the GPU as a decoder does
  *   faults     recording is made to fail; no memory for recordings; no GPU visible
- *   models     FOLDER is what tests/fault_models.py writes: each kind of network that cannot be recorded
- *   batches    a network over 0 to 19 things in groups of 8, 4, 2, 1: against one at a time
- *   networks   each FILE: replays and eager runs give the same bytes, 8 inputs, --repeats times each (3)
- *   pressure   another process takes the GPU's memory: an error, and what is recorded stays right
- *   soak       N replays of the first FILE: bytes, free device memory and RSS stay
+ *   models     FOLDER comes from tests/fault_models.py: all kinds of networks that cannot be
+ *              recorded
+ *   batches    a network over 0 to 19 items in groups of 8, 4, 2, 1: compared with one at a time
+ *   networks   each FILE: replays and eager runs give the same bytes, for 8 inputs, --repeats
+ *              times each (3)
+ *   pressure   another process takes the GPU's memory: an error, and recordings stay right
+ *   soak       N replays of the first FILE: bytes, free device memory and RSS stay the same
  *
- * Parts that need a GPU are skipped without one. Exit: 0, 1
- * after a failure. Last line: N passed, ... */
+ * Parts that need a GPU are skipped without one. Exit: 0, or 1 after a failure. Last line: N
+ * passed, ... */
 #include <getopt.h>
 #include <math.h>
 #include <pthread.h>
@@ -26,6 +28,7 @@
 #include "engine/batch.h"
 #include "engine/form.h"
 #include "engine/graph.h"
+#include "engine/play.h"
 
 #define MAX_NETWORKS 64
 #define MIB (1 << 20)
@@ -65,7 +68,7 @@ static void skip(const char *what)
     opt.skipped++;
 }
 
-/* A step that must work: else the check has failed, with the reason. */
+/* A step that must work, else the check has failed, with the reason. */
 static bool must(const char *what, int ret)
 {
     if (ret < 0)
@@ -99,87 +102,70 @@ static size_t free_memory(void)
 #define SIDE 64
 #define SIZES 8
 
-/* A picture that every step blurs a little, so that it tells which steps were done how often. */
+/* A picture that every step blurs a little, so that it shows which steps were done how often. */
 struct scene {
     struct rp_slot *slot;
     struct rp_img src, img, small[SIZES];
     int32_t *number; /* device: three counts, two choices, and the loops' indices */
+    struct rp_list list;
     struct rp_graph *graph;
     bool spoil;      /* do what must not be done while recording */
 };
 
 enum { COUNT = 0, CHOICE = 3, INDEX = 5, NUMBERS = 10 };
 
-struct step {
-    struct scene *s;
-    int size;
-};
-
-static int blur(void *priv)
+static void blur(const struct scene *s, int size)
 {
-    int ret;
-    const struct step *const t = priv;
-
-    RP_TRY(RP_OP(t->s->slot, resize, .src = t->s->img, .dst = t->s->small[t->size]));
-    return RP_OP(t->s->slot, resize, .src = t->s->small[t->size], .dst = t->s->img);
-
-fail:
-    return ret;
+    RP_OP(s->slot, resize, .src = s->img, .dst = s->small[size]);
+    RP_OP(s->slot, resize, .src = s->small[size], .dst = s->img);
 }
 
-static int choose_blur(struct scene *s, int which, int first)
+static void blur_often(const struct scene *s, int count, int index, int size)
 {
-    struct step step[4];
-    void *priv[4];
+    rp_record_loop(s->slot, s->number + COUNT + count, s->number + INDEX + index);
+    blur(s, size);
+    rp_record_loop_end(s->slot);
+}
 
+/* A loop with a loop and a choice inside. */
+static void nested(const struct scene *s)
+{
+    rp_record_loop(s->slot, s->number + COUNT, s->number + INDEX);
+    blur(s, 0);
+    blur_often(s, 1, 1, 1);
+    rp_record_choice(s->slot, s->number + CHOICE);
     for (int i = 0; i < 4; i++) {
-        step[i] = (struct step){s, first + i};
-        priv[i] = &step[i];
+        rp_record_branch(s->slot);
+        blur(s, 2 + i);
     }
-    return rp_slot_choose(s->slot, s->number + CHOICE + which, 4, blur, priv);
+    rp_record_choice_end(s->slot);
+    blur(s, 6);
+    rp_record_loop_end(s->slot);
 }
 
-static int nested(void *priv)
+static void record_scene(const struct scene *s)
 {
-    int ret;
+    rp_record_copy(s->slot, s->img.data, s->src.data, (size_t) s->img.stride * SIDE);
+    nested(s);
+    blur(s, 7);
+    blur_often(s, 2, 3, 3);
+    rp_record_choice(s->slot, s->number + CHOICE + 1);
+    rp_record_branch(s->slot);
+    blur(s, 3);
+    rp_record_branch(s->slot);
+    blur_often(s, 2, 2, 4);
+    rp_record_branch(s->slot);
+    blur(s, 7);
+    rp_record_choice_end(s->slot);
+}
+
+static int play(void *priv)
+{
     struct scene *const s = priv;
 
-    RP_TRY(blur(&(struct step){s, 0}));
-    RP_TRY(rp_slot_loop(s->slot, s->number + COUNT + 1, s->number + INDEX + 1, blur,
-                        &(struct step){s, 1}));
-    RP_TRY(choose_blur(s, 0, 2));
-    return blur(&(struct step){s, 6});
-
-fail:
-    return ret;
-}
-
-static int loop_or_not(void *priv)
-{
-    const struct step *const t = priv;
-
-    if (t->size % 2)
-        return blur(priv);
-    return rp_slot_loop(t->s->slot, t->s->number + COUNT + 2, t->s->number + INDEX + 2, blur, priv);
-}
-
-static int scene(void *priv)
-{
-    int ret;
-    struct scene *const s = priv;
-    struct step step[3] = {{s, 3}, {s, 4}, {s, 7}};
-    void *const choice[3] = {&step[0], &step[1], &step[2]};
-
-    RP_TRY(rp_slot_copy(s->slot, s->img.data, s->src.data, (size_t) s->img.stride * SIDE));
-    RP_TRY(rp_slot_loop(s->slot, s->number + COUNT, s->number + INDEX, nested, s));
-    RP_TRY(blur(&step[2]));
-    RP_TRY(rp_slot_loop(s->slot, s->number + COUNT + 2, s->number + INDEX + 3, blur, &step[0]));
     if (s->spoil)
-        RP_TRY(rp_slot_sync(s->slot));
-    return rp_slot_choose(s->slot, s->number + CHOICE + 1, 3, loop_or_not, choice);
-
-fail:
-    return ret;
+        RP_CHECK(rp_slot_sync(s->slot));
+    return rp_play(&s->list, s->slot);
 }
 
 static int open_scene(struct scene *s, struct rp_device *dev)
@@ -198,6 +184,9 @@ static int open_scene(struct scene *s, struct rp_device *dev)
     RP_TRY(rp_slot_alloc(s->slot, NUMBERS * sizeof(int32_t), (void **) &s->number));
     RP_TRY(rp_slot_upload(s->slot, s->src.data, pixels, sizeof(pixels)));
     RP_TRY(rp_slot_sync(s->slot));
+    rp_list_begin(&s->list, s->slot);
+    record_scene(s);
+    RP_TRY(rp_list_end(s->slot));
     RP_TRY(rp_graph_create(&s->graph, s->slot, "scene", &on));
     return rp_graph_watch(s->graph, s->img.data, (size_t) s->img.stride * SIDE);
 
@@ -208,6 +197,7 @@ fail:
 static void close_scene(struct scene *s)
 {
     rp_graph_destroy(&s->graph);
+    rp_list_clear(&s->list);
     rp_slot_destroy(&s->slot);
 }
 
@@ -228,7 +218,7 @@ static int run_scene(struct scene *s, const int32_t *number, bool graph, uint8_t
 
     RP_TRY(rp_slot_upload(s->slot, s->number, number, NUMBERS * sizeof(*number)));
     RP_TRY(rp_slot_sync(s->slot));
-    RP_TRY(graph ? rp_graph_run(s->graph, scene, s, false) : scene(s));
+    RP_TRY(graph ? rp_graph_run(s->graph, play, s, false) : play(s));
     if (graph)
         RP_TRY(rp_graph_wait(s->graph));
     RP_TRY(rp_slot_download(s->slot, out, s->img.data, (size_t) s->img.stride * SIDE));
@@ -238,7 +228,7 @@ fail:
     return ret;
 }
 
-/* n draws of numbers; how many gave other bytes than the CPU, -1 after an error. */
+/* n draws of numbers. Returns how many gave other bytes than the CPU; -1 after an error. */
 static int compare_scenes(struct scene *got, int n)
 {
     int ret, wrong = 0;
@@ -289,8 +279,8 @@ struct decoder {
     char why[256];
 };
 
-/* What a decoder does: surfaces come and go, are filled,
- * converted, read back; on streams of its own. */
+/* What a decoder does: allocates, fills, converts, reads back and frees surfaces, on streams of its
+ * own. */
 static void *decode(void *priv)
 {
     int ret;
@@ -301,11 +291,10 @@ static void *decode(void *priv)
     while (!d->stop) {
         struct scene s = {0};
         uint8_t out[SIDE * SIDE * 3];
-        struct step step = {&s, 2};
 
         ret = open_scene(&s, dev);
         for (int i = 0; i < 20 && ret >= 0; i++)
-            ret = blur(&step);
+            ret = rp_play(&s.list, s.slot);
         if (ret >= 0)
             ret = rp_slot_download(s.slot, out, s.img.data, sizeof(out));
         if (ret >= 0)
@@ -392,7 +381,7 @@ static void check_no_room(void)
     close_scene(&s);
 }
 
-/* Another process of this program with one task; its exit status. */
+/* Runs this program again with one task; returns its exit status. */
 static int child_task(const char *task, pid_t *out)
 {
     int status = 0;
@@ -440,7 +429,7 @@ struct network {
 
 static int run_net(void *priv)
 {
-    return rp_run(priv);
+    return rp_net_run(priv);
 }
 
 static void close_network(struct network *n)
@@ -451,7 +440,7 @@ static void close_network(struct network *n)
     rp_model_close(&n->model);
 }
 
-/* Open sizes: the batch is 1, others 32. */
+/* Open dimensions: the batch becomes 1, others 32. */
 static int open_network(struct network *n, struct rp_device *dev, const char *path)
 {
     int ret;
@@ -531,7 +520,7 @@ static size_t result_bytes(const struct network *n)
     return sum;
 }
 
-/* Run it with these inputs; all outputs, one after the other. Nothing is left of an earlier run. */
+/* Run it with these inputs; writes all outputs, one after the other. Clears old outputs first. */
 static int result(struct network *n, unsigned seed, bool graph, uint8_t *to)
 {
     int ret;
@@ -540,7 +529,7 @@ static int result(struct network *n, unsigned seed, bool graph, uint8_t *to)
     for (int i = 0; i < n->net->nout; i++)
         RP_TRY(rp_slot_zero(n->slot, n->net->out[i].data, n->net->out[i].bytes));
     RP_TRY(rp_slot_sync(n->slot));
-    RP_TRY(graph ? rp_graph_run(n->graph, run_net, n->net, false) : rp_run(n->net));
+    RP_TRY(graph ? rp_graph_run(n->graph, run_net, n->net, false) : rp_net_run(n->net));
     if (graph)
         RP_TRY(rp_graph_wait(n->graph));
     RP_TRY(rp_slot_sync(n->slot));
@@ -687,54 +676,51 @@ static void check_models(void)
 
 struct herd {
     struct network *n;
-    struct rp_batch *batch; /* NULL: one at a time */
+    struct rp_batch *batch;
+    struct rp_list one, several; /* items one at a time, or in batches */
     struct rp_graph *graph;
     uint8_t *in, *out;      /* device: THINGS inputs and results */
     int32_t *count;
     struct rp_rows *at;     /* row: which thing */
 };
 
-static int take_thing(void *priv)
+static void take_thing(void *priv)
 {
     const struct herd *const h = priv;
     const struct rp_tensor *const t = &h->n->net->in[0];
 
-    return RP_OP(h->n->slot, row_copy, .src = h->in, .dst = t->data, .bytes = t->bytes, .at = h->at,
-                 .most = THINGS);
+    RP_OP(h->n->slot, row_copy, .src = h->in, .dst = t->data, .bytes = t->bytes, .at = h->at,
+          .most = THINGS);
 }
 
-static int keep_thing(void *priv)
+static void keep_thing(void *priv)
 {
     const struct herd *const h = priv;
     const struct rp_tensor *const t = &h->n->net->out[0];
 
-    return RP_OP(h->n->slot, row_copy, .src = t->data, .dst = h->out, .bytes = t->bytes,
-                 .at = h->at, .most = THINGS, .put = 1);
+    RP_OP(h->n->slot, row_copy, .src = t->data, .dst = h->out, .bytes = t->bytes, .at = h->at,
+          .most = THINGS, .put = 1);
 }
 
-static int one_thing(void *priv)
+/* One at a time, or several. */
+static int record_herd(struct herd *h, struct rp_list *list, bool batch)
 {
-    int ret;
-    const struct herd *const h = priv;
+    struct rp_slot *const slot = h->n->slot;
 
-    RP_TRY(take_thing(priv));
-    RP_TRY(rp_run(h->n->net));
-    return keep_thing(priv);
-
-fail:
-    return ret;
+    rp_list_begin(list, slot);
+    if (batch) {
+        rp_batch_record(h->batch, h->count, &h->at->row, take_thing, keep_thing, h);
+    } else {
+        rp_record_loop(slot, h->count, &h->at->row);
+        take_thing(h);
+        rp_record_run(h->n->net);
+        keep_thing(h);
+        rp_record_loop_end(slot);
+    }
+    return rp_list_end(slot);
 }
 
-static int run_herd(void *priv)
-{
-    const struct herd *const h = priv;
-
-    if (!h->batch)
-        return rp_slot_loop(h->n->slot, h->count, &h->at->row, one_thing, priv);
-    return rp_batch_run(h->batch, h->count, &h->at->row, take_thing, keep_thing, priv);
-}
-
-static int herd_result(struct herd *h, int32_t count, bool graph, float *to)
+static int herd_result(struct herd *h, const struct rp_list *list, int32_t count, bool graph, float *to)
 {
     int ret;
     struct rp_slot *const slot = h->n->slot;
@@ -743,7 +729,8 @@ static int herd_result(struct herd *h, int32_t count, bool graph, float *to)
     RP_TRY(rp_slot_upload(slot, h->count, &count, sizeof(count)));
     RP_TRY(rp_slot_zero(slot, h->out, all));
     RP_TRY(rp_slot_sync(slot));
-    RP_TRY(graph ? rp_graph_run(h->graph, run_herd, h, false) : run_herd(h));
+    struct rp_playback work = {list, slot};
+    RP_TRY(graph ? rp_graph_run(h->graph, rp_play_back, &work, false) : rp_play_back(&work));
     if (graph)
         RP_TRY(rp_graph_wait(h->graph));
     RP_TRY(rp_slot_download(slot, to, h->out, all));
@@ -770,6 +757,9 @@ static int open_herd(struct herd *h)
     RP_TRY(rp_slot_upload(slot, h->in, host, all.bytes));
     RP_TRY(rp_slot_sync(slot));
     RP_TRY(rp_batch_open(&h->batch, h->n->net, RP_BATCH_MOST));
+    RP_TRY(record_herd(h, &h->one, false));
+    if (h->batch)
+        RP_TRY(record_herd(h, &h->several, true));
     RP_TRY(rp_graph_create(&h->graph, slot, "batches", &on));
     RP_TRY(rp_graph_watch(h->graph, h->out, THINGS * h->n->net->out[0].bytes));
 fail:
@@ -782,22 +772,20 @@ fail:
 static int compare_herd(struct herd *h, int *wrong, double *most)
 {
     int ret = 0;
-    struct herd single = *h;
     const size_t n = THINGS * h->n->net->out[0].bytes / sizeof(float);
     float *const eager = calloc(n, sizeof(*eager)), *const replay = calloc(n, sizeof(*replay));
     float *const one = calloc(n, sizeof(*one));
 
-    single.batch = NULL;
     *wrong = 0;
     if (!eager || !replay || !one) {
         ret = rp_fail(RP_ERR_NOMEM, "out of memory");
         goto fail;
     }
     for (int count = -1; count <= THINGS; count++) {
-        RP_TRY(herd_result(&single, count, false, one));
-        RP_TRY(herd_result(h, count, false, eager));
+        RP_TRY(herd_result(h, &h->one, count, false, one));
+        RP_TRY(herd_result(h, &h->several, count, false, eager));
         for (int i = 0; i < (count < 1 ? 3 : 1); i++)
-            RP_TRY(herd_result(h, count, true, replay));
+            RP_TRY(herd_result(h, &h->several, count, true, replay));
         *wrong += memcmp(eager, replay, n * sizeof(*eager)) != 0;
         for (size_t i = 0; i < n; i++)
             *most = fmax(*most, fabs((double) eager[i] - (double) one[i]));
@@ -831,13 +819,15 @@ static void check_batches(void)
              "conditional nodes", THINGS, wrong, most, stats.census.conditionals);
     }
     rp_graph_destroy(&h.graph);
+    rp_list_clear(&h.one);
+    rp_list_clear(&h.several);
     rp_batch_close(&h.batch);
     close_network(&n);
 }
 
 /* ---- pressure -------------------------------------------------------------------------------- */
 
-/* In the child: take all memory of the GPU but a little, hold it until killed. */
+/* In the child: take almost all memory of the GPU, and hold it until killed. */
 static int task_hog(void)
 {
     void *p;
@@ -970,7 +960,7 @@ static void check_all(void)
 {
     size_t before = 0;
 
-    for (int i = 0; i < 2; i++) { /* what a process keeps for good is there after the first round */
+    for (int i = 0; i < 2; i++) { /* after the first round the process has what it keeps for good */
         before = free_memory();
         check_verbs();
         check_beside();

@@ -1,19 +1,20 @@
-/* checkstep: frames in step give what each of them gives alone.
+/* checkstep: frames in lockstep give the same results as each of them alone.
  *
  *     checkstep [--device cuda|cpu] FOLDER
  *
- * FOLDER is what fault_models.py writes. Each frame goes round two loops in each other, as often as
- * its own numbers say (also never), and runs a network on things that change from turn to turn. In
- * step, 2, 4 and 8 frames must give the results of each alone, within rounding; recorded, the bytes
- * of eager work. Networks: one whose file leaves the batch open; two whose files fix it, also in
- * constant shapes; one that cannot be changed and one that must not be, because it mixes rows.
+ * FOLDER is what fault_models.py writes. Each frame runs two nested loops, as often as its own
+ * numbers say (maybe never), with a network on data that change from turn to turn. In lockstep, 2,
+ * 4 and 8 frames must give the results of each frame alone, within rounding; recorded, the bytes of
+ * eager work. Networks: one whose file leaves the batch open; two whose files fix it, also in
+ * constant shapes; one that cannot be changed, and one that must not be because it mixes rows.
  *
- * Exit: 0 all the same, 1 a difference, 77 no such device. Last line: N passed, N failed. */
+ * Exit: 0 no difference, 1 a difference, 77 no such device. Last line: N passed, N failed. */
 #include <getopt.h>
 #include <math.h>
 
-#include "engine/gang.h"
 #include "engine/graph.h"
+#include "engine/lockstep.h"
+#include "engine/play.h"
 
 #define THINGS 4
 #define DRAWS 40
@@ -21,7 +22,7 @@
 static const struct rp_graph_options on = {.mode = RP_GRAPH_FRAME, .warmup = 3, .verify = 0};
 static int passed, failed;
 
-/* One frame: its things, its numbers, its network. */
+/* One frame: its items, its numbers, its network. */
 struct frame {
     struct rp_slot *slot;
     struct rp_net *net;
@@ -32,41 +33,29 @@ struct frame {
 
 /* ---- the work -------------------------------------------------------------------------------- */
 
-static int one_thing(void *priv)
+static void record(const struct frame *f)
 {
-    int ret;
-    const struct frame *const f = priv;
     const struct rp_tensor *const in = &f->net->in[0], *const out = &f->net->out[0];
 
-    RP_TRY(RP_OP(f->slot, row_copy, .src = f->in, .dst = in->data, .bytes = in->bytes, .at = f->at,
-                 .most = THINGS));
-    RP_TRY(rp_run(f->net));
-    RP_TRY(RP_OP(f->slot, row_copy, .src = out->data, .dst = f->out, .bytes = out->bytes,
-                 .at = f->at, .most = THINGS, .put = 1));
-    return RP_OP(f->slot, row_copy, .src = out->data, .dst = f->in, .bytes = in->bytes, .at = f->at,
-                 .most = THINGS, .put = 1); /* the next turn sees it */
-
-fail:
-    return ret;
+    rp_record_zero(f->slot, f->out, THINGS * out->bytes);
+    rp_record_loop(f->slot, f->number, f->number + 1);
+    rp_record_loop(f->slot, f->number + 2, &f->at->row);
+    RP_OP(f->slot, row_copy, .src = f->in, .dst = in->data, .bytes = in->bytes, .at = f->at,
+          .most = THINGS);
+    rp_record_run(f->net);
+    RP_OP(f->slot, row_copy, .src = out->data, .dst = f->out, .bytes = out->bytes, .at = f->at,
+          .most = THINGS, .put = 1);
+    RP_OP(f->slot, row_copy, .src = out->data, .dst = f->in, .bytes = in->bytes, .at = f->at,
+          .most = THINGS, .put = 1); /* the next turn sees it */
+    rp_record_loop_end(f->slot);
+    rp_record_loop_end(f->slot);
 }
 
-static int all_things(void *priv)
+static int record_frame(const struct frame *f, struct rp_list *list)
 {
-    const struct frame *const f = priv;
-
-    return rp_slot_loop(f->slot, f->number + 2, &f->at->row, one_thing, priv);
-}
-
-static int work(void *priv)
-{
-    int ret;
-    const struct frame *const f = priv;
-
-    RP_TRY(rp_slot_zero(f->slot, f->out, THINGS * f->net->out[0].bytes));
-    return rp_slot_loop(f->slot, f->number, f->number + 1, all_things, priv);
-
-fail:
-    return ret;
+    rp_list_begin(list, f->slot);
+    record(f);
+    return rp_list_end(f->slot);
 }
 
 static int open_frame(struct frame *f, struct rp_model *model)
@@ -96,7 +85,7 @@ static void close_frame(struct frame *f)
     rp_slot_destroy(&f->slot);
 }
 
-/* What frame i of a draw begins with. */
+/* The inputs of frame i of a draw. */
 static int begin(const struct frame *f, unsigned draw, int i)
 {
     int ret;
@@ -131,25 +120,34 @@ fail:
     return ret;
 }
 
-/* ---- in step --------------------------------------------------------------------------------- */
+/* ---- lockstep -------------------------------------------------------------------------------- */
 
 struct herd {
     int n;
-    struct rp_gang *gang;
-    struct frame frame[RP_MAX_GANG], alone;
+    struct rp_lockstep *lockstep;
+    struct frame frame[RP_MAX_LANES], alone;
+    struct rp_list list_alone, list;
+    struct rp_playback work;
     struct rp_graph *graph;
     float *alone_out, *eager, *replay; /* of all frames */
     size_t each;                       /* numbers of a frame's */
 };
 
-static int work_in_step(void *priv)
+/* The work on one frame alone, and on all of them. */
+static int record_herd(struct herd *h)
 {
-    struct herd *const h = priv;
-    void *each[RP_MAX_GANG];
+    int ret;
+    struct rp_list list[RP_MAX_LANES] = {0};
 
+    RP_TRY(record_frame(&h->alone, &h->list_alone));
     for (int i = 0; i < h->n; i++)
-        each[i] = &h->frame[i];
-    return rp_gang_run(h->gang, work, each);
+        RP_TRY(record_frame(&h->frame[i], &list[i]));
+    RP_TRY(rp_lockstep_merge(h->lockstep, list, &h->list));
+    h->work = (struct rp_playback){&h->list, rp_lockstep_lead(h->lockstep)};
+fail:
+    for (int i = 0; i < RP_MAX_LANES; i++)
+        rp_list_clear(&list[i]);
+    return ret;
 }
 
 static int open_herd(struct herd *h, struct rp_device *dev, struct rp_model *model, int n)
@@ -159,13 +157,14 @@ static int open_herd(struct herd *h, struct rp_device *dev, struct rp_model *mod
     *h = (struct herd){.n = n};
     RP_TRY(rp_slot_create(&h->alone.slot, dev));
     RP_TRY(open_frame(&h->alone, model));
-    RP_TRY(rp_gang_create(&h->gang, dev, &on, n));
-    RP_TRY(rp_graph_create(&h->graph, rp_gang_lead(h->gang), "in step", &on));
+    RP_TRY(rp_lockstep_create(&h->lockstep, dev, &on, n));
+    RP_TRY(rp_graph_create(&h->graph, rp_lockstep_lead(h->lockstep), "lockstep", &on));
     for (int i = 0; i < n; i++) {
-        RP_TRY(rp_gang_slot(&h->frame[i].slot, h->gang, i));
+        RP_TRY(rp_lockstep_slot(&h->frame[i].slot, h->lockstep, i));
         RP_TRY(open_frame(&h->frame[i], model));
         RP_TRY(rp_graph_watch(h->graph, h->frame[i].out, THINGS * h->frame[i].net->out[0].bytes));
     }
+    RP_TRY(record_herd(h));
     h->each = THINGS * h->alone.net->out[0].count;
     h->alone_out = calloc(3 * (size_t) n * h->each, sizeof(float));
     if (!h->alone_out)
@@ -181,20 +180,22 @@ fail:
 static void close_herd(struct herd *h)
 {
     rp_graph_destroy(&h->graph);
+    rp_list_clear(&h->list_alone);
+    rp_list_clear(&h->list);
     for (int i = 0; i < h->n; i++)
         close_frame(&h->frame[i]);
-    rp_gang_destroy(&h->gang);
+    rp_lockstep_destroy(&h->lockstep);
     close_frame(&h->alone);
     free(h->alone_out);
 }
 
-static int run_in_step(struct herd *h, unsigned draw, bool graph, float *to)
+static int run_lockstep(struct herd *h, unsigned draw, bool graph, float *to)
 {
     int ret;
 
     for (int i = 0; i < h->n; i++)
         RP_TRY(begin(&h->frame[i], draw, i));
-    RP_TRY(graph ? rp_graph_run(h->graph, work_in_step, h, false) : work_in_step(h));
+    RP_TRY(graph ? rp_graph_run(h->graph, rp_play_back, &h->work, false) : rp_play_back(&h->work));
     if (graph)
         RP_TRY(rp_graph_wait(h->graph));
     for (int i = 0; i < h->n; i++)
@@ -218,12 +219,12 @@ static int one_draw(struct herd *h, unsigned draw, struct tally *t)
 
     for (int i = 0; i < h->n; i++) {
         RP_TRY(begin(&h->alone, draw, i));
-        RP_TRY(work(&h->alone));
+        RP_TRY(rp_play(&h->list_alone, h->alone.slot));
         RP_TRY(result(&h->alone, h->alone_out + (size_t) i * h->each));
     }
-    RP_TRY(run_in_step(h, draw, false, h->eager));
+    RP_TRY(run_lockstep(h, draw, false, h->eager));
     for (int i = 0; i < (draw ? 1 : 3); i++) /* recorded at its second use */
-        RP_TRY(run_in_step(h, draw, true, h->replay));
+        RP_TRY(run_lockstep(h, draw, true, h->replay));
     for (size_t i = 0; i < all; i++) {
         most = fmax(most, fabs((double) h->alone_out[i]));
         off = fmax(off, fabs((double) h->alone_out[i] - (double) h->eager[i]));
@@ -247,7 +248,7 @@ static void check(struct rp_engine *engine, struct rp_device *dev, const char *f
     struct herd h = {0};
 
     snprintf(path, sizeof(path), "%s/%s.onnx", folder, name);
-    for (int n = 2; n <= RP_MAX_GANG; n *= 2) {
+    for (int n = 2; n <= RP_MAX_LANES; n *= 2) {
         struct tally t = {0};
         struct rp_graph_stats stats = {0};
 
@@ -258,11 +259,11 @@ static void check(struct rp_engine *engine, struct rp_device *dev, const char *f
             RP_TRY(one_draw(&h, draw, &t));
         rp_graph_get_stats(h.graph, &stats);
         const bool recorded = !dev->fns->host_memory && rp_model_recordable(model);
-        const bool ok = !t.far && !t.unlike && rp_gang_shared(h.gang, &opened) == shared &&
+        const bool ok = !t.far && !t.unlike && rp_lockstep_shared(h.lockstep, &opened) == shared &&
                         stats.recorded == recorded;
         printf("%s %-10s %d frames: %d of %d draws off, at most %.2g; replays unlike eager: %d; %s, %s%s%s\n",
                ok ? "ok    " : "FAILED", name, n, t.far, DRAWS, t.most, t.unlike,
-               rp_gang_shared(h.gang, &opened) ? "one network" : "one by one",
+               rp_lockstep_shared(h.lockstep, &opened) ? "one network" : "one by one",
                stats.recorded ? "recorded" : "eager", stats.reason[0] ? ": " : "", stats.reason);
         *(ok ? &passed : &failed) += 1;
         close_herd(&h);

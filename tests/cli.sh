@@ -100,7 +100,7 @@ test_help() {
     exits "--version" 0 --version
     says "--version: version" out "reprise 0."
     says "--version: licence" out MIT
-    for command in headless-run analyse models force-download doctor inspect benchmark; do
+    for command in headless-run analyse models force-download doctor inspect benchmark plan; do
         exits "$command --help" 0 $command --help
         says "$command --help: usage" out "Usage: reprise $command"
         says "$command --help: --log-level" out --log-level
@@ -138,6 +138,7 @@ test_usage() {
     refuses "a word too many" "stray" headless-run stray
     refuses "an option of another command" "--output-path" analyse --output-path a.png picture.bmp
     refuses "analyse without a file" "file" analyse
+    refuses "plan without a target" "--target-path" plan
     refuses "inspect without a file" "file" inspect
     refuses "a value for --json" "--json" models --json=yes
     refuses "no such model to fetch" "nosuchthing" force-download nosuchthing
@@ -270,6 +271,22 @@ test_faces() {
     says "analyse --json: form" out '{"file":"picture.bmp","frame":0,"time":0.0,"faces":[]}'
     exits "analyse: no such file" 1 analyse none.png picture.bmp
     says "analyse: goes on to the next" out picture.bmp
+    exits "plan" 0 plan --processors face_debugger -t picture.bmp
+    says "plan: an operation" out "resize  "
+    says "plan: the target's form" out "planes 64x64 "
+    says "plan: a network" out "network "
+    says "plan: totals" out "device memory"
+    exits "plan --json" 0 plan --json --processors face_debugger -t picture.bmp
+    json_lines "plan --json: lines"
+    sed 's/.*"hash":"\([0-9a-f]*\)".*/\1/' out >first
+    exits "plan --json: again" 0 plan --json --processors face_debugger -t picture.bmp
+    sed 's/.*"hash":"\([0-9a-f]*\)".*/\1/' out >second
+    if cmp -s first second; then ok "plan: the same hash"; else not_ok "plan" "another hash"; fi
+    exits "plan: other work" 0 plan --json --processors face_debugger --face-detector-score 0.4 \
+        -t picture.bmp
+    sed 's/.*"hash":"\([0-9a-f]*\)".*/\1/' out >second
+    if cmp -s first second; then not_ok "plan" "the same hash"; else ok "plan: another hash"; fi
+    exits "plan: no such target" 1 plan --processors face_debugger -t none.png
     exits "headless-run" 0 headless-run --processors face_debugger -t picture.bmp -o=out.png
     if [ -s out.png ]; then ok "headless-run: output"; else not_ok "headless-run" "no out.png"; fi
     says "headless-run: summary" err "out.png: 1 frame in"

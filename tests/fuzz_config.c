@@ -1,4 +1,4 @@
-/* Any text as a config file: the values stay what the table allows, a refused file changes none. */
+/* Any text as a config file: values are what the table allows; a refused file changes none. */
 #include "option_table.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -1,4 +1,4 @@
-/* Pictures from anywhere: the parsers of EXIF and XMP, and the decoders behind them.
+/* Any bytes as a picture: the parsers of EXIF and XMP, and the decoders.
  *
  *     fuzz_image -max_len=20000 -rss_limit_mb=4000 CORPUS
  */

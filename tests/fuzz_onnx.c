@@ -1,5 +1,5 @@
-/* Any bytes as an ONNX file: what is told of it lies inside it, the counts are numbers, and where
- * the file is changed only what may be changed is. */
+/* Any bytes as an ONNX file: all that is reported lies within the file, the counts are numbers, and
+ * when the file is changed, only what may change does. */
 #include <math.h>
 
 #include "onnx/rows.h"

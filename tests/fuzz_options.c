@@ -1,5 +1,5 @@
-/* Lines "name value": whatever they say, the values stay what the table allows, and what is written
- * as text is read as the same text again. */
+/* Any lines "name value": values stay within what the table allows, and a value written as text is
+ * read back as the same text. */
 #include "option_table.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -198,8 +198,7 @@ ok 'UTF-8' utf8
 ok 'newline at the end of a file' newline_at_the_end
 ok 'no path of one machine' no_own_paths
 ok 'circles and long functions are found' python3 -B tests/layers.py --self-test
-# engine and pipeline: to be done
-ok 'folders, circles, long functions' python3 -B tests/layers.py "$build" engine pipeline
+ok 'folders, circles, long functions' python3 -B tests/layers.py "$build"
 ok 'only media includes FFmpeg and picture libraries' \
     who 'libav[a-z]*/|libsw[a-z]*/|turbojpeg|jpeglib|spng|png\.h|webp/' src/media
 ok 'only engine includes ONNX Runtime' who 'onnxruntime' src/engine

@@ -4,10 +4,11 @@
  *
  * FOLDER holds crop.raw (8-bit BGR, W x H) and, if wanted, result.raw (floats of the same shape,
  * 0..255, that are to be pasted) and points.raw (68 points in the crop). The mask goes to mask.raw
- * as floats. An OPTION is named without dashes; the VALUE of a list has blanks in it. Exit status:
- * 0, or what the program's would be, with the sentence on stderr. */
+ * as floats. An OPTION is named without dashes; the words of a list are one VALUE, with blanks.
+ * Exit code: 0, or that of the command line, with the sentence on stderr. */
 #include <math.h>
 
+#include "engine/play.h"
 #include "face/mask.h"
 
 static const struct rp_opt_group *const groups[] = {&rp_mask_group, NULL};
@@ -85,7 +86,7 @@ static void close_all(struct work *k)
     rp_settings_destroy(&k->settings);
 }
 
-/* Twice: what the first run leaves behind must not matter. */
+/* Twice: what the first run leaves must not matter. */
 static int make_mask(struct work *k, const char *folder, int w, int h)
 {
     int ret;
@@ -94,6 +95,7 @@ static int make_mask(struct work *k, const char *folder, int w, int h)
     struct rp_dface *face;
     struct rp_affine *unmoved;
     float *result, *first = malloc(n * sizeof(*first));
+    struct rp_list list = {0};
 
     RP_TRY(rp_slot_image(k->slot, w, h, 3, &crop));
     RP_TRY(rp_slot_alloc(k->slot, sizeof(*face), (void **) &face));
@@ -109,8 +111,12 @@ static int make_mask(struct work *k, const char *folder, int w, int h)
     load(folder, "points.raw", face->lm68, sizeof(face->lm68));
     const bool has_result = load(folder, "result.raw", result, 3 * n * sizeof(*result));
 
+    rp_list_begin(&list, k->slot);
+    rp_masker_record(k->masker, &(const struct rp_mask_of){
+        .face = face, .affine = unmoved, .crop = &crop, .result = has_result ? result : NULL});
+    RP_TRY(rp_list_end(k->slot));
     for (int i = 0; i < 2; i++) {
-        RP_TRY(rp_masker_record(k->masker, face, unmoved, &crop, has_result ? result : NULL));
+        RP_TRY(rp_play(&list, k->slot));
         RP_TRY(rp_slot_sync(k->slot));
         if (i == 0)
             memcpy(first, rp_masker_mask(k->masker), n * sizeof(*first));
@@ -120,6 +126,7 @@ static int make_mask(struct work *k, const char *folder, int w, int h)
               : save(folder, "mask.raw", first, n * sizeof(*first));
 
 fail:
+    rp_list_clear(&list);
     free(first);
     return ret;
 }

@@ -1,9 +1,9 @@
-/* A CUDA module of this build, or of another, for test_module: OTHER says what differs. */
+/* A CUDA module of this build or of another one, for test_module: OTHER says what differs. */
 #include "device/cuda/module.h"
 
 #define ABI 1   /* the number */
 #define SIZES 2 /* the size of a table */
-#define OLD 3   /* it does not say of which build it is */
+#define OLD 3   /* it does not say which build it is of */
 
 #if OTHER != OLD
 __attribute__((visibility("default"))) rp_module_abi_fn rp_module_abi;

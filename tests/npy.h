@@ -16,7 +16,7 @@ struct npy {
     void *data; /* free() it */
 };
 
-/* 0, or -1 if the file is not there or of a kind not known here. */
+/* 0, or -1 if the file is missing or of an unknown kind. */
 static inline int npy_read(const char *path, struct npy *out)
 {
     static const char *const types[][2] = {{"<f4", "f"}, {"<f8", "d"}, {"|u1", "B"},
@@ -67,7 +67,7 @@ fail:
     return -1;
 }
 
-/* Number i whatever the type. */
+/* Number i, of any type. */
 static inline double npy_at(const struct npy *a, size_t i)
 {
     if (!a->data || i >= a->n)

@@ -1,4 +1,4 @@
-/* An option table with every type, for test_options and the fuzzers, and the promises it makes. */
+/* An option table with every type, for test_options and the fuzzers, and what must hold for it. */
 #ifndef OPTION_TABLE_H
 #define OPTION_TABLE_H
 

@@ -1,4 +1,4 @@
-/* Run an ONNX file through ONNX Runtime on raw tensors: a helper of the tests that are in Python.
+/* Runs an ONNX file in ONNX Runtime on raw tensors: a helper of the tests in Python.
  *
  *     ort_run LIBRARY MODEL OUTDIR [--repeat N] NAME[:2x3x4]=FILE...
  *
@@ -8,8 +8,8 @@
  *
  *     NAME TYPE 1x5 BYTES
  *
- * --repeat runs it N times more and says the median in milliseconds on stderr. Runs on one thread,
- * so that the numbers do not depend on the machine's cores. */
+ * --repeat runs it N more times and prints the median in milliseconds to stderr. Runs on one
+ * thread, so that the numbers do not depend on the machine's cores. */
 #include <dlfcn.h>
 #include <stdint.h>
 #include <stdio.h>

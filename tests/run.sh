@@ -131,7 +131,7 @@ run_all() {
     suite 'analysis' tests/test_analysis.py "$program" -v
     suite 'real media' tests/test_real_media.py "$program" -v
     suite 'selection' tests/test_selection.py "$program" -v
-    suite 'content check' tests/test_gate.py "$program" -v
+    suite 'content check' tests/test_content_check.py "$program" -v
     suite 'lifetime' tests/test_lifetime.py "$program" -v
     suite 'download' tests/test_download.py "$program" -v
     suite 'bad world' tests/test_bad_input.py "$program" -v World

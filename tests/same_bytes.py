@@ -326,7 +326,7 @@ def outputs():
 
 
 class CheckStep(Case):
-    """The test program of frames in step, of both builds."""
+    """The test program of frames in lockstep, of both builds."""
 
     def __init__(self):
         super().__init__('checkstep', [])

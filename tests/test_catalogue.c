@@ -125,7 +125,7 @@ static void test_find(void **state)
     assert_string_equal(e->file, "live_portrait_motion_extractor.onnx");
 }
 
-/* One default a kind, none for the converters, and the lite one that replaces it. */
+/* One default for each kind, except converters, and the lite one that replaces it. */
 static void test_defaults(void **state)
 {
     static const struct {
@@ -221,7 +221,7 @@ static void test_choices(void **state)
     assert_string_equal(deep[0], "druuzil/adam_levine_320");
 }
 
-/* What a person must know before using a model is in the table, not only in the manual. */
+/* What a user must know before using a model is in the table, not only in the manual. */
 static void test_licences(void **state)
 {
     (void) state;

@@ -1,4 +1,4 @@
-/* The comparer of results: what infinities and NaNs must not hide. And the made-up numbers. */
+/* The comparison of results: what infinities and NaNs must not hide. And the generated numbers. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -54,8 +54,7 @@ static void test_no_numbers(void **state)
     assert_false(near(THREE(NAN, 1, 2), THREE(INFINITY, 1, 2)));
 }
 
-/* Bytes beside an address that floats may have: outputs lie one after the other, whatever they are.
- */
+/* At addresses not aligned for floats: outputs lie one after the other, whatever their types. */
 static void test_unaligned(void **state)
 {
     const struct rp_tensor t = {.type = RP_TYPE_F32, .count = 3, .bytes = 12};

@@ -1,5 +1,5 @@
-/* A detector with official weights on the input that FaceFusion recorded: the same boxes, scores
- * and points. Weights and records lie beside the checkout, without them the test is skipped. */
+/* A detector with official weights on an input recorded from FaceFusion: the same boxes, scores and
+ * points. Weights and recorded data are not in the checkout; without them the test is skipped. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -88,12 +88,12 @@ static void test_yunet(void **state)
     assert_int_equal(net->in[0].bytes, input.n * 4);
     if (input.data)
         memcpy(net->in[0].data, input.data, input.n * 4);
-    assert_int_equal(rp_run(net), 0);
+    assert_int_equal(rp_net_run(net), 0);
 
     assert_int_equal(rp_slot_alloc(slot, sizeof(*decode.dst), (void **) &decode.dst), 0);
     for (int i = 0; i < 12; i++)
         decode.t[i] = net->out[i].data;
-    assert_int_equal(slot->ops->decode(slot->stream, &decode), 0);
+    assert_int_equal(slot->device->ops->decode(slot->stream, &decode), 0);
     assert_int_equal(decode.dst->count, scores.n);
     assert_int_equal(decode.dst->has_landmarks, 1);
     for (size_t i = 0; i < scores.n; i++)

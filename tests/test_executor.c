@@ -1,4 +1,4 @@
-/* The thread that others hand work to. Worth a run under ThreadSanitizer after each change. */
+/* The thread to which others hand work. Worth a run under ThreadSanitizer after each change. */
 #include "base/executor.h"
 
 #include <pthread.h>
@@ -23,7 +23,7 @@ struct caller {
     int number, call;
 };
 
-/* No lock: all of it comes from one thread. */
+/* No lock: all work is done by one thread. */
 static int count(void *priv)
 {
     struct caller *const c = priv;
@@ -75,7 +75,7 @@ static void test_one_thread(void **state)
     rp_executor_destroy(&n.executor);
 }
 
-/* From its own thread, and with none at all, work is done at once. */
+/* From its own thread, and without a thread, work is done at once. */
 static int run_inside(void *priv)
 {
     pthread_t here;
@@ -114,7 +114,7 @@ static void count_line(void *priv, enum rp_log_level level, const char *line)
     lines += level == RP_LOG_ERROR;
 }
 
-/* The caller gets status and sentence, shown once, or not at all while the caller holds it. */
+/* The caller gets status and sentence; it is logged once, or not while the caller holds the log. */
 static void test_failure(void **state)
 {
     struct rp_executor *e;
@@ -176,7 +176,7 @@ static void open_gate(struct gate *g)
     pthread_mutex_unlock(&g->lock);
 }
 
-/* What has not begun can be taken back, wherever it stands; what has is waited for. */
+/* Work that has not begun can be cancelled, wherever it is in the queue; else it is waited for. */
 static void test_withdraw(void **state)
 {
     struct rp_executor *e;
@@ -203,7 +203,7 @@ static void test_withdraw(void **state)
     assert_int_equal(g.after, 3);
 }
 
-/* What was asked for before the end is done. */
+/* Work that was submitted before the end is done. */
 static void test_end(void **state)
 {
     struct rp_executor *e;

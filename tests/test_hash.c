@@ -1,4 +1,4 @@
-/* Known sums. */
+/* Hashes of known inputs. */
 #include "base/hash.h"
 
 #include "base/path.h"
@@ -28,7 +28,7 @@ static void test_data(void **state)
     assert_int_equal(rp_crc32(0x352441c2, NULL, 0), 0x352441c2);
 }
 
-/* A million letters: more than one read. */
+/* A million letters: more than one read() gives. */
 static void test_file(void **state)
 {
     char name[] = "/tmp/rp_hash_XXXXXX", hex[RP_SHA256_HEX];

@@ -1,7 +1,7 @@
 /* What outlives a job: the models of a runtime, shared and kept, and the threads of its GPUs.
  *
- * The first part is on small models of tiny_models.py, the second on set-up's lite models and
- * sample picture, through the public interface; where those are missing it is skipped. */
+ * The first part uses small models of tiny_models.py; the second set-up's lite models and sample
+ * picture, through the public interface: without them it is skipped. */
 #include "test_media.h"
 
 #include <pthread.h>
@@ -13,6 +13,7 @@
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static char opened[8192]; /* names of the models opened since forget(), each with a blank */
+static int reused, recorded; /* pipelines of earlier jobs, CUDA graphs, since then */
 
 static void keep_name(void *priv, enum rp_log_level level, const char *line)
 {
@@ -20,6 +21,8 @@ static void keep_name(void *priv, enum rp_log_level level, const char *line)
 
     (void) priv;
     (void) level;
+    reused += strstr(line, "of an earlier job are used again") != NULL;
+    recorded += strstr(line, "CUDA graph of ") != NULL;
     if (sscanf(line, "loading model %60s succeeded", name) != 1 || !strstr(line, " succeeded"))
         return;
     pthread_mutex_lock(&lock);
@@ -31,6 +34,7 @@ static void keep_name(void *priv, enum rp_log_level level, const char *line)
 static void forget(void)
 {
     opened[0] = 0;
+    reused = recorded = 0;
 }
 
 static int count(const char *text, const char *name)
@@ -44,7 +48,7 @@ static int count(const char *text, const char *name)
     return n;
 }
 
-/* No name is there twice. */
+/* No name occurs twice. */
 static void assert_each_once(void)
 {
     char all[sizeof(opened)], *save = NULL;
@@ -104,7 +108,7 @@ static struct rp_shelf *new_shelf(int64_t limit)
     return s;
 }
 
-/* One model for all who want it in the same way, also after the last of them. */
+/* One model for all that open it in the same way, even after the last of them has closed it. */
 static void test_shared(void **state)
 {
     struct rp_shelf *s = new_shelf(0);
@@ -150,7 +154,7 @@ static void test_missing(void **state)
     rp_shelf_destroy(&s);
 }
 
-/* A file that changed is opened anew; who still has it as it was keeps that. */
+/* A file that changed is opened again; a user of the old model keeps it. */
 static void test_changed(void **state)
 {
     const struct rp_tensor_info *info;
@@ -176,7 +180,7 @@ static void test_changed(void **state)
     rp_shelf_destroy(&s);
 }
 
-/* Three files of one size and room for two: the one whose use is longest ago is closed. */
+/* Three files of one size and room for two: the least recently used is closed. */
 static void test_limit(void **state)
 {
     struct rp_shelf *s;
@@ -220,7 +224,7 @@ struct taker {
     bool right;
 };
 
-/* Right and wrong ones, in another order for each thread. */
+/* Right and wrong files, in a different order for each thread. */
 static void *take_often(void *priv)
 {
     static const char *const files[] = {"double.onnx", "sum.onnx", "half.onnx", "open.onnx"};
@@ -269,13 +273,13 @@ static void test_threads(void **state)
 
 /* ---- the runtime ----------------------------------------------------------------------------- */
 
-/* Copies of the lite models, as one of them is to change. */
+/* Copies of the lite models, because one of them will be changed. */
 static bool have_lite(void)
 {
     char *const cache = rp_path_user_cache(NULL);
     const char *const env = getenv("REPRISE_MODELS");
     static const char *const files[] = {"fr_detect", "fr_landmark", "fr_feature", "fr_age",
-                                        "fr_gender", "nsfwjs"};
+                                        "fr_gender", "nsfwjs", "classic_256"};
     bool ok = cache && shell("mkdir -p lite && cp '%s/media/astronaut.png' face.png", cache) == 0;
 
     for (size_t i = 0; ok && i < RP_ARRAY_LEN(files); i++)
@@ -297,7 +301,7 @@ static rp_runtime *new_runtime(int64_t kept)
     return rt;
 }
 
-/* Boxes drawn into the sample picture: needs no source and, of the networks, some. */
+/* Draws boxes into the sample picture: needs no source and only some of the networks. */
 static rp_options *new_options(void)
 {
     rp_options *o;
@@ -354,6 +358,139 @@ static void test_jobs(void **state)
     free(first);
 }
 
+/* ---- pipelines and their programs ------------------------------------------------------------ */
+
+static void set(rp_options *o, const char *name, const char *value)
+{
+    if (rp_options_set(o, name, value) < 0)
+        fail_msg("%s", rp_last_error());
+}
+
+/* Two clips whose reference faces differ. */
+static void make_clips(void)
+{
+    assert_int_equal(shell("test -s one.mkv || (ffmpeg -v error -loop 1 -i face.png -frames:v 5 -vf "
+                           "scale=256:-2 -c:v ffv1 one.mkv && ffmpeg -v error -loop 1 -i face.png "
+                           "-frames:v 5 -vf scale=256:-2,hflip,hue=h=40 -c:v ffv1 two.mkv)"), 0);
+}
+
+/* REPRISE_TEST_PROVIDER=cuda: on a GPU. */
+static rp_options *swap_options(const char *target, const char *output)
+{
+    rp_options *o;
+    const char *const provider = getenv("REPRISE_TEST_PROVIDER");
+
+    assert_int_equal(rp_options_create(&o), 0);
+    set(o, "execution-providers", provider ? provider : "cpu");
+    set(o, "cuda-graph-slots", "2");
+    set(o, "cuda-layout", "nchw"); /* measuring which is best records, once */
+    set(o, "source-paths", in_dir("face.png"));
+    set(o, "target-path", in_dir(target));
+    set(o, "output-path", in_dir(output));
+    return o;
+}
+
+static void swap(rp_runtime *rt, const char *target, const char *output, const char *distance)
+{
+    rp_options *o = swap_options(target, output);
+
+    set(o, "reference-face-distance", distance);
+    run_job(rt, o);
+    rp_options_destroy(&o);
+}
+
+static int same_frames(const char *a, const char *b)
+{
+    return shell("test \"$(ffmpeg -v error -i %s -f md5 -)\" = \"$(ffmpeg -v error -i %s -f md5 -)\"",
+                 a, b) == 0;
+}
+
+/* The second job opens and records nothing, whatever its target, and gives the same as alone. */
+static void test_second_job(void **state)
+{
+    (void) state;
+    if (!have_lite())
+        skip();
+    make_clips();
+    rp_runtime *rt = new_runtime(-1);
+    swap(rt, "one.mkv", "one-alone.mkv", "0.3");
+    const int graphs = recorded;
+    swap(rt, "two.mkv", "two-alone.mkv", "0.3");
+    assert_int_equal(reused, 0);
+    assert_int_equal(recorded, 2 * graphs);
+    rp_runtime_destroy(&rt);
+    assert_false(same_frames("one-alone.mkv", "two-alone.mkv"));
+
+    rt = new_runtime(0);
+    swap(rt, "one.mkv", "first.mkv", "0.3");
+    assert_each_once();
+    assert_int_equal(recorded, graphs);
+    char *const first = strdup(opened);
+    swap(rt, "two.mkv", "second.mkv", "0.3");
+    swap(rt, "one.mkv", "third.mkv", "0.3");
+    assert_int_equal(reused, 2);
+    assert_int_equal(recorded, graphs);
+    assert_string_equal(opened, first);
+    assert_true(same_frames("first.mkv", "one-alone.mkv"));
+    assert_true(same_frames("second.mkv", "two-alone.mkv"));
+    assert_true(same_frames("third.mkv", "one-alone.mkv"));
+
+    swap(rt, "one.mkv", "other.mkv", "0.4"); /* another option: its own programs, the same networks */
+    assert_int_equal(reused, 2);
+    assert_string_equal(opened, first);
+    assert_int_equal(shell("touch -d '1 hour ago' face.png"), 0);
+    swap(rt, "one.mkv", "touched.mkv", "0.3"); /* the source may be another picture now */
+    assert_int_equal(reused, 2);
+    rp_runtime_destroy(&rt);
+    free(first);
+}
+
+/* No more than RP_IDLE_MOST pipelines are kept for the next job. */
+static void test_idle_limit(void **state)
+{
+    char distance[8];
+
+    (void) state;
+    if (!have_lite())
+        skip();
+    make_clips();
+    rp_runtime *rt = new_runtime(0);
+    for (int i = 0; i <= RP_IDLE_MOST; i++) {
+        snprintf(distance, sizeof(distance), "%.1f", 0.3 + 0.1 * i);
+        swap(rt, "one.mkv", "limit.mkv", distance);
+    }
+    swap(rt, "one.mkv", "limit.mkv", distance);
+    assert_int_equal(reused, 1);
+    swap(rt, "one.mkv", "limit.mkv", "0.3"); /* the oldest is gone */
+    assert_int_equal(reused, 1);
+    swap(rt, "one.mkv", "limit.mkv", "0.5");
+    assert_int_equal(reused, 2);
+    rp_runtime_destroy(&rt);
+}
+
+/* A pipeline that failed is not used again. */
+static void test_failed_job(void **state)
+{
+    rp_job *job;
+
+    (void) state;
+    if (!have_lite())
+        skip();
+    make_clips();
+    rp_runtime *rt = new_runtime(0);
+    rp_options *o = swap_options("one.mkv", "failed.mkv");
+    assert_int_equal(rp_job_create(&job, rt, o), 0);
+    rp_job_cancel(job);
+    assert_int_equal(rp_job_run(job, NULL, NULL), RP_ERR_CANCELLED);
+    rp_job_destroy(&job);
+    run_job(rt, o);
+    assert_int_equal(reused, 0);
+    run_job(rt, o);
+    assert_int_equal(reused, 1);
+    rp_options_destroy(&o);
+    rp_runtime_destroy(&rt);
+}
+
 /* Several files, each network once. */
 static void test_analyse(void **state)
 {
@@ -385,7 +522,7 @@ static void *analyse_one(void *rt)
     if (rp_analyse_file(rt, o, path, count_faces, &faces) < 0)
         faces = -1;
     rp_options_destroy(&o);
-    return (void *) (intptr_t) faces;
+    return (void *) (intptr_t) faces; // NOLINT(performance-no-int-to-ptr): a thread's result
 }
 
 /* Two threads at once use the same models. */
@@ -424,7 +561,7 @@ static int open_gpu(void *priv)
     return rp_runtime_gpu(g->runtime, 0, &g->device);
 }
 
-/* One thread for each GPU, whether it is there or not; its failure reaches the caller. */
+/* One thread for each GPU, whether it exists or not; its failure reaches the caller. */
 static void test_gpu(void **state)
 {
     struct rp_executor *first, *again, *second;
@@ -449,16 +586,16 @@ static void test_gpu(void **state)
     rp_runtime_destroy(&rt);
 }
 
-/* A plan cache for each folder. */
+/* A cache for each folder. */
 static void test_plans(void **state)
 {
-    struct rp_plans *off, *a, *again;
+    struct rp_cache *off, *a, *again;
     rp_runtime *rt = new_runtime(0);
 
     (void) state;
-    assert_int_equal(rp_runtime_plans(rt, "off", &off), 0);
-    assert_int_equal(rp_runtime_plans(rt, in_dir("lite/plans"), &a), 0);
-    assert_int_equal(rp_runtime_plans(rt, in_dir("lite/plans"), &again), 0);
+    assert_int_equal(rp_runtime_cache(rt, "off", &off), 0);
+    assert_int_equal(rp_runtime_cache(rt, in_dir("lite/cache"), &a), 0);
+    assert_int_equal(rp_runtime_cache(rt, in_dir("lite/cache"), &again), 0);
     assert_ptr_equal(a, again);
     assert_ptr_not_equal(a, off);
     rp_runtime_destroy(&rt);
@@ -472,6 +609,8 @@ int main(void)
         cmocka_unit_test(test_threads), cmocka_unit_test(test_jobs),
         cmocka_unit_test(test_analyse), cmocka_unit_test(test_at_once),
         cmocka_unit_test(test_gpu),     cmocka_unit_test(test_plans),
+        cmocka_unit_test(test_second_job), cmocka_unit_test(test_idle_limit),
+        cmocka_unit_test(test_failed_job),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -21,7 +21,7 @@ static void see(void *priv, enum rp_log_level level, const char *line)
     seen->calls++;
     seen->level = level;
     snprintf(seen->line, sizeof(seen->line), "%s", line);
-    const size_t len = strlen(line); /* lines of the thread test are one letter all through */
+    const size_t len = strlen(line); /* each line of the thread test repeats one letter */
     seen->torn += len && strspn(line, (const char[]){line[0], 0}) != len;
     seen->inside--;
 }
@@ -89,7 +89,7 @@ static void test_fail(void **state)
     assert_string_equal(seen.line, "again");
 }
 
-/* 2000 letters of two bytes: the kept sentence ends with a whole one. */
+/* 2000 letters of two bytes: the kept sentence ends with a complete one. */
 static void test_last_error_is_cut_at_a_letter(void **state)
 {
     char text[4001];
@@ -162,7 +162,7 @@ static void test_threads(void **state)
     assert_int_equal(seen.torn, 0);
 }
 
-/* What goes to stderr while `run` runs. */
+/* What `run` writes to stderr. */
 static FILE *capture(void (*run)(void))
 {
     FILE *const to = tmpfile();

@@ -29,8 +29,8 @@ class MainJob(unittest.TestCase):
         self.assertEqual(self.report['status'], 'done')
         self.assertEqual(self.report['frames_done'], n)
         self.assertEqual(self.report['faces_changed'], n)
-        self.assertGreater(self.report['gate_checked'], 0)
-        self.assertEqual(self.report['gate_positive'], 0)
+        self.assertGreater(self.report['content_checked'], 0)
+        self.assertEqual(self.report['content_positive'], 0)
 
     def test_one_face_in_each_frame(self):
         self.assertEqual([len(f['faces']) for f in self.faces], [1] * len(self.before))

@@ -1,5 +1,5 @@
-/* Masks without a network: the options, what each processor makes of them, and the rules of
- * recording. The networks' masks are in test_masks.py. */
+/* Masks without a network: the options, which of them each processor uses, and the recording rules.
+ * Masks from networks are in test_masks.py. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "face/analyser.h"
+#include "engine/play.h"
 #include "face/mask.h"
 
 enum { SIZE = 64 };
@@ -55,14 +56,28 @@ static void set(struct fixture *f, const char *name, const char *text)
         fail_msg("%s %s: %s", name, text, rp_last_error());
 }
 
-/* The mask of a processor that uses masks so. */
+/* Records the mask of the face and plays the list. */
+static int make_mask(struct fixture *f)
+{
+    struct rp_list list = {0};
+
+    rp_list_begin(&list, f->slot);
+    rp_masker_record(f->masker, &(const struct rp_mask_of){.face = f->face, .affine = f->affine});
+    int ret = rp_list_end(f->slot);
+    if (ret >= 0)
+        ret = rp_play(&list, f->slot);
+    rp_list_clear(&list);
+    return ret;
+}
+
+/* The mask of a processor with this use of masks. */
 static const float *mask_of(struct fixture *f, const struct rp_mask_use *use)
 {
     rp_masker_destroy(&f->masker);
     rp_masks_destroy(&f->masks);
     assert_int_equal(rp_masks_create(&f->masks, NULL, f->settings, use), 0);
     assert_int_equal(rp_masker_create(&f->masker, f->masks, f->slot, SIZE, SIZE), 0);
-    assert_int_equal(rp_masker_record(f->masker, f->face, f->affine, NULL, NULL), 0);
+    assert_int_equal(make_mask(f), 0);
     return rp_masker_mask(f->masker);
 }
 
@@ -214,7 +229,7 @@ static const struct rp_mask_use lips = {.always = RP_MASK_BIT(AREA),
                                         .chosen = RP_MASK_BIT(OCCLUSION),
                                         .areas = 1u << RP_AREA_LOWER_FACE};
 
-/* 1 to 4 numbers of percent as in CSS. 64 pixels without blur: at least 1 is black. */
+/* 1 to 4 percentages as in CSS. 64 pixels without blur: at least 1 is black. */
 static void test_padding(void **state)
 {
     struct fixture *const f = *state;
@@ -304,7 +319,7 @@ static void test_box_and_area(void **state)
         assert_true(both[i] == RP_CLAMP(RP_MIN(box[i], area[i]), 0, 1));
 }
 
-/* Without a mask all of the crop is pasted; with a choice that the processor ignores too. */
+/* Without a mask the whole crop is pasted; also if the processor ignores the chosen masks. */
 static void test_nothing_chosen(void **state)
 {
     static const struct rp_mask_use occlusion_only = {.chosen = RP_MASK_BIT(OCCLUSION)};
@@ -335,7 +350,7 @@ static void test_needs(void **state)
     assert_false(rp_masks_see(f->masks));
 }
 
-/* What is recorded goes on with the same addresses, and follows the face. */
+/* What is recorded keeps its addresses, and follows the face. */
 static void test_recordable(void **state)
 {
     struct fixture *const f = *state;
@@ -350,12 +365,12 @@ static void test_recordable(void **state)
 
     for (int i = 0; i < 68; i++)
         f->face->lm68[2 * i] += 10;
-    assert_int_equal(rp_masker_record(f->masker, f->face, f->affine, NULL, NULL), 0);
+    assert_int_equal(make_mask(f), 0);
     assert_ptr_equal(rp_masker_mask(f->masker), mask);
     assert_memory_not_equal(mask, first, sizeof(first));
     for (int i = 0; i < 68; i++)
         f->face->lm68[2 * i] -= 10;
-    assert_int_equal(rp_masker_record(f->masker, f->face, f->affine, NULL, NULL), 0);
+    assert_int_equal(make_mask(f), 0);
     assert_memory_equal(mask, first, sizeof(first));
     assert_int_equal(f->slot->bytes, bytes);
     assert_int_equal(f->slot->nblocks, blocks);

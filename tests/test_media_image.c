@@ -1,4 +1,4 @@
-/* Pictures: every format there and back, EXIF turns, marks, limits, broken files. */
+/* Pictures: every format written and read, EXIF turns, marks, limits, broken files. */
 #include "test_media.h"
 
 #include <sys/mman.h>
@@ -6,7 +6,7 @@
 
 static const char *const formats[] = {"jpg", "png", "webp", "bmp", "tiff"};
 
-/* Smooth, with different quadrants, so that turns and swapped channels show. */
+/* Smooth, but with different quadrants, so that turns and swapped channels are noticed. */
 static rp_image make_image(int w, int h, enum rp_pixel format)
 {
     const int bytes = format == RP_PIXEL_BGRA ? 4 : 3;
@@ -105,7 +105,7 @@ static void test_scale(void **state)
     free(from.data);
 }
 
-/* Nothing behind the picture is touched, whatever vector code likes. */
+/* Nothing after the picture is written to, even by vector code. */
 static void test_scale_at_the_end(void **state)
 {
     const int side = 512;
@@ -267,7 +267,7 @@ static void test_marks(void **state)
 
 static void test_foreign_xmp(void **state)
 {
-    /* what another program would write: elements instead of attributes, after the pixels of a BMP
+    /* what other software would write: elements instead of attributes, after the pixels of a BMP
      */
     static const char xmp[] =
         "<x:xmpmeta><rdf:RDF><rdf:Description><Iptc4xmpExt:DigitalSourceType>http://a/b?c&amp;d"

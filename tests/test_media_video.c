@@ -1,6 +1,5 @@
 /* Video in and out, on clips that the ffmpeg program makes: frames, timestamps, tracks, turns,
- * cuts, full disks, broken files. What came out is read by ffprobe, which shares no code of ours.
- */
+ * cuts, full disks, broken files. Results are read by ffprobe, which shares no code with ours. */
 #include "test_media.h"
 
 #include <signal.h>
@@ -77,7 +76,7 @@ static int make_clips(void **state)
 {
     if (make_dir(state) != 0)
         return -1;
-    setenv("SVT_LOG", "1", 0); /* it tells everything to stderr */
+    setenv("SVT_LOG", "1", 0); /* else it logs everything to stderr */
     if (!have_ffmpeg()) {
         printf("ffmpeg and ffprobe are not there: the tests of video are skipped\n");
         return 0;
@@ -116,7 +115,7 @@ static const struct rp_writer_params usual = {
     .threads = 2,
 };
 
-/* Copy a video through reader and writer; frames written, or a status. */
+/* Copy a video through reader and writer; returns the number of frames, or a status. */
 static int transcode(const char *in, const char *out, const struct rp_writer_params *params,
                      const struct rp_reader_params *range)
 {
@@ -336,7 +335,7 @@ static void test_turns(void **state)
 
     (void) state;
     need("rot90.mp4");
-    check_turn("rot90.mp4", 270); /* ffmpeg counts against the clock, we with it */
+    check_turn("rot90.mp4", 270); /* ffmpeg counts anticlockwise, we clockwise */
     check_turn("rot180.mp4", 180);
     check_turn("rot270.mp4", 90);
     assert_int_equal(rp_reader_frame(in_dir("rot422.mov"), 0, &f), 0);
@@ -382,7 +381,7 @@ static void test_trim(void **state)
     assert_true(atof(probe("t.mkv", "v:0", "stream=start_time")) == 0);
 }
 
-/* Jumping gives the same frame as counting. */
+/* Seeking gives the same frame as counting. */
 static void test_seek(void **state)
 {
     static const char *const names[] = {"long.mp4", "long.mkv", "long.webm", "longedit.mp4"};
@@ -416,6 +415,51 @@ static void test_seek(void **state)
         rp_media_frame_free(&f);
         for (int k = 0; k < n; k++)
             rp_media_frame_free(&all[k]);
+    }
+}
+
+/* Seconds after the file's first frame, whatever its time and wherever the range begins. */
+static void test_times(void **state)
+{
+    static const char *const names[] = {"h264.mp4", "vfr.mkv",  "vfr.mp4",  "late.mp4",
+                                        "edit.mp4", "a.ts",     "ntsc.mp4", "longedit.mp4",
+                                        "long.mkv", "a.gif"};
+    static const int starts[] = {0, 5, 120}; /* one of them is sought */
+
+    (void) state;
+    need("long.mp4");
+    for (size_t i = 0; i < RP_ARRAY_LEN(names); i++) {
+        double want[260] = {0};
+        int n = 0;
+
+        for (size_t k = 0; k < RP_ARRAY_LEN(starts); k++) {
+            struct rp_media_frame *f = NULL;
+            struct rp_reader *r = NULL;
+            int64_t first = 0;
+
+            assert_int_equal(rp_reader_open(&r, in_dir(names[i]),
+                                            &(struct rp_reader_params){.start = starts[k]}), 0);
+            const struct rp_video_info *const v = rp_reader_info(r);
+            for (int at = starts[k]; at < 260; at++) {
+                assert_int_equal(rp_reader_next(r, &f), 0);
+                if (!f)
+                    break;
+                assert_int_equal(f->index, at);
+                first = k || at ? first : f->pts;
+                if (!k)
+                    want[n++] = (double) (f->pts - first) * ((double) v->tb_num / v->tb_den);
+                assert_true(f->time == want[at]);
+                rp_media_frame_free(&f);
+            }
+            rp_reader_close(&r);
+            if (starts[k] < n) {
+                assert_int_equal(rp_reader_frame(in_dir(names[i]), starts[k], &f), 0);
+                assert_true(f->time == want[starts[k]]);
+                rp_media_frame_free(&f);
+            }
+        }
+        assert_true(want[0] == 0);
+        assert_true(want[n - 1] > (n - 1) * 0.033 && want[n - 1] < 10);
     }
 }
 
@@ -608,7 +652,7 @@ static void test_wrong_inputs(void **state)
     expect_fail("list.m3u8", RP_ERR_FORMAT, "");
 }
 
-/* Cut and damaged files: what can be decoded comes, nothing crashes, nothing hangs. */
+/* Cut and damaged files: what can be decoded is given, nothing crashes, nothing hangs. */
 static int decode_all(const char *path)
 {
     struct rp_reader *r = NULL;
@@ -782,6 +826,7 @@ int main(void)
         cmocka_unit_test(test_turns),
         cmocka_unit_test(test_trim),
         cmocka_unit_test(test_seek),
+        cmocka_unit_test(test_times),
         cmocka_unit_test(test_last_frame),
         cmocka_unit_test(test_rate),
         cmocka_unit_test(test_size),

@@ -1,4 +1,4 @@
-/* ONNX files: small ones written here, right and damaged, are read, counted and changed. */
+/* ONNX files: small ones made here, right and damaged, are read, counted and changed. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -61,7 +61,7 @@ static void put_numbers(struct rp_onnx_out *out, const char *name, int n, const 
     rp_onnx_put_weight(out, name, RP_ONNX_INT64, 1, DIMS(n), v, 8 * (size_t) n);
 }
 
-/* As a file by hand. */
+/* Equal to a hand-made file. */
 static void test_written_bytes(void **state)
 {
     /* clang-format off */
@@ -84,7 +84,7 @@ static void test_written_bytes(void **state)
     assert_memory_equal(m.b, want, sizeof(want));
 }
 
-/* Whatever the room: all of it, or a failure and nothing behind the room. */
+/* With any room: either all is written, or it fails and nothing past the room is written. */
 static void test_room(void **state)
 {
     uint8_t b[256];
@@ -133,7 +133,7 @@ static bool three_of(int type, unsigned field, const void *data, size_t n, float
     return ok;
 }
 
-/* 1, -2.5 and the smallest float16, in each way that a file may have them. */
+/* 1, -2.5 and the smallest float16, in each encoding that a file may use. */
 static void test_floats(void **state)
 {
     static const float floats[] = {1, -2.5f, 0x1p-24f};
@@ -225,7 +225,7 @@ static void counts_a_convolution(void **state)
     struct rp_onnx *o;
     const int *in;
     const struct rp_onnx_tensor *w;
-    struct rp_onnx_cost c;
+    struct rp_onnx_cost c = {0};
 
     (void) state;
     put_conv_graph(begin(&m));
@@ -250,7 +250,7 @@ static void takes_given_sizes(void **state)
     struct model m;
     struct rp_onnx *o;
     const int64_t *const dims[] = {DIMS(3, 8, 32, 16)};
-    struct rp_onnx_cost c;
+    struct rp_onnx_cost c = {0};
 
     (void) state;
     put_conv_graph(begin(&m));
@@ -265,7 +265,7 @@ static void counts_products_and_turned_convolutions(void **state)
 {
     struct model m;
     struct rp_onnx *o;
-    struct rp_onnx_cost c;
+    struct rp_onnx_cost c = {0};
     struct rp_onnx_out *const out = begin(&m);
 
     (void) state;
@@ -287,12 +287,12 @@ static void counts_products_and_turned_convolutions(void **state)
     rp_onnx_close(&o);
 }
 
-/* As exporters reshape: the batch is cut out of the shape and put before -1. */
+/* As exporters reshape: the batch is sliced from the shape and put before -1. */
 static void follows_sizes_through_the_graph(void **state)
 {
     struct model m;
     struct rp_onnx *o;
-    struct rp_onnx_cost c;
+    struct rp_onnx_cost c = {0};
     struct rp_onnx_out *const out = begin(&m);
 
     (void) state;
@@ -331,7 +331,7 @@ static void says_what_it_cannot_count(void **state)
 {
     struct model m;
     struct rp_onnx *o;
-    struct rp_onnx_cost c;
+    struct rp_onnx_cost c = {0};
     struct rp_onnx_out *const out = begin(&m);
 
     (void) state;
@@ -354,7 +354,7 @@ static struct rp_onnx_image image_of(struct model *m)
     return (struct rp_onnx_image){m->b, m->out.n};
 }
 
-/* A detector whose exporter wrote down sizes that hold for one size of picture. */
+/* A detector whose exporter wrote sizes that are right for one size of picture only. */
 static void put_detector(struct rp_onnx_out *out, int64_t height)
 {
     rp_onnx_put_node(out, "Strange x > y");
@@ -424,7 +424,7 @@ static void sets_rows(void **state)
 {
     struct model m;
     struct rp_onnx *o;
-    struct rp_onnx_cost c;
+    struct rp_onnx_cost c = {0};
     struct rp_onnx_image image;
 
     (void) state;
@@ -472,7 +472,7 @@ static void refuses_rows(void **state)
 static void read_damaged(uint8_t *data, size_t size)
 {
     struct rp_onnx *o;
-    struct rp_onnx_cost c;
+    struct rp_onnx_cost c = {0};
     const struct rp_onnx_image image = {data, size};
 
     if (rp_onnx_read(&o, "damaged.onnx", data, size) >= 0)

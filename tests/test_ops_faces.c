@@ -1,5 +1,5 @@
-/* Boxes, landmarks, identities, selection: recorded values, second implementations, and storms of
- * numbers that are none. */
+/* Boxes, landmarks, identities, selection: recorded values, second implementations, and many NaNs
+ * and infinities. */
 #include "ops/ops.h"
 
 #include <math.h>
@@ -39,7 +39,7 @@ static double uniform(double lo, double hi)
     return lo + (hi - lo) * (draw() / 4294967296.0);
 }
 
-/* Any float at all, mostly the ugly ones. */
+/* Any float, mostly special ones. */
 static float ugly(void)
 {
     const float list[] = {NAN, -NAN, INFINITY, -INFINITY, 3.4e38f, -3.4e38f, 1e-45f, -0.0f,
@@ -67,7 +67,7 @@ static void fresh(void)
     memset(&face, 0, sizeof(face));
 }
 
-/* Recorded data lies beside the checkout, not in it: without it the test is skipped. */
+/* Recorded data is not in the checkout: without it the test is skipped. */
 static struct npy recorded(const char *name)
 {
     const char *const shared = getenv("REPRISE_SHARED"), *const source = getenv("REPRISE_SOURCE");
@@ -387,7 +387,7 @@ static void test_box_affine(void **state)
     NEAR(p[0], 64, 1e-12);
     NEAR(p[1], 64, 1e-12);
 
-    /* The turns: what was at (x, y) of the straight crop is at these places of the turned one. */
+    /* The turns: where the point (x, y) of the upright crop is in the turned one. */
     const struct rp_affine straight = fit_box(box, 0, RP_BOX_LANDMARKER, 1, 256, 256);
     NEAR(straight.m[0], 195.0 / 200, 1e-15);
     for (int angle = 90; angle < 360; angle += 90) {
@@ -404,7 +404,7 @@ static void test_box_affine(void **state)
         /* In two steps: the same place. */
         m = fit_box(box, angle, RP_BOX_UPRIGHT, 1, 256, 256);
         assert_memory_equal(&m, &straight, sizeof(m));
-        m = fit_box(box, angle, RP_BOX_TURN, 1, 256, 256);
+        m = fit_box(box, angle, RP_BOX_ROTATE, 1, 256, 256);
         rp_affine_apply(straight.m, 120, 80, p);
         rp_affine_apply(m.m, p[0], p[1], p);
         NEAR(p[0], q[0], 1e-10);
@@ -460,8 +460,8 @@ static void test_points_tensor(void **state)
     free(five.data);
 }
 
-/* The template, turned: the five points and the ends of a jaw
- * through the same turn say the same. */
+/* The template, turned: the five points and the ends of a jaw, turned by the same angle, give the
+ * same result. */
 static void test_points_angle(void **state)
 {
     (void) state;
@@ -664,7 +664,7 @@ static void test_decode_strides(void **state)
     }
 }
 
-/* More than fit: the best stay, in order, and the count tells. */
+/* More than fit: the best stay, in order, and the count shows it. */
 static void test_decode_overflow(void **state)
 {
     enum { n = 3 * RP_MAX_CANDIDATES };
@@ -843,7 +843,7 @@ static void test_nms_recorded(void **state)
     }
 }
 
-/* Whatever a network says, nothing outside the arrays is touched and no NaN comes through. */
+/* Whatever a network gives, nothing outside the arrays is touched and no NaN passes. */
 static void test_detect_storm(void **state)
 {
     (void) state;
@@ -883,7 +883,7 @@ static void test_detect_storm(void **state)
         }
         free_tensors(&a);
     }
-    for (int round = 0; round < 60; round++) { /* candidates that no decoder would let through */
+    for (int round = 0; round < 60; round++) { /* candidates that no decoder would let pass */
         const int n = range(1, 500);
         for (int i = 0; i < n; i++)
             put(i, ugly(), ugly(), ugly(), ugly(), ugly());
@@ -1030,7 +1030,7 @@ static void test_landmarks(void **state)
                    &(struct rp_op_landmarks){RP_LANDMARK_PEPPA, {points}, 256, 256, &m, &face});
     NEAR(face.landmark_score, third / 0.95, 1e-6);
 
-    /* A number that is none: the old points stay, the score says so. */
+    /* NaN: the old points stay, and the score shows it. */
     const float before = face.lm68[0];
     points[5] = NAN;
     points[9] = INFINITY;
@@ -1040,7 +1040,7 @@ static void test_landmarks(void **state)
     free(heat);
 }
 
-/* Two landmarkers: the second needs 0.2 more than the first, and numbers. */
+/* Two landmarkers: the second needs 0.2 more than the first, and no NaN. */
 static void test_landmarks_second(void **state)
 {
     static const struct {
@@ -1070,8 +1070,8 @@ static void test_landmarks_second(void **state)
     }
 }
 
-/* A find in a turned frame of 101 x 51 comes back to where it
- * stands, and the face knows the turn. */
+/* A face found in a turned frame of 101 x 51 gets its place in the frame itself, and its angle is
+ * the turn. */
 static void test_decode_turned(void **state)
 {
     const float scores[2] = {0, 0.9f}, box[4] = {0.25f, 0.125f, 0.5f, 0.25f};
@@ -1088,7 +1088,7 @@ static void test_decode_turned(void **state)
                                                  .threshold = 0.5f,
                                                  .ratio_x = 1,
                                                  .ratio_y = 1,
-                                                 .turn = 90 * k,
+                                                 .angle = 90 * k,
                                                  .frame_w = 101,
                                                  .frame_h = 51,
                                                  .first = 1,
@@ -1359,8 +1359,8 @@ static void crowd(void)
     person(4, 40, 30, 10, 0.6f, 0, 0, 0); /* attributes not known */
 }
 
-/* Every order, and with each filter, against the order written down by hand; equal keys keep the
- * order of detection both ways. */
+/* Every order, with each filter, compared with an order written by hand; equal keys keep the order
+ * of detection in both directions. */
 static void test_select_orders(void **state)
 {
     static const int order[8][5] = {
@@ -1535,7 +1535,7 @@ static void test_source_mix(void **state)
     }
 }
 
-/* Faces as no analysis makes them: every index stays valid and is given once. */
+/* Faces that no analysis would give: every index is valid and occurs once. */
 static void test_select_storm(void **state)
 {
     struct rp_selection dst;
@@ -1572,7 +1572,7 @@ static void gate(struct rp_verdict *v, int kind, const float *src, int n, double
 {
     const struct rp_verdict before = *v;
 
-    rp_c_gate(NULL, &(struct rp_op_gate){kind, src, n, 8400, 1, v});
+    rp_c_content_vote(NULL, &(struct rp_op_content_vote){kind, src, n, 8400, 1, v});
     assert_int_equal(v->checked, before.checked + 1);
     assert_int_equal(v->positive, before.positive + positive);
     assert_int_equal(v->last_positive, positive);
@@ -1586,21 +1586,21 @@ static void test_gate(void **state)
     float *const yolo = random_tensor(5 * 8400, 0.3, 640);
 
     (void) state;
-    gate(&v, RP_GATE_NSFWJS, (float[]){0, 0.25f, 0.5f, 0.25f, 0}, 5, 0.5, 0);
-    gate(&v, RP_GATE_NSFWJS, (float[]){0, 0.5f, 0, 0.25f, 0.25f}, 5, 0.75, 1);
-    gate(&v, RP_GATE_NSFW_2, (float[]){1.25f, 1}, 2, 0.25, 0);
-    gate(&v, RP_GATE_NSFW_2, (float[]){1.5f, 1}, 2, 0.5, 1);
-    gate(&v, RP_GATE_NSFW_3, (float[]){1, 2, 6.5f, 7}, 4, 10.5, 0);
-    gate(&v, RP_GATE_NSFW_3, (float[]){1, 2, 7, 7}, 4, 11, 1);
+    gate(&v, RP_CONTENT_NSFWJS, (float[]){0, 0.25f, 0.5f, 0.25f, 0}, 5, 0.5, 0);
+    gate(&v, RP_CONTENT_NSFWJS, (float[]){0, 0.5f, 0, 0.25f, 0.25f}, 5, 0.75, 1);
+    gate(&v, RP_CONTENT_NSFW_2, (float[]){1.25f, 1}, 2, 0.25, 0);
+    gate(&v, RP_CONTENT_NSFW_2, (float[]){1.5f, 1}, 2, 0.5, 1);
+    gate(&v, RP_CONTENT_NSFW_3, (float[]){1, 2, 6.5f, 7}, 4, 10.5, 0);
+    gate(&v, RP_CONTENT_NSFW_3, (float[]){1, 2, 7, 7}, 4, 11, 1);
     for (int i = 4 * 8400; i < 5 * 8400; i++)
         yolo[i] = 0.1f;
-    gate(&v, RP_GATE_NSFW_1, yolo, 5 * 8400, 0.1, 0); /* boxes are not scores */
+    gate(&v, RP_CONTENT_NSFW_1, yolo, 5 * 8400, 0.1, 0); /* boxes are not scores */
     yolo[5 * 8400 - 1] = 0.21f;
-    gate(&v, RP_GATE_NSFW_1, yolo, 5 * 8400, 0.21, 1);
+    gate(&v, RP_CONTENT_NSFW_1, yolo, 5 * 8400, 0.21, 1);
     yolo[4 * 8400] = NAN;
-    gate(&v, RP_GATE_NSFW_1, yolo, 5 * 8400, NAN, 1);
-    gate(&v, RP_GATE_NSFW_2, (float[]){NAN, 0}, 2, NAN, 1); /* not cleared */
-    gate(&v, RP_GATE_NSFWJS, yolo, 3, 0, 0);                /* too short: nothing is read */
+    gate(&v, RP_CONTENT_NSFW_1, yolo, 5 * 8400, NAN, 1);
+    gate(&v, RP_CONTENT_NSFW_2, (float[]){NAN, 0}, 2, NAN, 1); /* not cleared */
+    gate(&v, RP_CONTENT_NSFWJS, yolo, 3, 0, 0);                /* too short: nothing is read */
     free(yolo);
 }
 
@@ -1617,11 +1617,11 @@ static void test_gate_votes(void **state)
         const int a = k & 1, b = k >> 1 & 1, c = k >> 2 & 1;
         const int positive = v.positive;
 
-        rp_c_gate(NULL, &(struct rp_op_gate){RP_GATE_NSFW_1, scores[a], 10, 2, 0, &v});
-        rp_c_gate(NULL, &(struct rp_op_gate){RP_GATE_NSFW_2, pairs[b], 2, 2, 0, &v});
+        rp_c_content_vote(NULL, &(struct rp_op_content_vote){RP_CONTENT_NSFW_1, scores[a], 10, 2, 0, &v});
+        rp_c_content_vote(NULL, &(struct rp_op_content_vote){RP_CONTENT_NSFW_2, pairs[b], 2, 2, 0, &v});
         assert_int_equal(v.checked, k);
         assert_int_equal(v.votes, a + b);
-        rp_c_gate(NULL, &(struct rp_op_gate){RP_GATE_NSFW_3, fours[c], 4, 4, 2, &v});
+        rp_c_content_vote(NULL, &(struct rp_op_content_vote){RP_CONTENT_NSFW_3, fours[c], 4, 4, 2, &v});
         assert_int_equal(v.checked, k + 1);
         assert_int_equal(v.last_positive, a + b + c >= 2);
         assert_int_equal(v.positive, positive + (a + b + c >= 2));
@@ -1635,7 +1635,7 @@ static void test_gate_recorded(void **state)
 
     (void) state;
     struct npy raw = recorded("content_analyser/nsfw_2/raw_output.npy");
-    gate(&v, RP_GATE_NSFW_2, raw.data, (int) raw.n, -3.0181705951690674, 0); /* score.json */
+    gate(&v, RP_CONTENT_NSFW_2, raw.data, (int) raw.n, -3.0181705951690674, 0); /* score.json */
     free(raw.data);
 }
 

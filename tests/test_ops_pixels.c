@@ -1,6 +1,6 @@
-/* The pixel operations: golden vectors of FaceFusion, recorded arrays, and each row-wise version
- * against the plain per-pixel arithmetic of its core header on random odd sizes. A tolerance has
- * its reason beside it; none means equal. */
+/* The pixel operations: compared with golden vectors of FaceFusion and recorded arrays, and each
+ * row-wise version with the plain per-pixel arithmetic of its core header, on random odd sizes.
+ * Every tolerance has its reason next to it; without one, results are equal. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -83,7 +83,7 @@ struct picture {
     struct rp_img img;
 };
 
-/* The last row has no padding, so that reading past its end is seen. */
+/* The last row has no padding, so that reading past its end is detected. */
 static struct picture picture_new(int w, int h, int ch, int fill)
 {
     struct picture p = {.img = {.w = w, .h = h, .ch = ch}};
@@ -170,7 +170,7 @@ static int fixture(const char *name, struct npy *out)
     return npy_read(path, out);
 }
 
-/* Recorded data lies beside the checkout, not in it. */
+/* Recorded data is not in the checkout. */
 /* NOLINTBEGIN(bugprone-macro-parentheses) */
 #define FIXTURE(var, name)                       \
     struct npy var;                              \
@@ -237,7 +237,7 @@ static double total(const float *p, int n)
     return sum;
 }
 
-/* Section 35.4. 1e-6: the printed digits plus the order of float sums. */
+/* 1e-6: the printed digits plus the order of float sums. */
 static void test_golden_box_mask(void **state)
 {
     static const int none[4];
@@ -272,7 +272,7 @@ static void test_golden_box_mask(void **state)
     close_to(total(m, 65536), 47546.3828, 0.01); /* the recorded sum was made in float */
     free(m);
 
-    /* The blur setting is the decimal that it stands for: 20 * 0.5 * 0.7 is 7, not 6.9999999. */
+    /* The blur setting is meant as a decimal: 20 * 0.5 * 0.7 is 7, not 6.9999999. */
     int edge[4];
     rp_box_edges(edge, 80, 80, 0.7f, none);
     assert_int_equal(edge[0], 14);
@@ -292,7 +292,7 @@ static void test_kernel_sizes(void **state)
     assert_int_equal(rp_gaussian_kernel(0, 5, k, 10), 5);
 }
 
-/* Section 35.5; 1e-5: the printed digits. */
+/* 1e-5: the printed digits. */
 static void test_golden_soft_threshold(void **state)
 {
     static const double want[] = {0,       0,       0,       0,       0.07979, 0.23621, 0.38353,
@@ -310,7 +310,6 @@ static void test_golden_soft_threshold(void **state)
         close_to(m[64 * 20 + i], want[i - 28], 1e-5);
 }
 
-/* Section 35.3. */
 static void test_golden_paste_region(void **state)
 {
     const struct rp_affine a = affine((const double[6]){0.880691917, -0.032208072, -60.066617090,
@@ -328,7 +327,7 @@ static void test_golden_paste_region(void **state)
     close_to(a.inv[5] - r.y1, 10.445967, 1e-6);
 }
 
-/* Section 35.7; 3e-5: a float near 255 has steps of 1.5e-5. */
+/* 3e-5: a float near 255 has steps of 1.5e-5. */
 static void test_golden_normalise(void **state)
 {
     const float rgb[3] = {0.3f, -1.5f, 0.999f};
@@ -462,8 +461,8 @@ static void test_vision_frames(void **state)
     free(frame.data);
 }
 
-/* The recorded bytes. most: so many are off by one, where the matrix that made them is not known to
- * the last digit: a few roundings fall on the other side. */
+/* The recorded bytes. most: how many may be off by one, as the matrix that made them is not known
+ * to the last digit, so a few are rounded the other way. */
 static void check_warp(const struct rp_img *src, const struct rp_affine *a, int border,
                        const char *name, size_t most)
 {
@@ -910,12 +909,12 @@ static void check_yuv(int w, int h, int sub_x, int sub_y, int depth, int matrix,
     struct picture bgr = picture_new(w, h, 3, 0);
     const int tw = rp_tiles(w), th = rp_tiles(h);
     struct buf changed = buf_new((size_t) tw * th);
-    const struct rp_op_bgr_to_yuv back = {{bgr.img, changed.data, tw, th}, f.p};
+    const struct rp_op_bgr_to_yuv back = {{bgr.img, changed.data, tw, th}, &f.p};
     struct rp_yuv_factors k;
     uint8_t *before[3];
 
     rp_yuv_factors(&k, matrix, full, depth, sub_x);
-    rp_c_yuv_to_bgr(NULL, &(struct rp_op_yuv_to_bgr){f.p, bgr.img});
+    rp_c_yuv_to_bgr(NULL, &(struct rp_op_yuv_to_bgr){&f.p, bgr.img});
     for (int y = 0; y < h; y++)
         for (int x = 0; x < w; x++) {
             const int u = yuv_at(&f.p, 1, x, y), v = yuv_at(&f.p, 2, x, y);
@@ -1017,8 +1016,8 @@ static void test_yuv_paint(void **state)
         memset(changed, 1, sizeof(changed));
         for (int k = 0; k < w * h; k++)
             memcpy(at(&bgr.img, k % w, k / w), c, 3);
-        rp_c_bgr_to_yuv(NULL, &(struct rp_op_bgr_to_yuv){{bgr.img, changed, tw, th}, f.p});
-        rp_c_yuv_to_bgr(NULL, &(struct rp_op_yuv_to_bgr){f.p, again.img});
+        rp_c_bgr_to_yuv(NULL, &(struct rp_op_bgr_to_yuv){{bgr.img, changed, tw, th}, &f.p});
+        rp_c_yuv_to_bgr(NULL, &(struct rp_op_yuv_to_bgr){&f.p, again.img});
         for (int k = 0; k < w * h; k++)
             for (int j = 0; j < 3; j++)
                 assert_in_range(abs(at(&again.img, k % w, k / w)[j] - c[j]), 0, i & 4 ? 1 : 3);
@@ -1271,7 +1270,7 @@ static void test_tensor_layouts(void **state)
     }
 }
 
-/* The same tiles, all in one call and some a turn. */
+/* The same tiles, all in one call and some in each turn. */
 static void check_turns(const struct rp_img *src, int step, const float *lut)
 {
     const int n = src->w / step, all = step * step;
@@ -1389,6 +1388,33 @@ static void test_strange_values(void **state)
     assert_true(out[0] == 0 && out[1] == 1 && out[2] == 0 && out[5] == 0);
 }
 
+/* From crop to crop: the place in the frame decides, and outside the source it is black. */
+static void test_mask_warp(void **state)
+{
+    const struct rp_affine same = {{1, 0, 0, 0, 1, 0}, {1, 0, 0, 0, 1, 0}};
+    const struct rp_affine moved = {{1, 0, 2, 0, 1, -1}, {1, 0, -2, 0, 1, 1}}; /* crop = frame + .. */
+    const struct rp_affine half = {{0.5, 0, 0, 0, 0.5, 0}, {2, 0, 0, 0, 2, 0}};
+    float src[300 * 7], dst[310 * 9] = {0};
+
+    (void) state;
+    for (int i = 0; i < 300 * 7; i++)
+        src[i] = (float) range(0, 1000) / 1000;
+    for (int round = 0; round < 3; round++) {
+        const struct rp_affine *const to = round == 0 ? &same : round == 1 ? &moved : &half;
+
+        rp_c_mask_warp(NULL, &(struct rp_op_mask_warp){src, 300, 7, &same, to, dst, 310, 9});
+        for (int i = 0; i < 310 * 9; i++) {
+            const int x = round == 2 ? 2 * (i % 310) : i % 310 - (round == 1 ? 2 : 0);
+            const int y = round == 2 ? 2 * (i / 310) : i / 310 + (round == 1 ? 1 : 0);
+            const int inside = x >= 0 && x < 300 && y >= 0 && y < 7;
+
+            assert_true(dst[i] == (inside ? src[y * 300 + x] : 0));
+        }
+    }
+    rp_c_mask_warp(NULL, &(struct rp_op_mask_warp){src, 300, 7, &half, &same, dst, 310, 9});
+    assert_true(fabsf(dst[310 + 1] - 0.25f * (src[0] + src[1] + src[300] + src[301])) < 1e-6f);
+}
+
 static void test_grey(void **state)
 {
     struct picture s = picture_new(37, 11, 3, 1);
@@ -1439,7 +1465,7 @@ static void test_gaussian(void **state)
         buf_free(&d);
         buf_free(&t);
     }
-    for (int n = 1; n < 6; n++) /* OpenCV's rule by steps */
+    for (int n = 1; n < 6; n++) /* OpenCV's rule, step by step */
         for (int v = -20; v < 26; v++) {
             int p = v;
 
@@ -1620,7 +1646,7 @@ static void test_paste_identity(void **state)
 
     (void) state;
     for (int i = 0; i < w * h * 3; i++)
-        crop[i] = NAN; /* not looked at where the mask is 0 */
+        crop[i] = NAN; /* not read where the mask is 0 */
     for (int y = 0; y < h; y++)
         memcpy(at(&before.img, 0, y), at(&frame.img, 0, y), (size_t) w * 3);
     rp_c_paste(NULL, &op);
@@ -1643,7 +1669,7 @@ static void test_paste_identity(void **state)
     picture_free(&before);
 }
 
-/* Broken matrices: no read or write outside (the guards and AddressSanitizer see it). */
+/* Broken matrices: no read or write outside (guards and AddressSanitizer would detect it). */
 static void test_strange_matrices(void **state)
 {
     struct rp_affine m;
@@ -1861,7 +1887,7 @@ static void test_backdrop(void **state)
     memcpy(bgr, in, 12);
     changed[0] = 0;
     run_backdrop(bgr, alpha, matte, 4, none, no_fill, changed);
-    assert_memory_equal(bgr, in, 12); /* only the alpha is another */
+    assert_memory_equal(bgr, in, 12); /* only the alpha differs */
     assert_int_equal(changed[0], 0);
 }
 
@@ -1886,7 +1912,7 @@ static void test_mattes(void **state)
     assert_float_equal(key[3], 1, 0);
 }
 
-/* 8 bits there and back are the same; 10-bit alpha that nobody changed keeps all its bits. */
+/* 8 bits come back unchanged; 10-bit alpha that was not changed keeps all its bits. */
 static void test_alpha_planes(void **state)
 {
     uint16_t deep[1024], had[1024];
@@ -1898,22 +1924,45 @@ static void test_alpha_planes(void **state)
     for (int i = 0; i < 1024; i++)
         had[i] = deep[i] = (uint16_t) i;
     const struct rp_img read = {small, 1024, 1024, 1, 1};
-    rp_c_alpha_read(NULL, &(struct rp_op_alpha_read){p, read});
+    rp_c_alpha_read(NULL, &(struct rp_op_alpha_read){&p, read});
     assert_int_equal(small[0], 0);
     assert_int_equal(small[1023], 255);
     small[512] ^= 64;
-    rp_c_alpha_write(NULL, &(struct rp_op_alpha_write){read, p, 0});
+    rp_c_alpha_write(NULL, &(struct rp_op_alpha_write){read, &p, 0});
     for (int i = 0; i < 1024; i++)
         assert_int_equal(deep[i] == had[i], i != 512);
     for (int i = 0; i < 256; i++)
         plain[i] = (uint8_t) i;
-    rp_c_alpha_write(NULL, &(struct rp_op_alpha_write){{plain, 256, 256, 1, 1}, p, 1});
-    rp_c_alpha_read(NULL, &(struct rp_op_alpha_read){p, read});
+    rp_c_alpha_write(NULL, &(struct rp_op_alpha_write){{plain, 256, 256, 1, 1}, &p, 1});
+    rp_c_alpha_read(NULL, &(struct rp_op_alpha_read){&p, read});
     assert_memory_equal(small, plain, 256);
     p.plane[3] = NULL;
-    rp_c_alpha_read(NULL, &(struct rp_op_alpha_read){p, read});
+    rp_c_alpha_read(NULL, &(struct rp_op_alpha_read){&p, read});
     for (int i = 0; i < 1024; i++)
         assert_int_equal(small[i], 255);
+}
+
+/* A picture is split and joined again; what is left out stays. */
+static void test_alpha_apart(void **state)
+{
+    uint8_t four[2][10] = {{1, 2, 3, 4, 5, 6, 7, 8}, {9, 10, 11, 12, 13, 14, 15, 16}};
+    uint8_t bgr[12], alpha[4], three[12] = {0}, made[2][10] = {{0}};
+    const struct rp_img src = {four[0], 10, 2, 2, 4}, pixels = {bgr, 6, 2, 2, 3},
+                        a = {alpha, 2, 2, 2, 1}, none = {0}, plain = {three, 6, 2, 2, 3},
+                        dst = {made[0], 10, 2, 2, 4};
+
+    (void) state;
+    rp_c_alpha_split(NULL, &(struct rp_op_alpha_split){src, pixels, a});
+    assert_memory_equal(bgr, ((uint8_t[]){1, 2, 3, 5, 6, 7, 9, 10, 11, 13, 14, 15}), 12);
+    assert_memory_equal(alpha, ((uint8_t[]){4, 8, 12, 16}), 4);
+    rp_c_alpha_join(NULL, &(struct rp_op_alpha_join){pixels, none, dst});
+    assert_memory_equal(made[1], ((uint8_t[]){9, 10, 11, 0, 13, 14, 15, 0, 0, 0}), 10);
+    rp_c_alpha_join(NULL, &(struct rp_op_alpha_join){none, a, dst});
+    assert_memory_equal(made, four, sizeof(four));
+    rp_c_alpha_join(NULL, &(struct rp_op_alpha_join){pixels, a, plain});
+    assert_memory_equal(three, bgr, 12);
+    rp_c_alpha_split(NULL, &(struct rp_op_alpha_split){plain, none, a});
+    assert_memory_equal(alpha, ((uint8_t[]){255, 255, 255, 255}), 4);
 }
 
 int main(void)
@@ -1941,12 +1990,14 @@ int main(void)
         cmocka_unit_test(test_backdrop),
         cmocka_unit_test(test_mattes),
         cmocka_unit_test(test_alpha_planes),
+        cmocka_unit_test(test_alpha_apart),
         cmocka_unit_test(test_yuv_accuracy),
         cmocka_unit_test(test_yuv_coarse),
         cmocka_unit_test(test_yuv_formats),
         cmocka_unit_test(test_yuv_paint),
         cmocka_unit_test(test_resize),
         cmocka_unit_test(test_resize_float),
+        cmocka_unit_test(test_mask_warp),
         cmocka_unit_test(test_warp),
         cmocka_unit_test(test_tensor_layouts),
         cmocka_unit_test(test_tiles),

@@ -1,4 +1,4 @@
-/* Every option type, names, messages, config files, and what happens when memory runs out. */
+/* Every option type, names, messages, config files, and what happens if memory runs out. */
 #include "option_table.h"
 
 #include "base/path.h"
@@ -97,7 +97,7 @@ static void good(struct rp_settings *s, const char *name, const char *value)
     assert_true(promises_kept(s));
 }
 
-/* Refused, with this sentence (NULL: any), and the value is what it was. */
+/* Refused, with this sentence (NULL: any), and the value does not change. */
 static void bad(struct rp_settings *s, const char *name, const char *value, const char *message)
 {
     char *const before = rp_settings_text(s, name);

@@ -1,4 +1,4 @@
-/* Path helpers, whole files, outputs that appear only when complete. */
+/* Path helpers, reading whole files, outputs that appear only when complete. */
 #include "base/path.h"
 
 #include <dirent.h>
@@ -73,7 +73,7 @@ static void test_kinds(void **state)
     assert_true(rp_path_same(file, link));
     assert_true(rp_path_same("/tmp/.", "/tmp"));
     assert_false(rp_path_same(file, root));
-    assert_false(rp_path_same(round, round)); /* neither is there */
+    assert_false(rp_path_same(round, round)); /* it does not exist */
     free(file);
     free(link);
     free(round);
@@ -143,7 +143,7 @@ static void test_read(void **state)
     free(none);
 }
 
-/* Files that do not tell their size. */
+/* Files whose size is not known. */
 static void test_read_unsized(void **state)
 {
     uint8_t *data;
@@ -288,7 +288,7 @@ static void test_bad_places(void **state)
     free(below);
 }
 
-/* The superuser may write anywhere, so this is tried as somebody else. */
+/* The superuser may write anywhere, so this runs as another user. */
 static void test_read_only_folder(void **state)
 {
     struct rp_partial p;

@@ -1,7 +1,7 @@
 /* The public interface on real models: pictures, video jobs, the content check, missing models.
  *
- * The faces are those of set-up's sample picture and its lite models; whatever of that is not
- * installed makes the test say so and skip. */
+ * The faces are those of set-up's sample picture, the models its lite ones; a test that lacks one
+ * of them says so and is skipped. */
 #include "test_media.h"
 
 #include <pthread.h>
@@ -69,7 +69,7 @@ static bool find_picture(void)
     return ok;
 }
 
-/* Another face, warmer and with more contrast; a clip that slides and then looks at the suit. */
+/* Another face, warmer and with more contrast; a clip that slides and ends on the suit. */
 static bool make_media(void)
 {
     if (!have_ffmpeg()) {
@@ -126,7 +126,7 @@ static void set(rp_options *o, const char *name, const char *value)
     assert_int_equal(rp_options_set_words(o, name, 1, &value), 0);
 }
 
-/* Face swapper with source.png onto target; an option more may be given. */
+/* Face swapper with source.png on target; one more option may be given. */
 static rp_options *options_for(const char *target, const char *output, const char *name,
                                const char *value)
 {
@@ -143,7 +143,7 @@ static rp_options *options_for(const char *target, const char *output, const cha
     return o;
 }
 
-/* Create and run a job; its status. */
+/* Create and run a job; returns its status. */
 static int run_job(rp_runtime *rt, const rp_options *o, rp_report *report)
 {
     rp_job *job;
@@ -187,7 +187,7 @@ static void assert_said(const char *a, const char *b)
         fail_msg("the sentence is '%s', not with '%s' and '%s'", said, a, b);
 }
 
-/* Neither the output nor a hidden temporary of it is there. */
+/* Neither the output nor its hidden temporary file exists. */
 static void assert_nothing_left(const char *output)
 {
     assert_false(rp_path_is_file(in_dir(output)));
@@ -202,7 +202,7 @@ static rp_image read_image(const char *name)
     return image;
 }
 
-/* A pipeline and the options that it looks at while it lives. */
+/* A pipeline, and the options that it uses as long as it exists. */
 struct pipe {
     rp_options *options;
     rp_pipeline *pipeline;
@@ -289,6 +289,14 @@ static void test_analyse(void **state)
     assert_memory_equal(image.data, before, image_size(&image));
 
     assert_int_equal(rp_pipeline_analyse(p.pipeline, &image, NULL, 0), 1); /* only the count */
+
+    uint8_t part[offsetof(rp_face, score) + 1]; /* of a caller whose rp_face ends with the box */
+    part[sizeof(part) - 1] = 0xa5;
+    assert_int_equal(rp_pipeline_analyse_sized(p.pipeline, &image, sizeof(image), (void *) part,
+                                               sizeof(part) - 1, 1), 1);
+    assert_memory_equal(part, &face[0], sizeof(part) - 1);
+    assert_int_equal(part[sizeof(part) - 1], 0xa5);
+
     rp_image_free(&image);
     image = read_image("grey.png");
     assert_int_equal(rp_pipeline_analyse(p.pipeline, &image, face, 2), 0);
@@ -309,9 +317,22 @@ static int count_frames(void *priv, const rp_frame_faces *f)
     return counts[0] == counts[1] ? 7 : 0;
 }
 
+/* Faces as large as a longer rp_face, which the library fills with zeros. */
+static int see_larger_face(void *priv, const rp_frame_faces *f)
+{
+    const uint8_t *const more = (const uint8_t *) (f->faces + 1);
+
+    ++*(int *) priv;
+    assert_int_equal(f->count, 1);
+    assert_true(f->faces->score > 0.9f);
+    for (int i = 0; i < 64; i++)
+        assert_int_equal(more[i], 0);
+    return 1;
+}
+
 static void test_analyse_file(void **state)
 {
-    int counts[2] = {0, -1};
+    int counts[2] = {0, -1}, seen = 0;
 
     (void) state;
     need_all();
@@ -322,6 +343,9 @@ static void test_analyse_file(void **state)
     counts[1] = 3;
     assert_true(rp_analyse_file(runtime, o, in_dir("clip.mp4"), count_frames, counts) >= 0);
     assert_int_equal(counts[0], 3);
+    assert_int_equal(rp_analyse_file_sized(runtime, o, in_dir("clip.mp4"), sizeof(rp_face) + 64,
+                                           see_larger_face, &seen), 0);
+    assert_int_equal(seen, 1);
     counts[0] = 8;
     counts[1] = -1;
     set(o, "trim-frame-start", "8");
@@ -377,7 +401,7 @@ static void test_process(void **state)
     close_pipe(&p);
 }
 
-/* Rows with room between them, and alpha: the same colours come out, the rest is untouched. */
+/* Rows with gaps, and alpha: the same colours come out, the rest is untouched. */
 static void test_layouts(void **state)
 {
     (void) state;
@@ -412,6 +436,45 @@ static void test_layouts(void **state)
     close_pipe(&p);
 }
 
+/* On the CPU a picture on the device is like any other; checkdevice.c checks those on a GPU. */
+static void test_on_device(void **state)
+{
+    rp_image there, back;
+    rp_face a = {0}, b = {0};
+
+    (void) state;
+    need_all();
+    struct pipe p = open_pipe(runtime, NULL, NULL);
+    rp_image image = read_image("face.png");
+
+    assert_int_equal(rp_image_to_host(p.pipeline, &image, &back), RP_ERR_INVALID);
+    assert_null(back.data);
+    assert_int_equal(rp_image_to_device(p.pipeline, &image, &there), 0);
+    assert_true(there.on_device && there.owned && there.data != image.data);
+    assert_int_equal(rp_image_to_device(p.pipeline, &there, &back), RP_ERR_INVALID);
+    assert_int_equal(rp_image_write(&there, in_dir("never.png"), 90), RP_ERR_INVALID);
+    assert_int_equal(rp_pipeline_analyse(p.pipeline, &image, &a, 1), 1);
+    assert_int_equal(rp_pipeline_analyse(p.pipeline, &there, &b, 1), 1);
+    assert_memory_equal(&a, &b, sizeof(a));
+
+    assert_int_equal(rp_pipeline_process(p.pipeline, &image), 0);
+    assert_int_equal(rp_pipeline_process(p.pipeline, &there), 0);
+    assert_true(there.on_device && there.owned);
+    assert_int_equal(rp_image_to_host(p.pipeline, &there, &back), 0);
+    assert_false(back.on_device);
+    assert_int_equal(image_size(&back), image_size(&image));
+    assert_memory_equal(back.data, image.data, image_size(&image));
+
+    rp_image_free(&there); /* it cannot know how */
+    assert_non_null(there.data);
+    rp_image_free_on(p.pipeline, &there);
+    assert_null(there.data);
+    rp_image_free_on(p.pipeline, &back); /* one on the host as well */
+    assert_null(back.data);
+    rp_image_free(&image);
+    close_pipe(&p);
+}
+
 static void test_bad_images(void **state)
 {
     uint8_t pixels[12] = {0};
@@ -440,7 +503,9 @@ static void test_bad_images(void **state)
     assert_int_equal(rp_pipeline_analyse(p.pipeline, &bad, &face, 1), RP_ERR_INVALID);
     bad = ok;
     bad.on_device = true;
-    assert_int_equal(rp_pipeline_process(p.pipeline, &bad), RP_ERR_UNSUPPORTED);
+    bad.stride = 5;
+    assert_int_equal(rp_pipeline_process(p.pipeline, &bad), RP_ERR_INVALID);
+    assert_true(bad.on_device);
     assert_int_equal(rp_pipeline_process(p.pipeline, NULL), RP_ERR_INVALID);
     close_pipe(&p);
 }
@@ -457,8 +522,8 @@ static void test_picture_job(void **state)
     assert_int_equal(report.progress.frames_done, 1);
     assert_int_equal(report.progress.faces_found, 1);
     assert_int_equal(report.progress.faces_changed, 1);
-    assert_int_equal(report.gate_checked, 1);
-    assert_int_equal(report.gate_positive, 0);
+    assert_int_equal(report.content_checked, 1);
+    assert_int_equal(report.content_positive, 0);
     assert_int_equal(rp_inspect(in_dir("swapped.png"), &mark), 0);
     assert_true(mark.present);
     assert_string_equal(mark.processors, "face_swapper");
@@ -623,7 +688,7 @@ static void test_blocked_picture(void **state)
     rp_image_free(&image);
     rp_image_free(&before);
     image = read_image("dark.png");
-    assert_int_equal(rp_pipeline_process(p.pipeline, &image), 0); /* the next one is judged anew */
+    assert_int_equal(rp_pipeline_process(p.pipeline, &image), 0); /* each is judged alone */
     rp_image_free(&image);
     image = read_image("bright.png");
     assert_int_equal(rp_pipeline_process(p.pipeline, &image), RP_ERR_BLOCKED);
@@ -639,7 +704,7 @@ static void test_blocked_picture(void **state)
     rp_runtime_destroy(&rt);
 }
 
-/* A clip of 1 frame a second: every frame is looked at. `bright` of its frames are bright. */
+/* A clip of 1 frame a second: every frame is checked. `bright` of its frames are bright. */
 static int run_bright(rp_runtime *rt, int frames, int bright, int first, rp_report *report)
 {
     assert_int_equal(
@@ -655,7 +720,7 @@ static int run_bright(rp_runtime *rt, int frames, int bright, int first, rp_repo
     return ret;
 }
 
-/* Refused when more than one frame in ten of those looked at is positive. */
+/* Refused if more than one in ten of the checked frames is positive. */
 static void test_blocked_video(void **state)
 {
     rp_report r = {0};
@@ -664,8 +729,8 @@ static void test_blocked_video(void **state)
     need_all();
     rp_runtime *rt = runtime_of("bright");
     assert_int_equal(run_bright(rt, 20, 2, 9, &r), 0);
-    assert_int_equal(r.gate_checked, 20);
-    assert_int_equal(r.gate_positive, 2);
+    assert_int_equal(r.content_checked, 20);
+    assert_int_equal(r.content_positive, 2);
     assert_true(rp_path_is_file(in_dir("rated.mp4")));
     assert_int_equal(run_bright(rt, 20, 3, 17, &r), RP_ERR_BLOCKED);
     assert_nothing_left("rated.mp4");
@@ -675,12 +740,12 @@ static void test_blocked_video(void **state)
     assert_int_equal(run_bright(rt, 1, 1, 0, &r), RP_ERR_BLOCKED);
     assert_said("rate.mp4", "content check");
 
-    /* at 25 frames a second, of 60 frames 0, 25 and 50 are looked at */
+    /* at 25 frames a second, frames 0, 25 and 50 of 60 are checked */
     assert_int_equal(shell("ffmpeg -y -v error -f lavfi -i color=black:s=64x48:r=25 -frames:v 60 "
                            "-c:v libx264 rate.mp4"), 0);
     rp_options *o = options_for("rate.mp4", "rated.mp4", NULL, NULL);
     assert_int_equal(run_job(rt, o, &r), 0);
-    assert_int_equal(r.gate_checked, 3);
+    assert_int_equal(r.content_checked, 3);
     rp_options_destroy(&o);
     unlink(in_dir("rated.mp4"));
     rp_runtime_destroy(&rt);
@@ -710,7 +775,7 @@ static void tell(void *priv, const rp_progress *progress)
 static void test_video_job(void **state)
 {
     rp_job *job;
-    rp_report r = {0};
+    rp_report r = {0}, part;
     rp_mark mark;
     struct told told = {0};
     double model = 0, own = 0;
@@ -721,7 +786,11 @@ static void test_video_job(void **state)
     assert_int_equal(rp_job_create(&job, runtime, o), 0);
     assert_false(rp_path_is_file(in_dir("out.mp4")));
     assert_int_equal(rp_job_run(job, tell, &told), 0);
+    memset(&part, 0xa5, sizeof(part));
+    rp_job_report_sized(job, &part, offsetof(rp_report, slots));
     rp_job_report(job, &r);
+    assert_memory_equal(&part, &r, offsetof(rp_report, slots));
+    assert_int_equal(part.slots, (int) 0xa5a5a5a5);
     rp_job_destroy(&job);
     rp_options_destroy(&o);
 
@@ -739,7 +808,7 @@ static void test_video_job(void **state)
     }
     assert_true(model > 0 && own > 0);
     assert_true(model + own < (r.slots + 3) * r.progress.seconds);
-    assert_true(r.gate_checked >= 1);
+    assert_true(r.content_checked >= 1);
     assert_int_equal(rp_inspect(in_dir("out.mp4"), &mark), 0);
     assert_true(mark.present);
     assert_string_equal(mark.processors, "face_swapper");
@@ -747,7 +816,7 @@ static void test_video_job(void **state)
                                   "out.mp4"), "video\naudio");
 }
 
-/* How many frames are in flight does not show in the result. */
+/* The number of frames in flight does not change the result. */
 static void test_slots(void **state)
 {
     static const char *const counts[] = {"1", "2", "3"};
@@ -769,9 +838,9 @@ static void test_slots(void **state)
     }
 }
 
-/* Frames in step: the same pixels, faces and looks of the content check, whether their number fits or
- * not, and as every frame has other faces or none. */
-static void test_in_step(void **state)
+/* Frames in lockstep: the same pixels, faces and counts of the content check, whether or not their
+ * number is a multiple of the launch, and although frames have different faces or none. */
+static void test_lockstep(void **state)
 {
     static const char *const frames[] = {"1", "2", "4", "8"};
     char first[8192] = "";
@@ -787,7 +856,7 @@ static void test_in_step(void **state)
         assert_int_equal(run_job(runtime, o, &r), 0);
         rp_options_destroy(&o);
         assert_int_equal(r.progress.faces_changed, WITH_FACE);
-        assert_int_equal(r.gate_checked, 1);
+        assert_int_equal(r.content_checked, 1);
         if (i == 0)
             snprintf(first, sizeof(first), "%s", frame_hashes("step.mkv"));
         assert_true(strlen(first) > 20 * FRAMES);
@@ -795,7 +864,7 @@ static void test_in_step(void **state)
     }
 }
 
-/* Two decoded videos side by side: what is not near the face has the decoder's bits. */
+/* Compares two decoded videos: what is not near the face has the decoder's bits. */
 static int64_t compare_frames(const struct rp_media_frame *a, const struct rp_media_frame *b,
                               const rp_face *face)
 {
@@ -964,8 +1033,8 @@ static void make_gap_clip(void)
                                "gap.mp4", FRAMES, W, H), 0);
 }
 
-/* A device like the CPU that has memory of its own, as far as the pipeline can tell: its crew works
- * as that of a GPU does, one thread for all slots. */
+/* A CPU that seems to have memory of its own: its crew works like that of a GPU, with one thread
+ * for all slots. */
 static struct rp_device *apart(struct rp_job *job)
 {
     static struct rp_device device;
@@ -1027,11 +1096,11 @@ static void test_tracker(void **state)
         assert_int_equal(r.progress.frames_done, FRAMES);
         assert_int_equal(r.progress.faces_found, 17); /* the filled ones were not found */
         assert_int_equal(r.progress.faces_changed, tries[i].faces);
-        assert_int_equal(r.gate_checked, 1);
+        assert_int_equal(r.content_checked, 1);
     }
 }
 
-/* How many workers there are, and whether each has a thread, does not show in the result. */
+/* The number of workers, and whether each has a thread, does not change the result. */
 static void test_tracker_order(void **state)
 {
     char first[8192] = "";
@@ -1052,7 +1121,7 @@ static void test_tracker_order(void **state)
     }
 }
 
-/* Stopping wakes whoever waits for frames around. */
+/* Stopping wakes a worker that waits for the frames around its own. */
 static void test_tracker_cancel(void **state)
 {
     rp_report r = {0};
@@ -1109,14 +1178,14 @@ static void *receive_all(void *priv)
     return NULL;
 }
 
-/* While the crew begins with the first frame another GPU does all that is in the ring behind it. */
+/* While the crew begins with the first frame, another GPU does all later ones in the ring. */
 static bool other_is_faster(void *ring, int64_t index)
 {
-    struct rp_turn turn;
+    struct rp_ticket ticket;
 
     for (int i = 1; index == 0 && i < PLACES; i++)
-        if (rp_ring_take(ring, &turn, 1, false) > 0)
-            rp_ring_done(ring, turn.place);
+        if (rp_ring_take(ring, &ticket, 1, false) > 0)
+            rp_ring_done(ring, ticket.place);
     return false;
 }
 
@@ -1128,7 +1197,7 @@ static int count_nothing(void *priv, const struct rp_frame_result *result)
 }
 
 /* A crew that drives its slots from one thread gives back what it has before it waits for more: the
- * ring may be full of frames that are done behind the one it holds. */
+ * ring may be full of later frames that are done. */
 static void test_two_gpus(void **state)
 {
     pthread_t sender, receiver;
@@ -1140,17 +1209,19 @@ static void test_two_gpus(void **state)
     assert_int_equal(rp_device_cpu(&cpu), 0);
     struct rp_device_fns fns = *cpu->fns;
     struct rp_device device = *cpu;
-    fns.host_memory = false;
+    fns.one_thread = true;
     device.fns = &fns;
     const struct rp_plan plan = {.device = &device};
+    struct rp_programs programs = {0};
 
     for (int slots = 1; slots <= 3; slots++) {
         assert_int_equal(rp_ring_create(&ring, PLACES), 0);
         for (int i = 0; i < PLACES; i++)
             assert_int_equal(rp_ring_put(ring, numbered(i)), 0);
         assert_int_equal(rp_crew_create(&crew, &(const struct rp_crew_params){
-            .ring = ring, .plan = &plan, .slots = slots, .w = 32, .h = 32, .out_w = 32,
-            .out_h = 32, .fmt = RP_FMT_YUV420P, .look = other_is_faster, .count = count_nothing,
+            .ring = ring, .plan = &plan, .programs = &programs, .slots = slots, .w = 32, .h = 32, .out_w = 32,
+            .out_h = 32, .fmt = RP_FMT_YUV420P, .colour = {RP_MATRIX_BT601, false},
+            .check = other_is_faster, .count = count_nothing,
             .priv = ring}), 0);
         struct receiver received = {ring, 0};
 
@@ -1163,12 +1234,14 @@ static void test_two_gpus(void **state)
         alarm(0);
         assert_int_equal(received.in_order, SENT);
         rp_crew_destroy(&crew);
+        assert_int_equal(programs.n, slots); /* they wait for the next job */
         rp_ring_destroy(&ring);
     }
+    rp_programs_clear(&programs);
     rp_device_destroy(&cpu);
 }
 
-/* An output that was there before stays as it was when the job fails. */
+/* An output that existed before is unchanged if the job fails. */
 static void test_old_output_stays(void **state)
 {
     uint8_t *data;
@@ -1242,6 +1315,7 @@ int main(void)
         cmocka_unit_test(test_analyse_file),
         cmocka_unit_test(test_process),
         cmocka_unit_test(test_layouts),
+        cmocka_unit_test(test_on_device),
         cmocka_unit_test(test_bad_images),
         cmocka_unit_test(test_picture_job),
         cmocka_unit_test(test_sources),
@@ -1253,7 +1327,7 @@ int main(void)
         cmocka_unit_test(test_blocked_video),
         cmocka_unit_test(test_video_job),
         cmocka_unit_test(test_slots),
-        cmocka_unit_test(test_in_step),
+        cmocka_unit_test(test_lockstep),
         cmocka_unit_test(test_untouched),
         cmocka_unit_test(test_trim),
         cmocka_unit_test(test_cancel),

@@ -126,7 +126,7 @@ static void test_threads(void **state)
     rp_queue_destroy(&q);
 }
 
-/* Everybody who waits is woken by the close. */
+/* Closing wakes all threads that wait. */
 static void test_close_wakes(void **state)
 {
     struct rp_queue *full, *empty;

@@ -32,7 +32,7 @@ static void test_order(void **state)
 {
     struct rp_ring *r;
     struct rp_media_frame *f;
-    struct rp_turn turn[3];
+    struct rp_ticket ticket[3];
 
     (void) state;
     assert_int_equal(rp_ring_create(&r, 3), 0);
@@ -40,23 +40,23 @@ static void test_order(void **state)
         for (int i = 0; i < 3; i++)
             assert_int_equal(rp_ring_put(r, new_frame(3 * round + i)), 0);
         for (int i = 0; i < 3; i++) {
-            assert_int_equal(rp_ring_take(r, &turn[i], 1, true), 1);
-            assert_int_equal(turn[i].pass, RP_PASS_WHOLE);
-            assert_int_equal(turn[i].number, 3 * round + i);
-            assert_int_equal(turn[i].frame->index, 3 * round + i);
+            assert_int_equal(rp_ring_take(r, &ticket[i], 1, true), 1);
+            assert_int_equal(ticket[i].pass, RP_PASS_WHOLE);
+            assert_int_equal(ticket[i].number, 3 * round + i);
+            assert_int_equal(ticket[i].frame->index, 3 * round + i);
         }
-        assert_int_equal(rp_ring_take(r, &(struct rp_turn){0}, 1, false), RP_ERR_CLOSED);
-        rp_ring_done(r, turn[2].place);
-        rp_ring_done(r, turn[0].place);
-        rp_ring_done(r, turn[1].place);
+        assert_int_equal(rp_ring_take(r, &(struct rp_ticket){0}, 1, false), RP_ERR_CLOSED);
+        rp_ring_done(r, ticket[2].place);
+        rp_ring_done(r, ticket[0].place);
+        rp_ring_done(r, ticket[1].place);
         for (int i = 0; i < 3; i++) {
             assert_int_equal(rp_ring_get(r, &f), 0);
-            assert_ptr_equal(f, turn[i].frame);
+            assert_ptr_equal(f, ticket[i].frame);
             rp_media_frame_free(&f);
         }
     }
     rp_ring_end(r);
-    assert_int_equal(rp_ring_take(r, &turn[0], 1, true), RP_ERR_CLOSED);
+    assert_int_equal(rp_ring_take(r, &ticket[0], 1, true), RP_ERR_CLOSED);
     assert_int_equal(rp_ring_get(r, &f), 0);
     assert_null(f);
     assert_int_equal(rp_ring_get(r, &f), 0); /* the end stays the end */
@@ -69,22 +69,22 @@ static void test_order(void **state)
 
 static enum rp_pass take_done(struct rp_ring *r, int64_t number)
 {
-    struct rp_turn turn;
+    struct rp_ticket ticket;
 
-    assert_int_equal(rp_ring_take(r, &turn, 1, false), 1);
-    assert_int_equal(turn.number, number);
-    assert_int_equal(turn.frame->index, number);
-    rp_ring_done(r, turn.place);
-    return turn.pass;
+    assert_int_equal(rp_ring_take(r, &ticket, 1, false), 1);
+    assert_int_equal(ticket.number, number);
+    assert_int_equal(ticket.frame->index, number);
+    rp_ring_done(r, ticket.place);
+    return ticket.pass;
 }
 
-/* One worker, two frames to look ahead to: analyse 0 1 2, process
- * 0, analyse 3, process 1, and at the end what is left. */
+/* One worker, two frames ahead: analyse 0 1 2, process 0, analyse 3, process 1, and at the end what
+ * is left. */
 static void test_split_order(void **state)
 {
     struct rp_ring *r;
     struct rp_media_frame *f;
-    struct rp_turn late;
+    struct rp_ticket late;
 
     (void) state;
     assert_int_equal(rp_ring_create(&r, 4), 0);
@@ -95,11 +95,11 @@ static void test_split_order(void **state)
     assert_int_equal(rp_ring_take(r, &late, 1, false), 1); /* frame 1 takes long */
     assert_int_equal(take_done(r, 2), RP_PASS_ANALYSE);
     assert_int_equal(take_done(r, 3), RP_PASS_ANALYSE);
-    assert_int_equal(rp_ring_take(r, &(struct rp_turn){0}, 1, false), RP_ERR_CLOSED);
+    assert_int_equal(rp_ring_take(r, &(struct rp_ticket){0}, 1, false), RP_ERR_CLOSED);
     rp_ring_done(r, late.place);
     assert_int_equal(take_done(r, 0), RP_PASS_PROCESS);
     assert_int_equal(take_done(r, 1), RP_PASS_PROCESS);
-    assert_int_equal(rp_ring_take(r, &(struct rp_turn){0}, 1, false), RP_ERR_CLOSED); /* 4 may come */
+    assert_int_equal(rp_ring_take(r, &(struct rp_ticket){0}, 1, false), RP_ERR_CLOSED); /* 4 may come */
     for (int i = 0; i < 2; i++) {
         assert_int_equal(rp_ring_get(r, &f), 0);
         assert_int_equal(f->index, i);
@@ -127,28 +127,28 @@ static void test_nothing_read(void **state)
     rp_ring_destroy(&r);
 }
 
-/* Frames that go together: so many, in order, whenever they are asked for; fewer only at the end. */
+/* Frames that go together: as many as asked for, in order; fewer only at the end. */
 static void test_groups(void **state)
 {
     struct rp_ring *r;
-    struct rp_turn turn[4];
+    struct rp_ticket ticket[4];
 
     (void) state;
     assert_int_equal(rp_ring_create(&r, 8), 0);
     for (int i = 0; i < 3; i++)
         assert_int_equal(rp_ring_put(r, new_frame(i)), 0);
-    assert_int_equal(rp_ring_take(r, turn, 4, false), RP_ERR_CLOSED); /* the fourth may come */
+    assert_int_equal(rp_ring_take(r, ticket, 4, false), RP_ERR_CLOSED); /* the fourth may come */
     for (int i = 3; i < 6; i++)
         assert_int_equal(rp_ring_put(r, new_frame(i)), 0);
-    assert_int_equal(rp_ring_take(r, turn, 4, true), 4);
+    assert_int_equal(rp_ring_take(r, ticket, 4, true), 4);
     for (int i = 0; i < 4; i++)
-        assert_int_equal(turn[i].frame->index, i);
-    assert_int_equal(rp_ring_take(r, turn, 4, false), RP_ERR_CLOSED);
+        assert_int_equal(ticket[i].frame->index, i);
+    assert_int_equal(rp_ring_take(r, ticket, 4, false), RP_ERR_CLOSED);
     rp_ring_end(r);
-    assert_int_equal(rp_ring_take(r, turn, 4, true), 2);
-    assert_int_equal(turn[0].frame->index, 4);
-    assert_int_equal(turn[1].frame->index, 5);
-    assert_int_equal(rp_ring_take(r, turn, 4, true), RP_ERR_CLOSED);
+    assert_int_equal(rp_ring_take(r, ticket, 4, true), 2);
+    assert_int_equal(ticket[0].frame->index, 4);
+    assert_int_equal(ticket[1].frame->index, 5);
+    assert_int_equal(rp_ring_take(r, ticket, 4, true), RP_ERR_CLOSED);
     rp_ring_destroy(&r);
 }
 
@@ -158,28 +158,28 @@ static void *fail_there(void *ring)
     return NULL;
 }
 
-/* After a failure every side is told, the first status and its sentence are kept, frames inside are
+/* After a failure every side gets it, the first status and its sentence are kept, frames inside are
  * freed. */
 static void test_failure(void **state)
 {
     struct rp_ring *r;
     struct rp_media_frame *f;
-    struct rp_turn turn;
+    struct rp_ticket ticket;
     pthread_t thread;
 
     (void) state;
     assert_int_equal(rp_ring_create(&r, 4), 0);
     for (int i = 0; i < 4; i++)
         assert_int_equal(rp_ring_put(r, new_frame(i)), 0);
-    assert_int_equal(rp_ring_take(r, &turn, 1, true), 1);
-    rp_ring_done(r, turn.place);
-    assert_int_equal(rp_ring_take(r, &turn, 1, true), 1);
+    assert_int_equal(rp_ring_take(r, &ticket, 1, true), 1);
+    rp_ring_done(r, ticket.place);
+    assert_int_equal(rp_ring_take(r, &ticket, 1, true), 1);
     assert_int_equal(pthread_create(&thread, NULL, fail_there, r), 0);
     pthread_join(thread, NULL);
     rp_ring_fail(r, rp_fail(RP_ERR_IO, "here, later"));
     assert_int_equal(rp_ring_status(r), RP_ERR_FORMAT);
     assert_string_equal(rp_last_error(), "on another thread");
-    assert_int_equal(rp_ring_take(r, &turn, 1, true), RP_ERR_CLOSED);
+    assert_int_equal(rp_ring_take(r, &ticket, 1, true), RP_ERR_CLOSED);
     assert_int_equal(rp_ring_get(r, &f), RP_ERR_CLOSED);
     assert_null(f);
 
@@ -223,19 +223,19 @@ static void *read_all(void *priv)
     return NULL;
 }
 
-/* Does what a turn is for, without any lock of its own: that the ring hands frames over is what
- * TSan watches. In a split ring a frame is processed after all frames around it were analysed. */
-static void do_turn(struct run *run, const struct rp_turn *turn)
+/* Does the work of a ticket without a lock of its own: ThreadSanitizer checks that the ring hands
+ * frames over. In a split ring a frame is processed after all frames around it were analysed. */
+static void do_turn(struct run *run, const struct rp_ticket *ticket)
 {
-    uint8_t *const pixel = turn->frame->plane[0];
-    const int64_t to = RP_MIN(turn->number + run->ahead, FRAMES - 1);
+    uint8_t *const pixel = ticket->frame->plane[0];
+    const int64_t to = RP_MIN(ticket->number + run->ahead, FRAMES - 1);
 
-    if (turn->pass == RP_PASS_ANALYSE) {
-        run->analysed[turn->number] = (int) turn->number + 1;
+    if (ticket->pass == RP_PASS_ANALYSE) {
+        run->analysed[ticket->number] = (int) ticket->number + 1;
         pixel[1]++;
         return;
     }
-    for (int64_t i = RP_MAX(turn->number - run->ahead, 0); run->ahead >= 0 && i <= to; i++)
+    for (int64_t i = RP_MAX(ticket->number - run->ahead, 0); run->ahead >= 0 && i <= to; i++)
         run->early += run->analysed[i] != i + 1;
     run->early += pixel[1] != (run->ahead >= 0);
     pixel[0]++;
@@ -243,20 +243,20 @@ static void do_turn(struct run *run, const struct rp_turn *turn)
 
 static void *work(void *priv)
 {
-    struct rp_turn turn;
+    struct rp_ticket ticket;
     const struct worker *const w = priv;
     struct run *const run = w->run;
 
-    while (rp_ring_take(run->ring, &turn, 1, true) > 0) {
-        if (turn.frame->index == run->fail_at) {
+    while (rp_ring_take(run->ring, &ticket, 1, true) > 0) {
+        if (ticket.frame->index == run->fail_at) {
             rp_ring_fail(run->ring, RP_ERR_DEVICE);
             break;
         }
-        do_turn(run, &turn);
-        if (turn.frame->index % 701 == 0)
+        do_turn(run, &ticket);
+        if (ticket.frame->index % 701 == 0)
             usleep(2000); /* the others overtake */
         run->worked[w->number]++;
-        rp_ring_done(run->ring, turn.place);
+        rp_ring_done(run->ring, ticket.place);
     }
     return NULL;
 }
@@ -304,7 +304,7 @@ static void test_threads(void **state)
     rp_ring_destroy(&run.ring);
 }
 
-/* Every frame twice, also with as little room as there may be, or nothing to look ahead to. */
+/* Every frame twice, also with the least possible room, or with no frames ahead. */
 static void test_split_threads(void **state)
 {
     static const int ahead[] = {0, 2, PLACES - 1};
@@ -327,7 +327,7 @@ static void test_split_threads(void **state)
     }
 }
 
-/* Whoever waits is woken, and the reader was never more than the ring ahead. */
+/* All that wait are woken, and the reader was never further ahead than the ring's size. */
 static void test_worker_fails(void **state)
 {
     struct run run = {.fail_at = FRAMES / 2, .ahead = -1};

@@ -1,5 +1,5 @@
-/* The selector from its options on: every mode, order and filter over faces made by hand, against a
- * selection written the long way; references; whom a source stands for. */
+/* The selector, beginning with its options: every mode, order and filter over hand-made faces,
+ * compared with a straightforward selection; references; whose face a source is. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "face/identity.h"
+#include "engine/play.h"
 #include "face/selector.h"
 #include "pipeline/options.h"
 
@@ -22,8 +23,8 @@ static const char *const races[] = {NULL, "auto", "white", "black", "latino", "a
                                     "arabic"};
 static const int ages[][2] = {{-1, -1}, {20, 40}, {29, 30}, {0, 25}, {60, 100}};
 
-/* Faces of the frame. Equal numbers on purpose: the order of finding decides. The last one is a
- * face that nothing is known of. */
+/* Faces of the frame. Some numbers are equal on purpose: the order of detection decides. Of the
+ * last face nothing is known. */
 static const struct {
     float x, y, side, score;
     int gender, race, age_from, age_to;
@@ -98,8 +99,8 @@ static double key(int order, int i)
     }
 }
 
-/* Stable: i before j in the list stays so unless j's key is truly better. Scores begin with the
- * best, the others with the smallest. */
+/* Stable: i stays before j unless j's key is strictly better. Scores begin with the best, other
+ * keys with the smallest. */
 static bool comes_before(int order, int i, int j)
 {
     const bool falling = order / 2 == 3 ? order % 2 == 0 : order % 2 == 1;
@@ -138,14 +139,14 @@ static int sorted(const struct wish *w, int source, int *list)
     return n;
 }
 
-/* Who should be selected when the reference frame shows the same faces. */
+/* Which faces should be selected if the reference frame shows the same faces. */
 static int expected(const struct wish *w, int source, int *list)
 {
     const int n = sorted(w, source, list);
 
     if (modes[w->mode][0] == 'm' || n == 0)
         return n;
-    if (modes[w->mode][0] == 'r') /* identities are all apart: only the face itself is like it */
+    if (modes[w->mode][0] == 'r') /* all identities differ: a face is like itself only */
         list[0] = list[w->position < n ? w->position : n - 1];
     return 1;
 }
@@ -185,9 +186,14 @@ static void make(struct rp_selector *s, const struct wish *w, const struct rp_df
 static void check(const struct rp_selector *s, const struct rp_dfaces *of, int n, const int *list)
 {
     struct rp_selection_slot at;
+    struct rp_list work = {0};
 
     assert_int_equal(rp_selector_attach(s, slot, &at), 0);
-    assert_int_equal(rp_selector_record(s, slot, &at, of), 0);
+    rp_list_begin(&work, slot);
+    rp_selector_record(s, slot, &at, of);
+    assert_int_equal(rp_list_end(slot), 0);
+    assert_int_equal(rp_play(&work, slot), 0);
+    rp_list_clear(&work);
     assert_int_equal(at.selection->count, n);
     for (int i = 0; i < n; i++)
         assert_int_equal(at.selection->index[i], list[i]);
@@ -236,7 +242,7 @@ static void test_table(void **state)
     assert_int_equal(wishes, 3 * 8 * 4 * 8 * 5 * 2);
 }
 
-/* Reference identities of several frames: whoever is like any of them, in the order of finding. */
+/* Reference identities from several frames: faces like any of them, in the order found. */
 static void test_references(void **state)
 {
     struct rp_selector s;
@@ -251,7 +257,7 @@ static void test_references(void **state)
     check(&s, &faces, 1, (int[]){4});
     one.face[0] = person(1);
     assert_true(rp_selector_add_reference(&s, &one));
-    assert_false(rp_selector_add_reference(&s, &nobody)); /* adds none, takes none away */
+    assert_false(rp_selector_add_reference(&s, &nobody)); /* adds none, removes none */
     check(&s, &faces, 2, (int[]){1, 4});
     assert_true(rp_selector_add_reference(&s, &faces)); /* the largest of them: 2 */
     check(&s, &faces, 3, (int[]){1, 2, 4});

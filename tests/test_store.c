@@ -1,4 +1,4 @@
-/* The model folder: what is installed, what replaces what is not, and what the sentences say. */
+/* The model folder: what is installed, what replaces missing models, and the messages. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -177,7 +177,7 @@ static void test_commands(void **state)
     assert_string_equal(command, want);
     free(command);
 
-    /* A command that is pasted into a shell means the folder and nothing else. */
+    /* Pasted into a shell, the command uses the folder's name as it is. */
     struct rp_store *s = NULL;
     assert_int_equal(rp_store_create(&s, "a'b $(x)"), RP_OK);
     command = rp_store_fetch_command(s, find(RP_KIND_FACE_SWAPPER, "classic_256"));
@@ -193,7 +193,7 @@ static void test_resolve_named(void **state)
     char *path;
     char want[1024];
 
-    put(f, "classic_256.onnx", "x"); /* must not step in for a model asked for by name */
+    put(f, "classic_256.onnx", "x"); /* must not replace a model that was asked for by name */
     assert_int_equal(
         rp_store_resolve(f->store, RP_KIND_FACE_SWAPPER, "inswapper_128", true, &e, &path),
         RP_ERR_MISSING);
@@ -219,7 +219,7 @@ static void test_resolve_named(void **state)
                      RP_ERR_USAGE);
 }
 
-/* The one line about a replacement is said once per process and kind: one test has it all. */
+/* A replacement is logged once per process and kind, so one test checks all of it. */
 static void test_resolve_default(void **state)
 {
     struct fixture *f = *state;
@@ -319,7 +319,7 @@ static void test_verify(void **state)
     assert_non_null(strstr(rp_last_error(), "wrong SHA-256"));
 }
 
-/* An entry made here, since no test brings a whole model along. */
+/* An entry made here, as no test has a whole model. */
 static void test_verify_sums(void **state)
 {
     struct fixture *f = *state;

@@ -1,5 +1,5 @@
-/* The face tracker: overlap, faces between two, tracks through a window, and that the order in
- * which frames are put does not show. */
+/* The face tracker: overlap, faces between two others, tracks over a window, and that the order in
+ * which frames are put does not matter. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,7 +15,7 @@ enum { FRAMES = 40, FLYING = 8 };
 
 static struct rp_dfaces out;
 
-/* A square face; everything of it tells which one it is. */
+/* A square face; each of its fields shows which one it is. */
 static struct rp_dface face_at(float x, float y, float side, int who)
 {
     struct rp_dface f = {.box = {x, y, x + side, y + side}, .score = 0.5f + 0.01f * (float) who,
@@ -75,7 +75,7 @@ static void test_overlap(void **state)
     assert_true(rp_box_overlap((float[]){3, 3, 3, 3}, (float[]){3, 3, 3, 3}) == 0); /* empty */
 }
 
-/* Places are averaged, the rest is the nearer one's, the later one's in the middle. */
+/* Positions are interpolated; the rest is that of the nearer face, in the middle the later one. */
 static void test_between(void **state)
 {
     struct rp_dface f, a = face_at(0, 0, 10, 1), b = face_at(80, 40, 10, 2);
@@ -99,13 +99,13 @@ static void test_between(void **state)
         assert_true(fabsf(f.lm5_68[i] - (a.lm5_68[i] * 3 + b.lm5_68[i]) / 4) < 1e-4f);
     }
 
-    b.has &= ~(uint32_t) RP_HAS_LANDMARK_68; /* points of one alone are none */
+    b.has &= ~(uint32_t) RP_HAS_LANDMARK_68; /* points that only one of them has are dropped */
     rp_face_between(&f, &a, &b, 0.25);
     assert_int_equal(f.has, RP_HAS_LANDMARK_5 | RP_HAS_EMBEDDING);
 }
 
-/* The turn follows the averaged points: the jaw of both hangs down, so it does between them.
- * Without those points the five decide. */
+/* The turn follows from the interpolated points: the jaws of both point down, and so does the one
+ * in between. Without those points the five decide. */
 static void test_between_turned(void **state)
 {
     struct rp_dface f, a = face_at(0, 0, 10, 1), b = face_at(4, 0, 10, 2);
@@ -129,7 +129,7 @@ static void test_between_turned(void **state)
     assert_int_equal(f.angle, 180);
 }
 
-/* A face that is missing in four frames of nine is there in all of them. */
+/* A face that was missing in four frames of nine is in all of them afterwards. */
 static void test_gap(void **state)
 {
     struct rp_tracker *t = tracker(0.3, 3);
@@ -153,7 +153,7 @@ static void test_gap(void **state)
     rp_tracker_destroy(&t);
 }
 
-/* Nothing is added where one side is missing: before the first, behind the last, or when the gap is
+/* Nothing is added if one side is missing: before the first frame, after the last, or if the gap is
  * wider than the window. */
 static void test_no_guess(void **state)
 {
@@ -180,7 +180,8 @@ static void test_no_guess(void **state)
     rp_tracker_destroy(&t);
 }
 
-/* Two faces side by side stay two; each fills its own gap. The order is that of first sight. */
+/* Two faces next to each other stay two; each fills its own gap. The order is that in which they
+ * first appeared. */
 static void test_two(void **state)
 {
     struct rp_tracker *t = tracker(0.3, 2);
@@ -255,7 +256,7 @@ static void test_moving(void **state)
     rp_tracker_destroy(&t);
 }
 
-/* More faces than fit: as many as fit, and it is said. */
+/* More faces than fit: as many as fit are kept, and the rest is reported. */
 static void test_full(void **state)
 {
     struct rp_tracker *t = tracker(0.5, 1);
@@ -300,7 +301,7 @@ static void put_scene(struct rp_tracker *t, int frame)
     put(t, frame, n, face);
 }
 
-/* Frames put out of order, as several workers do within the ring, against all of them in order. */
+/* Frames put out of order, as workers of a ring do, give the same as frames in order. */
 static void test_any_order(void **state)
 {
     static struct rp_dfaces want[FRAMES];

@@ -495,17 +495,17 @@ static int frame_to_image(const struct rp_media_frame *f, rp_image *out)
         return 0;
     }
 
-    struct rp_op_yuv_to_bgr op = {
-        .src = {.w = f->w, .h = f->h, .sub_x = formats[f->fmt].sub_x,
-                .sub_y = formats[f->fmt].sub_y, .depth = formats[f->fmt].depth,
-                .matrix = (int) f->colour.matrix, .full_range = f->colour.full_range},
-        .dst = {out->data, (int) out->stride, out->w, out->h, 3},
+    struct rp_planes planes = {
+        .w = f->w, .h = f->h, .sub_x = formats[f->fmt].sub_x, .sub_y = formats[f->fmt].sub_y,
+        .depth = formats[f->fmt].depth, .matrix = (int) f->colour.matrix,
+        .full_range = f->colour.full_range,
     };
     for (int i = 0; i < 4; i++) {
-        op.src.plane[i] = f->plane[i];
-        op.src.stride[i] = f->stride[i];
+        planes.plane[i] = f->plane[i];
+        planes.stride[i] = f->stride[i];
     }
-    return rp_c_yuv_to_bgr(NULL, &op);
+    return rp_c_yuv_to_bgr(NULL, &(const struct rp_op_yuv_to_bgr){
+        &planes, {out->data, (int) out->stride, out->w, out->h, 3}});
 }
 
 static int64_t count_frames(const char *path)

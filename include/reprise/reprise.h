@@ -1,8 +1,7 @@
 /**
  * @file reprise.h
- * Faces in pictures and video: find, swap, draw (and, version by version, restore, edit, age,
- * lip-sync, colour, upscale). The whole public interface; the command line and the web page use
- * nothing else.
+ * Faces in pictures and video: find them, swap them, restore them; enlarge what they are in, or
+ * remove its background. This is the whole public interface: the command line uses nothing else.
  *
  * Objects, longest-lived first:
  *
@@ -30,12 +29,12 @@
  * thread at a time, except rp_job_cancel(), which may be called from any thread and from a signal
  * handler. Callbacks run on threads of the library, one at a time.
  *
- * A GPU has a thread in the runtime that does all the work on it. Calls that need it wait until
- * those before them are done, whatever thread they come from: jobs on one GPU run one after the
- * other. So a callback must not begin work on the GPU that it is called for.
+ * Each GPU has a thread in the runtime that does all the work on it. Calls that need it wait until
+ * earlier ones are done, whatever thread they come from: jobs on one GPU run one after the other.
+ * So a callback must not start work on the GPU that it is called for.
  *
- * A runtime keeps open what it once opened: GPUs, and models as long as there is room for them
- * (rp_runtime_params). Nobody may use it any more, in whatever way, when it is destroyed.
+ * A runtime keeps open what it has opened: GPUs, and models as long as there is room for them
+ * (rp_runtime_params). Nothing may be using it when it is destroyed.
  *
  * Errors: a function that can fail returns 0 (or a count) on success and a negative rp_status on
  * failure. The sentence for a person goes to the log, and rp_last_error() keeps the last one of the
@@ -44,6 +43,15 @@
  * Parameters: every *_params struct may be zero-initialised; zero in a field means its default, and
  * NULL instead of the struct means all defaults. Destroy functions take the address of the pointer,
  * accept NULL inside and set it to NULL.
+ *
+ * Versions: an application keeps working with a newer library of the same soname without being
+ * recompiled. Fields are only added at the end of a struct. Structs in the application's memory are
+ * passed with their size, by the inline functions below, which call the exported ones ending in
+ * _sized and _api: nothing is written past that size, and fields the application does not have
+ * count as zero. A struct that only the library makes, for a callback, just grows: read it through
+ * the pointer, and copy no more than sizeof. An application compiled with a newer header than the
+ * library's is refused with RP_ERR_UNSUPPORTED and a sentence. Bindings for other languages call
+ * the exported functions with the sizes and the RP_API_VERSION they know.
  */
 #ifndef REPRISE_H
 #define REPRISE_H
@@ -95,12 +103,12 @@ RP_API const char *rp_version(void);
 enum rp_log_level {
     RP_LOG_QUIET = -1,
     RP_LOG_ERROR = 0, ///< what failed
-    RP_LOG_WARN = 1,  ///< it goes on, but not as asked
-    RP_LOG_INFO = 2,  ///< what a person wants to follow
-    RP_LOG_DEBUG = 3, ///< what a developer wants to follow
+    RP_LOG_WARN = 1,  ///< work goes on, but not as asked
+    RP_LOG_INFO = 2,  ///< what a user wants to know
+    RP_LOG_DEBUG = 3, ///< what a developer wants to know
 };
 
-/** Say something through the same log, printf-like. */
+/** Write to the same log, printf-like. */
 #if defined(__GNUC__)
 __attribute__((format(printf, 2, 3)))
 #endif
@@ -109,7 +117,8 @@ RP_API void rp_log(enum rp_log_level level, const char *format, ...);
 /** Receives one line without its newline. Calls do not overlap. */
 typedef void rp_log_fn(void *priv, enum rp_log_level level, const char *line);
 
-/** Set where lines go and which are shown, for the whole process. NULL: to stderr. Default: info. */
+/** Set where log lines go (NULL: to stderr) and which are shown, for the whole process. The default
+ *  level is info. */
 RP_API void rp_set_log(enum rp_log_level level, rp_log_fn *fn, void *priv);
 
 /** The sentence of the last failure on this thread; "" if there was none. Valid until the next. */
@@ -120,17 +129,17 @@ RP_API const char *rp_last_error(void);
 typedef struct rp_runtime rp_runtime;
 typedef struct rp_options rp_options;
 
-/** A model file on its way. */
+/** Progress of the download of a model file. */
 typedef struct rp_download {
     const char *kind, *name; ///< as in rp_model_info
     const char *host;        ///< "github.com", NULL at the end
     int64_t bytes_done;
     int64_t bytes_total;     ///< 0 when unknown
     double seconds, bytes_per_second;
-    bool ended;              ///< the last call for this file, whether it came or not
+    bool ended;              ///< the last call for this file, whether it was fetched or not
 } rp_download;
 
-/** Called about once a second or more often, by the thread that needs the model. Return non-zero to
+/** Called at least about once a second, by the thread that needs the model. Return non-zero to
  *  stop: what needs the model then fails with RP_ERR_CANCELLED. */
 typedef int rp_download_fn(void *priv, const rp_download *download);
 
@@ -140,44 +149,59 @@ typedef struct rp_runtime_params {
     const rp_options *download; ///< fetch missing models as these options say; NULL: never
     rp_download_fn *on_download;
     void *download_priv;
-    int64_t kept_models; ///< bytes of model files kept open while no pipeline uses them, for each
-                         ///< device; 0: as many as a quarter of its memory, negative: none
+    /** Bytes of model files kept open while no pipeline uses them, for each device; 0: a quarter of
+     *  its memory. Pipelines and jobs that ended leave their networks and recorded work to the next
+     *  one with the same options, within a quarter of that memory. Negative: nothing is kept. */
+    int64_t kept_models;
 } rp_runtime_params;
 
-/** Find the model folder and the devices. ONNX Runtime is loaded when a pipeline first needs it: that
- *  call then fails with RP_ERR_UNSUPPORTED and a sentence if it is not there. */
-RP_API int rp_runtime_create(rp_runtime **out, const rp_runtime_params *params);
+RP_API int rp_runtime_create_api(rp_runtime **out, int api, const rp_runtime_params *params,
+                                 size_t params_size);
+
+/** Find the model folder and the devices. ONNX Runtime is loaded when a pipeline first needs it; if
+ *  it is not installed, that call fails with RP_ERR_UNSUPPORTED and a sentence. */
+static inline int rp_runtime_create(rp_runtime **out, const rp_runtime_params *params)
+{
+    return rp_runtime_create_api(out, RP_API_VERSION, params, sizeof(*params));
+}
+
 RP_API void rp_runtime_destroy(rp_runtime **runtime);
 
 /* ---- options --------------------------------------------------------------------------------- */
 
+RP_API int rp_options_create_api(rp_options **out, int api);
+
 /** All settings at their defaults. */
-RP_API int rp_options_create(rp_options **out);
+static inline int rp_options_create(rp_options **out)
+{
+    return rp_options_create_api(out, RP_API_VERSION);
+}
+
 RP_API void rp_options_destroy(rp_options **options);
 
-/** Set one option from text, as after --NAME on the command line; words of lists are separated by
- *  blanks. RP_ERR_USAGE names the option, the value and what would be right. */
+/** Set one option from text, as after --NAME on the command line; words of a list are separated by
+ *  blanks. After RP_ERR_USAGE the sentence names the option, the value and what would be right. */
 RP_API int rp_options_set(rp_options *options, const char *name, const char *value);
 
-/** The same from separate words, so that a word may hold blanks (paths). A flag takes n = 0. */
+/** The same from separate words, which may contain blanks (paths). A flag takes n = 0. */
 RP_API int rp_options_set_words(rp_options *options, const char *name, int n,
                                 const char *const *words);
 
-/** Read an ini file in FaceFusion's sections and keys. Options already set are not changed. */
+/** Read an ini file with FaceFusion's sections and keys. Options already set are not changed. */
 RP_API int rp_options_read_config(rp_options *options, const char *path);
 
 /** The value as text, to be freed with rp_free(); NULL if unset. */
 RP_API char *rp_options_text(const rp_options *options, const char *name);
 
-/** One option as help, completion and forms need it. Strings live as long as the library. */
+/** What help, completion and forms need of an option. Strings live as long as the library. */
 typedef struct rp_option_info {
     const char *group;       ///< section of the config file
     const char *title;       ///< heading
     const char *name;        ///< without dashes
     char letter;             ///< short form or 0
     const char *help;        ///< one line
-    const char *meta;        ///< placeholder of the value, NULL for a flag
-    const char *def_text;    ///< default as typed, NULL when unset
+    const char *meta;        ///< placeholder for the value, NULL for a flag
+    const char *def_text;    ///< default as typed, NULL if there is none
     const char *const *choices; ///< NULL-terminated or NULL
     double min, max, step;   ///< numbers only
     bool is_number, is_flag, is_list;
@@ -187,8 +211,14 @@ typedef struct rp_option_info {
 RP_API void rp_options_each(const rp_options *options,
                             void (*fn)(void *priv, const rp_option_info *info), void *priv);
 
-/** Look one up by name, letter ("o") or unambiguous beginning. RP_ERR_USAGE with a sentence. */
-RP_API int rp_options_find(const rp_options *options, const char *name, rp_option_info *out);
+RP_API int rp_options_find_sized(const rp_options *options, const char *name, rp_option_info *out,
+                                 size_t size);
+
+/** Look one up by name, letter ("o") or unambiguous beginning. Else RP_ERR_USAGE. */
+static inline int rp_options_find(const rp_options *options, const char *name, rp_option_info *out)
+{
+    return rp_options_find_sized(options, name, out, sizeof(*out));
+}
 
 RP_API void rp_free(void *p);
 
@@ -199,24 +229,41 @@ enum rp_pixel {
     RP_PIXEL_BGRA = 1, ///< 4 bytes a pixel, alpha not premultiplied
 };
 
-/** Pixels. With `owned` set they were allocated by the library: free with rp_image_free(). */
+/** Pixels. If `owned` is set, the library allocated them: free them with rp_image_free(), or with
+ *  rp_image_free_on() if they are on a device. */
 typedef struct rp_image {
     uint8_t *data;
     ptrdiff_t stride; ///< bytes from one row to the next, >= w * bytes a pixel
     int w, h;         ///< 1 to 32768 each, at most 2^28 pixels
     enum rp_pixel format;
-    bool on_device;   ///< data is a device pointer of the pipeline's device
+    bool on_device;   ///< data points to memory of the pipeline's device: rp_image_to_device()
     bool owned;
 } rp_image;
 
+RP_API int rp_image_read_sized(rp_image *out, size_t size, const char *path);
+RP_API int rp_image_write_sized(const rp_image *image, size_t size, const char *path, int quality);
+RP_API void rp_image_free_sized(rp_image *image, size_t size);
+
 /** Read a JPEG (turned upright by its EXIF tag), PNG, WebP, BMP, TIFF or GIF (first frame). BGR, or
  *  BGRA when the file has alpha. */
-RP_API int rp_image_read(rp_image *out, const char *path);
+static inline int rp_image_read(rp_image *out, const char *path)
+{
+    return rp_image_read_sized(out, sizeof(*out), path);
+}
 
-/** Write by extension, whole or not at all. @param quality 0 to 100; for the lossy formats. */
-RP_API int rp_image_write(const rp_image *image, const char *path, int quality);
+/** Write in the format of the extension, completely or not at all.
+ *  @param quality  0 to 100, for lossy formats */
+static inline int rp_image_write(const rp_image *image, const char *path, int quality)
+{
+    return rp_image_write_sized(image, sizeof(*image), path, quality);
+}
 
-RP_API void rp_image_free(rp_image *image);
+/** Free the pixels if they are owned, and zero the struct. An owned picture on a device is left as
+ *  it is, with a warning: see rp_image_free_on(). */
+static inline void rp_image_free(rp_image *image)
+{
+    rp_image_free_sized(image, sizeof(*image));
+}
 
 /* ---- faces ----------------------------------------------------------------------------------- */
 
@@ -241,13 +288,13 @@ enum rp_face_has {
     RP_HAS_RACE = 32,
 };
 
-/** One face; coordinates in pixels of the picture, pixel centres at whole numbers. */
+/** One face. Coordinates are in pixels of the picture, with pixel centres at whole numbers. */
 typedef struct rp_face {
     uint32_t has;               ///< rp_face_has bits
     float box[4];               ///< x1, y1, x2, y2
     float score;                ///< of the detector, 0 to 1
     float landmark_score;       ///< of the 68-point model, 0 to 1
-    float landmark_5[5][2];     ///< left eye, right eye, nose, mouth left, mouth right (image)
+    float landmark_5[5][2];     ///< eyes, nose, corners of the mouth; left before right, as seen
     float landmark_68[68][2];   ///< iBUG order
     float embedding[512];       ///< unit length
     int angle;                  ///< 0, 90, 180 or 270
@@ -260,32 +307,83 @@ typedef struct rp_face {
 
 typedef struct rp_pipeline rp_pipeline;
 
-/** Open the models and prepare the sources that the options name. Fails with RP_ERR_MISSING when a
- *  model asked for by name is not installed; a missing default is replaced by the lite one. */
+/** Open the models and prepare the sources that the options name. Fails with RP_ERR_MISSING if a
+ *  model asked for by name is not installed; a missing default is replaced by the lite model. */
 RP_API int rp_pipeline_create(rp_pipeline **out, rp_runtime *runtime, const rp_options *options);
 RP_API void rp_pipeline_destroy(rp_pipeline **pipeline);
 
-/** Find the faces of a picture, best detector score first.
- *  @param faces  the array to fill, @param max its length.
- *  @return number of faces found (may be larger than max; only max are stored). */
-RP_API int rp_pipeline_analyse(rp_pipeline *pipeline, const rp_image *image, rp_face *faces,
-                               int max);
+RP_API int rp_pipeline_analyse_sized(rp_pipeline *pipeline, const rp_image *image,
+                                     size_t image_size, rp_face *faces, size_t face_size,
+                                     int max);
+RP_API int rp_pipeline_process_sized(rp_pipeline *pipeline, rp_image *image, size_t image_size);
 
-/** Run the processors on a picture, in place. RP_ERR_BLOCKED when the content check refuses it:
- *  then the pixels are unchanged. A BGR picture of which a processor makes a part transparent becomes
- *  BGRA, and an upscaler changes its size: its data is then new and owned (what was not owned stays the
- *  caller's). */
-RP_API int rp_pipeline_process(rp_pipeline *pipeline, rp_image *image);
+/** Find the faces of a picture, best detector score first.
+ *  @param faces  the array to fill
+ *  @param max    its length
+ *  @return the number of faces found; if that is more than max, only max are stored */
+static inline int rp_pipeline_analyse(rp_pipeline *pipeline, const rp_image *image, rp_face *faces,
+                                      int max)
+{
+    return rp_pipeline_analyse_sized(pipeline, image, sizeof(*image), faces, sizeof(*faces), max);
+}
+
+/** Run the processors on a picture, in place. RP_ERR_BLOCKED if the content check refuses it; the
+ *  pixels are then unchanged. A BGR picture becomes BGRA if a processor makes part of it
+ *  transparent, and an upscaler changes the size: the data is then new and owned (data that was not
+ *  owned stays the caller's). */
+static inline int rp_pipeline_process(rp_pipeline *pipeline, rp_image *image)
+{
+    return rp_pipeline_process_sized(pipeline, image, sizeof(*image));
+}
+
+RP_API int rp_image_to_device_sized(rp_pipeline *pipeline, const rp_image *image, rp_image *out,
+                                    size_t image_size);
+RP_API int rp_image_to_host_sized(rp_pipeline *pipeline, const rp_image *image, rp_image *out,
+                                  size_t image_size);
+RP_API void rp_image_free_on_sized(rp_pipeline *pipeline, rp_image *image, size_t image_size);
+
+/** Copy a picture into the memory of the pipeline's device: for applications that make or use their
+ *  pixels there. rp_pipeline_process() and rp_pipeline_analyse() also take pictures with
+ *  `on_device` set. They leave the pixels where they are; only counts, faces and the content
+ *  check's verdict come to the host.
+ *
+ *  The pixels may also be the application's own: on a GPU, memory from cudaMalloc() in rows of
+ *  `stride` bytes. Any work on them that the application started on streams of its own must be done
+ *  before a call; the call's own work is done when it returns. All pipelines on one device may use
+ *  them, one call at a time. On the CPU device memory is host memory, and such a picture is like
+ *  any other.
+ *
+ *  On a GPU a picture keeps its format: if the processors make part of it transparent it must be
+ *  BGRA. If a processor changes its size it gets new pixels on the device, owned.
+ *  @param out  becomes the copy, owned, to be freed with rp_image_free_on() before the runtime is
+ *              destroyed; all zero after a failure. Must not be `image`. */
+static inline int rp_image_to_device(rp_pipeline *pipeline, const rp_image *image, rp_image *out)
+{
+    return rp_image_to_device_sized(pipeline, image, out, sizeof(*image));
+}
+
+/** Copy a picture from the pipeline's device to host memory; free it with rp_image_free(). */
+static inline int rp_image_to_host(rp_pipeline *pipeline, const rp_image *image, rp_image *out)
+{
+    return rp_image_to_host_sized(pipeline, image, out, sizeof(*image));
+}
+
+/** Free the pixels if they are owned, and zero the struct. The picture may be on the host, or on
+ *  the device of this pipeline or of another one of the same runtime and device. */
+static inline void rp_image_free_on(rp_pipeline *pipeline, rp_image *image)
+{
+    rp_image_free_on_sized(pipeline, image, sizeof(*image));
+}
 
 /* ---- jobs ------------------------------------------------------------------------------------ */
 
 typedef struct rp_job rp_job;
 
-/** Parts of the work that are timed apart. */
+/** Parts of the work that are timed separately. */
 enum rp_stage {
     RP_STAGE_DECODE = 0, ///< demux and decode
     RP_STAGE_CONVERT,    ///< pixels in and out of the working format
-    RP_STAGE_GATE,       ///< content check
+    RP_STAGE_CONTENT_CHECK,
     RP_STAGE_DETECT,
     RP_STAGE_LANDMARK,
     RP_STAGE_EMBED,
@@ -293,12 +391,13 @@ enum rp_stage {
     RP_STAGE_SELECT,
     RP_STAGE_PROCESS, ///< the processors
     RP_STAGE_ENCODE,  ///< encode and mux
-    RP_STAGE_COUNT
+    RP_STAGE_COUNT,
+    RP_STAGE_MAX = 16 ///< room for more: the layout of a report does not change
 };
 
 RP_API const char *rp_stage_name(enum rp_stage stage);
 
-/** Where a job stands. */
+/** How far a job is. */
 typedef struct rp_progress {
     int64_t frames_done;
     int64_t frames_total; ///< an estimate for video, 1 for a picture, 0 when unknown
@@ -309,11 +408,15 @@ typedef struct rp_progress {
 
 /** What a job took; times are sums over all threads. */
 typedef struct rp_report {
-    rp_progress progress;
-    double model_seconds[RP_STAGE_COUNT]; ///< inside ONNX Runtime
-    double own_seconds[RP_STAGE_COUNT];   ///< everything else
-    int64_t gate_checked, gate_positive;
-    int slots;                            ///< frames in flight
+    union {
+        rp_progress progress;
+        int64_t room[16]; ///< rp_progress may grow without moving what follows
+    };
+    double model_seconds[RP_STAGE_MAX]; ///< inside ONNX Runtime
+    double own_seconds[RP_STAGE_MAX];   ///< everything else
+    int64_t content_checked;            ///< frames that the content check has seen
+    int64_t content_positive;           ///< those of them that it found positive
+    int slots;                          ///< frames in flight
 } rp_report;
 
 /** Called a few times a second and once at the end. */
@@ -322,27 +425,34 @@ typedef void rp_progress_fn(void *priv, const rp_progress *progress);
 /** Check options, open models, sources and target. Nothing is written yet. */
 RP_API int rp_job_create(rp_job **out, rp_runtime *runtime, const rp_options *options);
 
-/** Do it. The output appears under its name only when complete.
+/** Run the job. The output appears under its name only when complete.
  *  @return 0, RP_ERR_BLOCKED, RP_ERR_CANCELLED or another failure. */
 RP_API int rp_job_run(rp_job *job, rp_progress_fn *fn, void *priv);
 
-/** Stop soon; rp_job_run() returns RP_ERR_CANCELLED. Any thread, any signal handler. */
+/** Make rp_job_run() return RP_ERR_CANCELLED soon. From any thread or signal handler. */
 RP_API void rp_job_cancel(rp_job *job);
 
-RP_API void rp_job_report(const rp_job *job, rp_report *out);
+RP_API void rp_job_report_sized(const rp_job *job, rp_report *out, size_t size);
+
+/** What the job took so far. Not while rp_job_run() is running. */
+static inline void rp_job_report(const rp_job *job, rp_report *out)
+{
+    rp_job_report_sized(job, out, sizeof(*out));
+}
+
 RP_API void rp_job_destroy(rp_job **job);
 
-/** Remove temporary output names of this process. For a handler of a second signal. */
+/** Remove this process's temporary output files. For the handler of a second signal. */
 RP_API void rp_emergency_cleanup(void);
 
-/** Measure networks, the work on a frame and whole jobs, as the options under "Benchmark" say, on the
- *  device of --execution-providers. Takes minutes.
- *  @param options  the source may be filled in; all else is as before on return.
- *  @param json     one object as text, to be freed with rp_free(). What could not be measured is null
- *                  in it, with the reason beside it; docs/benchmark.md lists the fields. */
+/** Measure networks, the work on a frame and whole jobs, as the options under "Benchmark" say, on
+ *  the device of --execution-providers. Takes minutes.
+ *  @param options  the source may be filled in; all else is unchanged on return
+ *  @param json     one object as text, to be freed with rp_free(). What could not be measured is
+ *                  null, with the reason next to it; docs/benchmark.md lists the fields. */
 RP_API int rp_benchmark(rp_runtime *runtime, rp_options *options, char **json);
 
-/* ---- looking --------------------------------------------------------------------------------- */
+/* ---- files, models, machine ------------------------------------------------------------------ */
 
 /** The faces of one frame of a file. */
 typedef struct rp_frame_faces {
@@ -351,15 +461,28 @@ typedef struct rp_frame_faces {
     double time;   ///< seconds from the start
     int w, h;
     int count;
-    const rp_face *faces;
+    const rp_face *faces; ///< each as large as the application's rp_face
 } rp_frame_faces;
 
 /** Return non-zero to stop. */
 typedef int rp_frame_faces_fn(void *priv, const rp_frame_faces *frame);
 
+RP_API int rp_analyse_file_sized(rp_runtime *runtime, const rp_options *options, const char *path,
+                                 size_t face_size, rp_frame_faces_fn *fn, void *priv);
+
 /** Find the faces in every frame of a picture or video (trim options respected). */
-RP_API int rp_analyse_file(rp_runtime *runtime, const rp_options *options, const char *path,
-                           rp_frame_faces_fn *fn, void *priv);
+static inline int rp_analyse_file(rp_runtime *runtime, const rp_options *options, const char *path,
+                                  rp_frame_faces_fn *fn, void *priv)
+{
+    return rp_analyse_file_sized(runtime, options, path, sizeof(rp_face), fn, priv);
+}
+
+/** What is done with a frame of the target: the operations, networks, copies and loops that are
+ *  recorded once for all frames, the buffers they work on, totals and a hash. Models and sources
+ *  are opened as for a job; nothing is written.
+ *  @param json  true: one JSON object as text; false: lines for people
+ *  @param out   to be freed with rp_free(); NULL after a failure */
+RP_API int rp_plan_show(rp_runtime *runtime, const rp_options *options, bool json, char **out);
 
 /** The synthetic-media mark of a file. Strings are empty when absent. */
 typedef struct rp_mark {
@@ -370,8 +493,13 @@ typedef struct rp_mark {
     char models[512];      ///< "face_swapper=classic_256 ..."
 } rp_mark;
 
-/** Read the mark of a picture or video. A file without one gives present = false and 0. */
-RP_API int rp_inspect(const char *path, rp_mark *out);
+RP_API int rp_inspect_sized(const char *path, rp_mark *out, size_t size);
+
+/** Read the mark of a picture or video. Without one, `present` is false and 0 is returned. */
+static inline int rp_inspect(const char *path, rp_mark *out)
+{
+    return rp_inspect_sized(path, out, sizeof(*out));
+}
 
 /** A model of the catalogue. Strings live as long as the call. */
 typedef struct rp_model_info {
@@ -384,7 +512,7 @@ typedef struct rp_model_info {
     bool is_default;
     bool installed;
     bool full_scope;     ///< force-download fetches it only with --download-scope full
-    int64_t size;        ///< of the installed file, else as published, 0 if unknown
+    int64_t size;        ///< of the installed file, else as published; 0 if unknown
     const char *sha256;  ///< as published, NULL if unknown
     const char *path;    ///< NULL if not installed
     const char *fetch;   ///< a command that installs it
@@ -393,16 +521,17 @@ typedef struct rp_model_info {
 RP_API int rp_models_each(rp_runtime *runtime,
                           void (*fn)(void *priv, const rp_model_info *info), void *priv);
 
-/** Fetch a model, unless it is installed and what the catalogue or its .hash file says. A file that is
- *  not is replaced once the right one is whole. The runtime must have been made with `download`.
- *  @return 0 if it was there, 1 if it was fetched, else a failure: RP_ERR_MISSING when no host can be
- *          reached or downloads are off, RP_ERR_MODEL when the file there was wrong, RP_ERR_IO. */
+/** Fetch a model unless it is installed and agrees with the catalogue or its .hash file. A wrong
+ *  file is replaced once the right one is complete. The runtime must have been made with `download`.
+ *  @return 0 if it was installed, 1 if it was fetched, else a failure: RP_ERR_MISSING if no host
+ *          can be reached or downloads are off, RP_ERR_MODEL if the host's file is wrong, RP_ERR_IO
+ */
 RP_API int rp_model_fetch(rp_runtime *runtime, const char *kind, const char *name);
 
-/** Read an installed model file and compare it with what is known of it: its size and SHA-256 or CRC-32,
- *  else the CRC-32 in the .hash file beside it.
- *  @return 0 if it is right, RP_ERR_MODEL if not, RP_ERR_MISSING if it is not installed, and, without a
- *          message, RP_ERR_UNSUPPORTED if nothing is known of it. */
+/** Read an installed model file and compare it with its published size and SHA-256 or CRC-32, else
+ *  with the CRC-32 in the .hash file next to it.
+ *  @return 0 if it is right, RP_ERR_MODEL if not, RP_ERR_MISSING if it is not installed, and,
+ *          without a message, RP_ERR_UNSUPPORTED if there is nothing to compare it with */
 RP_API int rp_model_verify(rp_runtime *runtime, const char *kind, const char *name);
 
 /** One finding about the machine. */
@@ -414,7 +543,7 @@ typedef struct rp_finding {
     const char *advice; ///< what to do, NULL if nothing
 } rp_finding;
 
-/** Look at the machine.
+/** Report what the machine has and what it lacks.
  *  @return 0 if everything needed is there, else RP_ERR_UNSUPPORTED. */
 RP_API int rp_doctor(rp_runtime *runtime, void (*fn)(void *priv, const rp_finding *finding),
                      void *priv);

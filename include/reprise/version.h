@@ -11,4 +11,7 @@
 #define RP_VERSION_MINOR 1
 #define RP_VERSION_PATCH 0
 
+/** Grows by one whenever a function or a field is added to reprise.h. */
+#define RP_API_VERSION 2
+
 #endif /* REPRISE_VERSION_H */

@@ -1,9 +1,9 @@
 /* What the files of the command line share.
  *
- * The program is a client of reprise.h and of nothing else in the library. A command is a function
- * and a row of the table in main.c; it returns 0 or an rp_status, which main() turns into the exit
- * code. Results go to stdout, words for people to stderr, through app_log() so that they do not
- * tear the progress bar. */
+ * The command line uses reprise.h and nothing else of the library. A command is a function and a
+ * row of the table in main.c; it returns 0 or an rp_status, which main() turns into the exit code.
+ * Results go to stdout, words for people to stderr, through app_log() so that they do not break the
+ * progress bar. */
 #ifndef APP_H
 #define APP_H
 
@@ -20,9 +20,9 @@ struct app;
 
 struct app_command {
     const char *name;
-    const char *args;         /* what follows the options in the usage line, NULL for nothing */
+    const char *args;         /* what follows the options in the usage line, NULL: nothing */
     const char *help;         /* one line, lower case, no full stop */
-    const char *notes;        /* closes --help, lines broken by hand; NULL for nothing */
+    const char *notes;        /* the end of --help, with lines broken by hand; NULL: nothing */
     const char *const *takes; /* groups and options of the library, NULL-terminated; "*" = all */
     bool takes_json;
     bool takes_files; /* --json FILE and --html FILE instead */
@@ -35,7 +35,7 @@ struct app_command {
 struct app {
     const struct app_command *command;
     rp_options *options;
-    rp_option_info *table; /* the options this command takes, in the order of the manual */
+    rp_option_info *table; /* the options that this command takes, in the order of the manual */
     int n_table;
     const char **args; /* words that belong to no option */
     int n_args;
@@ -50,21 +50,21 @@ struct app {
 int app_open(struct app *app, const struct app_command *command);
 void app_close(struct app *app);
 
-/* Read the words after the command, then the config file. Messages are printed. */
+/* Read the words after the command, then the config file. Prints messages. */
 int app_parse(struct app *app, int argc, char **argv);
 
 /* RP_ERR_USAGE with a sentence if the option has no value. `what` says what it is for. */
 int app_require(const struct app *app, const char *name, const char *what);
 
-/* A runtime as the options ask for it: with downloads if the command takes the options of those. */
+/* A runtime as the options say, with downloads if the command takes the options for downloads. */
 int app_runtime(const struct app *app, rp_runtime **out);
 
-/* The models whose kind or name contains one of the command's words,
- * or all without words. A word that is the whole name of a model,
- * and no kind, means only that. RP_ERR_USAGE if there is none. */
+/* Selects the models whose kind or name contains one of the command's words, or all if there are no
+ * words. A word that is the whole name of a model, and of no kind, means only that model.
+ * RP_ERR_USAGE if there is no such model. */
 struct app_words {
     const struct app *app;
-    uint64_t names, kinds; /* a bit a word */
+    uint64_t names, kinds; /* a bit for each word */
 };
 int app_words_open(struct app_words *words, const struct app *app, rp_runtime *runtime);
 bool app_words_want(const struct app_words *words, const rp_model_info *model);
@@ -74,24 +74,24 @@ bool app_words_want(const struct app_words *words, const rp_model_info *model);
 void app_help(const struct app *app);
 void app_help_overview(const struct app_command *commands, int n);
 
-/* Columns of the terminal behind fd: $COLUMNS, the terminal's word, else 80. */
+/* Columns of the terminal of fd: $COLUMNS, else what the terminal says, else 80. */
 int app_width(int fd);
 
 /* ---- log.c: the log and the bar, which share the terminal's last line ---- */
 
-/* Text with control characters replaced, so that a file name cannot command the terminal. */
+/* Print text with control characters replaced, so that a file name cannot control the terminal. */
 void app_put(FILE *f, const char *text);
 
 void app_log_level(enum rp_log_level level);
 enum rp_log_level app_log_level_get(void);
 void app_log(enum rp_log_level level, const char *fmt, ...) APP_PRINTF(2, 3);
 
-/* Put a bar on the last line, or another in its place; take it away. */
+/* Draw a bar on the last line, or replace it; remove it. */
 #define APP_BAR_SIZE 512
 void app_bar_draw(const char *text);
 void app_bar_end(void);
 
-/* True while a bar stands on the last line. Safe in a signal handler. */
+/* True while there is a bar on the last line. Safe in a signal handler. */
 bool app_bar_is_drawn(void);
 
 /* ---- progress.c ---- */
@@ -106,35 +106,36 @@ int app_download(void *priv, const rp_download *download);
 
 void app_signals_install(void);
 
-/* From here on the first SIGINT or SIGTERM stops the job; NULL ends that, and waits for a handler
- * that is still at it, so that the job may be destroyed. */
+/* From now on the first SIGINT or SIGTERM stops this job. NULL ends that, and waits for a handler
+ * that is still running, so that the job may be destroyed. */
 void app_signals_job(rp_job *job);
 
-/* From here on the first signal only makes app_interrupted() true. Without a job and without this
- * a signal ends the process. */
+/* From now on the first signal only makes app_interrupted() true. Without this or a job a signal
+ * ends the process. */
 void app_signals_defer(bool on);
 bool app_interrupted(void);
 
 /* ---- output.c: stdout ---- */
 
-/* Flush stdout. RP_ERR_IO when it cannot be written: with a sentence the first time, quietly when
+/* Flush stdout. RP_ERR_IO if it cannot be written: with a sentence the first time, but silently if
  * the reader has gone. */
 int app_flush(void);
 
-/* True if the reader of stdout has gone away, which is no failure. */
+/* True if the reader of stdout has gone away, which is not a failure. */
 bool app_reader_gone(void);
 
 /* A JSON string; bytes that are not UTF-8 become U+FFFD. NULL text: JSON null. */
 json_t *app_json_text(const char *text);
 
-/* A JSON number; null when it is not finite, which JSON cannot say. */
+/* A JSON number; null if it is not finite, which JSON cannot express. */
 json_t *app_json_number(double v);
 
-/* object[key] = value, or one more element of an array; both take the value. */
+/* object[key] = value; one more element of an array. Both take over the value. */
 void app_json_put(json_t *object, const char *key, json_t *value);
 void app_json_add(json_t *array, json_t *value);
 
-/* Write one line, flush, take the object. NULL means that memory was out. */
+/* Write one line and flush; takes over the object. NULL means that it could not be made: out of
+ * memory. */
 int app_json_line(json_t *object);
 
 /* ---- the commands ---- */
@@ -146,5 +147,6 @@ int app_force_download(struct app *app);
 int app_doctor(struct app *app);
 int app_inspect(struct app *app);
 int app_benchmark(struct app *app);
+int app_plan(struct app *app);
 
 #endif /* APP_H */

@@ -1,21 +1,21 @@
-/* Words of the command line to options of the library.
+/* From the words of the command line to options of the library.
  *
- * In two steps: all words are sorted into options with their words first, then --log-level is set,
- * then the others in order. So the log is right before anything can be said, and --help works in
- * any place. The config file comes last: the library keeps what is already set. */
+ * All words are sorted into options first; then --log-level is set, then the others in order. So
+ * the log level is right before the first message, and --help works in any place. The config file
+ * comes last: the library keeps what is already set. */
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "app/app.h"
 
-/* Options of the program itself. They stand in the same table as those of the library. */
+/* Options of the command line itself, in the same table as those of the library. */
 /* clang-format off */
 static const rp_option_info own_options[] = {
     {.group = "app", .title = "General", .name = "json", .is_flag = true,
      .help = "results for programs: one JSON object a line on stdout"},
     {.group = "verify", .title = "General", .name = "verify", .is_flag = true,
-     .help = "read the installed files and compare them with what is known of them"},
+     .help = "read the installed files and compare them with the published checksums"},
     {.group = "files", .title = "General", .name = "json", .meta = "FILE",
      .help = "write the results as one JSON object"},
     {.group = "files", .title = "General", .name = "html", .meta = "FILE",
@@ -140,7 +140,7 @@ static void say_ambiguous(const struct app *app, const char *word, size_t n)
             used < sizeof(list) ? "" : " …");
 }
 
-/* Nothing of this command begins so: the library knows whether it is a slip or out of place. */
+/* No option of this command begins so; the library knows if it is mistyped or another command's. */
 static void say_unknown(const struct app *app, const char *word, size_t n)
 {
     rp_option_info info;
@@ -318,7 +318,7 @@ static void apply_log_level(const struct app *app)
     rp_free(text);
 }
 
-/* @param log_level  set those that are --log-level, or those that are not */
+/* @param log_level  true: set only --log-level; false: all others */
 static int set_given(const struct parser *p, bool log_level)
 {
     int ret = RP_OK;
@@ -350,7 +350,7 @@ static int read_config(struct app *app)
     for (size_t i = 0; !path && i < sizeof(usual) / sizeof(*usual); i++) {
         if (!access(usual[i], F_OK)) {
             path = usual[i];
-            app_log(RP_LOG_INFO, "settings from %s of this folder", path);
+            app_log(RP_LOG_INFO, "settings from %s in the current folder", path);
         }
     }
     if (!path)

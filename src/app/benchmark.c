@@ -115,7 +115,7 @@ static void print_models(const json_t *models)
     }
 }
 
-/* Milliseconds of each part of a frame while the GPU is full. */
+/* Milliseconds of each part of a frame while the GPU is fully used. */
 static void print_shares(const json_t *shares)
 {
     for (size_t i = 0; i < json_array_size(shares); i++) {
@@ -137,7 +137,7 @@ static void print_frame(const char *title, const json_t *f)
     print_line("networks recorded", f, "model_fps", 1, "frames/s");
     print_line("frame recorded", f, "graph_fps", 1, "frames/s");
     print_line("several frames at once", f, "slots_fps", 1, "frames/s");
-    print_line("and in step", json_object_get(f, "in_step"), "fps", 1, "frames/s");
+    print_line("in lockstep", json_object_get(f, "lockstep"), "fps", 1, "frames/s");
     print_line("at once", f, "slots", 0, "frames");
     print_shares(json_object_get(f, "shares"));
     print_line("networks as plain runs", f, "plain_networks_ms", 3, "ms");

@@ -43,7 +43,7 @@ int app_doctor(struct app *app)
     enum rp_log_level level = app_log_level_get();
     int ret;
 
-    /* That the runtime cannot be made is itself a finding. */
+    /* If the runtime cannot be made, that is a finding too. */
     app_log_level(RP_LOG_QUIET);
     if (app_runtime(app, &runtime) < 0)
         runtime = NULL;

@@ -33,7 +33,7 @@ static void print_json(struct fetcher *f, const rp_model_info *m, int ret)
     f->output = app_json_line(o);
 }
 
-/* Goes on after a failure, but not when no host answers: that would be said of each file. */
+/* Goes on after a failure, but not if no host answers: each file would give the same message. */
 static void fetch(void *priv, const rp_model_info *m)
 {
     struct fetcher *f = priv;
@@ -62,7 +62,7 @@ static int fetch_all(struct fetcher *f)
             f->failed);
     if (f->output < 0)
         return f->output;
-    /* Not 2: the words were right. */
+    /* The exit code is not 2, which means wrong usage. */
     return f->first == RP_ERR_MISSING ? RP_ERR_IO : f->first;
 }
 

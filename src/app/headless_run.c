@@ -12,7 +12,7 @@ static json_t *json_progress(json_t *o, const rp_progress *p)
     return o;
 }
 
-/* A reader that has gone, or a full disk behind stdout, does not stop the work on the file. */
+/* If stdout's reader has gone or its disk is full, the work on the file still goes on. */
 static void on_progress_json(void *priv, const rp_progress *progress)
 {
     json_t *o = json_object();
@@ -62,8 +62,8 @@ static void report_json(int ret, const char *output, const rp_report *r)
         app_json_put(o, "error", app_json_text(rp_last_error()));
     app_json_put(o, "output", app_json_text(output));
     json_progress(o, &r->progress);
-    app_json_put(o, "gate_checked", json_integer(r->gate_checked));
-    app_json_put(o, "gate_positive", json_integer(r->gate_positive));
+    app_json_put(o, "content_checked", json_integer(r->content_checked));
+    app_json_put(o, "content_positive", json_integer(r->content_positive));
     app_json_put(o, "slots", json_integer(r->slots));
     app_json_put(o, "stages", json_stages(r));
     app_json_line(o);

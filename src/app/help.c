@@ -9,7 +9,7 @@
 #include "app/app.h"
 
 #define COLUMN 32     /* where descriptions begin */
-#define MAX_WIDTH 100 /* longer lines are tiring to read */
+#define MAX_WIDTH 100 /* longer lines are hard to read */
 
 int app_width(int fd)
 {
@@ -22,7 +22,7 @@ int app_width(int fd)
     return n <= 0 ? 80 : n < 40 ? 40 : n > 1000 ? 1000 : (int) n;
 }
 
-/* Print words from the current column on, going on at `indent` on the next lines. */
+/* Print words from the current column on; further lines begin at `indent`. */
 static void wrap(const char *text, int column, int indent, int width)
 {
     while (*(text += strspn(text, " "))) {
@@ -56,7 +56,7 @@ static void describe_range(FILE *f, const rp_option_info *o)
         fprintf(f, " in steps of %g", o->step);
 }
 
-/* What follows the name; to be freed. NULL when memory is out. */
+/* What follows the name; to be freed. NULL if out of memory. */
 static char *describe(const rp_option_info *o)
 {
     size_t size = 0;

@@ -1,4 +1,4 @@
-/* inspect: the synthetic-media mark that reprise leaves in what it writes. */
+/* inspect: the synthetic-media mark that reprise puts into its outputs. */
 #include "app/app.h"
 
 static void put_if_any(json_t *o, const char *key, const char *text)

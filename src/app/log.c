@@ -1,5 +1,5 @@
-/* Words for people on stderr: log lines, and the progress bar with which they share the last line
- * of the terminal. Both come from threads of the library, hence the lock. */
+/* Messages on stderr: log lines, and the progress bar, which share the last line of the terminal.
+ * Both come from threads of the library, hence the lock. */
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -81,7 +81,7 @@ void app_bar_draw(const char *text)
 {
     pthread_mutex_lock(&lock);
     snprintf(bar, sizeof(bar), "%s", text);
-    fprintf(stderr, "\r%s\033[K", bar); /* written over the old one: erasing first would flicker */
+    fprintf(stderr, "\r%s\033[K", bar); /* overwrite the old one: erasing first would flicker */
     fflush(stderr);
     atomic_store(&drawn, true);
     pthread_mutex_unlock(&lock);

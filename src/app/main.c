@@ -1,4 +1,4 @@
-/* The program: the table of commands and what surrounds a command.
+/* The command line: the table of commands and what surrounds a command.
  *
  * main() opens the options, reads the words and the config file, runs the command and turns its
  * status into the exit code. */
@@ -79,10 +79,10 @@ static const struct app_command commands[] = {
     {
         .name = "force-download",
         .args = "[WORD...]",
-        .help = "fetch all models, or those that the words name, and check those there are",
+        .help = "fetch all models, or those that the words name, and check installed ones",
         .notes = "WORD keeps the models whose kind or name contains it, or the one of that name.\n"
-                 "Without a word: all, of the deep swappers those of --download-scope. What is\n"
-                 "there and right stays; a download that broke off is continued.\n\n"
+                 "Without a word: all, of the deep swappers those of --download-scope. Files\n"
+                 "that are right stay; a download that was interrupted is continued.\n\n"
                  "Examples:\n"
                  "  reprise force-download inswapper_128\n"
                  "  reprise force-download face_detector content_analyser\n"
@@ -94,7 +94,7 @@ static const struct app_command commands[] = {
     },
     {
         .name = "doctor",
-        .help = "look at the machine: what is there, what is missing and how to get it",
+        .help = "show what this machine has, what is missing and how to get it",
         .takes = takes_models,
         .takes_json = true,
         .run = app_doctor,
@@ -119,6 +119,19 @@ static const struct app_command commands[] = {
         .takes = takes_benchmark,
         .takes_files = true,
         .run = app_benchmark,
+    },
+    {
+        .name = "plan",
+        .help = "show what is done with a frame of a target: operations, networks, memory",
+        .notes = "A frame's work is a list that is recorded once and is the same for all frames.\n"
+                 "Each list has a hash: lists with the same hash do the same with the same files.\n"
+                 "Nothing is written. A picture that is scaled down is shown in its own size.\n\n"
+                 "Examples:\n"
+                 "  reprise plan -s me.jpg -t clip.mp4\n"
+                 "  reprise plan --json --processors face_debugger -t group.jpg\n",
+        .takes = takes_all,
+        .takes_json = true,
+        .run = app_plan,
     },
 };
 
@@ -190,7 +203,7 @@ static void print_version(void)
     rp_runtime *runtime = NULL;
     char *onnxruntime = NULL;
 
-    app_log_level(RP_LOG_QUIET); /* a machine without ONNX Runtime has a version, too */
+    app_log_level(RP_LOG_QUIET); /* the version is shown without ONNX Runtime too */
     if (rp_runtime_create(&runtime, NULL) >= 0)
         rp_doctor(runtime, find_onnxruntime, &onnxruntime);
     rp_runtime_destroy(&runtime);
@@ -255,8 +268,8 @@ static int dispatch(int argc, char **argv)
     return command ? run_command(command, argc - 2, argv + 2) : unknown_command(word);
 }
 
-/* A file opened while 0, 1 or 2 is closed would get that number, and prints would go into it. Read
- * only, so that printing to a closed stdout still fails. */
+/* A file opened while 0, 1 or 2 is closed would get that number, and what is printed would go into
+ * it. Read only, so that printing to a closed stdout still fails. */
 static void keep_standard_files(void)
 {
     int fd;

@@ -1,4 +1,5 @@
-/* models: the catalogue, as a table or one JSON object an entry; and whether files are right. */
+/* models: the catalogue, as a table or one JSON object an entry; with --verify, whether the files
+ * are right. */
 #include <string.h>
 
 #include "app/app.h"
@@ -127,7 +128,7 @@ static void print_row(struct lister *l, const rp_model_info *m)
         if (m->installed) {
             printf("%-*s  %-*s  %-7s  %s\n", l->kind, m->kind, l->name, m->name, verify(l, m),
                    or_dash(m->file));
-            fflush(stdout); /* large files take their time */
+            fflush(stdout); /* large files take time */
         }
         return;
     }
@@ -171,7 +172,7 @@ static void print_fetch(void *priv, const rp_model_info *m)
 
 static int end_verify(const struct lister *l)
 {
-    app_log(RP_LOG_INFO, "%d of %d installed: %d right, %d wrong, %d of which nothing is known",
+    app_log(RP_LOG_INFO, "%d of %d installed: %d right, %d wrong, %d unknown",
             l->installed, l->shown, l->right, l->wrong, l->unknown);
     return l->wrong ? RP_ERR_MODEL : RP_OK;
 }

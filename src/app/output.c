@@ -8,7 +8,7 @@
 
 #include "app/app.h"
 
-/* The errno of a failed write may belong to an earlier flush of the buffer, so ask the pipe. */
+/* The errno of a failed write may have been set by an earlier flush, so this asks the pipe. */
 bool app_reader_gone(void)
 {
     struct pollfd p = {.fd = STDOUT_FILENO};
@@ -36,7 +36,7 @@ int app_flush(void)
 static bool json_incomplete;
 
 /* Length of the UTF-8 sequence at s, 0 if there is no valid one. The end of the string is no
- * continuation byte, so nothing behind it is read. */
+ * continuation byte, so nothing after it is read. */
 static size_t utf8_length(const unsigned char *s)
 {
     size_t n = s[0] < 0x80   ? 1
@@ -100,7 +100,7 @@ void app_json_add(json_t *array, json_t *value)
 
 int app_json_line(json_t *object)
 {
-    /* 9 digits give a float back exactly. */
+    /* 9 digits preserve a float exactly. */
     const size_t flags = JSON_COMPACT | JSON_REAL_PRECISION(9);
     char *line = object && !json_incomplete ? json_dumps(object, flags) : NULL;
 

@@ -1,5 +1,5 @@
-/* How far the work is: a bar on the last line of the terminal, else a line now and then. Calls come
- * from threads of the library. */
+/* Progress: a bar on the last line of the terminal, or else a line now and then. Calls come from
+ * threads of the library. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,7 +7,7 @@
 
 #include "app/app.h"
 
-/* Seconds between two lines where there is no terminal: followable, yet short in a log file. */
+/* Seconds between two lines without a terminal: often enough to follow, yet short in a log file. */
 #define LINE_PERIOD 5.0
 
 static double last_line;
@@ -40,7 +40,7 @@ static void format_counts(char *out, size_t size, const rp_progress *p)
     snprintf(out, size, "%s frames  %.1f fps%s", frames, p->fps, left);
 }
 
-/* Columns of the counts at their longest, so that the bar keeps its length while they change. */
+/* Columns that the counts take at most, so that the bar keeps its length while they change. */
 static int counts_room(const rp_progress *p)
 {
     int digits = snprintf(NULL, 0, "%lld", (long long) p->frames_total);
@@ -50,8 +50,8 @@ static int counts_room(const rp_progress *p)
 
 /* "  43 % |=======      | 130/301 frames  24.8 fps  0:07 left", as wide as the terminal less one
  * column, because a character in the last one makes some terminals wrap.
- * @param part  done, of 1; negative when the total is unknown
- * @param room  columns of the counts at their longest */
+ * @param part  share that is done, 0 to 1; negative when the total is unknown
+ * @param room  columns that the counts take at most */
 static void format_bar(char *out, size_t size, double part, const char *counts, int room, int width)
 {
     char line[40];
@@ -81,7 +81,7 @@ static bool can_redraw(void)
 
 static double part_of(int64_t done, int64_t total)
 {
-    /* a video's total is a guess */
+    /* a video's total is an estimate */
     return total > 0 ? fmin((double) done / (double) total, 1) : -1;
 }
 
@@ -110,7 +110,7 @@ void app_progress(void *priv, const rp_progress *progress)
 
     (void) priv;
     if (app_log_level_get() < RP_LOG_INFO || progress->frames_total == 1)
-        return; /* a picture is done before a bar could be read */
+        return; /* a picture is done before anyone could read a bar */
     format_counts(counts, sizeof(counts), progress);
     if (can_redraw())
         draw_bar(part_of(progress->frames_done, progress->frames_total), counts,

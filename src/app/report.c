@@ -1,4 +1,4 @@
-/* What the benchmark's report says, for the table and for the page. */
+/* Reads the benchmark's report, for the table and for the page. */
 #include <math.h>
 #include <string.h>
 
@@ -21,7 +21,7 @@ const char *report_text(const json_t *o, const char *key)
 void report_reasons(const json_t *o, void (*fn)(void *priv, const char *key, const char *why),
                     void *priv)
 {
-    json_t *object = (json_t *) o; /* an iterator wants it so; nothing is changed */
+    json_t *object = (json_t *) o; /* the iterator needs it so; nothing is changed */
 
     for (void *at = json_object_iter(object); at; at = json_object_iter_next(object, at)) {
         const char *key = json_object_iter_key(at);

@@ -1,5 +1,5 @@
-/* The benchmark as one HTML file: tables, and bars as inline
- * SVG. Nothing is fetched, nothing runs. */
+/* The benchmark as one HTML file: tables, and bars as inline SVG. It fetches nothing and has no
+ * scripts. */
 #include <math.h>
 #include <string.h>
 
@@ -191,7 +191,7 @@ static void put_models(FILE *f, const json_t *models)
         put_model(f, json_array_get(models, i));
 }
 
-/* Frames a second by the number of frames at once. */
+/* Frames a second, by the number of frames in flight. */
 static void put_slots(FILE *f, const json_t *runs)
 {
     static const char *const names[MAX_BARS] = {"1 at once", "2 at once", "4 at once", "8 at once"};
@@ -224,7 +224,7 @@ static void put_frame(FILE *f, const char *title, const json_t *o)
         {"networks recorded", report_number(o, "model_fps")},
         {"frame recorded", report_number(o, "graph_fps")},
         {"several at once", report_number(o, "slots_fps")},
-        {"and in step", report_number(json_object_get(o, "in_step"), "fps")},
+        {"in lockstep", report_number(json_object_get(o, "lockstep"), "fps")},
     };
 
     if (!json_is_object(o))

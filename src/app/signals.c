@@ -1,7 +1,7 @@
 /* SIGINT, SIGTERM and SIGHUP: the first asks the work to stop, the second ends the process.
  *
- * The handler may run on any thread, those of the library included; all that it touches is
- * lock-free, and it calls only what reprise.h allows there. */
+ * The handler may run on any thread, including those of the library; all that it uses is lock-free,
+ * and it calls only what reprise.h allows in a handler. */
 #include <errno.h>
 #include <sched.h>
 #include <signal.h>
@@ -51,7 +51,7 @@ void app_signals_install(void)
     sigaction(SIGTERM, &stop, NULL);
     if (sigaction(SIGHUP, NULL, &old) == 0 && old.sa_handler != SIG_IGN) /* nohup stays */
         sigaction(SIGHUP, &stop, NULL);
-    sigaction(SIGPIPE, &ignore, NULL); /* a write says EPIPE instead */
+    sigaction(SIGPIPE, &ignore, NULL); /* a write fails with EPIPE instead */
     sigaction(SIGXFSZ, &ignore, NULL); /* and EFBIG */
 }
 

@@ -1,5 +1,5 @@
-/* How many cores this process may use: what the scheduler allows, cut by the CPU quota of its
- * control group and of every group above it (containers and batch systems set these). */
+/* How many cores this process may use: as many as the scheduler allows, limited by the CPU quota of
+ * its control group and of every group above it (containers and batch systems set these). */
 #include "base/base.h"
 
 #include <limits.h>
@@ -10,7 +10,7 @@ static int allowed_cores(void)
 {
     int count = 0;
 
-    /* the kernel refuses a set smaller than its own, whose size is not told */
+    /* the kernel refuses a set smaller than its own and does not say how large that is */
     for (int cores = 1024; !count && cores <= 1 << 18; cores *= 4) {
         cpu_set_t *const set = CPU_ALLOC(cores);
         const size_t size = CPU_ALLOC_SIZE(cores);
@@ -63,7 +63,7 @@ static int group_cores(const char *dir)
     return cores < INT_MAX ? (int) cores : INT_MAX;
 }
 
-/* The least of the group MOUNT/GROUP and those above it. */
+/* The smallest number of the group MOUNT/GROUP and those above it. */
 static int tree_cores(const char *mount, const char *group)
 {
     char dir[PATH_MAX];

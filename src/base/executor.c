@@ -6,7 +6,7 @@ struct rp_executor {
     pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t asked, done;
-    struct rp_task *first, **last; /* not begun, in the order of asking */
+    struct rp_task *first, **last; /* not begun, oldest first */
     bool ending;
 };
 

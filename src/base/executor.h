@@ -1,8 +1,8 @@
-/* A thread that does what others ask of it, one thing after the other. A GPU has one, because all
- * work on it must come from the thread that opened it.
+/* A thread that does tasks for other threads, one after the other. Each GPU has one, because all
+ * work on a GPU must come from the thread that opened it.
  *
- * A task is memory of whoever asks and stays where it is until it is waited for or taken back, so
- * that asking cannot fail. */
+ * A task is the caller's memory, so that submitting it cannot fail; it must stay in place until it
+ * has been waited for or withdrawn. */
 #ifndef RP_EXECUTOR_H
 #define RP_EXECUTOR_H
 
@@ -17,26 +17,28 @@ struct rp_task {
     struct rp_task *next;
     bool begun, done, held;
     int status;
-    char sentence[RP_MAX_SENTENCE]; /* of a failure; belongs to the thread that waits */
+    char sentence[RP_MAX_SENTENCE]; /* of a failure, for the thread that waits */
 };
 
-/* RP_ERR_NOMEM when no thread can be started. */
+/* RP_ERR_NOMEM if no thread can be started. */
 int rp_executor_create(struct rp_executor **out);
 
-/* What was asked for before is done first. Not from a task of its own. */
+/* All tasks submitted before are done first. Must not be called from one of its own tasks. */
 void rp_executor_destroy(struct rp_executor **executor);
 
-/* Do it on the executor's thread, behind all that was asked for before, and wait: its status, and
- * on a failure its sentence for rp_last_error(). rp_log_hold() counts there as here. From that
- * thread, or with no executor at all (NULL), it is done at once by the caller. */
+/* Call fn on the executor's thread, after all tasks submitted before, and wait for it. Returns its
+ * status; after a failure rp_last_error() has its sentence. If this thread holds the log
+ * (rp_log_hold()), so does fn. On the executor's own thread, or with no executor (NULL), fn is
+ * called at once. */
 int rp_executor_run(struct rp_executor *executor, int (*fn)(void *priv), void *priv);
 
-/* The same without waiting: one of the two below must follow, from another thread than its own. */
+/* The same without waiting: rp_executor_wait() or rp_executor_withdraw() must follow, on a thread
+ * other than the executor's. */
 void rp_executor_submit(struct rp_executor *executor, struct rp_task *task);
 int rp_executor_wait(struct rp_executor *executor, struct rp_task *task);
 
-/* Take the task back if it has not begun (then the status is 0), else wait for it. For those who
- * have a thread that others wait for: two that wait for each other's would wait for ever. */
+/* Take the task back if it has not begun (then the status is 0), else wait for it. For callers that
+ * run on an executor themselves: two executors that wait for each other would wait for ever. */
 int rp_executor_withdraw(struct rp_executor *executor, struct rp_task *task);
 
 #endif /* RP_EXECUTOR_H */

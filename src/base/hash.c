@@ -41,7 +41,7 @@ done:
 
 uint32_t rp_crc32(uint32_t crc, const void *data, size_t size)
 {
-    /* zlib answers a NULL buffer with its start value instead of `crc` */
+    /* for a NULL buffer zlib returns its initial value instead of `crc` */
     return size ? (uint32_t) crc32_z(crc, data, size) : crc;
 }
 

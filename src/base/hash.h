@@ -13,7 +13,7 @@ int rp_sha256_file(const char *path, char hex[RP_SHA256_HEX]);
 int rp_sha256_data(const void *data, size_t size, char hex[RP_SHA256_HEX]);
 int rp_crc32_file(const char *path, uint32_t *crc);
 
-/* Both of a file, which is read once. */
+/* Both sums of a file, which is read once. */
 struct rp_sums {
     uint32_t crc32;
     char sha256[RP_SHA256_HEX];

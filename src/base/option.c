@@ -143,7 +143,7 @@ fail:
     return ret;
 }
 
-/* Also takes settings that were only half made. */
+/* Also for settings that were only partly made. */
 void rp_settings_destroy(struct rp_settings **settings)
 {
     struct rp_settings *const s = *settings;
@@ -158,6 +158,27 @@ void rp_settings_destroy(struct rp_settings **settings)
     free(s->values);
     free(s);
     *settings = NULL;
+}
+
+int rp_settings_copy(struct rp_settings **out, const struct rp_settings *from)
+{
+    int ret;
+
+    RP_TRY(rp_settings_create(out, from->groups));
+    for (int i = 0; i < from->n; i++) {
+        // NOLINTNEXTLINE(clang-analyzer-core.NullDereference): they are made
+        struct rp_entry *const to = &(*out)->entries[i];
+
+        rp_opt_clear(to->opt, to->at);
+        RP_TRY(rp_opt_copy(to->opt, to->at, from->entries[i].at));
+        to->has_value = from->entries[i].has_value;
+        to->given = from->entries[i].given;
+    }
+    return 0;
+
+fail:
+    rp_settings_destroy(out);
+    return ret;
 }
 
 /* ---- reading ------------------------------------------------------------------------------- */
@@ -203,7 +224,7 @@ void rp_settings_each(const struct rp_settings *settings,
 
 /* ---- setting ------------------------------------------------------------------------------- */
 
-/* The words may be the very strings that the old value holds: it goes only when the new one is
+/* The words may be strings of the old value, which is therefore freed only after the new one is
  * made. */
 int rp_entry_set(struct rp_entry *entry, const char *label, int n, const char *const *words)
 {
@@ -220,14 +241,14 @@ int rp_entry_set(struct rp_entry *entry, const char *label, int n, const char *c
 
 static const char blanks[] = " \t\r\n\v\f";
 
-/* Cut a copy of the text into words; both to be freed by the caller. */
+/* Split a copy of the text into words. The caller frees both. */
 static int split(const char *text, char **copy, const char ***words, int *n)
 {
     char *state = NULL;
 
     *n = 0;
     *copy = strdup(text);
-    *words = malloc((strlen(text) / 2 + 1) * sizeof(**words)); /* a word and a blank: 2 letters */
+    *words = malloc((strlen(text) / 2 + 1) * sizeof(**words)); /* a word takes at least 2 bytes */
     if (!*copy || !*words)
         return RP_ERR_NOMEM;
     for (char *w = strtok_r(*copy, blanks, &state); w; w = strtok_r(NULL, blanks, &state))
@@ -270,7 +291,7 @@ int rp_entry_set_text(struct rp_entry *entry, const char *label, const char *tex
     return ret;
 }
 
-/* The entry and "--its-name", which the caller frees. */
+/* The entry, and "--its-name" for messages, which the caller frees. */
 static int find_to_set(const struct rp_settings *s, const char *name, struct rp_entry **entry,
                        char **label)
 {

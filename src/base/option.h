@@ -19,7 +19,7 @@ enum rp_opt_type {
     RP_OPT_FLOAT,   /* double; with .step > 0 the value must be min + k*step (FaceFusion's rule) */
     RP_OPT_STRING,  /* char *, NULL when unset */
     RP_OPT_CHOICE,  /* int, an index into the choices; -1 when unset and def_text is NULL */
-    RP_OPT_SIZE,    /* struct rp_opt_size, "640x640"; choices (when given) limit it */
+    RP_OPT_SIZE,    /* struct rp_opt_size, "640x640"; only these if it has choices */
     RP_OPT_STRINGS, /* struct rp_opt_strings: one or more words */
     RP_OPT_CHOICES, /* struct rp_opt_choices: indices in the given order, none twice */
     RP_OPT_INTS,    /* struct rp_opt_ints: 1 to 8 integers in min..max */
@@ -39,7 +39,7 @@ struct rp_opt {
     enum rp_opt_type type;
     size_t offset;        /* into the group's struct */
     double min, max, step; /* min = max = 0: no limit but the type's */
-    int most;             /* numbers of RP_OPT_INTS, 0: 8 */
+    int most;             /* most numbers of RP_OPT_INTS; 0: 8 */
     const char *def_text; /* default as a person would type it; NULL = unset (0, NULL, -1, empty) */
     const char *const *choices;               /* NULL-terminated */
     const char *const *(*choices_fn)(void);   /* instead of choices: made from a table */
@@ -52,7 +52,7 @@ struct rp_opt_group {
     const char *title;   /* "Face detector" */
     size_t size;         /* of the struct */
     const struct rp_opt *opts; /* ends with {0} */
-    const char *also;    /* another section of the config file where its keys may stand, or NULL */
+    const char *also;    /* another section of the config file that may hold its keys, or NULL */
 };
 
 struct rp_settings;
@@ -60,6 +60,8 @@ struct rp_settings;
 /* @param groups  NULL-terminated; must outlive the settings. All values are set to defaults. */
 int rp_settings_create(struct rp_settings **out, const struct rp_opt_group *const *groups);
 void rp_settings_destroy(struct rp_settings **settings);
+/* A copy that may outlive the original; which options were given is copied too. */
+int rp_settings_copy(struct rp_settings **out, const struct rp_settings *settings);
 
 /* The group's struct. Valid until the settings are changed or destroyed. */
 const void *rp_settings_get(const struct rp_settings *settings, const struct rp_opt_group *group);
@@ -67,42 +69,41 @@ const void *rp_settings_get(const struct rp_settings *settings, const struct rp_
 /* True if the option was given (command line, file, job), false if it has its default. */
 bool rp_settings_is_set(const struct rp_settings *settings, const char *name);
 
-/* The option of this name ("face-detector-model" or "face_detector_model"), NULL if none; an
- * unambiguous prefix is found too, *ambiguous says so otherwise (may be NULL). */
+/* The option of this name ("face-detector-model" or "face_detector_model") or with this unambiguous
+ * prefix, else NULL. *ambiguous (may be NULL) says whether several begin with it. */
 const struct rp_opt *rp_settings_find(const struct rp_settings *settings, const char *name,
                                       bool *ambiguous);
 
-/* Set one option from words. Leaves the settings as they were on failure. Messages name the option,
- * the value and what would be right:
+/* Set one option from words. On failure nothing changes. Messages name the option, the value and
+ * what would be right:
  *     --face-detector-score: 1.01 is outside 0.00 to 1.00
  * @return 0 or RP_ERR_USAGE (RP_ERR_NOMEM). */
 int rp_settings_set(struct rp_settings *settings, const char *name, int n,
                     const char *const *words);
 
-/* The same from one text: the words of a list are separated by blanks, of another type the text is
- * the value. NULL is n = 0. */
+/* The same from one text: split at blanks for a list, else taken whole. NULL means no words. */
 int rp_settings_set_text(struct rp_settings *settings, const char *name, const char *text);
 
-/* The value as text, heap string ("640x640", "0 0 0 0"); NULL when unset or out of memory. */
+/* The value as text ("640x640", "0 0 0 0"), a heap string; NULL when unset or out of memory. */
 char *rp_settings_text(const struct rp_settings *settings, const char *name);
 
-/* Read an ini file (inih). Keys with an empty value are skipped, known or not (FaceFusion's own
- * file lists all of its keys so). An unknown key or section is an error that
- * names file, line and key. Values become "set". Keys that already are set
- * stay (the command line comes first). On failure nothing is changed. */
+/* Read an ini file (inih). Keys without a value are skipped, known or not (FaceFusion's own file
+ * lists all of its keys that way). Any other unknown key or section is an error that names file,
+ * line and key. Values read count as given; options given before keep their values (the command
+ * line comes first). On failure nothing changes. */
 int rp_settings_read_ini(struct rp_settings *settings, const char *path);
 int rp_settings_read_ini_text(struct rp_settings *settings, const char *name, const char *text);
 
-/* Walk: call fn for every option of every group. */
+/* Call fn for every option of every group. */
 void rp_settings_each(const struct rp_settings *settings,
                       void (*fn)(void *priv, const struct rp_opt_group *, const struct rp_opt *),
                       void *priv);
 
-/* 1 to 4 numbers for top, right, bottom, left as in CSS: one for all; vertical, horizontal; top,
- * horizontal, bottom. None: zeros. */
+/* Top, right, bottom and left from 1 to 4 numbers as in CSS: one for all; vertical, horizontal;
+ * top, horizontal, bottom; or each. No numbers: zeros. */
 void rp_opt_sides(const struct rp_opt_ints *ints, int side[4]);
 
-/* The choices of an option from either source, NULL if it has none. */
+/* The choices of an option, from .choices or .choices_fn; NULL if it has none. */
 const char *const *rp_opt_choices(const struct rp_opt *opt);
 
 #endif /* RP_OPTION_H */

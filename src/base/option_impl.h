@@ -4,7 +4,7 @@
 
 #include "base/option.h"
 
-/* Room for a value of any type; which member is alive says the option's type. */
+/* Room for a value of any type; the option's type says which member is in use. */
 union rp_opt_value {
     bool flag;
     int i;
@@ -23,13 +23,13 @@ struct rp_entry {
     void *at;       /* the value, in the group's struct */
     bool has_value; /* given, or has a default */
     bool given;
-    int line;       /* of the file being read, to find keys that stand there twice */
+    int line;       /* of the file being read, to find keys given twice */
 };
 
 struct rp_settings {
     const struct rp_opt_group *const *groups;
     int n_groups, n;
-    void **values; /* one struct a group */
+    void **values; /* one struct per group */
     struct rp_entry *entries;
 };
 
@@ -38,10 +38,13 @@ size_t rp_opt_value_size(enum rp_opt_type type);
 
 bool rp_opt_is_list(enum rp_opt_type type);
 
-/* Read words into *out, which then owns what it points to; untouched on failure.
+/* Read words into *out, which then owns what it points to. On failure it is left as it was.
  * @param label  what messages begin with: "--face-detector-score" */
 int rp_opt_parse(const struct rp_opt *opt, const char *label, int n, const char *const *words,
                  union rp_opt_value *out);
+
+/* Copy a value to *to, which must be unset and then owns what it points to. */
+int rp_opt_copy(const struct rp_opt *opt, void *to, const void *from);
 
 /* Free what a value points to and make it unset. */
 void rp_opt_clear(const struct rp_opt *opt, void *value);
@@ -49,12 +52,12 @@ void rp_opt_clear(const struct rp_opt *opt, void *value);
 /* Heap string; NULL when out of memory, or for an empty value. */
 char *rp_opt_text(const struct rp_opt *opt, const void *value);
 
-/* option_name.c. Same name when '-' and '_' are one character. */
+/* option_name.c. The names are the same, taking '-' and '_' as equal. */
 bool rp_opt_name_is(const char *name, const char *other);
 bool rp_opt_name_begins(const char *name, const char *beginning);
 
-/* True if `candidate` is a likely spelling of `typed` (at most two letters off) and better than
- * *distance, which then falls. Start with INT_MAX. */
+/* True if `candidate` may be what `typed` was meant to be (at most two letters off) and is nearer
+ * than *distance, which is then updated. Start with INT_MAX. */
 bool rp_opt_is_near(const char *typed, const char *candidate, int *distance);
 
 int rp_entry_set(struct rp_entry *entry, const char *label, int n, const char *const *words);

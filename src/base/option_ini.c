@@ -1,11 +1,12 @@
 /* Settings from an ini file in FaceFusion's sections and keys, read as Python's configparser reads
- * it: comments fill whole lines, a value goes on in the indented lines below its key.
+ * it: comments take whole lines, and indented lines below a key continue its value.
  *
- * inih hands over key and value without a line number, and each further line of a value as the same
- * key again. Our reader, which gives it the lines, counts them and sees which are indented; a value
- * is complete, and only then checked, when the next key or the end comes.
+ * inih reports key and value without a line number, and each continuation line as the same key
+ * again. Our reader, which feeds it the lines, counts them and sees which are indented. A value is
+ * complete, and only then checked, at the next key or the end of the file.
  *
- * A file is taken whole or not at all: it is read into settings of its own, whose values move. */
+ * A file is taken whole or not at all: it is read into separate settings, whose values are moved to
+ * the real ones at the end. */
 #include "base/option_impl.h"
 #include "base/path.h"
 
@@ -17,11 +18,11 @@
 enum { MAX_FILE = 1 << 20 };
 
 struct ini {
-    const char *file, *text; /* text: what is still to read */
+    const char *file, *text; /* text: the part still to be read */
     struct rp_settings *settings;
     int ret;      /* the first failure; everything after it is skipped */
-    int line;     /* the line inih was given last, from 1 */
-    bool in_line; /* inih took a part of it: its buffer was too short */
+    int line;     /* the line last given to inih, from 1 */
+    bool in_line; /* inih has only a part of it, as its buffer was too short */
     bool indented;
     struct rp_entry *entry; /* the key whose value is being collected */
     char *value;
@@ -125,7 +126,7 @@ static void fail_key(struct ini *ini, const char *section, const char *key)
     free(name);
 }
 
-/* FaceFusion's file has the keys of all processors in one section. */
+/* FaceFusion's file keeps the keys of all processors in one section. */
 static bool is_section(const struct rp_opt_group *group, const char *section)
 {
     return !strcmp(group->name, section) || (group->also && !strcmp(group->also, section));
@@ -152,7 +153,7 @@ static void fail_unknown(struct ini *ini, const char *section, const char *key)
     fail_section(ini, section, key);
 }
 
-/* Check and store the value that is complete now. */
+/* Check and store the value, which is now complete. */
 static void finish_value(struct ini *ini)
 {
     if (ini->ret < 0 || !ini->entry || !ini->len)
@@ -188,7 +189,7 @@ static void begin_value(struct ini *ini, const char *section, const char *key, c
 {
     ini->entry = find_key(ini, section, key);
     if (!ini->entry) {
-        if (*value) /* FaceFusion's own file lists every key it has, empty */
+        if (*value) /* FaceFusion's own file lists all its keys, without values */
             fail_unknown(ini, section, key);
         return;
     }
@@ -202,7 +203,7 @@ static void begin_value(struct ini *ini, const char *section, const char *key, c
     add_to_value(ini, value);
 }
 
-/* Returns non-zero for "go on", as inih wants it. */
+/* Returns non-zero to continue, as inih expects. */
 static int on_key(void *user, const char *section, const char *key, const char *value)
 {
     struct ini *const ini = user;
@@ -241,7 +242,7 @@ static int parse(struct ini *ini)
     return ini->ret;
 }
 
-/* Values swap places, so that what they point to has one owner throughout. */
+/* Values are swapped, so that what they point to always has one owner. */
 static void take_values(struct rp_settings *to, struct rp_settings *from)
 {
     union rp_opt_value old;

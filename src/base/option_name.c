@@ -1,4 +1,4 @@
-/* Names of options and of their choices: the same, beginning alike, or misspelt. */
+/* Comparing names of options and of choices: equal, by prefix, or misspelt. */
 #include "base/option_impl.h"
 
 #include <limits.h>
@@ -22,7 +22,7 @@ bool rp_opt_name_is(const char *name, const char *other)
     return strlen(name) == strlen(other) && rp_opt_name_begins(name, other);
 }
 
-/* Letters to insert, remove or replace to get from one to the other (Levenshtein). */
+/* Letters to insert, remove or replace to turn one into the other (Levenshtein). */
 static int edit_distance(const char *a, const char *b)
 {
     enum { MAX_NAME = 64 };
@@ -50,7 +50,7 @@ bool rp_opt_is_near(const char *typed, const char *candidate, int *distance)
 {
     const int d = edit_distance(typed, candidate);
 
-    /* two letters off a short word is another word */
+    /* with two letters changed a short word is another word */
     if (d > 2 || d >= *distance || (size_t) d * 2 >= strlen(candidate))
         return false;
     *distance = d;

@@ -1,7 +1,7 @@
-/* One value: from words, to text, freed. Everything a message says about a value is made here.
+/* One value: read from words, written as text, freed. All messages about values are made here.
  *
- * Numbers are read and written as in the C locale: a program that uses this library may have set
- * one whose decimal point is a comma. */
+ * Numbers are read and written as in the C locale: a program that uses this library may have set a
+ * locale with a decimal comma. */
 #include "base/option_impl.h"
 
 #include <errno.h>
@@ -11,7 +11,7 @@
 #include <pthread.h>
 
 enum {
-    MAX_SIDE = 32768,       /* of a SIZE; a picture is not larger */
+    MAX_SIDE = 32768,       /* of a SIZE; no picture is larger */
     MAX_SHOWN_CHOICES = 24, /* longer lists are left to --help */
     NUMBER_TEXT = 48,       /* bytes of a formatted number */
 };
@@ -27,7 +27,7 @@ static void make_c_locale(void)
     c_locale = newlocale(LC_ALL_MASK, "C", (locale_t) 0);
 }
 
-/* 0 when memory is out; then the caller's locale is used as it is. */
+/* 0 when out of memory; the current locale is used then. */
 static locale_t get_c_locale(void)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -36,7 +36,7 @@ static locale_t get_c_locale(void)
     return c_locale;
 }
 
-/* @param decimals  negative: as many as it takes to read the same number again */
+/* @param decimals  negative: as many as are needed to read back the same number */
 static void format_number(char text[NUMBER_TEXT], double v, int decimals)
 {
     const locale_t old = uselocale(get_c_locale());
@@ -60,7 +60,8 @@ static bool is_digit(char c)
     return c >= '0' && c <= '9';
 }
 
-/* The whole word, decimal. Too large a number gives the largest, which no range accepts. */
+/* The whole word must be a decimal number. One that is too large becomes the largest, which no
+ * range accepts. */
 static bool read_int(const char *word, long long *v)
 {
     const char *const first = word + (*word == '-' || *word == '+');
@@ -128,7 +129,7 @@ static bool is_whole(double v)
     return fabs(v - round(v)) < 1e-9 * RP_MAX(1, fabs(v));
 }
 
-/* How many decimals the numbers of the grid need; negative without a grid. */
+/* How many decimals the option's steps need; negative if it has no steps. */
 static int decimals_of(const struct rp_opt *opt)
 {
     if (opt->type != RP_OPT_FLOAT)
@@ -183,8 +184,7 @@ static int parse_int(const struct rp_opt *opt, const char *label, const char *wo
     return 0;
 }
 
-/* The number of the grid is stored as its decimal text reads, so that 0.3 is 0.3 and not
- * 6 * 0.05. */
+/* The value of step k, read back from its decimal text, so that 0.3 is 0.3 and not 6 * 0.05. */
 static double snap(const struct rp_opt *opt, double k)
 {
     char text[NUMBER_TEXT];
@@ -468,6 +468,23 @@ int rp_opt_parse(const struct rp_opt *opt, const char *label, int n, const char 
     if (ret < 0)
         return ret;
     *out = v;
+    return 0;
+}
+
+int rp_opt_copy(const struct rp_opt *opt, void *to, const void *from)
+{
+    if (opt->type == RP_OPT_STRING) {
+        const char *const text = *(char *const *) from;
+
+        *(char **) to = text ? strdup(text) : NULL;
+        return !text || *(char **) to ? 0 : rp_fail(RP_ERR_NOMEM, "options: out of memory");
+    }
+    if (opt->type == RP_OPT_STRINGS) {
+        const struct rp_opt_strings *const list = from;
+
+        return list->n ? parse_strings(opt->name, list->n, (const char *const *) list->v, to) : 0;
+    }
+    memcpy(to, from, rp_opt_value_size(opt->type));
     return 0;
 }
 

@@ -1,8 +1,9 @@
-/* Outputs that appear under their name only when complete.
+/* Output files that get their name only when complete.
  *
- * Names in use stand in a table of atomic pointers, because a signal handler must be able to remove
- * them: it may neither lock nor free. Who swaps a pointer out of the table owns the string. When
- * the handler was faster, the string is left alone for good (the process is about to end). */
+ * The temporary names in use are in a table of atomic pointers, because a signal handler, which
+ * may neither lock nor free, must be able to remove the files. Whoever swaps a pointer out of
+ * the table owns the string. If that is the handler, the string is never freed (the process is
+ * about to end). */
 #include "base/path.h"
 
 #include <assert.h>
@@ -15,10 +16,10 @@
 
 enum { MAX_PARTIALS = 256 };
 
-/* The process is kept too: a forked child must not remove what its parent writes. */
+/* The process number is kept too: a forked child must not remove what its parent writes. */
 static struct {
     _Atomic(char *) name;
-    _Atomic(const char *) removed; /* by the handler: kept, so that it is no leak to a checker */
+    _Atomic(const char *) removed; /* by the handler; kept so that no checker reports a leak */
     atomic_int pid;
 } registry[MAX_PARTIALS];
 
@@ -37,7 +38,7 @@ static bool registry_add(char *name)
     return false;
 }
 
-/* True if the string is the caller's again. */
+/* True if the caller owns the string again. */
 static bool registry_remove(char *name)
 {
     for (int i = 0; i < MAX_PARTIALS; i++) {
@@ -66,8 +67,8 @@ void rp_partial_cleanup(void)
     errno = saved;
 }
 
-/* ".NAME.PID-N.part.EXT" beside `path`. A name close to the limit of file systems is cut, and what
- * is too long to be an extension that anybody looks at is left out. */
+/* ".NAME.PID-N.part.EXT" in the folder of `path`. A name near the limit of file systems is cut, and
+ * an extension too long to mean anything is left out. */
 static char *temp_name(const char *path, unsigned n)
 {
     const char *const base = rp_path_base(path);
@@ -92,8 +93,9 @@ static void forget_temp(struct rp_partial *p)
     p->temp = NULL;
 }
 
-/* Make the empty temporary file: the only sure test that the folder can be written. It is in the
- * registry before it is on the disk, so that no signal falls between. */
+/* Make the empty temporary file, which is the only sure test that the folder can be written to. Its
+ * name is in the table before the file is on disk, so that a signal between the two leaves nothing
+ * behind. */
 static int create_temp(struct rp_partial *p)
 {
     static atomic_uint counter;
@@ -114,13 +116,13 @@ static int create_temp(struct rp_partial *p)
         }
         const int error = errno;
         forget_temp(p);
-        if (error != EEXIST) /* left by a process of the same number that was killed */
+        if (error != EEXIST) /* EEXIST: left by a killed process of the same number */
             return rp_fail(RP_ERR_IO, "%s: cannot be written: %s", p->path, strerror(error));
     }
     return rp_fail(RP_ERR_IO, "%s: cannot be written: too many temporary files", p->path);
 }
 
-/* A rename would turn /dev/null or a pipe into a file, and cannot replace a folder. */
+/* A rename would replace /dev/null or a pipe by a file, and cannot replace a folder. */
 static int check_target(const char *path)
 {
     struct stat st;
@@ -130,7 +132,7 @@ static int check_target(const char *path)
     if (strlen(rp_path_base(path)) > NAME_MAX)
         return rp_fail(RP_ERR_IO, "%s: %s", path, strerror(ENAMETOOLONG));
     if (!stat(path, &st) && !S_ISREG(st.st_mode))
-        return rp_fail(RP_ERR_IO, "%s: is there already and is not a plain file", path);
+        return rp_fail(RP_ERR_IO, "%s: exists and is not a plain file", path);
     return 0;
 }
 
@@ -163,8 +165,8 @@ fail:
     return ret;
 }
 
-/* The rename itself survives a power cut only when its folder is flushed. Some file systems cannot:
- * the file is whole either way, so this is not checked. */
+/* The rename survives a power cut only if its folder is flushed. Some file systems cannot do that;
+ * the file is whole either way, so failures are ignored. */
 static void flush_dir(const char *path)
 {
     char *const dir = rp_path_dir(path);
@@ -195,7 +197,7 @@ int rp_partial_commit(struct rp_partial *p)
     if (!ok) {
         unlink(p->temp);
         forget_temp(p);
-        return rp_fail(RP_ERR_IO, "%s: finishing: %s", p->path, strerror(error));
+        return rp_fail(RP_ERR_IO, "%s: cannot be completed: %s", p->path, strerror(error));
     }
     forget_temp(p);
     flush_dir(p->path);

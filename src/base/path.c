@@ -63,7 +63,7 @@ bool rp_path_same(const char *a, const char *b)
     return !stat(a, &sa) && !stat(b, &sb) && sa.st_dev == sb.st_dev && sa.st_ino == sb.st_ino;
 }
 
-/* Another process may make the same folder at the same time: that is no failure. */
+/* Another process may make the same folder at the same time, which is no failure. */
 static int make_one(const char *path)
 {
     if (!mkdir(path, 0777))
@@ -71,7 +71,7 @@ static int make_one(const char *path)
     const int error = errno == EEXIST ? ENOTDIR : errno;
     if (rp_path_is_dir(path))
         return 0;
-    return rp_fail(RP_ERR_IO, "%s: making the folder: %s", path, strerror(error));
+    return rp_fail(RP_ERR_IO, "%s: the folder cannot be made: %s", path, strerror(error));
 }
 
 int rp_path_mkdirs(const char *path)
@@ -94,7 +94,8 @@ int rp_path_mkdirs(const char *path)
     return ret;
 }
 
-/* $HOME may be missing (services, containers): then the user database knows, or nobody. */
+/* $HOME may be missing (services, containers): then ask the user database, which may not know
+ * either. */
 static char *home_dir(void)
 {
     const char *const home = getenv("HOME");
@@ -113,7 +114,7 @@ char *rp_path_user_cache(const char *sub)
     const char *const xdg = getenv("XDG_CACHE_HOME");
     char *base = NULL, *path = NULL;
 
-    if (xdg && *xdg == '/') { /* its specification: ignore relative ones */
+    if (xdg && *xdg == '/') { /* the specification says to ignore relative ones */
         base = rp_path_join(xdg, "reprise");
     } else {
         char *const home = home_dir();
@@ -127,8 +128,8 @@ char *rp_path_user_cache(const char *sub)
     return path;
 }
 
-/* Read to the end into a block that grows, since pipes and /proc do not tell their size.
- * `room` is the first guess; one byte more than it is read, which shows the end at once. */
+/* Read to the end into a block that grows, since pipes and /proc do not report their size. `room`
+ * is a first guess; reading one byte more shows at once whether it was right. */
 static int read_all(int fd, const char *path, size_t max, size_t room, uint8_t **data, size_t *size)
 {
     for (;;) {

@@ -4,10 +4,10 @@
 
 #include "base/base.h"
 
-/* "dir/name"; NULL when memory is out. An empty dir gives name. */
+/* "dir/name"; NULL when out of memory. An empty dir gives name. */
 char *rp_path_join(const char *dir, const char *name);
 
-/* The part after the last dot of the last component, without the dot; "" if none. Not a copy. */
+/* The part after the last dot of the last component; "" if there is none. Not a copy. */
 const char *rp_path_ext(const char *path);
 
 /* The last component. Not a copy. */
@@ -19,7 +19,7 @@ char *rp_path_dir(const char *path);
 bool rp_path_is_file(const char *path);
 bool rp_path_is_dir(const char *path);
 
-/* Same file on disk (device and inode), also through links and other spellings. */
+/* True if both name the same file on disk (device and inode), even through links. */
 bool rp_path_same(const char *a, const char *b);
 
 /* Make a folder and its parents. */
@@ -28,16 +28,17 @@ int rp_path_mkdirs(const char *path);
 /* $XDG_CACHE_HOME/reprise or ~/.cache/reprise, with `sub` appended when not NULL. */
 char *rp_path_user_cache(const char *sub);
 
-/* Whole file into memory, a zero byte after it. RP_ERR_IO, RP_ERR_NOMEM, RP_ERR_LIMIT if > max. */
+/* Read a whole file into memory, with a zero byte after it. RP_ERR_IO, RP_ERR_NOMEM, or
+ * RP_ERR_LIMIT if it is larger than max. */
 int rp_file_read(const char *path, size_t max, uint8_t **data, size_t *size);
 
-/* An output that appears under its name only when complete.
+/* An output file that gets its name only when complete.
  *
- * begin: picks a hidden temporary name in the same folder, same extension (".NAME.PID-N.part.EXT"),
- *        checks that the folder exists and can be written. The name is removed again by abort and,
- *        as far as a process can, on exit by a signal (see rp_partial_cleanup).
- * commit: fsync, rename onto `path`. Returns RP_ERR_IO with a
- * sentence; the temporary is removed. */
+ * begin:  picks a hidden temporary name in the same folder with the same extension,
+ *         ".NAME.PID-N.part.EXT", and checks that the folder exists and can be written to. abort
+ *         removes that file, and so does exit by a signal as far as a process can (see
+ *         rp_partial_cleanup).
+ * commit: fsync, then rename to `path`. On failure (RP_ERR_IO) the temporary file is removed. */
 struct rp_partial {
     char *path; /* final */
     char *temp; /* write here */
@@ -46,7 +47,7 @@ int rp_partial_begin(struct rp_partial *p, const char *path);
 int rp_partial_commit(struct rp_partial *p);
 void rp_partial_abort(struct rp_partial *p); /* also after commit: frees only */
 
-/* Unlink every temporary that is begun and not yet ended. Async-signal-safe: for the handler of a
+/* Unlink the temporary files of all outputs in progress. Async-signal-safe: for the handler of a
  * second Ctrl-C or SIGTERM. */
 void rp_partial_cleanup(void);
 

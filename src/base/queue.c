@@ -7,7 +7,7 @@ struct rp_queue {
     pthread_cond_t has_room, has_item;
     int capacity, count, first;
     bool closed;
-    void *item[]; /* a ring of `capacity` */
+    void *item[]; /* `capacity` of them, used in a circle */
 };
 
 int rp_queue_create(struct rp_queue **out, int capacity)

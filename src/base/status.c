@@ -1,7 +1,8 @@
 /* The log, the last error of a thread, and helpers too small for a file of their own.
  *
- * One mutex covers where lines go and the delivery itself, so lines cannot mix and callbacks cannot
- * overlap. A callback may log: such a line goes to stderr, since its own delivery is not over. */
+ * One mutex covers both the callback pointer and the delivery of a line, so lines cannot mix and
+ * callbacks cannot overlap. A line logged by a callback goes to stderr, because the delivery it
+ * interrupts is not over. */
 #include "base/base.h"
 
 #include <pthread.h>
@@ -16,7 +17,7 @@ static atomic_int log_level = RP_LOG_INFO;
 static rp_log_fn *log_fn;
 static void *log_priv;
 
-static _Thread_local int log_depth; /* how often this thread holds log_mutex */
+static _Thread_local int log_depth; /* how many times this thread holds log_mutex */
 static _Thread_local char last_error[RP_MAX_SENTENCE];
 
 static void log_lock(void)
@@ -59,7 +60,7 @@ static void deliver(enum rp_log_level level, const char *line)
     log_unlock();
 }
 
-/* A value from outside may hold line ends and terminal escapes; a line of the log does not. */
+/* Values from outside may contain line ends and terminal escapes; a log line must not. */
 static void make_one_line(char *line)
 {
     size_t len = strlen(line);
@@ -72,7 +73,7 @@ static void make_one_line(char *line)
     }
 }
 
-/* The formatted line in `small`, or on the heap when it is longer and memory is there. */
+/* The formatted line: in `small`, or on the heap if it is longer and memory is available. */
 static RP_PRINTF(3, 0) char *format_line(char *small, size_t size, const char *fmt, va_list args)
 {
     char *line = small;
@@ -123,7 +124,7 @@ void rp_take_error(const char *line)
     last_error[len] = '\0';
 }
 
-static _Thread_local int held; /* how often */
+static _Thread_local int held; /* rp_log_hold(true) calls not yet undone */
 
 void rp_log_hold(bool on)
 {
@@ -198,4 +199,14 @@ double rp_now(void)
 
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (double) t.tv_sec + (double) t.tv_nsec * 1e-9;
+}
+
+const char *rp_stage_name(enum rp_stage stage)
+{
+    static const char *const names[RP_STAGE_COUNT] = {
+        "decode", "convert", "content check", "detect", "landmark",
+        "embed",  "classify", "select",       "process", "encode",
+    };
+
+    return stage >= 0 && stage < RP_STAGE_COUNT ? names[stage] : "";
 }

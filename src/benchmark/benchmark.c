@@ -8,36 +8,6 @@
 
 #define MAX_MODELS 64
 
-static const char *const parts[] = {"roof", "models", "frame", "analyse", "jobs", NULL};
-static const char *const modes[] = {"warm", "cold", NULL};
-
-/* clang-format off */
-static const struct rp_opt opts[] = {
-    {"benchmark-mode", 0, RP_OPT_CHOICE, offsetof(struct rp_benchmark_options, mode), .def_text = "warm",
-     .choices = modes, .help = "whole jobs: with an untimed one first, or without"},
-    {"benchmark-cycle-count", 0, RP_OPT_INT, offsetof(struct rp_benchmark_options, cycles), 1, 10, 1,
-     .def_text = "5", .meta = "N", .help = "whole jobs: how many"},
-    {"benchmark-parts", 0, RP_OPT_CHOICES, offsetof(struct rp_benchmark_options, parts),
-     .def_text = "roof models frame analyse jobs", .choices = parts, .help = "what to measure"},
-    {"benchmark-models", 0, RP_OPT_STRINGS, offsetof(struct rp_benchmark_options, models), .meta = "FILE...",
-     .help = "further networks to measure, any ONNX file"},
-    {"benchmark-frame", 0, RP_OPT_SIZE, offsetof(struct rp_benchmark_options, frame), .def_text = "1920x1080",
-     .meta = "WxH", .help = "size of the frame that is worked on"},
-    {"benchmark-soak", 0, RP_OPT_INT, offsetof(struct rp_benchmark_options, soak), 0, 100000000, 1,
-     .def_text = "0", .meta = "N", .help = "replay the frame N times, a network 5 N times, and watch the memory"},
-    {"benchmark-quick", 0, RP_OPT_FLAG, offsetof(struct rp_benchmark_options, quick),
-     .help = "fewer runs of everything"},
-    {0},
-};
-/* clang-format on */
-
-const struct rp_opt_group rp_benchmark_group = {
-    "benchmark",
-    "Benchmark",
-    sizeof(struct rp_benchmark_options),
-    opts,
-};
-
 static bool wants(const struct rp_bench *b, enum rp_bench_part part)
 {
     for (int i = 0; i < b->o->parts.n; i++)
@@ -48,7 +18,7 @@ static bool wants(const struct rp_bench *b, enum rp_bench_part part)
 
 /* ---- models ---------------------------------------------------------------------------------- */
 
-/* What is to be measured, remembered while the pipeline that knows it is closed. */
+/* What is to be measured; kept when the pipeline it comes from is closed. */
 struct item {
     char *path, *name;
     bool sized[RP_MAX_TENSORS];
@@ -89,7 +59,7 @@ static void free_list(struct list *l)
     }
 }
 
-/* A file's name without folder and ending. */
+/* Adds a file under its name without folder and extension. */
 static void add_file(struct list *l, const char *path)
 {
     char name[128];
@@ -166,8 +136,11 @@ static int run_jobs(const struct rp_bench *b, json_t *o)
 
     if (b->o->mode == 0) /* warm */
         RP_CHECK(run_job(b, NULL));
-    for (int i = 0; i < b->o->cycles; i++)
+    for (int i = 0; i < b->o->cycles; i++) {
+        if (b->o->mode) /* cold: nothing of the last job is used again */
+            rp_runtime_forget(b->runtime);
         RP_CHECK(run_job(b, &c));
+    }
     rp_bench_number(o, "average_run", c.sum / c.n);
     rp_bench_number(o, "fastest_run", c.fastest);
     rp_bench_number(o, "slowest_run", c.slowest);
@@ -185,9 +158,10 @@ static json_t *measure_jobs(struct rp_bench *b, const char *target)
 
     rp_log(RP_LOG_INFO, "measuring whole jobs on %s", target);
     rp_bench_text(o, "target_path", target);
-    rp_bench_text(o, "mode", modes[b->o->mode]);
+    rp_bench_text(o, "mode", b->o->mode ? "cold" : "warm");
     rp_bench_put(o, "cycle_count", json_integer(b->o->cycles));
-    if (!folder || !mkdtemp(folder) || !(path = rp_asprintf("%s/out.%s", folder, rp_path_ext(target)))) {
+    if (!folder || !mkdtemp(folder) ||
+        !(path = rp_asprintf("%s/out.%s", folder, rp_path_ext(target)))) {
         rp_fail(RP_ERR_IO, "%s: cannot be made: %m", folder ? folder : "a temporary folder");
         rp_bench_reason(o, "reason");
     } else if (rp_options_set(b->options, "output-path", path) < 0 || run_jobs(b, o) < 0) {
@@ -207,7 +181,7 @@ static json_t *measure_jobs(struct rp_bench *b, const char *target)
 
 /* ---- source ---------------------------------------------------------------------------------- */
 
-/* A processor that needs a source face takes the target's when none is given. */
+/* If no source is given, a processor that needs a source face gets the target's. */
 static void lend_source(struct rp_bench *b)
 {
     enum rp_media_kind kind;
@@ -240,7 +214,7 @@ static int choose_slots(struct rp_bench *b)
 static void use_device(struct rp_bench *b, const struct rp_pipeline *p)
 {
     b->device = p->device;
-    b->gpu = !p->device->fns->host_memory;
+    b->gpu = p->device->fns->record_begin != NULL;
 }
 
 static json_t *no_frame(const struct rp_bench *b)
@@ -255,25 +229,29 @@ static json_t *no_frame(const struct rp_bench *b)
     return o;
 }
 
-/* The pipeline's part: its models are noted, its frame is measured. */
+/* The part with an open pipeline: lists its models and measures its frame. */
 static json_t *pipeline_part(struct rp_bench *b, struct list *models, json_t *soak,
                              json_t **analysis)
 {
     json_t *o, *frame_soak = NULL;
     struct rp_pipeline *p = NULL;
 
-    if (rp_pipeline_open(&p, b->runtime, b->settings, RP_USE_PROCESS | RP_USE_MEASURE, 0, 0) < 0)
+    if (rp_pipeline_open(&p, b->runtime, b->settings,
+                         &(const struct rp_pipeline_params){.use = RP_USE_PROCESS | RP_USE_MEASURE,
+                                                            .threads = 0}) < 0)
         return no_frame(b);
     use_device(b, p);
     if (wants(b, RP_BENCH_FRAME)) {
         o = rp_bench_frame(b, p, &frame_soak);
         if (frame_soak)
             rp_bench_put(soak, "frame", frame_soak);
-    } else { /* a program tells the sizes of open inputs */
+    } else { /* a program sets the sizes of open inputs */
         struct rp_program *program = NULL;
 
         o = json_null();
-        if (rp_program_create(&program, &p->plan, b->o->frame.w, b->o->frame.h, RP_FMT_BGR24) < 0)
+        if (rp_program_create(&program, &p->plan,
+                              &(const struct rp_program_params){
+                                  .w = b->o->frame.w, .h = b->o->frame.h, .fmt = RP_FMT_BGR24}) < 0)
             o = no_frame(b);
         rp_program_destroy(&program);
     }
@@ -301,9 +279,9 @@ static double plain_of(const json_t *models, const char *name, size_t n)
     return NAN;
 }
 
-/* What the networks of the analysing part take as plain runs with host
- * tensors, one after the other: the detector once, the others once a
- * face. Nothing else is counted that a program has to do then. */
+/* What the networks of the analysing stage take as plain runs with host tensors, one after the
+ * other: the detector once, the others once for each face. What else a program would have to do is
+ * not counted. */
 static void put_plain(json_t *part, const json_t *models)
 {
     double sum = 0;
@@ -340,8 +318,9 @@ static int measure(struct rp_bench *b, json_t *o)
 
     if (!models)
         return rp_fail(RP_ERR_NOMEM, "out of memory");
-    /* the device first, so that one that is not there ends it */
-    RP_TRY(rp_pipeline_open(&p, b->runtime, b->settings, 0, 0, 0));
+    /* the device first: if it is missing, nothing else is tried */
+    RP_TRY(rp_pipeline_open(&p, b->runtime, b->settings,
+                            &(const struct rp_pipeline_params){.use = 0, .threads = 0}));
     use_device(b, p);
     json_object_update_new(o, rp_bench_environment(b));
     if (wants(b, RP_BENCH_ROOF) && rp_bench_roof(b) < 0)
@@ -355,7 +334,8 @@ static int measure(struct rp_bench *b, json_t *o)
     for (int i = 0; i < b->o->models.n; i++)
         add_file(models, b->o->models.v[i]);
     rp_bench_put(o, "roof", roof_json(&b->roof));
-    RP_TRY(rp_pipeline_open(&p, b->runtime, b->settings, 0, 0, 0));
+    RP_TRY(rp_pipeline_open(&p, b->runtime, b->settings,
+                            &(const struct rp_pipeline_params){.use = 0, .threads = 0}));
     use_device(b, p);
     rp_bench_put(o, "models",
                  wants(b, RP_BENCH_MODELS) ? measure_models(b, models, soak) : json_array());

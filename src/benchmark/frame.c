@@ -1,5 +1,5 @@
-/* The whole work on a frame whose pixels stay on the device: eager, models recorded one by one, the
- * frame recorded, and k such frames at once. */
+/* All the work on a frame whose pixels stay on the device: eager, with models recorded one by one,
+ * with the frame recorded, and k such frames in flight. */
 #include "benchmark/benchmark.h"
 
 #include <math.h>
@@ -9,7 +9,7 @@
 
 #define VARIANTS 6 /* frames that replays are compared on */
 
-struct stage { /* a frame program under a plan of its own */
+struct stage { /* a program with a plan of its own */
     struct rp_plan plan;
     struct rp_graph_options graph;
     struct rp_program *program;
@@ -19,18 +19,18 @@ struct stage { /* a frame program under a plan of its own */
 struct scene {
     struct rp_bench *b;
     struct rp_pipeline *pipeline;
-    rp_image image[VARIANTS]; /* the first is the one that times are taken on */
+    rp_image image[VARIANTS]; /* times are taken on the first */
     struct rp_media_frame frame[VARIANTS];
     int variants;
     struct stage lane[RP_BENCH_MAX_SLOTS];
     int lanes;
-    uint8_t *want[VARIANTS], *got; /* frames worked on */
+    uint8_t *want[VARIANTS], *got; /* resulting frames */
     json_t *o;
 };
 
 /* ---- the picture ----------------------------------------------------------------------------- */
 
-/* Soft colours with a grain: something to decode, convert and look at. */
+/* Soft colours with a grain: something for decoders, conversions and networks. */
 static void paint(const rp_image *image)
 {
     uint32_t state = 12345;
@@ -64,7 +64,7 @@ static void free_image(rp_image *image)
     *image = (rp_image){0};
 }
 
-/* The picture of the target, as large as fits, in the middle; painted around it. */
+/* The target's picture in the middle, as large as fits; painted colours around it. */
 static int place_picture(rp_image *frame, const char *path)
 {
     int ret;
@@ -138,8 +138,12 @@ static int raise_stage(struct scene *s, struct stage *st, int mode, struct rp_fr
     st->graph = s->b->graph;
     st->graph.mode = mode;
     st->plan.graph = &st->graph;
-    RP_TRY(rp_program_create(&st->program, &st->plan, s->image[0].w, s->image[0].h, RP_FMT_BGR24));
-    RP_TRY(rp_program_place(st->program, &s->frame[0]));
+    RP_TRY(rp_program_create(&st->program, &st->plan,
+                             &(const struct rp_program_params){.w = s->image[0].w,
+                                                               .h = s->image[0].h,
+                                                               .fmt = RP_FMT_BGR24,
+                                                               .resident = true}));
+    RP_TRY(rp_program_load(st->program, 0, &s->frame[0]));
     for (int i = 0; i < 3; i++)
         RP_TRY(repeat(st, result));
     return 0;
@@ -168,15 +172,15 @@ static int run_stage(void *priv)
     return repeat(priv, &result);
 }
 
-/* Pixels of every variant under this program; the first frame is in place again afterwards. */
+/* The results of this program for every variant; the first one is loaded again afterwards. */
 static int look_at_all(struct scene *s, struct stage *st, uint8_t *const to[], int *faces)
 {
     struct rp_frame_result result = {0};
 
     for (int i = s->variants - 1; i >= 0; i--) {
-        RP_CHECK(rp_program_place(st->program, &s->frame[i]));
+        RP_CHECK(rp_program_load(st->program, 0, &s->frame[i]));
         RP_CHECK(repeat(st, &result));
-        RP_CHECK(rp_program_pixels(st->program, to[i]));
+        RP_CHECK(rp_program_pixels(st->program, 0, to[i]));
         *faces = RP_MAX(*faces, result.faces);
     }
     return 0;
@@ -241,8 +245,8 @@ fail:
 
 /* ---- recorded -------------------------------------------------------------------------------- */
 
-/* Processor time of handing over and of taking back, without the waiting in between: the GPU has
- * finished before the result is asked for. */
+/* Processor time of submitting and of finishing, without the wait in between: the GPU is done
+ * before the result is asked for. */
 static int measure_host(struct scene *s, struct stage *st)
 {
     double cpu = 0, wall = 0;
@@ -296,7 +300,7 @@ static size_t differences(const struct scene *s, const uint8_t *a, const uint8_t
     return sum;
 }
 
-/* One program, all variants in turn. */
+/* One program, all variants one after the other. */
 static int compare_replays(struct scene *s, struct stage *st)
 {
     int most = 0;
@@ -304,9 +308,9 @@ static int compare_replays(struct scene *s, struct stage *st)
     struct rp_frame_result result;
 
     for (int i = s->variants - 1; i >= 0; i--) {
-        RP_CHECK(rp_program_place(st->program, &s->frame[i]));
+        RP_CHECK(rp_program_load(st->program, 0, &s->frame[i]));
         RP_CHECK(repeat(st, &result));
-        RP_CHECK(rp_program_pixels(st->program, s->got));
+        RP_CHECK(rp_program_pixels(st->program, 0, s->got));
         sum += differences(s, s->want[i], s->got, &most);
     }
     rp_bench_put(s->o, "identical", json_boolean(sum == 0));
@@ -379,20 +383,20 @@ static int more_lanes(struct scene *s, int n, double before)
     return 0;
 }
 
-/* Other frames in all lanes, at once, several times over. */
+/* Different frames in all programs at once, several times over. */
 static int compare_lanes(struct scene *s, int n, bool *identical)
 {
     int most = 0;
 
     for (int i = 0; i < n; i++)
-        RP_CHECK(rp_program_place(s->lane[i].program, &s->frame[i % s->variants]));
+        RP_CHECK(rp_program_load(s->lane[i].program, 0, &s->frame[i % s->variants]));
     for (int round = 0; round < 5; round++)
         RP_CHECK(run_round(s, n));
     RP_CHECK(finish_all(s, n));
     for (int i = 0; i < n; i++) {
-        RP_CHECK(rp_program_pixels(s->lane[i].program, s->got));
+        RP_CHECK(rp_program_pixels(s->lane[i].program, 0, s->got));
         *identical &= differences(s, s->want[i % s->variants], s->got, &most) == 0;
-        RP_CHECK(rp_program_place(s->lane[i].program, &s->frame[0]));
+        RP_CHECK(rp_program_load(s->lane[i].program, 0, &s->frame[0]));
     }
     return 0;
 }
@@ -452,7 +456,7 @@ fail:
     return ret;
 }
 
-/* Seconds a frame with the first n processors, as many frames at once as was best. */
+/* Seconds a frame with the first n processors, with the best number of frames in flight. */
 static int time_some(struct scene *s, int nprocessors, int lanes, double *seconds)
 {
     int ret = 0;
@@ -477,8 +481,8 @@ fail:
     return ret;
 }
 
-/* What each part of the frame costs when the GPU is full: the
- * analysing part, then one processor more at a time. */
+/* What each part of the work costs while the GPU is fully used: the analysing stage, then one
+ * processor more at a time. */
 static int measure_shares(struct scene *s)
 {
     double before = 0, now = 0;
@@ -522,7 +526,7 @@ static json_t *soak(struct scene *s, int n)
 
 /* ---- a frame without faces ------------------------------------------------------------------- */
 
-/* A recorded program with this analyser and so many processors. @param us  median of a frame */
+/* A recorded program with this analyser and that many processors. @param us  median of a frame */
 static int time_empty(struct scene *s, const struct rp_analyser *analyser, int nprocessors,
                       double *us)
 {
@@ -549,8 +553,8 @@ fail:
     return ret;
 }
 
-/* The score that the detector must reach is raised to 1 meanwhile: no face. All of the work, and
- * the detector alone: what is between them is what faces cost when there are none. */
+/* Measures with the detector's minimum score at 1, so that no face is found: all the work, and the
+ * detector alone. The difference is what faces cost when there are none. */
 static int measure_empty(struct scene *s)
 {
     int ret;
@@ -603,7 +607,7 @@ static json_t *blank(const struct rp_bench *b, const struct rp_plan *plan)
         "graph_fps",
         "slots",
         "slots_fps",
-        "in_step",
+        "lockstep",
         "host_us_per_frame",
         "host_wall_us_per_frame",
         "launches_per_frame",
@@ -655,7 +659,7 @@ json_t *rp_bench_frame(struct rp_bench *b, struct rp_pipeline *pipeline, json_t 
         goto empty;
     }
     measure_slots(&s, before);
-    rp_bench_put(s.o, "in_step", rp_bench_in_step(b, &pipeline->plan, s.frame, s.variants));
+    rp_bench_put(s.o, "lockstep", rp_bench_lockstep(b, &pipeline->plan, s.frame, s.variants));
     if (pipeline->plan.nprocessors && measure_shares(&s) < 0)
         rp_bench_reason(s.o, "shares_reason");
     if (b->o->soak && soak_out)
@@ -670,7 +674,7 @@ done:
     return s.o;
 }
 
-/* The analysing stage alone, with all that can be told about a face. */
+/* The analysing stage alone, with all that can be found out about a face. */
 json_t *rp_bench_analysis(struct rp_bench *b, struct rp_pipeline *pipeline)
 {
     json_t *o = NULL;

@@ -1,6 +1,6 @@
-/* One network: as other programs run it, eager, recorded by ONNX
- * Runtime, recorded by us, and k of our recordings at once. The same
- * inputs everywhere, and every kind of replay is compared with eager. */
+/* One network: as other software runs it, eager, recorded by ONNX Runtime, recorded by us, and k of
+ * our recordings at once. All get the same inputs, and every kind of replay is compared with eager.
+ */
 #include "benchmark/benchmark.h"
 
 #include <math.h>
@@ -36,7 +36,7 @@ struct subject {
 
 static int set_inputs(struct subject *s, const struct lane *l, int seed)
 {
-    uint32_t state = (uint32_t) seed * 2654435761u; /* far apart for numbers that are not */
+    uint32_t state = (uint32_t) seed * 2654435761u; /* far apart even for neighbouring seeds */
 
     for (int i = 0; i < l->net->nin; i++) {
         rp_fill_tensor(&l->net->in[i], s->host[i], &state);
@@ -54,8 +54,8 @@ static int get_results(const struct lane *l, uint8_t *to)
     return rp_slot_sync(l->slot);
 }
 
-/* Largest difference of two sets of results; infinite when something is no number, or infinite,
- * on one side only. */
+/* Largest difference of two sets of results; infinite if a value is NaN or infinite on one side
+ * only. */
 static double difference(const struct rp_net *net, const uint8_t *want, const uint8_t *got)
 {
     double most = 0;
@@ -77,7 +77,7 @@ static void close_lane(struct lane *l)
     rp_slot_destroy(&l->slot);
 }
 
-/* An open first size is 1; others cannot be guessed. */
+/* An open first dimension becomes 1; others cannot be guessed. */
 static const int64_t *const *sizes(struct subject *s, const int64_t *const *given,
                                    const int64_t *pointer[RP_MAX_TENSORS])
 {
@@ -148,11 +148,11 @@ static void close_subject(struct subject *s)
     free(s->got);
 }
 
-/* ---- the kinds of running -------------------------------------------------------------------- */
+/* ---- ways to run ----------------------------------------------------------------------------- */
 
 static int run_net(void *priv)
 {
-    return rp_run(priv);
+    return rp_net_run(priv);
 }
 
 static int run_foreign(void *priv)
@@ -168,7 +168,7 @@ static int run_graph(void *priv)
     return ret < 0 ? ret : rp_graph_wait(l->graph);
 }
 
-/* Results of the plain run against eager ones; `want` holds those. */
+/* Compares the results of the plain run with the eager ones, which are in `want`. */
 static double foreign_difference(const struct subject *s, const struct rp_foreign *foreign)
 {
     uint8_t *to = s->got;
@@ -201,7 +201,7 @@ fail:
     return ret;
 }
 
-/* Nothing may be left of an earlier run. */
+/* So that no result of an earlier run is left. */
 static int clear_results(const struct lane *l)
 {
     for (int i = 0; i < l->net->nout; i++)
@@ -238,7 +238,7 @@ static int measure_eager(struct subject *s, struct rp_times *t)
     return 0;
 }
 
-/* Make the recording of a lane. RP_ERR_UNSUPPORTED with the reason when there is none. */
+/* Make the recording of a lane. RP_ERR_UNSUPPORTED, with the reason, if there is none. */
 static int record_lane(struct subject *s, struct lane *l)
 {
     struct rp_graph_stats stats;
@@ -254,7 +254,7 @@ static int record_lane(struct subject *s, struct lane *l)
     return 0;
 }
 
-/* Replays with changed inputs against eager runs with the same. */
+/* Compares replays with changed inputs with eager runs on the same inputs. */
 static int compare_replays(struct subject *s)
 {
     double most = 0;
@@ -325,7 +325,8 @@ static int wait_all(const struct crowd *c)
     return 0;
 }
 
-/* Each lane with inputs of its own, all at once, several times over, against its own eager run. */
+/* Runs all lanes at once, each with its own inputs, several times; compares each with its own eager
+ * run. */
 static int compare_lanes(struct crowd *c, bool *identical)
 {
     int ret = 0;
@@ -367,7 +368,7 @@ static int more_lanes(struct subject *s, int n, double before)
     return 0;
 }
 
-/* Throughput over some time: first to last, all ended. */
+/* Throughput over some time, from the first start to the end of the last run. */
 static int measure_crowd(struct crowd *c, double *per_item)
 {
     int rounds = 0;
@@ -474,7 +475,7 @@ static void put_cost(struct subject *s, double best)
 
 /* ---- a model --------------------------------------------------------------------------------- */
 
-/* Every field is there, null until it is known. */
+/* Has every field, null until it is known. */
 static json_t *blank(const char *name)
 {
     static const char *const keys[] = {
@@ -507,7 +508,7 @@ static void put_shapes(struct subject *s)
     rp_bench_put(s->o, "inputs", list);
 }
 
-/* What a recording makes faster than a plain run, at its best. */
+/* How much faster the best recording is than a plain run. */
 static void put_speedup(json_t *o, double best)
 {
     const json_t *const plain = json_object_get(o, "plain_ms");

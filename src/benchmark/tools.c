@@ -143,7 +143,7 @@ void rp_bench_reason(json_t *o, const char *key)
 
 /* ---- the machine ----------------------------------------------------------------------------- */
 
-/* The rest of the first line of a file that begins so. */
+/* The rest of a file's first line that begins with `begins`. */
 static bool line_of(const char *path, const char *begins, char *out, size_t size)
 {
     char line[512];
@@ -163,7 +163,7 @@ static bool line_of(const char *path, const char *begins, char *out, size_t size
     return found;
 }
 
-/* Of the NVIDIA driver: NVML says it best, the kernel module's line is the next best. */
+/* Version of the NVIDIA driver: from NVML, else from the kernel module's line. */
 static bool driver_version(char *out, size_t size)
 {
     int (*init)(void), (*version)(char *, unsigned), (*end)(void);
@@ -192,7 +192,7 @@ static bool driver_version(char *out, size_t size)
     return false;
 }
 
-/* Of the CUDA runtime, else of what the driver was made for. */
+/* Version of the CUDA runtime, else of the CUDA that the driver supports. */
 static bool cuda_version(char *out, size_t size)
 {
     static const char *const from[][2] = {{"libcudart.so.13", "cudaRuntimeGetVersion"},

@@ -28,7 +28,7 @@ static void *try_module(const char *path)
     return lib;
 }
 
-/* Beside the program (a build folder), then where `make install` puts it. */
+/* Next to the program (a build folder), then where `make install` puts it. */
 static void *find_module(char *path, size_t size)
 {
     static const char *const places[] = {"", "src/device/cuda/", "../lib/reprise/"};
@@ -52,7 +52,7 @@ static void *find_module(char *path, size_t size)
     return lib;
 }
 
-/* A module of other sources would be called through tables that are not laid out as ours. */
+/* A module built from other sources would be called through tables with another layout. */
 static int check_module(void *lib, const char *path)
 {
     const struct rp_module_abi here = rp_module_abi_here();

@@ -1,10 +1,11 @@
 /* A place where frames are worked on: the CPU, or one GPU.
  *
- * A device brings memory, streams (ordered queues of work), the table of operations and the verbs
- * that need more than a launch: loops whose count is in device memory. Everything above this folder
- * is written once against these and does not know which device it runs on.
+ * A device provides memory, streams (ordered queues of work), the table of operations, and what
+ * needs more than a launch: loops and choices whose numbers are in device memory. Everything that
+ * builds on this folder is written once and does not know which device it runs on.
  *
- * Threads: a device may be used from any thread; a stream belongs to one thread at a time. */
+ * Threads: a device may be used from any thread unless one_thread is set; a stream belongs to one
+ * thread at a time. */
 #ifndef RP_DEVICE_H
 #define RP_DEVICE_H
 
@@ -20,12 +21,14 @@ struct rp_census {
     int nodes, kernels, memcpys, memsets, hosts, allocs, conditionals, others;
 };
 
-/* Work that is recorded on a stream; called once per iteration when it runs eagerly. */
+/* Work on a stream. Called once when it is recorded; as the body of an eager loop, once per
+ * iteration. */
 typedef int rp_record_fn(void *priv);
 
 struct rp_device_fns {
     const char *name; /* "cpu", "cuda" */
-    bool host_memory; /* device memory is host memory: pointers may be used directly */
+    bool host_memory; /* device memory is host memory; only port.c and ort.h ask */
+    bool one_thread;  /* all work must come from the thread that opened it */
 
     void (*destroy)(struct rp_device *dev);
 
@@ -48,28 +51,29 @@ struct rp_device_fns {
     int (*alloc_host)(struct rp_device *dev, size_t size, void **out);
     void (*free_host)(struct rp_device *dev, void *p);
 
-    /* for (*index = 0; *index < *count; ++*index) body(priv), both in device memory. Recorded: one
-     * conditional node whose body is recorded once. Loops may be nested. */
+    /* for (*index = 0; *index < *count; ++*index) body(priv), both numbers in device memory.
+     * Recorded, it is one conditional node whose body is recorded once. Loops may be nested. */
     int (*loop)(struct rp_device *dev, struct rp_stream *s, const int32_t *count, int32_t *index,
                 rp_record_fn *body, void *priv);
 
-    /* body(priv[*which]), with *which in device memory; nothing when it is not 0 to n - 1.
-     * Recorded: one conditional node with n bodies. May stand in loops and other choices. */
+    /* body(priv[*which]), with *which in device memory; nothing if it is not 0 to n - 1. Recorded,
+     * it is one conditional node with n bodies. May be inside loops and other choices. */
     int (*choose)(struct rp_device *dev, struct rp_stream *s, const int32_t *which, int n,
                   rp_record_fn *body, void *const *priv);
 
-    /* ---- recording; all NULL on a device that cannot ---- */
+    /* ---- recording; all NULL on a device that cannot record ---- */
 
-    /* From here on work on this stream is noted down instead of done. Allocations of ONNX Runtime
-     * come from the stream's own pool meanwhile. */
+    /* From here on work on this stream is recorded instead of done. Meanwhile ONNX Runtime's
+     * allocations come from the stream's own pool. */
     int (*record_begin)(struct rp_device *dev, struct rp_stream *s);
-    /* End it. *out is ready to be replayed. After a failure nothing is recording any more. */
+    /* End the recording. *out is ready to be replayed. After a failure, too, nothing is being
+     * recorded any more. */
     int (*record_end)(struct rp_device *dev, struct rp_stream *s, struct rp_recording **out);
-    /* End it without a result: after a failure in between. */
+    /* End the recording without a result, after a failure. */
     void (*record_drop)(struct rp_device *dev, struct rp_stream *s);
     bool (*is_recording)(struct rp_device *dev, const struct rp_stream *s);
-    /* Launch; returns at once. `inline_` puts it in line with eager work of the device, else it
-     * runs on the stream's own queue, beside other streams. */
+    /* Launch a recording; returns at once. With `inline_` it runs in order with the device's eager
+     * work, else on the stream's own queue, at the same time as other streams. */
     int (*replay)(struct rp_device *dev, struct rp_stream *s, struct rp_recording *r, bool inline_);
     /* Wait for the stream's replays. */
     int (*replay_wait)(struct rp_device *dev, struct rp_stream *s);
@@ -79,7 +83,7 @@ struct rp_device_fns {
     /* ---- for ONNX Runtime ---- */
 
     void *(*queue)(struct rp_device *dev);  /* cudaStream_t of eager work */
-    /* Pools: process-wide per GPU. `pinned` = host memory. */
+    /* Pools: one set per GPU and process. `pinned`: host memory. */
     void *(*pool_alloc)(int id, size_t size, bool pinned);
     void (*pool_free)(int id, void *p, bool pinned);
     size_t (*pool_bytes)(const struct rp_stream *s); /* activations of this stream's recordings */
@@ -94,12 +98,12 @@ struct rp_device {
     char version[96]; /* driver and runtime, as far as results depend on them; "" on the CPU */
 };
 
-/* The CPU: never fails but for memory. */
+/* The CPU. Fails only when out of memory. */
 int rp_device_cpu(struct rp_device **out);
 
 /* GPU number `id` through the CUDA module. RP_ERR_UNSUPPORTED with a sentence that names what is
- * missing (module, driver, GPU). One device serves one thread: all work on it, and the making and
- * ending of what lives on it, comes from the thread that opened it. */
+ * missing (module, driver, GPU). A device serves one thread: all work on it must come from the
+ * thread that opened it, and whatever lives on it must be made and destroyed there. */
 int rp_device_cuda(struct rp_device **out, int id);
 void rp_device_destroy(struct rp_device **dev);
 

@@ -1,18 +1,15 @@
 #include "engine/batch.h"
 
+#include "engine/list.h"
+
 #define MOST_SIZES 4 /* 1, 2, 4, 8 */
 
 struct rp_batch {
     struct rp_slot *slot;
     struct rp_net *one;
-    struct rp_net *net[MOST_SIZES]; /* of 1 << i rows, all over the buffers of the last */
+    struct rp_net *net[MOST_SIZES]; /* of 1 << i rows, all on the buffers of the last */
     int sizes, most;
     struct rp_rows *at;             /* device */
-    /* while recording */
-    const int32_t *count;
-    int32_t *index;
-    rp_record_fn *before, *after;
-    void *priv;
 };
 
 static bool open_first(const struct rp_tensor_info *t, int n)
@@ -31,12 +28,12 @@ static bool can_batch(const struct rp_net *one)
     return open_first(in, nin) && open_first(out, nout);
 }
 
-/* The results, too, must have a row each: else the network mixes them. */
+/* Outputs must have one row per input row, or else the network mixes them. */
 static int check_outputs(const struct rp_batch *b, const struct rp_net *net, int rows)
 {
     for (int i = 0; i < net->nout; i++)
         if (net->out[i].bytes != (size_t) rows * b->one->out[i].bytes)
-            return rp_fail(RP_ERR_MODEL, "%s: output %d has not one row for each row of the input",
+            return rp_fail(RP_ERR_MODEL, "%s: output %d does not have one row per row of the input",
                            rp_model_path(net->model), i);
     return 0;
 }
@@ -55,7 +52,7 @@ static int open_size(struct rp_batch *b, int i)
     RP_CHECK(rp_net_open_over(&b->net[i], b->slot, b->one->model, dims,
                               i == largest ? NULL : b->net[largest]));
     RP_CHECK(check_outputs(b, b->net[i], 1 << i));
-    return rp_run(b->net[i]);
+    return rp_net_run(b->net[i]);
 }
 
 int rp_batch_open(struct rp_batch **out, struct rp_net *one, int most)
@@ -98,63 +95,50 @@ void rp_batch_close(struct rp_batch **batch)
 
 /* ---- recording ------------------------------------------------------------------------------- */
 
-static int number(struct rp_batch *b, int step)
+static void number(struct rp_batch *b, int step, const int32_t *count, int32_t *index)
 {
-    return RP_OP(b->slot, rows, .step = step, .count = b->count, .most = b->most, .at = b->at,
-                 .index = b->index);
+    RP_OP(b->slot, rows, .step = step, .count = count, .most = b->most, .at = b->at,
+          .index = index);
 }
 
-static int put_row(void *priv)
+/* Copy one row of a group into the batch or out of it. */
+static void move_row(struct rp_batch *b, bool put)
 {
-    struct rp_batch *const b = priv;
     const struct rp_net *const all = b->net[b->sizes - 1];
+    const int n = put ? all->nin : all->nout;
 
-    RP_CHECK(number(b, RP_ROWS_INDEX));
-    RP_CHECK(b->before(b->priv));
-    for (int i = 0; i < all->nin; i++)
-        RP_CHECK(RP_OP(b->slot, row_copy, .src = b->one->in[i].data, .dst = all->in[i].data,
-                       .bytes = b->one->in[i].bytes, .at = b->at, .most = b->most, .put = 1));
-    return 0;
+    for (int i = 0; i < n; i++) {
+        const struct rp_tensor *const one = put ? &b->one->in[i] : &b->one->out[i];
+
+        RP_OP(b->slot, row_copy, .src = put ? one->data : all->out[i].data,
+              .dst = put ? all->in[i].data : one->data, .bytes = one->bytes, .at = b->at,
+              .most = b->most, .put = put);
+    }
 }
 
-static int get_row(void *priv)
+void rp_batch_record(struct rp_batch *b, const int32_t *count, int32_t *index, rp_batch_fn *before,
+                     rp_batch_fn *after, void *priv)
 {
-    struct rp_batch *const b = priv;
-    const struct rp_net *const all = b->net[b->sizes - 1];
+    struct rp_slot *const slot = b->slot;
 
-    RP_CHECK(number(b, RP_ROWS_INDEX));
-    for (int i = 0; i < all->nout; i++)
-        RP_CHECK(RP_OP(b->slot, row_copy, .src = all->out[i].data, .dst = b->one->out[i].data,
-                       .bytes = b->one->out[i].bytes, .at = b->at, .most = b->most));
-    return b->after(b->priv);
-}
-
-static int run_size(void *priv)
-{
-    return rp_run(priv);
-}
-
-static int one_group(void *priv)
-{
-    void *nets[MOST_SIZES];
-    struct rp_batch *const b = priv;
-
-    for (int i = 0; i < b->sizes; i++)
-        nets[i] = b->net[i];
-    RP_CHECK(number(b, RP_ROWS_GROUP));
-    RP_CHECK(rp_slot_loop(b->slot, &b->at->rows, &b->at->row, put_row, b));
-    RP_CHECK(rp_slot_choose(b->slot, &b->at->bucket, b->sizes, run_size, nets));
-    return rp_slot_loop(b->slot, &b->at->rows, &b->at->row, get_row, b);
-}
-
-int rp_batch_run(struct rp_batch *b, const int32_t *count, int32_t *index, rp_record_fn *before,
-                 rp_record_fn *after, void *priv)
-{
-    b->count = count;
-    b->index = index;
-    b->before = before;
-    b->after = after;
-    b->priv = priv;
-    RP_CHECK(number(b, RP_ROWS_COUNT));
-    return rp_slot_loop(b->slot, &b->at->groups, &b->at->group, one_group, b);
+    number(b, RP_ROWS_COUNT, count, index);
+    rp_record_loop(slot, &b->at->groups, &b->at->group);
+    number(b, RP_ROWS_GROUP, count, index);
+    rp_record_loop(slot, &b->at->rows, &b->at->row);
+    number(b, RP_ROWS_INDEX, count, index);
+    before(priv);
+    move_row(b, true);
+    rp_record_loop_end(slot);
+    rp_record_choice(slot, &b->at->bucket);
+    for (int i = 0; i < b->sizes; i++) {
+        rp_record_branch(slot);
+        rp_record_run(b->net[i]);
+    }
+    rp_record_choice_end(slot);
+    rp_record_loop(slot, &b->at->rows, &b->at->row);
+    number(b, RP_ROWS_INDEX, count, index);
+    move_row(b, false);
+    after(priv);
+    rp_record_loop_end(slot);
+    rp_record_loop_end(slot);
 }

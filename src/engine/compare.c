@@ -1,4 +1,4 @@
-/* A number that is not finite must not become the scale: against an infinite one everything is
+/* A number that is not finite must not become the scale: compared with infinity everything is
  * near. */
 #include "engine/compare.h"
 
@@ -9,7 +9,7 @@ static uint32_t next_random(uint32_t *seed)
     return *seed = *seed * 1664525u + 1013904223u;
 }
 
-/* 0 to 1; of a number its upper bits: the lower ones repeat soon. */
+/* 0 to 1, from the upper bits of the seed: the lower ones repeat soon. */
 static float next_unit(uint32_t *seed)
 {
     return (float) (next_random(seed) >> 8) * 0x1p-24f;

@@ -3,7 +3,7 @@
 #include "engine/ort.h"
 
 struct rp_foreign {
-    const struct rp_model *model; /* for names and types: that of the net */
+    const struct rp_model *model; /* the net's, for names and types */
     OrtSession *session;
     OrtRunOptions *run;
     OrtMemoryInfo *memory;
@@ -54,7 +54,7 @@ int rp_foreign_open(struct rp_foreign **out, const struct rp_net *like, void *co
     f->model = m;
     RP_TRY(rp_ort_open_foreign(m, !host, &f->session));
     ORT(api, m->path, CreateRunOptions(&f->run));
-    if (host || m->device->fns->host_memory)
+    if (host || !rp_ort_on_gpu(m))
         ORT(api, m->path, CreateCpuMemoryInfo(OrtArenaAllocator, OrtMemTypeDefault, &f->memory));
     else
         ORT(api, m->path,

@@ -1,21 +1,21 @@
-/* The form of a network on a GPU: measured, not guessed.
+/* Measures which form of a network is best on a GPU.
  *
- * Layout: convolutions on tensor cores want channels last (NHWC); operators that have no such form
- * get transposes around them. Which wins depends on the network: arcface is 1.6 times faster in
- * NHWC, inswapper slower, and some fail. Determinism: cuDNN's fastest algorithms may add in another
- * order at every run (xseg's transposed convolutions in NCHW, inswapper in NHWC); ONNX Runtime can
- * be told to avoid most of them, at a price of up to a fifth, so that is done only where it is
- * needed.
+ * Layout: convolutions on tensor cores prefer channels last (NHWC), but operators without such a
+ * version get transposes around them. Which layout is faster depends on the network: arcface is 1.6
+ * times faster in NHWC, inswapper is slower, and some networks fail. Determinism: cuDNN's fastest
+ * algorithms may add in a different order in every run (xseg's transposed convolutions in NCHW,
+ * inswapper in NHWC). ONNX Runtime can avoid most of them, which costs up to a fifth of the speed
+ * and is done only where it is needed.
  *
- * So each layout is recorded and replayed, four at once; a form that does not give the same bytes
- * every time is tried again in its deterministic variant; the fastest that is steady and agrees
- * with the others wins, and the plan cache keeps the choice. */
+ * So each layout is recorded and replayed, four at once. A form that does not always give the same
+ * bytes is tried again in its deterministic variant. The fastest form that is steady and agrees
+ * with the others is taken, and the cache keeps the choice. */
 #include "engine/form.h"
 
 #include "engine/compare.h"
 #include "engine/graph.h"
 #include "engine/ort.h"
-#include "engine/plan.h"
+#include "engine/cache.h"
 
 #define LANES 4
 #define SECONDS 0.15
@@ -34,13 +34,13 @@ struct trial {
     struct lane lane[LANES];
     double seconds; /* a run, with all lanes busy; 0: it failed */
     bool steady;
-    uint8_t *result; /* of lane 0, all outputs one after the other */
+    uint8_t *result; /* of lane 0: all outputs, one after the other */
     size_t bytes;
 };
 
 static const struct rp_graph_options recorded = {.mode = RP_GRAPH_FRAME, .warmup = 2, .verify = 1};
 
-/* Give back the memory; the model stays. */
+/* Free the memory; the model stays open. */
 static void end_lanes(struct trial *t)
 {
     for (int i = 0; i < LANES; i++) {
@@ -58,8 +58,8 @@ static void end_trial(struct trial *t)
     memset(t, 0, sizeof(*t));
 }
 
-/* Sizes that the file leaves open: the batch is 1; others
- * cannot be guessed, then nothing is measured. */
+/* Sizes that the file leaves open: 1 for the batch; others cannot be guessed, and then nothing is
+ * measured. */
 static bool sizes(const struct rp_model *m, int64_t dim[][RP_MAX_RANK], const int64_t **dims)
 {
     for (int i = 0; i < m->nin; i++) {
@@ -73,7 +73,8 @@ static bool sizes(const struct rp_model *m, int64_t dim[][RP_MAX_RANK], const in
     return true;
 }
 
-/* The same numbers for all lanes and layouts; inputs that are not floats stay 0. */
+/* Fill the inputs with the same numbers for all lanes and layouts; inputs that are not floats stay
+ * 0. */
 static int fill(const struct lane *l)
 {
     int ret = 0;
@@ -99,7 +100,7 @@ static int fill(const struct lane *l)
 
 static int run_net(void *priv)
 {
-    return rp_run(priv);
+    return rp_net_run(priv);
 }
 
 static int open_lane(struct rp_model *m, const int64_t *const *dims, struct lane *l)
@@ -126,7 +127,7 @@ static int read_result(const struct trial *t, uint8_t *to)
     return rp_slot_sync(l->slot);
 }
 
-/* Does it give the same bytes every time? Keeps them. */
+/* Does it give the same bytes every time? Keeps the bytes. */
 static int watch(struct trial *t)
 {
     int ret;
@@ -223,7 +224,7 @@ static int open_form(struct rp_model **out, struct rp_engine *engine, struct rp_
     return rp_model_open(out, engine, device, &p);
 }
 
-/* Steady ones first, then the faster; the first form wins unless another gains something. */
+/* A steady form is better, then a faster one, but only if it beats the first form by GAIN. */
 static bool better(const struct trial *t, const struct trial *best, bool first)
 {
     if (t->steady != best->steady)
@@ -231,7 +232,7 @@ static bool better(const struct trial *t, const struct trial *best, bool first)
     return t->seconds * (first ? GAIN : 1) < best->seconds;
 }
 
-/* The number of the form that is best; trial[0].model is open already. */
+/* The number of the best form; trial[0].model is already open. */
 static int choose(struct trial *trial, const struct rp_model_params *params)
 {
     int best = 0;
@@ -239,12 +240,12 @@ static int choose(struct trial *trial, const struct rp_model_params *params)
     struct rp_device *const device = trial[0].model->device;
 
     rp_log(RP_LOG_INFO, "%s: measuring its forms on %s, once", trial[0].model->name, device->title);
-    rp_log_hold(true); /* what a form cannot do is no news */
+    rp_log_hold(true); /* that a form fails is not worth a line */
     for (int i = 0; i < FORMS; i++) {
         struct trial *const t = &trial[i];
 
         if (forms[i].deterministic && (trial[i - 1].seconds <= 0 || trial[i - 1].steady))
-            continue; /* the fast variant will do, or this layout does not work at all */
+            continue; /* the fast variant is good enough, or this layout does not work at all */
         if ((!t->model && open_form(&t->model, engine, device, params, i) < 0) || measure(t) < 0)
             t->seconds = 0;
         if (i == 0 && t->seconds <= 0)
@@ -264,15 +265,15 @@ static void tell(const struct trial *trial, int best)
         if (trial[i].seconds > 0)
             rp_log(RP_LOG_DEBUG, "%s: %.3f ms a run in %s, four at once%s%s",
                    trial[best].model->name, 1e3 * trial[i].seconds, forms[i].name,
-                   trial[i].steady ? "" : ", other bytes from run to run",
+                   trial[i].steady ? "" : ", bytes differ between runs",
                    i == best ? ": taken" : "");
 }
 
-/* The form that the plan cache knows, or -1. */
-static int known_choice(struct rp_plans *plans, const char *key)
+/* The form in the cache, or -1. */
+static int known_choice(struct rp_cache *cache, const char *key)
 {
     int form = FORMS;
-    json_t *const entry = plans ? rp_plan_get(plans, key) : NULL;
+    json_t *const entry = cache ? rp_cache_get(cache, key) : NULL;
     const char *const name = json_string_value(json_object_get(entry, "form"));
 
     while (form-- > 0)
@@ -282,12 +283,12 @@ static int known_choice(struct rp_plans *plans, const char *key)
     return form;
 }
 
-static void keep_choice(struct rp_plans *plans, const char *key, int form)
+static void keep_choice(struct rp_cache *cache, const char *key, int form)
 {
     json_t *const entry = json_pack("{s:s}", "form", forms[form].name);
 
-    if (plans && entry)
-        rp_plan_put(plans, key, entry);
+    if (cache && entry)
+        rp_cache_put(cache, key, entry);
     json_decref(entry);
 }
 
@@ -298,16 +299,16 @@ int rp_form_open(struct rp_model **out, struct rp_engine *engine, struct rp_devi
     char key[1200];
     struct trial trial[FORMS] = {0};
 
-    if (params->layout != RP_LAYOUT_AUTO || device->fns->host_memory || params->tensorrt)
+    if (params->layout != RP_LAYOUT_AUTO || !device->fns->record_begin || params->tensorrt)
         return rp_model_open(out, engine, device, params);
     *out = NULL;
-    RP_TRY(rp_ort_plan_key(engine, device, params->path, "form of", key, sizeof(key)));
-    form = known_choice(params->plans, key);
+    RP_TRY(rp_ort_cache_key(engine, device, params->path, "form of", key, sizeof(key)));
+    form = known_choice(params->cache, key);
     RP_TRY(open_form(&trial[0].model, engine, device, params, RP_MAX(form, 0)));
     if (form < 0 && may_measure) {
         form = choose(trial, params);
         tell(trial, form);
-        keep_choice(params->plans, key, form);
+        keep_choice(params->cache, key, form);
         *out = trial[form].model;
         trial[form].model = NULL;
     } else {

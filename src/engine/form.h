@@ -1,11 +1,12 @@
-/* Opening a network in the form that is best for it. */
+/* Opening a network in the form (layout, determinism) that suits it best. */
 #ifndef RP_FORM_H
 #define RP_FORM_H
 
 #include "engine/engine.h"
 
-/* rp_model_open(); on a GPU, where the layout is left open (RP_LAYOUT_AUTO), in the form that the
- * plan cache names. Where it names none: NCHW, or with `measure` what is found best, then kept. */
+/* The same as rp_model_open(), but on a GPU with RP_LAYOUT_AUTO the form is taken from the cache.
+ * If the cache has none, it is NCHW, or with `measure` the form that proves best, which is then
+ * kept in the cache. */
 int rp_form_open(struct rp_model **out, struct rp_engine *engine, struct rp_device *device,
                  const struct rp_model_params *params, bool measure);
 

@@ -3,7 +3,7 @@
 #include <math.h>
 
 #define MAX_WATCH 32
-#define RECORD_AFTER 2 /* uses: a shape that is seen once is not worth recording */
+#define RECORD_AFTER 2 /* uses: a shape seen only once is not worth recording */
 
 /* clang-format off */
 static const char *const modes[] = {"frame", "model", "off", NULL};
@@ -20,7 +20,7 @@ static const struct rp_opt opts[] = {
     {"cuda-graph-slots", 0, RP_OPT_STRING, offsetof(struct rp_graph_options, slots), .def_text = "auto",
      .meta = "N|auto", .help = "frames in flight on a GPU"},
     {"cuda-graph-frames", 0, RP_OPT_CHOICE, offsetof(struct rp_graph_options, frames), .def_text = "1",
-     .choices = batches, .help = "frames of a video that go in step through one launch, each network once for all"},
+     .choices = batches, .help = "frames of a video that go in lockstep through one launch, each network once for all"},
     {"cuda-graph-memory", 0, RP_OPT_BYTES, offsetof(struct rp_graph_options, memory), 0, 1e15, 0,
      .def_text = "0", .meta = "BYTES", .help = "device memory for recordings; 0: what is free"},
     {"cuda-graph-verify", 0, RP_OPT_CHOICE, offsetof(struct rp_graph_options, verify), .def_text = "on",
@@ -68,7 +68,7 @@ struct rp_graph {
     int nwatch;
     int uses;
     bool eager;    /* for good */
-    bool flying;   /* a replay has not been waited for */
+    bool flying;   /* a replay was launched and not waited for */
     bool inline_;
     struct rp_graph_stats stats;
 };
@@ -135,12 +135,12 @@ static int run_eager(struct rp_graph *g, rp_record_fn *fn, void *priv)
     return ret;
 }
 
-/* From now on eager, with the reason: once, for a person. */
+/* Stay eager from now on, and log the reason once. */
 static void stay_eager(struct rp_graph *g, const char *why)
 {
     g->eager = true;
     if (!g->inline_)
-        g->slot->model_graphs = true; /* a frame that cannot: its models may, one by one */
+        g->slot->model_graphs = true; /* perhaps its models can be, one by one */
     snprintf(g->stats.reason, sizeof(g->stats.reason), "%s", why);
     rp_log(RP_LOG_WARN, "%s: not recorded as a CUDA graph: %s; it runs eagerly", g->stats.name,
            why);
@@ -185,8 +185,8 @@ static size_t differences(const uint8_t *a, const uint8_t *b, size_t n)
     return sum;
 }
 
-/* Two eager runs first: a model that differs from itself cannot be asked to equal its replay. Then
- * the replay may differ in no more places than twice what eager runs differ from each other. */
+/* First compare two eager runs: a model whose own runs differ cannot be expected to equal its
+ * replay. Then the replay may differ in at most twice as many places as the eager runs. */
 static int verify(struct rp_graph *g, rp_record_fn *fn, void *priv, uint8_t *buf, size_t n)
 {
     char why[160];
@@ -241,7 +241,7 @@ static int warm_up(struct rp_graph *g, rp_record_fn *fn, void *priv)
     return ret;
 }
 
-/* Buffers of the slot and what its recordings have taken so far. */
+/* True while the slot's buffers and recordings have not used up the allowed memory. */
 static bool memory_left(const struct rp_graph *g)
 {
     const size_t used = g->slot->bytes + g->fns->pool_bytes(g->slot->stream);

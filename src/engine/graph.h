@@ -1,12 +1,12 @@
-/* Recorded work: eager, then captured, then replayed.
+/* CUDA graphs: work that runs eagerly, is then captured, and then replayed.
  *
- * A graph object stands for one record function on one slot with everything it bakes in fixed
- * (shapes, addresses, chain of processors). It runs eagerly until it is worth recording, warms up,
- * captures, compares one replay with eager bit for bit, and from then on replays. Whatever goes
- * wrong on the way makes it eager for good, with one line that says why: never a wrong pixel.
+ * A graph object stands for one work function on one slot, with everything fixed that a capture
+ * bakes in (shapes, addresses, chain of processors). It runs eagerly until it is worth recording,
+ * warms up, captures, compares one replay bit for bit with an eager run, and from then on replays.
+ * If anything goes wrong on the way it stays eager for good, with one log line that says why, so
+ * that no pixel is ever wrong.
  *
- * The record function must be repeatable: run twice on the
- * same inputs it gives the same outputs. */
+ * The work must be repeatable: run twice on the same inputs it must give the same outputs. */
 #ifndef RP_GRAPH_H
 #define RP_GRAPH_H
 
@@ -22,20 +22,20 @@ struct rp_graph_options {
     int64_t memory; /* bytes of device memory that recordings may take; 0 = what is free */
     int verify;     /* index: 0 on, 1 off */
     int layout;     /* index: 0 auto, 1 nchw, 2 nhwc */
-    int batch;      /* index: 1, 2, 4, 8 faces that run together where a network's batch is open */
-    int frames;     /* index: 1, 2, 4, 8 frames in step in one launch */
-    char *cache;    /* folder of the plan cache, or "off"; NULL = the user's cache */
+    int batch;      /* index: 1, 2, 4, 8 faces run together if a network's batch is open */
+    int frames;     /* index: 1, 2, 4, 8 frames in lockstep, in one launch */
+    char *cache;    /* folder of the cache, or "off"; NULL = the user's cache */
 };
 extern const struct rp_opt_group rp_graph_group;
 
-/* What --cuda-layout, --cuda-batch and --cuda-graph-frames say. */
+/* The values of --cuda-layout, --cuda-batch and --cuda-graph-frames. */
 enum rp_layout rp_graph_layout(const struct rp_graph_options *options);
 int rp_graph_batch(const struct rp_graph_options *options);
-int rp_graph_frames(const struct rp_graph_options *options); /* of --cuda-graph-frames */
+int rp_graph_frames(const struct rp_graph_options *options);
 
 struct rp_graph;
 
-/* What can be told about a graph, for reports. */
+/* Facts about a graph, for reports. */
 struct rp_graph_stats {
     char name[96];
     int eager_runs, replays;
@@ -52,11 +52,12 @@ int rp_graph_create(struct rp_graph **out, struct rp_slot *slot, const char *nam
                     const struct rp_graph_options *options);
 void rp_graph_destroy(struct rp_graph **graph);
 
-/* Device memory that the record function writes and that verification compares. */
+/* Add device memory that the work writes, to be compared by verification. */
 int rp_graph_watch(struct rp_graph *graph, const void *data, size_t size);
 
-/* Do the work. A replay returns at once: wait with rp_graph_wait(). Eager work has ended on return.
- * @param inline_  replay in line with eager work of the device (a model inside an eager frame) */
+/* Do the work. A replay returns at once: wait for it with rp_graph_wait(). Eager work has ended on
+ * return.
+ * @param inline_  replay in order with the device's eager work (a model inside an eager frame) */
 int rp_graph_run(struct rp_graph *graph, rp_record_fn *fn, void *priv, bool inline_);
 int rp_graph_wait(struct rp_graph *graph);
 

@@ -128,7 +128,7 @@ int rp_model_open(struct rp_model **out, struct rp_engine *engine, struct rp_dev
     m->deterministic = params->deterministic;
     m->tensorrt = params->tensorrt;
     m->threads = params->threads;
-    m->plans = params->plans;
+    m->cache = params->cache;
     m->edited = params->edited;
     m->nrows = params->rows;
     m->path = strdup(params->path);
@@ -141,7 +141,7 @@ int rp_model_open(struct rp_model **out, struct rp_engine *engine, struct rp_dev
         ret = rp_fail(RP_ERR_IO, "%s: no such file", m->path);
         goto fail;
     }
-    RP_TRY(rp_ort_open_session(m, params->threads, params->plans));
+    RP_TRY(rp_ort_open_session(m, params->threads, params->cache));
     m->edited = NULL;
     RP_TRY(read_tensors(m));
     rp_log(RP_LOG_DEBUG, "loading model %s succeeded in %.2f seconds", m->name, rp_now() - start);
@@ -173,7 +173,7 @@ void rp_model_close(struct rp_model **out)
 
     if (!m)
         return;
-    for (int n = 0; n <= RP_MAX_GANG; n++)
+    for (int n = 0; n <= RP_MAX_LANES; n++)
         if (m->rows[n] != m) // NOLINT(misc-no-recursion): one level
             rp_model_close(&m->rows[n]);
     if (m->session)

@@ -1,15 +1,13 @@
-/* A model bound to fixed buffers. ONNX Runtime writes straight into them: nothing is allocated or
- * copied by us in a run, which is also what lets a run be recorded. */
-#include "engine/gang.h"
+/* A model bound to fixed buffers. ONNX Runtime writes straight into them: we allocate and copy
+ * nothing in a run, which also makes it possible to record it. */
 #include "engine/graph.h"
 #include "engine/ort.h"
-#include "engine/tape.h"
 
 struct binding {
     OrtIoBinding *io;
     OrtMemoryInfo *memory;
     OrtRunOptions *run;     /* eager */
-    OrtRunOptions *capture; /* while recording: no waiting, staging memory is kept */
+    OrtRunOptions *capture; /* while recording: does not wait, keeps staging memory */
     OrtValue *in[RP_MAX_TENSORS], *out[RP_MAX_TENSORS];
 };
 
@@ -63,7 +61,7 @@ fail:
     return ret;
 }
 
-/* Memory of its own, or the beginning of another net's. */
+/* Give the tensor memory of its own, or the beginning of another net's. */
 static int place(struct rp_net *net, struct rp_tensor *t, const struct rp_tensor *over)
 {
     if (!over)
@@ -93,7 +91,7 @@ static int open_inputs(struct rp_net *net, const int64_t *const *in_dim, const s
     return 0;
 }
 
-/* Run once with zeros and outputs of ONNX Runtime's choice to learn their sizes. */
+/* Run once on zeros, with outputs allocated by ONNX Runtime, to learn their sizes. */
 static int learn_outputs(struct rp_net *net)
 {
     int ret = 0;
@@ -164,8 +162,9 @@ static int open_outputs(struct rp_net *net, const struct rp_net *over)
     return 0;
 }
 
-/* On a GPU ONNX Runtime itself must never capture or replay (gpu_graph_id -1), and the run that is
- * captured must neither wait nor free its pinned staging memory, which the graph's copies read. */
+/* On a GPU ONNX Runtime itself must never capture or replay (gpu_graph_id -1), and a run that is
+ * being captured must neither wait nor free its pinned staging memory, which the graph's copies
+ * read. */
 static int make_run_options(struct rp_net *net)
 {
     int ret = 0;
@@ -174,7 +173,7 @@ static int make_run_options(struct rp_net *net)
     const OrtApi *const api = m->engine->api;
 
     ORT(api, m->path, CreateRunOptions(&b->run));
-    if (m->device->fns->host_memory) {
+    if (!rp_ort_on_gpu(m)) {
         ORT(api, m->path, CreateCpuMemoryInfo(OrtDeviceAllocator, OrtMemTypeDefault, &b->memory));
         return 0;
     }
@@ -189,7 +188,7 @@ fail:
     return ret;
 }
 
-/* The one thing that changes in a model that several pipelines may be using. */
+/* The only thing that changes in a model, which several pipelines may be using. */
 static void note_sizes(struct rp_model *model, const struct rp_net *net)
 {
     static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -199,13 +198,6 @@ static void note_sizes(struct rp_model *model, const struct rp_net *net)
         memcpy(model->used_dim[i], net->in[i].dim, sizeof(net->in[i].dim));
     model->used = true;
     pthread_mutex_unlock(&lock);
-}
-
-int rp_net_open(struct rp_net **out, struct rp_slot *slot, struct rp_model *model,
-                const int64_t *const *in_dim)
-{
-    return slot->gang ? rp_gang_net_open(out, slot, model, in_dim)
-                      : rp_net_open_over(out, slot, model, in_dim, NULL);
 }
 
 int rp_net_open_over(struct rp_net **out, struct rp_slot *slot, struct rp_model *model,
@@ -269,11 +261,10 @@ void rp_net_close(struct rp_net **out)
     *out = NULL;
 }
 
-int rp_net_set_input(struct rp_net *net, int index, void *data)
+int rp_net_bind_input(struct rp_net *net, int index, void *data)
 {
     net->in[index].data = data;
-    RP_CHECK(bind_tensor(net, true, index));
-    return net->rows ? rp_gang_set_input(net, index, data) : 0;
+    return bind_tensor(net, true, index);
 }
 
 static bool recording(const struct rp_slot *slot)
@@ -306,25 +297,14 @@ static int make_graph(struct rp_net *net)
     return 0;
 }
 
-int rp_run(struct rp_net *net)
+int rp_net_run(struct rp_net *net)
 {
-    struct rp_slot *const slot = net->slot;
+    const bool own =
+        net->slot->model_graphs && net->model->recordable && !recording(net->slot);
 
-    if (slot->tape)
-        return rp_tape_note(slot->tape, &(struct rp_tape_item){.kind = RP_TAPE_RUN, .net = net});
-    const enum rp_stage stage = rp_slot_stage(slot, slot->stage);
-    const double start = rp_now();
-
-    const bool own = slot->model_graphs && net->model->recordable && !recording(slot);
-
-    if (own && !net->graph)
+    if (!own)
+        return run_now(net);
+    if (!net->graph)
         RP_CHECK(make_graph(net));
-    if (own)
-        RP_CHECK(rp_graph_run(net->graph, run_now, net, true));
-    else
-        RP_CHECK(run_now(net));
-    const double end = rp_now();
-    slot->model_seconds[stage] += end - start;
-    slot->stage_start = end; /* the run is not own time */
-    return 0;
+    return rp_graph_run(net->graph, run_now, net, true);
 }

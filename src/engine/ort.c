@@ -1,5 +1,5 @@
-/* The library behind engine.h. ONNX Runtime's C API is a table of functions that return a status
- * object; ORT() turns one into our status with a sentence. */
+/* Loads ONNX Runtime. Its C API is a table of functions that return a status object; ORT() turns
+ * that into our status and a sentence. */
 #include "engine/engine.h"
 #include "engine/ort.h"
 
@@ -10,7 +10,7 @@
 #include "base/path.h"
 #include "rp_config.h"
 
-/* ONNX Runtime's own lines: of interest to a developer only, errors come back as statuses. */
+/* ONNX Runtime's own log lines interest developers only: errors are returned as statuses. */
 static void ORT_API_CALL on_log(void *param, OrtLoggingLevel severity, const char *category,
                                 const char *logid, const char *location, const char *message)
 {
@@ -22,18 +22,7 @@ static void ORT_API_CALL on_log(void *param, OrtLoggingLevel severity, const cha
     rp_log(RP_LOG_DEBUG, "onnxruntime: %s", message);
 }
 
-int rp_ort_fail(const OrtApi *api, OrtStatus *status, int code, const char *what)
-{
-    /* First line only: the rest is ONNX Runtime's own source positions. */
-    const char *const text = api->GetErrorMessage(status);
-    const int n = (int) strcspn(text, "\n");
-    const int ret = rp_fail(code, "%s: %.*s", what, RP_MIN(n, 400), text);
-
-    api->ReleaseStatus(status);
-    return ret;
-}
-
-/* Folder of the running program, with a slash; "" when it cannot be told. */
+/* Folder of the running program, with a slash at the end; "" if it is not known. */
 static void program_folder(char *buf, size_t size)
 {
     const ssize_t n = readlink("/proc/self/exe", buf, size - 1);
@@ -59,7 +48,7 @@ static int try_library(struct rp_engine *e, const char *path)
     return e->library ? 0 : -1;
 }
 
-/* A library that was asked for by name is the only one tried. */
+/* If a library is asked for by name, no other is tried. */
 static int load_library(struct rp_engine *e, const char *asked)
 {
     char folder[PATH_MAX], path[2 * PATH_MAX];
@@ -89,9 +78,10 @@ static int load_library(struct rp_engine *e, const char *asked)
                    "ORT_HOME to a folder with lib/libonnxruntime.so");
 }
 
-/* Before the library is loaded, because it begins with a report. Without this ONNX Runtime 1.29 for
- * Linux makes a device number and a store of events (program, machine, models, times) in the user's
- * cache folder, to be sent to its maker. The name differs between versions. */
+/* To be called before the library is loaded, because loading it makes a first report. Without this
+ * ONNX Runtime 1.29 for Linux writes a device number and a store of events (program, machine,
+ * models, times) into the user's cache folder, to be sent to its maker. The variable's name differs
+ * between versions. */
 static void forbid_reports(void)
 {
     setenv("ORT_DISABLE_TELEMETRY", "1", 0);
@@ -150,7 +140,7 @@ void rp_engine_destroy(struct rp_engine **out)
     }
     pthread_mutex_destroy(&e->lock);
     free(e->library);
-    /* The library stays loaded: it keeps thread-local state that outlives its last user. */
+    /* The library stays loaded: it has thread-local state that outlives its last user. */
     free(e);
     *out = NULL;
 }

@@ -1,4 +1,4 @@
-/* What the files of this folder share about ONNX Runtime; nobody else includes it. */
+/* What the files of this folder, and no others, share about ONNX Runtime. */
 #ifndef RP_ENGINE_ORT_H
 #define RP_ENGINE_ORT_H
 
@@ -9,7 +9,7 @@
 
 #define RP_MAX_GPUS 16
 
-/* Memory of one GPU for ONNX Runtime: our pools behind its allocator interface. */
+/* Memory of one GPU for ONNX Runtime: its allocator interface to our pools. */
 struct rp_ort_memory {
     OrtAllocator base; /* first: ONNX Runtime hands us its address */
     OrtMemoryInfo *info;
@@ -37,22 +37,29 @@ struct rp_model {
     enum rp_layout layout;   /* never auto */
     bool deterministic, tensorrt;
     int threads;
-    struct rp_plans *plans;
-    struct rp_model *rows[RP_MAX_GANG + 1]; /* the same over so many rows (rows.c); itself where the
-                              * file leaves that open; NULL: not opened */
-    int nrows;               /* of this one; 0: as the file says */
-    bool one_row;            /* the same over several rows can not be had */
+    struct rp_cache *cache;
+    struct rp_model *rows[RP_MAX_LANES + 1]; /* by number of rows (rows.c); itself if the file
+                                              * leaves that open; NULL: not opened */
+    int nrows;               /* rows of this one; 0: as in the file */
+    bool one_row;            /* it cannot be opened over several rows */
     const struct rp_onnx_image *edited; /* while opening: the file's bytes, changed; else NULL */
-    bool used;               /* dimensions of the last net */
+    bool used;               /* used_dim is set: dimensions of the net opened last */
     int64_t used_dim[RP_MAX_TENSORS][RP_MAX_RANK];
     int nin, nout;
     struct rp_tensor_info in[RP_MAX_TENSORS], out[RP_MAX_TENSORS];
 };
 
-/* Sentence "what: ONNX Runtime's first line"; releases the status, returns `code`. */
+/* Does ONNX Runtime run it with the CUDA provider, on device memory? */
+static inline bool rp_ort_on_gpu(const struct rp_model *m)
+{
+    return !m->device->fns->host_memory;
+}
+
+/* Report "what: first line of ONNX Runtime's message", release the status, return `code`. */
 int rp_ort_fail(const OrtApi *api, OrtStatus *status, int code, const char *what);
 
-/* For functions with `ret` and `fail`: run an API call, on failure say so and leave. */
+/* For functions with `ret` and `fail`: make an API call; if it fails, report that and go to
+ * `fail`. */
 #define ORT(api, what, call)                                                                       \
     do {                                                                                           \
         OrtStatus *const status_ = (api)->call;                                                    \
@@ -77,17 +84,17 @@ struct rp_ort_cuda {
 int rp_ort_add_cuda(struct rp_engine *engine, struct rp_device *device, OrtSessionOptions *options,
                     const struct rp_ort_cuda *how);
 
-/* Put TensorRT in front of the other providers. @param folder  for engines and timings; NULL: not kept
+/* Add TensorRT before the other providers. @param folder  for engines and timings; NULL: not kept
  * @param graph  let it record and replay by itself */
 int rp_ort_add_tensorrt(struct rp_engine *engine, struct rp_device *device,
                         OrtSessionOptions *options, const char *folder, bool graph);
 
 /* Everything that `what` (an optimised model, a choice) of this file depends on. */
-int rp_ort_plan_key(const struct rp_engine *engine, const struct rp_device *device,
+int rp_ort_cache_key(const struct rp_engine *engine, const struct rp_device *device,
                     const char *path, const char *what, char *key, size_t size);
 
-/* Make m->session, from the plan cache when it can be (plans may be NULL). */
-int rp_ort_open_session(struct rp_model *m, int threads, struct rp_plans *plans);
+/* Make m->session, from the cache if possible (cache may be NULL). */
+int rp_ort_open_session(struct rp_model *m, int threads, struct rp_cache *cache);
 
 /* Another session of this model's file, with ONNX Runtime's own memory and stream: foreign.c.
  * @param graph  on a GPU it records and replays by itself */

@@ -1,10 +1,10 @@
-/* ONNX Runtime on a GPU, set up so that its runs can be recorded into our own CUDA graphs.
+/* Sets up ONNX Runtime on a GPU so that its runs can be recorded into our own CUDA graphs.
  *
- * The stock CUDA provider with enable_cuda_graph=1 and the run option gpu_graph_id=-1: it checks
- * that all work is on the GPU and keeps its buffers, but never captures or replays by itself. Its
- * memory comes from our pools (two allocators registered with the environment), its work goes to
- * the device's stream. One call with all string options, then the stream, then append: every string
- * call rebuilds the options. */
+ * It uses the stock CUDA provider with enable_cuda_graph=1 and the run option gpu_graph_id=-1,
+ * which checks that all work is on the GPU and keeps its buffers, but never captures or replays by
+ * itself. Its memory comes from our pools (two allocators registered with the environment), and its
+ * work goes to the device's stream. The order of calls matters: one call with all string options,
+ * then the stream, then append, because every string call rebuilds the options. */
 #include "engine/ort.h"
 
 static void *ORT_API_CALL memory_alloc(OrtAllocator *a, size_t size)
@@ -99,9 +99,13 @@ int rp_ort_add_cuda(struct rp_engine *e, struct rp_device *device, OrtSessionOpt
     char id[16];
     OrtCUDAProviderOptionsV2 *cuda = NULL;
     const OrtApi *const api = e->api;
-    /* the last one is left to ONNX Runtime in a foreign session */
-    const char *const keys[] = {"device_id", "cudnn_conv_algo_search", "cudnn_conv_use_max_workspace",
-                                "use_tf32", "enable_cuda_graph", "prefer_nhwc",
+    /* a foreign session leaves the last one to ONNX Runtime */
+    const char *const keys[] = {"device_id",
+                                "cudnn_conv_algo_search",
+                                "cudnn_conv_use_max_workspace",
+                                "use_tf32",
+                                "enable_cuda_graph",
+                                "prefer_nhwc",
                                 "arena_extend_strategy"};
     const char *const values[] = {id, "EXHAUSTIVE", "1", "1", how->capture ? "1" : "0",
                                   how->nhwc ? "1" : "0",

@@ -1,9 +1,9 @@
-/* TensorRT through ONNX Runtime: used when its libraries are there.
+/* TensorRT through ONNX Runtime, if its libraries are installed.
  *
  * It builds an engine for each network, which takes minutes, so engines and the timings they were
- * chosen by are kept beside the plan cache. It records and replays by itself
- * (trt_cuda_graph_enable); its runs cannot be part of our recordings. What it does not take is left
- * to the CUDA provider. */
+ * chosen by are kept in a folder of the cache. It records and replays by itself
+ * (trt_cuda_graph_enable); its runs cannot be part of our recordings. Operators that it does not
+ * support are left to the CUDA provider. */
 #include "base/path.h"
 #include "engine/ort.h"
 
@@ -64,7 +64,10 @@ fail:
     if (ret >= 0)
         return 0;
     snprintf(why, sizeof(why), "%s", rp_last_error());
-    return rp_fail(RP_ERR_UNSUPPORTED, "--execution-providers: tensorrt needs an ONNX Runtime with "
-                   "libonnxruntime_providers_tensorrt.so (make gpu) and TensorRT 10 (libnvinfer.so.10); "
-                   "use cuda instead (%s)", why);
+    return rp_fail(
+        RP_ERR_UNSUPPORTED,
+        "--execution-providers: tensorrt needs an ONNX Runtime with "
+        "libonnxruntime_providers_tensorrt.so (make gpu) and TensorRT 10 (libnvinfer.so.10); "
+        "use cuda instead (%s)",
+        why);
 }

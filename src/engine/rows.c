@@ -1,6 +1,6 @@
-/* A network over several rows, for frames that go in step: from a file whose batch is open, or from
- * one of one row that is changed in memory. Whether the rows are then what the network gives one by
- * one is found out by gang.c. */
+/* A network over several rows, for frames in lockstep: from a file whose batch is open, or from a
+ * file of one row that is changed in memory. lockstep.c checks that the rows equal what the network
+ * gives one by one. */
 #include "onnx/rows.h"
 
 #include "engine/ort.h"
@@ -15,7 +15,7 @@ static int open_edited(struct rp_model *m, int n)
     if (ret >= 0)
         ret = rp_model_open(&m->rows[n], m->engine, m->device,
                             &(struct rp_model_params){.path = m->path, .name = m->name,
-                                                      .threads = m->threads, .plans = m->plans,
+                                                      .threads = m->threads, .cache = m->cache,
                                                       .layout = m->layout,
                                                       .deterministic = m->deterministic,
                                                       .edited = &file, .rows = n});
@@ -23,7 +23,7 @@ static int open_edited(struct rp_model *m, int n)
     return ret;
 }
 
-/* Does every tensor begin with this size? */
+/* Is this the first size of every tensor? */
 static bool all_begin_with(const struct rp_tensor_info *t, int n, int64_t size)
 {
     for (int i = 0; i < n; i++)
@@ -53,14 +53,14 @@ static int try_open(struct rp_model *m, int n)
     if (ret < 0)
         rp_model_rows_bad(m, rp_last_error());
     else if (m->recordable && !m->rows[n]->recordable)
-        rp_model_rows_bad(m, "then it could not be recorded");
-    return ret == RP_ERR_NOMEM || ret == RP_ERR_DEVICE_MEM ? ret : 0; /* else it just has not got it */
+        rp_model_rows_bad(m, "over several rows it cannot be recorded");
+    return ret == RP_ERR_NOMEM || ret == RP_ERR_DEVICE_MEM ? ret : 0; /* else there just is none */
 }
 
 int rp_model_rows(struct rp_model **out, struct rp_model *m, int n)
 {
     *out = NULL;
-    if (m->one_row || m->tensorrt || n < 2 || n > RP_MAX_GANG)
+    if (m->one_row || m->tensorrt || n < 2 || n > RP_MAX_LANES)
         return 0;
     if (!m->rows[n])
         RP_CHECK(try_open(m, n));

@@ -1,16 +1,16 @@
-/* Making a session: options, the CUDA provider, and the plan cache in front of both. */
+/* Making a session: its options, the CUDA provider, and the cache of optimised models. */
 #include "onnx/sizes.h"
 #include "engine/ort.h"
-#include "engine/plan.h"
+#include "engine/cache.h"
 
 #include <unistd.h>
 
 struct request {
     int threads;
-    bool capture;         /* refuse a model whose runs could not be recorded */
-    bool foreign;         /* ONNX Runtime's own memory and stream, in the ordinary form */
+    bool capture;         /* refuse a model whose runs cannot be recorded */
+    bool foreign;         /* with ONNX Runtime's own memory and stream, in the ordinary form */
     const char *path;     /* the model, or its optimised form */
-    bool optimised;       /* path needs no more optimisation */
+    bool optimised;       /* the file at `path` is optimised already */
     const char *engines;  /* TensorRT's folder; NULL: not kept */
     const char *save;     /* write the optimised form here; NULL: do not */
 };
@@ -26,9 +26,9 @@ static int make_options(struct rp_engine *e, const struct request *r, OrtSession
     ORT(api, "ONNX Runtime", SetIntraOpNumThreads(*out, r->threads));
     ORT(api, "ONNX Runtime", SetInterOpNumThreads(*out, 1));
     ORT(api, "ONNX Runtime", SetSessionExecutionMode(*out, ORT_SEQUENTIAL));
-    /* idle threads sleep: several sessions share the cores */
+    /* idle threads sleep, because several sessions share the cores */
     ORT(api, "ONNX Runtime", AddSessionConfigEntry(*out, "session.intra_op.allow_spinning", "0"));
-    /* fr_feature and fr_gender hold subnormal weights: 7 to 20 times faster, same output */
+    /* fr_feature and fr_gender have subnormal weights: 7 to 20 times faster, same output */
     ORT(api, "ONNX Runtime", AddSessionConfigEntry(*out, "session.set_denormal_as_zero", "1"));
     if (r->save)
         ORT(api, "ONNX Runtime", SetOptimizedModelFilePath(*out, r->save));
@@ -38,7 +38,8 @@ fail:
     return ret;
 }
 
-/* What was changed in memory, or a file whose stated sizes need not hold: there they are open. */
+/* Load the edited bytes, or the file; if the sizes that the file states need not hold, with those
+ * sizes open. */
 static int load(const struct rp_model *m, const struct request *r, const OrtSessionOptions *options,
                 OrtSession **out)
 {
@@ -69,7 +70,7 @@ static int add_providers(const struct rp_model *m, const struct request *r,
 
     if (m->tensorrt && !r->foreign)
         RP_CHECK(rp_ort_add_tensorrt(m->engine, m->device, options, r->engines, true));
-    if (m->device->fns->host_memory)
+    if (!rp_ort_on_gpu(m))
         return 0;
     return rp_ort_add_cuda(m->engine, m->device, options, r->foreign ? &foreign : &own);
 }
@@ -90,11 +91,11 @@ fail:
     return ret;
 }
 
-int rp_ort_plan_key(const struct rp_engine *engine, const struct rp_device *device,
+int rp_ort_cache_key(const struct rp_engine *engine, const struct rp_device *device,
                     const char *path, const char *what, char *key, size_t size)
 {
     char stamp[256];
-    const int ret = rp_plan_stamp(path, stamp, sizeof(stamp));
+    const int ret = rp_cache_stamp(path, stamp, sizeof(stamp));
 
     if (ret >= 0)
         snprintf(key, size, "%s %s | onnxruntime %s | %s | %s | reprise %s", what, stamp,
@@ -102,11 +103,12 @@ int rp_ort_plan_key(const struct rp_engine *engine, const struct rp_device *devi
     return ret;
 }
 
-/* The form that was optimised at an earlier start. Absent or broken: RP_ERR_CLOSED. */
-static int from_plan(struct rp_model *m, struct rp_plans *plans, const char *key)
+/* Open the model that was optimised at an earlier start. RP_ERR_CLOSED if it is absent or
+ * broken. */
+static int from_plan(struct rp_model *m, struct rp_cache *cache, const char *key)
 {
     int ret;
-    char *const path = rp_plan_file(plans, key);
+    char *const path = rp_cache_file(cache, key);
 
     if (!path)
         return RP_ERR_CLOSED;
@@ -116,30 +118,30 @@ static int from_plan(struct rp_model *m, struct rp_plans *plans, const char *key
                &m->session);
     rp_log_hold(false);
     if (ret < 0)
-        rp_plan_file_bad(plans, key);
+        rp_cache_file_bad(cache, key);
     free(path);
     return ret < 0 ? RP_ERR_CLOSED : 0;
 }
 
-/* The form that can be recorded; kept for the next start. */
-static int recordable(struct rp_model *m, struct rp_plans *plans, const char *key)
+/* Open the form that can be recorded, and keep it for the next start. */
+static int recordable(struct rp_model *m, struct rp_cache *cache, const char *key)
 {
     int ret;
-    char *const save = plans ? rp_plan_file_begin(plans, key) : NULL;
+    char *const save = cache ? rp_cache_file_begin(cache, key) : NULL;
 
     rp_log_hold(true);
     ret = create(m, &(struct request){.threads = 1, .capture = true, .path = m->path, .save = save},
                  &m->session);
     rp_log_hold(false);
     if (save)
-        rp_plan_file_done(plans, key, save, ret >= 0);
+        rp_cache_file_done(cache, key, save, ret >= 0);
     free(save);
     return ret;
 }
 
-/* On a GPU first in the form that can be recorded; a model that cannot (control flow, work on the
- * CPU) gets a session of the ordinary kind and a line that says so. */
-static int open_gpu(struct rp_model *m, struct rp_plans *plans)
+/* On a GPU the form that can be recorded is tried first. A model that cannot be recorded (control
+ * flow, work on the CPU) gets an ordinary session and a log line that says so. */
+static int open_gpu(struct rp_model *m, struct rp_cache *cache)
 {
     int ret;
     char key[1024], why[256], kind[64];
@@ -149,10 +151,10 @@ static int open_gpu(struct rp_model *m, struct rp_plans *plans)
     snprintf(kind, sizeof(kind), "%s", kinds[m->layout == RP_LAYOUT_NHWC][m->deterministic]);
     if (m->edited)
         snprintf(kind + strlen(kind), sizeof(kind) - strlen(kind), " of %d rows", m->nrows);
-    RP_CHECK(rp_ort_plan_key(m->engine, m->device, m->path, kind, key, sizeof(key)));
-    ret = plans ? from_plan(m, plans, key) : RP_ERR_CLOSED;
+    RP_CHECK(rp_ort_cache_key(m->engine, m->device, m->path, kind, key, sizeof(key)));
+    ret = cache ? from_plan(m, cache, key) : RP_ERR_CLOSED;
     if (ret < 0)
-        ret = recordable(m, plans, key);
+        ret = recordable(m, cache, key);
     m->recordable = ret >= 0;
     if (ret >= 0)
         return 0;
@@ -162,9 +164,9 @@ static int open_gpu(struct rp_model *m, struct rp_plans *plans)
     return 0;
 }
 
-static int open_tensorrt(struct rp_model *m, struct rp_plans *plans)
+static int open_tensorrt(struct rp_model *m, struct rp_cache *cache)
 {
-    char *const folder = plans ? rp_plan_folder(plans, "tensorrt") : NULL;
+    char *const folder = cache ? rp_cache_folder(cache, "tensorrt") : NULL;
     const int ret =
         create(m, &(struct request){.threads = 1, .path = m->path, .engines = folder}, &m->session);
 
@@ -172,20 +174,20 @@ static int open_tensorrt(struct rp_model *m, struct rp_plans *plans)
     return ret;
 }
 
-int rp_ort_open_session(struct rp_model *m, int threads, struct rp_plans *plans)
+int rp_ort_open_session(struct rp_model *m, int threads, struct rp_cache *cache)
 {
-    const bool gpu = !m->device->fns->host_memory;
+    const bool gpu = rp_ort_on_gpu(m);
 
     if (gpu && m->tensorrt)
-        return open_tensorrt(m, plans);
+        return open_tensorrt(m, cache);
     if (gpu)
-        return open_gpu(m, plans);
+        return open_gpu(m, cache);
     return create(m, &(struct request){.threads = threads, .path = m->path}, &m->session);
 }
 
 int rp_ort_open_foreign(const struct rp_model *m, bool graph, OrtSession **out)
 {
-    const bool gpu = !m->device->fns->host_memory;
+    const bool gpu = rp_ort_on_gpu(m);
 
     return create(m,
                   &(struct request){.threads = gpu ? 1 : m->threads,

@@ -1,7 +1,5 @@
 #include "engine/slot.h"
 
-#include "engine/tape.h"
-
 static struct rp_slot *new_slot(struct rp_device *device)
 {
     struct rp_slot *const slot = calloc(1, sizeof(*slot));
@@ -11,7 +9,7 @@ static struct rp_slot *new_slot(struct rp_device *device)
         return NULL;
     }
     slot->device = device;
-    slot->ops = device->ops;
+    slot->batch = 1;
     return slot;
 }
 
@@ -48,31 +46,47 @@ void rp_slot_destroy(struct rp_slot **out)
         return;
     for (int i = 0; i < slot->nblocks; i++)
         slot->device->fns->free(slot->device, slot->blocks[i]);
+    for (int i = 0; i < slot->nhost; i++)
+        slot->device->fns->free_host(slot->device, slot->host_blocks[i]);
     free(slot->blocks);
+    free(slot->host_blocks);
     if (!slot->beside)
         slot->device->fns->stream_destroy(slot->device, slot->stream);
     free(slot);
     *out = NULL;
 }
 
+/* Room for one more pointer. */
+static int make_room(void ***blocks, int n, int *cap)
+{
+    if (n < *cap)
+        return 0;
+    const int more = *cap ? 2 * *cap : 32;
+    void **const grown = realloc(*blocks, (size_t) more * sizeof(*grown));
+
+    if (!grown)
+        return rp_fail(RP_ERR_NOMEM, "out of memory");
+    *blocks = grown;
+    *cap = more;
+    return 0;
+}
+
 int rp_slot_alloc(struct rp_slot *slot, size_t size, void **out)
 {
-    int ret;
-
     *out = NULL;
-    if (slot->nblocks == slot->cap) {
-        const int cap = slot->cap ? 2 * slot->cap : 32;
-        void **const grown = realloc(slot->blocks, (size_t) cap * sizeof(*grown));
-
-        if (!grown)
-            return rp_fail(RP_ERR_NOMEM, "out of memory");
-        slot->blocks = grown;
-        slot->cap = cap;
-    }
-    if ((ret = slot->device->fns->alloc(slot->device, size, out)) < 0)
-        return ret;
+    RP_CHECK(make_room(&slot->blocks, slot->nblocks, &slot->cap));
+    RP_CHECK(slot->device->fns->alloc(slot->device, size, out));
     slot->blocks[slot->nblocks++] = *out;
     slot->bytes += size;
+    return 0;
+}
+
+int rp_slot_alloc_host(struct rp_slot *slot, size_t size, void **out)
+{
+    *out = NULL;
+    RP_CHECK(make_room(&slot->host_blocks, slot->nhost, &slot->host_cap));
+    RP_CHECK(slot->device->fns->alloc_host(slot->device, size, out));
+    slot->host_blocks[slot->nhost++] = *out;
     return 0;
 }
 
@@ -88,7 +102,7 @@ int rp_slot_constant(struct rp_slot *slot, const void *data, size_t size, void *
 
 int rp_slot_image(struct rp_slot *slot, int w, int h, int ch, struct rp_img *out)
 {
-    /* rows start at 64-byte steps, so that vector loads of the C operations stay aligned */
+    /* rows start at multiples of 64 bytes, so that vector loads of the C operations stay aligned */
     const size_t stride = ((size_t) w * (size_t) ch + 63) & ~(size_t) 63;
     void *data;
     const int ret = rp_slot_alloc(slot, stride * (size_t) h, &data);
@@ -97,51 +111,23 @@ int rp_slot_image(struct rp_slot *slot, int w, int h, int ch, struct rp_img *out
     return ret;
 }
 
-int rp_slot_loop(struct rp_slot *slot, const int32_t *count, int32_t *index, rp_record_fn *body,
-                 void *priv)
-{
-    if (slot->tape)
-        return rp_tape_loop(slot->tape, count, index, body, priv);
-    return slot->device->fns->loop(slot->device, slot->stream, count, index, body, priv);
-}
-
-int rp_slot_choose(struct rp_slot *slot, const int32_t *which, int n, rp_record_fn *body,
-                   void *const *priv)
-{
-    if (slot->tape)
-        return rp_tape_choose(slot->tape, which, n, body, priv);
-    return slot->device->fns->choose(slot->device, slot->stream, which, n, body, priv);
-}
-
 int rp_slot_upload(struct rp_slot *slot, void *dst, const void *src, size_t n)
 {
-    if (slot->tape)
-        return rp_tape_note(slot->tape, &(struct rp_tape_item){.kind = RP_TAPE_UPLOAD, .dst = dst,
-                                                               .src = src, .bytes = n});
     return slot->device->fns->upload(slot->device, slot->stream, dst, src, n);
 }
 
 int rp_slot_download(struct rp_slot *slot, void *dst, const void *src, size_t n)
 {
-    if (slot->tape)
-        return rp_tape_note(slot->tape, &(struct rp_tape_item){.kind = RP_TAPE_DOWNLOAD, .dst = dst,
-                                                               .src = src, .bytes = n});
     return slot->device->fns->download(slot->device, slot->stream, dst, src, n);
 }
 
 int rp_slot_copy(struct rp_slot *slot, void *dst, const void *src, size_t n)
 {
-    if (slot->tape)
-        return rp_tape_note(slot->tape, &(struct rp_tape_item){.kind = RP_TAPE_COPY, .dst = dst,
-                                                               .src = src, .bytes = n});
     return slot->device->fns->copy(slot->device, slot->stream, dst, src, n);
 }
 
 int rp_slot_zero(struct rp_slot *slot, void *dst, size_t n)
 {
-    if (slot->tape)
-        return rp_tape_note(slot->tape,
-                            &(struct rp_tape_item){.kind = RP_TAPE_ZERO, .dst = dst, .bytes = n});
     return slot->device->fns->zero(slot->device, slot->stream, dst, n);
 }
 
@@ -150,22 +136,31 @@ int rp_slot_sync(struct rp_slot *slot)
     return slot->device->fns->sync(slot->device, slot->stream);
 }
 
-enum rp_stage rp_slot_stage(struct rp_slot *slot, enum rp_stage stage)
+int rp_slot_read(struct rp_slot *slot, void *dst, const void *src, size_t n)
 {
-    const enum rp_stage before = slot->stage;
-    const double now = rp_now();
+    RP_CHECK(rp_slot_download(slot, dst, src, n));
+    return rp_slot_sync(slot);
+}
 
-    if (slot->tape) { /* time passes when it is played */
-        rp_tape_note(slot->tape,
-                     &(struct rp_tape_item){.kind = RP_TAPE_STAGE, .number = (int) stage});
-        slot->stage = stage;
-        return before;
-    }
-    if (slot->stage_start > 0)
-        slot->own_seconds[before] += now - slot->stage_start;
+/* ---- clock ----------------------------------------------------------------------------------- */
+
+static double since(struct rp_slot *slot)
+{
+    const double before = slot->stage_start;
+
+    slot->stage_start = rp_now();
+    return before > 0 ? slot->stage_start - before : 0;
+}
+
+void rp_slot_stage(struct rp_slot *slot, enum rp_stage stage)
+{
+    slot->own_seconds[slot->stage] += since(slot);
     slot->stage = stage;
-    slot->stage_start = now;
-    return before;
+}
+
+void rp_slot_stage_model(struct rp_slot *slot)
+{
+    slot->model_seconds[slot->stage] += since(slot);
 }
 
 void rp_slot_stage_end(struct rp_slot *slot)

@@ -1,5 +1,5 @@
-/* Puts the parts of the analysing stage together: which of
- * them a job needs, and in which order they see a face. */
+/* Puts the parts of the analysing stage together: which of them a job needs, and in which order
+ * they work on a face. */
 #include "face/analyser.h"
 
 #include "face/classifier.h"
@@ -25,22 +25,18 @@ struct rp_analysis {
     struct rp_dfaces *faces;
     struct rp_dface *cur;
     int32_t *index;
-    /* while recording */
-    const struct rp_img *frame;
-    int first, end; /* enum part */
-    int step;       /* enum step */
 };
 
 /* ---- shared half ----------------------------------------------------------------------------- */
 
-/* Whether the landmarker is needed depends on the parts behind it. */
+/* Whether the landmarker is needed depends on the parts after it. */
 static int open_parts(struct rp_analyser *a, struct rp_pool *pool,
                       const struct rp_settings *settings, unsigned needs)
 {
     struct rp_landmarker_params points = {
         .crops = needs & (RP_NEED_POINTS | RP_NEED_EMBEDDING),
         .all_68 = needs & RP_NEED_LANDMARKS,
-        .turn = needs & RP_NEED_TURN,
+        .angle = needs & RP_NEED_ANGLE,
         .lifted = needs & RP_NEED_LIFTED,
     };
 
@@ -148,7 +144,7 @@ struct rp_dfaces *rp_analysis_faces(const struct rp_analysis *analysis)
 
 /* ---- recording ------------------------------------------------------------------------------- */
 
-/* The parts that look at one face, in their order. */
+/* The parts that work on one face, in order. */
 enum part { LANDMARKS = 0, EMBEDDING, CLASSES, PARTS };
 enum step { WHOLE = 0, BEFORE, AFTER };
 
@@ -174,78 +170,80 @@ static struct rp_batch *batch_of(const struct rp_analysis *an, enum part part)
                                : rp_classification_batch(an->classification);
 }
 
-static int record_step(struct rp_analysis *an, enum part part, enum step step)
+static void record_part(struct rp_analysis *an, const struct rp_face_at *at, enum part part,
+                        enum step step)
 {
-    const struct rp_face_at at = {an->slot, an->frame, an->cur};
-
-    rp_slot_stage(an->slot, stage_of(part));
+    rp_record_stage(an->slot, stage_of(part));
     if (part == LANDMARKS)
-        return step == WHOLE    ? rp_landmarking_record(an->landmarking, &at)
-               : step == BEFORE ? rp_landmarking_before(an->landmarking, &at)
-                                : rp_landmarking_after(an->landmarking, &at);
-    if (part == EMBEDDING)
-        return step == WHOLE    ? rp_recognition_record(an->recognition, &at)
-               : step == BEFORE ? rp_recognition_before(an->recognition, &at)
-                                : rp_recognition_after(an->recognition, &at);
-    return step == WHOLE    ? rp_classification_record(an->classification, &at)
-           : step == BEFORE ? rp_classification_before(an->classification, &at)
-                            : rp_classification_after(an->classification, &at);
+        (step == WHOLE    ? rp_landmarking_record
+         : step == BEFORE ? rp_landmarking_before
+                          : rp_landmarking_after)(an->landmarking, at);
+    else if (part == EMBEDDING)
+        (step == WHOLE    ? rp_recognition_record
+         : step == BEFORE ? rp_recognition_before
+                          : rp_recognition_after)(an->recognition, at);
+    else
+        (step == WHOLE    ? rp_classification_record
+         : step == BEFORE ? rp_classification_before
+                          : rp_classification_after)(an->classification, at);
 }
 
-/* One face: all parts from an->first on that go face by face. */
-static int record_face(void *priv)
-{
-    struct rp_analysis *const an = priv;
+/* What is done with each face: several parts in a row, or one step of a part. */
+struct work {
+    struct rp_analysis *an;
+    const struct rp_img *frame;
+    int first, end; /* enum part */
+};
 
-    RP_CHECK(RP_OP(an->slot, face_load, .faces = an->faces, .index = an->index, .cur = an->cur));
-    for (int part = an->first; part < an->end; part++)
+static void record_face(const struct work *w, enum step step)
+{
+    struct rp_analysis *const an = w->an;
+    const struct rp_face_at at = {an->slot, w->frame, an->cur};
+
+    RP_OP(an->slot, face_load, .faces = an->faces, .index = an->index, .cur = an->cur);
+    for (int part = w->first; part < w->end; part++)
         if (has_part(an, part))
-            RP_CHECK(record_step(an, part, an->step));
-    RP_CHECK(RP_OP(an->slot, face_store, .faces = an->faces, .index = an->index, .cur = an->cur));
-    return 0;
+            record_part(an, &at, part, step);
+    RP_OP(an->slot, face_store, .faces = an->faces, .index = an->index, .cur = an->cur);
 }
 
-static int record_before(void *priv)
+static void record_before(void *priv)
 {
-    struct rp_analysis *const an = priv;
-
-    an->step = BEFORE;
-    return record_face(priv);
+    record_face(priv, BEFORE);
 }
 
-static int record_after(void *priv)
+static void record_after(void *priv)
 {
-    struct rp_analysis *const an = priv;
-
-    an->step = AFTER;
-    return record_face(priv);
+    record_face(priv, AFTER);
 }
 
-/* A part that takes several faces at once goes over all of
- * them; the others go face by face together. */
-static int record_faces(struct rp_analysis *an)
+/* A part whose network takes several faces at once runs over all of them; the parts in between
+ * share one loop over the faces. */
+static void record_faces(struct rp_analysis *an, const struct rp_img *frame)
 {
-    for (an->first = 0; an->first < PARTS; an->first = an->end) {
-        struct rp_batch *const batch = has_part(an, an->first) ? batch_of(an, an->first) : NULL;
+    struct work w = {.an = an, .frame = frame};
 
-        an->end = an->first + 1;
-        while (!batch && an->end < PARTS && !(has_part(an, an->end) && batch_of(an, an->end)))
-            an->end++;
-        an->step = WHOLE;
-        RP_CHECK(batch ? rp_batch_run(batch, &an->faces->count, an->index, record_before,
-                                      record_after, an)
-                       : rp_slot_loop(an->slot, &an->faces->count, an->index, record_face, an));
+    for (; w.first < PARTS; w.first = w.end) {
+        struct rp_batch *const batch = has_part(an, w.first) ? batch_of(an, w.first) : NULL;
+
+        w.end = w.first + 1;
+        if (batch) {
+            rp_batch_record(batch, &an->faces->count, an->index, record_before, record_after, &w);
+            continue;
+        }
+        while (w.end < PARTS && !(has_part(an, w.end) && batch_of(an, w.end)))
+            w.end++;
+        rp_record_loop(an->slot, &an->faces->count, an->index);
+        record_face(&w, WHOLE);
+        rp_record_loop_end(an->slot);
     }
-    return 0;
 }
 
-int rp_analysis_record(struct rp_analysis *an, const struct rp_img *frame)
+void rp_analysis_record(struct rp_analysis *an, const struct rp_img *frame)
 {
-    const enum rp_stage before = rp_slot_stage(an->slot, RP_STAGE_DETECT);
+    const enum rp_stage before = rp_record_stage(an->slot, RP_STAGE_DETECT);
 
-    an->frame = frame;
-    RP_CHECK(rp_detection_record(an->detection, frame, an->faces));
-    RP_CHECK(record_faces(an));
-    rp_slot_stage(an->slot, before);
-    return 0;
+    rp_detection_record(an->detection, frame, an->faces);
+    record_faces(an, frame);
+    rp_record_stage(an->slot, before);
 }

@@ -1,5 +1,5 @@
-/* FairFace is one network on the aligned crop; the lite
- * classifier two SSR-Nets, for gender and age, on the box. */
+/* FairFace is one network on the aligned crop; the lite classifier is two SSR-Nets, for gender and
+ * age, on the box. */
 #include "face/classifier.h"
 
 enum { MAX_PARTS = 2 };
@@ -9,7 +9,7 @@ static const struct facts {
     const char *second; /* file of the second network */
     bool points;        /* crop aligned by the points; else the box grown by 1.4 */
     int size;
-    bool rgb; /* the SSR-Nets take BGR, with the constants of RGB in that order */
+    bool rgb; /* the SSR-Nets take BGR, but with mean and deviation in RGB order */
     int decoder[MAX_PARTS]; /* enum rp_classify_kind */
     enum rp_type type;      /* of all outputs */
     int outputs;            /* of each */
@@ -42,9 +42,7 @@ static int open_models(struct rp_classifier *c, struct rp_pool *pool, struct rp_
     const struct rp_model_entry *entry;
 
     RP_CHECK(rp_pool_get(pool, RP_KIND_FACE_CLASSIFIER, "fairface", false, &entry, &c->model[0]));
-    for (size_t i = 0; i < RP_ARRAY_LEN(classifiers); i++)
-        if (!strcmp(classifiers[i].name, entry->name))
-            c->facts = &classifiers[i];
+    c->facts = RP_FACTS(classifiers, entry->name);
     c->parts = c->facts->second ? 2 : 1;
     if (c->facts->second)
         RP_CHECK(rp_pool_get_exact(pool, RP_KIND_FACE_CLASSIFIER, c->facts->second, &c->model[1]));
@@ -142,15 +140,16 @@ void rp_classification_destroy(struct rp_classification **classification)
 
 /* ---- recording ------------------------------------------------------------------------------- */
 
-static int place_crop(struct rp_classification *cn, const struct rp_face_at *at)
+static void place_crop(struct rp_classification *cn, const struct rp_face_at *at)
 {
     const struct facts *const f = cn->shared->facts;
 
     if (f->points)
-        return RP_OP(at->slot, align, .face = at->cur, .template_id = RP_TEMPLATE_ARCFACE_112_V2,
-                     .w = f->size, .h = f->size, .scale = 1, .dst = cn->affine);
-    return RP_OP(at->slot, box_affine, .face = at->cur, .fit = RP_BOX_STRETCH, .factor = 1.4f,
-                 .w = f->size, .h = f->size, .dst = cn->affine);
+        RP_OP(at->slot, align, .face = at->cur, .template_id = RP_TEMPLATE_ARCFACE_112_V2,
+              .w = f->size, .h = f->size, .scale = 1, .dst = cn->affine);
+    else
+        RP_OP(at->slot, box_affine, .face = at->cur, .fit = RP_BOX_STRETCH, .factor = 1.4f,
+              .w = f->size, .h = f->size, .dst = cn->affine);
 }
 
 struct rp_batch *rp_classification_batch(const struct rp_classification *cn)
@@ -158,40 +157,38 @@ struct rp_batch *rp_classification_batch(const struct rp_classification *cn)
     return cn->batch;
 }
 
-int rp_classification_before(struct rp_classification *cn, const struct rp_face_at *at)
+void rp_classification_before(struct rp_classification *cn, const struct rp_face_at *at)
 {
     const struct facts *const f = cn->shared->facts;
 
-    RP_CHECK(place_crop(cn, at));
-    RP_CHECK(RP_OP(at->slot, warp, .src = *at->frame, .affine = cn->affine, .dst = cn->crop,
-                   .border = 1, .area = !f->points));
-    RP_CHECK(RP_OP(at->slot, to_tensor, .src = cn->crop, .lut = cn->lut,
-                   .dst = cn->net[0]->in[0].data, .w = f->size, .h = f->size, .rgb = f->rgb,
-                   .step = 1));
-    return 0;
+    place_crop(cn, at);
+    RP_OP(at->slot, warp, .src = *at->frame, .affine = cn->affine, .dst = cn->crop,
+          .border = 1, .area = !f->points);
+    RP_OP(at->slot, to_tensor, .src = cn->crop, .lut = cn->lut,
+          .dst = cn->net[0]->in[0].data, .w = f->size, .h = f->size, .rgb = f->rgb,
+          .step = 1);
 }
 
-static int decode(struct rp_classification *cn, int part, const struct rp_face_at *at)
+static void decode(struct rp_classification *cn, int part, const struct rp_face_at *at)
 {
     const struct facts *const f = cn->shared->facts;
     struct rp_op_classify op = {.kind = f->decoder[part], .face = at->cur};
 
     for (int i = 0; i < f->outputs; i++)
         op.t[i] = cn->net[part]->out[i].data;
-    return at->slot->ops->classify(at->slot->stream, &op);
+    RP_OP_FROM(at->slot, classify, &op);
 }
 
-int rp_classification_after(struct rp_classification *cn, const struct rp_face_at *at)
+void rp_classification_after(struct rp_classification *cn, const struct rp_face_at *at)
 {
     return decode(cn, 0, at);
 }
 
-int rp_classification_record(struct rp_classification *cn, const struct rp_face_at *at)
+void rp_classification_record(struct rp_classification *cn, const struct rp_face_at *at)
 {
-    RP_CHECK(rp_classification_before(cn, at));
+    rp_classification_before(cn, at);
     for (int i = 0; i < cn->shared->parts; i++) {
-        RP_CHECK(rp_run(cn->net[i]));
-        RP_CHECK(decode(cn, i, at));
+        rp_record_run(cn->net[i]);
+        decode(cn, i, at);
     }
-    return 0;
 }

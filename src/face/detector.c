@@ -1,11 +1,9 @@
-/* Facts about each network are in the table; the rest treats all alike.
+/* What differs between networks is in the table; the rest treats all alike.
  *
  * A view is the frame as the networks see it at one angle: turned, with its margin, shrunk. Every
- * network looks at every view, all finds go into one list of candidates, and one non-maximum
- * suppression ends it. */
+ * network runs on every view, all detections go into one list of candidates, and one non-maximum
+ * suppression over the list ends it. */
 #include "face/detector.h"
-
-#include <pthread.h>
 
 #include "face/options.h"
 
@@ -14,14 +12,14 @@ enum { MAX_PARTS = 3, MAX_VIEWS = 4 };
 static const struct facts {
     const char *name;
     int decoder;           /* enum rp_decoder */
-    int sizes[6];          /* allowed square sizes, 0 ends; the last is the default */
+    int sizes[6];          /* square sizes to choose from, 0 ends; the last is the default */
     int w, h;              /* fixed input size instead; 0 = sizes[] */
     bool stretch;          /* the frame fills the input whatever its shape */
     bool rgb;
     double div, mean, std; /* (v / div - mean) / std */
     int outputs;
-    size_t each[4];        /* numbers of a row in each output, or in each three */
-    bool points;           /* gives the 5 points */
+    size_t each[4];        /* numbers in a row, of each output or of each group of three */
+    bool points;           /* gives the five points */
 } detectors[] = {
     /* clang-format off */
     {"retinaface", RP_DECODE_RETINAFACE, {160, 320, 480, 512, 640}, .div = 1, .mean = 127.5, .std = 128, .outputs = 9, .each = {1, 4, 10}, .points = true},
@@ -32,7 +30,7 @@ static const struct facts {
     /* clang-format on */
 };
 
-/* "many" stands for these, in this order. (FaceFusion loads yunet as well, and does not run it.) */
+/* "many" means these, in this order. (FaceFusion also loads yunet, but does not run it.) */
 static const char *const many[] = {"retinaface", "scrfd", "yolo_face"};
 
 struct rp_detector {
@@ -43,19 +41,19 @@ struct rp_detector {
     } part[MAX_PARTS];
     int w, h;      /* of the input, the same for all */
     float score;   /* a candidate must have more */
-    float overlap; /* and share no more with a better one */
+    float overlap; /* and must not overlap a better one by more */
     int margin[4]; /* percent: top, right, bottom, left */
     int views;
-    int turn[MAX_VIEWS];
+    int angle[MAX_VIEWS];
 };
 
 struct view {
-    int turn;                 /* degrees, counter-clockwise */
-    struct rp_affine *place;  /* frame to turned frame with margins; NULL: the frame as it is */
+    int angle;                 /* degrees, counter-clockwise */
+    struct rp_affine *place;  /* frame to turned frame with margins; NULL: neither */
     struct rp_img placed;
-    struct rp_img small;      /* as large as it goes into the input; data NULL when not shrunk */
-    double ratio_x, ratio_y;  /* pixels of the placed frame in one of the input */
-    float shift_x, shift_y;   /* margins left and above */
+    struct rp_img small;      /* shrunk to fit the input; data NULL when not shrunk */
+    double ratio_x, ratio_y;  /* pixels of the placed frame for each pixel of the input */
+    float shift_x, shift_y;   /* margins on the left and at the top */
 };
 
 struct rp_detection {
@@ -69,55 +67,6 @@ struct rp_detection {
     } part[MAX_PARTS];
     struct rp_candidates *candidates;
 };
-
-/* ---- options --------------------------------------------------------------------------------- */
-
-static const char *names[RP_ARRAY_LEN(detectors) + 2];
-
-static void list_names(void)
-{
-    names[0] = "many";
-    for (size_t i = 0; i < RP_ARRAY_LEN(detectors); i++)
-        names[i + 1] = detectors[i].name;
-}
-
-const char *const *rp_detector_choices(void)
-{
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-
-    pthread_once(&once, list_names);
-    return names;
-}
-
-/* clang-format off */
-static const char *const quarters[] = {"0", "90", "180", "270", NULL};
-
-static const struct rp_opt detector_opts[] = {
-    {"face-detector-model", 0, RP_OPT_CHOICE, offsetof(struct rp_detector_options, model),
-     .def_text = "yolo_face", .choices_fn = rp_detector_choices, .help = "model that finds faces"},
-    {"face-detector-size", 0, RP_OPT_SIZE, offsetof(struct rp_detector_options, size),
-     .meta = "WxH", .help = "size of the frame given to the detector; each model has its own choices"},
-    {"face-detector-margin", 0, RP_OPT_INTS, offsetof(struct rp_detector_options, margin), 0, 100, 1,
-     .most = 4, .def_text = "0", .meta = "PERCENT...", .help = "black border for the detector: top right bottom left; 100 is half a frame"},
-    {"face-detector-angles", 0, RP_OPT_CHOICES, offsetof(struct rp_detector_options, angles),
-     .def_text = "0", .choices = quarters, .help = "turns of the frame at which the detector looks at it"},
-    {"face-detector-score", 0, RP_OPT_FLOAT, offsetof(struct rp_detector_options, score), 0, 1, 0.05,
-     .def_text = "0.5", .meta = "SCORE", .help = "confidence that a face must exceed; 0 finds none"},
-    {0},
-};
-
-const struct rp_opt_group rp_detector_group = {
-    "face_detector", "Face detector", sizeof(struct rp_detector_options), detector_opts,
-};
-/* clang-format on */
-
-static const struct facts *find(const char *name)
-{
-    for (size_t i = 0; i < RP_ARRAY_LEN(detectors); i++)
-        if (!strcmp(detectors[i].name, name))
-            return &detectors[i];
-    return NULL;
-}
 
 /* ---- shared half ----------------------------------------------------------------------------- */
 
@@ -154,7 +103,7 @@ static int open_part(struct rp_detector *d, struct rp_pool *pool, const char *na
     struct rp_model *model;
 
     RP_CHECK(rp_pool_get(pool, RP_KIND_FACE_DETECTOR, name, named, &entry, &model));
-    d->part[d->parts].facts = find(entry->name);
+    d->part[d->parts].facts = RP_FACTS(detectors, entry->name);
     d->part[d->parts].model = model;
     RP_CHECK(choose_size(d, d->part[d->parts].facts, size));
     RP_CHECK(rp_model_expect_input(model, NULL, 0, RP_TYPE_F32, 4,
@@ -169,7 +118,7 @@ static int open_parts(struct rp_detector *d, struct rp_pool *pool,
                       const struct rp_settings *settings, struct rp_model_list *list)
 {
     const struct rp_detector_options *const o = rp_settings_get(settings, &rp_detector_group);
-    const char *const name = rp_detector_choices()[o->model];
+    const char *const name = rp_catalogue_choices(RP_KIND_FACE_DETECTOR)[o->model];
 
     if (strcmp(name, "many") != 0)
         return open_part(d, pool, name, rp_settings_is_set(settings, "face-detector-model"),
@@ -182,15 +131,15 @@ static int open_parts(struct rp_detector *d, struct rp_pool *pool,
     return 0;
 }
 
-/* The more often one face is found, the less its boxes may overlap. A score of 0 makes no faces, as
- * there. */
+/* The more often one face is found, the less its boxes may overlap. With a score of 0 no face is
+ * found, as in FaceFusion. */
 static void set_limits(struct rp_detector *d, const struct rp_detector_options *o)
 {
     static const float by_angles[MAX_VIEWS + 1] = {0.4f, 0.4f, 0.3f, 0.2f, 0.1f};
 
     d->views = RP_CLAMP(o->angles.n, 1, MAX_VIEWS);
     for (int i = 0; i < o->angles.n && i < MAX_VIEWS; i++)
-        d->turn[i] = 90 * o->angles.v[i];
+        d->angle[i] = 90 * o->angles.v[i];
     d->overlap = d->parts > 1 ? 0.1f : by_angles[d->views];
     d->score = o->score > 0 ? (float) o->score : 2.0f;
     rp_opt_sides(&o->margin, d->margin);
@@ -226,15 +175,15 @@ bool rp_detector_gives_points(const struct rp_detector *detector)
 
 /* ---- part of one slot ------------------------------------------------------------------------ */
 
-/* Turned about the middle, so that pixels fall on pixels, then the
- * margins. FaceFusion turns about a point half a pixel off, which moves
- * the picture by one; detectors feel that: faces move by pixels. */
-static void place_frame(struct rp_affine *a, int turn, int w, int h, const int margin[4])
+/* Turns about the middle, so that pixels fall on pixels, then adds the margins. FaceFusion turns
+ * about a point half a pixel off, which moves the picture by one pixel; detectors are sensitive to
+ * that: faces move by pixels. */
+static void place_frame(struct rp_affine *a, int angle, int w, int h, const int margin[4])
 {
-    const double c = turn == 0 ? 1 : turn == 180 ? -1 : 0;
-    const double s = turn == 90 ? 1 : turn == 270 ? -1 : 0;
-    const double x = turn == 180 ? w - 1 : turn == 270 ? h - 1 : 0;
-    const double y = turn == 90 ? w - 1 : turn == 180 ? h - 1 : 0;
+    const double c = angle == 0 ? 1 : angle == 180 ? -1 : 0;
+    const double s = angle == 90 ? 1 : angle == 270 ? -1 : 0;
+    const double x = angle == 180 ? w - 1 : angle == 270 ? h - 1 : 0;
+    const double y = angle == 90 ? w - 1 : angle == 180 ? h - 1 : 0;
 
     *a = (struct rp_affine){.m = {c, s, x + margin[3], -s, c, y + margin[0]}};
     /* Its inverse is its transpose. */
@@ -245,7 +194,8 @@ static void place_frame(struct rp_affine *a, int turn, int w, int h, const int m
     a->inv[5] = -(s * a->m[2] + c * a->m[5]);
 }
 
-/* FaceFusion's rule: shrink to fit, never enlarge, keep the shape; ratios after truncation. */
+/* FaceFusion's rule: shrink to fit, never enlarge, keep the aspect ratio; the ratios are those
+ * after truncation. */
 static int fit_view(struct rp_detection *dn, struct view *v, int w, int h)
 {
     const struct rp_detector *const d = dn->shared;
@@ -268,21 +218,21 @@ static int fit_view(struct rp_detection *dn, struct view *v, int w, int h)
     return rp_slot_image(dn->slot, small_w, small_h, 3, &v->small);
 }
 
-static int make_view(struct rp_detection *dn, struct view *v, int turn)
+static int make_view(struct rp_detection *dn, struct view *v, int angle)
 {
     int margin[4];
     struct rp_affine place;
-    const int w = turn % 180 ? dn->h : dn->w, h = turn % 180 ? dn->w : dn->h;
+    const int w = angle % 180 ? dn->h : dn->w, h = angle % 180 ? dn->w : dn->h;
 
     for (int i = 0; i < 4; i++) /* 100 percent is half a frame more */
         margin[i] = (int) ((i % 2 ? w : h) * (0.5 / 100 * dn->shared->margin[i]));
     const int placed_w = w + margin[1] + margin[3], placed_h = h + margin[0] + margin[2];
 
-    v->turn = turn;
+    v->angle = angle;
     v->shift_x = (float) margin[3];
     v->shift_y = (float) margin[0];
-    if (turn || placed_w > w || placed_h > h) {
-        place_frame(&place, turn, dn->w, dn->h, margin);
+    if (angle || placed_w > w || placed_h > h) {
+        place_frame(&place, angle, dn->w, dn->h, margin);
         RP_CHECK(rp_slot_constant(dn->slot, &place, sizeof(place), (void **) &v->place));
         RP_CHECK(rp_slot_image(dn->slot, placed_w, placed_h, 3, &v->placed));
     }
@@ -297,7 +247,7 @@ static int rows_of(const struct facts *f, const struct rp_tensor *t)
     return (int) t->dim[f->decoder == RP_DECODE_YOLO ? 2 : 1];
 }
 
-/* Numbers that the decoder reads of an output. */
+/* How many numbers the decoder reads from an output. */
 static size_t numbers_of(const struct rp_detector *d, const struct facts *f,
                          const struct rp_net *net, int output)
 {
@@ -338,7 +288,7 @@ int rp_detection_create(struct rp_detection **out, const struct rp_detector *det
     dn->h = h;
     RP_TRY(rp_slot_alloc(slot, sizeof(*dn->candidates), (void **) &dn->candidates));
     for (int i = 0; i < detector->views; i++)
-        RP_TRY(make_view(dn, &dn->view[i], detector->turn[i]));
+        RP_TRY(make_view(dn, &dn->view[i], detector->angle[i]));
     for (int i = 0; i < detector->parts; i++)
         RP_TRY(bind_part(dn, i));
     return 0;
@@ -362,32 +312,31 @@ void rp_detection_destroy(struct rp_detection **detection)
 
 /* ---- recording ------------------------------------------------------------------------------- */
 
-/* The frame as it is seen at one angle, not larger than the input. */
-static int record_view(struct rp_detection *dn, const struct view *v, const struct rp_img *frame,
+/* The frame at one angle, no larger than the input. */
+static void record_view(struct rp_detection *dn, const struct view *v, const struct rp_img *frame,
                        struct rp_img *seen)
 {
     *seen = *frame;
     if (v->place) {
-        RP_CHECK(RP_OP(dn->slot, warp, .src = *seen, .affine = v->place, .dst = v->placed));
+        RP_OP(dn->slot, warp, .src = *seen, .affine = v->place, .dst = v->placed);
         *seen = v->placed;
     }
     if (v->small.data) {
-        RP_CHECK(RP_OP(dn->slot, resize, .src = *seen, .dst = v->small));
+        RP_OP(dn->slot, resize, .src = *seen, .dst = v->small);
         *seen = v->small;
     }
-    return 0;
 }
 
-static int record_input(struct rp_detection *dn, int part, const struct rp_img *seen)
+static void record_input(struct rp_detection *dn, int part, const struct rp_img *seen)
 {
     const struct rp_detector *const d = dn->shared;
 
-    return RP_OP(dn->slot, to_tensor, .src = *seen, .lut = dn->part[part].lut,
+    RP_OP(dn->slot, to_tensor, .src = *seen, .lut = dn->part[part].lut,
                  .dst = dn->part[part].net->in[0].data, .w = d->w, .h = d->h,
                  .rgb = d->part[part].facts->rgb, .step = 1);
 }
 
-static int record_decode(struct rp_detection *dn, int part, const struct view *v, bool first)
+static void record_decode(struct rp_detection *dn, int part, const struct view *v, bool first)
 {
     const struct facts *const f = dn->shared->part[part].facts;
     const struct rp_net *const net = dn->part[part].net;
@@ -398,29 +347,29 @@ static int record_decode(struct rp_detection *dn, int part, const struct view *v
         .threshold = dn->shared->score,
         .ratio_x = v->ratio_x, .ratio_y = v->ratio_y,
         .shift_x = v->shift_x, .shift_y = v->shift_y,
-        .turn = v->turn, .frame_w = (float) dn->w, .frame_h = (float) dn->h,
+        .angle = v->angle, .frame_w = (float) dn->w, .frame_h = (float) dn->h,
         .first = first, .dst = dn->candidates,
     };
 
     for (int i = 0; i < f->outputs; i++)
         op.t[i] = net->out[i].data;
-    return dn->slot->ops->decode(dn->slot->stream, &op);
+    RP_OP_FROM(dn->slot, decode, &op);
 }
 
-int rp_detection_record(struct rp_detection *dn, const struct rp_img *frame,
+void rp_detection_record(struct rp_detection *dn, const struct rp_img *frame,
                         struct rp_dfaces *faces)
 {
     struct rp_img seen;
     const struct rp_detector *const d = dn->shared;
 
     for (int v = 0; v < d->views; v++) {
-        RP_CHECK(record_view(dn, &dn->view[v], frame, &seen));
+        record_view(dn, &dn->view[v], frame, &seen);
         for (int i = 0; i < d->parts; i++) {
-            RP_CHECK(record_input(dn, i, &seen));
-            RP_CHECK(rp_run(dn->part[i].net));
-            RP_CHECK(record_decode(dn, i, &dn->view[v], v == 0 && i == 0));
+            record_input(dn, i, &seen);
+            rp_record_run(dn->part[i].net);
+            record_decode(dn, i, &dn->view[v], v == 0 && i == 0);
         }
     }
-    return RP_OP(dn->slot, nms, .src = dn->candidates, .threshold = d->score, .iou = d->overlap,
+    RP_OP(dn->slot, nms, .src = dn->candidates, .threshold = d->score, .iou = d->overlap,
                  .dst = faces);
 }

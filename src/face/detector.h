@@ -1,5 +1,5 @@
-/* Detectors: where in the frame faces are. One network, or several whose finds are merged; each may
- * look at the frame with a black margin around it, and at the frame turned by quarters. */
+/* Detectors: where in the frame faces are. One network, or several whose results are merged; each
+ * may see the frame with a black margin around it, and turned by quarters. */
 #ifndef RP_DETECTOR_H
 #define RP_DETECTOR_H
 
@@ -12,7 +12,7 @@ int rp_detector_open(struct rp_detector **out, struct rp_pool *pool,
                      const struct rp_settings *settings, struct rp_model_list *list);
 void rp_detector_close(struct rp_detector **detector);
 
-/* Does it give the five points? Else a face is a box until a landmarker has seen it. */
+/* Does it give the five points? Else a face is only a box until the landmarker has run. */
 bool rp_detector_gives_points(const struct rp_detector *detector);
 
 /* @param w,h  size of the frames */
@@ -21,10 +21,7 @@ int rp_detection_create(struct rp_detection **out, const struct rp_detector *det
 void rp_detection_destroy(struct rp_detection **detection);
 
 /* Record: boxes, scores and points of all faces of the frame, best first. */
-int rp_detection_record(struct rp_detection *detection, const struct rp_img *frame,
+void rp_detection_record(struct rp_detection *detection, const struct rp_img *frame,
                         struct rp_dfaces *faces);
-
-/* Names for the option: the table of this file. */
-const char *const *rp_detector_choices(void);
 
 #endif /* RP_DETECTOR_H */

@@ -1,7 +1,5 @@
-/* Facts about each network are in the table; the rest treats all alike. */
+/* What differs between networks is in the table; the rest treats all alike. */
 #include "face/landmarker.h"
-
-#include <pthread.h>
 
 #include "face/options.h"
 
@@ -13,7 +11,7 @@ static const struct facts {
     const char *name;
     int decoder; /* enum rp_landmark_kind */
     int size;
-    bool colour; /* the box at its own shape, contrast optimised; else stretched and grey */
+    bool colour; /* the box in its own shape, contrast optimised; else stretched and grey */
     int outputs;
     size_t numbers[2]; /* in each output */
 } landmarkers[] = {
@@ -22,8 +20,8 @@ static const struct facts {
     {"fr_landmark", RP_LANDMARK_BOX_68, 64, false, 1, {68 * 2}},
 };
 
-/* "many" stands for these, in this order: the rule by which
- * one wins is not symmetric. They take the same input. */
+/* "many" means these, in this order: the rule by which one wins is not symmetric. They take the
+ * same input. */
 static const char *const many[MAX_PARTS] = {"2dfan4", "peppa_wutz"};
 
 struct rp_landmarker {
@@ -47,54 +45,12 @@ struct rp_landmarking {
     struct rp_batch *batch; /* of the only part */
     struct rp_img crop;
     struct rp_affine *affine;
-    struct rp_img upright; /* the colour crop before its turn */
+    struct rp_img upright; /* the colour crop before its rotation */
     struct rp_affine *step;
     float *lut;
     struct rp_lab_tables *lab; /* to optimise the contrast */
     struct rp_contrast_work *contrast;
 };
-
-/* ---- options --------------------------------------------------------------------------------- */
-
-static const char *names[RP_ARRAY_LEN(landmarkers) + 2];
-
-static void list_names(void)
-{
-    names[0] = "many";
-    for (size_t i = 0; i < RP_ARRAY_LEN(landmarkers); i++)
-        names[i + 1] = landmarkers[i].name;
-}
-
-const char *const *rp_landmarker_choices(void)
-{
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-
-    pthread_once(&once, list_names);
-    return names;
-}
-
-/* clang-format off */
-static const struct rp_opt landmarker_opts[] = {
-    {"face-landmarker-model", 0, RP_OPT_CHOICE, offsetof(struct rp_landmarker_options, model),
-     .def_text = "2dfan4", .choices_fn = rp_landmarker_choices, .help = "model that finds the 68 points"},
-    {"face-landmarker-score", 0, RP_OPT_FLOAT, offsetof(struct rp_landmarker_options, score), 0, 1, 0.05,
-     .def_text = "0.5", .meta = "SCORE",
-     .help = "lowest score at which the 68 points replace the detector's 5; 0 skips the landmarker"},
-    {0},
-};
-
-const struct rp_opt_group rp_landmarker_group = {
-    "face_landmarker", "Face landmarker", sizeof(struct rp_landmarker_options), landmarker_opts,
-};
-/* clang-format on */
-
-static const struct facts *find(const char *name)
-{
-    for (size_t i = 0; i < RP_ARRAY_LEN(landmarkers); i++)
-        if (!strcmp(landmarkers[i].name, name))
-            return &landmarkers[i];
-    return NULL;
-}
 
 /* ---- shared half ----------------------------------------------------------------------------- */
 
@@ -105,7 +61,7 @@ static int open_part(struct rp_landmarker *l, struct rp_pool *pool, const char *
     struct rp_model *model;
 
     RP_CHECK(rp_pool_get(pool, RP_KIND_FACE_LANDMARKER, name, named, &entry, &model));
-    const struct facts *const f = find(entry->name);
+    const struct facts *const f = RP_FACTS(landmarkers, entry->name);
     const int64_t size = f->size, channels = f->colour ? 3 : 1;
     RP_CHECK(rp_model_expect_input(model, NULL, 0, RP_TYPE_F32, 4,
                                    (const int64_t[]){-1, channels, size, size}));
@@ -120,7 +76,7 @@ static int open_parts(struct rp_landmarker *l, struct rp_pool *pool,
                       const struct rp_settings *settings, struct rp_model_list *list)
 {
     const struct rp_landmarker_options *const o = rp_settings_get(settings, &rp_landmarker_group);
-    const char *const name = rp_landmarker_choices()[o->model];
+    const char *const name = rp_catalogue_choices(RP_KIND_FACE_LANDMARKER)[o->model];
 
     if (strcmp(name, "many") != 0)
         return open_part(l, pool, name, rp_settings_is_set(settings, "face-landmarker-model"),
@@ -141,9 +97,9 @@ static int open_lift(struct rp_landmarker *l, struct rp_pool *pool, struct rp_mo
     return 0;
 }
 
-/* A score of 0 skips the landmarker, and the 68 points are then fan_68_5's,
- * which also tells how the head is turned. But without fan_68_5, and with a
- * detector without points, only the landmarker has any. */
+/* A score of 0 skips the landmarker, and the 68 points are then those of fan_68_5, which also give
+ * the angle of the head. But without fan_68_5, or if the detector gives no points, only the
+ * landmarker has any. */
 static int open_needed(struct rp_landmarker *l, struct rp_pool *pool,
                        const struct rp_settings *settings, const struct rp_landmarker_params *p,
                        struct rp_model_list *list)
@@ -154,7 +110,7 @@ static int open_needed(struct rp_landmarker *l, struct rp_pool *pool,
     l->score = o->score > 0 ? (float) o->score : NEVER;
     if (wanted ? o->score > 0 || !p->five : p->lifted && !p->five)
         RP_CHECK(open_parts(l, pool, settings, list));
-    if (p->five && (p->all_68 || p->turn || p->lifted || (l->parts && l->part[0].facts->colour)))
+    if (p->five && (p->all_68 || p->angle || p->lifted || (l->parts && l->part[0].facts->colour)))
         RP_CHECK(open_lift(l, pool, list));
     if (p->all_68 && !l->parts && !l->lift)
         RP_CHECK(open_parts(l, pool, settings, list));
@@ -187,7 +143,7 @@ void rp_landmarker_close(struct rp_landmarker **landmarker)
 
 /* ---- part of one slot ------------------------------------------------------------------------ */
 
-/* What the colour crop needs beside the crop. */
+/* What the colour crop needs in addition. */
 static int bind_colour(struct rp_landmarking *ln, struct rp_slot *slot)
 {
     static const double zero[3] = {0, 0, 0}, one[3] = {1, 1, 1};
@@ -281,82 +237,75 @@ void rp_landmarking_destroy(struct rp_landmarking **landmarking)
 
 /* ---- recording: fan_68_5 --------------------------------------------------------------------- */
 
-static int lift_crop(struct rp_landmarking *ln, const struct rp_face_at *at)
+static void lift_crop(struct rp_landmarking *ln, const struct rp_face_at *at)
 {
-    RP_CHECK(RP_OP(at->slot, align, .face = at->cur, .points = 1, .template_id = RP_TEMPLATE_FFHQ_512,
-                   .w = 1, .h = 1, .scale = 1, .dst = ln->lift.affine));
-    RP_CHECK(RP_OP(at->slot, points_tensor, .face = at->cur, .affine = ln->lift.affine,
-                   .dst = ln->lift.net->in[0].data));
-    return 0;
+    RP_OP(at->slot, align, .face = at->cur, .points = 1, .template_id = RP_TEMPLATE_FFHQ_512,
+          .w = 1, .h = 1, .scale = 1, .dst = ln->lift.affine);
+    RP_OP(at->slot, points_tensor, .face = at->cur, .affine = ln->lift.affine,
+          .dst = ln->lift.net->in[0].data);
 }
 
-static int lift_decode(struct rp_landmarking *ln, const struct rp_face_at *at)
+static void lift_decode(struct rp_landmarking *ln, const struct rp_face_at *at)
 {
     return RP_OP(at->slot, landmarks, .kind = RP_LANDMARK_FAN_68_5,
                  .t = {ln->lift.net->out[0].data}, .w = 1, .h = 1, .affine = ln->lift.affine,
                  .face = at->cur);
 }
 
-/* The detector's five points to 68, and from these the turn of the head. */
-static int record_lift(struct rp_landmarking *ln, const struct rp_face_at *at)
+/* 68 points from the detector's five, and from these the angle of the head. */
+static void record_lift(struct rp_landmarking *ln, const struct rp_face_at *at)
 {
-    RP_CHECK(lift_crop(ln, at));
-    RP_CHECK(rp_run(ln->lift.net));
-    RP_CHECK(lift_decode(ln, at));
-    return 0;
+    lift_crop(ln, at);
+    rp_record_run(ln->lift.net);
+    lift_decode(ln, at);
 }
 
 /* ---- recording: landmarkers ------------------------------------------------------------------ */
 
-/* Where the crop lies: the box at its own shape, upright, as FaceFusion's landmarkers want it, or
- * stretched, as the lite one does. */
-static int place(struct rp_landmarking *ln, const struct rp_face_at *at)
+/* Where the crop lies: the box in its own shape, upright, for FaceFusion's landmarkers; stretched
+ * for the lite one. */
+static void place(struct rp_landmarking *ln, const struct rp_face_at *at)
 {
     return RP_OP(at->slot, box_affine, .face = at->cur,
                  .fit = ln->shared->part[0].facts->colour ? RP_BOX_LANDMARKER : RP_BOX_STRETCH,
                  .factor = 1, .w = ln->crop.w, .h = ln->crop.h, .dst = ln->affine);
 }
 
-static int step_to(struct rp_landmarking *ln, const struct rp_face_at *at, enum rp_box_fit fit,
+static void step_to(struct rp_landmarking *ln, const struct rp_face_at *at, enum rp_box_fit fit,
                    const struct rp_img *src, const struct rp_img *dst)
 {
-    RP_CHECK(RP_OP(at->slot, box_affine, .face = at->cur, .fit = fit, .factor = 1, .w = dst->w,
-                   .h = dst->h, .dst = ln->step));
-    return RP_OP(at->slot, warp, .src = *src, .affine = ln->step, .dst = *dst);
+    RP_OP(at->slot, box_affine, .face = at->cur, .fit = fit, .factor = 1, .w = dst->w,
+          .h = dst->h, .dst = ln->step);
+    RP_OP(at->slot, warp, .src = *src, .affine = ln->step, .dst = *dst);
 }
 
-/* Cut out, then turned, as there: the turn, about a point half a pixel off, leaves a black row or
- * column at the edge, and networks see it. */
-static int crop_colour(struct rp_landmarking *ln, const struct rp_face_at *at)
+/* Cut out, then rotated, as FaceFusion does it: its rotation, about a point half a pixel off,
+ * leaves a black row or column at the edge, which networks notice. */
+static void crop_colour(struct rp_landmarking *ln, const struct rp_face_at *at)
 {
-    RP_CHECK(step_to(ln, at, RP_BOX_UPRIGHT, at->frame, &ln->upright));
-    RP_CHECK(step_to(ln, at, RP_BOX_TURN, &ln->upright, &ln->crop));
-    RP_CHECK(RP_OP(at->slot, contrast, .src = ln->crop, .dst = ln->crop, .tables = ln->lab,
-                   .work = ln->contrast));
-    RP_CHECK(RP_OP(at->slot, to_tensor, .src = ln->crop, .lut = ln->lut,
-                   .dst = ln->net[0]->in[0].data, .w = ln->crop.w, .h = ln->crop.h, .step = 1));
-    return 0;
+    step_to(ln, at, RP_BOX_UPRIGHT, at->frame, &ln->upright);
+    step_to(ln, at, RP_BOX_ROTATE, &ln->upright, &ln->crop);
+    RP_OP(at->slot, contrast, .src = ln->crop, .dst = ln->crop, .tables = ln->lab,
+          .work = ln->contrast);
+    RP_OP(at->slot, to_tensor, .src = ln->crop, .lut = ln->lut,
+          .dst = ln->net[0]->in[0].data, .w = ln->crop.w, .h = ln->crop.h, .step = 1);
 }
 
-static int crop_grey(struct rp_landmarking *ln, const struct rp_face_at *at)
+static void crop_grey(struct rp_landmarking *ln, const struct rp_face_at *at)
 {
-    RP_CHECK(RP_OP(at->slot, warp, .src = *at->frame, .affine = ln->affine, .dst = ln->crop,
-                   .border = 1, .area = 1));
-    RP_CHECK(RP_OP(at->slot, to_gray, .src = ln->crop, .dst = ln->net[0]->in[0].data,
-                   .scale = 1.0f / 256));
-    return 0;
+    RP_OP(at->slot, warp, .src = *at->frame, .affine = ln->affine, .dst = ln->crop,
+          .border = 1, .area = 1);
+    RP_OP(at->slot, to_gray, .src = ln->crop, .dst = ln->net[0]->in[0].data,
+          .scale = 1.0f / 256);
 }
 
-static int crop(struct rp_landmarking *ln, const struct rp_face_at *at)
+static void crop(struct rp_landmarking *ln, const struct rp_face_at *at)
 {
-    const int ret = place(ln, at); /* the whole way: that of the points back */
-
-    if (ret < 0)
-        return ret;
-    return ln->shared->part[0].facts->colour ? crop_colour(ln, at) : crop_grey(ln, at);
+    place(ln, at); /* both steps in one, for the way of the points back */
+    (ln->shared->part[0].facts->colour ? crop_colour : crop_grey)(ln, at);
 }
 
-static int decode(struct rp_landmarking *ln, int part, const struct rp_face_at *at)
+static void decode(struct rp_landmarking *ln, int part, const struct rp_face_at *at)
 {
     const struct facts *const f = ln->shared->part[part].facts;
     struct rp_op_landmarks op = {.kind = f->decoder, .w = f->size, .h = f->size,
@@ -364,46 +313,45 @@ static int decode(struct rp_landmarking *ln, int part, const struct rp_face_at *
 
     for (int i = 0; i < f->outputs; i++)
         op.t[i] = ln->net[part]->out[i].data;
-    return at->slot->ops->landmarks(at->slot->stream, &op);
+    RP_OP_FROM(at->slot, landmarks, &op);
 }
 
-static int record_parts(struct rp_landmarking *ln, const struct rp_face_at *at)
+static void record_parts(struct rp_landmarking *ln, const struct rp_face_at *at)
 {
-    RP_CHECK(crop(ln, at));
+    crop(ln, at);
     for (int i = 0; i < ln->shared->parts; i++) {
-        RP_CHECK(rp_run(ln->net[i]));
-        RP_CHECK(decode(ln, i, at));
+        rp_record_run(ln->net[i]);
+        decode(ln, i, at);
     }
-    return 0;
 }
 
-/* Turn of the head first, as the landmarker's crop needs it. With a detector without points it is
- * that of the view in which the face was found, until the landmarker has run. */
-static int record_turn(struct rp_landmarking *ln, const struct rp_face_at *at)
+/* The angle of the head comes first, as the landmarker's crop needs it. If the detector gives no
+ * points, it is the angle of the view in which the face was found, until the landmarker has run. */
+static void record_angle(struct rp_landmarking *ln, const struct rp_face_at *at)
 {
     if (ln->shared->lift)
-        return record_lift(ln, at);
-    return ln->shared->five ? RP_OP(at->slot, points_angle, .face = at->cur) : 0;
+        record_lift(ln, at);
+    else if (ln->shared->five)
+        RP_OP(at->slot, points_angle, .face = at->cur);
 }
 
-static int record_choice(struct rp_landmarking *ln, const struct rp_face_at *at)
+static void record_choice(struct rp_landmarking *ln, const struct rp_face_at *at)
 {
     const struct rp_landmarker *const l = ln->shared;
 
-    return RP_OP(at->slot, face_points, .face = at->cur, .threshold = l->parts ? l->score : NEVER,
+    RP_OP(at->slot, face_points, .face = at->cur, .threshold = l->parts ? l->score : NEVER,
                  .no_detector_points = !l->five);
 }
 
-int rp_landmarking_record(struct rp_landmarking *ln, const struct rp_face_at *at)
+void rp_landmarking_record(struct rp_landmarking *ln, const struct rp_face_at *at)
 {
     const struct rp_landmarker *const l = ln->shared;
 
-    RP_CHECK(record_turn(ln, at));
+    record_angle(ln, at);
     if (l->parts)
-        RP_CHECK(record_parts(ln, at));
+        record_parts(ln, at);
     if (l->five || l->parts)
-        RP_CHECK(record_choice(ln, at));
-    return 0;
+        record_choice(ln, at);
 }
 
 struct rp_batch *rp_landmarking_batch(const struct rp_landmarking *ln)
@@ -411,17 +359,16 @@ struct rp_batch *rp_landmarking_batch(const struct rp_landmarking *ln)
     return ln->batch;
 }
 
-int rp_landmarking_before(struct rp_landmarking *ln, const struct rp_face_at *at)
+void rp_landmarking_before(struct rp_landmarking *ln, const struct rp_face_at *at)
 {
-    const int ret = record_turn(ln, at);
-
-    return ret < 0 ? ret : crop(ln, at);
+    record_angle(ln, at);
+    crop(ln, at);
 }
 
-/* The crop's place is worked out again: that is less than to keep one for each face. */
-int rp_landmarking_after(struct rp_landmarking *ln, const struct rp_face_at *at)
+/* The crop's place is computed again: that is cheaper than keeping one for each face. */
+void rp_landmarking_after(struct rp_landmarking *ln, const struct rp_face_at *at)
 {
-    RP_CHECK(place(ln, at));
-    RP_CHECK(decode(ln, 0, at));
-    return record_choice(ln, at);
+    place(ln, at);
+    decode(ln, 0, at);
+    record_choice(ln, at);
 }

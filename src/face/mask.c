@@ -1,5 +1,7 @@
 #include "face/mask.h"
 
+#include "engine/list.h"
+
 #include "face/analyser.h"
 
 #define MAX_KERNEL 2049
@@ -14,6 +16,7 @@ struct rp_masks {
     unsigned types;   /* bits of enum rp_mask_type */
     unsigned areas;   /* bits of enum rp_mask_area */
     uint32_t classes; /* of the parser: bits */
+    bool own;         /* the processor brings a mask of its own with each face */
     double blur;
     int padding[4];   /* percent: top, right, bottom, left */
     int noccluders;
@@ -34,7 +37,7 @@ struct rp_masker {
 
     struct rp_net *occluder[MAX_OCCLUDERS];
     struct rp_img occluder_crop;
-    float *occluder_lut, *visible; /* what an occluder gave, clipped */
+    float *occluder_lut, *visible; /* an occluder's result, clipped */
 
     struct rp_net *parser;
     struct rp_img parser_crop;
@@ -100,7 +103,7 @@ static int open_occluder(struct rp_masks *m, struct rp_pool *pool, const char *n
     return 0;
 }
 
-/* One, or all that the choices name behind "many". */
+/* One, or all that the choices list after "many". */
 static int open_occluders(struct rp_masks *m, struct rp_pool *pool,
                           const struct rp_settings *settings)
 {
@@ -140,6 +143,7 @@ int rp_masks_create(struct rp_masks **out, struct rp_pool *pool,
     if (!m)
         return rp_fail(RP_ERR_NOMEM, "out of memory");
     read_options(m, rp_settings_get(settings, &rp_mask_group), use);
+    m->own = use->own;
     if (m->types & RP_MASK_BIT(OCCLUSION))
         RP_TRY(open_occluders(m, pool, settings));
     if (m->types & RP_MASK_BIT(REGION))
@@ -183,7 +187,7 @@ static int make_kernel(struct rp_slot *slot, double sigma, float **kernel, int *
     return rp_slot_constant(slot, k, (size_t) *size * sizeof(*k), (void **) kernel);
 }
 
-/* The box mask depends on nothing but options: drawn and blurred once. */
+/* The box mask depends on options only: it is drawn and blurred once. */
 static int make_box(struct rp_masker *m)
 {
     int size;
@@ -192,15 +196,16 @@ static int make_box(struct rp_masker *m)
     const int blur = (int) (m->w * 0.5 * s->blur);
 
     RP_CHECK(make_floats(m->slot, area(m), &m->constant));
-    RP_CHECK(RP_OP(m->slot, box_mask, .dst = m->constant, .w = m->w, .h = m->h,
+    RP_CHECK(RP_OP_NOW(m->slot, box_mask, .dst = m->constant, .w = m->w, .h = m->h,
                    .blur = (float) s->blur,
                    .padding = {s->padding[0], s->padding[1], s->padding[2], s->padding[3]}));
     if (blur > 0) {
         RP_CHECK(make_kernel(m->slot, 0.25 * blur, &kernel, &size));
-        RP_CHECK(RP_OP(m->slot, gaussian, .src = m->constant, .dst = m->constant, .tmp = m->tmp,
+        RP_CHECK(RP_OP_NOW(m->slot, gaussian, .src = m->constant, .dst = m->constant, .tmp = m->tmp,
                        .w = m->w, .h = m->h, .kernel = kernel, .size = size));
     }
-    RP_CHECK(RP_OP(m->slot, mask_min, .a = m->constant, .dst = m->constant, .n = (int) area(m)));
+    RP_CHECK(
+        RP_OP_NOW(m->slot, mask_min, .a = m->constant, .dst = m->constant, .n = (int) area(m)));
     return 0;
 }
 
@@ -238,7 +243,8 @@ static int make_occlusion(struct rp_masker *m)
         struct rp_net **const net = &m->occluder[i];
 
         RP_CHECK(rp_net_open(net, m->slot, m->shared->occluder[i], dims));
-        if ((*net)->out[0].count != n || (*net)->out[0].type != RP_TYPE_F32) return rp_fail(RP_ERR_MODEL, "%s: its output is not %dx%d numbers",
+        if ((*net)->out[0].count != n || (*net)->out[0].type != RP_TYPE_F32)
+        return rp_fail(RP_ERR_MODEL, "%s: its output is not %dx%d numbers",
                           rp_model_name(m->shared->occluder[i]), OCCLUDER_SIZE, OCCLUDER_SIZE);
     }
     rp_tensor_lut(lut, 255, (const double[]){0, 0, 0}, (const double[]){1, 1, 1});
@@ -256,7 +262,8 @@ static int make_region(struct rp_masker *m)
     RP_CHECK(rp_net_open(&m->parser, m->slot, m->shared->parser, dims));
     const struct rp_tensor *const t = &m->parser->out[0];
     if (t->type != RP_TYPE_F32 || t->count % n || t->count < MIN_CLASSES * n ||
-        t->count > MAX_CLASSES * n) return rp_fail(RP_ERR_MODEL, "%s: its output is not %d to %d classes of %dx%d numbers",
+        t->count > MAX_CLASSES * n)
+        return rp_fail(RP_ERR_MODEL, "%s: its output is not %d to %d classes of %dx%d numbers",
                       rp_model_name(m->shared->parser), MIN_CLASSES, MAX_CLASSES, PARSER_SIZE,
                       PARSER_SIZE);
     m->nclasses = (int) (t->count / n);
@@ -280,10 +287,10 @@ int rp_masker_create(struct rp_masker **out, const struct rp_masks *masks, struc
         RP_TRY(make_box(m));
     if (!masks->types)
         RP_TRY(make_ones(m));
-    if (!(masks->types & ~RP_MASK_BIT(BOX)))
+    if (!(masks->types & ~RP_MASK_BIT(BOX)) && !masks->own)
         return 0;
-    RP_TRY(make_floats(slot, area(m), &m->part));
     RP_TRY(make_floats(slot, area(m), &m->out));
+    RP_TRY(make_floats(slot, area(m), &m->part));
     RP_TRY(make_kernel(slot, SOFT_SIGMA, &m->soft_kernel, &m->soft_size));
     if (masks->types & RP_MASK_BIT(OCCLUSION))
         RP_TRY(make_occlusion(m));
@@ -313,96 +320,94 @@ void rp_masker_destroy(struct rp_masker **masker)
 
 /* ---- recording ------------------------------------------------------------------------------- */
 
-/* What no occluder sees as hidden, into m->part. */
-static int record_occlusion(struct rp_masker *m, const struct rp_img *crop)
+/* What every occluder takes for visible, into m->part. */
+static void record_occlusion(struct rp_masker *m, const struct rp_img *crop)
 {
     struct rp_slot *const slot = m->slot;
     const int size = OCCLUDER_SIZE;
 
-    RP_CHECK(RP_OP(slot, resize, .src = *crop, .dst = m->occluder_crop));
+    RP_OP(slot, resize, .src = *crop, .dst = m->occluder_crop);
     for (int i = 0; i < m->shared->noccluders; i++) {
         const struct rp_net *const net = m->occluder[i];
         float *const dst = i ? m->tmp : m->part;
 
-        RP_CHECK(RP_OP(slot, to_tensor, .src = m->occluder_crop, .lut = m->occluder_lut,
-                       .dst = net->in[0].data, .w = size, .h = size, .nhwc = 1, .step = 1));
-        RP_CHECK(rp_run(m->occluder[i]));
-        RP_CHECK(RP_OP(slot, mask_min, .a = net->out[0].data, .dst = m->visible, .n = size * size));
-        RP_CHECK(RP_OP(slot, resize_float, .src = m->visible, .sw = size, .sh = size, .dst = dst,
-                       .dw = m->w, .dh = m->h, .ch = 1));
+        RP_OP(slot, to_tensor, .src = m->occluder_crop, .lut = m->occluder_lut,
+              .dst = net->in[0].data, .w = size, .h = size, .nhwc = 1, .step = 1);
+        rp_record_run(m->occluder[i]);
+        RP_OP(slot, mask_min, .a = net->out[0].data, .dst = m->visible, .n = size * size);
+        RP_OP(slot, resize_float, .src = m->visible, .sw = size, .sh = size, .dst = dst,
+              .dw = m->w, .dh = m->h, .ch = 1);
         if (i)
-            RP_CHECK(RP_OP(slot, mask_min, .a = m->tmp, .b = m->part, .dst = m->part,
-                           .n = m->w * m->h));
+            RP_OP(slot, mask_min, .a = m->tmp, .b = m->part, .dst = m->part,
+                  .n = m->w * m->h);
     }
-    return 0;
 }
 
-/* The parser's picture: of the pixels that will be pasted, which are floats, or of the crop. */
-static int record_parser_input(struct rp_masker *m, const struct rp_img *crop, const float *result)
+/* The parser's input: from the pixels that will be pasted, which are floats, or from the crop. */
+static void record_parser_input(struct rp_masker *m, const struct rp_img *crop, const float *result)
 {
     struct rp_slot *const slot = m->slot;
     const int size = PARSER_SIZE;
 
     if (result) {
-        RP_CHECK(RP_OP(slot, resize_float, .src = result, .sw = m->w, .sh = m->h,
-                       .dst = m->parser_pixels, .dw = size, .dh = size, .ch = 3));
+        RP_OP(slot, resize_float, .src = result, .sw = m->w, .sh = m->h,
+              .dst = m->parser_pixels, .dw = size, .dh = size, .ch = 3);
     } else {
-        RP_CHECK(RP_OP(slot, resize, .src = *crop, .dst = m->parser_crop));
-        RP_CHECK(RP_OP(slot, u8_to_float, .src = m->parser_crop, .dst = m->parser_pixels));
+        RP_OP(slot, resize, .src = *crop, .dst = m->parser_crop);
+        RP_OP(slot, u8_to_float, .src = m->parser_crop, .dst = m->parser_pixels);
     }
-    RP_CHECK(RP_OP(slot, float_to_tensor, .src = m->parser_pixels, .w = size, .h = size, .div = 255,
-                   .mean = {0.485f, 0.456f, 0.406f}, .std = {0.229f, 0.224f, 0.225f}, .rgb = 1,
-                   .dst = m->parser->in[0].data));
-    return 0;
+    RP_OP(slot, float_to_tensor, .src = m->parser_pixels, .w = size, .h = size, .div = 255,
+          .mean = {0.485f, 0.456f, 0.406f}, .std = {0.229f, 0.224f, 0.225f}, .rgb = 1,
+          .dst = m->parser->in[0].data);
 }
 
 /* The chosen parts of the face, into m->part. */
-static int record_region(struct rp_masker *m, const struct rp_img *crop, const float *result)
+static void record_region(struct rp_masker *m, const struct rp_img *crop, const float *result)
 {
     const int size = PARSER_SIZE;
 
-    RP_CHECK(record_parser_input(m, crop, result));
-    RP_CHECK(rp_run(m->parser));
-    RP_CHECK(RP_OP(m->slot, class_mask, .src = m->parser->out[0].data, .classes = m->nclasses,
-                   .n = size * size, .use = m->shared->classes, .dst = m->region));
-    RP_CHECK(RP_OP(m->slot, resize_float, .src = m->region, .sw = size, .sh = size, .dst = m->part,
-                   .dw = m->w, .dh = m->h, .ch = 1));
-    return 0;
+    record_parser_input(m, crop, result);
+    rp_record_run(m->parser);
+    RP_OP(m->slot, class_mask, .src = m->parser->out[0].data, .classes = m->nclasses,
+          .n = size * size, .use = m->shared->classes, .dst = m->region);
+    RP_OP(m->slot, resize_float, .src = m->region, .sw = size, .sh = size, .dst = m->part,
+          .dw = m->w, .dh = m->h, .ch = 1);
 }
 
 /* FaceFusion's soft threshold of m->part, and its minimum with the masks before it. */
-static int record_part(struct rp_masker *m, const float **least)
+static void record_part(struct rp_masker *m, const float **least)
 {
     const int n = m->w * m->h;
 
-    RP_CHECK(RP_OP(m->slot, gaussian, .src = m->part, .dst = m->part, .tmp = m->tmp, .w = m->w,
-                   .h = m->h, .kernel = m->soft_kernel, .size = m->soft_size));
-    RP_CHECK(RP_OP(m->slot, mask_ramp, .src = m->part, .dst = m->part, .n = n));
-    RP_CHECK(RP_OP(m->slot, mask_min, .a = m->part, .b = *least, .dst = m->out, .n = n));
+    RP_OP(m->slot, gaussian, .src = m->part, .dst = m->part, .tmp = m->tmp, .w = m->w,
+          .h = m->h, .kernel = m->soft_kernel, .size = m->soft_size);
+    RP_OP(m->slot, mask_ramp, .src = m->part, .dst = m->part, .n = n);
+    RP_OP(m->slot, mask_min, .a = m->part, .b = *least, .dst = m->out, .n = n);
     *least = m->out;
-    return 0;
 }
 
-int rp_masker_record(struct rp_masker *m, const struct rp_dface *face,
-                     const struct rp_affine *affine, const struct rp_img *crop, const float *result)
+void rp_masker_record(struct rp_masker *m, const struct rp_mask_of *of)
 {
     const unsigned types = m->shared->types;
     const float *least = m->constant;
 
     if (types & RP_MASK_BIT(OCCLUSION)) {
-        RP_CHECK(record_occlusion(m, crop));
-        RP_CHECK(record_part(m, &least));
+        record_occlusion(m, of->crop);
+        record_part(m, &least);
     }
     if (types & RP_MASK_BIT(AREA)) {
-        RP_CHECK(RP_OP(m->slot, hull_mask, .face = face, .affine = affine, .use = m->area_points,
-                       .dst = m->part, .w = m->w, .h = m->h));
-        RP_CHECK(record_part(m, &least));
+        RP_OP(m->slot, hull_mask, .face = of->face, .affine = of->affine, .use = m->area_points,
+              .dst = m->part, .w = m->w, .h = m->h);
+        record_part(m, &least);
     }
     if (types & RP_MASK_BIT(REGION)) {
-        RP_CHECK(record_region(m, crop, result));
-        RP_CHECK(record_part(m, &least));
+        record_region(m, of->crop, of->result);
+        record_part(m, &least);
     }
-    return 0;
+    if (m->shared->own && of->own)
+        RP_OP(m->slot, mask_min, .a = of->own, .b = least, .dst = m->out, .n = m->w * m->h);
+    else if (m->shared->own && least != m->out)
+        RP_OP(m->slot, mask_min, .a = least, .dst = m->out, .n = m->w * m->h);
 }
 
 const float *rp_masker_mask(const struct rp_masker *masker)

@@ -1,9 +1,52 @@
-/* Those of the detector and of the landmarker stand beside the tables of their models. */
 #include "face/options.h"
 
 #include "face/mask.h"
+#include "models/catalogue.h"
+
+static const char *const *detectors(void)
+{
+    return rp_catalogue_choices(RP_KIND_FACE_DETECTOR);
+}
+
+static const char *const *landmarkers(void)
+{
+    return rp_catalogue_choices(RP_KIND_FACE_LANDMARKER);
+}
 
 /* clang-format off */
+static const char *const quarters[] = {"0", "90", "180", "270", NULL};
+
+static const struct rp_opt detector_opts[] = {
+    {"face-detector-model", 0, RP_OPT_CHOICE, offsetof(struct rp_detector_options, model),
+     .def_text = "yolo_face", .choices_fn = detectors, .help = "model that finds faces"},
+    {"face-detector-size", 0, RP_OPT_SIZE, offsetof(struct rp_detector_options, size),
+     .meta = "WxH", .help = "size of the frame given to the detector; each model has its own choices"},
+    {"face-detector-margin", 0, RP_OPT_INTS, offsetof(struct rp_detector_options, margin), 0, 100, 1,
+     .most = 4, .def_text = "0", .meta = "PERCENT...", .help = "black border for the detector: top right bottom left; 100 is half a frame"},
+    {"face-detector-angles", 0, RP_OPT_CHOICES, offsetof(struct rp_detector_options, angles),
+     .def_text = "0", .choices = quarters, .help = "angles to which the frame is turned for the detector"},
+    {"face-detector-score", 0, RP_OPT_FLOAT, offsetof(struct rp_detector_options, score), 0, 1, 0.05,
+     .def_text = "0.5", .meta = "SCORE", .help = "confidence that a face must exceed; 0 finds none"},
+    {0},
+};
+
+const struct rp_opt_group rp_detector_group = {
+    "face_detector", "Face detector", sizeof(struct rp_detector_options), detector_opts,
+};
+
+static const struct rp_opt landmarker_opts[] = {
+    {"face-landmarker-model", 0, RP_OPT_CHOICE, offsetof(struct rp_landmarker_options, model),
+     .def_text = "2dfan4", .choices_fn = landmarkers, .help = "model that finds the 68 points"},
+    {"face-landmarker-score", 0, RP_OPT_FLOAT, offsetof(struct rp_landmarker_options, score), 0, 1, 0.05,
+     .def_text = "0.5", .meta = "SCORE",
+     .help = "lowest score at which the 68 points replace the detector's 5; 0 skips the landmarker"},
+    {0},
+};
+
+const struct rp_opt_group rp_landmarker_group = {
+    "face_landmarker", "Face landmarker", sizeof(struct rp_landmarker_options), landmarker_opts,
+};
+
 static const char *const modes[] = {"many", "one", "reference", NULL};
 static const char *const orders[] = {"left-right", "right-left", "top-bottom", "bottom-top",
     "small-large", "large-small", "best-worst", "worst-best", NULL};
@@ -27,7 +70,7 @@ static const struct rp_opt selector_opts[] = {
     {"reference-face-position", 0, RP_OPT_INT, offsetof(struct rp_selector_options, reference_position),
      0, 127, 1, .def_text = "0", .meta = "N", .help = "which face of the reference frame, in the chosen order"},
     {"reference-face-distance", 0, RP_OPT_FLOAT, offsetof(struct rp_selector_options, reference_distance),
-     0, 1, 0.05, .def_text = "0.3", .meta = "DISTANCE", .help = "how different a face may be from the reference"},
+     0, 1, 0.05, .def_text = "0.3", .meta = "DISTANCE", .help = "how far a face may differ from the reference"},
     {"reference-frame-number", 0, RP_OPT_INTS, offsetof(struct rp_selector_options, reference_frames),
      0, 2147483647, 1, .def_text = "0", .meta = "N...", .help = "frames of the target that show the reference face"},
     {0},
@@ -50,7 +93,7 @@ const struct rp_opt_group rp_tracker_group = {
 
 static const struct rp_opt distribution_opts[] = {
     {"target-frame-amount", 0, RP_OPT_INT, offsetof(struct rp_distribution_options, amount), 0, 10, 1,
-     .def_text = "2", .meta = "N", .help = "frames before and after that the tracker looks at"},
+     .def_text = "2", .meta = "N", .help = "frames before and after each frame that the tracker uses"},
     {0},
 };
 

@@ -5,7 +5,7 @@
 #include "base/option.h"
 
 struct rp_detector_options {
-    int model; /* index into rp_detector_choices() */
+    int model; /* index into rp_catalogue_choices() of the kind */
     struct rp_opt_size size;
     struct rp_opt_ints margin;    /* percent: 1 to 4 numbers as in CSS */
     struct rp_opt_choices angles; /* quarters, counter-clockwise */
@@ -14,7 +14,7 @@ struct rp_detector_options {
 extern const struct rp_opt_group rp_detector_group;
 
 struct rp_landmarker_options {
-    int model; /* index into rp_landmarker_choices() */
+    int model; /* index into rp_catalogue_choices() of the kind */
     double score;
 };
 extern const struct rp_opt_group rp_landmarker_group;
@@ -35,7 +35,7 @@ struct rp_tracker_options {
 extern const struct rp_opt_group rp_tracker_group;
 
 struct rp_distribution_options {
-    int amount; /* frames before and after that are looked at with one */
+    int amount; /* frames before and after a frame that count for it */
 };
 extern const struct rp_opt_group rp_distribution_group;
 

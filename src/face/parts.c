@@ -1,7 +1,5 @@
 #include "face/parts.h"
 
-#include "engine/graph.h"
-
 const double rp_imagenet_mean[3] = {0.485, 0.456, 0.406},
              rp_imagenet_std[3] = {0.229, 0.224, 0.225};
 
@@ -28,13 +26,11 @@ int rp_part_batch(struct rp_batch **out, struct rp_net *net)
     const struct rp_slot *const slot = net->slot;
 
     *out = NULL;
-    if (!slot->graph_options || slot->gang) /* frames in step: the batch is theirs */
-        return 0;
     rp_log_hold(true);
-    ret = rp_batch_open(out, net, rp_graph_batch(slot->graph_options));
+    ret = rp_batch_open(out, net, slot->batch);
     rp_log_hold(false);
     if (ret < 0)
-        rp_log(RP_LOG_WARN, "%s only claims an open batch; faces go one by one: %s",
+        rp_log(RP_LOG_WARN, "%s claims an open batch but fails with it; faces go one by one: %s",
                rp_model_name(net->model), rp_last_error());
     return 0;
 }

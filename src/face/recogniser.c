@@ -1,5 +1,5 @@
-/* All recognisers keep one contract: arcface_112_v2 at 112
- * pixels, RGB, x / 127.5 - 1, 512 numbers. */
+/* All recognisers have one form: crops by arcface_112_v2 at 112 pixels, RGB, x / 127.5 - 1, to 512
+ * numbers. */
 #include "face/recogniser.h"
 
 #define SIZE 112
@@ -82,25 +82,24 @@ struct rp_batch *rp_recognition_batch(const struct rp_recognition *rn)
     return rn->batch;
 }
 
-int rp_recognition_before(struct rp_recognition *rn, const struct rp_face_at *at)
+void rp_recognition_before(struct rp_recognition *rn, const struct rp_face_at *at)
 {
-    RP_CHECK(RP_OP(at->slot, align, .face = at->cur, .template_id = RP_TEMPLATE_ARCFACE_112_V2,
-                   .w = SIZE, .h = SIZE, .scale = 1, .dst = rn->affine));
-    RP_CHECK(RP_OP(at->slot, warp, .src = *at->frame, .affine = rn->affine, .dst = rn->crop,
-                   .border = 1));
-    RP_CHECK(RP_OP(at->slot, to_tensor, .src = rn->crop, .lut = rn->lut,
-                   .dst = rn->net->in[0].data, .w = SIZE, .h = SIZE, .rgb = 1, .step = 1));
-    return 0;
+    RP_OP(at->slot, align, .face = at->cur, .template_id = RP_TEMPLATE_ARCFACE_112_V2,
+          .w = SIZE, .h = SIZE, .scale = 1, .dst = rn->affine);
+    RP_OP(at->slot, warp, .src = *at->frame, .affine = rn->affine, .dst = rn->crop,
+          .border = 1);
+    RP_OP(at->slot, to_tensor, .src = rn->crop, .lut = rn->lut,
+          .dst = rn->net->in[0].data, .w = SIZE, .h = SIZE, .rgb = 1, .step = 1);
 }
 
-int rp_recognition_after(struct rp_recognition *rn, const struct rp_face_at *at)
+void rp_recognition_after(struct rp_recognition *rn, const struct rp_face_at *at)
 {
     return RP_OP(at->slot, embedding, .src = rn->net->out[0].data, .face = at->cur);
 }
 
-int rp_recognition_record(struct rp_recognition *rn, const struct rp_face_at *at)
+void rp_recognition_record(struct rp_recognition *rn, const struct rp_face_at *at)
 {
-    RP_CHECK(rp_recognition_before(rn, at));
-    RP_CHECK(rp_run(rn->net));
-    return rp_recognition_after(rn, at);
+    rp_recognition_before(rn, at);
+    rp_record_run(rn->net);
+    rp_recognition_after(rn, at);
 }

@@ -15,12 +15,12 @@ int rp_recognition_create(struct rp_recognition **out, const struct rp_recognise
                           struct rp_slot *slot);
 void rp_recognition_destroy(struct rp_recognition **recognition);
 
-/* Record: the embedding of the face in hand, which must have its points. */
-int rp_recognition_record(struct rp_recognition *recognition, const struct rp_face_at *face);
+/* Record: the embedding of the current face, which must have its points. */
+void rp_recognition_record(struct rp_recognition *recognition, const struct rp_face_at *face);
 
-/* The same around a network that takes several faces at once; batch NULL: it does not. */
+/* The same in steps, for a network that takes several faces at once; batch NULL: it does not. */
 struct rp_batch *rp_recognition_batch(const struct rp_recognition *recognition);
-int rp_recognition_before(struct rp_recognition *recognition, const struct rp_face_at *face);
-int rp_recognition_after(struct rp_recognition *recognition, const struct rp_face_at *face);
+void rp_recognition_before(struct rp_recognition *recognition, const struct rp_face_at *face);
+void rp_recognition_after(struct rp_recognition *recognition, const struct rp_face_at *face);
 
 #endif /* RP_RECOGNISER_H */

@@ -1,8 +1,10 @@
 #include "face/selector.h"
 
+#include "engine/list.h"
+
 #include "face/analyser.h"
 
-enum { AUTO = 0 }; /* index of "auto" in the gender and race choices; the rest are enum values */
+enum { AUTO = 0 }; /* index of "auto" in the gender and race choices; the others are enum values */
 
 int rp_selector_init(struct rp_selector *out, const struct rp_settings *settings,
                      const struct rp_dface *source)
@@ -80,11 +82,20 @@ int rp_selector_attach(const struct rp_selector *s, struct rp_slot *slot,
     return 0;
 }
 
-int rp_selector_record(const struct rp_selector *s, struct rp_slot *slot,
+int rp_selector_refresh(const struct rp_selector *s, struct rp_slot *slot,
+                        const struct rp_selection_slot *at)
+{
+    if (!at->references)
+        return 0;
+    RP_CHECK(rp_slot_upload(slot, at->references, &s->references, sizeof(s->references)));
+    return rp_slot_sync(slot);
+}
+
+void rp_selector_record(const struct rp_selector *s, struct rp_slot *slot,
                        const struct rp_selection_slot *at, const struct rp_dfaces *faces)
 {
-    rp_slot_stage(slot, RP_STAGE_SELECT);
-    return RP_OP(slot, select, .faces = faces, .mode = s->mode, .order = s->order,
+    rp_record_stage(slot, RP_STAGE_SELECT);
+    RP_OP(slot, select, .faces = faces, .mode = s->mode, .order = s->order,
                  .gender = s->gender, .race = s->race, .age_from = s->age_from,
                  .age_to = s->age_to, .references = at->references, .distance = s->distance,
                  .dst = at->selection);

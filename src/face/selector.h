@@ -15,20 +15,20 @@ struct rp_selector {
     struct rp_references references; /* host; copied to each slot */
 };
 
-/* From the user's settings; gender and race "auto" are taken from `source` (NULL: no filter then).
- * RP_ERR_USAGE when only one age bound is given. */
+/* From the user's settings. Gender and race "auto" are those of `source` (NULL: no filter).
+ * RP_ERR_USAGE if only one age bound is given. */
 int rp_selector_init(struct rp_selector *out, const struct rp_settings *settings,
                      const struct rp_dface *source);
 
-/* Is it asked of the source which faces are meant? */
+/* Does the source decide which faces are meant? */
 bool rp_selector_wants_source(const struct rp_settings *settings);
 
-/* rp_need bits that this selection causes. */
+/* rp_need bits: what this selection needs of the analysing stage. */
 unsigned rp_selector_needs(const struct rp_settings *settings);
 
-/* Take a reference identity from the faces of a reference frame (host memory): sorted, filtered,
- * the one at reference_position or the last. A face like any of the references is selected. False
- * when there is no such face; without a reference nothing is selected. */
+/* Take a reference identity from the faces of a reference frame (host memory): they are sorted and
+ * filtered, and the one at reference_position, or the last, is taken. A face like any of the
+ * references is selected. False if no face is left; without a reference nothing is selected. */
 bool rp_selector_add_reference(struct rp_selector *selector, const struct rp_dfaces *faces);
 
 struct rp_selection_slot {
@@ -36,11 +36,15 @@ struct rp_selection_slot {
     struct rp_selection *selection;   /* device */
 };
 
+/* The references may change until a job begins: bring them to a slot that was attached earlier. */
+int rp_selector_refresh(const struct rp_selector *selector, struct rp_slot *slot,
+                        const struct rp_selection_slot *at);
+
 int rp_selector_attach(const struct rp_selector *selector, struct rp_slot *slot,
                        struct rp_selection_slot *out);
 
 /* Record: faces -> selection. */
-int rp_selector_record(const struct rp_selector *selector, struct rp_slot *slot,
+void rp_selector_record(const struct rp_selector *selector, struct rp_slot *slot,
                        const struct rp_selection_slot *at, const struct rp_dfaces *faces);
 
 #endif /* RP_SELECTOR_H */

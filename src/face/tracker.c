@@ -19,7 +19,7 @@ struct rp_tracker {
     struct entry entry[];
 };
 
-/* A face through the window. */
+/* One face over the frames of a window. */
 struct track {
     const struct rp_dface *at[MAX_WINDOW]; /* NULL: not seen in this frame */
     const struct rp_dface *latest;
@@ -104,7 +104,7 @@ void rp_face_between(struct rp_dface *out, const struct rp_dface *a, const struc
     mix(out->lm68, a->lm68, b->lm68, 136, f);
     mix(out->lm68_5, a->lm68_5, b->lm68_5, 136, f);
     out->has &= ~points | (a->has & b->has);
-    /* without fan_68_5 there are no such points; then the five say how the head is turned */
+    /* without fan_68_5 there are no such points; then the five give the angle of the head */
     out->angle = out->lm68_5[0] != 0 || out->lm68_5[32] != 0 ? rp_face_angle(out->lm68_5)
                                                              : rp_five_angle(out->lm5);
     out->origin = 1;
@@ -112,7 +112,7 @@ void rp_face_between(struct rp_dface *out, const struct rp_dface *a, const struc
 
 /* ---- tracks ---------------------------------------------------------------------------------- */
 
-/* Frame `w` of the window around `frame`; NULL when there is none. */
+/* Frame `w` of the window around `frame`; NULL if there is none. */
 static const struct entry *in_window(const struct rp_tracker *t, int64_t frame, int w)
 {
     const int64_t number = frame - t->around + w;
@@ -121,8 +121,8 @@ static const struct entry *in_window(const struct rp_tracker *t, int64_t frame, 
     return e && e->frame == number ? e : NULL;
 }
 
-/* The track whose latest face overlaps most, or a new one. As in FaceFusion a second face of one
- * frame may take the place of the first. */
+/* Adds a face to the track whose latest face overlaps it most, or to a new track. As in FaceFusion
+ * a second face of one frame may replace the first. */
 static void join(const struct rp_tracker *t, struct track *track, int *n, int w,
                  const struct rp_dface *face)
 {

@@ -1,4 +1,4 @@
-/* libav* at its edges: log, errors, opening files. */
+/* What all users of libav* need: log, errors, opening files. */
 #include "media/av.h"
 
 #include <errno.h>
@@ -110,7 +110,8 @@ int rp_file_head(const char *path, uint8_t *head, size_t size)
 int rp_size_check(const char *path, int64_t w, int64_t h)
 {
     if (w < 1 || h < 1)
-        return rp_fail(RP_ERR_FORMAT, "%s: no pixels; a file like that is cut short or broken", path);
+        return rp_fail(RP_ERR_FORMAT, "%s: no pixels; a file like that is cut short or broken",
+                       path);
     if (w > RP_SIDE_MAX || h > RP_SIDE_MAX || w * h > RP_PIXELS_MAX)
         return rp_fail(RP_ERR_LIMIT, "%s: %lldx%lld pixels are more than %d a side or 2^28", path,
                        (long long) w, (long long) h, RP_SIDE_MAX);
@@ -132,7 +133,7 @@ static bool is_refused(const char *format)
     return false;
 }
 
-/* Looking at streams decodes a little: the limits hold there too. */
+/* Finding out about streams decodes a little, so the limits of size apply here too. */
 static int look_at_streams(AVFormatContext *ic)
 {
     const unsigned n = ic->nb_streams;

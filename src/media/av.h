@@ -1,4 +1,4 @@
-/* Inside of the media folder: what its files share. Nobody else includes this. */
+/* Inside of the media folder: what its files share. Only they include this. */
 #ifndef RP_MEDIA_AV_H
 #define RP_MEDIA_AV_H
 
@@ -13,10 +13,11 @@
 #define RP_PIXELS_MAX (1 << 28)        /* pixels a picture */
 #define RP_PICTURE_FILE_MAX (1u << 30) /* bytes of a picture file */
 
-/* Memory ran out: sentence and status. A constant, so that the static analyser knows its sign. */
+/* Out of memory: sentence and status. The value is a constant, so that the static analyser knows
+ * its sign. */
 #define RP_NOMEM(path) (rp_fail(RP_ERR_NOMEM, "%s: no memory", path), RP_ERR_NOMEM)
 
-/* Bytes that are no text: nothing ends in zero here. */
+/* Copies bytes that are not text: no zero at the end. */
 static inline void rp_put_bytes(uint8_t *to, const void *from, size_t n)
 {
     memcpy(to, from, n);
@@ -24,7 +25,7 @@ static inline void rp_put_bytes(uint8_t *to, const void *from, size_t n)
 
 /* ---- av.c ------------------------------------------------------------------------------------ */
 
-/* Route libav's log to ours (debug level). Cheap; every entry into libav calls it. */
+/* Route libav's log to ours (debug level). Cheap: everything that enters libav calls it. */
 void rp_av_init(void);
 
 /* Status for an AVERROR, without words. */
@@ -33,17 +34,17 @@ int rp_av_status(int averror);
 /* "PATH: DOING: reason", as rp_fail(). */
 int rp_av_fail(int averror, const char *path, const char *doing);
 
-/* Is it a file that can be read, with something in it? A sentence and a status if not. */
+/* 0 if it is a file that can be read and is not empty, else a sentence and a status. */
 int rp_file_check(const char *path);
 
-/* First bytes of a file, the rest zero. Returns how many. */
+/* Read the first bytes of a file; the rest of `head` becomes zero. Returns how many. */
 int rp_file_head(const char *path, uint8_t *head, size_t size);
 
 /* Open a local media file; no other protocol, and no format that opens further files. With
- * `streams` its streams are looked at too, under our limits of size. */
+ * `streams` also find out about its streams, within our limits of size. */
 int rp_av_open(AVFormatContext **out, const char *path, bool streams);
 
-/* First video stream that is not a cover picture; -1 if there is none. */
+/* Index of the first video stream that is not a cover picture; -1 if there is none. */
 int rp_av_video_stream(const AVFormatContext *ic);
 
 /* RP_ERR_LIMIT with a sentence if a picture may not be this large. */
@@ -67,15 +68,15 @@ int rp_sws_matrix(enum rp_matrix matrix); /* SWS_CS_* */
 int rp_frame_wrap(struct rp_media_frame **out, AVFrame **f, enum rp_pixfmt fmt,
                   struct rp_colour colour);
 
-/* A new AVFrame with room for a picture; from the pool when there is one. */
+/* A new AVFrame with room for a picture; from the pool if there is one. */
 struct rp_pool {
     AVBufferPool *buffers;
     size_t size;
 };
 int rp_avframe_alloc(AVFrame **out, enum AVPixelFormat fmt, int w, int h, struct rp_pool *pool);
 
-/* Convert and scale f to `dst`. *sws is kept between calls. `from` and `to` say how YUV is meant.
- */
+/* Convert and scale `src` to `dst`. *sws is kept between calls. `from` and `to` are the colours of
+ * YUV. */
 int rp_sws_run(struct SwsContext **sws, const AVFrame *src, struct rp_colour from, AVFrame *dst,
                struct rp_colour to);
 int rp_sws_run_with(struct SwsContext **sws, int flags, const AVFrame *src, struct rp_colour from,
@@ -90,7 +91,7 @@ struct rp_orient {
 struct rp_orient rp_orient_exif(int orientation);           /* 1..8, others like 1 */
 struct rp_orient rp_orient_matrix(const int32_t matrix[9]); /* display matrix, nearest turn */
 bool rp_orient_none(struct rp_orient o);
-int rp_orient_degrees(struct rp_orient o); /* clockwise turn that it does; flips not counted */
+int rp_orient_degrees(struct rp_orient o); /* its clockwise turn; flips do not count */
 
 /* One plane of w x h pixels of `bytes` each; dst is h x w when o.swap. */
 void rp_orient_plane(struct rp_orient o, uint8_t *dst, ptrdiff_t dst_stride, const uint8_t *src,
@@ -98,7 +99,7 @@ void rp_orient_plane(struct rp_orient o, uint8_t *dst, ptrdiff_t dst_stride, con
 
 /* ---- reader.c -------------------------------------------------------------------------------- */
 
-/* What the writer takes over from the target's video stream. */
+/* What the writer takes from the target's video stream. */
 struct rp_video_tags {
     enum AVColorPrimaries primaries;
     enum AVColorTransferCharacteristic trc;
@@ -119,7 +120,7 @@ const struct rp_reader_params *rp_reader_range(const struct rp_reader *reader);
 int rp_quality_video(const char *encoder, int quality);
 double rp_quality_audio(const char *encoder, int quality);
 
-/* Put quality, preset and what else an encoder wants into its context and option list. */
+/* Put quality, preset and whatever else an encoder needs into its context and option list. */
 void rp_encoder_setup_video(AVCodecContext *enc, AVDictionary **opts, const char *preset,
                             int quality);
 void rp_encoder_setup_audio(AVCodecContext *enc, int quality);
@@ -127,10 +128,10 @@ void rp_encoder_setup_audio(AVCodecContext *enc, int quality);
 /* The format that keeps most of `fmt` with this encoder. */
 enum AVPixelFormat rp_encoder_pixfmt(const AVCodec *codec, enum rp_pixfmt fmt);
 
-/* Can this container hold this codec? Also knows what FFmpeg's muxers only find out later. */
+/* Can this container hold this codec? Also knows what FFmpeg's muxers find out only later. */
 bool rp_container_takes(const AVOutputFormat *format, enum AVCodecID codec);
 
-/* Does a video of this encoder in this container keep transparency? */
+/* Does video of this encoder in this container keep transparency? */
 bool rp_keeps_alpha(const AVOutputFormat *format, const AVCodec *codec);
 
 /* ---- tracks.c -------------------------------------------------------------------------------- */
@@ -153,7 +154,7 @@ void rp_tracks_start(struct rp_tracks *tracks, int64_t start);
 /* Write packets up to this time of the target. */
 int rp_tracks_until(struct rp_tracks *tracks, int64_t time);
 
-/* Write the rest: to the end of the video when cut, else to the end of the tracks. */
+/* Write the rest: to the end of the video if it is cut there, else to the end of the tracks. */
 int rp_tracks_finish(struct rp_tracks *tracks, int64_t end);
 
 /* ---- mark.c ---------------------------------------------------------------------------------- */
@@ -164,10 +165,10 @@ int rp_tracks_finish(struct rp_tracks *tracks, int64_t end);
 /* Put the mark into container metadata; any_key: the container takes keys of any name. */
 int rp_mark_to_dict(const struct rp_mark *mark, AVDictionary **dict, bool any_key);
 
-/* Fill a mark from XMP text (need not end in zero). False if there is none. */
+/* Fill a mark from XMP text, which need not end in zero. False if there is none. */
 bool rp_mark_parse(struct rp_mark *mark, const uint8_t *xmp, size_t size);
 
-/* After the muxer ended the file: formats whose muxer keeps no tags (GIF). */
+/* After the muxer has finished the file: for formats whose muxer keeps no tags (GIF). */
 int rp_mark_append(const struct rp_mark *mark, const char *path, const AVOutputFormat *format);
 
 /* ---- image*.c -------------------------------------------------------------------------------- */
@@ -178,7 +179,7 @@ struct rp_image_codec {
     const char *extensions; /* "jpg,jpeg" */
     bool (*is)(const uint8_t *data, size_t size);
     int (*decode)(rp_image *out, const uint8_t *data, size_t size, const char *name);
-    /* Write into memory: *data is malloc()ed. xmp may be NULL. */
+    /* Write to memory: *data is malloc()ed. xmp may be NULL. */
     int (*encode)(const rp_image *image, int quality, const char *xmp, uint8_t **data, size_t *size,
                   const char *name);
     /* Where the XMP packet lies; NULL if there is none. */
@@ -190,18 +191,18 @@ extern const struct rp_image_codec rp_image_jpeg, rp_image_png, rp_image_webp, r
 /* Room for pixels; stride without padding. Checks the limits. */
 int rp_image_alloc(rp_image *out, int64_t w, int64_t h, enum rp_pixel format, const char *name);
 
-/* The codec for a file's first bytes or for a name's extension; NULL if unknown. */
+/* The codec for a file's first bytes, or for a name's extension; NULL if unknown. */
 const struct rp_image_codec *rp_image_codec_of(const uint8_t *data, size_t size);
 const struct rp_image_codec *rp_image_codec_for(const char *path);
 
-/* A picture file in memory. */
+/* Decode a picture file in memory. */
 int rp_image_decode(rp_image *out, const uint8_t *data, size_t size, const char *name);
 
-/* Turn in place (allocates anew when sides swap). */
+/* Turn in place (allocates new pixels if the sides swap). */
 int rp_image_orient(rp_image *image, struct rp_orient o);
 
-/* Decode one picture with libavcodec: the bytes as they are for a known codec, else through the
- * demuxer that knows them. */
+/* Decode one picture with libavcodec: directly if the codec is known, else through the demuxer that
+ * recognises the bytes. */
 int rp_image_av_decode(rp_image *out, const uint8_t *data, size_t size, enum AVCodecID codec,
                        const char *name);
 

@@ -1,5 +1,6 @@
-/* Encoders: which there are, what quality and preset mean to each, which pixel format suits, what a
- * container takes. The numbers are FaceFusion's: linear in the quality, rounded half to even. */
+/* Encoders: which there are, what quality and preset mean to each, which pixel formats they take;
+ * and what containers take. The numbers are FaceFusion's: linear in the quality, rounded half to
+ * even. */
 #include "media/av.h"
 
 #include <math.h>
@@ -23,7 +24,7 @@ static const struct video_encoder {
     const char *name;
     enum scale scale;
     enum preset preset;
-    bool listed; /* FaceFusion knows it */
+    bool listed; /* offered as a choice of the option */
 } video_table[] = {
     {"libx264",           SCALE_CRF,     PRESET_SAME,  true},
     {"libx264rgb",        SCALE_CRF,     PRESET_SAME,  true},
@@ -226,7 +227,7 @@ void rp_encoder_setup_video(AVCodecContext *enc, AVDictionary **opts, const char
     if (!strcmp(name, "libaom-av1"))
         av_dict_set(opts, "cpu-used", "6", 0);
     if (!strcmp(name, "libx264") || !strcmp(name, "libx264rgb")) {
-        /* The time base is the container's and says nothing of the rate that levels depend on. */
+        /* Levels depend on the rate, which the time base, the container's, does not give. */
         char fps[64];
         snprintf(fps, sizeof(fps), "fps=%d/%d", enc->framerate.num, enc->framerate.den);
         av_dict_set(opts, "x264-params", fps, 0);
@@ -275,7 +276,7 @@ enum AVPixelFormat rp_encoder_pixfmt(const AVCodec *codec, enum rp_pixfmt fmt)
 
 /* ---- containers ------------------------------------------------------------------------------ */
 
-/* FFmpeg's muxers find these out only when they write the header. */
+/* FFmpeg's muxers refuse these, but only when they write the header. */
 static bool is_trap(const char *format, enum AVCodecID codec)
 {
     if (!strcmp(format, "mov"))
@@ -288,7 +289,7 @@ static bool is_trap(const char *format, enum AVCodecID codec)
     return false;
 }
 
-/* MPEG-TS says of no codec whether it takes it; it packs unknown ones as private data. */
+/* FFmpeg's MPEG-TS does not say which codecs it takes; it packs unknown ones as private data. */
 static bool is_transport(enum AVCodecID codec)
 {
     static const enum AVCodecID known[] = {
@@ -314,7 +315,7 @@ bool rp_container_takes(const AVOutputFormat *format, enum AVCodecID codec)
            avformat_query_codec(format, codec, FF_COMPLIANCE_EXPERIMENTAL) == 1;
 }
 
-/* VP8 and VP9 have their alpha beside the picture, where only Matroska has a place for it. */
+/* VP8 and VP9 store alpha outside the picture, for which only Matroska has a place. */
 bool rp_keeps_alpha(const AVOutputFormat *format, const AVCodec *codec)
 {
     const bool vpx = codec->id == AV_CODEC_ID_VP8 || codec->id == AV_CODEC_ID_VP9;

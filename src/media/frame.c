@@ -22,7 +22,7 @@ static const struct {
     [RP_FMT_YUVA444P]    = {AV_PIX_FMT_YUVA444P,      4,  8, RP_FMT_YUVA444P},
     [RP_FMT_YUVA420P10]  = {AV_PIX_FMT_YUVA420P10LE,  4, 10, RP_FMT_YUVA420P10},
     [RP_FMT_YUVA422P10]  = {AV_PIX_FMT_YUVA422P10LE,  4, 10, RP_FMT_YUVA422P10},
-    /* libav has no such layout: the writer puts the two planes together */
+    /* libav has no such layout: the writer interleaves the two planes */
     [RP_FMT_BGR24_ALPHA] = {AV_PIX_FMT_BGRA,          1,  8, RP_FMT_BGR24_ALPHA},
 };
 /* clang-format on */
@@ -68,7 +68,7 @@ enum rp_pixfmt rp_pixfmt_nearest(enum AVPixelFormat fmt, bool *same)
     for (size_t i = 0; i < RP_ARRAY_LEN(formats); i++)
         if (formats[i].av == fmt && i != RP_FMT_BGR24_ALPHA)
             return (enum rp_pixfmt) i;
-    switch (fmt) { /* full range by another name */
+    switch (fmt) { /* the same, but full range */
     case AV_PIX_FMT_YUVJ420P:
         return RP_FMT_YUV420P;
     case AV_PIX_FMT_YUVJ422P:
@@ -118,7 +118,7 @@ struct rp_colour rp_colour_of(const AVFrame *f)
     case AVCOL_SPC_SMPTE240M: /* nearly the same numbers */
         c.matrix = RP_MATRIX_BT709;
         break;
-    default: /* as FFmpeg has it, and so FaceFusion; players take 720 lines and more for BT.709 */
+    default: /* as FFmpeg, so FaceFusion too; players assume BT.709 from 720 lines */
         c.matrix = RP_MATRIX_BT601;
         break;
     }
@@ -132,7 +132,7 @@ int rp_sws_matrix(enum rp_matrix matrix)
                                         : SWS_CS_ITU709;
 }
 
-/* Grey has no chroma to convert, and swscale would take it for full range. */
+/* Grey has no chroma to convert, and swscale would assume full range. */
 static bool copy_grey(const AVFrame *src, AVFrame *dst)
 {
     if (src->format != AV_PIX_FMT_GRAY8 || dst->format != AV_PIX_FMT_YUV420P ||
@@ -314,7 +314,7 @@ static int scale_plane(const AVFrame *src, AVFrame *dst, int plane, enum AVPixel
 
     if (!sws)
         return rp_fail(RP_ERR_NOMEM, "no memory to scale a frame's alpha");
-    /* It reads four of each, whatever the format. */
+    /* It reads four pointers and strides, whatever the format. */
     sws_scale(sws, (const uint8_t *const[4]){src->data[plane]},
               (const int[4]){src->linesize[plane]}, 0, src->height,
               (uint8_t *const[4]){dst->data[plane]}, (const int[4]){dst->linesize[plane]});
@@ -322,7 +322,7 @@ static int scale_plane(const AVFrame *src, AVFrame *dst, int plane, enum AVPixel
     return 0;
 }
 
-/* The frame owns `f` in place of what it owned; what it replaced is freed. */
+/* The frame takes over `f`; what it owned before is freed. */
 static int replace_planes(struct rp_media_frame *frame, AVFrame *f)
 {
     AVFrame *old = frame->ref;

@@ -1,6 +1,7 @@
 /* Picture files: reading and writing them whole, with the mark. */
 #include "media/av.h"
 
+#include "base/api.h"
 #include "base/path.h"
 
 /* ---- reading --------------------------------------------------------------------------------- */
@@ -19,7 +20,7 @@ int rp_image_decode(rp_image *out, const uint8_t *data, size_t size, const char 
     return ret;
 }
 
-int rp_image_read(rp_image *out, const char *path)
+static int read_file(rp_image *out, const char *path)
 {
     uint8_t *data = NULL;
     size_t size = 0;
@@ -31,6 +32,17 @@ int rp_image_read(rp_image *out, const char *path)
     ret = rp_image_decode(out, data, size, path);
 fail:
     free(data);
+    return ret;
+}
+
+int rp_image_read_sized(rp_image *out, size_t size, const char *path)
+{
+    rp_image own;
+
+    memset(out, 0, size);
+    RP_CHECK(rp_api_check_size("rp_image", size, sizeof(own)));
+    const int ret = read_file(&own, path);
+    rp_api_give(out, size, &own, sizeof(own));
     return ret;
 }
 
@@ -97,17 +109,23 @@ fail:
     return ret;
 }
 
-int rp_image_write(const rp_image *image, const char *path, int quality)
+int rp_image_write_sized(const rp_image *image, size_t size, const char *path, int quality)
 {
     struct rp_partial partial;
+    rp_image own;
     int ret;
 
+    RP_CHECK(rp_api_check_size("rp_image", size, sizeof(own)));
+    rp_api_take(&own, sizeof(own), image, size);
     if (!rp_image_codec_for(path))
         return rp_fail(RP_ERR_USAGE, "%s: pictures are written as jpg, png, webp, bmp or tiff",
                        path);
+    if (own.on_device)
+        return rp_fail(RP_ERR_INVALID, "%s: the picture's pixels are on a device; bring them to "
+                       "the host with rp_image_to_host()", path);
     if ((ret = rp_partial_begin(&partial, path)) < 0)
         return ret;
-    ret = rp_image_write_marked(image, partial.temp, path, quality, NULL);
+    ret = rp_image_write_marked(&own, partial.temp, path, quality, NULL);
     if (ret >= 0)
         ret = rp_partial_commit(&partial);
     rp_partial_abort(&partial);

@@ -39,7 +39,7 @@ static int64_t on_seek(void *priv, int64_t offset, int whence)
     return (int64_t) m->at;
 }
 
-/* The first packet of a picture format that only its demuxer takes apart. */
+/* The first packet of a picture format that needs its demuxer. */
 static int demux_first(AVIOContext *io, AVPacket *packet, enum AVCodecID *codec)
 {
     AVFormatContext *ic = avformat_alloc_context();

@@ -1,9 +1,9 @@
 /* JPEG by libjpeg-turbo: its defaults (accurate DCT, smooth chroma upsampling) are what OpenCV's
  * imread uses, so the pixels are the same.
  *
- * Quality is libjpeg's own scale: 0..100 as given. (FaceFusion maps its setting onto the quantiser
- * scale of FFmpeg's encoder, 31 - 0.31 q, which is coarser.) Chroma is halved both ways below 90
- * and kept from there.
+ * Quality is libjpeg's own scale: 0..100 as given. (FaceFusion maps its setting to the quantiser
+ * scale of FFmpeg's encoder, 31 - 0.31 q, which is coarser.) Chroma is halved in both directions
+ * below 90, and kept from 90 on.
  */
 #include "media/av.h"
 
@@ -16,7 +16,7 @@ static bool is_jpeg(const uint8_t *data, size_t size)
     return size >= 3 && data[0] == 0xff && data[1] == 0xd8 && data[2] == 0xff;
 }
 
-/* Adobe writes CMYK upside down (255 = no ink); as OpenCV, take all for Adobe's. */
+/* Adobe writes CMYK inverted (255 = no ink); like OpenCV, treat all CMYK as Adobe's. */
 static void cmyk_to_bgr(uint8_t *bgr, const uint8_t *cmyk, size_t n)
 {
     for (size_t i = 0; i < n; i++, bgr += 3, cmyk += 4) {
@@ -26,8 +26,8 @@ static void cmyk_to_bgr(uint8_t *bgr, const uint8_t *cmyk, size_t n)
     }
 }
 
-/* The data ended early. Some cameras leave out only the end marker: with one the picture must be
- * whole, else it is cut. */
+/* For data that ended early. Some cameras leave out only the end marker: if the picture can be
+ * decoded with a marker added, it is complete, else it is cut. */
 static bool is_cut(tjhandle tj, const uint8_t *data, size_t size, uint8_t *to, int w, int h,
                    int format)
 {
@@ -93,7 +93,7 @@ static int decode(rp_image *out, const uint8_t *data, size_t size, const char *n
 
     if (!tj)
         return RP_NOMEM(name);
-    /* It also complains about rare chroma samplings that it decodes well. */
+    /* It also warns about rare chroma samplings that it decodes well. */
     if (tjDecompressHeader3(tj, data, size, &w, &h, &subsampling, &space) != 0 &&
         (w < 1 || h < 1)) {
         ret = rp_fail(RP_ERR_FORMAT, "%s: broken JPEG: %s", name, tjGetErrorStr2(tj));
@@ -111,7 +111,7 @@ fail:
     return ret;
 }
 
-/* The packet goes behind SOI and, when there is one, the JFIF segment. */
+/* The packet goes after SOI and, if there is one, the JFIF segment. */
 static int insert_xmp(uint8_t **data, size_t *size, const char *xmp, const char *name)
 {
     static const char id[] = RP_JPEG_XMP;

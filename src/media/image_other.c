@@ -1,5 +1,5 @@
-/* BMP, TIFF and GIF. FFmpeg's decoders read them; what is written, and where the XMP packet goes,
- * is simple enough to do here: BMP bottom-up with 24 or 32 bit, TIFF with deflated strips. */
+/* BMP, TIFF and GIF. FFmpeg's decoders read them; writing, with the XMP packet, is simple enough to
+ * do here: BMP bottom-up with 24 or 32 bits a pixel, TIFF with deflated strips. */
 #include "media/av.h"
 
 #include <zlib.h>
@@ -59,7 +59,7 @@ static void bmp_head(uint8_t *p, const rp_image *image, size_t pixels, size_t at
     }
 }
 
-/* The packet lies behind the pixels, where the header's file size ends: readers skip it. */
+/* The packet lies after the pixels, outside the header's file size, so readers skip it. */
 static int encode_bmp(const rp_image *image, int quality, const char *xmp, uint8_t **data,
                       size_t *size, const char *name)
 {
@@ -207,7 +207,7 @@ static uint32_t list_value(const struct tiff_out *t, size_t at, uint32_t count)
 {
     if (count > 1)
         return (uint32_t) at;
-    const uint8_t *const p = t->data + at; /* one number lies in the tag itself */
+    const uint8_t *const p = t->data + at; /* a single number is stored in the tag itself */
     return p[0] | (uint32_t) p[1] << 8 | (uint32_t) p[2] << 16 | (uint32_t) p[3] << 24;
 }
 

@@ -1,5 +1,5 @@
-/* PNG by libspng. 16 bit become 8 by dropping the low byte, palettes and greys become colours,
- * gamma is left alone: as OpenCV's imread does. */
+/* PNG by libspng. 16 bits become 8 by dropping the low byte, palettes and greys become colours,
+ * gamma is ignored: all as in OpenCV's imread. */
 #include "media/av.h"
 
 #include <spng.h>
@@ -7,7 +7,7 @@
 #include "media/meta.h"
 
 #define CHUNK_MAX (64u << 20) /* bytes of one ancillary chunk, and of all that are kept */
-#define LEVEL 4               /* zlib: twice as fast as the default 6 for some per cent of size */
+#define LEVEL 4               /* zlib: twice as fast as the default 6, a few per cent larger */
 
 static bool is_png(const uint8_t *data, size_t size)
 {
@@ -82,7 +82,7 @@ static int encode_rows(spng_ctx *png, const rp_image *image)
         err = spng_encode_row(png, row, n);
     }
     free(row);
-    return err == SPNG_EOI ? 0 : err; /* the last row was taken */
+    return err == SPNG_EOI ? 0 : err; /* EOI: that was the last row */
 }
 
 static int encode_with(spng_ctx *png, const rp_image *image, const char *xmp)

@@ -6,8 +6,8 @@
 
 #include "media/media.h"
 
-/* libswscale reads some bytes behind a row, also behind the last: its vector code, and for the chroma
- * of an odd width, where the pixel that is not there counts. Zeros, as in the ffmpeg program. */
+/* libswscale reads some bytes past a row, even past the last one: in its vector code, and for the
+ * chroma of an odd width, where the missing pixel counts. Zeros, as in the ffmpeg program. */
 enum { SLACK = 64 };
 
 struct plane {
@@ -33,7 +33,7 @@ static void copy_rows(uint8_t *dst, ptrdiff_t to, const uint8_t *src, ptrdiff_t 
 
 static void scale(struct SwsContext *sws, const struct plane *src, const struct plane *dst)
 {
-    /* It reads four of each, whatever the format. */
+    /* It reads four pointers and strides, whatever the format. */
     sws_scale(sws, (const uint8_t *const[4]){src->data}, (const int[4]){src->stride}, 0, src->h,
               (uint8_t *const[4]){dst->data}, (const int[4]){dst->stride});
 }

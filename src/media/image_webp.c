@@ -1,4 +1,4 @@
-/* WebP by libwebp. Of an animation the first picture is read. The quality is libwebp's own. */
+/* WebP by libwebp. Only the first picture of an animation is read. The quality is libwebp's own. */
 #include "media/av.h"
 
 #include <webp/decode.h>
@@ -59,7 +59,7 @@ static int decode(rp_image *out, const uint8_t *data, size_t size, const char *n
                            : decode_still(out, data, size, name);
 }
 
-/* libwebp's allocator is the C library's, but it says to free with its own function: copy. */
+/* Copies, because libwebp asks for its memory to be freed by its own function. */
 static int take(const uint8_t *from, size_t n, uint8_t **data, size_t *size, const char *name)
 {
     if (!(*data = malloc(n)))

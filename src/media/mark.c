@@ -1,12 +1,12 @@
-/* The synthetic-media mark: what it looks like in XMP and in container tags, and reading it back.
- */
+/* The synthetic-media mark: its form in XMP and in container tags, and reading it back. */
 #include "media/av.h"
 
+#include "base/api.h"
 #include "base/path.h"
 #include "media/meta.h"
 
-/* Keys of container tags. Where a container has only a few fixed tags, all goes into the comment as
- * "key=value; key=value". */
+/* Keys of container tags. If a container has only a few fixed tags, all of it goes into the comment
+ * as "key=value; key=value". */
 static const char *const keys[4] = {
     "synthetic_media",
     "software",
@@ -35,7 +35,7 @@ static void fields_of(struct rp_mark *mark, struct field fields[4])
     fields[3] = (struct field){mark->models, sizeof(mark->models)};
 }
 
-/* A copy with what must be there. */
+/* A copy in which mandatory fields are filled in. */
 static struct rp_mark complete(const struct rp_mark *mark)
 {
     struct rp_mark m = *mark;
@@ -63,7 +63,7 @@ static const char *escape_of(char c)
     return NULL;
 }
 
-/* Six bytes for one at most. */
+/* Writes at most six bytes for each. */
 static void escape(char *to, const char *from)
 {
     for (; *from; from++) {
@@ -154,7 +154,7 @@ bool rp_mark_parse(struct rp_mark *mark, const uint8_t *xmp, size_t size)
 
 /* ---- container tags -------------------------------------------------------------------------- */
 
-/* As a comment; appended to what is there. Kept in the order of keys[]. */
+/* Appends the mark to the comment, in the order of keys[]. */
 static int set_comment(AVDictionary **dict, const struct field fields[4])
 {
     const AVDictionaryEntry *const old = av_dict_get(*dict, "comment", NULL, 0);
@@ -181,7 +181,7 @@ int rp_mark_to_dict(const struct rp_mark *mark, AVDictionary **dict, bool any_ke
     return ret < 0 ? rp_fail(RP_ERR_NOMEM, "no memory for the metadata") : 0;
 }
 
-/* One "key=value" of a comment; the last, as a new mark is appended to an old one. */
+/* One "key=value" of a comment: the last, as a new mark is appended to an old one. */
 static void find_in_comment(struct field field, const char *comment, const char *key)
 {
     const size_t n = strlen(key);
@@ -199,8 +199,7 @@ static void find_in_comment(struct field field, const char *comment, const char 
 static void mark_from_dict(struct rp_mark *mark, const AVDictionary *dict)
 {
     const AVDictionaryEntry *const comment = av_dict_get(dict, "comment", NULL, 0);
-    /* Without the first key those of the same names are not ours:
-     * AVI has the muxer as "software". */
+    /* Without the first key the others are not ours: AVI has the muxer as "software". */
     const bool own = av_dict_get(dict, keys[0], NULL, 0);
     struct field fields[4];
 
@@ -218,7 +217,7 @@ static void mark_from_dict(struct rp_mark *mark, const AVDictionary *dict)
 }
 
 /* GIF: an application extension, as the XMP specification describes it: the packet, then a ramp of
- * bytes that leads a reader which takes the packet for sub-blocks to the terminator. */
+ * bytes that leads a reader that mistakes the packet for sub-blocks to the terminator. */
 static int append_gif(const char *xmp, FILE *f)
 {
     uint8_t ramp[258];
@@ -271,7 +270,7 @@ fail:
     return ret;
 }
 
-int rp_inspect(const char *path, rp_mark *out)
+static int inspect(const char *path, rp_mark *out)
 {
     const struct rp_image_codec *codec;
     AVFormatContext *ic = NULL;
@@ -289,5 +288,16 @@ int rp_inspect(const char *path, rp_mark *out)
     avformat_close_input(&ic);
     return 0;
 fail:
+    return ret;
+}
+
+int rp_inspect_sized(const char *path, rp_mark *out, size_t size)
+{
+    rp_mark own;
+
+    memset(out, 0, size);
+    RP_CHECK(rp_api_check_size("rp_mark", size, sizeof(own)));
+    const int ret = inspect(path, &own);
+    rp_api_give(out, size, &own, sizeof(own));
     return ret;
 }

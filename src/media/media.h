@@ -13,13 +13,13 @@ enum rp_pixfmt {
     RP_FMT_YUV420P = 0, /* 8 bit, three planes */
     RP_FMT_YUV422P,
     RP_FMT_YUV444P,
-    RP_FMT_YUV420P10, /* 10 bit in 16, little endian */
+    RP_FMT_YUV420P10, /* 10 bits in 16, little endian */
     RP_FMT_YUV422P10,
     RP_FMT_YUV444P10,
     RP_FMT_BGR24,  /* pictures, RGB video, GIF: one plane */
-    RP_FMT_YUVA420P, /* with a fourth plane: VP9 with alpha */
+    RP_FMT_YUVA420P, /* with alpha as a fourth plane: VP9 */
     RP_FMT_YUVA444P10, /* ProRes 4444 */
-    RP_FMT_YUVA422P,   /* the others with a fourth plane */
+    RP_FMT_YUVA422P,   /* other formats with a fourth plane */
     RP_FMT_YUVA444P,
     RP_FMT_YUVA420P10,
     RP_FMT_YUVA422P10,
@@ -29,14 +29,13 @@ enum rp_pixfmt {
 
 enum rp_matrix { RP_MATRIX_BT709 = 0, RP_MATRIX_BT601, RP_MATRIX_BT2020 };
 
-/* What decides how YUV becomes BGR. Unknown tags: bt601 under
- * 720 lines, bt709 from there; limited. */
+/* What decides how YUV becomes BGR. Without tags: bt601, limited. */
 struct rp_colour {
     enum rp_matrix matrix;
     bool full_range;
 };
 
-/* A frame in host memory. Owned by whoever holds it; planes belong to `ref`. */
+/* A frame in host memory, owned by whoever holds it. The planes belong to `ref`. */
 struct rp_media_frame {
     enum rp_pixfmt fmt;
     struct rp_colour colour;
@@ -46,35 +45,38 @@ struct rp_media_frame {
     int64_t index;     /* number in the file, from 0 */
     int64_t pts;       /* in the reader's time base */
     int64_t duration;  /* same; 0 when unknown */
+    double time;       /* seconds after the file's first frame */
     bool key;
-    void *ref;         /* the AVFrame that holds the planes; written by media only */
+    rp_image *device;  /* not NULL: the frame has no planes; its pixels are in this picture, on the
+                        * device that works on it (RP_FMT_BGR24, RP_FMT_BGR24_ALPHA) */
+    void *ref;         /* the AVFrame that holds the planes; only src/media writes this */
 };
 
-/* A frame with room for pixels (not cleared), colour as the unknown tags of its size say. */
+/* A frame with room for pixels (not cleared). Its colour is that of untagged video. */
 int rp_media_frame_alloc(struct rp_media_frame **out, enum rp_pixfmt fmt, int w, int h);
 
 void rp_media_frame_free(struct rp_media_frame **frame);
 
-/* Make the planes of a frame writable (copies when they are shared with the decoder). */
+/* Make the planes of a frame writable (copies them if they are shared with the decoder). */
 int rp_media_frame_writable(struct rp_media_frame *frame);
 
-/* Give a frame without alpha an alpha plane (plane[3], not filled in): its format becomes the one
- * with alpha, the other planes stay. */
+/* Give a frame without alpha an alpha plane (plane[3], not filled in). Its format becomes the one
+ * with alpha; the other planes stay. */
 int rp_media_frame_add_alpha(struct rp_media_frame *frame);
 
-/* Give a frame new planes of another size, all zero but for alpha, which is scaled. Colour and
- * times stay. A frame over somebody else's BGR pixels gets malloc()ed planes, alpha zero too: they
- * are the caller's then. RP_ERR_LIMIT over the limits of rp_image. */
+/* Give a frame new planes of another size, all zero except alpha, which is scaled. Colour and times
+ * stay. A frame over a picture's BGR pixels gets malloc()ed planes, which become the caller's, with
+ * alpha zero too. RP_ERR_LIMIT over the limits of rp_image. */
 int rp_media_frame_resize(struct rp_media_frame *frame, int w, int h);
 
-/* The frame's picture in another size, bicubic, as the writer scales. Not of RP_FMT_BGR24_ALPHA. */
+/* Scale a frame, bicubic as the writer does. Not for RP_FMT_BGR24_ALPHA. */
 int rp_media_frame_scale(struct rp_media_frame *frame, int w, int h);
 
 enum rp_media_kind { RP_MEDIA_UNKNOWN = 0, RP_MEDIA_IMAGE, RP_MEDIA_VIDEO, RP_MEDIA_AUDIO };
 
-/* What a file is, by its content and, where that is not enough, its extension. A GIF with one frame
- * is an image, with several a video. A sentence and a negative status for a missing, empty,
- * unreadable or unknown file and for a directory. */
+/* What a file is, by its content and, if that is not enough, its extension. A GIF with one frame is
+ * an image, with several a video. Fails for a file that is missing, empty, unreadable or unknown,
+ * and for a directory. */
 int rp_media_probe(const char *path, enum rp_media_kind *kind);
 
 /* ---- video in -------------------------------------------------------------------------------- */
@@ -83,7 +85,7 @@ struct rp_reader;
 
 struct rp_reader_params {
     int64_t start, end; /* frame numbers, end excluded; end <= 0 means to the last */
-    int threads;        /* of the decoder; 0 = as many as cores */
+    int threads;        /* of the decoder; 0: one for each core */
     bool rgb;           /* frames come as RP_FMT_BGR24, unless they have alpha */
 };
 
@@ -91,49 +93,48 @@ struct rp_video_info {
     int w, h;                 /* after rotation */
     enum rp_pixfmt fmt;
     struct rp_colour colour;
-    int fps_num, fps_den;     /* r_frame_rate (FaceFusion's fps); average if that is absurd */
+    int fps_num, fps_den;     /* r_frame_rate (FaceFusion's fps); if that is absurd, the average */
     int tb_num, tb_den;       /* time base of pts */
-    int64_t frames;           /* estimate of the whole file: round(duration * fps) */
+    int64_t frames;           /* estimate for the whole file: round(duration * fps) */
     double duration;          /* seconds, 0 when unknown */
-    bool variable_rate;       /* avg and r_frame_rate differ */
-    int rotation;             /* that was undone: 0, 90, 180, 270 */
+    bool variable_rate;       /* avg_frame_rate and r_frame_rate differ */
+    int rotation;             /* the rotation that was undone: 0, 90, 180, 270 */
     char codec[32], container[32];
     int audio_tracks, subtitle_tracks;
 };
 
-/* Open the first video stream that is not a cover picture. Frames come turned upright by the
- * display matrix (the output then carries none). Frames before `start` are decoded and dropped by
- * count where seeking is not exact, so that numbers are always those of the whole file. */
+/* Open the first video stream that is not a cover picture. Frames come upright, turned by the
+ * display matrix (so the output has none). If seeking is not exact, frames before `start` are
+ * decoded, counted and dropped, so that numbers are always those of the whole file. */
 int rp_reader_open(struct rp_reader **out, const char *path, const struct rp_reader_params *params);
 void rp_reader_close(struct rp_reader **reader);
 const struct rp_video_info *rp_reader_info(const struct rp_reader *reader);
 
-/* Next frame in presentation order. *frame is NULL at the end. A broken packet is skipped with one
- * warning for the file; a file with no decodable frame at all fails with RP_ERR_FORMAT. */
+/* Next frame in presentation order; *frame is NULL at the end. Broken packets are skipped, with one
+ * warning for each file; a file with no decodable frame at all fails with RP_ERR_FORMAT. */
 int rp_reader_next(struct rp_reader *reader, struct rp_media_frame **frame);
 
-/* One frame by number, clamped to the last: for the reference frame. */
+/* One frame by its number, or the last if there are fewer: for the reference frame. */
 int rp_reader_frame(const char *path, int64_t index, struct rp_media_frame **frame);
 
 /* ---- video out ------------------------------------------------------------------------------- */
 
 struct rp_writer;
 
-/* Encoder settings; names as in FaceFusion. Mapping of quality and preset: pipeline facts, section
- * 10, done in media/encoder.c. */
+/* Encoder settings; names as in FaceFusion. encoder.c maps quality and preset. */
 struct rp_writer_params {
     const char *video_encoder;  /* "libx264"; NULL: the first that FFmpeg has */
     const char *video_preset;   /* "veryfast" */
     int video_quality;          /* 0..100 */
-    const char *audio_encoder;  /* NULL: copy; used when that cannot be done or volume != 100 */
+    const char *audio_encoder;  /* NULL: copy; encode only if that is impossible or volume != 100 */
     int audio_quality;          /* 0..100 */
     int audio_volume;           /* 0..100; 0 drops audio, 100 copies */
-    int out_w, out_h;           /* size of the encoded picture; 0 = as the frames */
-    double fps;                 /* 0: timestamps of the target (also variable rate); else frames
-                                   are dropped or repeated to this constant rate */
+    int out_w, out_h;           /* size of the encoded picture; 0: that of the frames */
+    double fps;                 /* 0: the target's timestamps (also at variable rate); else frames
+                                   are dropped or repeated to give this constant rate */
     const char *replace_audio;  /* a file whose first audio track replaces the target's; or NULL */
-    const struct rp_mark *mark; /* written into the metadata */
-    bool alpha;                 /* frames will have alpha, and it must not be lost */
+    const struct rp_mark *mark; /* written to the metadata */
+    bool alpha;                 /* frames will have alpha, which must not be lost */
     int threads;
     const char *name;           /* of the output in messages; NULL: the path */
 };
@@ -141,40 +142,39 @@ struct rp_writer_params {
 /* Start an output file.
  *
  * @param path    the temporary name; its extension chooses the container (mp4, m4v, mkv, webm, mov,
- *                avi, gif ...). The caller renames it when the writer finished.
+ *                avi, gif ...). The caller renames it when the writer has finished.
  * @param target  the file whose audio and subtitle tracks, metadata, chapters and colour tags are
- *                kept: tracks are copied packet by packet where the container allows, else encoded
- *                (audio) or dropped with one warning that names track and reason.
+ *                kept: tracks are copied packet by packet if the container allows, else encoded
+ *                (audio) or dropped, with a warning that names the track and the reason.
  * @param reader  of the same target: gives size, time base, trim range.
- * RP_ERR_USAGE when the encoder is unknown here or does not fit the container, or keeps no alpha
- * although there is some. */
+ * RP_ERR_USAGE if this FFmpeg does not have the encoder, or if the encoder does not fit the
+ * container or would lose alpha. */
 int rp_writer_open(struct rp_writer **out, const char *path, const char *target,
                    const struct rp_reader *reader, const struct rp_writer_params *params);
 
-/* Encode one frame; it must have the reader's format and size (or the size given by w,h of the
- * first frame). The frame stays the caller's. Audio and subtitle packets are interleaved by time,
- * with bounded buffering. RP_ERR_IO with a sentence when the disk is full. */
+/* Encode one frame, in format and size like the first one. The frame stays the caller's. Audio and
+ * subtitle packets are interleaved by time, with bounded buffering. RP_ERR_IO with a sentence if
+ * the disk is full. */
 int rp_writer_write(struct rp_writer *writer, const struct rp_media_frame *frame);
 
-/* Flush and end the file. After a failure only rp_writer_close() is legal. */
+/* Flush and finish the file. After a failure only rp_writer_close() may be called. */
 int rp_writer_finish(struct rp_writer *writer);
 void rp_writer_close(struct rp_writer **writer);
 
-/* Encoders of FaceFusion's list that this FFmpeg has, NULL-terminated. For option choices. */
+/* Encoders of FaceFusion's list that this FFmpeg has, NULL-terminated: the choices of options. */
 const char *const *rp_video_encoders(void);
 const char *const *rp_audio_encoders(void);
 
 /* ---- pictures -------------------------------------------------------------------------------- */
 
-/* rp_image_read() and rp_image_write() of the public header live here too. */
+/* The functions of rp_image of the public header are in this folder too. */
 
-/* As rp_image_write() to exactly this name, with the mark inside; `format_of` is the name whose
- * extension chooses the format, and that messages use. JPEG, PNG, WebP: an XMP packet in its proper
- * place; TIFF, BMP: an XMP packet (tag 700 / after the pixels). */
+/* Like rp_image_write(), but to exactly this name, and with the mark, as an XMP packet. `format_of`
+ * is the name whose extension chooses the format, and which messages use. */
 int rp_image_write_marked(const rp_image *image, const char *path, const char *format_of,
                           int quality, const struct rp_mark *mark);
 
-/* RP_ERR_USAGE with a sentence when a picture file of this name keeps no alpha. */
+/* RP_ERR_USAGE with a sentence if a picture file of this name keeps no alpha. */
 int rp_image_needs_alpha(const char *path);
 
 /* A copy in another size (bicubic). RP_ERR_LIMIT over the limits of rp_image. */
@@ -183,9 +183,9 @@ int rp_image_scale(rp_image *out, const rp_image *image, int w, int h);
 /* ---- marking --------------------------------------------------------------------------------- */
 
 /* The XMP packet of a mark (heap string): Iptc4xmpExt:DigitalSourceType, xmp:CreatorTool,
- * reprise:Processors, reprise:Models. NULL when memory is out. */
+ * reprise:Processors, reprise:Models. NULL if out of memory. */
 char *rp_mark_xmp(const struct rp_mark *mark);
 
-/* rp_inspect() of the public header lives here. */
+/* rp_inspect() of the public header is in this folder. */
 
 #endif /* RP_MEDIA_H */

@@ -1,5 +1,7 @@
-/* Built instead of the rest of this folder when FFmpeg and the picture libraries are not there. */
+/* Built in place of the rest of this folder if FFmpeg and the picture libraries are missing. */
 #include "media/media.h"
+
+#include "base/api.h"
 
 static int none(void)
 {
@@ -125,24 +127,31 @@ const char *const *rp_audio_encoders(void)
     return no_encoders;
 }
 
-int rp_image_read(rp_image *out, const char *path)
+int rp_image_read_sized(rp_image *out, size_t size, const char *path)
 {
     (void) path;
-    memset(out, 0, sizeof(*out));
+    memset(out, 0, size);
     return none();
 }
 
-int rp_image_write(const rp_image *image, const char *path, int quality)
+int rp_image_write_sized(const rp_image *image, size_t size, const char *path, int quality)
 {
-    (void) image, (void) path, (void) quality;
+    (void) image, (void) size, (void) path, (void) quality;
     return none();
 }
 
-void rp_image_free(rp_image *image)
+void rp_image_free_sized(rp_image *image, size_t size)
 {
-    if (image->owned)
-        free(image->data);
-    memset(image, 0, sizeof(*image));
+    rp_image own;
+
+    rp_api_take(&own, sizeof(own), image, size);
+    if (own.owned && own.on_device) {
+        rp_log(RP_LOG_WARN, "a picture on a device is freed with rp_image_free_on()");
+        return;
+    }
+    if (own.owned)
+        free(own.data);
+    memset(image, 0, size);
 }
 
 int rp_image_write_marked(const rp_image *image, const char *path, const char *format_of,
@@ -166,9 +175,9 @@ char *rp_mark_xmp(const struct rp_mark *mark)
     return NULL;
 }
 
-int rp_inspect(const char *path, rp_mark *out)
+int rp_inspect_sized(const char *path, rp_mark *out, size_t size)
 {
     (void) path;
-    memset(out, 0, sizeof(*out));
+    memset(out, 0, size);
     return none();
 }

@@ -1,5 +1,5 @@
-/* Small parsers of picture metadata: EXIF and TIFF directories, XMP packets. Every offset comes
- * from the file and is checked before use. */
+/* Small parsers of picture metadata: EXIF and TIFF directories, XMP packets. All offsets come from
+ * the file, so each is checked before use. */
 #include "media/meta.h"
 
 #include <string.h>
@@ -31,7 +31,7 @@ static bool open_tiff(struct tiff *t, const uint8_t *data, size_t size)
     return true;
 }
 
-/* Where the 12 bytes of a tag of the first directory lie; 0 if it has none. */
+/* Where the 12 bytes of this tag of the first directory lie; 0 if there is none. */
 static size_t find_tag(const struct tiff *t, uint32_t tag)
 {
     const size_t dir = get32(t, 4);
@@ -76,7 +76,7 @@ const uint8_t *rp_tiff_xmp(const uint8_t *data, size_t size, size_t *length)
 
 /* ---- JPEG ------------------------------------------------------------------------------------ */
 
-/* Next marker segment with content, before the picture itself. *at moves behind it. */
+/* Next marker segment with content, before the picture itself. *at moves past it. */
 static const uint8_t *next_segment(const uint8_t *data, size_t size, size_t *at, int *marker,
                                    size_t *length)
 {

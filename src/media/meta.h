@@ -6,7 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Orientation 1..8 of an EXIF block or a TIFF file ("II*\0" or "MM\0*" first); 1 if not said. */
+/* Orientation 1..8 of an EXIF block or a TIFF file (it begins with "II*\0" or "MM\0*"); 1 if none
+ * is given. */
 int rp_exif_orientation(const uint8_t *data, size_t size);
 
 /* Content of the first APP1 segment that begins with `id`; NULL if there is none. */

@@ -1,5 +1,5 @@
-/* FFmpeg's palettegen and paletteuse, with a palette of its own for each frame: a common one would
- * need the whole film first. */
+/* FFmpeg's palettegen and paletteuse, with a palette for each frame: a common one would need the
+ * whole video first. */
 #include "media/palette.h"
 
 #include <libavfilter/avfilter.h>

@@ -9,7 +9,7 @@ struct rp_palette;
 int rp_palette_open(struct rp_palette **out, int w, int h);
 void rp_palette_close(struct rp_palette **palette);
 
-/* BGR24 becomes PAL8; on failure *frame is freed. */
+/* Convert BGR24 to PAL8; on failure *frame is freed. */
 int rp_palette_apply(struct rp_palette *palette, AVFrame **frame);
 
 #endif /* RP_MEDIA_PALETTE_H */

@@ -1,14 +1,14 @@
-/* Video in: demux, decode, frames upright and in one of our pixel formats.
+/* Video in: demux, decode, and give frames upright in one of our pixel formats.
  *
- * Frames whose format is ours already leave as references to the decoder's own buffers. The first
- * frame is decoded when the file is opened, so that size and format are what the decoder really
- * gives, whatever the container promises.
+ * Frames that already have one of our formats leave as references to the decoder's own buffers. The
+ * first frame is decoded when the file is opened, so that size and format are what the decoder
+ * really gives, whatever the container says.
  */
 #include "media/seek.h"
 
-#define ERRORS_MAX 1000 /* broken packets in a row: then what follows is no video either */
+#define ERRORS_MAX 1000 /* broken packets in a row after which no video is expected any more */
 
-#define SEEK_FROM 100 /* frames to skip that are worth looking at all packets first */
+#define SEEK_FROM 100 /* with so many frames to skip, reading all packets first is faster */
 
 struct rp_reader {
     char *path;
@@ -26,15 +26,16 @@ struct rp_reader {
     struct rp_orient orient;
 
     int64_t index;    /* of the next frame out of the decoder */
-    int64_t last_pts; /* of the one before */
-    int64_t step;     /* duration to guess with */
+    int64_t origin;   /* timestamp of the file's first frame, wherever the range begins */
+    int64_t last_pts; /* of the frame before */
+    int64_t step;     /* guess of a frame's duration */
     int errors;       /* in a row */
     bool drained, warned, warned_size;
 };
 
 /* ---- opening --------------------------------------------------------------------------------- */
 
-/* libvpx sees the alpha layer of VP8 and VP9, FFmpeg's own decoders do not. */
+/* libvpx decodes the alpha layer of VP8 and VP9, FFmpeg's own decoders do not. */
 static const AVCodec *find_decoder(const AVStream *st)
 {
     const AVDictionaryEntry *const alpha = av_dict_get(st->metadata, "alpha_mode", NULL, 0);
@@ -203,9 +204,11 @@ static int open_file(struct rp_reader *r)
     RP_CHECK(decode(r, &r->first));
     if (!r->first)
         return rp_fail(RP_ERR_FORMAT, "%s: no frame of its video can be decoded", r->path);
+    r->origin = r->first->best_effort_timestamp == AV_NOPTS_VALUE
+                    ? 0
+                    : r->first->best_effort_timestamp; /* as time_of() */
     fill_info(r, r->first);
     fill_tags(r, r->first);
-    return 0;
     return 0;
 }
 
@@ -232,7 +235,7 @@ fail:
     return ret;
 }
 
-/* Also takes a reader that was only half opened. */
+/* Also takes a reader that was only partly opened. */
 void rp_reader_close(struct rp_reader **reader)
 {
     struct rp_reader *const r = *reader;
@@ -335,7 +338,7 @@ static int decode(struct rp_reader *r, AVFrame **out)
     return ret == AVERROR(ENOMEM) ? RP_NOMEM(r->path) : 0;
 }
 
-/* Timestamps of the file, made to rise where they are missing or fall back. */
+/* The file's timestamp, made to rise if it is missing or goes back. */
 static int64_t time_of(struct rp_reader *r, const AVFrame *f)
 {
     int64_t pts = f->best_effort_timestamp;
@@ -347,8 +350,8 @@ static int64_t time_of(struct rp_reader *r, const AVFrame *f)
     return r->last_pts = pts;
 }
 
-/* From a keyframe some way before to the frame of this time; false if it does not come out whole.
- */
+/* Decode from a keyframe some way before to the frame of this time; false if that frame does not
+ * come out intact. */
 static bool decode_to(struct rp_reader *r, int64_t at, int64_t back)
 {
     AVFrame *f = NULL;
@@ -374,7 +377,8 @@ static bool decode_to(struct rp_reader *r, int64_t at, int64_t back)
     return r->first != NULL;
 }
 
-/* Go to the first frame of the range; where that is not certain, stay at the beginning. */
+/* Go to the first frame of the range; if that cannot be done with certainty, stay at the beginning.
+ */
 static int seek_start(struct rp_reader *r)
 {
     static const int back[] = {0, 2, 20}; /* seconds */
@@ -405,7 +409,7 @@ static int convert(struct rp_reader *r, AVFrame **f, enum AVPixelFormat fmt, int
     int ret;
 
     RP_TRY(rp_avframe_alloc(&to, fmt, w, h, &r->converted));
-    if (r->range.rgb) /* to the last bit as the ffmpeg program gives raw RGB */
+    if (r->range.rgb) /* exactly the bytes of raw RGB from the ffmpeg program */
         RP_TRY(rp_sws_run_with(&r->sws, SWS_BICUBIC, *f, colour, to, r->info.colour));
     else
         RP_TRY(rp_sws_run(&r->sws, *f, colour, to, r->info.colour));
@@ -452,7 +456,7 @@ fail:
     return ret;
 }
 
-/* Format, size and direction of every frame are those of the first. */
+/* Gives every frame the format, size and direction of the first. */
 static int normalise(struct rp_reader *r, AVFrame **f)
 {
     const int w = r->orient.swap ? r->info.h : r->info.w;
@@ -471,10 +475,9 @@ static int normalise(struct rp_reader *r, AVFrame **f)
     if (!rp_orient_none(r->orient))
         RP_CHECK(turn(r, f));
     return 0;
-    return 0;
 }
 
-/* The next frame of the file, wherever the range is; *f is NULL at the end. */
+/* The next frame of the file, in the range or not; *f is NULL at the end. */
 static int next_raw(struct rp_reader *r, AVFrame **f)
 {
     int ret = 0;
@@ -499,7 +502,9 @@ static int finish_frame(struct rp_reader *r, AVFrame **f, struct rp_media_frame 
     RP_TRY(rp_frame_wrap(out, f, r->info.fmt, r->info.colour));
     (*out)->index = r->index - 1;
     (*out)->duration = RP_MAX(duration, 0);
+    (*out)->time = (double) ((*out)->pts - r->origin) * av_q2d(r->stream->time_base);
     return 0;
+
 fail:
     av_frame_free(f);
     return ret;

@@ -1,4 +1,4 @@
-/* Audio that cannot be copied: decode, volume and format by a filter graph, encode. */
+/* Audio that cannot be copied: decode, change volume and format by a filter graph, encode. */
 #include "media/resound.h"
 
 #include <libavfilter/avfilter.h>

@@ -1,4 +1,4 @@
-/* Decode an audio track, change its volume, encode it anew. */
+/* Decode an audio track, change its volume, encode it again. */
 #ifndef RP_MEDIA_RESOUND_H
 #define RP_MEDIA_RESOUND_H
 

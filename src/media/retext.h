@@ -1,4 +1,4 @@
-/* Text subtitles from one form to another (SubRip, ASS, WebVTT, MP4 text). */
+/* Converts text subtitles from one format to another (SubRip, ASS, WebVTT, MP4 text). */
 #ifndef RP_MEDIA_RETEXT_H
 #define RP_MEDIA_RETEXT_H
 
@@ -6,7 +6,7 @@
 
 struct rp_retext;
 
-/* The form that a container takes; AV_CODEC_ID_NONE if none. */
+/* The format that a container takes; AV_CODEC_ID_NONE if none. */
 enum AVCodecID rp_retext_codec(const AVOutputFormat *format);
 
 /* Is it text that can be decoded? */

@@ -1,10 +1,10 @@
 /* Jump to a frame by its number.
  *
- * Numbers count what a decoder shows, so the times of all frames must be known: they are read from
- * the packets, without decoding, where a packet is always one frame (MP4, MOV, Matroska with the
- * usual codecs). Then a keyframe before the wanted time is sought. It must really come out, at or
- * before that time: frames between an open group's keyframe and their missing references do not
- * count. Whatever does not fit, and the caller decodes from the beginning.
+ * Numbers count the frames that a decoder shows, so the times of all frames must be known. They are
+ * read from the packets, without decoding, if a packet is always one frame (MP4, MOV, Matroska with
+ * the usual codecs). The caller then seeks to a keyframe before the wanted time. That must really
+ * be decoded, at or before that time: after an open group's keyframe, frames whose references are
+ * missing do not count. If anything does not fit, the caller decodes from the beginning.
  */
 #include "media/seek.h"
 
@@ -50,7 +50,7 @@ static int compare(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* Times of all shown frames in order; false if they say nothing certain. */
+/* Times of all shown frames in order; false if they are not reliable. */
 static bool list_times(struct times *t, const char *path, int stream)
 {
     AVFormatContext *ic = NULL;

@@ -4,8 +4,8 @@
 
 #include "media/av.h"
 
-/* The time of frame `index` and of the one before, if they can be known without decoding; `first`
- * is the time of frame 0, to check against. Returns 1 if known, 0 if not. */
+/* The time of frame `index` and of the frame before, if they can be known without decoding; `first`
+ * is the time of frame 0, for a check. Returns 1 if known, 0 if not. */
 int rp_seek_time(const char *path, const AVFormatContext *ic, const AVStream *st, int64_t index,
                  int64_t first, int64_t *before, int64_t *at);
 

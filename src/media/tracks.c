@@ -2,8 +2,8 @@
  * audio track of another file), fonts, chapters, metadata.
  *
  * The target is opened a second time and read only as far as the video has come, so that little is
- * held in memory however long the film is. Packets are copied; audio that the container does not
- * take, or whose volume changes, is encoded anew, and text subtitles change their form.
+ * held in memory however long the video is. Packets are copied; but audio that the container does
+ * not take, or whose volume changes, is encoded again, and text subtitles may change their format.
  */
 #include "media/resound.h"
 #include "media/retext.h"
@@ -21,9 +21,9 @@ struct track {
 
 struct source {
     AVFormatContext *ic;
-    struct track *tracks; /* one for each of its streams; .out is NULL when it is not kept */
+    struct track *tracks; /* one for each of its streams; .out is NULL if it is not kept */
     AVPacket *packet;
-    bool pending, ended; /* packet is read but lies in the future; no more packets */
+    bool pending, ended; /* `packet` was read but is not due yet; there are no more packets */
     bool replaces;       /* its time 0 is the output's time 0 */
     char *path;
 };
@@ -65,7 +65,7 @@ static int add_stream(struct rp_tracks *t, struct track *track)
     return 0;
 }
 
-/* The tag belongs to the container: kept only where this one knows it. */
+/* A codec tag belongs to a container: it is kept only if this container knows it. */
 static void set_tag(const AVFormatContext *oc, AVStream *out)
 {
     const struct AVCodecTag *const *const tags = oc->oformat->codec_tag;
@@ -216,7 +216,7 @@ static int open_source(struct rp_tracks *t, const char *path, bool replaces)
     return 0;
 }
 
-/* Streams found later in the file have no entry: they are left alone. */
+/* Streams that appear later in the file have no entry and are left out. */
 static unsigned track_count(const struct source *s)
 {
     unsigned n = 0;
@@ -265,7 +265,7 @@ static void read_only_kept(struct rp_tracks *t)
     }
 }
 
-/* What describes the old file as a file, and not its content. */
+/* Copies the metadata, without what describes the old file rather than its content. */
 static int copy_metadata(struct rp_tracks *t)
 {
     static const char *const own[] = {"major_brand",  "minor_version",   "compatible_brands",
@@ -356,7 +356,7 @@ static AVChapter *new_chapter(const AVChapter *from, int64_t start, int64_t end)
     return c;
 }
 
-/* Chapters of the part that is kept, moved with it. */
+/* Chapters of the part that is kept, with their times moved. */
 static void copy_chapters(struct rp_tracks *t)
 {
     const AVFormatContext *const ic = t->sources[0].ic;
@@ -382,7 +382,7 @@ void rp_tracks_start(struct rp_tracks *t, int64_t start)
 
 /* ---- packets --------------------------------------------------------------------------------- */
 
-/* Times must rise for the muxer; broken files have some that do not. */
+/* The muxer needs rising times; those of broken files may not be. */
 static void keep_rising(struct track *track, AVPacket *p)
 {
     if (p->dts == AV_NOPTS_VALUE)
@@ -439,7 +439,7 @@ static int64_t time_of(const AVPacket *p, AVRational base)
     return ts == AV_NOPTS_VALUE ? AV_NOPTS_VALUE : av_rescale_q(ts, base, AV_TIME_BASE_Q);
 }
 
-/* Does it lie before the part that is kept? Subtitles count as long as they are shown. */
+/* Is it before the part that is kept? A subtitle counts until it disappears. */
 static bool is_early(const struct rp_tracks *t, const struct track *track, const AVPacket *p)
 {
     const bool shown = track->out->codecpar->codec_type == AVMEDIA_TYPE_SUBTITLE;
@@ -469,7 +469,7 @@ static bool read_packet(struct source *s)
 
     while (!s->pending && !s->ended) {
         if (av_read_frame(s->ic, s->packet) < 0)
-            s->ended = true; /* the reader of the video says so if it is damage */
+            s->ended = true; /* if it is damage, the reader of the video reports it */
         else if ((unsigned) s->packet->stream_index < n && s->tracks[s->packet->stream_index].out)
             s->pending = true;
         else

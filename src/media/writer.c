@@ -1,12 +1,12 @@
-/* Video out: encode, and mux together with what tracks.c brings.
+/* Video out: encode, and mux with the packets of tracks.c.
  *
- * Timestamps are the target's own, in its own time base: the encoder runs in it and, where the
- * container lets us choose (MP4, MOV), so does the track. Encoder and header are made for the first
- * frame, whose size and format are then known.
+ * Timestamps are the target's own, in its own time base: the encoder runs in it and, if the
+ * container allows (MP4, MOV), so does the track. Encoder and header are made when the first frame
+ * comes, whose size and format are then known.
  *
  * H.264 and HEVC have no odd sizes with halved chroma. Such a picture gets one more column or row,
- * a repetition of its last, so that every pixel of the target stays where and what it was
- * (FaceFusion scales to the nearest even size instead).
+ * a copy of its last, so that the target's pixels keep their places and values (FaceFusion scales
+ * to the nearest even size instead).
  */
 #include "media/av.h"
 
@@ -18,7 +18,7 @@
 #include "base/path.h"
 #include "media/palette.h"
 
-#define SHOWN_MAX 1024 /* frames inside an encoder; libx264 looks at most 250 ahead */
+#define SHOWN_MAX 1024 /* frames inside an encoder; libx264 looks ahead at most 250 */
 
 struct rp_writer {
     char *file; /* to write */
@@ -49,7 +49,7 @@ struct rp_writer {
     bool constant;               /* drop and repeat to the rate in enc->time_base */
     int64_t offset;              /* pts of the target that becomes 0 */
     int64_t next_slot;           /* constant rate: number of the next frame */
-    AVFrame *held;               /* constant rate: shown until the next one comes */
+    AVFrame *held;               /* constant rate: shown until the next frame comes */
     int64_t held_end;            /* where it ends, in the target's time base */
     int64_t last_pts;            /* given to the encoder */
     int64_t end;                 /* of the last frame, in the target's time base */
@@ -70,7 +70,7 @@ static bool is_mov_family(const AVFormatContext *oc)
     return false;
 }
 
-/* m4v is MP4 under another name; FFmpeg's own muxer for it takes less. */
+/* m4v is another name for MP4, but FFmpeg's own muxer for it takes fewer codecs. */
 static const AVOutputFormat *guess_format(const char *path)
 {
     if (!strcasecmp(rp_path_ext(path), "m4v"))
@@ -78,7 +78,7 @@ static const AVOutputFormat *guess_format(const char *path)
     return av_guess_format(NULL, path, NULL);
 }
 
-/* What a container gets when it does not take the encoder that was asked for. */
+/* The encoder for a container that does not take the one that was asked for. */
 static const AVCodec *substitute(const AVOutputFormat *format)
 {
     static const char *const order[] = {"libx264", "libvpx-vp9", "gif", "mpeg4", "mpeg2video"};
@@ -91,7 +91,7 @@ static const AVCodec *substitute(const AVOutputFormat *format)
     return NULL;
 }
 
-/* The encoder for frames with alpha, when none was asked for; NULL if the container keeps none. */
+/* The default encoder for frames with alpha; NULL if the container keeps no alpha. */
 static const char *alpha_encoder(const AVOutputFormat *format)
 {
     static const char *const order[] = {"libvpx-vp9", "prores_ks"};
@@ -176,7 +176,7 @@ static char *copy_text(const char *s)
     return s && s[0] ? strdup(s) : NULL;
 }
 
-/* The caller may free what it gave. */
+/* Copies the parameters: the caller may free its own. */
 static int keep_params(struct rp_writer *w, const struct rp_reader *reader,
                        const struct rp_writer_params *params)
 {
@@ -271,7 +271,7 @@ static bool is_gif(const struct rp_writer *w)
     return w->codec->id == AV_CODEC_ID_GIF;
 }
 
-/* Round half to even, to an even number: as FaceFusion normalises sizes that are asked for. */
+/* The nearest even number, halves to a multiple of 4: as FaceFusion rounds sizes. */
 static int even(int n)
 {
     return RP_MAX(2, (int) (2 * rint(n / 2.0)));
@@ -300,7 +300,7 @@ static bool is_rgb(enum AVPixelFormat fmt)
     return (av_pix_fmt_desc_get(fmt)->flags & AV_PIX_FMT_FLAG_RGB) || fmt == AV_PIX_FMT_PAL8;
 }
 
-/* YUV to YUV keeps the target's colours and tags; made from RGB it is bt709, limited. */
+/* YUV from YUV keeps the target's colours and tags; YUV from RGB is bt709, limited. */
 static void choose_colour(struct rp_writer *w, const struct rp_media_frame *frame)
 {
     AVCodecContext *const enc = w->enc;
@@ -325,7 +325,7 @@ static void choose_colour(struct rp_writer *w, const struct rp_media_frame *fram
     enc->colorspace = w->tags.space;
     enc->color_range = w->tags.range;
     enc->chroma_sample_location = w->tags.chroma;
-    /* Without a tag a player goes by the height; say it when that would now be wrong. */
+    /* Without a tag a player decides by the height; add a tag if that would now be wrong. */
     if (enc->colorspace == AVCOL_SPC_UNSPECIFIED && enc->height >= 720 && w->info.h < 720)
         enc->colorspace = AVCOL_SPC_SMPTE170M;
 }
@@ -363,7 +363,7 @@ static void choose_timing(struct rp_writer *w)
         enc->time_base = (AVRational){1, 100};
 }
 
-/* Mastering display and light level, for libx265, which writes them only when told so. */
+/* Mastering display and light level for libx265, which writes them only on request. */
 static void set_hdr(struct rp_writer *w, AVDictionary **opts, const AVFrame *f)
 {
     const AVFrameSideData *const m =
@@ -443,7 +443,7 @@ static int open_encoder(struct rp_writer *w, const struct rp_media_frame *frame)
     set_hdr(w, &opts, frame->ref);
     ret = avcodec_open2(enc, w->codec, &opts);
     av_dict_free(&opts);
-    if (ret < 0) /* whatever libav calls it: hardware that is not there, a size it cannot do */
+    if (ret < 0) /* whatever libav calls it: missing hardware, an unsupported size */
         return rp_fail(ret == AVERROR(ENOMEM) ? RP_ERR_NOMEM : RP_ERR_UNSUPPORTED,
                        "%s: opening encoder %s: %s", w->path, w->codec->name, av_err2str(ret));
     return copy_hdr(w, frame->ref);
@@ -461,7 +461,7 @@ static bool takes_any_key(const AVFormatContext *oc)
     return is_mov_family(oc);
 }
 
-/* Numbers of the old stream that are no longer true. */
+/* Drops numbers of the old stream that are no longer true. */
 static void drop_stale(AVDictionary **dict)
 {
     static const char *const stale[] = {"BPS",     "DURATION", "NUMBER_OF_",    "_STATISTICS_",
@@ -478,7 +478,7 @@ static void drop_stale(AVDictionary **dict)
         }
 }
 
-/* What has a place for the mark: any key, a comment, or the packet that mark.c appends. */
+/* Does the container have a place for the mark: any key, a comment, or a packet from mark.c? */
 static bool takes_mark(const AVFormatContext *oc)
 {
     static const char *const names[] = {"avi", "asf", "gif"};
@@ -521,10 +521,10 @@ static int write_header(struct rp_writer *w, bool late)
         av_dict_set(&opts, "movflags", "+faststart+use_metadata_tags", 0);
         if (w->enc->time_base.num == 1 || w->constant)
             av_dict_set_int(&opts, "video_track_timescale", w->enc->time_base.den, 0);
-        if (late) /* where a track begins is written in the clock of the whole file */
+        if (late) /* the start of a track is written in the clock of the whole file */
             av_dict_set_int(&opts, "movie_timescale", w->enc->time_base.den, 0);
     } else {
-        w->oc->avoid_negative_ts = 0; /* audio that begins a little before 0 must not move video */
+        w->oc->avoid_negative_ts = 0; /* audio that starts just before 0 must not move video */
     }
     ret = avformat_write_header(w->oc, &opts);
     av_dict_free(&opts);
@@ -551,7 +551,7 @@ static int begin(struct rp_writer *w, const struct rp_media_frame *frame)
     return 0;
 }
 
-/* ---- frames to what the encoder takes -------------------------------------------------------- */
+/* ---- frames as the encoder takes them -------------------------------------------------------- */
 
 /* BGR and alpha of a frame in one plane. */
 static int interleave(const struct rp_media_frame *m, AVFrame **out)
@@ -570,7 +570,7 @@ static int interleave(const struct rp_media_frame *m, AVFrame **out)
     return 0;
 }
 
-/* A frame of ours as an AVFrame: a reference when media made it, else a copy. */
+/* A frame of ours as an AVFrame: a reference if this folder made it, else a copy. */
 static int borrow(struct rp_writer *w, const struct rp_media_frame *m, AVFrame **out)
 {
     const AVFrame *const ref = m->ref;
@@ -587,7 +587,7 @@ static int borrow(struct rp_writer *w, const struct rp_media_frame *m, AVFrame *
         av_image_copy((*out)->data, (*out)->linesize, (const uint8_t **) plane, m->stride, fmt,
                       m->w, m->h);
     }
-    (*out)->format = fmt; /* yuvj and yuv are one */
+    (*out)->format = fmt; /* yuvj and yuv are the same here */
     return 0;
     return 0;
 }
@@ -669,7 +669,7 @@ fail:
 
 /* ---- encoding and muxing --------------------------------------------------------------------- */
 
-/* Packets of most encoders carry no duration; it is remembered by the timestamp. */
+/* Packets of most encoders have no duration, so it is looked up by the timestamp. */
 static int64_t duration_of(const struct rp_writer *w, int64_t pts)
 {
     for (unsigned i = 0; i < SHOWN_MAX; i++)
@@ -694,7 +694,7 @@ static int write_packet(struct rp_writer *w)
     return ret < 0 ? rp_av_fail(ret, w->path, "writing") : 0;
 }
 
-/* One frame, or NULL for the end, through the encoder. */
+/* Send one frame, or NULL for the end, through the encoder. */
 static int encode(struct rp_writer *w, const AVFrame *f)
 {
     int ret = avcodec_send_frame(w->enc, f);

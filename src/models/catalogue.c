@@ -2,8 +2,8 @@
 
 #include "models/catalogue.h"
 
-/* The columns of the table below. A file's name is its model's name plus ".onnx" unless given.
- * ...: flags, then where known size, CRC-32 and SHA-256. */
+/* The columns of the table below. A file's name is the model's name plus ".onnx" unless given.
+ * "..." stands for the flags and, where known, size, CRC-32 and SHA-256. */
 #define FF(kind, name, vendor, licence, year, release, ...)                                        \
     FF_FILE(kind, name, name ".onnx", vendor, licence, year, release, __VA_ARGS__)
 #define FF_FILE(kind, name, file, vendor, licence, year, release, ...)                             \
@@ -74,7 +74,7 @@ static const struct rp_model_entry entries[] = {
        22489928, 0xc7fa5fe2, "5aae1806ce44e3c27fab0a7d44eed581dd25ca71a4387ff809a191c98239c1be"),
     FF(CONTENT_ANALYSER, "nsfw_3", "Freepik", "MIT", 2025, "3.3.0", 0,
        358188033, 0x633a3b02, "778139fb930240ac39812a1480295bfc5dc2cec8a8e46ee6b453481d600c0fa2"),
-    /* Converted from the package's tfjs weights by set-up. */
+    /* Set-up converts it from the package's tfjs weights. */
     LITE(CONTENT_ANALYSER, "nsfwjs", "nsfwjs.onnx", "Infinite Red", "MIT", 0, "nsfwjs@4.4.0", 0,
          10322177, 0, "8184a20845bfb57c7eac1102ac577462e5aaf5d551a3190f3ce0ddf176ed0bd5"),
 
@@ -99,7 +99,7 @@ static const struct rp_model_entry entries[] = {
     FF(FACE_SWAPPER, "simswap_256", "neuralchen", "Non-Commercial", 2020, "3.0.0", 0),
     FF(FACE_SWAPPER, "simswap_unofficial_512", "neuralchen", "Non-Commercial", 2020, "3.0.0", 0),
     FF(FACE_SWAPPER, "uniface_256", "xc-csc101", "Unknown", 2022, "3.0.0", 0),
-    /* Written by our own tool at set-up: arithmetic in a graph, no trained weights. */
+    /* Set-up makes it with a tool of ours: arithmetic in a graph, without trained weights. */
     LITE(FACE_SWAPPER, "classic_256", "classic_256.onnx", "reprise", "MIT", 2026, NULL, 0,
          528276, 0, "a477a0697a40291276c35ba7c670cb40d714dc599a893f7d26aa0eef86a058fc"),
 
@@ -192,8 +192,8 @@ static const struct rp_model_entry entries[] = {
     FF(FACE_ENHANCER, "gpen_bfr_2048", "yangxy", "Non-Commercial", 2021, "3.0.0", 0),
     FF(FACE_ENHANCER, "restoreformer_plus_plus", "wzhouxiff", "Apache-2.0", 2022, "3.0.0", 0),
 
-    /* FaceFusion has one choice, live_portrait, of six files. The motion extractor, which every use
-     * of it needs, carries that name; the others are parts with the names of their files. */
+    /* FaceFusion has one choice, live_portrait, made of six files. The motion extractor, which all
+     * uses of it need, has that name; the others are parts named by their files. */
     FF(LIVE_PORTRAIT, "live_portrait_feature_extractor", "KwaiVGI", "MIT", 2024, "3.0.0", PART),
     FF_FILE(LIVE_PORTRAIT, "live_portrait", "live_portrait_motion_extractor.onnx", "KwaiVGI", "MIT", 2024, "3.0.0", DEFAULT),
     FF(LIVE_PORTRAIT, "live_portrait_generator", "KwaiVGI", "MIT", 2024, "3.0.0", PART),
@@ -291,7 +291,7 @@ const struct rp_model_entry *rp_catalogue_find(enum rp_model_kind kind, const ch
     return NULL;
 }
 
-/* First of a kind that is a choice and has the flag. */
+/* The first choice of a kind that has the flag. */
 static const struct rp_model_entry *first_with(enum rp_model_kind kind, unsigned flag)
 {
     for (size_t i = 0; i < RP_ARRAY_LEN(entries); i++) {
@@ -323,7 +323,8 @@ static bool has_many(enum rp_model_kind kind)
            kind == RP_KIND_FACE_OCCLUDER || kind == RP_KIND_CONTENT_ANALYSER;
 }
 
-/* The lists of all kinds one after the other: at most every name, "many" and NULL of every kind. */
+/* The lists of all kinds, one after the other, with room for every name and a "many" and a NULL per
+ * kind. */
 static const char *choice_names[RP_ARRAY_LEN(entries) + RP_KIND_COUNT + RP_KIND_COUNT];
 static const char *const *choices[RP_KIND_COUNT];
 
@@ -347,4 +348,16 @@ const char *const *rp_catalogue_choices(enum rp_model_kind kind)
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_once(&once, make_choices);
     return choices[kind];
+}
+
+const void *rp_facts_find(const void *table, size_t n, size_t size, const char *name)
+{
+    const char *row = table, *of;
+
+    for (size_t i = 0; i < n; i++, row += size) {
+        memcpy(&of, row, sizeof(of));
+        if (!strcmp(of, name))
+            return row;
+    }
+    return NULL;
 }

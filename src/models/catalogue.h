@@ -1,9 +1,9 @@
-/* Every model the program knows: facts only, no code.
- * FaceFusion 3.8.1's 252 files and our lite set.
+/* Every model the program knows, as facts without code: FaceFusion 3.8.1's 252 files and our lite
+ * set.
  *
- * What a network expects of its tensors (size, template, mean ...) is with the code that feeds it
- * (src/face, src/processors); here is what a file is, where it
- * comes from and under which licence. */
+ * What a network expects of its tensors (size, template, mean ...) is kept with the code that feeds
+ * it (src/face, src/processors). Here is what a file is, where it comes from and under which
+ * licence. */
 #ifndef RP_CATALOGUE_H
 #define RP_CATALOGUE_H
 
@@ -40,34 +40,41 @@ enum rp_model_flag {
 
 struct rp_model_entry {
     enum rp_model_kind kind;
-    const char *name; /* as in options; of a part: its file's name without ending */
+    const char *name; /* as in options; for a part the file's name without extension */
     const char *file; /* "yoloface_8n.onnx"; deep swappers "iperov/elon_musk_224.dfm" */
     const char *vendor, *licence;
     int year;           /* 0 = not stated */
     const char *base;   /* release folder at the download providers; NULL for the lite set */
-    const char *origin; /* lite set: the npm package it comes from, NULL if we make it; else NULL */
+    const char *origin; /* npm package of a lite model; NULL if made by us, or not lite */
     unsigned flags;
     int64_t size;       /* bytes, 0 = unknown */
     uint32_t crc32;     /* 0 = unknown */
     const char *sha256; /* NULL = unknown */
 };
 
-/* All of them, grouped by kind, FaceFusion's first. count may be NULL. */
+/* All models, grouped by kind, FaceFusion's first. count may be NULL. */
 const struct rp_model_entry *rp_catalogue(int *count);
 
-/* By name, parts included. NULL if there is none, also for "many", which is no model: whoever
- * offers it knows which models it stands for. */
+/* A model by name, parts included; NULL if there is none. "many" is not a model: whoever offers
+ * that choice knows which models it stands for. */
 const struct rp_model_entry *rp_catalogue_find(enum rp_model_kind kind, const char *name);
 
-/* The choice of this kind with the flag, NULL if there is none. For the content analyser the
- * default is the first of the three that FaceFusion always runs together. */
+/* The choice of this kind with the flag (default, lite); NULL if there is none. The default content
+ * analyser is the first of the three that FaceFusion always runs together. */
 const struct rp_model_entry *rp_catalogue_default(enum rp_model_kind kind);
 const struct rp_model_entry *rp_catalogue_lite(enum rp_model_kind kind);
 
 const char *rp_model_kind_name(enum rp_model_kind kind); /* "face_detector" */
 
-/* Names of one kind for option choices (no parts), NULL-terminated, in FaceFusion's order, then the
- * lite ones, `many` in front where FaceFusion has it. Lives as long as the process. */
+/* Names of one kind as choices of an option (without parts), NULL-terminated: `many` if
+ * FaceFusion has it, FaceFusion's models in its order, then the lite ones. Valid as long as the
+ * process lives. */
 const char *const *rp_catalogue_choices(enum rp_model_kind kind);
+
+/* Finds the row of a model in a table of facts about networks, whose first column is the model's
+ * name. Every choice in the catalogue has a row; NULL for other names. */
+#define RP_FACTS(table, name)                                                                      \
+    rp_facts_find((table), RP_ARRAY_LEN(table), sizeof((table)[0]), (name))
+const void *rp_facts_find(const void *table, size_t n, size_t size, const char *name);
 
 #endif /* RP_CATALOGUE_H */

@@ -1,4 +1,4 @@
-/* Which host a model comes from: providers, their mirrors, and who answers. */
+/* Which host a model comes from: providers, their mirrors, and which of them answer. */
 #include "models/download.h"
 
 #include <ctype.h>
@@ -8,7 +8,7 @@
 #include "models/http.h"
 
 #define PROBE_SECONDS 4
-#define AGAIN_SECONDS 60 /* what failed is tried again after this */
+#define AGAIN_SECONDS 60 /* after a failure, until the next try */
 
 enum { MAX_HOSTS = 16, MAX_FAILED = 64 };
 
@@ -16,7 +16,7 @@ enum provider { GITHUB, HUGGINGFACE };
 static const char *const provider_names[] = {"github", "huggingface", NULL};
 static const char *const scopes[] = {"lite", "full", NULL};
 
-/* In order; a provider without hosts of its own choice has these. */
+/* In order of preference: the hosts of providers for which no mirrors are given. */
 static const struct {
     enum provider provider;
     const char *base;
@@ -94,7 +94,7 @@ static bool is_url(const char *text)
     return http && strstr(text, "://")[3];
 }
 
-/* Add the mirror if it is one of this provider; RP_ERR_USAGE if it is none of anybody. */
+/* Add the mirror if it belongs to this provider; RP_ERR_USAGE if it belongs to none. */
 static int add_mirror(struct rp_downloads *d, int provider, const char *text, bool *found)
 {
     for (int p = 0; provider_names[p]; p++) {
@@ -181,7 +181,7 @@ void rp_downloads_destroy(struct rp_downloads **downloads)
     *downloads = NULL;
 }
 
-/* Deep swappers are at Hugging Face only. */
+/* Only Hugging Face has deep swappers. */
 static bool offers(const struct rp_host *host, const struct rp_model_entry *entry)
 {
     return entry->kind != RP_KIND_DEEP_SWAPPER || host->provider == HUGGINGFACE;
@@ -202,7 +202,7 @@ const char *rp_downloads_refuse(const struct rp_downloads *d, const struct rp_mo
     return "deep swappers are at Hugging Face only, and --download-providers leaves it out";
 }
 
-/* Who answers? Asked when something is first needed, and again when nobody did. */
+/* Find out which hosts answer: when something is first needed, and again if none did. */
 static bool find_hosts(struct rp_downloads *d)
 {
     bool any = false;
@@ -264,7 +264,7 @@ static int get_locked(struct rp_downloads *d, const struct rp_model_entry *entry
     return ret > 0 ? RP_OK : ret < 0 ? ret : f.status;
 }
 
-/* A failure that is too young to try again. */
+/* The status of a failure too recent to try again. */
 static int recall_failure(const struct rp_downloads *d, const struct rp_model_entry *entry,
                           char *why, size_t size)
 {

@@ -1,11 +1,11 @@
-/* Fetching model files from FaceFusion's download providers or mirrors of them.
+/* Fetching model files from FaceFusion's download providers or their mirrors.
  *
  * A file grows as ".NAME.part" in the model folder, under a lock, so that of two processes one
- * waits for the other. It is kept when the download breaks and continued the next time. It gets its
- * name only when its content is what the catalogue, or the provider's .hash file, says; NAME.hash
- * is written beside it, as FaceFusion does.
+ * waits for the other. If the download breaks, the part is kept and continued the next time. The
+ * file gets its name only if its content is what the catalogue or the provider's .hash file says;
+ * NAME.hash is written next to it, as FaceFusion does.
  *
- * Threads: any; downloads of one object follow each other. */
+ * Threads: any; one rp_downloads fetches one file at a time. */
 #ifndef RP_DOWNLOAD_H
 #define RP_DOWNLOAD_H
 
@@ -19,32 +19,35 @@ struct rp_download_options {
     struct rp_opt_choices providers; /* in order of preference */
     int scope;                       /* enum rp_download_scope */
     struct rp_opt_strings mirrors;   /* "github=https://mirror.example" */
-    int patience;                    /* seconds in which next to nothing may come */
+    int patience;                    /* seconds for which almost nothing may arrive */
     bool offline;
 };
 extern const struct rp_opt_group rp_download_group;
 
 struct rp_downloads;
 
-/* $REPRISE_MIRRORS is used without mirrors in the options; $REPRISE_OFFLINE makes it offline.
+/* Without mirrors in the options $REPRISE_MIRRORS is used; $REPRISE_OFFLINE forbids fetching.
  * RP_ERR_USAGE if a mirror is not "PROVIDER=URL". */
 int rp_downloads_create(struct rp_downloads **out, const struct rp_download_options *options,
                         rp_download_fn *fn, void *priv);
 void rp_downloads_destroy(struct rp_downloads **downloads);
 
-/* Why this file cannot be fetched whatever the network does, or NULL. `downloads` may be NULL. */
+/* Why this file cannot be fetched even if all hosts answer, or NULL. `downloads` may be NULL. */
 const char *rp_downloads_refuse(const struct rp_downloads *downloads,
                                 const struct rp_model_entry *entry);
 
-/* Fetch a file to `path`. What failed less than a minute ago fails again at once.
- * @param replace  also when there is one, which is kept until the new one is whole and right
- * @param why  on failure what went wrong, as a part of a sentence
- * @return RP_OK; RP_ERR_MISSING when no host can be reached; RP_ERR_MODEL when the file was wrong
- *         there; RP_ERR_CANCELLED when `fn` said so; RP_ERR_IO else. Nothing is logged as an error. */
+/* Fetch a file to `path`. If that failed less than a minute ago, it fails again at once.
+ * @param replace  fetch even if there is a file, which is kept until the new one is complete
+ *                 and right
+ * @param why  after a failure: what went wrong, as part of a sentence
+ * @return RP_OK; RP_ERR_MISSING when no host can be reached; RP_ERR_MODEL when the file on the
+ *         hosts is wrong; RP_ERR_CANCELLED when `fn` asked for that; else RP_ERR_IO. Nothing is
+ *         logged as an error. */
 int rp_downloads_get(struct rp_downloads *downloads, const struct rp_model_entry *entry,
                      const char *path, bool replace, char *why, size_t size);
 
-/* ---- inside: download.c chooses the host, fetch.c brings one file from it -------------------- */
+/* ---- internal: download.c chooses the host, fetch.c fetches one file from it
+ * -------------------- */
 
 struct rp_host {
     int provider;
@@ -61,11 +64,11 @@ struct rp_fetch {
     int patience;
     rp_download_fn *fn;
     void *priv;
-    char *why;          /* grows by a phrase a host */
+    char *why;          /* grows by one phrase per host */
     size_t why_size;
     int status;         /* of the failure */
     /* fetch.c's own */
-    char *part, *note;  /* ".NAME.part", ".NAME.from": host and validator of what is in it */
+    char *part, *note;  /* ".NAME.part"; ".NAME.from" holds its host and validator */
     int fd;
     int64_t size;       /* of the part */
     int64_t total;      /* of the file, -1 while unknown */
@@ -77,7 +80,7 @@ struct rp_fetch {
     int64_t begun_size;
 };
 
-/* Take the lock. 1: another process has brought the file meanwhile. */
+/* Take the lock. 1: another process has fetched the file meanwhile. */
 int rp_fetch_begin(struct rp_fetch *f);
 /* True when the file is in place. */
 bool rp_fetch_from(struct rp_fetch *f, struct rp_host *host);

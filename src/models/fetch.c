@@ -1,6 +1,6 @@
-/* One file from one host after the other: lock, continue, check, give it its name.
+/* Fetches one file, trying one host after the other: lock, continue, check, rename.
  *
- * Nothing but finish() touches the final name, and it runs only on a part whose sums are right. */
+ * Only finish() touches the final name, and it runs only when the sums of the part are right. */
 #include "models/download.h"
 
 #include <errno.h>
@@ -14,8 +14,8 @@
 #include "models/http.h"
 #include "models/memory.h"
 
-#define MAX_TRIES 3            /* without a byte more between them, a host */
-#define MAX_BREAKS 50          /* of connections, in all, a host */
+#define MAX_TRIES 3            /* per host, without a single byte between them */
+#define MAX_BREAKS 50          /* of connections, in all, per host */
 #define MAX_BYTES (16LL << 30) /* of a file of unknown size */
 #define TELL_SECONDS 0.2
 
@@ -28,7 +28,7 @@ RP_PRINTF(2, 3) static void problem(struct rp_fetch *f, const char *fmt, ...)
     va_end(args);
 }
 
-/* A failure of this machine, which no other host would cure. Always -1. */
+/* A failure of this machine, which no other host could cure. Returns -1. */
 RP_PRINTF(2, 3) static int local_failure(struct rp_fetch *f, const char *fmt, ...)
 {
     va_list args;
@@ -76,7 +76,8 @@ static int lock(const struct rp_fetch *f)
     return ret;
 }
 
-/* The part is its own lock. Who had to wait may hold a file that is no longer called so. */
+/* The part is its own lock. After waiting for the lock the file held may have another name by
+ * now. */
 static int open_part(struct rp_fetch *f)
 {
     for (;;) {
@@ -165,8 +166,8 @@ static void write_note(const struct rp_fetch *f, const char *validator)
     free(text);
 }
 
-/* The validator of the part if it came from this host, else NULL: another host names the same file
- * differently. Then the sums decide alone. */
+/* The validator of the part if that came from this host, else NULL: each host has its own
+ * validators. Then only the sums decide. */
 static char *read_note(const struct rp_fetch *f)
 {
     size_t size;
@@ -188,7 +189,7 @@ static char *read_note(const struct rp_fetch *f)
 
 /* ---- receiving ------------------------------------------------------------------------------- */
 
-/* Say how far it is. -1 if the caller wants no more. */
+/* Report progress. -1 if the caller wants to stop. */
 static int tell(void *priv)
 {
     struct rp_fetch *const f = priv;
@@ -249,8 +250,8 @@ static int on_begin(void *priv, const struct rp_http_reply *reply)
 
     if (reply->status != 206 && f->size && restart(f) < 0)
         return -1;
-    if (reply->first != f->size) { /* not what was asked for: ask for all of it */
-        problem(f, "answers with other bytes than it was asked for");
+    if (reply->first != f->size) { /* not the requested part: request all of it */
+        problem(f, "answers with other bytes than requested");
         f->whole = true;
         return -1;
     }
@@ -284,7 +285,7 @@ static int on_data(void *priv, const void *data, size_t size)
         const ssize_t n = pwrite(f->fd, at, size, f->size);
         if (n < 0 && errno == EINTR)
             continue;
-        if (n <= 0) { /* the room may be wanted for something else */
+        if (n <= 0) { /* give the space back */
             const int error = n < 0 ? errno : EIO;
             restart(f);
             return local_failure(f, "%s: writing: %s", f->part, strerror(error));
@@ -319,7 +320,7 @@ static bool passes_by_itself(long status)
     return status >= 500 || status == 408 || status == 429;
 }
 
-/* Is this host worth another try? Waits before one. */
+/* Is another try with this host worthwhile? Waits before it. */
 static bool try_again(struct rp_fetch *f, struct rp_host *host, enum rp_http_end end,
                       const struct rp_http_reply *reply, bool gained, struct tries *t)
 {
@@ -367,7 +368,7 @@ static int tick_small(void *priv)
     return tell(s->fetch);
 }
 
-/* The host's own .hash, for a file of which the catalogue knows none. */
+/* The CRC from the host's .hash file, for a file whose sums the catalogue does not know. */
 static bool fetch_crc(struct rp_fetch *f, struct rp_host *host)
 {
     struct tries t = {0};
@@ -392,7 +393,7 @@ static bool fetch_crc(struct rp_fetch *f, struct rp_host *host)
     return f->has_crc;
 }
 
-/* RP_ERR_MODEL with a problem when the part is not the file. */
+/* RP_ERR_MODEL, with a problem, if the part is not the right file. */
 static int check_part(struct rp_fetch *f, struct rp_sums *sums)
 {
     const struct rp_model_entry *const e = f->entry;
@@ -405,7 +406,7 @@ static int check_part(struct rp_fetch *f, struct rp_sums *sums)
     if (e->size > 0 && f->size != e->size)
         problem(f, "%lld bytes there instead of %lld", (long long) f->size, (long long) e->size);
     else if (e->sha256 && strcmp(sums->sha256, e->sha256) != 0)
-        problem(f, "the file there has another SHA-256 than it should");
+        problem(f, "the file there does not have the expected SHA-256");
     else if (!e->sha256 && sums->crc32 != f->crc)
         problem(f, "the file there has CRC-32 %08x instead of %08x", sums->crc32, f->crc);
     else
@@ -436,7 +437,7 @@ static bool finish(struct rp_fetch *f, const struct rp_sums *sums)
         return false;
     }
     if ((fsync(f->fd) && errno != EINVAL && errno != EROFS) || rename(f->part, f->path)) {
-        local_failure(f, "%s: finishing: %s", f->path, strerror(errno));
+        local_failure(f, "%s: cannot be completed: %s", f->path, strerror(errno));
         return false;
     }
     unlink(f->note);
@@ -454,9 +455,13 @@ static enum rp_http_end ask(struct rp_fetch *f, struct rp_http_reply *reply)
     if (!url)
         local_failure(f, "out of memory");
     else
-        end = rp_http_get(&(struct rp_http_request){.url = url, .from = f->size,
-                                                    .if_range = validator, .patience = f->patience,
-                                                    .begin = on_begin, .data = on_data, .tick = tell,
+        end = rp_http_get(&(struct rp_http_request){.url = url,
+                                                    .from = f->size,
+                                                    .if_range = validator,
+                                                    .patience = f->patience,
+                                                    .begin = on_begin,
+                                                    .data = on_data,
+                                                    .tick = tell,
                                                     .priv = f},
                           reply);
     free(url);
@@ -464,7 +469,7 @@ static enum rp_http_end ask(struct rp_fetch *f, struct rp_http_reply *reply)
     return end;
 }
 
-/* Bring the part to its end; false with a problem. */
+/* Complete the part; false, with a problem, if that fails. */
 static bool receive(struct rp_fetch *f, struct rp_host *host)
 {
     struct tries t = {0};
@@ -474,13 +479,13 @@ static bool receive(struct rp_fetch *f, struct rp_host *host)
         const int64_t before = f->size;
 
         if (f->entry->size > 0 && f->size == f->entry->size)
-            return true; /* the last run was stopped before it could check */
+            return true; /* complete, but the last run was stopped before it checked */
         f->whole = false;
         const enum rp_http_end end = ask(f, &reply);
         if (end == RP_HTTP_DONE)
             return true;
         if (end == RP_HTTP_REFUSED && reply.status == 416 && f->size)
-            return true; /* nothing behind what there is: the sums tell */
+            return true; /* there is nothing more to fetch: the sums decide */
         if (f->local_failure)
             return false;
         if (f->whole && before && !restart(f))
@@ -493,7 +498,7 @@ static bool receive(struct rp_fetch *f, struct rp_host *host)
 bool rp_fetch_from(struct rp_fetch *f, struct rp_host *host)
 {
     struct rp_sums sums;
-    bool old = f->size > 0; /* bytes of an earlier run or another host */
+    bool old = f->size > 0; /* has bytes from an earlier run or another host */
 
     f->host = host;
     f->problem[0] = '\0';
@@ -503,7 +508,7 @@ bool rp_fetch_from(struct rp_fetch *f, struct rp_host *host)
     while (again && receive(f, host)) {
         if (!check_part(f, &sums))
             return finish(f, &sums);
-        again = old && !f->local_failure; /* pieces of two files: once more, in one */
+        again = old && !f->local_failure; /* perhaps pieces of two files: start again */
         old = false;
         if (restart(f) < 0)
             return false;

@@ -1,5 +1,5 @@
-/* See http.h. Two rules that the callers rely on: an answer that is an error page never reaches
- * data(), and from HTTPS no redirect leads to HTTP. */
+/* See http.h. The callers rely on two rules: an error page never reaches data(), and no redirect
+ * leads from HTTPS to HTTP. */
 #include "models/http.h"
 
 #include <ctype.h>
@@ -9,7 +9,7 @@
 #include <curl/curl.h>
 
 #define CONNECT_SECONDS 5
-#define LEAST_BYTES 1024 /* a second, over the time of patience */
+#define LEAST_BYTES 1024 /* per second, on average over `patience` */
 #define MAX_REDIRECTS 10L
 
 struct transfer {
@@ -24,11 +24,11 @@ static void init_once(void)
     curl_global_init(CURL_GLOBAL_DEFAULT);
 }
 
-/* A handle with what every connection of ours has. NULL when memory is out. */
+/* A handle with the settings that all our connections have; NULL when out of memory. */
 static CURL *new_handle(const char *url, long connect_seconds)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
-    const char *const bundle = getenv("CURL_CA_BUNDLE"); /* as the curl program reads it */
+    const char *const bundle = getenv("CURL_CA_BUNDLE"); /* as the curl program does */
 
     pthread_once(&once, init_once);
     CURL *const curl = curl_easy_init();
@@ -43,7 +43,7 @@ static CURL *new_handle(const char *url, long connect_seconds)
     curl_easy_setopt(curl, CURLOPT_PROTOCOLS, CURLPROTO_HTTP | CURLPROTO_HTTPS);
 #endif
 #if LIBCURL_VERSION_NUM >= 0x075700
-    curl_easy_setopt(curl, CURLOPT_QUICK_EXIT, 1L); /* do not wait for a resolver that hangs */
+    curl_easy_setopt(curl, CURLOPT_QUICK_EXIT, 1L); /* do not wait for a hanging resolver */
 #endif
     if (bundle && *bundle)
         curl_easy_setopt(curl, CURLOPT_CAINFO, bundle);
@@ -52,7 +52,8 @@ static CURL *new_handle(const char *url, long connect_seconds)
 
 /* ---- headers --------------------------------------------------------------------------------- */
 
-/* The value of header `name` in a line, without blanks around it; NULL if it is another header. */
+/* The value of header `name` in a line, without blanks around it; NULL if the line is another
+ * header. */
 static const char *header_value(const char *line, const char *name)
 {
     const size_t n = strlen(name);
@@ -67,12 +68,12 @@ static void read_header(struct rp_http_reply *reply, const char *line)
     const char *v;
     long long first, total;
 
-    if (!strncasecmp(line, "HTTP/", 5)) { /* each answer of a chain begins anew */
+    if (!strncasecmp(line, "HTTP/", 5)) { /* each answer of a chain of redirects starts afresh */
         reply->first = 0;
         reply->total = -1;
         reply->validator[0] = '\0';
         reply->status = strtol(line + strcspn(line, " "), NULL, 10);
-    } else if ((v = header_value(line, "ETag")) && *v == '"') { /* weak ones promise no bytes */
+    } else if ((v = header_value(line, "ETag")) && *v == '"') { /* a weak one promises no bytes */
         snprintf(reply->validator, sizeof(reply->validator), "%s", v);
     } else if ((v = header_value(line, "Last-Modified")) && reply->validator[0] != '"') {
         snprintf(reply->validator, sizeof(reply->validator), "%s", v);
@@ -175,7 +176,7 @@ static void set_request(struct transfer *t, struct curl_slist *headers)
     curl_easy_setopt(t->curl, CURLOPT_XFERINFODATA, t);
     if (headers)
         curl_easy_setopt(t->curl, CURLOPT_HTTPHEADER, headers);
-    if (r->from > 0) { /* not RESUME_FROM: that refuses an answer with the whole file */
+    if (r->from > 0) { /* not RESUME_FROM, which refuses an answer with the whole file */
         snprintf(range, sizeof(range), "%lld-", (long long) r->from);
         curl_easy_setopt(t->curl, CURLOPT_RANGE, range);
     }
@@ -202,7 +203,7 @@ static enum rp_http_end end_of(const struct transfer *t, CURLcode code, const ch
     if (code == CURLE_TOO_MANY_REDIRECTS || code == CURLE_UNSUPPORTED_PROTOCOL ||
         code == CURLE_URL_MALFORMAT)
         return RP_HTTP_REFUSED;
-    if (taken <= 0) /* the request was never sent */
+    if (taken <= 0) /* nothing was ever sent */
         return RP_HTTP_AWAY;
     if (code == CURLE_OPERATION_TIMEDOUT) {
         snprintf(reply->problem, sizeof(reply->problem), "less than 1 kB a second for %d s",

@@ -1,5 +1,5 @@
-/* See memory.h. Two processes may write at once: each replaces the whole file, so a line may be
- * lost, never broken, and is computed again. */
+/* See memory.h. If two processes write at once, each replaces the whole file: a line may be lost,
+ * and is then computed again, but never damaged. */
 #include "models/memory.h"
 
 #include <errno.h>
@@ -8,10 +8,10 @@
 
 #include "base/path.h"
 
-#define MAX_BYTES (1 << 20) /* of the memory; a folder with all models has some 40 kB of it */
-#define FRESH_SECONDS 2     /* a file changed so lately may change again without a new time */
+#define MAX_BYTES (1 << 20) /* of the memory; a folder with all models takes about 40 kB */
+#define FRESH_SECONDS 2     /* a file this new may change again without a new time */
 
-/* What a line begins with while a file is as it was, and the path that it ends with. */
+/* How the line of a file begins as long as that is unchanged, and the path with which it ends. */
 struct key {
     char state[64];
     char *path;
@@ -35,7 +35,7 @@ static bool make_key(struct key *key, const char *path)
     return true;
 }
 
-/* The whole memory as text, "" when there is none; NULL when memory is out. */
+/* The whole memory as text, "" if there is none; NULL when out of memory. */
 static char *read_memory(char **name)
 {
     size_t size;
@@ -52,8 +52,8 @@ static char *read_memory(char **name)
     return ret < 0 ? strdup("") : (char *) text;
 }
 
-/* The path at the end of a line of `len` bytes: behind four
- * words. NULL if the line is none of ours. */
+/* The path at the end of a line of `len` bytes, after four words; NULL if it is not a line of
+ * ours. */
 static const char *path_of(const char *line, size_t len, size_t *path_len)
 {
     const char *p = line;
@@ -104,7 +104,7 @@ static bool recall(const struct key *key, struct rp_sums *sums)
     return found;
 }
 
-/* All lines but those of this file. */
+/* Copy all lines but those of this file. */
 static void copy_others(FILE *f, const struct key *key, const char *text)
 {
     while (*text) {

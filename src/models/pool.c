@@ -7,7 +7,7 @@ struct rp_pool {
     struct rp_device *device;
     const struct rp_store *store;
     struct rp_pool_params p;
-    struct rp_shelf *own; /* NULL when it has another's */
+    struct rp_shelf *own; /* the pool's own shelf, or NULL */
     int n;
     struct {
         const struct rp_model_entry *entry;
@@ -52,13 +52,22 @@ struct rp_device *rp_pool_device(const struct rp_pool *pool)
     return pool->device;
 }
 
+bool rp_pool_current(const struct rp_pool *pool)
+{
+    for (int i = 0; i < pool->n; i++)
+        if (!rp_shelf_current(pool->p.shelf, pool->open[i].model))
+            return false;
+    return true;
+}
+
 const struct rp_model *rp_pool_model(const struct rp_pool *pool, int index)
 {
     return index >= 0 && index < pool->n ? pool->open[index].model : NULL;
 }
 
-/* A network that sees one frame a second is not worth measuring; and channels last, cuDNN looks for
- * algorithms for the depthwise layers of nsfwjs for seconds at every start. */
+/* The content check's networks, which see one frame per second, are not worth measuring; and with
+ * channels last cuDNN would search for seconds, at every start, for algorithms for the depthwise
+ * layers of nsfwjs. */
 static enum rp_layout layout_of(const struct rp_pool *pool, const struct rp_model_entry *entry)
 {
     return entry->kind == RP_KIND_CONTENT_ANALYSER && pool->p.layout == RP_LAYOUT_AUTO
@@ -83,7 +92,7 @@ static int get(struct rp_pool *pool, const struct rp_model_entry *entry, const c
     ret = rp_shelf_take(pool->p.shelf, pool->engine, pool->device,
                         &(const struct rp_shelf_wish){
                             .model = {.path = path, .name = entry->name,
-                                      .threads = pool->p.threads, .plans = pool->p.plans,
+                                      .threads = pool->p.threads, .cache = pool->p.cache,
                                       .layout = layout_of(pool, entry),
                                       .tensorrt = pool->p.tensorrt},
                             .measure = pool->p.measure}, model);

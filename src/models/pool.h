@@ -1,5 +1,5 @@
-/* The models that one pipeline uses: resolved by the store, taken from the shelf of all that are
- * open, shared by all slots. */
+/* The pool: the models of one pipeline. The store finds their files, the shelf opens them, and all
+ * slots share them. */
 #ifndef RP_POOL_H
 #define RP_POOL_H
 
@@ -10,8 +10,8 @@
 struct rp_pool;
 
 struct rp_pool_params {
-    struct rp_shelf *shelf; /* where models are taken from; NULL: one of its own */
-    struct rp_plans *plans; /* optimised models and choices, or NULL; must outlive the pool */
+    struct rp_shelf *shelf; /* where models are taken from; NULL: the pool has its own */
+    struct rp_cache *cache; /* optimised models and choices, or NULL; must outlive the pool */
     int threads;            /* in one run of a model: 0 = all cores, 1 = the slot's own thread */
     enum rp_layout layout;  /* on a GPU */
     bool tensorrt;          /* on a GPU: networks through TensorRT */
@@ -24,20 +24,23 @@ void rp_pool_destroy(struct rp_pool **pool);
 
 struct rp_device *rp_pool_device(const struct rp_pool *pool);
 
-/* The models that were opened so far, in that order; NULL behind the last. */
+/* Are all files as they were when the models were opened? */
+bool rp_pool_current(const struct rp_pool *pool);
+
+/* Model number `index` of those opened so far, in order of opening; NULL after the last. */
 const struct rp_model *rp_pool_model(const struct rp_pool *pool, int index);
 
-/* The model of this name, or, when it is only a default and not installed, the lite one of its kind
- * (rp_store_resolve() says which errors). *entry tells what it became. The model is
- * given back with the pool. */
+/* The model of this name or, if it is only a default (not `named`) and not installed, the lite one
+ * of its kind; *entry says which. Errors as of rp_store_resolve(). The model goes back to the shelf
+ * with rp_pool_destroy(). */
 int rp_pool_get(struct rp_pool *pool, enum rp_model_kind kind, const char *name, bool named,
                 const struct rp_model_entry **entry, struct rp_model **model);
 
-/* A second file of the same package, by kind and name; no fallback. */
+/* A further file of the same package, by kind and name, without a fallback. */
 int rp_pool_get_exact(struct rp_pool *pool, enum rp_model_kind kind, const char *name,
                       struct rp_model **model);
 
-/* The same where the job can do without it: not installed leaves *model NULL. */
+/* The same for a file that the job can do without: *model is NULL if it is not installed. */
 int rp_pool_get_optional(struct rp_pool *pool, enum rp_model_kind kind, const char *name,
                          struct rp_model **model);
 

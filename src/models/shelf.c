@@ -4,7 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* What tells one state of a file from another. */
+/* Distinguishes states of a file. */
 struct stamp {
     dev_t device;
     ino_t number;
@@ -16,16 +16,16 @@ struct item {
     struct item *next;
     struct rp_model *model; /* NULL while it is being opened */
     struct rp_device *device;
-    struct rp_shelf_wish wish; /* with strings of its own */
+    struct rp_shelf_wish wish; /* owns its strings */
     struct stamp stamp;
-    int users;   /* who waits for it to be opened included */
-    bool failed; /* not opened: out of the list, freed by the last who waited */
+    int users;   /* including those who wait for it to be opened */
+    bool failed; /* could not be opened: out of the list, freed by the last who waited */
 };
 
 struct rp_shelf {
     pthread_mutex_t lock;
     pthread_cond_t opened;
-    struct item *first; /* most recently used first */
+    struct item *first; /* the most recently used one */
     int64_t limit;
 };
 
@@ -68,7 +68,7 @@ static int make_item(struct item **out, struct rp_device *device,
     return rp_fail(RP_ERR_NOMEM, "out of memory");
 }
 
-/* A file that is not there has the stamp of nothing: opening it says what is wrong. */
+/* A missing file has an empty stamp: opening it will report what is wrong. */
 static struct stamp stamp_of(const char *path)
 {
     struct stat st;
@@ -89,16 +89,16 @@ static bool same_text(const char *a, const char *b)
     return a == b || (a && b && !strcmp(a, b));
 }
 
-/* On the CPU there is only one way but for the threads. On a GPU a form that was measured is also
- * right for who would not have measured it. */
+/* On the CPU ways of opening differ only in their threads. On a GPU a measured form is also right
+ * for those who did not ask to measure. */
 static bool same_way(const struct item *it, const struct rp_shelf_wish *wish)
 {
     const struct rp_model_params *const have = &it->wish.model, *const p = &wish->model;
 
     if (have->threads != p->threads || !same_text(have->name, p->name))
         return false;
-    return it->device->fns->host_memory ||
-           (have->plans == p->plans && have->layout == p->layout &&
+    return !it->device->fns->record_begin ||
+           (have->cache == p->cache && have->layout == p->layout &&
             (p->layout != RP_LAYOUT_AUTO || it->wish.measure >= wish->measure) &&
             have->tensorrt == p->tensorrt &&
             have->deterministic == p->deterministic);
@@ -111,7 +111,8 @@ static bool is_of(const struct item *it, const struct rp_device *device, const c
 
 /* ---- the list; with the lock held ------------------------------------------------------------ */
 
-/* Out of the list and, as its model is closed without the lock, in front of `gone`. */
+/* Move an item out of the list to the front of `gone`, because its model must be closed without the
+ * lock. */
 static void move_to(struct item **at, struct item **gone)
 {
     struct item *const it = *at;
@@ -126,16 +127,16 @@ static void move_to_front(struct rp_shelf *s, struct item **at)
     move_to(at, &s->first);
 }
 
-/* How much the models that nobody uses may take on this device; now they take `idle`. */
+/* How many bytes unused models may take on this device; now they take `idle`. */
 static int64_t limit_of(const struct rp_shelf *s, struct rp_device *device, int64_t idle)
 {
     size_t left = 0, total = 0;
 
     if (s->limit)
         return RP_MAX(s->limit, 0);
-    if (device->fns->host_memory)
+    if (!device->fns->memory)
         return (int64_t) sysconf(_SC_PHYS_PAGES) / 4 * sysconf(_SC_PAGESIZE);
-    if (!device->fns->memory || device->fns->memory(device, &left, &total) < 0)
+    if (device->fns->memory(device, &left, &total) < 0)
         return 0;
     return ((int64_t) left + idle) / 4;
 }
@@ -166,7 +167,7 @@ static void trim(struct rp_shelf *s, struct rp_device *device, struct item **gon
     }
 }
 
-/* What is open of a file as it was is of no more use to anybody new. */
+/* Close unused models of older states of a file: nobody will ask for them again. */
 static void drop_old(struct rp_shelf *s, const struct rp_device *device, const char *path,
                      const struct stamp *stamp, struct item **gone)
 {
@@ -184,6 +185,7 @@ static struct item **find(struct rp_shelf *s, const struct rp_device *device,
                           const struct rp_shelf_wish *wish, const struct stamp *stamp)
 {
     for (struct item **at = &s->first; *at; at = &(*at)->next)
+        // NOLINTNEXTLINE(clang-analyzer-unix.Malloc): what failed is out of the list
         if (is_of(*at, device, wish->model.path) && same_way(*at, wish) &&
             !memcmp(&(*at)->stamp, stamp, sizeof(*stamp)))
             return at;
@@ -199,14 +201,14 @@ static struct item **place_of(struct rp_shelf *s, const struct rp_model *model)
     return at;
 }
 
-/* One user less of an item that was not opened; the last frees it. */
+/* One user fewer of an item that could not be opened; the last one frees it. */
 static void leave_failed(struct item *it)
 {
     if (!--it->users)
         free_item(it);
 }
 
-/* True when another thread opened it meanwhile, or had it open. */
+/* True if it is open, perhaps after waiting for another thread to open it. */
 static bool wait_until_open(struct rp_shelf *s, struct item *it)
 {
     it->users++;
@@ -221,7 +223,7 @@ static bool wait_until_open(struct rp_shelf *s, struct item *it)
 
 /* ---- taking ---------------------------------------------------------------------------------- */
 
-/* Opened without the lock: others wait for this model only. */
+/* Opens the model without the lock, so that others wait only if they want the same one. */
 static int open_item(struct rp_shelf *s, struct rp_engine *engine, struct item *it)
 {
     struct rp_model *model = NULL;
@@ -277,7 +279,7 @@ int rp_shelf_take(struct rp_shelf *s, struct rp_engine *engine, struct rp_device
     pthread_mutex_lock(&s->lock);
     drop_old(s, device, wish->model.path, &stamp, &gone);
     if (!find(s, device, wish, &stamp))
-        trim(s, device, &gone); /* on a GPU there may be less memory now */
+        trim(s, device, &gone); /* on a GPU less memory may be free now */
     pthread_mutex_unlock(&s->lock);
     free_items(gone);
     pthread_mutex_lock(&s->lock);
@@ -315,6 +317,18 @@ int rp_shelf_create(struct rp_shelf **out, int64_t limit)
     pthread_cond_init(&s->opened, NULL);
     s->limit = limit;
     return 0;
+}
+
+bool rp_shelf_current(struct rp_shelf *s, const struct rp_model *model)
+{
+    bool same = false;
+    const struct stamp stamp = stamp_of(rp_model_path(model));
+
+    pthread_mutex_lock(&s->lock);
+    for (const struct item *it = s->first; it; it = it->next)
+        same |= it->model == model && !memcmp(&it->stamp, &stamp, sizeof(stamp));
+    pthread_mutex_unlock(&s->lock);
+    return same;
 }
 
 void rp_shelf_clear(struct rp_shelf *s, const struct rp_device *device)

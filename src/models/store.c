@@ -11,9 +11,9 @@
 #define SETUP_COMMAND "scripts/setup.sh"
 
 struct rp_store {
-    struct rp_downloads *downloads; /* NULL: fetch nothing */
+    struct rp_downloads *downloads; /* NULL: never fetch */
     char *path;
-    bool is_default; /* the folder that set-up fills when not told otherwise */
+    bool is_default; /* the folder that set-up fills by default */
 };
 
 int rp_store_create(struct rp_store **out, const char *path)
@@ -74,7 +74,7 @@ char *rp_store_file(const struct rp_store *store, const struct rp_model_entry *e
     return NULL;
 }
 
-/* "face_detector yolo_face" as a person says it, into text. */
+/* Kind and name in words for messages, written to `text`. */
 static const char *spoken(const struct rp_model_entry *entry, char *text, size_t size)
 {
     const char *kind = rp_model_kind_name(entry->kind);
@@ -87,7 +87,7 @@ static const char *spoken(const struct rp_model_entry *entry, char *text, size_t
     return text;
 }
 
-/* One word for a POSIX shell, in single quotes. */
+/* The text as one word for a POSIX shell, in single quotes. */
 static char *shell_quote(const char *text)
 {
     char *quoted = malloc(4 * strlen(text) + 3);
@@ -121,7 +121,7 @@ char *rp_store_fetch_command(const struct rp_store *store, const struct rp_model
     char *path = rp_path_join(store->path, entry->file);
     char *quoted = path ? shell_quote(path) : NULL;
     const char *name = rp_path_base(entry->file);
-    /* -f: an error page is not a model. Deep swappers are at Hugging Face only. */
+    /* -f: an error page is not a model. Only Hugging Face has deep swappers. */
     if (quoted && entry->kind == RP_KIND_DEEP_SWAPPER)
         command = rp_asprintf("curl -fL --create-dirs -o %s %s/%s/resolve/main/%s", quoted,
                               HUGGINGFACE_URL, entry->base, name);
@@ -133,7 +133,8 @@ char *rp_store_fetch_command(const struct rp_store *store, const struct rp_model
     return command;
 }
 
-/* Neither `wanted` nor `instead` (may be NULL) is there. `why` it could not be fetched, or "". */
+/* Report that neither `wanted` nor `instead` (may be NULL) is installed. why: why it could not be
+ * fetched, or "". */
 static int fail_missing(const struct rp_store *store, const struct rp_model_entry *wanted,
                         const struct rp_model_entry *instead, const char *why)
 {
@@ -157,8 +158,8 @@ static int fail_missing(const struct rp_store *store, const struct rp_model_entr
 
 enum { WHY = 400 };
 
-/* Fetch a file that is not there. NULL if it cannot be had,
- * with a reason if one is worth a word. */
+/* Fetch a missing file. NULL if that is not possible, with a reason if there is one worth
+ * showing. */
 static char *fetch_missing(const struct rp_store *store, const struct rp_model_entry *entry,
                            char why[WHY], int *status)
 {
@@ -188,8 +189,8 @@ char *rp_store_bring(const struct rp_store *store, const struct rp_model_entry *
     return path;
 }
 
-/* That `lite` stands in for a default: once per process and kind. That no host can be reached has
- * a long reason, which is the same for all kinds: once. */
+/* Log, once per process and kind, that `lite` replaces a default. If no host can be reached, the
+ * reason is long and the same for all kinds, so it is logged once. */
 static void say_instead(const struct rp_model_entry *wanted, const struct rp_model_entry *lite,
                         const char *why, int status)
 {
@@ -247,16 +248,16 @@ static int fail_content(const struct rp_store *store, const struct rp_model_entr
     if (!command)
         return rp_fail(RP_ERR_NOMEM, "out of memory");
     int ret =
-        rp_fail(RP_ERR_MODEL, "%s: %s, the file is incomplete or another one; get it with: %s",
+        rp_fail(RP_ERR_MODEL, "%s: %s, the file is incomplete or a different one; get it with: %s",
                 path, what, command);
     free(command);
     return ret;
 }
 
-/* FaceFusion's "x.hash" beside "x.onnx" or "x.dfm". RP_ERR_UNSUPPORTED if there is none. */
+/* Read FaceFusion's "x.hash" next to "x.onnx" or "x.dfm". RP_ERR_UNSUPPORTED if there is none. */
 static int read_hash_file(const char *model, uint32_t *crc)
 {
-    char text[9]; /* one more than the digits, to see that they are all */
+    char text[9]; /* one byte more than the digits, to see that there are no more */
     char *path = rp_asprintf("%.*shash", (int) (rp_path_ext(model) - model), model);
     FILE *f = path ? fopen(path, "rb") : NULL;
     int ret = RP_OK;
@@ -278,8 +279,8 @@ static int read_hash_file(const char *model, uint32_t *crc)
     return ret;
 }
 
-/* What is wrong with a file, or ""; RP_ERR_UNSUPPORTED when nothing is known of it.
- * @param anew  read its bytes even if its sums are remembered */
+/* What is wrong with a file, or ""; RP_ERR_UNSUPPORTED when nothing is known about it.
+ * @param anew  read the bytes even if the sums are remembered */
 static int check_content(const struct rp_model_entry *entry, const char *path, bool anew,
                          char *what, size_t n)
 {
@@ -342,7 +343,7 @@ int rp_store_fetch(const struct rp_store *store, const struct rp_model_entry *en
     const bool there = path != NULL;
     int ret = RP_ERR_MISSING;
 
-    rp_log_hold(true); /* a broken .hash file is one more reason to fetch */
+    rp_log_hold(true); /* a broken .hash file is just another reason to fetch */
     if (there)
         ret = check_content(entry, path, false, what, sizeof(what));
     rp_log_hold(false);

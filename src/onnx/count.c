@@ -1,11 +1,11 @@
-/* Shapes of all values of a graph, and what a run costs.
+/* The shapes of all values of a graph, and the cost of a run.
  *
- * One pass over the nodes, which an ONNX file lists in the order of their
- * use. A function per family of operators sets the shape of the first
- * result (or of all); what it cannot tell stays as the file says. */
+ * One pass over the nodes, which an ONNX file lists in the order of their use. One function per
+ * family of operators sets the shape of the first result (or of all); what it cannot work out stays
+ * as the file states. */
 #include "onnx/impl.h"
 
-#define MAX_NUMBERS 64 /* elements of an integer tensor that are followed */
+#define MAX_NUMBERS 64 /* elements of integer tensors up to this many are followed */
 #define MAX_ATTR 16
 
 struct shape {
@@ -54,7 +54,7 @@ static bool known(const struct shape *s)
     return s->rank >= 0;
 }
 
-/* What was worked out wins over the file only if it is whole. */
+/* A shape that was worked out replaces the file's only if it is complete. */
 static void set_shape(struct rp_onnx_value *v, const struct shape *s)
 {
     if (!v || v->weight || (!known(s) && v->rank >= 0))
@@ -80,7 +80,7 @@ static void set_numbers(struct rp_onnx_value *v, const int64_t *number, int n)
 
 /* ---- elements of constants ------------------------------------------------------------------- */
 
-/* Integers of a TensorProto. -1 if they cannot be had. */
+/* Integers of a TensorProto; -1 if they cannot be read. */
 static int tensor_numbers(const struct rp_onnx_tensor *t, int64_t *out)
 {
     int n = 0;
@@ -111,7 +111,7 @@ static int tensor_numbers(const struct rp_onnx_tensor *t, int64_t *out)
     return rp_onnx_elements(t->rank, t->dim) == (double) n ? n : -1;
 }
 
-/* Reals of a weight or of a Constant node. -1 if they cannot be had. */
+/* Reals of a weight or of a Constant node; -1 if they cannot be read. */
 static int floats(const struct rp_onnx_value *v, float *out)
 {
     int n = 0;
@@ -227,7 +227,7 @@ static bool has_subgraph(const struct rp_onnx_node *n)
     return false;
 }
 
-/* The axes of an operator that has them as an attribute or, newer, as an input. -1 unknown. */
+/* The axes of an operator, from an attribute or, in newer files, an input; -1 if unknown. */
 static int axes_of(struct rp_onnx *o, const struct rp_onnx_node *n, int in, int64_t *out)
 {
     const struct attr a = attr(n, "axes");
@@ -314,7 +314,7 @@ static struct shape broadcast(struct rp_onnx *o, const struct rp_onnx_node *n)
     return s;
 }
 
-/* Numbers go through unchanged (Identity, Cast, Squeeze, Unsqueeze). */
+/* Numbers pass unchanged (Identity, Cast, Squeeze, Unsqueeze). */
 static void follow_first(struct rp_onnx *o, const struct rp_onnx_node *n)
 {
     int64_t v[MAX_NUMBERS];
@@ -366,7 +366,7 @@ static struct window window_of(const struct rp_onnx_node *n, int rank)
     return w;
 }
 
-/* Spatial sizes after a window has gone over them. */
+/* The spatial sizes that result when a window moves over them. */
 static void slide(const struct window *w, struct shape *s)
 {
     for (int i = 0; i < w->rank; i++) {
@@ -426,7 +426,7 @@ static struct shape global_pool(struct rp_onnx *o, const struct rp_onnx_node *n)
     return s;
 }
 
-/* The kernel's size is the weight's, whatever the attribute says or leaves out. */
+/* The kernel's size is taken from the weight, whatever the attribute says or leaves out. */
 static bool weigh(struct rp_onnx *o, const struct rp_onnx_node *n, struct shape *x, struct shape *w)
 {
     *x = shape_of(input(o, n, 0));
@@ -483,7 +483,7 @@ static struct shape matmul(struct rp_onnx *o, const struct rp_onnx_node *n)
     struct shape a = shape_of(input(o, n, 0)), b = shape_of(input(o, n, 1)), s;
 
     if (a.rank < 2 || b.rank < 2)
-        return unknown; /* vectors: not in networks of interest */
+        return unknown; /* vectors: not in the networks used here */
     const int64_t m = a.dim[a.rank - 2], k = b.dim[b.rank - 1];
     a.rank -= 2;
     b.rank -= 2;
@@ -660,7 +660,7 @@ static bool cuts_of(struct rp_onnx *o, const struct rp_onnx_node *n, struct cut 
     return true;
 }
 
-/* Places that a slice keeps of a row of d; -1 when it makes no sense. *start becomes the first. */
+/* How many of d places a slice keeps; -1 when it makes no sense. *start becomes the first. */
 static int64_t cut_length(int64_t d, int64_t *start, int64_t end, int64_t step)
 {
     if (d < 0 || step == 0 || step < -RP_ONNX_MAX_DIM || step > RP_ONNX_MAX_DIM)
@@ -817,7 +817,7 @@ static struct shape constant(struct rp_onnx *o, const struct rp_onnx_node *n)
     return s;
 }
 
-/* The shape is the content of an input: ConstantOfShape, Expand. */
+/* The shape is in the numbers of an input: ConstantOfShape, Expand. */
 static struct shape shape_from(const struct rp_onnx_value *v)
 {
     int64_t d[MAX_NUMBERS];
@@ -1048,7 +1048,7 @@ static double elements(const struct rp_onnx_value *v)
     return v ? rp_onnx_elements(v->rank, v->dim) : -1;
 }
 
-/* Multiply-adds of a node; 0 if it is not one of those that count, -1 if unknown. */
+/* Multiply-adds of a node; 0 for operators whose operations are not counted, -1 if unknown. */
 static double multiply_adds(struct rp_onnx *o, const struct rp_onnx_node *n, shape_fn *fn)
 {
     const struct rp_onnx_value *const x = input(o, n, 0), *const w = input(o, n, 1);
@@ -1060,7 +1060,7 @@ static double multiply_adds(struct rp_onnx *o, const struct rp_onnx_node *n, sha
     if (out < 0 || elements(x) < 0 || elements(w) < 0)
         return -1;
     if (fn == conv ||
-        fn == conv_transpose) { /* weights: out x in/group x kernel, or turned round */
+        fn == conv_transpose) { /* weights: out x in/group x kernel, or in x out/group x kernel */
         for (int i = 1; i < w->rank; i++)
             taps *= (double) w->dim[i];
         return (fn == conv ? out : elements(x)) * taps;
@@ -1096,7 +1096,7 @@ static void count_bytes(struct count *c, const struct rp_onnx_node *n)
             continue;
         if (elements(v) >= 0)
             c->cost->activation_bytes += bytes_of(v);
-        else if (!out || i == n->nin) /* further results are seldom used */
+        else if (!out || i == n->nin) /* other results are seldom used */
             missed(c->cost, n->op);
     }
 }

@@ -1,11 +1,12 @@
-/* Changing a file byte by byte, in memory: what sizes.c and rows.c share. Nothing gets longer or
- * shorter, so that no length around it has to change and even a large file costs a few pages. */
+/* Changing a file byte by byte, in memory: shared by sizes.c and rows.c. Nothing gets longer or
+ * shorter, so no length around it has to change, and even in a large file only a few pages are
+ * copied. */
 #ifndef RP_ONNX_EDIT_H
 #define RP_ONNX_EDIT_H
 
 #include "onnx/wire.h"
 
-/* The dimensions of a ValueInfoProto, one after the other: begin with rp_onnx_dims(). */
+/* Walks the dimensions of a ValueInfoProto; rp_onnx_dims() starts it. */
 struct rp_onnx_dims {
     struct rp_wire at[4]; /* in ValueInfoProto, TypeProto, TypeProto.Tensor, TensorShapeProto */
     int depth;
@@ -17,7 +18,7 @@ bool rp_onnx_next_dim(struct rp_onnx_dims *dims, struct rp_onnx_text *dim);
 /* The number that a dimension states. */
 struct rp_onnx_stated {
     const uint8_t *key;  /* one byte */
-    const uint8_t *last; /* of the bytes of the number */
+    const uint8_t *last; /* byte of the number */
     uint64_t v;
 };
 

@@ -1,4 +1,4 @@
-/* A file in memory: pages are read when they are looked at, and copied when they are changed. */
+/* A file in memory: pages are read when they are needed, and copied when they are changed. */
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>

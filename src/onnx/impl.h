@@ -1,5 +1,5 @@
-/* What the files of this folder share about a graph: read.c makes it, tensor.c knows its weights,
- * count.c adds shapes and cost, rows.c asks. Nobody else includes it. */
+/* The graph as shared by the files of this folder only: read.c makes it, tensor.c reads its
+ * weights, count.c adds shapes and cost, rows.c reads it. */
 #ifndef RP_ONNX_IMPL_H
 #define RP_ONNX_IMPL_H
 
@@ -11,7 +11,7 @@ struct rp_onnx {
     char *name;
     const uint8_t *data;
     size_t size;
-    struct rp_onnx_image file; /* the same; nothing when the memory is somebody else's */
+    struct rp_onnx_image file; /* the same memory, if it is mapped here; else empty */
     struct rp_onnx_node *node;
     struct rp_onnx_tensor *weight;
     struct rp_onnx_value *value;

@@ -1,7 +1,7 @@
 /* The graph of a file: nodes, weights, and the names that connect them. */
 #include "onnx/impl.h"
 
-#define MAX_PARTS (1 << 22) /* nodes, weights, names: more than any network has */
+#define MAX_PARTS (1 << 22) /* more nodes, weights or names than any network has */
 
 /* ---- values by name -------------------------------------------------------------------------- */
 
@@ -40,7 +40,7 @@ static bool grow_index(struct rp_onnx *o)
     return true;
 }
 
-/* One more element in an array of `size` each; NULL when memory is out. */
+/* Add an element of `size` bytes to an array; NULL when out of memory. */
 static void *one_more(void **array, int n, size_t size)
 {
     if (n == MAX_PARTS)
@@ -55,7 +55,7 @@ static void *one_more(void **array, int n, size_t size)
     return memset((char *) *array + (size_t) n * size, 0, size);
 }
 
-/* The value of this name, made when it is new. -1: no name (left out), -2: no memory. */
+/* The value of this name, made if it is new. -1: no name (left out), -2: out of memory. */
 static int find_value(struct rp_onnx *o, struct rp_onnx_text name)
 {
     size_t at;
@@ -97,7 +97,7 @@ static int add_weight(struct rp_onnx *o, struct rp_onnx_text message)
     return 0;
 }
 
-/* A list of value numbers that lies in o->link. */
+/* Add a list of value numbers to o->link. */
 static int add_links(struct rp_onnx *o, struct rp_onnx_text node, int number, int *n)
 {
     struct rp_field f;
@@ -192,7 +192,7 @@ static bool parse_type(struct rp_onnx_text message, struct rp_onnx_value *v)
     return ok && !w.bad;
 }
 
-/* A ValueInfoProto; *number is the value it tells of, -1 without a name. */
+/* A ValueInfoProto; *number is the value it describes, -1 without a name. */
 static int add_info(struct rp_onnx *o, struct rp_onnx_text message, int *number)
 {
     struct rp_field f;
@@ -252,7 +252,7 @@ static int add_field(struct rp_onnx *o, const struct rp_field *f)
     }
 }
 
-/* Pointers into arrays that have stopped growing; inputs that are weights are not inputs. */
+/* Set pointers into arrays that no longer grow, and take weights out of the inputs. */
 static int connect(struct rp_onnx *o)
 {
     int used = 0, kept = 0;

@@ -1,15 +1,15 @@
-/* The file is changed in place, number by number: the first size of inputs and outputs, the first
- * number of constant shapes that Reshape, Expand and Resize give to what was computed; and the
- * notes on shapes in between are made unreadable. */
+/* The file is changed in place, number by number: the first size of inputs and outputs, and the
+ * first number of the constant shapes of Reshape, Expand and Resize. The file's statements about
+ * shapes in between are turned into a field that readers skip. */
 #include "onnx/rows.h"
 
 #include "onnx/edit.h"
 
 enum { INT64_DATA = 7 };
 #define BETWEEN RP_WIRE_KEY(RP_ONNX_BETWEEN, RP_WIRE_BYTES)
-#define UNUSED RP_WIRE_KEY(9, RP_WIRE_BYTES) /* a field that GraphProto has not: it is skipped */
+#define UNUSED RP_WIRE_KEY(9, RP_WIRE_BYTES) /* not in GraphProto: it is skipped */
 
-/* A file that gets n rows. */
+/* A file that is changed to n rows. */
 struct rows {
     const struct rp_onnx_image *image;
     struct rp_onnx *onnx;
@@ -18,7 +18,7 @@ struct rows {
 
 /* ---- one number ------------------------------------------------------------------------------ */
 
-/* A small number as the wire has it: one byte. */
+/* A small number on the wire, which is one byte. */
 static bool set_varint(const struct rows *r, const uint8_t *p, uint64_t is)
 {
     if (is != 1 || *p != 1)
@@ -39,7 +39,7 @@ static bool set_value_info(const struct rows *r, struct rp_onnx_text info)
     return !rp_onnx_stated(dim, &size) || set_varint(r, size.last, size.v);
 }
 
-/* TensorProto of integers: raw, or as a list. */
+/* The first number of a TensorProto of integers, raw or as a list. */
 static void set_first(const struct rows *r, const struct rp_onnx_tensor *t)
 {
     struct rp_field f;
@@ -63,7 +63,7 @@ static void set_first(const struct rows *r, const struct rp_onnx_tensor *t)
 
 /* ---- the file -------------------------------------------------------------------------------- */
 
-/* The shape that a node gives to what was computed: which input says it, -1 if none. */
+/* Which input of a node says the shape of its result; -1 if none does. */
 static int shape_input(const struct rp_onnx_node *node)
 {
     return rp_onnx_is(node->op, "Reshape") || rp_onnx_is(node->op, "Expand") ? 1
@@ -141,8 +141,8 @@ int rp_onnx_set_rows(const struct rp_onnx_image *image, const char *name, int n)
     int ret;
     struct rows r = {.image = image, .n = n};
 
-    if (n < 2 || n > 127) /* a number of one byte takes the place of another */
-        return rp_fail(RP_ERR_INVALID, "%s: %d rows, from 2 to 127 can be had", name, n);
+    if (n < 2 || n > 127) /* a number of one byte replaces another */
+        return rp_fail(RP_ERR_INVALID, "%s: %d rows; 2 to 127 are possible", name, n);
     RP_TRY(rp_onnx_read(&r.onnx, name, image->data, image->size));
     RP_TRY(check_flow(r.onnx, name));
     if (!set_ends(&r)) {

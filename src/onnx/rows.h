@@ -1,18 +1,19 @@
-/* The batch of a network: most files fix it at one row, though the network itself does not care. */
+/* The batch of a network: most files fix it at one row, though the network would work with any
+ * number. */
 #ifndef RP_ONNX_ROWS_H
 #define RP_ONNX_ROWS_H
 
 #include "onnx/onnx.h"
 
-/* Change a file of one row to one of n, 2 to 127. Whether the network still means the same is not
- * decided here: who runs it compares rows with the network of one.
+/* Change a file of one row to one of n rows, 2 to 127. Whether the network still computes the same
+ * is not checked here: whoever runs it must compare rows with the network of one row.
  * @param name  for messages
- * RP_ERR_MODEL where it has control flow, or an input or output that has not one row; then the
- * image is of no use any more. */
+ * RP_ERR_MODEL if it has control flow, or an input or output does not have one row; then the image
+ * can no longer be used. */
 int rp_onnx_set_rows(const struct rp_onnx_image *image, const char *name, int n);
 
-/* May a file that leaves the number open be run over several rows? RP_ERR_MODEL where it has
- * control flow: a branch is chosen for all rows at once. */
+/* May a file that leaves the number of rows open be run over several? RP_ERR_MODEL if it has
+ * control flow: a branch would be chosen for all rows at once. */
 int rp_onnx_check_rows(const char *path);
 
 #endif /* RP_ONNX_ROWS_H */

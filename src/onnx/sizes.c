@@ -2,13 +2,13 @@
 
 #include "onnx/edit.h"
 
-#define UNKNOWN RP_WIRE_KEY(15, RP_WIRE_VARINT) /* a field that nobody knows is skipped */
+#define UNKNOWN RP_WIRE_KEY(15, RP_WIRE_VARINT) /* an unknown field, which readers skip */
 
 /* What is known of a graph. */
 struct sizes {
     bool open;   /* an input of any height or width */
     bool stated; /* an output that has a number for one */
-    const struct rp_onnx_image *erase; /* in the second walk: take the numbers back; else NULL */
+    const struct rp_onnx_image *erase; /* in the second walk: erase the numbers; else NULL */
 };
 
 static void walk_value(struct sizes *s, struct rp_onnx_text value_info, int list)
@@ -57,7 +57,7 @@ bool rp_onnx_open_sizes(const struct rp_onnx_image *image)
 
 void rp_onnx_map_open(struct rp_onnx_image *out, const char *path)
 {
-    rp_log_hold(true); /* what cannot be read is ONNX Runtime's to say */
+    rp_log_hold(true); /* a file that cannot be read is reported by ONNX Runtime */
     const int ret = rp_onnx_map(out, path, true);
     rp_log_hold(false);
     if (ret >= 0 && !rp_onnx_open_sizes(out))

@@ -1,4 +1,4 @@
-/* Tensors that a file holds: their sizes, and their elements in each way that they are written. */
+/* Tensors in a file: their sizes, and their elements in each encoding. */
 #include <math.h>
 
 #include "onnx/impl.h"
@@ -61,7 +61,7 @@ static float from_half(uint16_t h)
     return h >> 15 ? -v : v;
 }
 
-/* Element i of those that lie side by side. */
+/* Element i of a packed array. */
 static float element(int type, const char *p, size_t i)
 {
     float f;
@@ -75,7 +75,7 @@ static float element(int type, const char *p, size_t i)
     return memcpy(&h, p + 2 * i, sizeof(h)), from_half(h);
 }
 
-/* Packed numbers of fixed size are written like raw data; float16 as int32_data, a varint each. */
+/* Packed numbers of fixed size are stored like raw data; float16 as int32_data, one varint each. */
 static bool add_floats(const struct rp_onnx_tensor *t, const struct rp_field *f, float *out,
                        size_t n, size_t *have)
 {

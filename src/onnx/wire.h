@@ -11,7 +11,7 @@ struct rp_wire {
 
 enum { RP_WIRE_VARINT = 0, RP_WIRE_64 = 1, RP_WIRE_BYTES = 2, RP_WIRE_32 = 5 };
 
-/* The key of a field whose number is below 16: it is one byte. */
+/* The key of a field whose number is below 16, which is one byte. */
 #define RP_WIRE_KEY(number, kind) ((number) << 3 | (kind))
 
 struct rp_field {
@@ -31,7 +31,7 @@ struct rp_onnx_text rp_wire_part(struct rp_onnx_text message, int number);
 /* A number without a key, as packed ones are. */
 bool rp_wire_varint(struct rp_wire *w, uint64_t *out);
 
-/* Add the numbers of a repeated field, packed or not. False when there are more than cap. */
+/* Append the numbers of a repeated field, packed or not. False if there are more than cap. */
 bool rp_wire_ints(const struct rp_field *f, int64_t *out, int cap, int *n);
 bool rp_wire_floats(const struct rp_field *f, float *out, int cap, int *n);
 

@@ -1,4 +1,5 @@
-/* A message's length stands before it and is known after it: rp_onnx_end() makes room for it. */
+/* A message's length comes before it but is known only after it: rp_onnx_end() makes room for
+ * it. */
 #include "onnx/write.h"
 
 enum { VARINT = 0, BYTES = 2 };
@@ -28,8 +29,9 @@ static size_t varint(uint8_t to[10], uint64_t v)
 static void put_varint(struct rp_onnx_out *out, uint64_t v)
 {
     uint8_t bytes[10];
+    const size_t n = varint(bytes, v);
 
-    put(out, bytes, varint(bytes, v));
+    put(out, bytes, n);
 }
 
 void rp_onnx_put_number(struct rp_onnx_out *out, unsigned field, uint64_t v)
@@ -89,7 +91,7 @@ int rp_onnx_end_model(struct rp_onnx_out *out, size_t begun)
     rp_onnx_put_number(out, 2, OPSET);
     rp_onnx_end(out, opset);
     if (out->full)
-        return rp_fail(RP_ERR_LIMIT, "a network that is to be written needs more than %zu bytes",
+        return rp_fail(RP_ERR_LIMIT, "the network to be written needs more than %zu bytes",
                        out->size);
     return 0;
 }

@@ -1,4 +1,4 @@
-/* Writing ONNX files, in the memory of the caller: for networks of a few nodes.
+/* Writing ONNX files of a few nodes into memory of the caller.
  *
  *     struct rp_onnx_out out = {.data = buffer, .size = sizeof(buffer)};
  *     const size_t graph = rp_onnx_begin_model(&out, "sum");
@@ -15,18 +15,18 @@
 
 struct rp_onnx_out {
     uint8_t *data;
-    size_t size, n; /* room; written */
-    bool full;      /* there was not enough room: from then on nothing is written */
+    size_t size, n; /* capacity; bytes written */
+    bool full;      /* it did not fit: from then on nothing is written */
 };
 
-/* A model of operator set 17; what is put until the other call is in its graph. RP_ERR_LIMIT when
+/* A model of operator set 17; what is put between the two calls is in its graph. RP_ERR_LIMIT when
  * there was not enough room. */
 size_t rp_onnx_begin_model(struct rp_onnx_out *out, const char *name);
 int rp_onnx_end_model(struct rp_onnx_out *out, size_t begun);
 
-/* A node: its operator, inputs and outputs, "Clip x - most > y"; a line is an input left out. */
+/* A node: its operator, inputs and outputs, "Clip x - most > y"; "-" is an input left out. */
 void rp_onnx_put_node(struct rp_onnx_out *out, const char *text);
-/* The same with attributes, which are put until rp_onnx_end(). */
+/* The same with attributes, which are put before rp_onnx_end(). */
 size_t rp_onnx_begin_node(struct rp_onnx_out *out, const char *text);
 void rp_onnx_put_int(struct rp_onnx_out *out, const char *attribute, int64_t v);
 void rp_onnx_put_ints(struct rp_onnx_out *out, const char *attribute, int n, const int64_t *v);
@@ -45,7 +45,7 @@ void rp_onnx_put_number(struct rp_onnx_out *out, unsigned field, uint64_t v);
 void rp_onnx_put_bytes(struct rp_onnx_out *out, unsigned field, const void *p, size_t n);
 void rp_onnx_put_text(struct rp_onnx_out *out, unsigned field, const char *text);
 
-/* A message inside: the fields put between the two. @return for rp_onnx_end() */
+/* A nested message of the fields put between the two calls. @return for rp_onnx_end() */
 size_t rp_onnx_begin(struct rp_onnx_out *out, unsigned field);
 void rp_onnx_end(struct rp_onnx_out *out, size_t begun);
 

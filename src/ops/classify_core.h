@@ -7,8 +7,8 @@
 #include "ops/ops.h"
 #include "reprise/reprise.h"
 
-/* FairFace's age classes; the end is excluded, ids past the last count as the last. Between the
- * classes lie numbers that belong to none (2, 9, 19 ...): FaceFusion's own ranges. */
+/* FairFace's age classes in FaceFusion's ranges: the end is excluded, so some ages belong to none
+ * (2, 9, 19 ...). Ids past the last count as the last. */
 RP_FN void rp_age_class(struct rp_dface *f, int64_t id)
 {
     const int from[9] = {0, 3, 10, 20, 30, 40, 50, 60, 70};
@@ -41,7 +41,7 @@ RP_FN double rp_ssr_merge(const void *const t[9])
     return value;
 }
 
-/* What is not a number says nothing: the attribute stays unknown. */
+/* If a result is not a number, the attribute stays unknown. */
 RP_FN void rp_classify_one(const struct rp_op_classify *a)
 {
     struct rp_dface *const f = a->face;

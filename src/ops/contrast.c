@@ -1,10 +1,10 @@
-/* contrast, and the tables that it reads. */
+/* The contrast operation and its tables. */
 #include "ops/contrast_core.h"
 #include "ops/math_core.h"
 
 #include <string.h>
 
-/* Tile (tx, ty): Lab into dst, the sum of L, the new levels. */
+/* For tile (tx, ty): Lab into dst, the sum of L, the new levels. */
 static void do_tile(const struct rp_op_contrast *a, int tx, int ty)
 {
     const int w = a->src.w / RP_CONTRAST_TILES, h = a->src.h / RP_CONTRAST_TILES, area = w * h;
@@ -68,8 +68,8 @@ static double from_linear(double v)
     return v <= 0.0031308 ? v * 12.92 : power(v, 1 / 2.4) * 1.055 - 0.055;
 }
 
-/* Lab's cube root, a line near 0. Rounded to float: three entries lie so near to a half that it
- * counts. */
+/* Lab's cube root, which is a line near 0. Rounded to float, as OpenCV does: three entries are so
+ * close to a half that it matters. */
 static float lab_root(double v)
 {
     return (float) (v < 216.0 / 24389 ? v * 841 / 108 + 16.0 / 116 : rp_cbrt(v));
@@ -82,13 +82,13 @@ void rp_lab_tables(struct rp_lab_tables *t)
         t->linear[i] = (uint16_t) rp_round_d(2040 * to_linear(i / 255.0));
     for (int i = 0; i < RP_LAB_ROOTS; i++)
         t->root[i] = (uint16_t) rp_round_d(32768.0f * lab_root(i / 2040.0));
-    for (int i = 0; i < 4096; i++) /* 4096, as there, so 4095 is all but white */
+    for (int i = 0; i < 4096; i++) /* 4096, as in OpenCV, so 4095 is not quite white */
         t->gamma[i] = (uint8_t) rp_round_d(255 * from_linear(i / 4096.0));
     for (int i = 0; i < 256; i++) {
         const double l = i * 100 / 255.0, root = (l + 16) / 116;
 
         t->light_root[i] = (uint16_t) rp_round_d(16384 * root);
-        /* L = 8 is where line and cube meet: 20 is below, 21 above. */
+        /* Line and cube meet at L = 8: 20 is below, 21 above. */
         t->light[i] =
             (uint16_t) rp_round_d(16384 * (i <= 20 ? l * 27 / 24389 : root * root * root));
     }

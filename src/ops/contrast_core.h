@@ -1,7 +1,6 @@
 /* "Optimise contrast" before a landmark network: 8-bit Lab and back, and CLAHE on L, with OpenCV's
- * numbers. Whole numbers throughout; what needs powers and roots is in tables made on the host. The
- * one place with floats, the mix of four tiles, is exact for
- * tiles whose sides are powers of two. */
+ * numbers. All arithmetic is in whole numbers; powers and roots come from tables made on the host.
+ * The only floats, in the mix of four tiles, are exact for tiles whose sides are powers of two. */
 #ifndef RP_OPS_CONTRAST_CORE_H
 #define RP_OPS_CONTRAST_CORE_H
 
@@ -33,7 +32,7 @@ RP_FN void rp_lab_from(const struct rp_lab_tables *t, const uint8_t in[3], uint8
 }
 
 /* The cube of v, or the line below it near 0; 14 fraction bits, -8145 <= v <= 26868. The divisions
- * truncate one after the other, as there. */
+ * truncate one after the other, as in OpenCV. */
 RP_FN int rp_lab_cube(int v)
 {
     return v <= 3390 ? v * 108 / 841 - 290 : v * v / 16384 * v / 16384;
@@ -59,7 +58,8 @@ RP_FN int rp_clahe_limit(int area)
     return rp_maxi(RP_CLAHE_CLIP * area / 256, 1);
 }
 
-/* What level i of a tile counts after `clipped` pixels were taken from all and shared out. */
+/* The count of level i of a tile after the `clipped` pixels cut off were shared out over all
+ * levels. */
 RP_FN int rp_clahe_share(int count, int i, int limit, int clipped)
 {
     const int rest = clipped % 256, step = rest ? rp_maxi(256 / rest, 1) : 256;
@@ -67,13 +67,13 @@ RP_FN int rp_clahe_share(int count, int i, int limit, int clipped)
     return rp_mini(count, limit) + clipped / 256 + (i % step == 0 && i / step < rest);
 }
 
-/* The new level from how many pixels are as dark. */
+/* The new level, from the number of pixels that are as dark or darker. */
 RP_FN uint8_t rp_clahe_level(int sum, int area)
 {
     return rp_round_u8((float) sum * (255.0f / (float) area));
 }
 
-/* Between which two tiles position v lies, and how far towards the second. */
+/* The two tiles between which position v lies, and how far it is towards the second. */
 RP_FN float rp_clahe_between(int v, int tile, int at[2])
 {
     const float t = (float) v * (1.0f / (float) tile) - 0.5f;
@@ -97,7 +97,7 @@ RP_FN uint8_t rp_clahe_mix(const struct rp_contrast_work *k, int l, int x, int y
     return rp_round_u8(a * (1 - fy) + b * fy);
 }
 
-/* From the sums of L in all tiles. */
+/* Is the mean of L, from the sums of all tiles, that dark? */
 RP_FN int rp_contrast_dark(const struct rp_contrast_work *k, int w, int h)
 {
     int64_t sum = 0;
@@ -107,7 +107,7 @@ RP_FN int rp_contrast_dark(const struct rp_contrast_work *k, int w, int h)
     return sum < (int64_t) RP_DARK_MEAN * w * h;
 }
 
-/* One pixel of the second step: Lab in place, to colours. */
+/* The second step for one pixel: Lab to colours, in place. */
 RP_FN void rp_contrast_finish(const struct rp_op_contrast *a, int dark, int x, int y, uint8_t *p)
 {
     uint8_t lab[3] = {p[0], p[1], p[2]};

@@ -1,4 +1,4 @@
-/* yuv_to_bgr and bgr_to_yuv. Rows are worked on in chunks that fit the stack and the L1 cache; the
+/* yuv_to_bgr and bgr_to_yuv. Rows are done in chunks that fit the stack and the L1 cache; the
  * chroma part of a chunk is computed once for its one or two luma rows. */
 #include "ops/convert_core.h"
 #include "ops/ops.h"
@@ -34,14 +34,14 @@ RP_INLINE void put_sample(uint8_t *row, int x, int wide, int v)
     }
 }
 
-/* u, v: the chunk's first chroma samples; n of them. */
+/* u, v: the chunk's n chroma samples. */
 RP_INLINE void make_terms(struct terms *restrict t, const struct rp_yuv_factors *factors,
                           const uint8_t *restrict u, const uint8_t *restrict v, int n, int sub_x,
                           int wide)
 {
     struct rp_yuv_factors f = *factors;
 
-    f.coarse = sub_x && !wide; /* as it is: the compiler now knows */
+    f.coarse = sub_x && !wide; /* no change: tells the compiler what it is */
     for (int i = 0; i < n; i++) {
         const int cu = sample(u, i, wide), cv = sample(v, i, wide);
         const int16_t b = rp_yuv_term_b(&f, cu), g = rp_yuv_term_g(&f, cu, cv);
@@ -109,7 +109,7 @@ RP_HOT static void luma_10(uint8_t *dst, const struct terms *t, const uint8_t *y
     add_luma(dst, t, y, f, n, 1, 0);
 }
 
-/* Terms of n pixels from x of the chroma row cy. */
+/* Terms of n pixels from x on of the chroma row cy. */
 static void chunk_terms(struct terms *t, const struct rp_planes *s, const struct rp_yuv_factors *f,
                         int cy, int x, int n)
 {
@@ -122,7 +122,7 @@ static void chunk_terms(struct terms *t, const struct rp_planes *s, const struct
 
 int rp_c_yuv_to_bgr(struct rp_stream *stream, const struct rp_op_yuv_to_bgr *a)
 {
-    const struct rp_planes *s = &a->src;
+    const struct rp_planes *s = a->src;
     const int w = rp_mini(s->w, a->dst.w), h = rp_mini(s->h, a->dst.h);
     const int per = 1 << s->sub_y;
     struct rp_yuv_factors f;
@@ -144,12 +144,12 @@ int rp_c_yuv_to_bgr(struct rp_stream *stream, const struct rp_op_yuv_to_bgr *a)
     return 0;
 }
 
-/* One or two rows of a chunk, split into channels; odd ends are doubled so that sums of four
- * always hold whole blocks. */
+/* One or two rows of a chunk, split into channels; odd ends are doubled so that sums of four always
+ * cover whole blocks. */
 struct split {
     uint8_t b[2][CHUNK + 2], g[2][CHUNK + 2], r[2][CHUNK + 2];
-    uint8_t differs[2][CHUNK + 2]; /* per pixel, not 0 where the planes say something else */
-    uint8_t block[CHUNK + 2];      /* the same per chroma sample */
+    uint8_t differs[2][CHUNK + 2]; /* per pixel, not 0 where it differs from the planes */
+    uint8_t block[CHUNK + 2];      /* the same, per chroma sample */
 };
 
 RP_INLINE int split_row(struct split *restrict s, int k, const uint8_t *restrict bgr,
@@ -319,7 +319,7 @@ static void write_chunk(struct terms *t, struct split *s, const struct rp_img *i
 int rp_c_bgr_to_yuv(struct rp_stream *stream, const struct rp_op_bgr_to_yuv *a)
 {
     const struct rp_canvas *c = &a->src;
-    const struct rp_planes *d = &a->dst;
+    const struct rp_planes *d = a->dst;
     const int w = rp_mini(c->img.w, d->w), h = rp_mini(c->img.h, d->h);
     const int per = 1 << d->sub_y;
     struct rp_yuv_factors f;
@@ -347,5 +347,30 @@ int rp_c_bgr_to_yuv(struct rp_stream *stream, const struct rp_op_bgr_to_yuv *a)
             tx = rp_maxi(end, tx + 1);
         }
     }
+    return 0;
+}
+
+/* ---- packed BGR ------------------------------------------------------------------------------ */
+
+static void copy_rows(uint8_t *dst, int dst_stride, const uint8_t *src, int src_stride, int w,
+                      int h)
+{
+    for (int y = 0; y < h; y++)
+        memcpy(dst + (ptrdiff_t) y * dst_stride, src + (ptrdiff_t) y * src_stride, (size_t) w * 3);
+}
+
+int rp_c_bgr_read(struct rp_stream *stream, const struct rp_op_bgr_read *a)
+{
+    (void) stream;
+    copy_rows(a->dst.data, a->dst.stride, a->src->plane[0], a->src->stride[0],
+              rp_mini(a->src->w, a->dst.w), rp_mini(a->src->h, a->dst.h));
+    return 0;
+}
+
+int rp_c_bgr_write(struct rp_stream *stream, const struct rp_op_bgr_write *a)
+{
+    (void) stream;
+    copy_rows(a->dst->plane[0], a->dst->stride[0], a->src.data, a->src.stride,
+              rp_mini(a->dst->w, a->src.w), rp_mini(a->dst->h, a->src.h));
     return 0;
 }

@@ -1,5 +1,5 @@
-/* YUV <-> BGR for one sample, in integers. The factors come from the matrix's Kr and Kb; made on
- * the host by rp_yuv_factors(). */
+/* YUV <-> BGR for one sample, in integers. The factors follow from the matrix's Kr and Kb;
+ * rp_yuv_factors() makes them on the host. */
 #ifndef RP_OPS_CONVERT_CORE_H
 #define RP_OPS_CONVERT_CORE_H
 
@@ -9,10 +9,10 @@
  * fraction bits, luma with 8, so that everything but the chroma terms fits 16-bit lanes; a result
  * is within 0.55 of the real-valued one (test_ops_pixels.c checks all samples).
  *
- * Except where chroma is halved across and samples have 8 bits, which is nearly all video: there
- * colours are those that FFmpeg hands to FaceFusion (libswscale on x86), bit for bit. It cuts three
- * products instead of rounding the sum, so they are up to 3 levels darker, green 1.3 on average.
- * Networks feel that: detected boxes moved by more than a pixel. */
+ * The exception is 8-bit video with chroma halved across, which is nearly all video: there the
+ * colours equal, bit for bit, those that FFmpeg (libswscale on x86) gives to FaceFusion. libswscale
+ * truncates three products instead of rounding the sum, so colours are up to 3 levels darker, green
+ * 1.3 on average. That matters to networks: detected boxes moved by more than a pixel. */
 struct rp_yuv_factors {
     int wide;           /* 10-bit samples */
     int coarse;         /* libswscale's arithmetic */
@@ -34,7 +34,8 @@ RP_FN int rp_yuv_round(double v)
     return (int) (v < 0 ? v - 0.5 : v + 0.5);
 }
 
-/* A number of libswscale's tables, 16 fraction bits, as it is multiplied with: 13 of them. */
+/* A number of libswscale's tables, which has 16 fraction bits, with the 13 that it is multiplied
+ * with. */
 RP_FN int rp_yuv_table(int v, int full_range)
 {
     const int spread = full_range ? (int) ((int64_t) v * 224 / 255) : v;
@@ -42,7 +43,7 @@ RP_FN int rp_yuv_table(int v, int full_range)
     return (int) (((int64_t) spread * 8192 + 32768) >> 16);
 }
 
-/* colours from 8-bit samples with chroma halved across */
+/* Factors for 8-bit samples with chroma halved across. */
 RP_FN void rp_yuv_coarse(struct rp_yuv_factors *f, int matrix, int full_range)
 {
     const int tables[3][4] = {{117489, 138438, -13975, -34925},
@@ -76,8 +77,8 @@ RP_FN void rp_yuv_factors(struct rp_yuv_factors *f, int matrix, int full_range, 
     f->wide = more > 0;
     f->max = 256 * mul - 1;
 
-    /* 13 fraction bits; the terms drop all but 5 of them. `half` rounds the term and the result and
-     * makes up for the luma product, which is cut off. */
+    /* 13 fraction bits; the terms keep 5 of them. `half` rounds the term and the result and makes
+     * up for the truncated luma product. */
     f->term_shift = 8 + more;
     half = (4096 + 256) * mul;
     f->y = (uint16_t) rp_yuv_round(luma);
@@ -92,7 +93,7 @@ RP_FN void rp_yuv_factors(struct rp_yuv_factors *f, int matrix, int full_range, 
     if (depth == 8 && sub_x)
         rp_yuv_coarse(f, matrix, full_range);
 
-    /* The luma factors add up to the range and the chroma factors to 0, so greys stay grey. */
+    /* The luma factors add up to the range and the chroma factors to 0, so that greys stay grey. */
     f->luma_shift = 8 - more;
     f->yr = (uint16_t) rp_yuv_round(to_luma * kr);
     f->yb = (uint16_t) rp_yuv_round(to_luma * kb);
@@ -119,8 +120,8 @@ RP_FN uint16_t rp_yuv_sample16(int v, int wide)
     return (uint16_t) (wide ? v << 6 : v << 8);
 }
 
-/* Coarse: a product of a sample with 3 fraction bits and a factor with 13, cut to a whole number,
- * with 5 fraction bits that are 0. */
+/* Coarse: the product of a sample with 3 fraction bits and a factor with 13, truncated to a whole
+ * number, returned with 5 fraction bits. */
 RP_FN int16_t rp_yuv_cut(int v8, int factor)
 {
     const int16_t a = (int16_t) v8, b = (int16_t) factor;
@@ -178,7 +179,8 @@ RP_FN uint16_t rp_bgr_luma(const struct rp_yuv_factors *f, uint8_t b, uint8_t g,
     return (uint16_t) (sum >> f->luma_shift);
 }
 
-/* b, g, r: sums over four pixels (a block of one or two counts each of them four or two times). */
+/* b, g, r: sums over four pixels (in a block of one or two pixels each counts four times or
+ * twice). */
 RP_FN int rp_bgr_chroma_u(const struct rp_yuv_factors *f, int b, int g, int r)
 {
     return rp_clampi((f->ub * b + f->ug * g + f->ur * r + f->c0) >> f->chroma_shift, 0, f->max);

@@ -15,13 +15,14 @@
 #define RP_FN static inline
 #endif
 
-/* Row functions of the C versions: compiled twice, the CPU picks. Both clones round alike because
- * neither may contract. Sanitizers and clang 14 cannot start such functions. RP_HOT_FMA: for those
- * that call rp_fma(), which is an instruction in its first clone (and in RP_HOT's a call). */
+/* Row functions of the C versions are compiled twice, and the CPU decides which clone runs. Both
+ * round alike because neither may contract. Sanitizers and clang 14 do not support such functions.
+ * RP_HOT_FMA: for functions that call rp_fma(), which is one instruction in its first clone (in
+ * RP_HOT's it is a call). */
 #if defined(__GNUC__) && !defined(__clang__) && defined(__x86_64__) && \
     !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) && !defined(RP_NO_CLONES)
 #define RP_HOT __attribute__((target_clones("avx2", "default")))
-#if __GNUC__ >= 12 /* else there is no name for AVX2 with it */
+#if __GNUC__ >= 12 /* older ones do not know that level */
 #define RP_HOT_FMA __attribute__((target_clones("arch=x86-64-v3", "default")))
 #else
 #define RP_HOT_FMA __attribute__((target_clones("fma", "default")))
@@ -33,7 +34,7 @@
 
 #define RP_INLINE static inline __attribute__((always_inline))
 
-/* a * b + c, rounded once, on every device. */
+/* a * b + c with a single rounding, on every device. */
 RP_FN float rp_fma(float a, float b, float c)
 {
     return fmaf(a, b, c);
@@ -66,9 +67,8 @@ RP_FN float rp_clampf(float v, float lo, float hi)
     return v < hi ? v : hi;
 }
 
-/* Limits of the clamps in inner loops. The C compiler may not see their values: gcc 12 makes two
- * instructions of a clamp between values that it does not know, and four to ten between constants.
- */
+/* Limits of the clamps in inner loops, whose values are hidden from the C compiler: gcc 12 makes
+ * two instructions of a clamp between unknown values, but four to ten between constants. */
 #ifdef __cplusplus
 #define rp_zero 0.0f
 #define rp_one 1.0f

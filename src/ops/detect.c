@@ -1,6 +1,6 @@
 #include "ops/detect_core.h"
 
-/* Find the cut that leaves `room` of the passing rows: the best by score, then by position. */
+/* Find the cut that keeps the best `room` of the passing rows: by score, then by position. */
 static struct rp_decode_cut find_cut(const struct rp_op_decode *a, int rows, int room)
 {
     struct rp_decode_cut cut = {0, 0};
@@ -38,7 +38,8 @@ int rp_c_decode(struct rp_stream *stream, const struct rp_op_decode *a)
     dst->has_landmarks = dst->has_landmarks && landmarks;
 
     int stored = rp_candidates_stored(dst);
-    /* Positions go on where the detector before stopped, so that no two candidates share one. */
+    /* Positions continue after those of the previous detector, so that no two candidates share
+     * one. */
     const int base = stored ? dst->c[stored - 1].index + 1 : 0, room = RP_MAX_CANDIDATES - stored;
 
     for (int i = 0; i < rows; i++)

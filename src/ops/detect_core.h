@@ -1,7 +1,7 @@
 /* From a detector's tensors to faces: decoding row by row, then non-maximum suppression.
  *
- * A row can be decoded by itself (rp_decode_row). Which rows are kept when more pass than fit is
- * defined without regard to order of execution: see rp_decode_cut. */
+ * Each row can be decoded by itself (rp_decode_row). If more rows pass than fit, the choice does
+ * not depend on the order of execution: see rp_decode_cut. */
 #ifndef RP_OPS_DETECT_CORE_H
 #define RP_OPS_DETECT_CORE_H
 
@@ -27,34 +27,35 @@ RP_FN int rp_decode_rows(const struct rp_op_decode *a)
     return rp_decode_stride_rows(a, 0) + rp_decode_stride_rows(a, 1) + rp_decode_stride_rows(a, 2);
 }
 
-/* Input pixels to those of what was placed. NumPy multiplies yolo_face's floats as floats. */
+/* A length in pixels of the input, in pixels of the picture that was placed in it. NumPy multiplies
+ * yolo_face's floats as floats. */
 RP_FN double rp_decode_scale(const struct rp_op_decode *a, double v, double ratio)
 {
     return a->decoder == RP_DECODE_YOLO ? (double) ((float) v * (float) ratio) : v * ratio;
 }
 
 /* A point of the detector's input to the frame. Returns 0, or NaN if it is not finite. A frame
- * turned by 90 degrees has at (y, w - 1 - x) what stood at (x, y). A turned box keeps two opposite
- * corners; which, nms() does not care. */
+ * rotated by 90 degrees has at (y, w - 1 - x) what was at (x, y). A rotated box is still given by
+ * two opposite corners; nms() does not care which. */
 RP_FN float rp_decode_place(const struct rp_op_decode *a, const double p[2], float out[2])
 {
     const double x = rp_decode_scale(a, p[0], a->ratio_x) - a->shift_x;
     const double y = rp_decode_scale(a, p[1], a->ratio_y) - a->shift_y;
     const double right = (double) a->frame_w - 1, bottom = (double) a->frame_h - 1;
 
-    out[0] = (float) (a->turn == 90    ? right - y
-                      : a->turn == 180 ? right - x
-                      : a->turn == 270 ? y
+    out[0] = (float) (a->angle == 90    ? right - y
+                      : a->angle == 180 ? right - x
+                      : a->angle == 270 ? y
                                        : x);
-    out[1] = (float) (a->turn == 90    ? x
-                      : a->turn == 180 ? bottom - y
-                      : a->turn == 270 ? bottom - x
+    out[1] = (float) (a->angle == 90    ? x
+                      : a->angle == 180 ? bottom - y
+                      : a->angle == 270 ? bottom - x
                                        : y);
     return out[0] * 0 + out[1] * 0;
 }
 
-/* What a row of each kind of network says: 0 below the threshold, else 1 with the score, box and
- * points in the detector's pixels, in double as in FaceFusion; rounded once, later. */
+/* One row of each kind of network: returns 0 below the threshold, else 1 with score, box and points
+ * in the detector's pixels. In double as in FaceFusion; rounded once, later. */
 RP_FN int rp_decode_ultraface(const struct rp_op_decode *a, int i, float *score, double box[4])
 {
     const float *const b = a->t[1] + 4 * (size_t) i;
@@ -87,7 +88,7 @@ RP_FN int rp_decode_yolo(const struct rp_op_decode *a, int i, float *score, doub
     return 1;
 }
 
-/* YuNet and RetinaFace: offsets from the cells of three grids. */
+/* YuNet and RetinaFace: boxes and points are offsets from the cells of three grids. */
 RP_FN int rp_decode_cell(const struct rp_op_decode *a, int i, float *score, double box[4],
                          double lm[10])
 {
@@ -146,7 +147,7 @@ RP_FN int rp_decode_row(const struct rp_op_decode *a, int i, struct rp_candidate
     if (!passes)
         return 0;
 
-    c->turn = a->turn;
+    c->angle = a->angle;
     for (int k = 0; k < 4; k += 2)
         sum += rp_decode_place(a, box + k, c->box + k);
     for (int k = 0; k < 10 && a->decoder != RP_DECODE_ULTRAFACE; k += 2)
@@ -154,8 +155,7 @@ RP_FN int rp_decode_row(const struct rp_op_decode *a, int i, struct rp_candidate
     return sum + c->score * 0 == 0; /* a NaN or an infinity anywhere makes it NaN */
 }
 
-/* Key that orders floats as unsigned numbers; -0 and 0 are one, and so are all that are not a
- * number. */
+/* Key that orders floats as unsigned numbers; -0 and 0 have the same key, and so have all NaNs. */
 RP_FN uint32_t rp_order_key(float v)
 {
     uint32_t bits;
@@ -168,7 +168,7 @@ RP_FN uint32_t rp_order_key(float v)
 }
 
 /* What to keep when more rows pass than fit: rows with a key above `key`, and the first `ties` rows
- * whose key equals it. Kept rows stand in the order of the detector's output. */
+ * whose key equals it. Kept rows stay in the order of the detector's output. */
 struct rp_decode_cut {
     uint32_t key;
     int32_t ties;
@@ -182,7 +182,7 @@ RP_FN int rp_candidates_stored(const struct rp_candidates *c)
     return c->count < 0 ? 0 : c->count < RP_MAX_CANDIDATES ? c->count : RP_MAX_CANDIDATES;
 }
 
-/* Is it a candidate at all? Boxes are finite and so is their size. */
+/* Is it a candidate at all? Its box and the size of the box must be finite. */
 RP_FN int rp_nms_passes(const struct rp_candidate *c, float threshold)
 {
     const float w = c->box[2] - c->box[0], h = c->box[3] - c->box[1];
@@ -235,7 +235,7 @@ RP_FN void rp_face_from_candidate(struct rp_dface *f, const struct rp_candidate 
     memset(f, 0, sizeof(*f));
     rp_box_normalise(c->box, f->box);
     f->score = c->score;
-    f->angle = c->turn;
+    f->angle = c->angle;
     for (int k = 0; k < 10; k++)
         f->lm5[k] = c->lm5[k];
 }

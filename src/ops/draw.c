@@ -1,4 +1,4 @@
-/* draw_face and draw_mask: the face debugger's pictures. */
+/* draw_face and draw_mask, for the face debugger. */
 #include "ops/draw_core.h"
 #include "ops/ops.h"
 #include "ops/paste_core.h"

@@ -1,6 +1,6 @@
-/* The face debugger's shapes, each as a test "is this pixel inside". They equal OpenCV's pictures:
+/* The face debugger's shapes, each as a test "is this pixel inside". They equal OpenCV's drawings:
  * a thick line along an axis is a disc moved along it, and a contour is a disc on each of its
- * pixels, with four pixels more at diagonal steps for some widths. */
+ * pixels, with four more pixels at diagonal steps for some widths. */
 #ifndef RP_OPS_DRAW_CORE_H
 #define RP_OPS_DRAW_CORE_H
 
@@ -14,7 +14,7 @@ RP_FN int rp_draw_scale(int frame_h)
     return rp_clampi(rp_round_d(frame_h / 270.0), 1, RP_DRAW_MAX);
 }
 
-/* A coordinate, truncated; far outside stays outside. */
+/* A coordinate, truncated; one far outside stays outside. */
 RP_FN int rp_draw_int(float v)
 {
     return (int) rp_clampf(v, -100000.0f, 100000.0f);
@@ -49,7 +49,7 @@ RP_FN int rp_disc_width(int radius, int row)
     return width;
 }
 
-/* A thick line from (x1, y1) to (x2, y2), one of whose extents is 0. */
+/* A thick line from (x1, y1) to (x2, y2), along an axis. */
 struct rp_bar {
     int x1, y1, x2, y2, radius;
 };
@@ -80,8 +80,8 @@ RP_FN int rp_draw_up(int angle)
     return angle == 90 ? 1 : angle == 180 ? 2 : angle == 270 ? 3 : 0;
 }
 
-/* How far the four extra pixels of a diagonal contour step lie from it; 0 = there are none. For a
- * step from (x, y) to (x + 1, y + t): (s, -ts), (s + 1, t - ts), (-s, ts), (1 - s, t + ts). */
+/* How far the four extra pixels of a diagonal contour step are from it; 0 = none. For a step from
+ * (x, y) to (x + 1, y + t): (s, -ts), (s + 1, t - ts), (-s, ts), (1 - s, t + ts). */
 RP_FN int rp_draw_diagonal(int thickness)
 {
     return thickness == 2                      ? 1
@@ -114,7 +114,7 @@ RP_FN int rp_draw_same(const float *a, const float *b, int n)
     return 1;
 }
 
-/* A set of points that was never filled in is all zero and is not drawn. */
+/* True if the points were filled in: a set that never was is all zeros, and is not drawn. */
 RP_FN int rp_draw_any(const float *p, int n)
 {
     int i;
@@ -149,7 +149,7 @@ RP_FN uint32_t rp_draw_mask_colour(const struct rp_dface *f)
                                                  : RP_DRAW_GREEN;
 }
 
-/* Is a warped mask value part of the shape? v: four mask values mixed, 0..255. */
+/* Is a warped mask value part of the shape? v: the mix of four mask values, 0..255. */
 RP_FN uint8_t rp_draw_inside(float v)
 {
     return rp_round_u8(v) > 100;

@@ -14,13 +14,13 @@ RP_FN int rp_faces_stored(const struct rp_dfaces *f)
     return f->count < 0 ? 0 : f->count < RP_MAX_FACES ? f->count : RP_MAX_FACES;
 }
 
-/* Index of the face that load reads or store writes, -1 if there is none. */
+/* Index of the face that face_load reads or face_store writes, -1 if there is none. */
 RP_FN int rp_face_slot(const struct rp_dfaces *faces, const int32_t *index)
 {
     return *index >= 0 && *index < rp_faces_stored(faces) ? *index : -1;
 }
 
-/* Index of the face that pick reads, -1 if there is none. */
+/* Index of the face that face_pick reads, -1 if there is none. */
 RP_FN int rp_face_chosen(const struct rp_op_face_pick *a)
 {
     const int32_t i = *a->index;
@@ -49,8 +49,8 @@ RP_FN void rp_face_scale_one(struct rp_dface *f, int i, float x, float y)
     *rp_face_coordinate(f, i) *= i & 1 ? y : x;
 }
 
-/* The one order of adding 512 numbers: s[i] += s[i + k] for k = 256, 128 ... 1, which 512 threads
- * can do as well. Overwrites s. */
+/* The order in which 512 numbers are added everywhere: s[i] += s[i + k] for k = 256, 128 ... 1,
+ * which 512 threads can do as well. Overwrites s. */
 RP_FN double rp_sum_512(double s[512])
 {
     for (int k = 256; k; k /= 2)
@@ -59,8 +59,7 @@ RP_FN double rp_sum_512(double s[512])
     return s[0];
 }
 
-/* What an embedding of this sum of squares is divided by; 0 when it is no direction (zeros, NaN).
- */
+/* The length of an embedding with this sum of squares; 0 if it has no direction (zeros, NaN). */
 RP_FN double rp_embedding_length(double squares)
 {
     return squares > 0 && rp_finite(squares) ? sqrt(squares) : 0;
@@ -88,13 +87,13 @@ RP_FN int rp_quarter(float dx, float dy)
     return -dy <= -dx ? 180 : -dy >= dx ? 270 : 0;
 }
 
-/* Turn of the head, from the ends of the jaw. */
+/* Rotation of the head, from the ends of the jaw. */
 RP_FN int rp_face_angle(const float lm68[136])
 {
     return rp_quarter(lm68[32] - lm68[0], lm68[33] - lm68[1]);
 }
 
-/* The same from five points: the way from the eyes to the mouth, a quarter less. */
+/* The same from five points: the direction from the eyes to the mouth, minus a quarter. */
 RP_FN int rp_five_angle(const float p[10])
 {
     const float dx = (p[6] + p[8]) - (p[0] + p[2]), dy = (p[7] + p[9]) - (p[1] + p[3]);

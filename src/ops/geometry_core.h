@@ -1,4 +1,4 @@
-/* Crop matrices. One thread each: five points are not worth more. */
+/* Crop matrices. One thread makes each: five points are not worth more. */
 #ifndef RP_OPS_GEOMETRY_CORE_H
 #define RP_OPS_GEOMETRY_CORE_H
 
@@ -34,9 +34,8 @@ RP_FN void rp_affine_identity(struct rp_affine *a)
     a->inv[1] = a->inv[2] = a->inv[3] = a->inv[5] = 0;
 }
 
-/* Fill inv from m as OpenCV does. A map without an inverse, or with a number that is not finite,
- * becomes the identity: later stages may then read a wrong place of the frame but never compute
- * with NaN. */
+/* Fill inv from m as OpenCV does. A map that has no inverse or is not finite becomes the identity:
+ * later work may then read the wrong part of the frame, but never computes with NaN. */
 RP_FN void rp_affine_close(struct rp_affine *a)
 {
     const double *m = a->m;
@@ -69,8 +68,8 @@ RP_FN uint32_t rp_ransac_draw(uint64_t *state)
     return (uint32_t) *state;
 }
 
-/* Least-squares similarity [a -b tx; b a ty] of the points in `use` (a bit each). Two points are
- * met exactly. */
+/* Least-squares similarity [a -b tx; b a ty] of the points in `use` (one bit each). Two points are
+ * fitted exactly. */
 RP_FN void rp_fit_similarity(const float from[10], const float to[10], unsigned use, double m[6])
 {
     double n = 0, px = 0, py = 0, qx = 0, qy = 0, dot = 0, cross = 0, square = 0;
@@ -106,8 +105,8 @@ RP_FN void rp_fit_similarity(const float from[10], const float to[10], unsigned 
     m[5] = qy - (b * px + a * py);
 }
 
-/* The points that agree to 100 crop pixels with the similarity
- * through points i and j: a bit each. */
+/* The points that agree to 100 crop pixels with the similarity through points i and j, one bit
+ * each. */
 RP_FN unsigned rp_ransac_agree(const float from[10], const float to[10], int i, int j)
 {
     const double x1 = from[2 * i], y1 = from[2 * i + 1], x2 = from[2 * j], y2 = from[2 * j + 1];
@@ -119,7 +118,7 @@ RP_FN unsigned rp_ransac_agree(const float from[10], const float to[10], int i, 
     const float ftx = (float) (u1 - (a * x1 - b * y1)), fty = (float) (v1 - (b * x1 + a * y1));
     unsigned mask = 0;
 
-    for (int k = 0; k < 5; k++) { /* residuals in float, as there */
+    for (int k = 0; k < 5; k++) { /* residuals in float, as in OpenCV */
         const float ex = fa * from[2 * k] + mb * from[2 * k + 1] + ftx - to[2 * k];
         const float ey = fb * from[2 * k] + fa * from[2 * k + 1] + fty - to[2 * k + 1];
         if (ex * ex + ey * ey <= 10000.0f)
@@ -128,9 +127,9 @@ RP_FN unsigned rp_ransac_agree(const float from[10], const float to[10], int i, 
     return mask;
 }
 
-/* The points that agree with the best two-point sample, as OpenCV's
- * estimateAffinePartial2D(RANSAC, 100) finds them; 0 if no sample has two. There are only 20
- * samples, so their masks are made beforehand: agree[5 * i + j] by rp_ransac_agree(). */
+/* The points that agree with the best two-point sample, as OpenCV's estimateAffinePartial2D(RANSAC,
+ * 100) finds them; 0 if no sample has two. There are only 20 possible samples, so their masks are
+ * made beforehand: agree[5 * i + j] by rp_ransac_agree(). */
 RP_FN unsigned rp_ransac_pick(const uint8_t agree[25])
 {
     /* Samples needed once 2, 3, 4 or 5 of 5 points agree: round(ln 0.01 / ln(1 - (n/5)^2)). */
@@ -159,7 +158,7 @@ RP_FN unsigned rp_ransac_pick(const uint8_t agree[25])
     return best;
 }
 
-/* The face's points, scaled, and where the template wants them; 0 if there is no such template. */
+/* The face's points, scaled, and the template's; 0 if there is no such template. */
 RP_FN int rp_align_points(const struct rp_op_align *a, float from[10], float to[10])
 {
     const double templates[RP_TEMPLATE_COUNT][5][2] = RP_TEMPLATE_TABLE;
@@ -178,7 +177,7 @@ RP_FN int rp_align_points(const struct rp_op_align *a, float from[10], float to[
     return 1;
 }
 
-/* use: the points that count, a bit each; none gives the identity. */
+/* use: the points that count, one bit each; none gives the identity. */
 RP_FN void rp_align_solve(struct rp_affine *dst, const float from[10], const float to[10],
                           unsigned use)
 {
@@ -218,16 +217,16 @@ RP_FN void rp_box_affine_one(const struct rp_op_box_affine *a)
     const double bw = (double) box[2] - box[0], bh = (double) box[3] - box[1];
     const double side = bw > bh ? bw : bh;
 
-    /* The turn is OpenCV's rotation about (w/2, h/2): 90 is (x, y) -> (y, h - x). */
-    const int turn = a->fit == RP_BOX_UPRIGHT ? 0 : a->face->angle;
-    const double c = turn == 180 ? -1 : turn == 0 ? 1 : 0;
-    const double n = turn == 90 ? 1 : turn == 270 ? -1 : 0;
+    /* OpenCV's rotation about (w/2, h/2): 90 is (x, y) -> (y, h - x). */
+    const int angle = a->fit == RP_BOX_UPRIGHT ? 0 : a->face->angle;
+    const double c = angle == 180 ? -1 : angle == 0 ? 1 : 0;
+    const double n = angle == 90 ? 1 : angle == 270 ? -1 : 0;
 
     rp_affine_identity(a->dst);
     if (c == 0 && n == 0)
         return;
-    if (a->fit == RP_BOX_LANDMARKER || a->fit == RP_BOX_UPRIGHT || a->fit == RP_BOX_TURN) {
-        const int fits = a->fit != RP_BOX_TURN;
+    if (a->fit == RP_BOX_LANDMARKER || a->fit == RP_BOX_UPRIGHT || a->fit == RP_BOX_ROTATE) {
+        const int fits = a->fit != RP_BOX_ROTATE;
         const double s = fits ? 195 / (side > 1 ? side : 1) : 1;
         const double tx = fits ? (a->w - ((double) box[0] + box[2]) * s) * 0.5 : 0;
         const double ty = fits ? (a->h - ((double) box[1] + box[3]) * s) * 0.5 : 0;
@@ -246,7 +245,7 @@ RP_FN void rp_box_affine_one(const struct rp_op_box_affine *a)
         m[2] = -(cx - half) * m[0];
         m[5] = -(cy - half) * m[4];
     } else {
-        /* The box to a square of side 1 about its centre, turned, to the crop. */
+        /* From the box to a square of side 1 about its centre, rotated, then to the crop. */
         const double ux = 1 / (bw * a->factor), uy = 1 / (bh * a->factor);
 
         m[0] = c * a->w * ux;

@@ -1,8 +1,8 @@
-/* Filled convex hull, pixel for pixel what OpenCV's convexHull + fillConvexPoly draw: per row, the
- * span between two edges in 16-bit fixed point, and the 8-connected lines of all edges.
+/* Filled convex hull, pixel for pixel as OpenCV's convexHull and fillConvexPoly draw it: in each
+ * row the span between two edges, in 16-bit fixed point, and the 8-connected lines of all edges.
  *
- * OpenCV walks down the edges and along the lines; here the same numbers are had in closed form for
- * one row, so that rows are independent of each other. */
+ * OpenCV walks down the edges and along the lines. Here the same numbers are computed in closed
+ * form for one row, so that rows are independent of each other. */
 #ifndef RP_OPS_HULL_CORE_H
 #define RP_OPS_HULL_CORE_H
 
@@ -21,7 +21,7 @@ struct rp_hull {
     struct rp_point p[68];
 };
 
-/* Truncated to whole pixels; far away points are held at 2^20, where nothing can overflow. */
+/* Truncated to whole pixels, and limited to 2^20 so that nothing can overflow. */
 RP_FN int64_t rp_hull_pixel(double v)
 {
     const float f = (float) v; /* FaceFusion's points are floats */
@@ -65,7 +65,7 @@ RP_FN void rp_hull_make(const struct rp_op_hull_mask *a, struct rp_hull *hull)
             sorted[k] = sorted[k - 1];
             k--;
         }
-        if (k > 0 && !rp_point_before(sorted[k - 1], q)) { /* met before */
+        if (k > 0 && !rp_point_before(sorted[k - 1], q)) { /* a duplicate */
             while (k < n) {
                 sorted[k] = sorted[k + 1];
                 k++;
@@ -131,7 +131,7 @@ RP_FN int rp_hull_clip(struct rp_point *p, struct rp_point *q, int64_t right, in
     return 1;
 }
 
-/* Smallest whole number not under a / b; b > 0. */
+/* a / b rounded up; b > 0. */
 RP_FN int64_t rp_ceil_div(int64_t a, int64_t b)
 {
     return a >= 0 ? (a + b - 1) / b : -(-a / b);
@@ -189,8 +189,8 @@ RP_FN void rp_hull_edge(struct rp_point p, struct rp_point q, int y, int64_t *lo
     *hi = x > *hi ? x : *hi;
 }
 
-/* Row y of the mask. Where the picture's border cuts a line OpenCV's line may part from the filled
- * span, so a row is not always one span. */
+/* Row y of the mask. Where the picture's border cuts a line, OpenCV's line may be separate from the
+ * filled span, so a row is not always one span. */
 RP_FN void rp_hull_row(const struct rp_hull *hull, int y, int w, int h, float *row)
 {
     int64_t lo = INT64_MAX, hi = INT64_MIN;

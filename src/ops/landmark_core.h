@@ -1,5 +1,5 @@
 /* Landmark networks' output to a face. The heat maps are the only large input: their maxima can be
- * found in any order, the rest is one thread. */
+ * found in any order; one thread does the rest. */
 #ifndef RP_OPS_LANDMARK_CORE_H
 #define RP_OPS_LANDMARK_CORE_H
 
@@ -11,13 +11,13 @@
 
 #define RP_HEAT_SIZE (64 * 64)
 
-/* a if it is larger, else b: with this, NaN never wins, and a maximum does not depend on order. */
+/* a if it is larger, else b: so NaN never wins, and a maximum does not depend on the order. */
 RP_FN float rp_larger(float a, float b)
 {
     return a > b ? a : b;
 }
 
-/* Mean of 68 numbers at `step`, mapped from 0..top to 0..1. What is not finite scores 0. */
+/* Mean of 68 numbers, every `step`-th, mapped from 0..top to 0..1; 0 if it is not finite. */
 RP_FN float rp_landmark_score(const float *v, int step, double top)
 {
     double sum = 0;
@@ -38,7 +38,7 @@ RP_FN int rp_landmark_columns(int kind)
 RP_FN float rp_landmark_point(const struct rp_op_landmarks *a, int i, float point[2])
 {
     const int five = a->kind == RP_LANDMARK_FAN_68_5, columns = rp_landmark_columns(a->kind);
-    /* Units of the network in crop pixels; fan_68_5 speaks the crop's own unit square. */
+    /* The network's units in crop pixels; fan_68_5 uses the crop's unit square. */
     const double ux = a->kind == RP_LANDMARK_BOX_68 ? a->w : five ? 1 : a->w / 64.0;
     const double uy = a->kind == RP_LANDMARK_BOX_68 ? a->h : five ? 1 : a->h / 64.0;
     double p[2];
@@ -49,7 +49,7 @@ RP_FN float rp_landmark_point(const struct rp_op_landmarks *a, int i, float poin
     return point[0] * 0 + point[1] * 0;
 }
 
-/* How sure the network is, from a number of each point. fan_68_5 does not tell: 0. */
+/* How sure the network is, from one number per point; 0 for fan_68_5, which does not say. */
 RP_FN float rp_landmarks_score(int kind, const float *v, int step)
 {
     switch (kind) {
@@ -64,7 +64,8 @@ RP_FN float rp_landmarks_score(int kind, const float *v, int step)
     }
 }
 
-/* FaceFusion's rule for two landmarkers: 2dfan4, which comes first, may score 0.2 less. */
+/* FaceFusion's rule for two landmarkers: 2dfan4, which comes first, may score 0.2 less and still
+ * stays. */
 RP_FN int rp_landmarks_first_stays(const struct rp_op_landmarks *a, float first, float second,
                                    int broken)
 {
@@ -72,8 +73,7 @@ RP_FN int rp_landmarks_first_stays(const struct rp_op_landmarks *a, float first,
 }
 
 /* peaks: the maximum of each of the 68 heat maps (RP_LANDMARK_2DFAN4 only). If a point is not
- * finite the face keeps the points it had and the score is 0, so that the detector's points are
- * used. */
+ * finite, the face keeps its points and the score is 0, so that the detector's points are used. */
 RP_FN void rp_landmarks_one(const struct rp_op_landmarks *a, const float *peaks)
 {
     struct rp_dface *const f = a->face;

@@ -1,4 +1,4 @@
-/* map_faces, source_mix: a source for each face. */
+/* map_faces and source_mix: a source for each face. */
 #include "ops/map_core.h"
 
 int rp_c_map_faces(struct rp_stream *stream, const struct rp_op_map_faces *a)

@@ -1,10 +1,10 @@
-/* Which source a face gets, and what the swapper is given of it. */
+/* Which source a face gets, and what of it goes into the swapper. */
 #ifndef RP_OPS_MAP_CORE_H
 #define RP_OPS_MAP_CORE_H
 
 #include "ops/select_core.h"
 
-/* Face number of place i of the selection, -1 if there is none. */
+/* Number of the face at place i of the selection, -1 if there is none. */
 RP_FN int rp_map_face(const struct rp_op_map_faces *a, int i)
 {
     const int face = a->selection->index[i];
@@ -22,7 +22,8 @@ RP_FN int rp_map_references(const struct rp_op_map_faces *a)
     return rp_clampi(a->references->count, 0, RP_MAX_REFERENCES);
 }
 
-/* One reference after the other: *source and *best are those of the nearest so far. */
+/* To be called for one reference after the other: *source and *best are those of the nearest so
+ * far. */
 RP_FN void rp_map_look(const struct rp_op_map_faces *a, int i, double dot, int *source,
                        double *best)
 {

@@ -1,12 +1,14 @@
-/* box_mask, gaussian, mask_min, mask_ramp, class_mask, and the kernel that gaussian reads. */
+/* box_mask, gaussian, mask_min, mask_ramp, class_mask, mask_warp, and the kernel that gaussian
+ * reads. */
 #include "ops/mask_core.h"
 #include "ops/ops.h"
+#include "ops/sample.h"
 
 #include <math.h>
 #include <string.h>
 
 #define CHUNK 512       /* values */
-#define MAX_RADIUS 1024 /* of a kernel whose padded row fits the stack; larger ones go slowly */
+#define MAX_RADIUS 1024 /* of a kernel whose padded row fits the stack; larger ones are slow */
 
 int rp_c_box_mask(struct rp_stream *stream, const struct rp_op_box_mask *a)
 {
@@ -20,7 +22,7 @@ int rp_c_box_mask(struct rp_stream *stream, const struct rp_op_box_mask *a)
     return 0;
 }
 
-/* dst[x] = the sum over p[x] and what follows it. */
+/* dst[x] = the sum over the kernel from p[x] on. */
 RP_HOT_FMA static void sum_across(float *restrict dst, const float *restrict p,
                                   const float *restrict kernel, int size, int n)
 {
@@ -136,6 +138,52 @@ int rp_c_class_mask(struct rp_stream *stream, const struct rp_op_class_mask *a)
         for (int c = 1; c < a->classes; c++)
             next_class(best, a->dst + x, a->src + (size_t) c * a->n + x,
                        rp_class_value(a->use, c), n);
+    }
+    return 0;
+}
+
+static void sample_mask(float *dst, const struct rp_op_mask_warp *a, const struct rp_positions *p,
+                        struct rp_span span)
+{
+    for (int i = span.from; i < span.to; i++)
+        dst[i] = rp_mask_sample(a->src, a->sw, a->sh, p->ix[i], p->iy[i], p->tx[i], p->ty[i]);
+}
+
+/* The same for pixels whose four samples all lie inside. */
+static void sample_inside(float *restrict dst, const struct rp_op_mask_warp *a,
+                          const struct rp_positions *restrict p, struct rp_span span)
+{
+    const float *restrict const src = a->src;
+    const ptrdiff_t w = a->sw;
+
+    for (int i = span.from; i < span.to; i++) {
+        const float *const s = src + p->iy[i] * w + p->ix[i];
+
+        dst[i] = rp_bilinear(s[0], s[1], s[w], s[w + 1], p->tx[i], p->ty[i]);
+    }
+}
+
+int rp_c_mask_warp(struct rp_stream *stream, const struct rp_op_mask_warp *a)
+{
+    struct rp_positions p;
+    double m[6];
+
+    (void) stream;
+    rp_mask_warp_map(m, a->src_affine->m, a->dst_affine->inv);
+    for (int y = 0; y < a->dh; y++) {
+        const struct rp_warp_line l = rp_warp_line(m, 0.0, 0.0, y);
+
+        for (int x = 0; x < a->dw; x += RP_CHUNK) {
+            const int n = rp_mini(RP_CHUNK, a->dw - x);
+            float *const dst = a->dst + (size_t) y * a->dw + x;
+
+            rp_make_positions(&p, &l, x, n, a->sw, a->sh);
+            const struct rp_span inside =
+                rp_span_within(&p, (struct rp_span){0, n}, 0, 0, a->sw - 1, a->sh - 1);
+            sample_mask(dst, a, &p, (struct rp_span){0, inside.from});
+            sample_inside(dst, a, &p, inside);
+            sample_mask(dst, a, &p, (struct rp_span){inside.to, n});
+        }
     }
     return 0;
 }

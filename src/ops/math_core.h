@@ -1,10 +1,11 @@
-/* Transcendental functions shared by C and CUDA, so that both give the same bits. Only + - * / and
- * comparisons of IEEE doubles are used: correct rounding of those is all that equality needs, as
- * long as nobody contracts to fused multiply-add (-ffp-contract=off, -fmad=false).
+/* Transcendental functions shared by C and CUDA, so that both give the same bits. They use only the
+ * four operations and comparisons of IEEE doubles, which are correctly rounded everywhere, so
+ * results are equal as long as nothing is contracted to fused multiply-add (-ffp-contract=off,
+ * -fmad=false).
  *
  * Bounds, against the exact value: rp_exp, rp_ln, rp_cbrt 1 ULP, rp_sincos, rp_atan2 3 ULP of
- * double. The float versions compute in double and round once: 0.5001 ULP of float. Tested densely
- * against the C library in tests/test_ops_faces.c. */
+ * double. The float versions compute in double and round once: 0.5001 ULP of float.
+ * tests/test_ops_faces.c compares them densely with the C library. */
 #ifndef RP_OPS_MATH_CORE_H
 #define RP_OPS_MATH_CORE_H
 
@@ -97,7 +98,7 @@ RP_FN double rp_exp(double x)
     return p * rp_pow2(half) * rp_pow2((int) k - half);
 }
 
-/* Natural logarithm. (rp_log is the public log of messages.) */
+/* Natural logarithm. (rp_log() logs messages.) */
 RP_FN double rp_ln(double x)
 {
     if (x != x || x < 0)
@@ -137,8 +138,8 @@ RP_FN double rp_ln(double x)
     return k * 0x1.62e42fe000000p-1 - ((half - (s * (half + r) + k * 0x1.f473de6af278fp-30)) - f);
 }
 
-/* Sine and cosine of x radians, |x| <= 10^6. Beyond, and for NaN, the angle counts as 0: a made-up
- * angle must not become a made-up matrix. */
+/* Sine and cosine of x radians, |x| <= 10^6. Larger angles and NaN count as 0: a meaningless angle
+ * must not become a meaningless matrix. */
 RP_FN void rp_sincos(double x, double *sine, double *cosine)
 {
     if (!(x >= -1e6 && x <= 1e6))
@@ -168,7 +169,7 @@ RP_FN void rp_sincos(double x, double *sine, double *cosine)
     c = c * z + 1.0 / 40320.0;
     c = c * z - 1.0 / 720.0;
     c = c * z + 1.0 / 24.0;
-    /* 1 - z/2 loses bits of z/2; they are put back. */
+    /* 1 - z/2 loses bits of z/2; add them again. */
     const double h = 0.5 * z, w = 1 - h;
     c = w + (((1 - w) - h) + z * z * c);
 
@@ -277,8 +278,8 @@ RP_FN float rp_atan2f(float y, float x)
     return (float) rp_atan2(y, x);
 }
 
-/* x^y for x >= 0; NaN for x < 0. The double between has a relative error under 2e-14, so the bound
- * of 0.5001 ULP holds for results within float range. */
+/* x^y for x >= 0; NaN for x < 0. The intermediate double has a relative error below 2e-14, so the
+ * bound of 0.5001 ULP holds for results within float range. */
 RP_FN float rp_powf(float x, float y)
 {
     if (y == 0)

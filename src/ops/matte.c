@@ -1,4 +1,4 @@
-/* alpha_read, alpha_write, key_matte, matte_u8 and backdrop. */
+/* alpha_read, alpha_write, alpha_split, alpha_join, key_matte, matte_u8 and backdrop. */
 #include "ops/matte_core.h"
 #include "ops/ops.h"
 
@@ -16,7 +16,7 @@ static int alpha_sample(const uint8_t *row, int x, int depth)
 
 int rp_c_alpha_read(struct rp_stream *stream, const struct rp_op_alpha_read *a)
 {
-    const struct rp_planes *s = &a->src;
+    const struct rp_planes *s = a->src;
 
     (void) stream;
     for (int y = 0; y < a->dst.h; y++) {
@@ -36,7 +36,7 @@ int rp_c_alpha_read(struct rp_stream *stream, const struct rp_op_alpha_read *a)
 
 int rp_c_alpha_write(struct rp_stream *stream, const struct rp_op_alpha_write *a)
 {
-    const struct rp_planes *d = &a->dst;
+    const struct rp_planes *d = a->dst;
 
     (void) stream;
     for (int y = 0; y < a->src.h; y++) {
@@ -57,6 +57,43 @@ int rp_c_alpha_write(struct rp_stream *stream, const struct rp_op_alpha_write *a
     return 0;
 }
 
+static uint8_t *row_of(const struct rp_img *img, int y)
+{
+    return img->data + (ptrdiff_t) y * img->stride;
+}
+
+int rp_c_alpha_split(struct rp_stream *stream, const struct rp_op_alpha_split *a)
+{
+    const int ch = a->src.ch;
+
+    (void) stream;
+    for (int y = 0; y < a->src.h; y++) {
+        const uint8_t *const in = row_of(&a->src, y);
+
+        for (int x = 0; a->bgr.data && x < a->src.w; x++)
+            memcpy(row_of(&a->bgr, y) + 3 * (size_t) x, in + (size_t) ch * (size_t) x, 3);
+        for (int x = 0; a->alpha.data && x < a->src.w; x++)
+            row_of(&a->alpha, y)[x] = ch == 4 ? in[4 * (size_t) x + 3] : 255;
+    }
+    return 0;
+}
+
+int rp_c_alpha_join(struct rp_stream *stream, const struct rp_op_alpha_join *a)
+{
+    const int ch = a->dst.ch;
+
+    (void) stream;
+    for (int y = 0; y < a->dst.h; y++) {
+        uint8_t *const out = row_of(&a->dst, y);
+
+        for (int x = 0; a->bgr.data && x < a->dst.w; x++)
+            memcpy(out + (size_t) ch * (size_t) x, row_of(&a->bgr, y) + 3 * (size_t) x, 3);
+        for (int x = 0; ch == 4 && a->alpha.data && x < a->dst.w; x++)
+            out[4 * (size_t) x + 3] = row_of(&a->alpha, y)[x];
+    }
+    return 0;
+}
+
 int rp_c_key_matte(struct rp_stream *stream, const struct rp_op_key_matte *a)
 {
     const struct rp_img *s = &a->src;
@@ -72,7 +109,7 @@ int rp_c_key_matte(struct rp_stream *stream, const struct rp_op_key_matte *a)
     return 0;
 }
 
-/* The first of the largest classes, as arg-max has it: foreground when that is not class 0. */
+/* Foreground if the largest class (the first of equals, as arg-max does) is not class 0. */
 static uint8_t class_matte(const float *p, size_t plane, int classes)
 {
     float best = p[0];
@@ -102,14 +139,14 @@ int rp_c_matte_u8(struct rp_stream *stream, const struct rp_op_matte_u8 *a)
     return 0;
 }
 
-#define CHUNK (16 * RP_TILE) /* pixels that are worked on at once */
+#define CHUNK (16 * RP_TILE) /* pixels done at once */
 
 /* What is the same for all pixels of a frame. */
 struct paint {
     const struct rp_op_backdrop *a;
     int despill;
     float share[256];        /* of the fill colour, by matte */
-    float colour[3 * CHUNK]; /* again and again */
+    float colour[3 * CHUNK]; /* of the fill, repeated */
 };
 
 static void mix_paint(struct paint *p, const struct rp_op_backdrop *a)

@@ -1,4 +1,4 @@
-/* Mattes, alpha and what is put behind them: the arithmetic of one value. */
+/* Mattes, alpha and backgrounds: the arithmetic of one value. */
 #ifndef RP_OPS_MATTE_CORE_H
 #define RP_OPS_MATTE_CORE_H
 
@@ -21,7 +21,7 @@ RP_FN float rp_key_matte(int b, int g, int r)
     return 1.0f - rp_clamp_unit((float) (2 * (g - rp_maxi(b, r))) / 255.0f);
 }
 
-/* A matte value of 0..1; not a number is background. */
+/* A matte value of 0..1 as a byte; NaN is background. */
 RP_FN uint8_t rp_matte_u8(float v)
 {
     return (uint8_t) (int) (rp_clamp_unit(v) * 255.0f);
@@ -33,8 +33,8 @@ RP_FN float rp_fill_share(int matte, int fill_alpha)
     return (1.0f - (float) matte / 255.0f) * ((float) fill_alpha / 255.0f);
 }
 
-/* A pixel without its colour cast: each channel is drawn towards half the sum of the other two,
- * when that is less. strength: of each channel, 0..1. */
+/* A pixel without its colour cast: each channel moves towards half the sum of the other two, if
+ * that is less. strength: per channel, 0..1. */
 RP_FN void rp_despill(uint8_t out[3], const uint8_t in[3], const float strength[3])
 {
     int c;

@@ -1,14 +1,17 @@
 /* Every pixel and box operation of the pipeline, as one table of function pointers.
  *
- * The C versions (rp_ops_c) are the definition of right; a CUDA device brings its own table and
- * must give the same bytes. The arithmetic of one element is written once, in the *_core.h files of
- * this folder, which both compilers compile; -ffp-contract=off and no library transcendentals
- * there.
+ * The C versions (rp_ops_c) define the right result; a CUDA device has its own table and must give
+ * the same bytes. The arithmetic of one element is written once, in the *_core.h files of this
+ * folder, which both compilers compile with -ffp-contract=off and which use no transcendental
+ * functions of a library.
  *
  * Rules for every operation, so that it can be recorded into a CUDA graph:
- *   - all pointers are device memory (host memory on the CPU device), at addresses fixed when the
- *     work is recorded; sizes in the argument struct are fixed then as well;
+ *   - all pointers are to device memory (host memory on the CPU device), at addresses that are
+ *     fixed when the work is recorded, and so are the sizes in the argument struct;
  *   - whatever depends on pixels (boxes, matrices, counts) is read from device memory;
+ *   - struct rp_planes is the one argument in host memory that may change between two launches (the
+ *     planes of a decoder): it is read when the work is launched, and a recording keeps what was
+ *     read then;
  *   - no allocation, no host synchronisation, no result returned to the host.
  * They return 0, or a negative status when a launch fails; the C versions cannot fail.
  *
@@ -25,28 +28,38 @@ struct rp_stream; /* a device's queue of work; NULL on the CPU */
 
 /* Planes to BGR; chroma is replicated (nearest), as FFmpeg's default converter does for BGR output.
  * 10-bit input is rounded to 8 bits in the same step. */
-struct rp_op_yuv_to_bgr { struct rp_planes src; struct rp_img dst; };
+struct rp_op_yuv_to_bgr { const struct rp_planes *src; struct rp_img dst; };
 
 /* BGR back into the planes, only in tiles marked as changed, and there only in chroma blocks (1x1,
- * 2x1 or 2x2 pixels) whose BGR is no longer what yuv_to_bgr() gives for the planes: everything else
- * keeps the decoder's values. Chroma is the mean over the block. */
-struct rp_op_bgr_to_yuv { struct rp_canvas src; struct rp_planes dst; };
+ * 2x1 or 2x2 pixels) whose BGR is no longer what yuv_to_bgr() gives for the planes. All other
+ * samples keep the decoder's values. Chroma is the mean over the block. */
+struct rp_op_bgr_to_yuv { struct rp_canvas src; const struct rp_planes *dst; };
 
-/* The alpha plane (plane[3], 8 or 10 bit, always full range)
- * to 8 bit; opaque where plane[3] is NULL. */
-struct rp_op_alpha_read { struct rp_planes src; struct rp_img dst; };
+/* Rows of packed BGR (plane[0]) to and from an image. */
+struct rp_op_bgr_read { const struct rp_planes *src; struct rp_img dst; };
+struct rp_op_bgr_write { struct rp_img src; const struct rp_planes *dst; };
+
+/* The alpha plane (plane[3], 8 or 10 bits, always full range) to 8 bits; opaque if plane[3] is
+ * NULL. */
+struct rp_op_alpha_read { const struct rp_planes *src; struct rp_img dst; };
 
 /* 8-bit alpha into plane[3]. A sample that alpha_read() would read as the same value stays, unless
  * fresh: then the plane holds nothing yet. */
-struct rp_op_alpha_write { struct rp_img src; struct rp_planes dst; int fresh; };
+struct rp_op_alpha_write { struct rp_img src; const struct rp_planes *dst; int fresh; };
+
+/* alpha_split: a picture's pixels, BGR or BGRA (ch 3 or 4), into BGR and alpha, which is opaque if
+ * it has none. alpha_join: the reverse. All have the same size; bgr or alpha may be left out (data
+ * NULL), and then dst keeps what it has of it. */
+struct rp_op_alpha_split { struct rp_img src, bgr, alpha; };
+struct rp_op_alpha_join { struct rp_img bgr, alpha, dst; };
 
 /* Bilinear, half-pixel centres, edges clamped, 11-bit fixed-point weights: equal to OpenCV's 8-bit
  * INTER_LINEAR, including its exact 2:1 shrink as 2x2 mean. src and dst have equal ch. */
 struct rp_op_resize { struct rp_img src, dst; };
 
-/* 2x3 affine sample, bilinear at true float coordinates (OpenCV >= 4.11), result rounded.
- * border: 0 = constant black, 1 = replicate. area: 1 = average n x n samples a pixel, n from the
- * shrink of the matrix (at most 8), for small inputs of the lite models; 0 = FaceFusion's plain
+/* 2x3 affine sample, bilinear at true float coordinates (OpenCV >= 4.11), result rounded. border: 0
+ * = constant black, 1 = replicate. area: 1 = average n x n samples per pixel, where n is the shrink
+ * of the matrix (at most 8), for the small inputs of the lite models; 0 = FaceFusion's plain
  * sample. */
 struct rp_op_warp {
     struct rp_img src;
@@ -59,9 +72,9 @@ struct rp_op_warp {
  * the top left corner; the rest is lut[c][0] (zero padding before normalisation). With step > 1
  * only pixels (x * step + off_x, y * step + off_y) are read: one polyphase tile of pixel boost.
  *
- * With tiles > 0 several of them at once (off_x, off_y unused): dst is [tiles] tensors, tensor k is
- * tile number *turn * tiles + k (turn NULL: k). Tile t begins at row t / step, column t % step; a
- * number outside of 0..step * step - 1 leaves its tensor alone. */
+ * With tiles > 0 several such tiles at once (off_x, off_y unused): dst is [tiles] tensors, and
+ * tensor k is tile number *turn * tiles + k (turn NULL: k). Tile t begins at row t / step, column t
+ * % step; a number outside 0..step * step - 1 leaves its tensor unchanged. */
 struct rp_op_to_tensor {
     struct rp_img src;
     const float *lut; /* [3][256], in tensor channel order */
@@ -77,9 +90,9 @@ struct rp_op_to_tensor {
 /* Grey tensor [1][h][w] = (0.114 B + 0.587 G + 0.299 R, rounded to 8 bits as OpenCV) * scale. */
 struct rp_op_to_gray { struct rp_img src; float *dst; float scale; };
 
-/* "Optimise contrast", always a round trip through 8-bit Lab, with blue taken for
- * red; if the mean of L is under 30, L is equalised (CLAHE, clip 2, 8x8 tiles). 3 channels, sizes
- * are multiples of 8; src may be dst. tables: made by rp_lab_tables(). */
+/* "Optimise contrast": always a round trip through 8-bit Lab, with blue taken for red; if the mean
+ * of L is below 30, L is equalised on the way (CLAHE, clip 2, 8x8 tiles). 3 channels, sizes are
+ * multiples of 8; src may be dst. tables: made by rp_lab_tables(). */
 struct rp_op_contrast {
     struct rp_img src, dst;
     const struct rp_lab_tables *tables;
@@ -88,8 +101,8 @@ struct rp_op_contrast {
 
 /* Float BGR crop (interleaved, 0..255) from a tensor: v * mul + add, clip 0..1, * 255. Tensor
  * channel 0 is red when rgb. round: 0 = keep the float, 1 = truncate, 2 = round half to even (to
- * whole numbers, still stored as float). step, off, tiles and turn as in to_tensor: there the tiles
- * are written. */
+ * whole numbers, still stored as float). step, off, tiles and turn as in to_tensor, but here they
+ * say where tiles are written. */
 struct rp_op_from_tensor {
     const float *src; /* [3][h][w] */
     int w, h;
@@ -115,12 +128,12 @@ struct rp_op_float_to_tensor {
     float *dst;
 };
 
-/* Paste a float BGR crop through a mask (FaceFusion's paste-back): region =
- * hull of the warped crop corners, mask border 0, crop border replicate, both bilinear;
- * out = truncate(frame * (1 - m) + crop * m). Marks the tiles of the region as changed. An empty
- * region does nothing. keep, blend: the parts of the old pixel and of what was pasted in a blend
- * (rounded), as the face enhancer does with whole frames; keep 0 is a plain paste. bytes: the crop
- * are 8-bit pixels, so what is sampled of them is rounded. */
+/* Paste a float BGR crop through a mask (FaceFusion's paste-back): region = hull of the warped crop
+ * corners, mask border 0, crop border replicate, both bilinear; out = truncate(frame * (1 - m) +
+ * crop * m). Marks the tiles of the region as changed. An empty region does nothing. keep, blend:
+ * weights of the old pixel and of the pasted one in a (rounded) blend, which the face enhancer does
+ * with whole frames; keep 0 is a plain paste. bytes: the crop holds 8-bit pixels, so samples of it
+ * are rounded. */
 struct rp_op_paste {
     struct rp_canvas dst;
     const float *crop; /* [h][w][3] */
@@ -144,7 +157,7 @@ struct rp_op_tile_cut {
 };
 
 /* The core of that tile, `scale` times as large, into the enlarged picture: truncate(src * 255)
- * after a clip, blended with the picture as it was, enlarged as by resize(): round(before * keep +
+ * after a clip, blended with the original picture enlarged as by resize(): round(before * keep +
  * tile * blend). Marks the 16-pixel tiles that it touches. */
 struct rp_op_tile_put {
     const float *src; /* [3][size * scale][size * scale], RGB */
@@ -158,11 +171,11 @@ struct rp_op_tile_put {
 
 /* ---- masks (float, packed [h][w], 0..1) ------------------------------------------------------ */
 
-/* Ones with black edges before the blur; padding in percent: top, right, bottom,
+/* The box mask before its blur: ones with edges of zeros. padding in percent: top, right, bottom,
  * left. border = max(int(w * 0.5 * blur) / 2, 1). */
 struct rp_op_box_mask { float *dst; int w, h; float blur; int padding[4]; };
 
-/* Separable Gaussian, border reflect-101, every sum as OpenCV's. kernel: `size` weights (odd) in
+/* Separable Gaussian, border reflect-101, sums in OpenCV's order. kernel: `size` weights (odd) in
  * device memory, made by rp_gaussian_kernel(). tmp: w * h floats. src may equal dst. */
 struct rp_op_gaussian {
     const float *src;
@@ -178,8 +191,8 @@ struct rp_op_mask_min { const float *a, *b; float *dst; int n; };
 /* dst = (clip(src, 0.5, 1) - 0.5) * 2: second half of the "soft threshold". */
 struct rp_op_mask_ramp { const float *src; float *dst; int n; };
 
-/* Region mask: 1 where the class with the greatest number, of equals the first, is in the set
- * `use` (bit = class), else 0. At most 32 classes. */
+/* Region mask: 1 where the class with the largest number (the first of equals) is in the set `use`
+ * (bit = class), else 0. At most 32 classes. */
 struct rp_op_class_mask {
     const float *src; /* [classes][n] */
     int classes, n;
@@ -200,18 +213,29 @@ struct rp_op_hull_mask {
     int w, h;
 };
 
+/* A mask of one crop of a face turned into a mask of another crop of that face: dst = src at
+ * src_affine.m * dst_affine.inv, bilinear at true float coordinates as in warp, black outside. Not
+ * in place. */
+struct rp_op_mask_warp {
+    const float *src;
+    int sw, sh;
+    const struct rp_affine *src_affine, *dst_affine;
+    float *dst;
+    int dw, dh;
+};
+
 /* ---- mattes (background remover) ------------------------------------------------ */
 
-/* Coarse matte of a picture before a green screen: packed floats, 1 = subject. */
+/* Coarse matte of a picture with a green screen: packed floats, 1 = subject. */
 struct rp_op_key_matte { struct rp_img src; float *dst; };
 
-/* Matte tensor to bytes: clip 0..1, * 255, truncate. classes > 1: [classes][h][w], the largest but
- * the first counts as foreground. dst: 1 channel, of the tensor's size. */
+/* Matte tensor to bytes: clip 0..1, * 255, truncate. classes > 1: [classes][h][w], foreground where
+ * the largest is not the first. dst: 1 channel, of the tensor's size. */
 struct rp_op_matte_u8 { const float *src; int classes; struct rp_img dst; };
 
-/* What is kept of a frame and what is put behind it. Every pixel: out of front (data NULL: the
- * canvas itself), despilled, then mixed with the fill colour where the matte is not 255. The
- * canvas's alpha, when it has one, becomes no more than the matte. Marks the tiles that changed. */
+/* A frame with its background replaced. Every pixel is taken from front (data NULL: from the canvas
+ * itself), despilled, and mixed with the fill colour where the matte is not 255. The canvas's
+ * alpha, if it has one, is limited to the matte. Marks the tiles that changed. */
 struct rp_op_backdrop {
     struct rp_canvas dst;
     struct rp_img front, matte; /* of the canvas's size; 3 and 1 channels */
@@ -232,9 +256,9 @@ enum rp_template {
     RP_TEMPLATE_COUNT
 };
 
-/* Similarity from the face's "5/68" points to template * size, by OpenCV's
- * RANSAC recipe. scale: nose-centred factor on the points first (1 = none).
- * points: 0 = lm5_68, 1 = lm5. A degenerate set gives the identity. */
+/* Similarity from the face's "5/68" points to template * size, by OpenCV's RANSAC. scale:
+ * nose-centred factor on the points first (1 = none). points: 0 = lm5_68, 1 = lm5. A degenerate set
+ * gives the identity. */
 struct rp_op_align {
     const struct rp_dface *face;
     int points;
@@ -245,13 +269,13 @@ struct rp_op_align {
 };
 
 enum rp_box_fit {
-    RP_BOX_STRETCH = 0,    /* box * factor (about its centre) onto w x h, each axis by itself, so that
-                              a face turned by its angle stands upright */
-    RP_BOX_LANDMARKER = 1, /* scale 195 / max(1, longest side), centred, then turned
-                              by the face's angle about the crop's centre */
-    RP_BOX_SQUARE = 2,     /* square of longest side * factor about the centre, onto w x h */
-    RP_BOX_UPRIGHT = 3,    /* the first step of RP_BOX_LANDMARKER, without the turn */
-    RP_BOX_TURN = 4,       /* its second step, from crop to crop; the box does not matter */
+    RP_BOX_STRETCH = 0,    /* box * factor (about its centre) onto w x h, each axis scaled by
+                              itself, rotated so that the face stands upright */
+    RP_BOX_LANDMARKER = 1, /* scale 195 / max(1, longest side), centred, then rotated by the face's
+                              angle about the crop's centre */
+    RP_BOX_SQUARE = 2,     /* square of side longest side * factor about the centre, onto w x h */
+    RP_BOX_UPRIGHT = 3,    /* the first step of RP_BOX_LANDMARKER, without the rotation */
+    RP_BOX_ROTATE = 4,       /* the second step, from crop to crop, which ignores the box */
 };
 
 /* Map from the face's box to a crop. */
@@ -270,8 +294,8 @@ struct rp_op_points_tensor {
     float *dst;
 };
 
-/* Turn of the head to the nearest quarter from the detector's points, mouth against eyes: where
- * there is no fan_68_5 to tell. Sets the face's angle. */
+/* Rotation of the head to the nearest quarter, from the detector's eyes and mouth: for jobs without
+ * fan_68_5. Sets the face's angle. */
 struct rp_op_points_angle { struct rp_dface *face; };
 
 /* ---- detection ------------------------------------------------------------------------------- */
@@ -283,10 +307,10 @@ enum rp_decoder {
     RP_DECODE_YOLO,          /* t[0] [20][n] */
 };
 
-/* Detector output to candidates, appended to dst (clear it first with .first = 1 on
- * the first detector of a frame). ratio: frame pixels per detector pixel; shift: subtracted after
- * (margins); then turned back when the detector saw the frame turned. score threshold: >=
- * except yolo (>). */
+/* Detector output to candidates, appended to dst (.first = 1 empties it before: for the first
+ * detector of a frame). ratio: frame pixels per detector pixel; shift: subtracted after scaling
+ * (margins); then rotated back if the detector saw the frame rotated. A score must be >= threshold,
+ * for yolo > threshold. */
 struct rp_op_decode {
     int decoder;
     const float *t[12];
@@ -295,16 +319,16 @@ struct rp_op_decode {
     float threshold;
     double ratio_x, ratio_y;
     float shift_x, shift_y;
-    int turn;               /* of what the detector saw: 0, 90, 180, 270, counter-clockwise */
-    float frame_w, frame_h; /* size of the frame as it stands; read only when turned */
+    int angle;              /* rotation of what it saw: 0, 90, 180, 270 counter-clockwise */
+    float frame_w, frame_h; /* size of the unrotated frame; read only if angle is not 0 */
     int first;
     struct rp_candidates *dst;
 };
 
-/* Non-maximum suppression: score > threshold strictly, best first, drop IoU > iou.
- * Fills count, box, score, lm5 and, from the turn at which it was found, the angle of each face and
- * zeroes the rest of it. Boxes get x1 <= x2, y1 <= y2.
- * Order: score descending, then candidate index. */
+/* Non-maximum suppression: score > threshold strictly, best first, drop IoU > iou. Fills count
+ * and, for each face, box, score, lm5 and the angle (from the rotation at which it was found);
+ * the rest of a face is zeroed. Boxes get x1 <= x2, y1 <= y2. Order: score descending, then
+ * candidate index. */
 struct rp_op_nms { const struct rp_candidates *src; float threshold, iou; struct rp_dfaces *dst; };
 
 /* ---- one face -------------------------------------------------------------------------------- */
@@ -321,7 +345,7 @@ struct rp_op_face_store {
     const struct rp_dface *cur;
 };
 
-/* A copy of all faces with their coordinates times x and y, for a frame of another size. */
+/* A copy of all faces with coordinates multiplied by x and y, for a frame of another size. */
 struct rp_op_face_scale { const struct rp_dfaces *src; float x, y; struct rp_dfaces *dst; };
 
 /* cur = faces.face[selection.index[*index]]. */
@@ -339,10 +363,10 @@ enum rp_landmark_kind {
     RP_LANDMARK_FAN_68_5,   /* t[0] [68][2] in the unit square: fills lm68_5 and the angle */
 };
 
-/* Landmark network output to the face: points through affine->inv into the frame,
- * score by the rule of the model. Fills lm68 and landmark_score (fan_68_5: lm68_5, angle, and lm68
- * = lm68_5, lm5_68 = lm5). second: another landmarker has filled them already, and its result stays
- * if its score is greater than this one's less 0.2. */
+/* Landmark network output to the face: points through affine->inv into the frame, score by the rule
+ * of the model. Fills lm68 and landmark_score (fan_68_5: lm68_5, angle, and lm68 = lm68_5, lm5_68 =
+ * lm5). second: another landmarker has filled them before, and its result stays if its score is
+ * greater than this one's minus 0.2. */
 struct rp_op_landmarks {
     int kind;
     const float *t[2];
@@ -353,8 +377,8 @@ struct rp_op_landmarks {
 };
 
 /* Choose the points that crops use: if landmark_score > threshold, lm5_68 = 68-to-5 of lm68, else
- * lm5. no_detector_points: 1 when the detector gives none (ultraface): lm5_68 and lm5 come from
- * lm68, and lm68_5 = lm68, angle from it. Sets has bits. */
+ * lm5. no_detector_points: 1 if the detector gives none (ultraface): lm5_68, lm5 and the angle come
+ * from lm68, and lm68_5 = lm68. Sets bits of `has`. */
 struct rp_op_face_points { struct rp_dface *face; float threshold; int no_detector_points; };
 
 /* 512 numbers to embedding and its L2-normalised copy (sum in double, fixed order). */
@@ -363,7 +387,7 @@ struct rp_op_embedding { const float *src; struct rp_dface *face; };
 enum rp_classify_kind {
     RP_CLASSIFY_FAIRFACE = 0, /* t[0] race id, t[1] gender id, t[2] age id: int64 [1] each */
     RP_CLASSIFY_SSR_GENDER,   /* SSR-Net, 9 outputs of 3 stages: > 0.5 male */
-    RP_CLASSIFY_SSR_AGE,      /* the same * 101: age range = FairFace's range that holds it */
+    RP_CLASSIFY_SSR_AGE,      /* the same * 101 is the age: its range is FairFace's */
 };
 struct rp_op_classify { int kind; const void *t[9]; struct rp_dface *face; };
 
@@ -381,34 +405,34 @@ enum rp_select_order {
     RP_ORDER_WORST_BEST,
 };
 
-/* Which faces are worked on, and in which order. gender, race: 0 = no filter.
- * age filter active when age_from or age_to is > 0: keeps faces whose range meets [from, to).
- * reference: faces (unsorted, unfiltered) with (1 - dot) / 2 < distance to any reference. */
+/* Which faces are worked on, and in which order. gender, race: 0 = no filter. The age filter is on
+ * if age_from or age_to is > 0: it keeps faces whose range overlaps [from, to). Mode reference:
+ * faces (unsorted, unfiltered) with (1 - dot) / 2 < distance to any reference. */
 struct rp_op_select {
     const struct rp_dfaces *faces;
     int mode, order;
     int gender, race, age_from, age_to;
-    const struct rp_references *references; /* mode reference; may be NULL else */
+    const struct rp_references *references; /* for mode reference; else may be NULL */
     float distance;
     struct rp_selection *dst;
 };
 
 /* A source for each selected face: the one whose reference is nearest (largest cosine, the first of
- * equals) among those that select would call near; else source
- * number `other`, and with other < 0 the face is left out. */
+ * equals) among those within the distance of select; if there is none, source number `other`, or
+ * with other < 0 the face is left out. */
 struct rp_op_map_faces {
     const struct rp_dfaces *faces;
     const struct rp_selection *selection;
-    const struct rp_references *references; /* one a source */
+    const struct rp_references *references; /* one per source */
     float distance;
     int other;
     struct rp_face_map *dst;
 };
 
 /* Input of a swapper: row map.source[*index] of `sources` (map NULL: row 0), written `copies`
- * times. With face: its own embedding e (the raw one, or that of length 1) is mixed in, source * (1
- * - mix) + e * mix, n is 512 then; a face without one gets the source as it is. Rows that are not
- * there are zeros. */
+ * times. With face: its own embedding e (raw, or of length 1) is mixed in, which gives
+ * source * (1 - mix) + e * mix, and n is 512; a face without one gets the plain source. Missing
+ * rows are zeros. */
 struct rp_op_source_mix {
     const float *sources; /* [rows][n] */
     int rows, n;
@@ -423,27 +447,32 @@ struct rp_op_source_mix {
 
 /* ---- content check --------------------------------------------------------------------------- */
 
-enum rp_gate {
-    RP_GATE_NSFWJS = 0, /* [5] probabilities: hentai + porn > 0.5 */
-    RP_GATE_NSFW_1,     /* [4 + classes][cells]: any score > 0.2 */
-    RP_GATE_NSFW_2,     /* [2]: the first over the second by > 0.25 */
-    RP_GATE_NSFW_3,     /* [4]: the last two over the first two by > 10.5 */
+enum rp_content_kind {
+    RP_CONTENT_NSFWJS = 0, /* [5] probabilities: hentai + porn > 0.5 */
+    RP_CONTENT_NSFW_1,     /* [4 + classes][cells]: any score > 0.2 */
+    RP_CONTENT_NSFW_2,     /* [2]: the first over the second by > 0.25 */
+    RP_CONTENT_NSFW_3,     /* [4]: the last two over the first two by > 10.5 */
 };
-/* One network's vote on a frame. The last one counts them: with at
- * least `votes` against it the frame is positive; the others have votes
- * 0. n = numbers in the tensor, row = those of a row (nsfw_1). */
-struct rp_op_gate { int kind; const float *src; int n, row, votes; struct rp_verdict *dst; };
+/* One network's vote on a frame. votes is 0 for all networks but the last, whose operation counts:
+ * with at least `votes` votes against it the frame is positive. n: numbers in the tensor; row:
+ * numbers in a row (nsfw_1). */
+struct rp_op_content_vote {
+    int kind;
+    const float *src;
+    int n, row, votes;
+    struct rp_verdict *dst;
+};
 
 /* ---- rows of a batch ------------------------------------------------------------------------- */
 
-/* *count things in groups of at most `most` rows, for networks that
- * take several at once. COUNT: how many groups; GROUP: rows and bucket
- * of this group; INDEX: *index = number of this row's thing. */
+/* Splits *count things into groups of at most `most` rows, for networks that take several at once.
+ * COUNT: how many groups; GROUP: rows and bucket of this group; INDEX: *index = number of the thing
+ * in this row. */
 enum rp_rows_step { RP_ROWS_COUNT = 0, RP_ROWS_GROUP, RP_ROWS_INDEX };
 struct rp_op_rows { int step; const int32_t *count; int most; struct rp_rows *at; int32_t *index; };
 
-/* One row of `bytes` into the batch at dst (put), or out of the batch at src; both begin at words. A
- * row that is not 0 to most - 1 is left. */
+/* Copies one row of `bytes` into the batch at dst (put), or out of the batch at src; both are
+ * aligned to words. A row outside 0 to most - 1 is not copied. */
 struct rp_op_row_copy {
     const void *src;
     void *dst;
@@ -468,7 +497,7 @@ enum rp_debug_item {
 struct rp_op_draw_face { struct rp_canvas dst; const struct rp_dface *face; unsigned items; };
 
 /* Contour of a crop mask: mask * 255 truncated, warped to the frame, > 100, all borders drawn. tmp:
- * w * h bytes of the frame's size. */
+ * one byte per pixel of the frame. */
 struct rp_op_draw_mask {
     struct rp_canvas dst;
     const struct rp_dface *face;
@@ -480,32 +509,43 @@ struct rp_op_draw_mask {
 
 /* ---- the table ------------------------------------------------------------------------------- */
 
-/* Loops of n frames that go in step, each with a count and an index of its own; frames whose live is
- * not 0 do not take part (NULL: all do). MOST: *most = the largest count, 0 at least. TURN: number
- * *turn; index[i] = *turn, and go[i] = 0 where there is something to do, else -1. */
-#define RP_MAX_GANG 8
-enum rp_in_step { RP_IN_STEP_MOST = 0, RP_IN_STEP_TURN };
-struct rp_op_in_step {
+/* Loops of n frames in lockstep, each with its own count and index; frames whose live is not 0 do
+ * not take part (NULL: all do). MOST: *most = the largest count, at least 0. TURN, at turn *turn of
+ * the loop: index[i] = *turn, and go[i] = 0 where there is something to do, else -1. */
+#define RP_MAX_LANES 8
+enum rp_lockstep_step { RP_LOCKSTEP_MOST = 0, RP_LOCKSTEP_TURN };
+struct rp_op_lockstep {
     int step, n;
-    const int32_t *count[RP_MAX_GANG];
-    int32_t *index[RP_MAX_GANG];
+    const int32_t *count[RP_MAX_LANES];
+    int32_t *index[RP_MAX_LANES];
     const int32_t *live; /* [n] or NULL */
     int32_t *most;
     const int32_t *turn;
     int32_t *go; /* [n] */
 };
 
-/* name: one line here adds the entry to the table, to rp_ops_c and to the checker. */
-#define RP_OPS(X)                                                                                  \
-    X(yuv_to_bgr) X(bgr_to_yuv) X(resize) X(warp) X(to_tensor) X(to_gray) X(contrast)              \
-    X(from_tensor) X(u8_to_float) X(float_to_u8) X(float_to_tensor) X(paste) X(blend)              \
-    X(alpha_read) X(alpha_write) X(key_matte) X(matte_u8) X(backdrop)                              \
-    X(tile_cut) X(tile_put)                                                                        \
-    X(box_mask) X(gaussian) X(mask_min) X(mask_ramp) X(class_mask) X(resize_float) X(hull_mask)    \
-    X(align) X(box_affine) X(points_tensor) X(points_angle) X(decode) X(nms)                       \
-    X(face_scale)                                                                                  \
-    X(face_load) X(face_store) X(face_pick) X(landmarks) X(face_points) X(embedding) X(classify)   \
-    X(select) X(map_faces) X(source_mix) X(gate) X(rows) X(row_copy) X(in_step) X(draw_face) X(draw_mask)
+/* All operations. A name here adds an entry to the table, to rp_ops_c and to the tests of
+ * kernels. */
+#define RP_OPS(X)                                                                                 \
+    X(yuv_to_bgr)                                                                                 \
+    X(bgr_to_yuv) X(bgr_read) X(bgr_write) X(resize) X(warp) X(to_tensor) X(to_gray) X(contrast)  \
+        X(from_tensor) X(u8_to_float) X(float_to_u8) X(float_to_tensor) X(paste) X(blend)         \
+            X(alpha_read) X(alpha_write) X(alpha_split) X(alpha_join) X(key_matte) X(matte_u8)    \
+                X(backdrop) X(tile_cut) X(tile_put) X(box_mask) X(gaussian) X(mask_min)           \
+                    X(mask_ramp) X(class_mask) X(resize_float) X(hull_mask) X(mask_warp) X(align) \
+                        X(box_affine) X(points_tensor) X(points_angle) X(decode) X(nms)           \
+                            X(face_scale) X(face_load) X(face_store) X(face_pick) X(landmarks)    \
+                                X(face_points) X(embedding) X(classify) X(select) X(map_faces)    \
+                                    X(source_mix) X(content_vote) X(rows) X(row_copy) X(lockstep) \
+                                        X(draw_face) X(draw_mask)
+
+/* Operations by number, for lists of them. */
+enum rp_op_number {
+#define RP_OP_NUMBER(name) RP_OP_NUMBER_##name,
+    RP_OPS(RP_OP_NUMBER)
+#undef RP_OP_NUMBER
+    RP_OP_COUNT
+};
 
 struct rp_ops {
 #define RP_OP_ENTRY(name) int (*(name))(struct rp_stream *stream, const struct rp_op_##name *a);
@@ -520,7 +560,7 @@ extern const struct rp_ops rp_ops_c;
 RP_OPS(RP_OP_PROTO)
 #undef RP_OP_PROTO
 
-/* ---- host helpers (used while preparing, not recorded) --------------------------------------- */
+/* ---- host helpers (for preparation, not recorded) --------------------------------------- */
 
 /* OpenCV's Gaussian kernel: size = 0 chooses odd(round(8 sigma + 1)) for float images. Writes at
  * most max weights, returns the size (odd). */
@@ -532,10 +572,10 @@ void rp_tensor_lut(float lut[3][256], double div, const double mean[3], const do
 /* For rp_op_contrast. */
 void rp_lab_tables(struct rp_lab_tables *tables);
 
-/* Corners of the template times its size; points in pixels. */
+/* The points of each template, in crop sizes: times the crop's size they are pixels. */
 extern const float rp_templates[RP_TEMPLATE_COUNT][5][2];
 
-/* Tiles of a frame. */
+/* Tiles of the "changed" map along a side. */
 static inline int rp_tiles(int pixels)
 {
     return (pixels + RP_TILE - 1) / RP_TILE;

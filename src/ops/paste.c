@@ -16,8 +16,8 @@ static void mark(const struct rp_canvas *c, const struct rp_region *r)
         memset(c->changed + (size_t) ty * c->tiles_w + tx1, 1, (size_t) (tx2 - tx1));
 }
 
-/* What a row of pixels is mixed with, channel by channel: values of the crop and of the mask. There
- * is room for one float more than the last pixel has. */
+/* What a row of pixels is mixed with: values of crop and mask, channel by channel, with room for
+ * one float beyond the last pixel. */
 struct layer {
     float crop[3 * RP_CHUNK + 1], mask[3 * RP_CHUNK + 1];
 };
@@ -29,7 +29,7 @@ static float mask_at(const struct rp_op_paste *a, int x, int y)
                : 0.0f;
 }
 
-/* Pixels of s anywhere. */
+/* Pixels of s, wherever they lie. */
 static void sample_border(struct layer *restrict l, const struct rp_op_paste *a,
                           const struct rp_positions *restrict p, struct rp_span s)
 {
@@ -63,7 +63,7 @@ RP_INLINE rp_vec4 with_mask(const float *restrict crop, const float *restrict ma
     return v;
 }
 
-/* Pixels of s that lie inside, and not in the last column but one. */
+/* Pixels of s that lie inside, left of the last column but one. */
 RP_HOT static void sample_inside(struct layer *restrict l, const float *restrict crop,
                                  const float *restrict mask, int w,
                                  const struct rp_positions *restrict p, struct rp_span s)
@@ -101,7 +101,7 @@ RP_HOT_FMA static void mix_keep(uint8_t *restrict dst, const float *restrict cro
         dst[i] = rp_paste_keep(dst[i], crop[i], rp_clamp_unit(mask[i]), keep, blend);
 }
 
-/* Pixels of s, counted from dst, with what was sampled for them. */
+/* Mix the pixels of s, counted from dst, with what was sampled for them. */
 static void mix(const struct rp_op_paste *a, uint8_t *dst, struct layer *l, struct rp_span s)
 {
     float *const crop = l->crop + 3 * s.from;
@@ -140,7 +140,7 @@ int rp_c_paste(struct rp_stream *stream, const struct rp_op_paste *a)
             uint8_t *row = d->data + (ptrdiff_t) y * d->stride + 3 * (ptrdiff_t) x;
 
             rp_make_positions(&p, &l, x - r.x1, n, w, h);
-            /* Where no sample lies inside, the mask is 0. */
+            /* The mask is 0 where no sample lies inside. */
             const struct rp_span all = rp_span_within(&p, (struct rp_span){0, n}, -1, -1, w, h);
             const struct rp_span inside = rp_span_within(&p, all, 0, 0, w - 2, h - 1);
 

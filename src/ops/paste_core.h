@@ -9,9 +9,8 @@ struct rp_region {
     int x1, y1, x2, y2;
 };
 
-/* The frame rectangle around the crop rectangle lo, lo .. w, h, inside the frame. inv: crop to
- * frame; with something in it that is not a number the rectangle is some other one inside the
- * frame. */
+/* The frame rectangle around the crop rectangle lo, lo .. w, h, cut to the frame. inv: crop to
+ * frame; with a NaN in it the result is some rectangle inside the frame. */
 struct rp_hull {
     double x1, y1, x2, y2;
 };
@@ -35,8 +34,8 @@ RP_FN struct rp_hull rp_crop_hull(const double inv[6], double lo, int w, int h, 
     return r;
 }
 
-/* FaceFusion's region: its corners are integers, so OpenCV rounds where they go (halves to even).
- */
+/* FaceFusion's region: the corners are integers, so OpenCV rounds them after the transformation
+ * (halves to even). */
 RP_FN struct rp_region rp_paste_region(const double inv[6], int w, int h, int frame_w, int frame_h)
 {
     const struct rp_hull u = rp_crop_hull(inv, 0.0, w, h, frame_w, frame_h);
@@ -49,7 +48,7 @@ RP_FN struct rp_region rp_paste_region(const double inv[6], int w, int h, int fr
     return r;
 }
 
-/* Everything that the crop reaches with a part of a pixel. */
+/* All pixels that the crop covers, if only in part. */
 RP_FN struct rp_region rp_draw_region(const double inv[6], int w, int h, int frame_w, int frame_h)
 {
     const struct rp_hull u = rp_crop_hull(inv, -1.0, w, h, frame_w, frame_h);
@@ -68,7 +67,7 @@ RP_FN struct rp_warp_line rp_paste_line(const double m[6], const struct rp_regio
     return rp_warp_line(m, r->x1, r->y1, y - r->y1);
 }
 
-/* Where m is 0 the pixel is left alone, whatever the crop holds. */
+/* Where m is 0 the pixel keeps its value, whatever the crop holds. */
 RP_FN uint8_t rp_paste_mix(uint8_t frame, float crop, float m)
 {
     const uint8_t v = rp_trunc_u8((float) frame * (1.0f - m) + crop * m);
@@ -76,14 +75,15 @@ RP_FN uint8_t rp_paste_mix(uint8_t frame, float crop, float m)
     return m > 0.0f ? v : frame;
 }
 
-/* A sample of the crop. Of one of 8-bit pixels it is 8 bits again, as of any picture. */
+/* A sample of the crop. If the crop holds 8-bit pixels the sample has 8 bits again, as in any
+ * picture. */
 RP_FN float rp_paste_sample(float v, int bytes)
 {
     return bytes ? (float) rp_round_u8(v) : v;
 }
 
-/* As OpenCV does it: the second product is rounded to a float, the first is not, which decides
- * about the many halves. */
+/* As OpenCV does it: the second product is rounded to a float and the first is not, which decides
+ * how the many halves are rounded. */
 RP_FN uint8_t rp_blend(uint8_t a, uint8_t b, float fa, float fb)
 {
     return rp_round_u8(rp_fma((float) a, fa, (float) b * fb));
@@ -93,7 +93,7 @@ RP_FN uint8_t rp_paste_keep(uint8_t frame, float crop, float m, float keep, floa
 {
     const uint8_t v = rp_blend(frame, rp_paste_mix(frame, crop, m), keep, blend);
 
-    return m > 0.0f ? v : frame; /* the sum need not be 1 to the last bit */
+    return m > 0.0f ? v : frame; /* the weights need not add up to exactly 1 */
 }
 
 #endif /* RP_OPS_PASTE_CORE_H */

@@ -1,5 +1,5 @@
-/* resize and resize_float. Columns are worked on in chunks: positions and weights once for a chunk,
- * then each row is gathered into packed pairs, which the compiler can vectorise. */
+/* resize and resize_float. Columns are done in chunks: positions and weights are made once per
+ * chunk, then each row is gathered into packed pairs, which the compiler can vectorise. */
 #include "ops/ops.h"
 #include "ops/resize_core.h"
 
@@ -10,10 +10,10 @@
 
 struct columns {
     int n;
-    int inside;                           /* so many, from the left, have a pixel to their right */
+    int inside;                           /* how many, from the left, have a pixel to their right */
     int mixed;                            /* some weight is not 0 */
     int at[CHUNK];                        /* byte offset of the left pixel */
-    int16_t w0[4 * CHUNK], w1[4 * CHUNK]; /* one for each channel value */
+    int16_t w0[4 * CHUNK], w1[4 * CHUNK]; /* one per channel value */
 };
 
 static void make_columns(struct columns *c, int x, int n, double scale, int sw, int ch)
@@ -37,8 +37,7 @@ static void make_columns(struct columns *c, int x, int n, double scale, int sw, 
     }
 }
 
-/* The left pixels of a chunk, packed. A pixel with a right neighbour may be read four bytes long.
- */
+/* The left pixels of a chunk, packed. Of a pixel with a right neighbour four bytes may be read. */
 static void gather_left(uint8_t *restrict dst, const uint8_t *restrict src,
                         const struct columns *restrict c, int ch)
 {
@@ -61,7 +60,7 @@ static void gather_right(uint8_t *restrict dst, const uint8_t *restrict src,
 {
     if (ch == 3) {
         for (int i = 0; i < c->inside; i++) {
-            uint32_t v; /* from the last byte of the left pixel: ends with the right one */
+            uint32_t v; /* ends with the right pixel */
 
             memcpy(&v, src + c->at[i] + 2, 4);
             v >>= 8;
@@ -127,7 +126,7 @@ RP_HOT static void half_row(uint8_t *restrict dst, const uint8_t *restrict p,
     }
 }
 
-/* Columns x to x + CHUNK of the result; each source row is gone across once. */
+/* Columns x to x + CHUNK of the result; each source row is resized across once. */
 static void resize_columns(const struct rp_img *s, const struct rp_img *d, int x, double sx,
                            double sy)
 {
@@ -145,7 +144,7 @@ static void resize_columns(const struct rp_img *s, const struct rp_img *d, int x
         const int y0 = rp_clampi(top, 0, s->h - 1), y1 = rp_clampi(top + 1, 0, s->h - 1);
         int i0, i1;
 
-        if (!c.mixed && w0 == 2048 && w1 == 0) { /* a copy: 2048 leaves a value as it is */
+        if (!c.mixed && w0 == 2048 && w1 == 0) { /* a copy: weight 2048 is 1 */
             uint8_t left[4 * CHUNK + PAD];
 
             gather_left(left, s->data + (ptrdiff_t) y0 * s->stride, &c, ch);

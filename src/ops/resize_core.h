@@ -11,7 +11,8 @@ RP_FN double rp_resize_scale(int src, int dst)
     return 1.0 / ((double) dst / (double) src);
 }
 
-/* Position of the left (upper) sample, may be -1 or past the end, and the weight of the other. */
+/* Position of the left (upper) sample, which may be -1 or past the end, and the weight of the
+ * other. */
 RP_FN int rp_resize_at(int d, double scale, float *weight)
 {
     const float f = (float) ((d + 0.5) * scale - 0.5);
@@ -21,7 +22,7 @@ RP_FN int rp_resize_at(int d, double scale, float *weight)
     return s;
 }
 
-/* Columns: outside the picture the edge pixel alone counts. */
+/* Columns: outside the picture only the edge pixel counts. */
 RP_FN int rp_resize_column(int d, double scale, int size, float *weight)
 {
     const int s = rp_resize_at(d, scale, weight);
@@ -38,8 +39,8 @@ RP_FN int rp_resize_weight(float w)
     return rp_round_f(w * 2048.0f);
 }
 
-/* Rows keep their two weights outside the picture; only the rows are clamped. The two steps of one
- * 8-bit value: across, at 15 bits, and down. */
+/* The two steps of one 8-bit value: across, at 15 bits, and down. Outside the picture rows are
+ * clamped but keep their two weights. */
 RP_FN int rp_resize_across(int left, int right, int w0, int w1)
 {
     return (left * w0 + right * w1) >> 4;

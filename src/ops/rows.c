@@ -20,9 +20,9 @@ int rp_c_row_copy(struct rp_stream *stream, const struct rp_op_row_copy *a)
     return 0;
 }
 
-int rp_c_in_step(struct rp_stream *stream, const struct rp_op_in_step *a)
+int rp_c_lockstep(struct rp_stream *stream, const struct rp_op_lockstep *a)
 {
     (void) stream;
-    rp_in_step(a);
+    rp_lockstep_turn(a);
     return 0;
 }

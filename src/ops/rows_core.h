@@ -12,7 +12,7 @@ RP_FN int rp_rows_here(int count, int most, int group)
     return left < most ? left : most;
 }
 
-/* Smallest b with 2^b >= rows; -1 without rows. */
+/* Smallest b with 2^b >= rows; -1 if there are no rows. */
 RP_FN int rp_rows_bucket(int rows)
 {
     int b = 0;
@@ -36,7 +36,8 @@ RP_FN void rp_rows_step(const struct rp_op_rows *a)
         a->at->rows = rp_rows_here(count, a->most, a->at->group);
         a->at->bucket = rp_rows_bucket(a->at->rows);
     } else {
-        *a->index = (int32_t) ((uint32_t) a->at->group * (uint32_t) a->most + (uint32_t) a->at->row);
+        *a->index =
+            (int32_t) ((uint32_t) a->at->group * (uint32_t) a->most + (uint32_t) a->at->row);
     }
 }
 
@@ -49,14 +50,14 @@ RP_FN int rp_row_offset(const struct rp_op_row_copy *a, size_t *offset)
     return row >= 0 && row < a->most;
 }
 
-RP_FN void rp_in_step(const struct rp_op_in_step *a)
+RP_FN void rp_lockstep_turn(const struct rp_op_lockstep *a)
 {
     int32_t most = 0;
 
-    for (int i = 0; i < a->n && i < RP_MAX_GANG; i++) {
+    for (int i = 0; i < a->n && i < RP_MAX_LANES; i++) {
         const int live = !a->live || a->live[i] == 0;
 
-        if (a->step == RP_IN_STEP_MOST) {
+        if (a->step == RP_LOCKSTEP_MOST) {
             most = live && *a->count[i] > most ? *a->count[i] : most;
         } else if (live) {
             *a->index[i] = *a->turn;
@@ -65,7 +66,7 @@ RP_FN void rp_in_step(const struct rp_op_in_step *a)
             a->go[i] = -1;
         }
     }
-    if (a->step == RP_IN_STEP_MOST)
+    if (a->step == RP_LOCKSTEP_MOST)
         *a->most = most;
 }
 

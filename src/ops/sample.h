@@ -1,6 +1,6 @@
-/* Affine sampling a chunk of one row at a time, for warp and paste: the positions of its pixels,
- * then which of them lie where, then the mix of four samples with all channels of a pixel in one
- * vector. */
+/* Affine sampling, one chunk of a row at a time, for warp and paste: the positions of its pixels,
+ * which of them lie inside the picture, and the mix of four samples with all channels of a pixel in
+ * one vector. */
 #ifndef RP_OPS_SAMPLE_H
 #define RP_OPS_SAMPLE_H
 
@@ -29,8 +29,8 @@ struct rp_span {
     int from, to;
 };
 
-/* The pixels of s whose samples (0,0) lie in x1 .. x2 - 1 and y1 .. y2 - 1. They are one span: both
- * coordinates only grow or only fall along a line, also after rounding. */
+/* The pixels of s whose samples (0,0) lie in x1 .. x2 - 1 and y1 .. y2 - 1. They are one span:
+ * along a line each coordinate only grows or only falls, even after rounding. */
 static inline struct rp_span rp_span_within(const struct rp_positions *p, struct rp_span s, int x1,
                                             int y1, int x2, int y2)
 {
@@ -43,7 +43,7 @@ static inline struct rp_span rp_span_within(const struct rp_positions *p, struct
     return s;
 }
 
-/* One pixel: a float for each channel, and perhaps one that nobody uses. */
+/* One pixel: a float per channel, and perhaps an unused one. */
 typedef float rp_vec4 __attribute__((vector_size(16)));
 
 /* rp_bilinear() of four channels. */

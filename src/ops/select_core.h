@@ -1,5 +1,5 @@
-/* Which faces are worked on. Every face finds its own place (how many come before it), so that the
- * order of execution does not matter. */
+/* Which faces are worked on. Each face finds its own place (how many come before it), so the order
+ * of execution does not matter. */
 #ifndef RP_OPS_SELECT_CORE_H
 #define RP_OPS_SELECT_CORE_H
 
@@ -8,7 +8,7 @@
 #include "ops/face_core.h"
 #include "ops/ops.h"
 
-/* Does a face pass the filters of gender, race and age? An attribute that is not known does not. */
+/* Does a face pass the filters of gender, race and age? With an unknown attribute it does not. */
 RP_FN int rp_select_passes(const struct rp_op_select *a, const struct rp_dface *f)
 {
     if (a->gender && (!(f->has & RP_HAS_GENDER) || f->gender != a->gender))
@@ -60,7 +60,7 @@ RP_FN double rp_embedding_dot(const float p[512], const float q[512])
     return rp_sum_512(s);
 }
 
-/* FaceFusion's rule: half of 1 - cos, held in 0..1, is smaller than the setting. */
+/* FaceFusion's rule: half of 1 - cos, limited to 0..1, is smaller than the setting. */
 RP_FN int rp_embedding_near(double dot, float distance)
 {
     const double d = (1 - dot) / 2;
@@ -83,13 +83,13 @@ RP_FN int rp_select_matches(const struct rp_op_select *a, const struct rp_dface 
     return 0;
 }
 
-/* Is this face in at all? */
+/* Is this face selected? */
 RP_FN int rp_select_in(const struct rp_op_select *a, const struct rp_dface *f)
 {
     return a->mode == RP_SELECT_REFERENCE ? rp_select_matches(a, f) : rp_select_passes(a, f);
 }
 
-/* Place of face i among the n faces that have in[] set, by key, equal keys by position. */
+/* Place of face i among those of the n faces that have in[] set: by key, then by position. */
 RP_FN int rp_select_place(const uint8_t *in, const uint32_t *key, int n, int i)
 {
     int place = 0;

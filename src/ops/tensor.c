@@ -11,7 +11,7 @@ static void fill(float *dst, float v, size_t n)
         dst[i] = v;
 }
 
-/* n pixels of a row, `step` bytes apart. o[c] is the tensor's row, c in pixel order. */
+/* n pixels of a row, every `step` bytes. o[c] is the tensor's row, c in pixel order. */
 RP_INLINE void planar(float *restrict o0, float *restrict o1, float *restrict o2,
                       const uint8_t *restrict p, size_t step, const float *restrict l0,
                       const float *restrict l1, const float *restrict l2, int n)

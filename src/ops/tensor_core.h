@@ -23,7 +23,7 @@ RP_FN float rp_normalise(float v, float div, float mean, float std)
     return (v / div - mean) / std;
 }
 
-/* Number of the k-th tile of this turn, -1 if there is none. */
+/* Number of the k-th tile of this turn of the loop, -1 if there is none. */
 RP_FN int rp_tile_number(int step, int tiles, const int32_t *turn, int k)
 {
     const int64_t t = (turn ? (int64_t) *turn * tiles : 0) + k;
@@ -31,7 +31,7 @@ RP_FN int rp_tile_number(int step, int tiles, const int32_t *turn, int k)
     return t >= 0 && t < (int64_t) step * step ? (int) t : -1;
 }
 
-/* How many of n numbers come from `have` pixels, every step-th from off on. */
+/* How many of n numbers have a pixel: they read every step-th of `have` pixels, from off on. */
 RP_FN int rp_tile_side(int n, int have, int step, int off)
 {
     return have > off ? rp_mini(n, (have - off + step - 1) / step) : 0;

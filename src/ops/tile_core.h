@@ -1,5 +1,4 @@
-/* Tiles of an upscaler (FaceFusion's): where they lie, and the arithmetic of
- * one value. */
+/* Tiles of an upscaler, as in FaceFusion: where they lie, and the arithmetic of one value. */
 #ifndef RP_OPS_TILE_CORE_H
 #define RP_OPS_TILE_CORE_H
 
@@ -18,14 +17,14 @@ RP_FN int rp_tile_at(const struct rp_tile_grid *g, int number)
     return number * rp_tile_core(g) - g->pad - g->overlap;
 }
 
-/* Tiles along an axis. FaceFusion makes one more when the picture's end falls into the padding
- * before it; nothing of that one would be kept. */
+/* Tiles along an axis. FaceFusion makes one more if the picture ends within the padding before it,
+ * but nothing of that tile is kept. */
 RP_FN int rp_tile_count(const struct rp_tile_grid *g, int side)
 {
     return (side + g->pad - 1) / rp_tile_core(g) + 1;
 }
 
-/* What tile number i fills of the enlarged picture of w x h. */
+/* The part of the enlarged picture of w x h that tile number i fills. */
 RP_FN struct rp_region rp_tile_region(const struct rp_tile_grid *g, int i, int scale, int w, int h)
 {
     const int side = rp_tile_core(g) * scale;
@@ -67,8 +66,8 @@ RP_FN struct rp_tile_axis rp_tile_row(int y, double scale, int size)
     return a;
 }
 
-/* One value of the result: p, q are the two rows of the picture as it was, l, m the byte offsets of
- * the value's two columns. */
+/* One value of the result. p, q: the two rows of the original picture; l, m: byte offsets of the
+ * value's two columns. */
 RP_FN uint8_t rp_tile_value(float v, const uint8_t *p, const uint8_t *q, int l, int m,
                             const struct rp_tile_axis *column, const struct rp_tile_axis *row,
                             float keep, float blend)

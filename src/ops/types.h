@@ -6,8 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Capacities. More faces than this in one frame: the best ones by score are kept and `overflow` is
- * set, so that the frame can be reported. */
+/* Capacities. If a frame has more faces, the best ones by score are kept and `overflow` is set, so
+ * that the frame can be reported. */
 #define RP_MAX_FACES 128
 #define RP_MAX_CANDIDATES 4096
 #define RP_MAX_REFERENCES 64
@@ -29,22 +29,22 @@ struct rp_affine {
     double inv[6];
 };
 
-/* The frame being worked on. `changed` has one byte per tile: not zero where a processor wrote. */
+/* The frame being worked on. `changed` has one byte per tile, not 0 where a processor wrote. */
 struct rp_canvas {
     struct rp_img img;
     uint8_t *changed;
     int tiles_w, tiles_h;
-    struct rp_img alpha; /* 1 channel; its data is NULL unless a processor of the job makes it */
+    struct rp_img alpha; /* 1 channel; data is NULL unless a processor of the job makes alpha */
 };
 
-/* Tiles of an upscaler: squares whose cores, `overlap` pixels from their edges, lie side by side.
- * The first core begins `pad` pixels left of the picture and above it. */
+/* Tiles of an upscaler: squares whose cores (all but `overlap` pixels at each edge) lie side by
+ * side. The first core begins `pad` pixels left of and above the picture. */
 struct rp_tile_grid {
     int size, pad, overlap;
     int across; /* tiles in a row */
 };
 
-/* Planes as the decoder gave them (see media/media.h for the formats; same numbers). */
+/* Planes as the decoder made them (formats and their numbers as in media/media.h). */
 struct rp_planes {
     uint8_t *plane[4];
     int stride[4]; /* bytes */
@@ -55,8 +55,9 @@ struct rp_planes {
     int full_range;
 };
 
-/* A face as the analysing stage fills it in. Same meaning as struct rp_face of the public header,
- * plus FaceFusion's four landmark sets and the raw embedding. Coordinates in frame pixels. */
+/* A face as the analysis fills it in. The fields mean the same as in struct rp_face of the public
+ * header; FaceFusion's four landmark sets and the raw embedding are added. Coordinates in frame
+ * pixels. */
 struct rp_dface {
     float box[4];
     float score;
@@ -79,12 +80,12 @@ struct rp_dfaces {
     struct rp_dface face[RP_MAX_FACES];
 };
 
-/* What a detector proposes before non-maximum suppression, in frame pixels. */
+/* A face proposed by a detector, before non-maximum suppression; in frame pixels. */
 struct rp_candidate {
     float box[4];
     float score;
     int32_t index; /* position in the detector's output: breaks ties of the score */
-    int32_t turn;  /* of the frame when it was found, in degrees */
+    int32_t angle; /* rotation of the frame when it was found, in degrees */
     float lm5[10];
 };
 
@@ -100,10 +101,10 @@ struct rp_selection {
     int32_t index[RP_MAX_FACES];
 };
 
-/* Of the selected faces those that have a source of their own, and which. */
+/* The selected faces that have a source, and which source. */
 struct rp_face_map {
     struct rp_selection chosen; /* a part of the selection, in its order */
-    int32_t source[RP_MAX_FACES]; /* by place in it */
+    int32_t source[RP_MAX_FACES]; /* by place in `chosen` */
 };
 
 /* Reference identities for selector mode "reference". */
@@ -113,7 +114,7 @@ struct rp_references {
     float embedding_norm[RP_MAX_REFERENCES][512];
 };
 
-/* Where a loop over groups of rows stands: see struct rp_op_rows. */
+/* The position of a loop over groups of rows: see struct rp_op_rows. */
 struct rp_rows {
     int32_t groups; /* of them */
     int32_t group;  /* this one */
@@ -130,7 +131,7 @@ struct rp_verdict {
     int32_t votes; /* against the frame, so far */
 };
 
-/* 8-bit colours to Lab and back without powers and roots (rp_lab_tables()). */
+/* Tables for 8-bit colours to Lab and back without powers and roots: rp_lab_tables(). */
 #define RP_LAB_ROOTS 2048 /* 0..2040 is used */
 
 struct rp_lab_tables {
@@ -141,8 +142,8 @@ struct rp_lab_tables {
     uint8_t gamma[4096];          /* linear light to sRGB, 4096 is 1 */
 };
 
-/* What the steps of rp_op_contrast tell each other. */
-#define RP_CONTRAST_TILES 8 /* a side */
+/* What the first step of rp_op_contrast leaves for the second. */
+#define RP_CONTRAST_TILES 8 /* per side */
 
 struct rp_contrast_work {
     int32_t sum[RP_CONTRAST_TILES * RP_CONTRAST_TILES];             /* of L */

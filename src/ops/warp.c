@@ -1,11 +1,11 @@
-/* warp: positions of a chunk of pixels, then their four samples packed, then the mix. The first and
- * the last step vectorise; the middle one is loads and stores. */
+/* warp, in three steps: the positions of a chunk of pixels, their four samples packed, the mix. The
+ * first and the last step vectorise; the middle one is loads and stores. */
 #include "ops/ops.h"
 #include "ops/sample.h"
 
 #include <string.h>
 
-/* One pixel, B in the lowest byte; what is outside is black or the nearest pixel. */
+/* One pixel, B in the lowest byte; outside the picture black or the nearest pixel. */
 static uint32_t border_pixel(const struct rp_img *s, int x, int y, int replicate)
 {
     uint32_t v = 0;
@@ -36,7 +36,7 @@ static void gather_border(samples t, const struct rp_img *s, const struct rp_pos
     }
 }
 
-/* A pixel and its right neighbour. Eight bytes are read of more than one channel. */
+/* A pixel and its right neighbour. With more than one channel eight bytes are read. */
 RP_INLINE void pair(uint32_t *left, uint32_t *right, const uint8_t *p, int ch)
 {
     uint64_t v = 0;
@@ -46,9 +46,9 @@ RP_INLINE void pair(uint32_t *left, uint32_t *right, const uint8_t *p, int ch)
     *right = (uint32_t) (v >> 8 * ch);
 }
 
-/* The pixels of the span lie inside, and the right neighbour is not the last of its row. next: how
- * many bytes from a sample its place in the next row of samples is. The rows of a frame are too far
- * apart for the processor to foresee it. */
+/* For pixels that lie inside and whose right neighbour is not the last of its row. next: bytes from
+ * a sample to its place in the next row of samples, to prefetch it: the rows of a frame are too far
+ * apart for the processor to foresee. */
 RP_INLINE void gather_inside(samples t, const struct rp_img *img,
                              const struct rp_positions *restrict p, struct rp_span span,
                              ptrdiff_t next, int ch)
@@ -137,7 +137,8 @@ static void store(uint8_t *restrict dst, const uint32_t *restrict px, int n, int
     }
 }
 
-/* Bytes from a row of samples to the next, `side` of them a pixel, to the nearest pixel. */
+/* Bytes from one row of samples to the next, rounded to whole pixels. side: samples per pixel along
+ * an axis. */
 static ptrdiff_t next_samples(const struct rp_img *s, const double m[6], int side)
 {
     return rp_round_d(rp_clampd(m[4] / side, -99, 99)) * (ptrdiff_t) s->stride +

@@ -1,5 +1,5 @@
 /* Affine sampling: where a destination pixel lies in the source, and the mix of four samples.
- * Places as in OpenCV >= 4.11: of its recorded crops those whose matrix is recorded too are met to
+ * Positions as in OpenCV >= 4.11: recorded crops of it whose matrix was recorded too are matched to
  * the last byte. */
 #ifndef RP_OPS_WARP_CORE_H
 #define RP_OPS_WARP_CORE_H
@@ -11,8 +11,8 @@ struct rp_warp_line {
     float mx, my, m0, m3;
 };
 
-/* m: destination to source. x, y: where rows and columns are counted from; the matrix for them is
- * made in doubles, and floats only after that. */
+/* m: destination to source. x, y: the pixel from which columns and rows are counted. The offset is
+ * computed in double, and rounded to float only after that. */
 RP_FN struct rp_warp_line rp_warp_line(const double m[6], double x, double y, int row)
 {
     struct rp_warp_line l;
@@ -35,8 +35,8 @@ RP_FN float rp_warp_y(const struct rp_warp_line *l, int x)
     return rp_fma(l->m3, (float) x, l->my);
 }
 
-/* Whole part of a coordinate and, in *fraction, the rest. What is out of reach of a picture of this
- * size, or not a number, goes to -2 or size + 1, where every sample is border. */
+/* Whole part of a coordinate and, in *fraction, the rest. NaN and coordinates out of reach of a
+ * picture of this size become -2 or size + 1, where every sample is border. */
 RP_FN int rp_warp_split(float v, int size, float *fraction)
 {
     int i;
@@ -64,7 +64,7 @@ RP_FN int rp_warp_inside(int ix, int iy, int w, int h)
     return (ix >= 0) & (iy >= 0) & (ix < w - 1) & (iy < h - 1);
 }
 
-/* How many samples a side make one pixel: the longest step of the matrix, rounded up, 1..8. */
+/* How many samples per side make one pixel: the longest step of the matrix, rounded up, 1..8. */
 RP_FN int rp_warp_samples(const double m[6])
 {
     const double a = m[0] * m[0] + m[3] * m[3], b = m[1] * m[1] + m[4] * m[4];

@@ -1,4 +1,5 @@
-/* Faces of every frame of a file: the library side of `reprise analyse`. */
+/* The faces of every frame of a file: the library side of `reprise analyse`. */
+#include "base/api.h"
 #include "pipeline/alpha.h"
 #include "pipeline/pipeline.h"
 
@@ -11,20 +12,22 @@ struct analysis {
     rp_frame_faces_fn *fn;
     void *priv;
     struct rp_dfaces *found;
-    rp_face faces[RP_MAX_FACES];
+    size_t face_size;   /* of the application's rp_face */
+    uint8_t *faces;     /* room for RP_MAX_FACES of them */
 };
 
 static int tell(struct analysis *a, const struct rp_media_frame *frame, double time)
 {
-    int ret = rp_pipeline_faces(a->pipeline, frame, a->found);
+    rp_face face;
 
-    if (ret < 0)
-        return ret;
-    for (int i = 0; i < a->found->count; i++)
-        rp_face_public(&a->faces[i], &a->found->face[i]);
+    RP_CHECK(rp_pipeline_faces(a->pipeline, frame, a->found));
+    for (int i = 0; i < a->found->count; i++) {
+        rp_face_public(&face, &a->found->face[i]);
+        rp_api_give(a->faces + (size_t) i * a->face_size, a->face_size, &face, sizeof(face));
+    }
     return a->fn(a->priv, &(const rp_frame_faces){
         .path = a->path, .frame = frame->index, .time = time, .w = frame->w, .h = frame->h,
-        .count = a->found->count, .faces = a->faces});
+        .count = a->found->count, .faces = (const rp_face *) (const void *) a->faces});
 }
 
 static int analyse_image(struct analysis *a)
@@ -76,7 +79,8 @@ static int analyse(void *priv)
     int ret;
     struct analysis *const a = priv;
 
-    RP_TRY(rp_pipeline_open(&a->pipeline, a->runtime, a->settings, RP_USE_ANALYSE, 0, 0));
+    RP_TRY(rp_pipeline_open(&a->pipeline, a->runtime, a->settings,
+                            &(const struct rp_pipeline_params){.use = RP_USE_ANALYSE}));
     if (a->kind == RP_MEDIA_IMAGE)
         RP_TRY(analyse_image(a));
     else
@@ -88,8 +92,8 @@ fail:
     return ret;
 }
 
-int rp_analyse_file(rp_runtime *runtime, const rp_options *options, const char *path,
-                    rp_frame_faces_fn *fn, void *priv)
+int rp_analyse_file_sized(rp_runtime *runtime, const rp_options *options, const char *path,
+                          size_t face_size, rp_frame_faces_fn *fn, void *priv)
 {
     int ret;
     struct rp_executor *executor;
@@ -102,8 +106,10 @@ int rp_analyse_file(rp_runtime *runtime, const rp_options *options, const char *
     a->path = path;
     a->fn = fn;
     a->priv = priv;
+    a->face_size = face_size;
+    a->faces = calloc(RP_MAX_FACES, face_size);
     a->found = calloc(1, sizeof(*a->found));
-    if (!a->found) {
+    if (!a->found || !a->faces) {
         ret = rp_fail(RP_ERR_NOMEM, "out of memory");
         goto fail;
     }
@@ -118,6 +124,7 @@ int rp_analyse_file(rp_runtime *runtime, const rp_options *options, const char *
 
 fail:
     free(a->found);
+    free(a->faces);
     free(a);
     return ret;
 }

@@ -4,16 +4,16 @@
 
 struct worker {
     struct rp_crew *crew;
-    struct rp_team *team;
+    struct rp_program *program;
     pthread_t thread;
     bool started;
-    int busy; /* GPU: frames that were submitted */
-    struct rp_turn turn[RP_MAX_GANG];
+    int busy; /* one thread: frames submitted and not yet finished */
+    struct rp_ticket ticket[RP_MAX_LANES];
 };
 
 struct rp_crew {
     struct rp_crew_params p;
-    bool gpu;
+    bool one_thread; /* the device takes work only from the caller's thread */
     struct worker worker[RP_MAX_SLOTS];
 };
 
@@ -21,16 +21,21 @@ int rp_crew_create(struct rp_crew **out, const struct rp_crew_params *params)
 {
     int ret;
     struct rp_crew *const c = *out = calloc(1, sizeof(*c));
+    const struct rp_program_params program = {.w = params->w,
+                                              .h = params->h,
+                                              .fmt = params->fmt,
+                                              .colour = params->colour,
+                                              .frames = rp_plan_frames(params->plan)};
 
     if (!c)
         return rp_fail(RP_ERR_NOMEM, "out of memory");
     c->p = *params;
     c->p.slots = RP_CLAMP(params->slots, 1, RP_MAX_SLOTS);
-    c->gpu = !params->plan->device->fns->host_memory;
+    c->one_thread = params->plan->device->fns->one_thread;
     for (int i = 0; i < c->p.slots; i++) {
         c->worker[i].crew = c;
-        RP_TRY(rp_team_create(&c->worker[i].team, params->plan, params->w, params->h, params->fmt,
-                              rp_plan_frames(params->plan)));
+        RP_TRY(rp_programs_take(params->programs, params->plan, &program,
+                                &c->worker[i].program));
     }
     return 0;
 
@@ -46,7 +51,7 @@ void rp_crew_destroy(struct rp_crew **crew)
     if (!c)
         return;
     for (int i = 0; i < c->p.slots; i++)
-        rp_team_destroy(&c->worker[i].team);
+        rp_programs_give(c->p.programs, &c->worker[i].program);
     free(c);
     *crew = NULL;
 }
@@ -56,7 +61,7 @@ size_t rp_crew_bytes(const struct rp_crew *c)
     size_t sum = 0;
 
     for (int i = 0; i < c->p.slots; i++)
-        sum += rp_team_bytes(c->worker[i].team);
+        sum += rp_program_buffers(c->worker[i].program);
     return sum;
 }
 
@@ -64,54 +69,54 @@ void rp_crew_each(const struct rp_crew *c, void (*fn)(void *priv, const struct r
                   void *priv)
 {
     for (int i = 0; i < c->p.slots; i++)
-        rp_team_each(c->worker[i].team, fn, priv);
+        rp_program_each(c->worker[i].program, fn, priv);
 }
 
-/* ---- one turn -------------------------------------------------------------------------------- */
+/* ---- one launch ------------------------------------------------------------------------------ */
 
-/* Faces of a split turn, which has one frame. */
+/* Faces between two passes, whose launches have one frame. */
 static struct rp_dfaces *faces_of(const struct worker *w)
 {
-    return rp_program_faces(rp_team_program(w->team, 0));
+    return rp_program_faces(w->program);
 }
 
 static int begin(struct worker *w, int n)
 {
-    struct rp_team_frame frame[RP_MAX_GANG];
+    struct rp_frame_in frame[RP_MAX_LANES];
     const struct rp_crew_params *const p = &w->crew->p;
 
     for (int i = 0; i < n; i++)
-        frame[i] = (struct rp_team_frame){
-            .frame = w->turn[i].frame,
-            .look = p->look(p->priv, w->turn[i].frame->index),
+        frame[i] = (struct rp_frame_in){
+            .frame = w->ticket[i].frame,
+            .check = p->check(p->priv, w->ticket[i].frame->index),
         };
-    if (w->turn[0].pass == RP_PASS_PROCESS)
-        RP_CHECK(rp_tracker_faces(p->tracker, w->turn[0].number, faces_of(w)));
-    return rp_team_submit(w->team, frame, n, w->turn[0].pass);
+    if (w->ticket[0].pass == RP_PASS_PROCESS)
+        RP_CHECK(rp_tracker_faces(p->tracker, w->ticket[0].number, faces_of(w)));
+    return rp_program_submit(w->program, frame, n, w->ticket[0].pass);
 }
 
-/* What a GPU does in turn for all slots is left to the writer's thread there. */
+/* Not on a GPU: its only thread would shrink for all slots, so the writer's thread does it. */
 static int shrink(const struct rp_crew *c, struct rp_media_frame *f)
 {
     const struct rp_crew_params *const p = &c->p;
 
-    if (c->gpu || p->plan->alpha || f->w <= p->out_w || f->h <= p->out_h || f->w == p->w)
+    if (c->one_thread || p->plan->alpha || f->w <= p->out_w || f->h <= p->out_h || f->w == p->w)
         return 0;
     return rp_media_frame_scale(f, p->out_w, p->out_h);
 }
 
 static int end(struct worker *w, int n)
 {
-    struct rp_frame_result result[RP_MAX_GANG];
+    struct rp_frame_result result[RP_MAX_LANES];
     const struct rp_crew_params *const p = &w->crew->p;
 
-    RP_CHECK(rp_team_finish(w->team, result));
+    RP_CHECK(rp_program_finish(w->program, result));
     for (int i = 0; i < n; i++) {
-        RP_CHECK(shrink(w->crew, w->turn[i].frame));
-        if (w->turn[i].pass == RP_PASS_ANALYSE)
-            RP_CHECK(rp_tracker_put(p->tracker, w->turn[i].number, faces_of(w)));
+        RP_CHECK(shrink(w->crew, w->ticket[i].frame));
+        if (w->ticket[i].pass == RP_PASS_ANALYSE)
+            RP_CHECK(rp_tracker_put(p->tracker, w->ticket[i].number, faces_of(w)));
         RP_CHECK(p->count(p->priv, &result[i]));
-        rp_ring_done(p->ring, w->turn[i].place);
+        rp_ring_done(p->ring, w->ticket[i].place);
     }
     return 0;
 }
@@ -124,7 +129,7 @@ static void *work(void *priv)
     struct worker *const w = priv;
     struct rp_ring *const ring = w->crew->p.ring;
 
-    while ((n = rp_ring_take(ring, w->turn, rp_team_frames(w->team), true)) > 0) {
+    while ((n = rp_ring_take(ring, w->ticket, rp_program_frames(w->program), true)) > 0) {
         RP_TRY(begin(w, n));
         RP_TRY(end(w, n));
     }
@@ -137,7 +142,7 @@ fail:
 
 int rp_crew_start(struct rp_crew *c)
 {
-    for (int i = 0; !c->gpu && i < c->p.slots; i++) {
+    for (int i = 0; !c->one_thread && i < c->p.slots; i++) {
         if (pthread_create(&c->worker[i].thread, NULL, work, &c->worker[i]))
             return rp_fail(RP_ERR_NOMEM, "no thread could be started");
         c->worker[i].started = true;
@@ -155,19 +160,20 @@ static int finish(struct worker *w)
     return n ? end(w, n) : 0;
 }
 
-/* The next turns for worker `at`; *n is not positive at the end. They may depend on a frame that one of the workers
- * still has: in a split ring, and where another GPU has done all that came behind that frame, so that
- * the ring is full. So nothing is waited for before those are done, the oldest first. */
-static int take(struct rp_crew *c, int at, struct rp_turn *turn, int *n)
+/* The next tickets for worker `at`; *n is not positive at the end. They may depend on a frame that
+ * one of these workers still has: in a split ring, or if another GPU has done all frames after that
+ * one and the ring is full. So the workers' frames are finished, oldest first, before this waits
+ * for the ring. */
+static int take(struct rp_crew *c, int at, struct rp_ticket *ticket, int *n)
 {
-    const int most = rp_team_frames(c->worker[at].team);
+    const int most = rp_program_frames(c->worker[at].program);
 
     for (int i = 0; i < c->p.slots; i++) {
-        if ((*n = rp_ring_take(c->p.ring, turn, most, false)) > 0)
+        if ((*n = rp_ring_take(c->p.ring, ticket, most, false)) > 0)
             return 0;
         RP_CHECK(finish(&c->worker[(at + i) % c->p.slots]));
     }
-    *n = rp_ring_take(c->p.ring, turn, most, true);
+    *n = rp_ring_take(c->p.ring, ticket, most, true);
     return 0;
 }
 
@@ -176,14 +182,14 @@ static void drive(struct rp_crew *c)
     int ret = 0, n = 1;
 
     for (int i = 0; n > 0; i = (i + 1) % c->p.slots) {
-        struct rp_turn turn[RP_MAX_GANG];
+        struct rp_ticket ticket[RP_MAX_LANES];
         struct worker *const w = &c->worker[i];
 
-        RP_TRY(take(c, i, turn, &n));
+        RP_TRY(take(c, i, ticket, &n));
         RP_TRY(finish(w));
         if (n <= 0)
             break;
-        memcpy(w->turn, turn, sizeof(turn));
+        memcpy(w->ticket, ticket, sizeof(ticket));
         RP_TRY(begin(w, n));
         w->busy = n;
     }
@@ -197,7 +203,7 @@ fail:
 
 void rp_crew_run(struct rp_crew *c)
 {
-    if (c->gpu)
+    if (c->one_thread)
         drive(c);
     for (int i = 0; i < c->p.slots; i++) {
         if (c->worker[i].started)

@@ -1,14 +1,14 @@
-/* The workers of one device: they take frames from the ring, run the frame program on them (several in
- * step where that was asked for: team.h) and say when each is done.
+/* The workers of one device: each takes frames from the ring, runs its program on them and gives
+ * them back when they are done.
  *
- * On the CPU one thread a slot, a frame at a time. On a GPU the calling
- * thread keeps all slots busy in turn: launching costs it microseconds,
- * and a slot's frame is fetched when its turn comes again. */
+ * On the CPU each slot has a thread, which works on one frame at a time. On a GPU the calling
+ * thread goes round all slots and keeps them busy: a launch costs it microseconds, and a slot's
+ * frames are finished when the thread comes to the slot again. */
 #ifndef RP_CREW_H
 #define RP_CREW_H
 
 #include "face/tracker.h"
-#include "pipeline/team.h"
+#include "pipeline/programs.h"
 #include "pipeline/ring.h"
 
 #define RP_MAX_SLOTS 64
@@ -18,19 +18,21 @@ struct rp_crew;
 struct rp_crew_params {
     struct rp_ring *ring;
     const struct rp_plan *plan;
-    struct rp_tracker *tracker; /* when the ring is split, else NULL */
+    struct rp_programs *programs; /* where its programs come from and go back to */
+    struct rp_tracker *tracker; /* if the ring is split, else NULL */
     int slots;
     int w, h;
-    int out_w, out_h; /* on the CPU larger frames leave in this size, so that few large ones wait */
+    int out_w, out_h; /* on the CPU larger frames are shrunk to this size: less waits in the ring */
     enum rp_pixfmt fmt;
+    struct rp_colour colour;
 
     /* Called from any worker thread. */
-    bool (*look)(void *priv, int64_t frame_index);                        /* content check on it? */
-    int (*count)(void *priv, const struct rp_frame_result *result);       /* < 0 stops everybody */
+    bool (*check)(void *priv, int64_t frame_index);                 /* with the content check? */
+    int (*count)(void *priv, const struct rp_frame_result *result); /* < 0 stops all sides */
     void *priv;
 };
 
-/* Makes the programs: all memory that the crew will use. */
+/* Makes the programs, which have all the memory that the crew will use. */
 int rp_crew_create(struct rp_crew **out, const struct rp_crew_params *params);
 
 /* Start threads (CPU); nothing to do on a GPU. */
@@ -43,7 +45,7 @@ void rp_crew_run(struct rp_crew *crew);
 /* Device memory of all slots. */
 size_t rp_crew_bytes(const struct rp_crew *crew);
 
-/* Call fn for each slot, after the run: for clocks. */
+/* Call fn for each slot, after the run: to read clocks. */
 void rp_crew_each(const struct rp_crew *crew, void (*fn)(void *priv, const struct rp_slot *slot),
                   void *priv);
 

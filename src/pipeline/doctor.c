@@ -1,5 +1,5 @@
 /* What the machine has and what it lacks: the library side of `reprise doctor`. It must work where
- * nothing else does, so each finding stands alone and a failure becomes a sentence in it. */
+ * nothing else does, so findings do not depend on each other, and a failure becomes a sentence. */
 #include "media/media.h"
 #include "pipeline/runtime.h"
 
@@ -49,7 +49,7 @@ static bool find_models(rp_runtime *rt, rp_finding *f, char *detail, size_t size
     return f->ok;
 }
 
-/* Record one operation and replay it: does the GPU give what the CPU gives? */
+/* Record one operation and replay it: does the GPU give the CPU's result? */
 static int try_graph(struct rp_device *dev, bool *same)
 {
     int ret;
@@ -64,10 +64,10 @@ static int try_graph(struct rp_device *dev, bool *same)
     RP_TRY(rp_slot_image(slot, 48, 1, 3, &big));
     RP_TRY(rp_slot_image(slot, 24, 1, 3, &small));
     RP_TRY(rp_slot_upload(slot, big.data, src, sizeof(src)));
-    RP_TRY(RP_OP(slot, resize, .src = big, .dst = small)); /* loads the kernel */
+    RP_TRY(RP_OP_NOW(slot, resize, .src = big, .dst = small)); /* loads the kernel */
     RP_TRY(rp_slot_zero(slot, small.data, sizeof(gpu)));
     RP_TRY(dev->fns->record_begin(dev, slot->stream));
-    RP_TRY(RP_OP(slot, resize, .src = big, .dst = small));
+    RP_TRY(RP_OP_NOW(slot, resize, .src = big, .dst = small));
     RP_TRY(dev->fns->record_end(dev, slot->stream, &recording));
     RP_TRY(dev->fns->replay(dev, slot->stream, recording, true));
     RP_TRY(rp_slot_download(slot, gpu, small.data, sizeof(gpu)));
@@ -86,7 +86,7 @@ fail:
     return ret;
 }
 
-/* The GPU is optional: what is missing is told with where to get it. */
+/* The GPU is optional: a missing part is reported with where to get it. */
 struct gpu_check {
     rp_runtime *runtime;
     rp_finding *finding;

@@ -5,8 +5,8 @@
 #include "pipeline/sources.h"
 #include "processors/face_swapper.h"
 
-/* SOURCE=REFERENCE: names of files may hold a '=' themselves, so the first one that has a file on
- * both sides parts them, else the first of all. `pair` is cut in two. */
+/* SOURCE=REFERENCE: names of files may contain '=' themselves, so the first '=' with a file on both
+ * sides separates them, else the first of all. `pair` is cut in two. */
 static char *cut_pair(char *pair)
 {
     char *first = NULL;
@@ -52,7 +52,7 @@ fail:
     return ret;
 }
 
-/* The map is face_swapper's: not read for others. */
+/* Only face_swapper uses the map. */
 static bool swaps(const struct rp_pipeline *p)
 {
     for (int i = 0; i < p->plan.nprocessors; i++)

@@ -1,12 +1,10 @@
 #include "pipeline/job.h"
 
-#define TELL_EVERY 0.1  /* seconds between two calls of the progress function */
-#define FPS_WINDOW 3.0  /* seconds over which the speed is measured */
-
 /* ---- checks before anything is opened -------------------------------------------------------- */
 
 static const char *const image_ext[] = {"jpg", "jpeg", "png", "webp", "bmp", "tif", "tiff", NULL};
-static const char *const video_ext[] = {"mp4", "m4v", "mkv", "mov", "webm", "avi", "wmv", "gif", NULL};
+static const char *const video_ext[] = {"mp4", "m4v", "mkv", "mov", "webm",
+                                        "avi", "wmv", "gif", NULL};
 
 static bool has_ext(const char *path, const char *const *list)
 {
@@ -56,7 +54,7 @@ static int check_paths(struct rp_job *job)
     return check_output(job);
 }
 
-/* A GPU named twice would get two crews that fight over its memory. */
+/* A GPU named twice would get two crews that compete for its memory. */
 static int check_devices(const struct rp_job *job)
 {
     const struct rp_execution_options *const o = rp_settings_get(job->settings,
@@ -65,7 +63,7 @@ static int check_devices(const struct rp_job *job)
     for (int i = 0; i < o->device_ids.n; i++)
         for (int k = 0; k < i; k++)
             if (o->device_ids.v[i] == o->device_ids.v[k])
-                return rp_fail(RP_ERR_USAGE, "--execution-device-ids: %d is there twice; name each "
+                return rp_fail(RP_ERR_USAGE, "--execution-device-ids: %d is given twice; name each "
                                "GPU once", o->device_ids.v[i]);
     return 0;
 }
@@ -87,14 +85,14 @@ static int choose_slots(const struct rp_job *job, int *slots)
                            g->slots);
         *slots = (int) n;
     } else if (gpu) {
-        *slots = 0; /* measured when the frames are known */
+        *slots = 0; /* measured once the frames are known */
     }
     if (job->kind != RP_MEDIA_VIDEO)
         *slots = 1;
     return 0;
 }
 
-/* A video scaled down is worked on in its smaller size, as FaceFusion does. */
+/* Processors work on a downscaled video in its smaller size, as in FaceFusion. */
 static double shrink_of(const struct rp_job *job)
 {
     const struct rp_output_options *const o = rp_settings_get(job->settings, &rp_output_group);
@@ -107,11 +105,10 @@ static int open_pipeline(void *priv)
     struct rp_job *const job = priv;
 
     /* Several frames at once: each on its own thread. One picture: all cores in each network. */
-    RP_CHECK(rp_pipeline_open(&job->pipeline, job->runtime, job->settings,
-                              RP_USE_PROCESS | (job->kind == RP_MEDIA_VIDEO ? RP_USE_MEASURE : 0),
-                              job->slots > 1 ? 1 : RP_MIN(rp_cpu_count(), 8), 0));
-    job->pipeline->plan.shrink = shrink_of(job);
-    return 0;
+    return rp_pipeline_open(&job->pipeline, job->runtime, job->settings,
+                            &(const struct rp_pipeline_params){
+        .use = RP_USE_PROCESS | (job->kind == RP_MEDIA_VIDEO ? RP_USE_MEASURE : 0),
+        .threads = job->slots > 1 ? 1 : RP_MIN(rp_cpu_count(), 8), .shrink = shrink_of(job)});
 }
 
 int rp_job_create(rp_job **out, rp_runtime *runtime, const rp_options *options)
@@ -173,6 +170,7 @@ static int run(void *priv)
            job->kind == RP_MEDIA_IMAGE ? "image" : "video", job->report.progress.seconds);
 
 fail:
+    job->pipeline->spoiled |= ret < 0 && ret != RP_ERR_BLOCKED;
     rp_partial_abort(&out);
     return ret;
 }
@@ -187,46 +185,4 @@ int rp_job_run(rp_job *job, rp_progress_fn *fn, void *priv)
 void rp_job_cancel(rp_job *job)
 {
     atomic_store(&job->cancelled, 1);
-}
-
-void rp_job_report(const rp_job *job, rp_report *out)
-{
-    *out = job->report;
-    out->slots = job->slots;
-}
-
-void rp_job_tell(struct rp_job *job, bool now)
-{
-    rp_progress *const p = &job->report.progress;
-    const double t = rp_now();
-
-    p->seconds = t - job->started;
-    if (!now && t - job->last_told < TELL_EVERY)
-        return;
-    if (t > job->window_start)
-        p->fps = (double) (p->frames_done - job->window_frames) / (t - job->window_start);
-    if (now && p->seconds > 0)
-        p->fps = (double) p->frames_done / p->seconds;
-    if (t - job->window_start > FPS_WINDOW) {
-        job->window_start = t;
-        job->window_frames = p->frames_done;
-    }
-    job->last_told = t;
-    if (job->progress_fn)
-        job->progress_fn(job->progress_priv, p);
-}
-
-void rp_job_tell_size(const struct rp_job *job, const char *option, int target_w, int w)
-{
-    if (w != target_w && !rp_settings_is_set(job->settings, option))
-        rp_log(RP_LOG_INFO, "the output is scaled to the target's size; --%s %d keeps what the "
-               "processors make", option, w / target_w);
-}
-
-void rp_job_add_clocks(struct rp_job *job, const struct rp_slot *slot)
-{
-    for (int i = 0; i < RP_STAGE_COUNT; i++) {
-        job->report.own_seconds[i] += slot->own_seconds[i];
-        job->report.model_seconds[i] += slot->model_seconds[i];
-    }
 }

@@ -1,5 +1,4 @@
-/* Inside of the public job; job.c checks and dispatches,
- * job_image.c and job_video.c do the work. */
+/* Inside of the public job: job.c checks and dispatches, job_image.c and job_video.c work. */
 #ifndef RP_JOB_H
 #define RP_JOB_H
 
@@ -10,8 +9,8 @@
 
 struct rp_job {
     rp_runtime *runtime;
-    const struct rp_settings *settings; /* the options', which must outlive the job */
-    struct rp_executor *executor; /* whose thread opens and runs it; NULL: the caller's does */
+    const struct rp_settings *settings; /* of the options, which must outlive the job */
+    struct rp_executor *executor; /* its thread opens and runs the job; NULL: the caller's does */
     struct rp_pipeline *pipeline;
     enum rp_media_kind kind;
     char *target, *output;
@@ -28,10 +27,10 @@ struct rp_job {
 int rp_job_run_image(struct rp_job *job, struct rp_partial *out);
 int rp_job_run_video(struct rp_job *job, struct rp_partial *out);
 
-/* Tell the caller, at most a few times a second unless `now`. */
+/* Report progress to the caller, at most a few times a second unless `now`. */
 void rp_job_tell(struct rp_job *job, bool now);
 
-/* Frames were enlarged and nothing is said of the output's size: say how to keep theirs. */
+/* Frames were enlarged, but no option says to keep that size: log which option would. */
 void rp_job_tell_size(const struct rp_job *job, const char *option, int target_w, int w);
 
 /* Add a slot's clocks to the report. */

@@ -2,7 +2,7 @@
 #include "pipeline/job.h"
 #include "pipeline/picture.h"
 
-/* --output-image-scale: a copy in another size, of a target of w x h, replaces the picture. */
+/* --output-image-scale: replace the picture by a copy in another size. w, h: the target's size. */
 static int scale_image(const struct rp_job *job, rp_image *image, int w, int h)
 {
     const struct rp_output_options *const o = rp_settings_get(job->settings, &rp_output_group);
@@ -21,7 +21,7 @@ static int scale_image(const struct rp_job *job, rp_image *image, int w, int h)
     return 0;
 }
 
-/* Scaled down, the smaller picture is worked on, as FaceFusion does. */
+/* If the output is scaled down, processors work on the smaller picture, as in FaceFusion. */
 static int process(const struct rp_job *job, rp_image *image, struct rp_frame_result *result)
 {
     const struct rp_output_options *const o = rp_settings_get(job->settings, &rp_output_group);
@@ -33,10 +33,9 @@ static int process(const struct rp_job *job, rp_image *image, struct rp_frame_re
     return rp_pipeline_image(job->pipeline, image, result);
 }
 
-static void add_clocks(struct rp_job *job, const struct rp_program_cache *programs)
+static void add_clock(void *priv, const struct rp_slot *slot)
 {
-    for (int i = 0; i < programs->n; i++)
-        rp_job_add_clocks(job, rp_program_slot(programs->program[i]));
+    rp_job_add_clocks(priv, slot);
 }
 
 int rp_job_run_image(struct rp_job *job, struct rp_partial *out)
@@ -60,10 +59,8 @@ int rp_job_run_image(struct rp_job *job, struct rp_partial *out)
     RP_TRY(process(job, &image, &result));
     report->progress.faces_found += result.faces;
     report->progress.faces_changed += result.selected;
-    add_clocks(job, &job->pipeline->programs);
-    add_clocks(job, &job->pipeline->large_programs);
-    add_clocks(job, &job->pipeline->small_programs);
-    report->gate_checked = 1;
+    rp_programs_each(&job->pipeline->programs, add_clock, job);
+    report->content_checked = 1;
 
     start = rp_now();
     rp_pipeline_mark(job->pipeline, &mark);

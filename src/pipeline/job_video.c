@@ -1,9 +1,10 @@
 /* A video to a video: a reading thread, a writing thread, and a crew for each device. The job's
- * thread runs the first crew, each further GPU's own thread that of this GPU. */
+ * thread runs the first crew; the crew of each further GPU runs on that GPU's own thread. */
 #include "pipeline/job.h"
 
 #include <pthread.h>
 
+#include "engine/show.h"
 #include "pipeline/crew.h"
 #include "pipeline/tune.h"
 
@@ -11,7 +12,7 @@
 
 struct video;
 
-/* A GPU beside the first: its own pipeline and crew, the same ring. */
+/* A further GPU: its own pipeline and crew, the same ring. */
 struct helper {
     struct video *video;
     int gpu; /* index into --execution-device-ids */
@@ -31,18 +32,18 @@ struct video {
     bool reading, writing;
     int interval;              /* of the content check */
     int64_t first;             /* number of the first frame */
-    int64_t total;             /* estimate of the frames to do */
+    int64_t total;             /* estimated number of frames */
     double read_seconds, write_seconds;
     int write_status;
 
-    pthread_mutex_t lock;      /* of what follows and of the report's clocks */
+    pthread_mutex_t lock;      /* guards what follows, and the report's clocks */
     int64_t faces, changed, checked, positive;
     bool overflow;
 };
 
-/* The content check looks at the first frame and at every one whose number is a multiple of the
- * frame rate (FaceFusion looks at the multiples only, so that a short cut may escape it). */
-static bool looked_at(void *priv, int64_t index)
+/* The content check runs on the first frame and on every frame whose number is a multiple of the
+ * frame rate. (FaceFusion checks only the multiples, so a short cut may contain none.) */
+static bool checked_at(void *priv, int64_t index)
 {
     const struct video *const v = priv;
 
@@ -75,12 +76,12 @@ static void *read_frames(void *priv)
     return NULL;
 }
 
-/* True as soon as the rest of the video cannot bring the rate under the limit again. */
+/* True as soon as the rest of the video cannot bring the rate below the limit again. */
 static bool surely_blocked(const struct video *v)
 {
     const int64_t expected = v->total > 0 ? v->total / v->interval + 2 : INT64_MAX / 200;
 
-    return rp_gate_blocks(RP_MAX(v->checked, expected + expected / 16), v->positive);
+    return rp_content_blocks(RP_MAX(v->checked, expected + expected / 16), v->positive);
 }
 
 static int count_frame(void *priv, const struct rp_frame_result *result)
@@ -92,7 +93,7 @@ static int count_frame(void *priv, const struct rp_frame_result *result)
     v->faces += result->faces;
     v->changed += result->selected;
     v->overflow |= result->overflow;
-    v->checked += result->looked;
+    v->checked += result->checked;
     v->positive += result->positive;
     if (result->positive && surely_blocked(v))
         ret = RP_ERR_BLOCKED;
@@ -100,7 +101,7 @@ static int count_frame(void *priv, const struct rp_frame_result *result)
     return ret;
 }
 
-/* Frames in order to the encoder. */
+/* Writes the frames in order. */
 static int write_frames(struct video *v)
 {
     int ret;
@@ -146,7 +147,7 @@ static void *write_thread(void *priv)
 
 /* ---- set-up ---------------------------------------------------------------------------------- */
 
-/* For an encoder of RGB there is no point in halving the chroma of what the processors make. */
+/* If so, frames are read as RGB too: there is no point in halving the processors' chroma. */
 static bool writes_rgb(const struct video *v)
 {
     const struct rp_output_options *const o = rp_settings_get(v->job->settings, &rp_output_group);
@@ -171,7 +172,7 @@ static int open_reader(struct video *v)
     const int64_t end = has_end ? RP_MIN(info->frames, o->end) : info->frames;
     v->first = o->start;
     v->total = RP_MAX(end - o->start, 0);
-    v->interval = rp_gate_interval(info->fps_den ? (double) info->fps_num / info->fps_den : 0);
+    v->interval = rp_content_interval(info->fps_den ? (double) info->fps_num / info->fps_den : 0);
     v->job->report.progress.frames_total = v->total;
     return 0;
 }
@@ -196,7 +197,7 @@ fail:
     return ret;
 }
 
-/* Frames that would become too large end the job before anything is opened. */
+/* Ends the job before anything is opened if frames would become too large. */
 static int check_size(const struct video *v)
 {
     int w, h;
@@ -234,7 +235,7 @@ static int open_writer(struct video *v, const char *temp)
     });
 }
 
-static struct rp_crew_params crew_params(struct video *v, const struct rp_pipeline *pipeline)
+static struct rp_crew_params crew_params(struct video *v, struct rp_pipeline *pipeline)
 {
     const struct rp_video_info *const info = rp_reader_info(v->reader);
     const struct rp_output_options *const o = rp_settings_get(v->job->settings, &rp_output_group);
@@ -242,9 +243,18 @@ static struct rp_crew_params crew_params(struct video *v, const struct rp_pipeli
     return (struct rp_crew_params){
         .out_w = rp_scaled_side(info->w, o->video_scale),
         .out_h = rp_scaled_side(info->h, o->video_scale),
-        .ring = v->ring, .plan = &pipeline->plan, .tracker = v->tracker, .slots = v->job->slots,
-        .w = info->w, .h = info->h, .fmt = info->fmt,
-        .look = looked_at, .count = count_frame, .priv = v,
+        .ring = v->ring,
+        .plan = &pipeline->plan,
+        .programs = &pipeline->programs,
+        .tracker = v->tracker,
+        .slots = v->job->slots,
+        .w = info->w,
+        .h = info->h,
+        .fmt = info->fmt,
+        .colour = info->colour,
+        .check = checked_at,
+        .count = count_frame,
+        .priv = v,
     };
 }
 
@@ -253,42 +263,45 @@ static int gpu_count(const struct rp_job *job)
     const struct rp_execution_options *const o = rp_settings_get(job->settings,
                                                                  &rp_execution_group);
 
-    return job->pipeline->device->fns->host_memory ? 1 : RP_CLAMP(o->device_ids.n, 1, MAX_GPUS);
+    return job->pipeline->device->fns->one_thread ? RP_CLAMP(o->device_ids.n, 1, MAX_GPUS) : 1;
 }
 
-/* What the best number of slots depends on. */
-static void slots_key(const struct video *v, char *key, size_t size)
+/* What the best number of slots depends on: the work on a frame, and the device. */
+static int slots_key(struct video *v, const struct rp_program_params *kind, char *key, size_t size)
 {
-    struct rp_mark mark;
-    const struct rp_pipeline *const p = v->job->pipeline;
-    const struct rp_video_info *const info = rp_reader_info(v->reader);
+    char hash[RP_SHA256_HEX];
+    struct rp_program *program;
+    struct rp_pipeline *const p = v->job->pipeline;
 
-    rp_pipeline_mark(p, &mark);
-    snprintf(key, size,
-             "slots %s %s | %dx%d x %g format %d | %d in step | %s | %s %s | memory %lld | reprise %s",
-             p->device->title, p->device->version, info->w, info->h,
-             p->plan.shrink > 0 ? p->plan.shrink : 1, (int) info->fmt, rp_plan_frames(&p->plan),
-             p->analyser ? rp_analyser_models(p->analyser) : "", mark.processors, mark.models,
-             (long long) p->plan.graph->memory, rp_version());
+    RP_CHECK(rp_programs_take(&p->programs, &p->plan, kind, &program));
+    const int ret = rp_list_hash(rp_program_list(program, RP_PASS_WHOLE, false), hash);
+    rp_programs_give(&p->programs, &program); /* the crew will take it */
+    if (ret >= 0)
+        snprintf(key, size, "slots of %s | %s %s | %d in lockstep | memory %lld | reprise %s", hash,
+                 p->device->title, p->device->version, kind->frames,
+                 (long long) p->plan.graph->memory, rp_version());
+    return ret;
 }
 
 static int measure_slots(struct video *v)
 {
     int ret;
-    char key[2048];
+    char key[1024];
     struct rp_job *const job = v->job;
     struct rp_media_frame *frame = NULL;
 
-    slots_key(v, key, sizeof(key));
     RP_TRY(rp_reader_frame(job->target, v->first, &frame));
-    RP_TRY(rp_tune_slots(job->pipeline->plans, key, &job->pipeline->plan, frame, &job->slots));
+    struct rp_program_params kind = rp_program_params_for(frame);
+    kind.frames = rp_plan_frames(&job->pipeline->plan);
+    RP_TRY(slots_key(v, &kind, key, sizeof(key)));
+    RP_TRY(rp_tune_slots(job->pipeline->cache, key, &job->pipeline->plan, frame, &job->slots));
 
 fail:
     rp_media_frame_free(&frame);
     return ret;
 }
 
-/* The ring of frames; with the tracker it keeps the frames that are analysed ahead as well. */
+/* The ring of frames; with the tracker it also holds the frames that are analysed ahead. */
 static int make_ring(struct video *v, int *places)
 {
     const struct rp_tracker_options *const o = rp_settings_get(v->job->settings, &rp_tracker_group);
@@ -307,7 +320,7 @@ static int make_ring(struct video *v, int *places)
     return 0;
 }
 
-/* Memory is made before the run, and said. */
+/* All memory is allocated before the run, and its size logged. */
 static int make_crew(struct video *v)
 {
     int places;
@@ -318,11 +331,12 @@ static int make_crew(struct video *v)
     RP_CHECK(make_ring(v, &places));
     const struct rp_crew_params params = crew_params(v, job->pipeline);
     RP_CHECK(rp_crew_create(&v->crew, &params));
-    rp_log(job->pipeline->device->fns->host_memory ? RP_LOG_DEBUG : RP_LOG_INFO,
+    rp_log(job->pipeline->device->fns->one_thread ? RP_LOG_INFO : RP_LOG_DEBUG,
            "%d slot%s of %d frame%s with %.0f MiB on %s, %d frames of %dx%d in flight", job->slots,
            job->slots == 1 ? "" : "s", rp_plan_frames(&job->pipeline->plan),
-           rp_plan_frames(&job->pipeline->plan) == 1 ? "" : "s", (double) rp_crew_bytes(v->crew) / 1048576,
-           job->pipeline->device->title, places, params.w, params.h);
+           rp_plan_frames(&job->pipeline->plan) == 1 ? "" : "s",
+           (double) rp_crew_bytes(v->crew) / 1048576, job->pipeline->device->title, places,
+           params.w, params.h);
     return 0;
 }
 
@@ -344,9 +358,10 @@ static int help(void *priv)
     struct rp_pipeline *pipeline = NULL;
 
     RP_TRY(rp_pipeline_open(&pipeline, v->job->runtime, v->job->settings,
-                            RP_USE_PROCESS | RP_USE_MEASURE, 1, h->gpu));
+                            &(const struct rp_pipeline_params){
+        .use = RP_USE_PROCESS | RP_USE_MEASURE, .threads = 1, .gpu = h->gpu,
+        .shrink = v->job->pipeline->plan.shrink}));
     rp_pipeline_share_reference(pipeline, v->job->pipeline);
-    pipeline->plan.shrink = v->job->pipeline->plan.shrink;
     const struct rp_crew_params params = crew_params(v, pipeline);
     RP_TRY(rp_crew_create(&crew, &params));
     RP_TRY(rp_crew_start(crew));
@@ -356,12 +371,14 @@ static int help(void *priv)
 fail:
     if (ret < 0)
         rp_ring_fail(v->ring, ret);
+    if (ret < 0 && pipeline)
+        pipeline->spoiled = true;
     rp_crew_destroy(&crew);
     rp_pipeline_destroy(&pipeline);
     return 0;
 }
 
-/* On the thread of that GPU, as soon as it has nothing else to do. */
+/* Starts a helper, which runs on the thread of its GPU as soon as that is free. */
 static int start_helper(struct video *v, int gpu)
 {
     struct helper *const h = &v->helper[gpu];
@@ -390,11 +407,44 @@ none:
     return rp_fail(RP_ERR_NOMEM, "no thread could be started");
 }
 
-static void join_threads(struct video *v)
+static void fill_report(struct video *v)
 {
+    struct rp_report *const r = &v->job->report;
+
+    r->own_seconds[RP_STAGE_DECODE] += v->read_seconds;
+    r->own_seconds[RP_STAGE_ENCODE] += v->write_seconds;
+    r->content_checked = v->checked;
+    r->content_positive = v->positive;
     if (v->crew)
-        rp_crew_run(v->crew); /* CPU threads; a GPU's ring is at its end */
-    for (int i = 0; i < MAX_GPUS; i++) /* a GPU that is still busy with another job is not needed */
+        rp_crew_each(v->crew, add_clocks, v);
+    if (v->overflow)
+        rp_log(RP_LOG_WARN, "some frames have more than %d faces; the best %d of each were used",
+               RP_MAX_FACES, RP_MAX_FACES);
+}
+
+/* ---- the end --------------------------------------------------------------------------------- */
+
+/* However far the video got, it ends in this order and no other:
+ *
+ *  1. After a failure the ring is closed first. That wakes every thread that waits for a place or a
+ *     frame and would else wait for ever; threads that find the ring closed leave. Without a
+ *     failure the ring ends when the reader has put the last frame.
+ *  2. The first crew works in this thread until the ring has nothing more for it: on a GPU no other
+ *     thread may do its work, and on the CPU its threads end here. After a failure it only gives
+ *     back the frames it has.
+ *  3. The other GPUs: each closes its own crew and pipeline on its thread, and adds its clocks to
+ *     the report under the lock. A GPU that is still busy with another job is not waited for.
+ *  4. The writer: it takes what all crews have done, so it ends after the last of them.
+ *  5. The reader: it has reached the end, or the closed ring has stopped it.
+ *
+ * From then on there is one thread, and what the threads counted may be read without the lock. */
+static void stop(struct video *v, int status)
+{
+    if (status < 0 && v->ring)
+        rp_ring_fail(v->ring, status);
+    if (v->crew)
+        rp_crew_run(v->crew);
+    for (int i = 0; i < MAX_GPUS; i++)
         if (v->helper[i].executor)
             rp_executor_withdraw(v->helper[i].executor, &v->helper[i].task);
     if (v->writing)
@@ -403,21 +453,8 @@ static void join_threads(struct video *v)
         pthread_join(v->read_thread, NULL);
 }
 
-static void fill_report(struct video *v)
-{
-    struct rp_report *const r = &v->job->report;
-
-    r->own_seconds[RP_STAGE_DECODE] += v->read_seconds;
-    r->own_seconds[RP_STAGE_ENCODE] += v->write_seconds;
-    r->gate_checked = v->checked;
-    r->gate_positive = v->positive;
-    if (v->crew)
-        rp_crew_each(v->crew, add_clocks, v);
-    if (v->overflow)
-        rp_log(RP_LOG_WARN, "some frames have more than %d faces; the best %d of each were used",
-               RP_MAX_FACES, RP_MAX_FACES);
-}
-
+/* After stop(), the report and rp_writer_finish(). The crew first: frames that its slots still hold
+ * are freed by the ring. The writer before the reader, which owns the tags that the writer uses. */
 static void close_all(struct video *v)
 {
     rp_crew_destroy(&v->crew);
@@ -439,14 +476,11 @@ static int run(struct video *v, const char *temp)
     RP_TRY(open_writer(v, temp));
     RP_TRY(make_crew(v));
     RP_TRY(start_threads(v));
-    rp_crew_run(v->crew);
-    join_threads(v);
+    stop(v, 0);
     return v->write_status < 0 ? rp_ring_status(v->ring) : 0;
 
 fail:
-    if (v->ring)
-        rp_ring_fail(v->ring, ret);
-    join_threads(v);
+    stop(v, ret);
     return ret;
 }
 
@@ -462,10 +496,10 @@ int rp_job_run_video(struct rp_job *job, struct rp_partial *out)
     pthread_mutex_init(&v->lock, NULL);
     ret = run(v, out->temp);
     fill_report(v);
-    if (ret == RP_ERR_BLOCKED || (ret >= 0 && rp_gate_blocks(v->checked, v->positive)))
+    if (ret == RP_ERR_BLOCKED || (ret >= 0 && rp_content_blocks(v->checked, v->positive)))
         ret = rp_fail(RP_ERR_BLOCKED,
-                      "%s: the content check refuses this video (%lld of %lld frames "
-                      "looked at)",
+                      "%s: the content check refuses this video (%lld of %lld checked "
+                      "frames)",
                       job->target, (long long) v->positive, (long long) v->checked);
     else if (ret == RP_ERR_CANCELLED || (ret >= 0 && atomic_load(&job->cancelled)))
         ret = rp_fail(RP_ERR_CANCELLED, "interrupted; nothing was written");

@@ -3,12 +3,12 @@
 
 #include <pthread.h>
 
+#include "base/api.h"
 #include "engine/graph.h"
-#include "face/gate.h"
+#include "face/content.h"
 #include "face/options.h"
 #include "media/media.h"
 #include "models/download.h"
-#include "benchmark/benchmark.h"
 #include "processors/processor.h"
 
 static const char *const presets[] = {"ultrafast", "superfast", "veryfast", "faster", "fast",
@@ -19,9 +19,9 @@ static const char *const levels[] = {"error", "warn", "info", "debug", NULL};
 /* clang-format off */
 static const struct rp_opt path_opts[] = {
     {"config-path", 0, RP_OPT_STRING, offsetof(struct rp_path_options, config), .meta = "FILE",
-     .help = "ini file with defaults; without it reprise.ini, then facefusion.ini, of this folder"},
+     .help = "ini file with defaults; else reprise.ini or facefusion.ini in the current folder"},
     {"models-path", 0, RP_OPT_STRING, offsetof(struct rp_path_options, models), .meta = "DIR",
-     .help = "folder of the model files; default $REPRISE_MODELS, then the user's cache"},
+     .help = "folder of the model files; default: $REPRISE_MODELS, else the user's cache"},
     {"source-paths", 's', RP_OPT_STRINGS, offsetof(struct rp_path_options, sources), .meta = "FILE...",
      .help = "pictures of the source face; an audio file among them replaces the target's sound"},
     {"target-path", 't', RP_OPT_STRING, offsetof(struct rp_path_options, target), .meta = "FILE",
@@ -90,15 +90,39 @@ static const struct rp_opt misc_opts[] = {
     {0},
 };
 const struct rp_opt_group rp_misc_group = {"misc", "Messages", sizeof(struct rp_misc_options), misc_opts};
+
+static const char *const bench_parts[] = {"roof", "models", "frame", "analyse", "jobs", NULL};
+static const char *const bench_modes[] = {"warm", "cold", NULL};
+
+static const struct rp_opt bench_opts[] = {
+    {"benchmark-mode", 0, RP_OPT_CHOICE, offsetof(struct rp_benchmark_options, mode), .def_text = "warm",
+     .choices = bench_modes, .help = "whole jobs: with an untimed one first, or without"},
+    {"benchmark-cycle-count", 0, RP_OPT_INT, offsetof(struct rp_benchmark_options, cycles), 1, 10, 1,
+     .def_text = "5", .meta = "N", .help = "whole jobs: how many"},
+    {"benchmark-parts", 0, RP_OPT_CHOICES, offsetof(struct rp_benchmark_options, parts),
+     .def_text = "roof models frame analyse jobs", .choices = bench_parts, .help = "what to measure"},
+    {"benchmark-models", 0, RP_OPT_STRINGS, offsetof(struct rp_benchmark_options, models), .meta = "FILE...",
+     .help = "further networks to measure, any ONNX file"},
+    {"benchmark-frame", 0, RP_OPT_SIZE, offsetof(struct rp_benchmark_options, frame), .def_text = "1920x1080",
+     .meta = "WxH", .help = "size of the frame that is worked on"},
+    {"benchmark-soak", 0, RP_OPT_INT, offsetof(struct rp_benchmark_options, soak), 0, 100000000, 1,
+     .def_text = "0", .meta = "N", .help = "replay the frame N times, a network 5 N times, and watch the memory"},
+    {"benchmark-quick", 0, RP_OPT_FLAG, offsetof(struct rp_benchmark_options, quick),
+     .help = "fewer runs of everything"},
+    {0},
+};
+const struct rp_opt_group rp_benchmark_group = {
+    "benchmark", "Benchmark", sizeof(struct rp_benchmark_options), bench_opts,
+};
 /* clang-format on */
 
 static const struct rp_opt_group *const fixed[] = {
     &rp_path_group,    &rp_detector_group, &rp_landmarker_group,   &rp_selector_group,
     &rp_tracker_group, &rp_mask_group,     &rp_distribution_group, &rp_trim_group,
-    &rp_output_group,  &rp_gate_group,     &rp_processors_group,
+    &rp_output_group,  &rp_content_group,     &rp_processors_group,
 };
-static const struct rp_opt_group *const last[] = {&rp_benchmark_group, &rp_execution_group, &rp_graph_group,
-                                                  &rp_download_group, &rp_misc_group};
+static const struct rp_opt_group *const last[] = {
+    &rp_benchmark_group, &rp_execution_group, &rp_graph_group, &rp_download_group, &rp_misc_group};
 
 #define MAX_GROUPS 32
 
@@ -112,7 +136,8 @@ static void list_groups(void)
     for (size_t i = 0; i < RP_ARRAY_LEN(fixed); i++)
         all[n++] = fixed[i];
     for (int i = 0; rp_processors[i] && n < MAX_GROUPS - RP_ARRAY_LEN(last) - 1; i++)
-        all[n++] = rp_processors[i]->group;
+        if (rp_processors[i]->group)
+            all[n++] = rp_processors[i]->group;
     for (size_t i = 0; i < RP_ARRAY_LEN(last); i++)
         all[n++] = last[i];
 }
@@ -134,12 +159,14 @@ const struct rp_settings *rp_options_settings(const struct rp_options *options)
     return options->settings;
 }
 
-int rp_options_create(rp_options **out)
+int rp_options_create_api(rp_options **out, int api)
 {
     int ret;
-    rp_options *const o = *out = calloc(1, sizeof(*o));
+    rp_options *o;
 
-    if (!o)
+    *out = NULL;
+    RP_CHECK(rp_api_check(api));
+    if (!(*out = o = calloc(1, sizeof(*o))))
         return rp_fail(RP_ERR_NOMEM, "out of memory");
     RP_TRY(rp_settings_create(&o->settings, rp_all_groups()));
     return 0;
@@ -172,7 +199,7 @@ int rp_options_set(rp_options *options, const char *name, const char *value)
 
     if (!copy)
         return rp_fail(RP_ERR_NOMEM, "out of memory");
-    if (opt && opt->type == RP_OPT_STRING) { /* one value, blanks and all */
+    if (opt && opt->type == RP_OPT_STRING) { /* one value, with its blanks */
         words[n++] = copy;
     } else {
         char *save = NULL;
@@ -255,19 +282,24 @@ static void search_one(void *priv, const struct rp_opt_group *group, const struc
     }
 }
 
-int rp_options_find(const rp_options *options, const char *name, rp_option_info *out)
+int rp_options_find_sized(const rp_options *options, const char *name, rp_option_info *out,
+                          size_t size)
 {
     bool ambiguous = false;
-    struct search s = {.name = name, .out = out};
+    rp_option_info info = {0};
+    struct search s = {.name = name, .out = &info};
 
     if (strlen(name) > 1) {
         s.opt = rp_settings_find(options->settings, name, &ambiguous);
         if (ambiguous)
-            return rp_fail(RP_ERR_USAGE, "--%s: several options begin like this; write more of it",
+            return rp_fail(RP_ERR_USAGE, "--%s: several options begin so; write more of its name",
                            name);
-        if (!s.opt) /* let the setter say it: it suggests a near name */
+        if (!s.opt) /* the setter's message suggests a similar name */
             return rp_settings_set(options->settings, name, 0, NULL);
     }
     rp_settings_each(options->settings, search_one, &s);
-    return s.opt ? 0 : rp_fail(RP_ERR_USAGE, "unknown option -%s", name);
+    if (!s.opt)
+        return rp_fail(RP_ERR_USAGE, "unknown option -%s", name);
+    rp_api_give(out, size, &info, sizeof(info));
+    return 0;
 }

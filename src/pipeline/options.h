@@ -1,4 +1,4 @@
-/* Settings of a job as a whole, and the list of all option groups. */
+/* Settings of the job as a whole, and the list of all option groups. */
 #ifndef RP_PIPELINE_OPTIONS_H
 #define RP_PIPELINE_OPTIONS_H
 
@@ -21,9 +21,9 @@ struct rp_output_options {
     double image_scale;
     int audio_encoder; /* -1: copy */
     int audio_quality, audio_volume;
-    int video_encoder; /* -1: the first there is */
+    int video_encoder; /* -1: the first that there is */
     int video_preset, video_quality;
-    double video_scale, video_fps; /* fps 0: as the target */
+    double video_scale, video_fps; /* fps 0: the target's */
 };
 extern const struct rp_opt_group rp_output_group;
 
@@ -45,6 +45,24 @@ struct rp_misc_options {
     int log_level;
 };
 extern const struct rp_opt_group rp_misc_group;
+
+/* What `reprise benchmark` measures (src/benchmark). */
+struct rp_benchmark_options {
+    struct rp_opt_strings models;
+    struct rp_opt_choices parts; /* enum rp_bench_part */
+    struct rp_opt_size frame;
+    bool quick;
+    int soak, cycles, mode;
+};
+extern const struct rp_opt_group rp_benchmark_group;
+
+enum rp_bench_part {
+    RP_BENCH_ROOF = 0,
+    RP_BENCH_MODELS,
+    RP_BENCH_FRAME,
+    RP_BENCH_ANALYSE,
+    RP_BENCH_JOBS,
+};
 
 /* Every group, NULL-terminated. */
 extern const struct rp_opt_group *const *rp_all_groups(void);

@@ -4,13 +4,13 @@
 
 #include "pipeline/pipeline.h"
 
-/* Work on a picture in place, alpha kept; its size may change. Takes the reference from it if one
- * is still wanted. RP_ERR_BLOCKED leaves it unchanged. */
+/* Work on a picture in place; its alpha is kept, its size may change. If a reference is still
+ * needed it is taken from this picture. After RP_ERR_BLOCKED the picture is unchanged. */
 int rp_pipeline_image(struct rp_pipeline *pipeline, rp_image *image,
                       struct rp_frame_result *result);
 
-/* The same on a copy of w x h, which replaces the picture; the content check and the search for
- * faces are of the picture as it was. */
+/* The same on a copy of w x h, which replaces the picture; the content check runs, and faces are
+ * found, on the picture as it was. */
 int rp_pipeline_small_image(struct rp_pipeline *pipeline, rp_image *image, int w, int h,
                             struct rp_frame_result *result);
 

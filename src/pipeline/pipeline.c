@@ -1,6 +1,9 @@
 #include "pipeline/pipeline.h"
 
+#include <unistd.h>
+
 #include "pipeline/face_map.h"
+#include "pipeline/key.h"
 #include "pipeline/sources.h"
 
 /* ---- opening --------------------------------------------------------------------------------- */
@@ -28,20 +31,21 @@ int rp_pipeline_executor(rp_runtime *runtime, const struct rp_settings *settings
                : rp_runtime_executor(runtime, gpu_id(settings, gpu), executor);
 }
 
-/* The device of the first provider. One that was asked for and is not there ends the run: a silent
- * run on the CPU would be worse. */
-static int open_device(struct rp_pipeline *p, struct rp_engine *engine, int gpu)
+/* The device of the first provider. If it was asked for but is missing, that is an error: to run on
+ * the CPU without a word would be worse. */
+static int find_device(rp_runtime *runtime, const struct rp_settings *settings, int gpu,
+                       struct rp_engine *engine, struct rp_device **device)
 {
-    if (provider_of(p->settings) == RP_PROVIDER_CPU) {
-        p->device = p->runtime->device;
+    if (provider_of(settings) == RP_PROVIDER_CPU) {
+        *device = runtime->device;
         return 0;
     }
-    if (provider_of(p->settings) == RP_PROVIDER_TENSORRT && rp_engine_check_tensorrt(engine) < 0)
+    if (provider_of(settings) == RP_PROVIDER_TENSORRT && rp_engine_check_tensorrt(engine) < 0)
         return RP_ERR_UNSUPPORTED;
-    return rp_runtime_gpu(p->runtime, gpu_id(p->settings, gpu), &p->device);
+    return rp_runtime_gpu(runtime, gpu_id(settings, gpu), device);
 }
 
-/* Which processors, what they need of the analysing stage, and whether they need it at all. */
+/* Lists the processors. Returns what they need of the analysing stage; *faces: need it at all. */
 static unsigned list_processors(struct rp_pipeline *p, bool *faces)
 {
     unsigned needs = 0;
@@ -55,6 +59,7 @@ static unsigned list_processors(struct rp_pipeline *p, bool *faces)
         p->source_needs |= def->source_needs ? def->source_needs(p->settings) : 0;
         *faces |= !def->whole_frame;
         p->plan.whole_frame |= def->whole_frame;
+        p->plan.original |= def->wants_original;
         p->plan.nprocessors++;
     }
     return needs;
@@ -80,7 +85,7 @@ static int open_processing(struct rp_pipeline *p)
                                                                      &rp_tracker_group);
 
     p->needs = list_processors(p, &faces) | rp_selector_needs(p->settings);
-    RP_CHECK(rp_gate_create(&p->gate, p->pool, p->settings));
+    RP_CHECK(rp_content_create(&p->content, p->pool, p->settings));
     if (faces)
         RP_CHECK(rp_analyser_create(&p->analyser, p->pool, p->settings, p->needs));
     RP_CHECK(rp_sources_read(p));
@@ -90,47 +95,127 @@ static int open_processing(struct rp_pipeline *p)
         RP_CHECK(rp_selector_init(&p->selector, p->settings,
                                   p->sources.main.count ? &p->sources.main.largest : NULL));
     if (p->sources.n && !rp_settings_is_set(p->settings, "face-selector-mode"))
-        p->selector.mode = RP_SELECT_MANY; /* the map itself says which faces */
+        p->selector.mode = RP_SELECT_MANY; /* the map itself chooses the faces */
     p->plan.device = p->device;
     p->plan.analyser = p->analyser;
     p->plan.selector = faces ? &p->selector : NULL;
-    p->plan.gate = p->gate;
+    p->plan.content = p->content;
     p->plan.graph = rp_settings_get(p->settings, &rp_graph_group);
     p->plan.split = faces && tracker->score > 0;
     return create_processors(p);
 }
 
+/* ---- life ------------------------------------------------------------------------------------ */
+
+static void destroy(void *pipeline)
+{
+    struct rp_pipeline *const p = pipeline;
+
+    rp_programs_clear(&p->programs);
+    for (int i = 0; i < p->plan.nprocessors; i++)
+        if (p->plan.processor[i].self)
+            p->plan.processor[i].def->destroy(&p->plan.processor[i].self);
+    rp_slot_destroy(&p->sources.slot);
+    rp_content_destroy(&p->content);
+    rp_analyser_destroy(&p->analyser);
+    rp_analyser_destroy(&p->full_analyser);
+    rp_pool_destroy(&p->pool);
+    rp_settings_destroy(&p->settings);
+    free(p->replace_audio);
+    free(p->key);
+    free(p);
+}
+
+static int create(struct rp_pipeline *p, struct rp_engine *engine,
+                  const struct rp_pipeline_params *params)
+{
+    const struct rp_graph_options *const graph = rp_settings_get(p->settings, &rp_graph_group);
+
+    p->use = params->use;
+    p->plan.shrink = params->shrink;
+    RP_CHECK(rp_pipeline_executor(p->runtime, p->settings, params->gpu, &p->executor));
+    if (p->device->fns->record_begin)
+        RP_CHECK(rp_runtime_cache(p->runtime, graph->cache, &p->cache));
+    RP_CHECK(rp_pool_create(&p->pool, engine, p->device, p->runtime->store,
+                            &(struct rp_pool_params){
+                                .shelf = p->runtime->shelf, .cache = p->cache,
+                                .threads = params->threads, .layout = rp_graph_layout(graph),
+                                .measure = (params->use & RP_USE_MEASURE) != 0,
+                                .tensorrt = provider_of(p->settings) == RP_PROVIDER_TENSORRT}));
+    return params->use & RP_USE_PROCESS ? open_processing(p) : 0;
+}
+
+static char *make_key(const rp_runtime *runtime, const struct rp_settings *settings,
+                      const struct rp_pipeline_params *params)
+{
+    char more[128];
+
+    snprintf(more, sizeof(more), "use %u, threads %d, gpu %d, shrink %.17g", params->use,
+             params->threads, params->gpu, params->shrink);
+    return rp_pipeline_key(settings, rp_store_path(runtime->store), more);
+}
+
+/* A pipeline that an earlier job left, reset to be like a new one; NULL if there is none. */
+static struct rp_pipeline *take_idle(rp_runtime *runtime, const struct rp_device *device,
+                                     const char *key)
+{
+    struct rp_pipeline *const p = key ? rp_idle_take(runtime->idle, device, key) : NULL;
+
+    if (!p)
+        return NULL;
+    if (!rp_pool_current(p->pool)) {
+        destroy(p);
+        return NULL;
+    }
+    p->has_reference = false;
+    memset(&p->selector.references, 0, sizeof(p->selector.references));
+    rp_programs_reset_clocks(&p->programs);
+    rp_log(RP_LOG_DEBUG, "networks and recorded work of an earlier job are used again");
+    return p;
+}
+
+/* Something else begins: on a device whose memory is half full what earlier jobs left makes room.
+ */
+static void make_room(rp_runtime *runtime, struct rp_device *device)
+{
+    size_t left = 0, total = 0;
+
+    if (device->fns->memory && device->fns->memory(device, &left, &total) >= 0 && left < total / 2)
+        rp_idle_clear(runtime->idle, device);
+}
+
 int rp_pipeline_open(struct rp_pipeline **out, rp_runtime *runtime,
-                     const struct rp_settings *settings, unsigned use, int threads, int gpu)
+                     const struct rp_settings *settings, const struct rp_pipeline_params *params)
 {
     int ret;
     struct rp_engine *engine;
-    const struct rp_graph_options *const graph = rp_settings_get(settings, &rp_graph_group);
-    struct rp_pipeline *const p = *out = calloc(1, sizeof(*p));
+    struct rp_device *device;
+    char *const key = make_key(runtime, settings, params);
+    struct rp_pipeline *p = *out = NULL;
 
-    if (!p)
-        return rp_fail(RP_ERR_NOMEM, "out of memory");
-    p->runtime = runtime;
-    p->settings = settings;
-    p->use = use;
-    RP_TRY(rp_pipeline_executor(runtime, settings, gpu, &p->executor));
     RP_TRY(rp_runtime_engine(runtime, &engine));
-    RP_TRY(open_device(p, engine, gpu));
-    if (!p->device->fns->host_memory) // NOLINT(clang-analyzer-core.NullDereference): it is open
-        RP_TRY(rp_runtime_plans(runtime, graph->cache, &p->plans));
-    RP_TRY(rp_pool_create(&p->pool, engine, p->device, runtime->store,
-                          &(struct rp_pool_params){.shelf = runtime->shelf, .plans = p->plans,
-                                                   .threads = threads,
-                                                   .layout = rp_graph_layout(graph),
-                                                   .measure = (use & RP_USE_MEASURE) != 0,
-                                                   .tensorrt = provider_of(settings) ==
-                                                               RP_PROVIDER_TENSORRT}));
-    if (use & RP_USE_PROCESS)
-        RP_TRY(open_processing(p));
+    RP_TRY(find_device(runtime, settings, params->gpu, engine, &device));
+    if ((*out = take_idle(runtime, device, key))) {
+        (*out)->key = key;
+        return 0;
+    }
+    make_room(runtime, device);
+    if (!(p = calloc(1, sizeof(*p)))) {
+        ret = rp_fail(RP_ERR_NOMEM, "out of memory");
+        goto fail;
+    }
+    p->runtime = runtime;
+    p->device = device;
+    RP_TRY(rp_settings_copy(&p->settings, settings));
+    RP_TRY(create(p, engine, params));
+    p->key = key;
+    *out = p;
     return 0;
 
 fail:
-    rp_pipeline_destroy(out);
+    if (p)
+        destroy(p);
+    free(key);
     return ret;
 }
 
@@ -140,11 +225,12 @@ struct creation {
     const struct rp_settings *settings;
 };
 
-static int create(void *priv)
+static int create_public(void *priv)
 {
     const struct creation *const c = priv;
 
-    return rp_pipeline_open(c->out, c->runtime, c->settings, RP_USE_ANALYSE | RP_USE_PROCESS, 0, 0);
+    return rp_pipeline_open(c->out, c->runtime, c->settings, &(const struct rp_pipeline_params){
+        .use = RP_USE_ANALYSE | RP_USE_PROCESS});
 }
 
 int rp_pipeline_create(rp_pipeline **out, rp_runtime *runtime, const rp_options *options)
@@ -154,27 +240,30 @@ int rp_pipeline_create(rp_pipeline **out, rp_runtime *runtime, const rp_options 
 
     *out = NULL;
     RP_CHECK(rp_pipeline_executor(runtime, c.settings, 0, &executor));
-    return rp_executor_run(executor, create, &c);
+    return rp_executor_run(executor, create_public, &c);
 }
 
-static int destroy(void *priv)
+/* Device memory that idle pipelines may keep: a quarter of the total. */
+static size_t idle_limit(const struct rp_pipeline *p)
+{
+    size_t free_bytes, total = 0;
+
+    if (p->device->fns->memory && p->device->fns->memory(p->device, &free_bytes, &total) >= 0)
+        return total / 4;
+    return (size_t) sysconf(_SC_PHYS_PAGES) / 4 * (size_t) sysconf(_SC_PAGESIZE);
+}
+
+/* Keeps the pipeline for the next job unless something failed. */
+static int give_back(void *priv)
 {
     struct rp_pipeline *const p = priv;
+    char *const key = p->spoiled ? NULL : p->key;
 
-    rp_program_cache_clear(&p->programs);
-    rp_program_cache_clear(&p->analyse_programs);
-    rp_program_cache_clear(&p->large_programs);
-    rp_program_cache_clear(&p->small_programs);
-    for (int i = 0; i < p->plan.nprocessors; i++)
-        if (p->plan.processor[i].self)
-            p->plan.processor[i].def->destroy(&p->plan.processor[i].self);
-    rp_slot_destroy(&p->sources.slot);
-    rp_gate_destroy(&p->gate);
-    rp_analyser_destroy(&p->analyser);
-    rp_analyser_destroy(&p->full_analyser);
-    rp_pool_destroy(&p->pool);
-    free(p->replace_audio);
-    free(p);
+    if (!p->spoiled)
+        p->key = NULL;
+    rp_idle_give(p->runtime->idle, &(const struct rp_idle_thing){
+        .device = p->device, .key = key, .object = p, .bytes = rp_programs_bytes(&p->programs),
+        .limit = idle_limit(p), .destroy = destroy});
     return 0;
 }
 
@@ -184,29 +273,11 @@ void rp_pipeline_destroy(rp_pipeline **out)
 
     if (!p)
         return;
-    rp_executor_run(p->executor, destroy, p);
+    rp_executor_run(p->executor, give_back, p);
     *out = NULL;
 }
 
 /* ---- faces ----------------------------------------------------------------------------------- */
-
-int rp_pipeline_faces(struct rp_pipeline *p, const struct rp_media_frame *frame,
-                      struct rp_dfaces *faces)
-{
-    struct rp_program *program;
-    const unsigned needs = p->use & RP_USE_ANALYSE
-                               ? RP_NEED_LANDMARKS | RP_NEED_EMBEDDING | RP_NEED_CLASSES
-                               : p->needs | p->source_needs;
-
-    if (!p->full_analyser) {
-        RP_CHECK(rp_analyser_create(&p->full_analyser, p->pool, p->settings, needs));
-        p->analyse_plan = (struct rp_plan){.device = p->device,
-                                           .analyser = p->full_analyser};
-    }
-    RP_CHECK(rp_program_cache_get(&p->analyse_programs, &p->analyse_plan, frame, &program));
-    RP_CHECK(rp_program_analyse(program, frame, faces));
-    return 0;
-}
 
 bool rp_pipeline_wants_reference(const struct rp_pipeline *p)
 {
@@ -239,24 +310,6 @@ fail:
 }
 
 /* ---- results --------------------------------------------------------------------------------- */
-
-void rp_face_public(rp_face *out, const struct rp_dface *in)
-{
-    *out = (rp_face){
-        .has = in->has,
-        .score = in->score,
-        .landmark_score = in->landmark_score,
-        .angle = in->angle,
-        .gender = (enum rp_gender) in->gender,
-        .age_from = in->age_from,
-        .age_to = in->age_to,
-        .race = (enum rp_race) in->race,
-    };
-    memcpy(out->box, in->box, sizeof(out->box));
-    memcpy(out->landmark_5, in->lm5, sizeof(out->landmark_5));
-    memcpy(out->landmark_68, in->lm68, sizeof(out->landmark_68));
-    memcpy(out->embedding, in->embedding_norm, sizeof(out->embedding));
-}
 
 void rp_pipeline_mark(const struct rp_pipeline *p, struct rp_mark *mark)
 {

@@ -4,7 +4,7 @@
 
 #include "media/media.h"
 
-enum state { FREE, READ, ANALYSING, ANALYSED, TAKEN, DONE }; /* the middle two: only when split */
+enum state { FREE, READ, ANALYSING, ANALYSED, TAKEN, DONE }; /* the middle two only if split */
 
 struct place {
     enum state state;
@@ -18,7 +18,7 @@ struct rp_ring {
     bool split;
     int ahead;
     int64_t read, taken, written; /* frames so far; place = number % n */
-    int64_t analysed, processed;  /* split: the first so many are analysed, taken to be processed */
+    int64_t analysed, processed;  /* split: frames analysed without a gap, taken for processing */
     bool ended;
     int status;
     char why[1024]; /* the sentence of the first failure */
@@ -81,41 +81,41 @@ void rp_ring_end(struct rp_ring *r)
     pthread_mutex_unlock(&r->lock);
 }
 
-static struct rp_turn take(struct rp_ring *r, int64_t number, enum rp_pass pass)
+static struct rp_ticket take(struct rp_ring *r, int64_t number, enum rp_pass pass)
 {
     const int at = (int) (number % r->n);
 
     r->place[at].state = pass == RP_PASS_ANALYSE ? ANALYSING : TAKEN;
-    return (struct rp_turn){r->place[at].frame, number, at, pass};
+    return (struct rp_ticket){r->place[at].frame, number, at, pass};
 }
 
-/* Is all analysed that processing of the next frame looks at? */
+/* Are all frames analysed that count for the processing of the next one? */
 static bool window_is_analysed(const struct rp_ring *r)
 {
     return r->analysed > r->processed + r->ahead || (r->ended && r->analysed == r->read);
 }
 
-/* The next frames, all that were asked for or the last ones. */
-static int take_several(struct rp_ring *r, struct rp_turn *turn, int most)
+/* The next frames: as many as were asked for, or the last ones. */
+static int take_several(struct rp_ring *r, struct rp_ticket *ticket, int most)
 {
     int n = 0;
 
     if (r->read - r->taken < most && !r->ended)
         return 0;
     while (n < most && r->taken < r->read)
-        turn[n++] = take(r, r->taken++, RP_PASS_WHOLE);
+        ticket[n++] = take(r, r->taken++, RP_PASS_WHOLE);
     return n;
 }
 
-/* Processing comes first: it is what lets frames out. */
-static int take_next(struct rp_ring *r, struct rp_turn *turn, int most)
+/* Processing comes first: it lets frames leave the ring. */
+static int take_next(struct rp_ring *r, struct rp_ticket *ticket, int most)
 {
     if (!r->split)
-        return take_several(r, turn, most);
+        return take_several(r, ticket, most);
     if (r->processed < r->read && window_is_analysed(r))
-        *turn = take(r, r->processed++, RP_PASS_PROCESS);
+        *ticket = take(r, r->processed++, RP_PASS_PROCESS);
     else if (r->taken < r->read)
-        *turn = take(r, r->taken++, RP_PASS_ANALYSE);
+        *ticket = take(r, r->taken++, RP_PASS_ANALYSE);
     else
         return 0;
     return 1;
@@ -126,12 +126,12 @@ static bool all_taken(const struct rp_ring *r)
     return r->ended && r->taken == r->read && (!r->split || r->processed == r->read);
 }
 
-int rp_ring_take(struct rp_ring *r, struct rp_turn *turn, int most, bool wait)
+int rp_ring_take(struct rp_ring *r, struct rp_ticket *ticket, int most, bool wait)
 {
     int got = 0;
 
     pthread_mutex_lock(&r->lock);
-    while (!r->status && !(got = take_next(r, turn, most)) && !all_taken(r) && wait)
+    while (!r->status && !(got = take_next(r, ticket, most)) && !all_taken(r) && wait)
         pthread_cond_wait(&r->changed, &r->lock);
     pthread_mutex_unlock(&r->lock);
     return got ? got : RP_ERR_CLOSED;

@@ -1,5 +1,6 @@
 #include "pipeline/runtime.h"
 
+#include "base/api.h"
 #include "base/path.h"
 #include "pipeline/options.h"
 
@@ -8,23 +9,20 @@ struct rp_gpu {
     struct rp_runtime *runtime;
     int id;
     struct rp_executor *executor;
-    struct rp_device *device; /* NULL until it could be opened; only its thread looks at it */
+    struct rp_device *device; /* NULL until it could be opened; only its thread uses this */
 };
 
-struct rp_plan_folder {
-    struct rp_plan_folder *next;
+struct rp_cache_folder {
+    struct rp_cache_folder *next;
     char *path; /* NULL: the user's cache */
-    struct rp_plans *plans;
+    struct rp_cache *cache;
 };
 
-int rp_runtime_create(rp_runtime **out, const rp_runtime_params *params)
+static int create(rp_runtime **out, const rp_runtime_params *params)
 {
     int ret;
-    static const rp_runtime_params none;
     rp_runtime *const rt = *out = calloc(1, sizeof(*rt));
 
-    if (!params)
-        params = &none;
     if (!rt)
         return rp_fail(RP_ERR_NOMEM, "out of memory");
     pthread_mutex_init(&rt->lock, NULL);
@@ -35,6 +33,7 @@ int rp_runtime_create(rp_runtime **out, const rp_runtime_params *params)
                                                   &rp_download_group),
                                   params->on_download, params->download_priv));
     RP_TRY(rp_shelf_create(&rt->shelf, params->kept_models));
+    RP_TRY(rp_idle_create(&rt->idle, params->kept_models >= 0));
     RP_TRY(rp_device_cpu(&rt->device));
     if (params->onnxruntime && !(rt->library = strdup(params->onnxruntime))) {
         ret = rp_fail(RP_ERR_NOMEM, "out of memory");
@@ -45,6 +44,17 @@ int rp_runtime_create(rp_runtime **out, const rp_runtime_params *params)
 fail:
     rp_runtime_destroy(out);
     return ret;
+}
+
+int rp_runtime_create_api(rp_runtime **out, int api, const rp_runtime_params *params,
+                          size_t params_size)
+{
+    rp_runtime_params own;
+
+    *out = NULL;
+    RP_CHECK(rp_api_check(api));
+    rp_api_take(&own, sizeof(own), params, params_size);
+    return create(out, &own);
 }
 
 /* Loaded when first needed: the list of models and the doctor work without it. */
@@ -114,12 +124,33 @@ int rp_runtime_gpu(rp_runtime *rt, int id, struct rp_device **device)
     return 0;
 }
 
+static void forget(rp_runtime *rt, const struct rp_device *device)
+{
+    rp_idle_clear(rt->idle, device);
+    rp_shelf_clear(rt->shelf, device);
+}
+
+static int forget_gpu(void *priv)
+{
+    const struct rp_gpu *const g = priv;
+
+    if (g->device)
+        forget(g->runtime, g->device);
+    return 0;
+}
+
+void rp_runtime_forget(rp_runtime *rt)
+{
+    forget(rt, rt->device);
+    for (struct rp_gpu *g = rt->gpus; g; g = g->next)
+        rp_executor_run(g->executor, forget_gpu, g);
+}
+
 static int close_gpu(void *priv)
 {
     struct rp_gpu *const g = priv;
 
-    if (g->device)
-        rp_shelf_clear(g->runtime->shelf, g->device);
+    forget_gpu(g);
     rp_device_destroy(&g->device);
     return 0;
 }
@@ -136,31 +167,31 @@ static void close_gpus(rp_runtime *rt)
     }
 }
 
-/* ---- plan caches ----------------------------------------------------------------------------- */
+/* ---- caches ----------------------------------------------------------------------------- */
 
-static bool is_folder(const struct rp_plan_folder *f, const char *path)
+static bool is_folder(const struct rp_cache_folder *f, const char *path)
 {
     return f->path && path ? !strcmp(f->path, path) : f->path == path;
 }
 
-static void close_folder(struct rp_plan_folder *f)
+static void close_folder(struct rp_cache_folder *f)
 {
-    rp_plans_close(&f->plans);
+    rp_cache_close(&f->cache);
     free(f->path);
     free(f);
 }
 
-static int open_folder(struct rp_plan_folder **out, const char *path)
+static int open_folder(struct rp_cache_folder **out, const char *path)
 {
     int ret = 0;
-    struct rp_plan_folder *const f = *out = calloc(1, sizeof(*f));
+    struct rp_cache_folder *const f = *out = calloc(1, sizeof(*f));
 
     if (!f)
         return rp_fail(RP_ERR_NOMEM, "out of memory");
     if (path && !(f->path = strdup(path)))
         ret = rp_fail(RP_ERR_NOMEM, "out of memory");
     if (ret >= 0)
-        ret = rp_plans_open(&f->plans, path);
+        ret = rp_cache_open(&f->cache, path);
     if (ret < 0) {
         close_folder(f);
         *out = NULL;
@@ -168,10 +199,10 @@ static int open_folder(struct rp_plan_folder **out, const char *path)
     return ret;
 }
 
-int rp_runtime_plans(rp_runtime *rt, const char *path, struct rp_plans **plans)
+int rp_runtime_cache(rp_runtime *rt, const char *path, struct rp_cache **cache)
 {
     int ret = 0;
-    struct rp_plan_folder *f;
+    struct rp_cache_folder *f;
 
     pthread_mutex_lock(&rt->lock);
     for (f = rt->folders; f && !is_folder(f, path);)
@@ -180,7 +211,7 @@ int rp_runtime_plans(rp_runtime *rt, const char *path, struct rp_plans **plans)
         f->next = rt->folders;
         rt->folders = f;
     }
-    *plans = f ? f->plans : NULL;
+    *cache = f ? f->cache : NULL;
     pthread_mutex_unlock(&rt->lock);
     return ret;
 }
@@ -188,7 +219,7 @@ int rp_runtime_plans(rp_runtime *rt, const char *path, struct rp_plans **plans)
 static void close_folders(rp_runtime *rt)
 {
     while (rt->folders) {
-        struct rp_plan_folder *const f = rt->folders;
+        struct rp_cache_folder *const f = rt->folders;
 
         rt->folders = f->next;
         close_folder(f);
@@ -197,7 +228,7 @@ static void close_folders(rp_runtime *rt)
 
 /* ---------------------------------------------------------------------------------------------- */
 
-/* Models before their devices, devices before ONNX Runtime. */
+/* Pipelines before their models, models before their devices, devices before ONNX Runtime. */
 void rp_runtime_destroy(rp_runtime **out)
 {
     rp_runtime *const rt = *out;
@@ -205,6 +236,7 @@ void rp_runtime_destroy(rp_runtime **out)
     if (!rt)
         return;
     close_gpus(rt);
+    rp_idle_destroy(&rt->idle);
     rp_shelf_destroy(&rt->shelf);
     rp_device_destroy(&rt->device);
     rp_engine_destroy(&rt->engine);
@@ -247,16 +279,6 @@ int rp_model_verify(rp_runtime *runtime, const char *kind, const char *name)
     const int ret = find_entry(kind, name, &entry);
 
     return ret < 0 || !entry ? ret : rp_store_verify(runtime->store, entry);
-}
-
-const char *rp_stage_name(enum rp_stage stage)
-{
-    static const char *const names[RP_STAGE_COUNT] = {
-        "decode", "convert", "content check", "detect", "landmark",
-        "embed",  "classify", "select",       "process", "encode",
-    };
-
-    return stage >= 0 && stage < RP_STAGE_COUNT ? names[stage] : "";
 }
 
 void rp_emergency_cleanup(void)

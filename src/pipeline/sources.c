@@ -56,7 +56,7 @@ fail:
     return ret;
 }
 
-/* Does anything look at the faces of --source-paths? */
+/* Does anything need the faces of --source-paths? */
 static bool wants_faces(const struct rp_pipeline *p)
 {
     bool wants = rp_selector_wants_source(p->settings);

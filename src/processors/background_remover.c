@@ -1,10 +1,8 @@
-/* Background remover: a matte of the whole frame becomes its
- * transparency, and where wished a colour behind the subject.
+/* Background remover: a matte of the whole frame becomes its transparency, or shows a colour behind
+ * the subject.
  *
- * The matte is cut to 8 bits before it is resized to the frame: so does FaceFusion, and a softer
- * one would differ from its on every edge. */
-#include <pthread.h>
-
+ * The matte is cut to 8 bits before it is resized to the frame, as in FaceFusion: a softer one
+ * would differ from FaceFusion's at every edge. */
 #include "processors/processor.h"
 
 struct options {
@@ -14,8 +12,8 @@ struct options {
 
 enum kind {
     MATTE,   /* one channel, 0..1 */
-    CLASSES, /* u2net_cloth: a score a class, class 0 is background */
-    KEY,     /* corridor_key: reads a coarse matte too, and gives the subject without green */
+    CLASSES, /* u2net_cloth: one score for each class, class 0 is background */
+    KEY,     /* corridor_key: also takes a coarse matte, and gives the subject without green */
 };
 
 struct remover_model {
@@ -49,31 +47,21 @@ static const struct remover_model models[] = {
 };
 /* clang-format on */
 
-static const char *model_names[RP_ARRAY_LEN(models) + 1];
-
-static void list_models(void)
-{
-    for (size_t i = 0; i < RP_ARRAY_LEN(models); i++)
-        model_names[i] = models[i].name;
-}
-
 static const char *const *model_choices(void)
 {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-
-    pthread_once(&once, list_models);
-    return model_names;
+    return rp_catalogue_choices(RP_KIND_BACKGROUND_REMOVER);
 }
 
 static const struct rp_opt opts[] = {
     {"background-remover-model", 0, RP_OPT_CHOICE, offsetof(struct options, model),
-     .def_text = "modnet", .choices_fn = model_choices, .help = "network that tells the subject"},
+     .def_text = "modnet", .choices_fn = model_choices, .help = "network that finds the subject"},
     {"background-remover-fill-color", 0, RP_OPT_INTS, offsetof(struct options, fill), 0, 255, 1,
      .def_text = "0 0 0 0", .meta = "RGBA...",
-     .help = "colour behind the subject: red green blue alpha; with alpha 255 the result is opaque"},
-    {"background-remover-despill-color", 0, RP_OPT_INTS, offsetof(struct options, despill), 0, 255, 1,
-     .def_text = "0 0 0 0", .meta = "RGBA...",
-     .help = "colour cast to take off the subject: red green blue strength"},
+     .help =
+         "colour behind the subject: red green blue alpha; with alpha 255 the result is opaque"},
+    {"background-remover-despill-color", 0, RP_OPT_INTS, offsetof(struct options, despill), 0, 255,
+     1, .def_text = "0 0 0 0", .meta = "RGBA...",
+     .help = "colour cast to remove from the subject: red green blue strength"},
     {0},
 };
 
@@ -90,7 +78,7 @@ struct remover {
     float despill[3]; /* BGR */
 };
 
-/* One value is a grey, two are a grey-like a b a, three an opaque colour (FaceFusion's rule). */
+/* One value is a grey, two are a b a, three an opaque colour (FaceFusion's rule). */
 static void colour_of(int rgba[4], const struct rp_opt_ints *o)
 {
     const int n = RP_MIN(o->n, 4), *const v = o->v;
@@ -139,12 +127,10 @@ static int open_model(struct remover *r, const struct rp_processor_context *cont
 {
     const struct rp_model_entry *entry;
 
-    RP_CHECK(rp_pool_get(context->pool, RP_KIND_BACKGROUND_REMOVER, models[index].name,
+    RP_CHECK(rp_pool_get(context->pool, RP_KIND_BACKGROUND_REMOVER, model_choices()[index],
                          rp_settings_is_set(context->settings, "background-remover-model"), &entry,
                          &r->model));
-    for (size_t i = 0; i < RP_ARRAY_LEN(models); i++)
-        if (!strcmp(models[i].name, entry->name))
-            r->m = &models[i];
+    r->m = RP_FACTS(models, entry->name);
 
     const int64_t size = r->m->size;
     RP_CHECK(rp_model_expect_input(
@@ -176,7 +162,7 @@ static const char *models_used(const void *self)
     return ((const struct remover *) self)->m->name;
 }
 
-/* Behind an opaque colour nothing is transparent. */
+/* With an opaque colour behind the subject nothing is transparent. */
 static bool makes_alpha(const void *self)
 {
     return ((const struct remover *) self)->fill[3] < 255;
@@ -188,12 +174,12 @@ struct remover_slot {
     const struct remover *shared;
     struct rp_slot *slot;
     struct rp_net *net;
-    struct rp_img small;             /* the frame, as large as the network's input */
-    struct rp_img matte_small, matte; /* its matte, and of the frame's size */
+    struct rp_img small;             /* the frame in the network's size */
+    struct rp_img matte_small, matte; /* the matte, in the network's size and in the frame's */
     int classes;
     float *lut;
     float *key;                      /* KEY: coarse matte of the frame */
-    float *front_float;              /* KEY: the subject, of the network's size */
+    float *front_float;              /* KEY: the subject, in the network's size */
     struct rp_img front_small, front;
 };
 
@@ -268,58 +254,51 @@ fail:
     return ret;
 }
 
-/* The frame as the network wants it. */
-static int record_input(struct remover_slot *s, const struct rp_img *frame)
+/* The network's input from the frame. */
+static void record_input(struct remover_slot *s, const struct rp_img *frame)
 {
     struct rp_slot *const slot = s->slot;
     float *const tensor = s->net->in[0].data;
     const int size = s->small.w;
 
-    RP_CHECK(RP_OP(slot, resize, .src = *frame, .dst = s->small));
-    RP_CHECK(RP_OP(slot, to_tensor, .src = s->small, .lut = s->lut, .dst = tensor, .w = size,
-                   .h = size, .rgb = 1, .step = 1));
+    RP_OP(slot, resize, .src = *frame, .dst = s->small);
+    RP_OP(slot, to_tensor, .src = s->small, .lut = s->lut, .dst = tensor, .w = size, .h = size,
+          .rgb = 1, .step = 1);
     if (!s->key)
-        return 0;
-    RP_CHECK(RP_OP(slot, key_matte, .src = *frame, .dst = s->key));
-    RP_CHECK(RP_OP(slot, resize_float, .src = s->key, .sw = frame->w, .sh = frame->h,
-                   .dst = tensor + 3 * (size_t) size * (size_t) size, .dw = size, .dh = size,
-                   .ch = 1));
-    return 0;
+        return;
+    RP_OP(slot, key_matte, .src = *frame, .dst = s->key);
+    RP_OP(slot, resize_float, .src = s->key, .sw = frame->w, .sh = frame->h,
+          .dst = tensor + 3 * (size_t) size * (size_t) size, .dw = size, .dh = size, .ch = 1);
 }
 
-/* The subject's colours as the network gives them. */
-static int record_front(struct remover_slot *s)
+/* The subject's colours from the network's output. */
+static void record_front(struct remover_slot *s)
 {
     struct rp_slot *const slot = s->slot;
 
-    RP_CHECK(RP_OP(slot, from_tensor, .src = s->net->out[1].data, .w = s->front_small.w,
-                   .h = s->front_small.h, .mul = {1, 1, 1}, .rgb = 1, .round = 1,
-                   .dst = s->front_float, .step = 1));
-    RP_CHECK(RP_OP(slot, float_to_u8, .src = s->front_float, .dst = s->front_small));
-    RP_CHECK(RP_OP(slot, resize, .src = s->front_small, .dst = s->front));
-    return 0;
+    RP_OP(slot, from_tensor, .src = s->net->out[1].data, .w = s->front_small.w,
+          .h = s->front_small.h, .mul = {1, 1, 1}, .rgb = 1, .round = 1, .dst = s->front_float,
+          .step = 1);
+    RP_OP(slot, float_to_u8, .src = s->front_float, .dst = s->front_small);
+    RP_OP(slot, resize, .src = s->front_small, .dst = s->front);
 }
 
-static int record(void *at, const struct rp_canvas *frame, const struct rp_dfaces *faces,
-                  const struct rp_selection *selection)
+static void record(void *at, const struct rp_frame *frame)
 {
     struct remover_slot *const s = at;
     const struct remover *const r = s->shared;
-    struct rp_op_backdrop backdrop = {.dst = *frame, .front = s->front, .matte = s->matte};
+    struct rp_op_backdrop backdrop = {.dst = frame->canvas, .front = s->front, .matte = s->matte};
 
-    (void) faces;
-    (void) selection;
     memcpy(backdrop.fill, r->fill, sizeof(backdrop.fill));
     memcpy(backdrop.despill, r->despill, sizeof(backdrop.despill));
-    RP_CHECK(record_input(s, &frame->img));
-    RP_CHECK(rp_run(s->net));
-    RP_CHECK(RP_OP(s->slot, matte_u8, .src = s->net->out[0].data, .classes = s->classes,
-                   .dst = s->matte_small));
-    RP_CHECK(RP_OP(s->slot, resize, .src = s->matte_small, .dst = s->matte));
+    record_input(s, &frame->canvas.img);
+    rp_record_run(s->net);
+    RP_OP(s->slot, matte_u8, .src = s->net->out[0].data, .classes = s->classes,
+          .dst = s->matte_small);
+    RP_OP(s->slot, resize, .src = s->matte_small, .dst = s->matte);
     if (s->key)
-        RP_CHECK(record_front(s));
-    RP_CHECK(s->slot->ops->backdrop(s->slot->stream, &backdrop));
-    return 0;
+        record_front(s);
+    RP_OP_FROM(s->slot, backdrop, &backdrop);
 }
 
 const struct rp_processor rp_background_remover = {

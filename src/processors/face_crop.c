@@ -1,17 +1,34 @@
 #include "processors/face_crop.h"
 
-int rp_face_crop_open(struct rp_face_crop *c, struct rp_slot *slot, int template_id,
-                      int size, const struct rp_masks *masks)
+int rp_face_loop_open(struct rp_face_loop *l, struct rp_slot *slot)
+{
+    l->slot = slot;
+    RP_CHECK(rp_slot_alloc(slot, sizeof(*l->cur), (void **) &l->cur));
+    return rp_slot_alloc(slot, sizeof(*l->index), (void **) &l->index);
+}
+
+void rp_face_loop_begin(const struct rp_face_loop *l, const struct rp_frame *frame,
+                        const struct rp_selection *selection)
+{
+    rp_record_loop(l->slot, &selection->count, l->index);
+    RP_OP(l->slot, face_pick, .faces = frame->faces, .selection = selection, .index = l->index,
+          .cur = l->cur);
+}
+
+void rp_face_loop_end(const struct rp_face_loop *l)
+{
+    rp_record_loop_end(l->slot);
+}
+
+int rp_face_crop_open(struct rp_face_crop *c, struct rp_slot *slot, int template_id, int size,
+                      const struct rp_masks *masks)
 {
     c->slot = slot;
     c->template_id = template_id;
     c->size = size;
     RP_CHECK(rp_slot_image(slot, size, size, 3, &c->img));
     RP_CHECK(rp_slot_alloc(slot, sizeof(*c->affine), (void **) &c->affine));
-    RP_CHECK(rp_slot_alloc(slot, sizeof(*c->cur), (void **) &c->cur));
-    RP_CHECK(rp_slot_alloc(slot, sizeof(*c->index), (void **) &c->index));
-    RP_CHECK(rp_masker_create(&c->masker, masks, slot, size, size));
-    return 0;
+    return masks ? rp_masker_create(&c->masker, masks, slot, size, size) : 0;
 }
 
 void rp_face_crop_close(struct rp_face_crop *c)
@@ -19,45 +36,27 @@ void rp_face_crop_close(struct rp_face_crop *c)
     rp_masker_destroy(&c->masker);
 }
 
-int rp_face_crop_each(struct rp_face_crop *c, const struct rp_canvas *frame,
-                      const struct rp_dfaces *faces, const struct rp_selection *selection,
-                      rp_record_fn *body, void *priv)
+void rp_face_crop_place(const struct rp_face_crop *c, const struct rp_dface *face)
 {
-    c->frame = frame;
-    c->faces = faces;
-    c->selection = selection;
-    return rp_slot_loop(c->slot, &selection->count, c->index, body, priv);
+    RP_OP(c->slot, align, .face = face, .template_id = c->template_id, .w = c->size, .h = c->size,
+          .scale = 1, .dst = c->affine);
 }
 
-int rp_face_crop_cut(struct rp_face_crop *c)
+void rp_face_crop_cut(const struct rp_face_crop *c, const struct rp_img *img,
+                      const struct rp_dface *face)
 {
-    RP_CHECK(RP_OP(c->slot, face_pick, .faces = c->faces, .selection = c->selection,
-                   .index = c->index, .cur = c->cur));
-    RP_CHECK(RP_OP(c->slot, align, .face = c->cur, .template_id = c->template_id, .w = c->size,
-                   .h = c->size, .scale = 1, .dst = c->affine));
-    RP_CHECK(RP_OP(c->slot, warp, .src = c->frame->img, .affine = c->affine, .dst = c->img,
-                   .border = 1));
-    return 0;
+    rp_face_crop_place(c, face);
+    RP_OP(c->slot, warp, .src = *img, .affine = c->affine, .dst = c->img, .border = 1);
 }
 
-static int record_paste(struct rp_face_crop *c, const float *pixels, double blend, bool bytes)
+void rp_face_crop_paste(const struct rp_face_crop *c, const struct rp_frame *frame,
+                        const struct rp_dface *face, const struct rp_face_paste *p)
 {
-    RP_CHECK(rp_masker_record(c->masker, c->cur, c->affine, &c->img, pixels));
-    RP_CHECK(RP_OP(c->slot, paste, .dst = *c->frame, .crop = pixels,
-                   .mask = rp_masker_mask(c->masker), .w = c->size, .h = c->size,
-                   .affine = c->affine, .keep = (float) (1 - blend), .blend = (float) blend,
-                   .bytes = bytes));
-    return 0;
-}
-
-int rp_face_crop_paste(struct rp_face_crop *c, const float *pixels)
-{
-    return record_paste(c, pixels, 1, false);
-}
-
-int rp_face_crop_blend(struct rp_face_crop *c, const float *pixels, double blend)
-{
-    return record_paste(c, pixels, blend, true);
+    rp_masker_record(c->masker, &(const struct rp_mask_of){
+        .face = face, .affine = c->affine, .crop = &c->img, .result = p->pixels, .own = p->mask});
+    RP_OP(c->slot, paste, .dst = frame->canvas, .crop = p->pixels,
+          .mask = rp_masker_mask(c->masker), .w = c->size, .h = c->size, .affine = c->affine,
+          .keep = (float) (1 - p->blend), .blend = (float) p->blend, .bytes = p->bytes);
 }
 
 int rp_face_crop_expect_output(const struct rp_net *net, int batch, int size)

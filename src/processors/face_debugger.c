@@ -1,6 +1,5 @@
 /* Face debugger: draws what the analysing stage found. */
-#include "face/mask.h"
-#include "processors/processor.h"
+#include "processors/face_crop.h"
 
 #define MASK_SIZE 512
 
@@ -39,17 +38,9 @@ struct debugger {
 
 struct debug_slot {
     const struct debugger *shared;
-    struct rp_slot *slot;
-    struct rp_masker *masker;
-    struct rp_img crop; /* for the masks that look at it */
-    struct rp_affine *affine;
-    struct rp_dface *cur;
-    int32_t *index;
+    struct rp_face_loop loop;
+    struct rp_face_crop crop; /* with the mask */
     uint8_t *tmp;
-
-    const struct rp_canvas *frame;
-    const struct rp_dfaces *faces;
-    const struct rp_selection *selection;
 };
 
 static void destroy(void **self)
@@ -94,7 +85,7 @@ static void detach(void **at)
 
     if (!d)
         return;
-    rp_masker_destroy(&d->masker);
+    rp_face_crop_close(&d->crop);
     free(d);
     *at = NULL;
 }
@@ -107,13 +98,10 @@ static int attach(void **at, const void *self, struct rp_slot *slot, int w, int 
     if (!d)
         return rp_fail(RP_ERR_NOMEM, "out of memory");
     d->shared = self;
-    d->slot = slot;
-    RP_TRY(rp_slot_alloc(slot, sizeof(*d->cur), (void **) &d->cur));
-    RP_TRY(rp_slot_alloc(slot, sizeof(*d->index), (void **) &d->index));
+    RP_TRY(rp_face_loop_open(&d->loop, slot));
     if (d->shared->items & RP_DEBUG_MASK) {
-        RP_TRY(rp_masker_create(&d->masker, d->shared->masks, slot, MASK_SIZE, MASK_SIZE));
-        RP_TRY(rp_slot_image(slot, MASK_SIZE, MASK_SIZE, 3, &d->crop));
-        RP_TRY(rp_slot_alloc(slot, sizeof(*d->affine), (void **) &d->affine));
+        RP_TRY(rp_face_crop_open(&d->crop, slot, RP_TEMPLATE_ARCFACE_128, MASK_SIZE,
+                                 d->shared->masks));
         RP_TRY(rp_slot_alloc(slot, (size_t) w * (size_t) h, (void **) &d->tmp));
     }
     return 0;
@@ -123,55 +111,42 @@ fail:
     return ret;
 }
 
-static int record_mask(struct debug_slot *d)
+static void record_mask(struct debug_slot *d, const struct rp_frame *frame)
 {
-    struct rp_slot *const slot = d->slot;
+    const struct rp_dface *const face = d->loop.cur;
 
-    RP_CHECK(RP_OP(slot, align, .face = d->cur, .template_id = RP_TEMPLATE_ARCFACE_128,
-                   .w = MASK_SIZE, .h = MASK_SIZE, .scale = 1, .dst = d->affine));
     if (rp_masks_see(d->shared->masks))
-        RP_CHECK(RP_OP(slot, warp, .src = d->frame->img, .affine = d->affine, .dst = d->crop,
-                       .border = 1));
-    RP_CHECK(rp_masker_record(d->masker, d->cur, d->affine, &d->crop, NULL));
-    RP_CHECK(RP_OP(slot, draw_mask, .dst = *d->frame, .face = d->cur,
-                   .mask = rp_masker_mask(d->masker), .w = MASK_SIZE, .h = MASK_SIZE,
-                   .affine = d->affine, .tmp = d->tmp));
-    return 0;
+        rp_face_crop_cut(&d->crop, &frame->canvas.img, face);
+    else
+        rp_face_crop_place(&d->crop, face);
+    rp_masker_record(d->crop.masker, &(const struct rp_mask_of){
+        .face = face, .affine = d->crop.affine, .crop = &d->crop.img});
+    RP_OP(frame->slot, draw_mask, .dst = frame->canvas, .face = face,
+          .mask = rp_masker_mask(d->crop.masker), .w = MASK_SIZE, .h = MASK_SIZE,
+          .affine = d->crop.affine, .tmp = d->tmp);
 }
 
 /* Box first, then the mask, then points: later ones lie on top. */
-static int record_face(void *priv)
-{
-    struct debug_slot *const d = priv;
-    struct rp_slot *const slot = d->slot;
-    const unsigned bits = d->shared->items;
-
-    RP_CHECK(RP_OP(slot, face_pick, .faces = d->faces, .selection = d->selection, .index = d->index,
-                   .cur = d->cur));
-    if (bits & RP_DEBUG_BOX)
-        RP_CHECK(RP_OP(slot, draw_face, .dst = *d->frame, .face = d->cur, .items = RP_DEBUG_BOX));
-    if (bits & RP_DEBUG_MASK)
-        RP_CHECK(record_mask(d));
-    RP_CHECK(RP_OP(slot, draw_face, .dst = *d->frame, .face = d->cur,
-                   .items = bits & ~(unsigned) (RP_DEBUG_BOX | RP_DEBUG_MASK)));
-    return 0;
-}
-
-static int record(void *at, const struct rp_canvas *frame, const struct rp_dfaces *faces,
-                  const struct rp_selection *selection)
+static void record(void *at, const struct rp_frame *frame)
 {
     struct debug_slot *const d = at;
+    const unsigned bits = d->shared->items;
 
-    d->frame = frame;
-    d->faces = faces;
-    d->selection = selection;
-    return rp_slot_loop(d->slot, &selection->count, d->index, record_face, d);
+    rp_face_loop_begin(&d->loop, frame, frame->selection);
+    if (bits & RP_DEBUG_BOX)
+        RP_OP(frame->slot, draw_face, .dst = frame->canvas, .face = d->loop.cur,
+              .items = RP_DEBUG_BOX);
+    if (bits & RP_DEBUG_MASK)
+        record_mask(d, frame);
+    RP_OP(frame->slot, draw_face, .dst = frame->canvas, .face = d->loop.cur,
+          .items = bits & ~(unsigned) (RP_DEBUG_BOX | RP_DEBUG_MASK));
+    rp_face_loop_end(&d->loop);
 }
 
-/* Boxes and the detector's points are there anyway; a box shows which way is up. */
+/* Boxes and the detector's points need nothing more, but a box also shows which way is up. */
 static unsigned needs_of(const struct rp_settings *settings)
 {
-    static const unsigned needs[] = {RP_NEED_TURN, 0, RP_NEED_POINTS, RP_NEED_LANDMARKS,
+    static const unsigned needs[] = {RP_NEED_ANGLE, 0, RP_NEED_POINTS, RP_NEED_LANDMARKS,
                                      RP_NEED_LIFTED, RP_NEED_POINTS};
     const struct options *const o = rp_settings_get(settings, &group);
     unsigned all = 0;

@@ -1,10 +1,8 @@
-/* Face enhancer: each selected face restored by a network, mixed with what was there.
+/* Face enhancer: each selected face is restored by a network and blended with the original.
  *
- * The output is rounded to 8 bits, so are the samples of it that are pasted, and what was pasted is
- * blended with the frame in 8 bits: all as in FaceFusion. Its masks are the box without padding and, if
- * chosen, the occluders'; areas and regions are the swapper's. */
-#include <pthread.h>
-
+ * The output is rounded to 8 bits, and so are the samples of it that are pasted; the pasted face is
+ * then blended with the frame in 8 bits: all as in FaceFusion. Its masks are the box without
+ * padding and, if chosen, the occlusion mask; areas and regions are for the swapper only. */
 #include "processors/face_crop.h"
 
 struct options {
@@ -32,20 +30,9 @@ static const struct enhance_model models[] = {
 };
 /* clang-format on */
 
-static const char *model_names[RP_ARRAY_LEN(models) + 1];
-
-static void list_models(void)
-{
-    for (size_t i = 0; i < RP_ARRAY_LEN(models); i++)
-        model_names[i] = models[i].name;
-}
-
 static const char *const *model_choices(void)
 {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-
-    pthread_once(&once, list_models);
-    return model_names;
+    return rp_catalogue_choices(RP_KIND_FACE_ENHANCER);
 }
 
 /* clang-format off */
@@ -71,7 +58,7 @@ struct enhancer {
     const struct enhance_model *m;
     struct rp_model *model;
     int in_face, in_weight; /* in_weight -1: the model has none */
-    double blend;           /* 0..1: part of the restored face */
+    double blend;           /* 0..1: share of the restored face */
     struct rp_masks *masks;
     struct rp_slot *slot;   /* owns the constants */
     float *lut;
@@ -95,17 +82,18 @@ static int open_model(struct enhancer *s, const struct rp_processor_context *con
 {
     const struct rp_model_entry *entry;
 
-    RP_CHECK(rp_pool_get(context->pool, RP_KIND_FACE_ENHANCER, models[o->model].name,
+    RP_CHECK(rp_pool_get(context->pool, RP_KIND_FACE_ENHANCER, model_choices()[o->model],
                          rp_settings_is_set(context->settings, "face-enhancer-model"), &entry,
                          &s->model));
-    s->m = &models[o->model]; /* none of this kind is lite: it is the one that was asked for */
+    s->m = RP_FACTS(models, entry->name);
 
     const int64_t size = s->m->size;
     RP_CHECK(s->in_face = rp_model_expect_input(s->model, "input", 0, RP_TYPE_F32, 4,
                                                 (const int64_t[]){-1, 3, size, size}));
     s->in_weight = rp_model_find_input(s->model, "weight");
     if (s->in_weight >= 0)
-        RP_CHECK(rp_model_expect_input(s->model, "weight", 0, RP_TYPE_F64, 1, (const int64_t[]){1}));
+        RP_CHECK(
+            rp_model_expect_input(s->model, "weight", 0, RP_TYPE_F64, 1, (const int64_t[]){1}));
     RP_CHECK(rp_model_expect_outputs(s->model, 1));
     return 0;
 }
@@ -155,6 +143,7 @@ struct enhance_slot {
     const struct enhancer *shared;
     struct rp_slot *slot;
     struct rp_net *net;
+    struct rp_face_loop loop;
     struct rp_face_crop crop;
     float *enhanced;
 };
@@ -201,6 +190,7 @@ static int attach(void **at, const void *self, struct rp_slot *slot, int w, int 
     s->slot = slot;
     RP_TRY(open_net(s));
     RP_TRY(rp_slot_alloc(slot, s->net->out[0].bytes, (void **) &s->enhanced));
+    RP_TRY(rp_face_loop_open(&s->loop, slot));
     RP_TRY(rp_face_crop_open(&s->crop, slot, shared->m->template_id, shared->m->size,
                              shared->masks));
     return 0;
@@ -210,30 +200,23 @@ fail:
     return ret;
 }
 
-static int record_face(void *priv)
+static void record(void *at, const struct rp_frame *frame)
 {
-    struct enhance_slot *const s = priv;
+    struct enhance_slot *const s = at;
     const struct enhancer *const shared = s->shared;
     const int size = shared->m->size;
 
-    RP_CHECK(rp_face_crop_cut(&s->crop));
-    RP_CHECK(RP_OP(s->slot, to_tensor, .src = s->crop.img, .lut = shared->lut,
-                   .dst = s->net->in[shared->in_face].data, .w = size, .h = size, .rgb = 1,
-                   .step = 1));
-    RP_CHECK(rp_run(s->net));
-    RP_CHECK(RP_OP(s->slot, from_tensor, .src = s->net->out[0].data, .w = size, .h = size,
-                   .mul = {0.5f, 0.5f, 0.5f}, .add = {0.5f, 0.5f, 0.5f}, .rgb = 1, .round = 2,
-                   .dst = s->enhanced, .step = 1));
-    RP_CHECK(rp_face_crop_blend(&s->crop, s->enhanced, shared->blend));
-    return 0;
-}
-
-static int record(void *at, const struct rp_canvas *frame, const struct rp_dfaces *faces,
-                  const struct rp_selection *selection)
-{
-    struct enhance_slot *const s = at;
-
-    return rp_face_crop_each(&s->crop, frame, faces, selection, record_face, s);
+    rp_face_loop_begin(&s->loop, frame, frame->selection);
+    rp_face_crop_cut(&s->crop, &frame->canvas.img, s->loop.cur);
+    RP_OP(s->slot, to_tensor, .src = s->crop.img, .lut = shared->lut,
+          .dst = s->net->in[shared->in_face].data, .w = size, .h = size, .rgb = 1, .step = 1);
+    rp_record_run(s->net);
+    RP_OP(s->slot, from_tensor, .src = s->net->out[0].data, .w = size, .h = size,
+          .mul = {0.5f, 0.5f, 0.5f}, .add = {0.5f, 0.5f, 0.5f}, .rgb = 1, .round = 2,
+          .dst = s->enhanced, .step = 1);
+    rp_face_crop_paste(&s->crop, frame, s->loop.cur, &(const struct rp_face_paste){
+        .pixels = s->enhanced, .blend = shared->blend, .bytes = true});
+    rp_face_loop_end(&s->loop);
 }
 
 const struct rp_processor rp_face_enhancer = {

@@ -6,10 +6,8 @@
  *   - the output stays float until it is pasted: rounding to 8 bits twice shows in dark skin. */
 #include "processors/face_swapper.h"
 
-#include <pthread.h>
-
-#define MAX_BATCH 16 /* tiles in one run: more take more memory, and no less time */
-#define NEUTRAL 0.5  /* --face-swapper-weight that mixes nothing in */
+#define MAX_BATCH 16 /* tiles in one run: more take more memory but no less time */
+#define NEUTRAL 0.5  /* the --face-swapper-weight at which nothing is mixed in */
 
 #define HALF {0.5, 0.5, 0.5}
 #define ZERO {0, 0, 0}
@@ -44,20 +42,9 @@ static const struct rp_swap_model models[] = {
 };
 /* clang-format on */
 
-static const char *model_names[RP_ARRAY_LEN(models) + 1];
-
-static void list_models(void)
-{
-    for (size_t i = 0; i < RP_ARRAY_LEN(models); i++)
-        model_names[i] = models[i].name;
-}
-
 static const char *const *model_choices(void)
 {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-
-    pthread_once(&once, list_models);
-    return model_names;
+    return rp_catalogue_choices(RP_KIND_FACE_SWAPPER);
 }
 
 static const char *const sizes[] = {"128x128", "256x256", "384x384", "512x512", "768x768",
@@ -69,12 +56,14 @@ static const struct rp_opt opts[] = {
     {"face-swapper-pixel-boost", 0, RP_OPT_SIZE, offsetof(struct rp_swapper_options, boost),
      .choices = sizes, .meta = "WxH",
      .help = "size at which faces are swapped, in several runs of the network; default: its own"},
-    {"face-swapper-weight", 0, RP_OPT_FLOAT, offsetof(struct rp_swapper_options, weight), 0, 1, 0.05,
-     .def_text = "0.5", .meta = "WEIGHT",
-     .help = "how much of the source's identity: less lets the target's through, more drives it out"},
+    {"face-swapper-weight", 0, RP_OPT_FLOAT, offsetof(struct rp_swapper_options, weight), 0, 1,
+     0.05, .def_text = "0.5", .meta = "WEIGHT",
+     .help =
+         "how much of the source's identity: less lets the target's through, more drives it out"},
     {"face-map", 0, RP_OPT_STRINGS, offsetof(struct rp_swapper_options, map),
      .meta = "SOURCE=REFERENCE...",
-     .help = "pictures of a source and of the face that gets it; other faces get --source-paths, if any"},
+     .help = "pictures of a source and of the face that gets it; other faces get --source-paths, "
+             "if any"},
     {0},
 };
 
@@ -84,20 +73,25 @@ const struct rp_opt_group rp_swapper_group = {
 
 static const struct rp_mask_use masks = {.chosen = RP_MASK_ALL};
 
+static const struct rp_swap_model *chosen(const struct rp_swapper_options *o)
+{
+    return RP_FACTS(models, model_choices()[o->model]);
+}
+
 static unsigned needs_of(const struct rp_settings *settings)
 {
     const struct rp_swapper_options *const o = rp_settings_get(settings, &rp_swapper_group);
-    const bool mixes = o->weight != NEUTRAL && models[o->model].source != RP_SWAP_IMAGE;
+    const bool mixes = o->weight != NEUTRAL && chosen(o)->source != RP_SWAP_IMAGE;
 
     return rp_masks_needs(settings, &masks) | (mixes || o->map.n ? RP_NEED_EMBEDDING : 0);
 }
 
-/* A model that is given a picture has no use for the identity. */
+/* A model that takes the source's picture does not use the identity. */
 static unsigned source_needs(const struct rp_settings *settings)
 {
     const struct rp_swapper_options *const o = rp_settings_get(settings, &rp_swapper_group);
 
-    return models[o->model].source == RP_SWAP_IMAGE ? 0 : RP_NEED_EMBEDDING;
+    return chosen(o)->source == RP_SWAP_IMAGE ? 0 : RP_NEED_EMBEDDING;
 }
 
 /* ---- opening --------------------------------------------------------------------------------- */
@@ -120,12 +114,10 @@ static int open_model(struct rp_swapper *s, const struct rp_processor_context *c
     const struct rp_swapper_options *const o =
         rp_settings_get(context->settings, &rp_swapper_group);
 
-    RP_CHECK(rp_pool_get(context->pool, RP_KIND_FACE_SWAPPER, models[o->model].name,
+    RP_CHECK(rp_pool_get(context->pool, RP_KIND_FACE_SWAPPER, model_choices()[o->model],
                          rp_settings_is_set(context->settings, "face-swapper-model"), &entry,
                          &s->model));
-    for (size_t i = 0; i < RP_ARRAY_LEN(models); i++)
-        if (!strcmp(models[i].name, entry->name))
-            s->m = &models[i];
+    s->m = RP_FACTS(models, entry->name);
 
     const int64_t size = s->m->size, source = s->m->source_size;
     RP_CHECK(s->in_target = rp_model_expect_input(s->model, "target", 0, RP_TYPE_F32, 4,
@@ -140,7 +132,7 @@ static int open_model(struct rp_swapper *s, const struct rp_processor_context *c
     return 0;
 }
 
-/* Is this one of the model's sizes? Else say which there are. */
+/* RP_ERR_USAGE, with the model's sizes, unless this is one of them. */
 static int check_size(const struct rp_swap_model *m, struct rp_opt_size size)
 {
     char text[128] = "";
@@ -158,8 +150,8 @@ static int check_size(const struct rp_swap_model *m, struct rp_opt_size size)
                    m->name, text, size.w, size.h);
 }
 
-/* A size that is no multiple of the network's (384 of 256, 768 of 512, which FaceFusion offers and
- * fails at) becomes the next one that is. */
+/* A size that is no multiple of the network's (384 for 256 or 768 for 512, which FaceFusion offers
+ * but fails with) becomes the next larger multiple. */
 static void set_size(struct rp_swapper *s, int side)
 {
     const int size = s->m->size;
@@ -171,7 +163,7 @@ static void set_size(struct rp_swapper *s, int side)
                side, side, size, size, s->m->name, s->size, s->size);
 }
 
-/* Does the file leave open how many pictures it takes, and how many it gives? */
+/* Does the file leave open how many pictures it takes and gives? */
 static bool takes_batches(const struct rp_swapper *s)
 {
     const struct rp_tensor_info *in, *out;
@@ -182,7 +174,7 @@ static bool takes_batches(const struct rp_swapper *s)
            out[0].dim[0] < 0;
 }
 
-/* As many tiles in a run as divide their number. */
+/* Tiles in one run: the most that divide their number. */
 static int batch_of(const struct rp_swapper *s)
 {
     const int tiles = s->step * s->step;
@@ -211,7 +203,7 @@ static int create(void **self, const struct rp_processor_context *context)
     if (!s)
         return rp_fail(RP_ERR_NOMEM, "out of memory");
     if (o->boost.w)
-        RP_TRY(check_size(&models[o->model], o->boost));
+        RP_TRY(check_size(chosen(o), o->boost));
     RP_TRY(open_model(s, context));
     RP_TRY(rp_masks_create(&s->masks, context->pool, context->settings, &masks));
     set_size(s, o->boost.w);

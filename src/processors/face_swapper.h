@@ -4,8 +4,8 @@
  *   face_swapper_source.c  what a network is given of a source: made once, before the job
  *   face_swapper_slot.c    the work on one face, with pixel boost
  *
- * Pixel boost: a crop of `step` times the network's side, taken apart into step x step pictures of
- * every step-th pixel, each run by itself, and put together again. */
+ * Pixel boost: a crop of `step` times the network's side is split into step x step pictures of
+ * every step-th pixel each; the network runs on each of them, and they are joined again. */
 #ifndef RP_FACE_SWAPPER_H
 #define RP_FACE_SWAPPER_H
 
@@ -13,7 +13,7 @@
 #include "processors/processor.h"
 
 struct rp_swapper_options {
-    int model;                /* index into the table of models */
+    int model;                /* index into rp_catalogue_choices() */
     struct rp_opt_size boost; /* 0 = the network's own size */
     double weight;
     struct rp_opt_strings map; /* --face-map: SOURCE=REFERENCE */
@@ -25,7 +25,7 @@ enum rp_swap_source {
     RP_SWAP_EMBEDDING,      /* arcface embedding of length 1 */
     RP_SWAP_MATRIX,         /* raw embedding x the file's last weight / the embedding's length */
     RP_SWAP_CONVERTED,      /* raw embedding through the converter */
-    RP_SWAP_CONVERTED_UNIT, /* the same, made length 1 */
+    RP_SWAP_CONVERTED_UNIT, /* the same, scaled to length 1 */
 };
 
 #define RP_SWAP_SIZES 6
@@ -38,7 +38,7 @@ struct rp_swap_model {
     int template_id, size;
     double mean[3], std[3];           /* of the target tensor */
     bool denormalise;                 /* output * std + mean; else already 0..1 */
-    int boost[RP_SWAP_SIZES];         /* working sizes that FaceFusion offers, 0 ends */
+    int boost[RP_SWAP_SIZES];         /* sizes that FaceFusion offers, 0 ends */
 };
 
 struct rp_swapper {
@@ -53,21 +53,20 @@ struct rp_swapper {
     struct rp_slot *slot;  /* owns the constants below, device memory */
     float *sources;        /* [rows][row] */
     int rows, row;
-    bool fixed;            /* every face gets the same: the rows are `batch` copies of it */
-    struct rp_references *references; /* --face-map, one for each row; NULL without */
+    bool fixed;            /* every face gets the same source: the rows are `batch` copies of it */
+    struct rp_references *references; /* --face-map, one for each row; else NULL */
     float distance;
-    int other;             /* row for faces that are like none of them, -1: they are left alone */
+    int other;             /* row for faces like none of the references; -1: they are left alone */
 };
 
 /* Prepare s->sources and what chooses among them. */
 int rp_swapper_prepare(struct rp_swapper *s, struct rp_pool *pool,
                        const struct rp_sources *sources);
 
-/* The part in one slot: functions of struct rp_processor. */
+/* The half in one slot: functions of struct rp_processor. */
 int rp_swapper_attach(void **at, const void *self, struct rp_slot *slot, int w, int h);
 void rp_swapper_detach(void **at);
 const int32_t *rp_swapper_faces(const void *at);
-int rp_swapper_record(void *at, const struct rp_canvas *frame, const struct rp_dfaces *faces,
-                      const struct rp_selection *selection);
+void rp_swapper_record(void *at, const struct rp_frame *frame);
 
 #endif /* RP_FACE_SWAPPER_H */

@@ -6,6 +6,7 @@ struct swap_slot {
     const struct rp_swapper *shared;
     struct rp_slot *slot;
     struct rp_net *net;
+    struct rp_face_loop loop;
     struct rp_face_crop crop;
     float *lut, *swapped;
     struct rp_face_map *map;  /* --face-map; else NULL */
@@ -47,7 +48,7 @@ fail:
     return ret;
 }
 
-/* A file may say that it takes any number of pictures and then not do it. */
+/* A file may claim to take any number of pictures and then fail with more than one. */
 static int open_any(struct swap_slot *s)
 {
     int ret = 0;
@@ -101,6 +102,7 @@ int rp_swapper_attach(void **at, const void *self, struct rp_slot *slot, int w, 
     if (shared->fixed)
         RP_TRY(rp_net_set_input(s->net, shared->in_source, shared->sources));
     RP_TRY(make_buffers(s));
+    RP_TRY(rp_face_loop_open(&s->loop, slot));
     RP_TRY(rp_face_crop_open(&s->crop, slot, shared->m->template_id, shared->size,
                              shared->masks));
     return 0;
@@ -119,10 +121,9 @@ const int32_t *rp_swapper_faces(const void *at)
 
 /* ---- recording ------------------------------------------------------------------------------- */
 
-/* The tiles of one run; without pixel boost the only one. */
-static int record_turn(void *priv)
+/* The tiles of one run; without pixel boost the whole crop. */
+static void record_tiles(struct swap_slot *s)
 {
-    struct swap_slot *const s = priv;
     struct rp_slot *const slot = s->slot;
     const struct rp_swapper *const shared = s->shared;
     const struct rp_swap_model *const m = shared->m;
@@ -136,51 +137,46 @@ static int record_turn(void *priv)
         from.mul[c] = (float) m->std[c];
         from.add[c] = (float) m->mean[c];
     }
-    RP_CHECK(RP_OP(slot, to_tensor, .src = s->crop.img, .lut = s->lut,
-                   .dst = s->net->in[shared->in_target].data, .w = m->size, .h = m->size, .rgb = 1,
-                   .step = shared->step, .tiles = tiles, .turn = s->turn));
-    RP_CHECK(rp_run(s->net));
-    return slot->ops->from_tensor(slot->stream, &from);
+    RP_OP(slot, to_tensor, .src = s->crop.img, .lut = s->lut,
+          .dst = s->net->in[shared->in_target].data, .w = m->size, .h = m->size, .rgb = 1,
+          .step = shared->step, .tiles = tiles, .turn = s->turn);
+    rp_record_run(s->net);
+    RP_OP_FROM(slot, from_tensor, &from);
 }
 
-/* Whose face this one gets, where that is not the same for all. */
-static int record_source(struct swap_slot *s)
+/* Which source this face gets, where that is not the same for all faces. */
+static void record_source(struct swap_slot *s)
 {
     const struct rp_swapper *const shared = s->shared;
 
     if (shared->fixed)
-        return 0;
-    return RP_OP(s->slot, source_mix, .sources = shared->sources, .rows = shared->rows,
-                 .n = shared->row, .map = s->map, .index = s->crop.index,
-                 .face = shared->mix != 0 ? s->crop.cur : NULL,
-                 .raw = shared->m->source == RP_SWAP_CONVERTED, .mix = shared->mix,
-                 .dst = s->net->in[shared->in_source].data, .copies = s->batch);
+        return;
+    RP_OP(s->slot, source_mix, .sources = shared->sources, .rows = shared->rows, .n = shared->row,
+          .map = s->map, .index = s->loop.index, .face = shared->mix != 0 ? s->loop.cur : NULL,
+          .raw = shared->m->source == RP_SWAP_CONVERTED, .mix = shared->mix,
+          .dst = s->net->in[shared->in_source].data, .copies = s->batch);
 }
 
-static int record_face(void *priv)
-{
-    struct swap_slot *const s = priv;
-
-    RP_CHECK(rp_face_crop_cut(&s->crop));
-    RP_CHECK(record_source(s));
-    if (s->turns)
-        RP_CHECK(rp_slot_loop(s->slot, s->turns, s->turn, record_turn, s));
-    else
-        RP_CHECK(record_turn(s));
-    RP_CHECK(rp_face_crop_paste(&s->crop, s->swapped));
-    return 0;
-}
-
-int rp_swapper_record(void *at, const struct rp_canvas *frame, const struct rp_dfaces *faces,
-                      const struct rp_selection *selection)
+void rp_swapper_record(void *at, const struct rp_frame *frame)
 {
     struct swap_slot *const s = at;
+    const struct rp_selection *selection = frame->selection;
 
     if (s->map) {
-        RP_CHECK(RP_OP(s->slot, map_faces, .faces = faces, .selection = selection,
-                       .references = s->shared->references, .distance = s->shared->distance,
-                       .other = s->shared->other, .dst = s->map));
+        RP_OP(s->slot, map_faces, .faces = frame->faces, .selection = selection,
+              .references = s->shared->references, .distance = s->shared->distance,
+              .other = s->shared->other, .dst = s->map);
         selection = &s->map->chosen;
     }
-    return rp_face_crop_each(&s->crop, frame, faces, selection, record_face, s);
+    rp_face_loop_begin(&s->loop, frame, selection);
+    rp_face_crop_cut(&s->crop, &frame->canvas.img, s->loop.cur);
+    record_source(s);
+    if (s->turns)
+        rp_record_loop(s->slot, s->turns, s->turn);
+    record_tiles(s);
+    if (s->turns)
+        rp_record_loop_end(s->slot);
+    rp_face_crop_paste(&s->crop, frame, s->loop.cur,
+                       &(const struct rp_face_paste){.pixels = s->swapped, .blend = 1});
+    rp_face_loop_end(&s->loop);
 }

@@ -1,5 +1,5 @@
-/* What a network is given of a source: an aligned crop, or an embedding in its own space. Made once
- * for each source, before the job; FaceFusion converts again for every tile of every face. */
+/* What a network is given of a source: an aligned crop, or an embedding in the network's own space.
+ * Made once for each source, before the job; FaceFusion does it for every tile of every face. */
 #include "processors/face_swapper.h"
 
 #include <math.h>
@@ -40,11 +40,12 @@ static int crop_source(const struct rp_swapper *s, const struct cropper *c,
 {
     const int size = s->m->source_size;
 
-    RP_CHECK(RP_OP(s->slot, align, .face = from->first_face, .template_id = s->m->source_template,
-                   .w = size, .h = size, .scale = 1, .dst = c->affine));
-    RP_CHECK(RP_OP(s->slot, warp, .src = from->first, .affine = c->affine, .dst = c->crop,
+    RP_CHECK(RP_OP_NOW(s->slot, align, .face = from->first_face,
+                       .template_id = s->m->source_template, .w = size, .h = size, .scale = 1,
+                       .dst = c->affine));
+    RP_CHECK(RP_OP_NOW(s->slot, warp, .src = from->first, .affine = c->affine, .dst = c->crop,
                    .border = 1));
-    RP_CHECK(RP_OP(s->slot, to_tensor, .src = c->crop, .lut = c->lut, .dst = dst, .w = size,
+    RP_CHECK(RP_OP_NOW(s->slot, to_tensor, .src = c->crop, .lut = c->lut, .dst = dst, .w = size,
                    .h = size, .rgb = 1, .step = 1));
     return 0;
 }
@@ -71,7 +72,7 @@ static double length_of(const float *v)
     return sum > 0 ? sqrt(sum) : 1;
 }
 
-/* inswapper keeps the matrix that turns an arcface embedding into its own as the last weight.
+/* inswapper's last weight is the matrix that converts an arcface embedding to its own.
  * @param matrix  [LENGTH][LENGTH] */
 static int read_matrix(const char *path, float *matrix)
 {
@@ -92,7 +93,7 @@ fail:
     return ret;
 }
 
-/* Turns raw embeddings into the network's. */
+/* Converts raw embeddings to the network's. */
 struct converter {
     float *matrix;      /* [LENGTH][LENGTH], RP_SWAP_MATRIX */
     struct rp_net *net; /* RP_SWAP_CONVERTED* */
@@ -152,7 +153,7 @@ static void times_matrix(const float *matrix, const float *in, float *out)
 static int through_network(struct rp_net *net, struct rp_slot *slot, const float *in, float *out)
 {
     RP_CHECK(rp_slot_upload(slot, net->in[0].data, in, LENGTH * sizeof(*in)));
-    RP_CHECK(rp_run(net));
+    RP_CHECK(rp_net_run(net));
     RP_CHECK(rp_slot_download(slot, out, net->out[0].data, LENGTH * sizeof(*out)));
     return rp_slot_sync(slot);
 }

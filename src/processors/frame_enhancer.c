@@ -1,10 +1,8 @@
-/* Frame enhancer: the whole picture made larger by an upscaling network.
+/* Frame enhancer: the whole picture enlarged by an upscaling network.
  *
- * The picture goes through the network in tiles that overlap, one after the other in a loop on the
- * device; each tile's result is blended with the enlarged original as it is put into the larger
+ * The picture goes through the network in overlapping tiles, one after the other in a loop on the
+ * device. Each tile's result is blended with the enlarged original as it is written to the larger
  * canvas, so that no second picture of that size is needed. */
-#include <pthread.h>
-
 #include "ops/tile_core.h"
 #include "processors/processor.h"
 
@@ -42,27 +40,16 @@ static const struct upscale_model models[] = {
 };
 /* clang-format on */
 
-static const char *model_names[RP_ARRAY_LEN(models) + 1];
-
-static void list_models(void)
-{
-    for (size_t i = 0; i < RP_ARRAY_LEN(models); i++)
-        model_names[i] = models[i].name;
-}
-
 static const char *const *model_choices(void)
 {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-
-    pthread_once(&once, list_models);
-    return model_names;
+    return rp_catalogue_choices(RP_KIND_FRAME_ENHANCER);
 }
 
 static const struct rp_opt opts[] = {
     {"frame-enhancer-model", 0, RP_OPT_CHOICE, offsetof(struct options, model),
      .def_text = "span_kendata_x4", .choices_fn = model_choices, .help = "upscaling network"},
     {"frame-enhancer-blend", 0, RP_OPT_INT, offsetof(struct options, blend), 0, 100, 1,
-     .def_text = "80", .meta = "PERCENT", .help = "share of the network's picture"},
+     .def_text = "80", .meta = "PERCENT", .help = "how much of the network's result is mixed in"},
     {0},
 };
 
@@ -90,10 +77,10 @@ static int open_model(struct upscaler *s, const struct rp_processor_context *con
     const struct rp_model_entry *entry;
     const struct options *const o = rp_settings_get(context->settings, &group);
 
-    RP_CHECK(rp_pool_get(context->pool, RP_KIND_FRAME_ENHANCER, models[o->model].name,
+    RP_CHECK(rp_pool_get(context->pool, RP_KIND_FRAME_ENHANCER, model_choices()[o->model],
                          rp_settings_is_set(context->settings, "frame-enhancer-model"), &entry,
                          &s->model));
-    s->m = &models[o->model];
+    s->m = RP_FACTS(models, entry->name);
     s->blend = o->blend / 100.0;
     RP_CHECK(s->input = rp_model_expect_input(s->model, "input", 0, RP_TYPE_F32, 4,
                                               (const int64_t[]){1, 3, s->m->size, s->m->size}));
@@ -138,9 +125,6 @@ struct upscale_slot {
     struct rp_tile_grid grid;
     float *lut;
     int32_t *count, *index;
-
-    /* while recording */
-    const struct rp_canvas *from, *to;
 };
 
 static void detach(void **at)
@@ -196,30 +180,19 @@ fail:
     return ret;
 }
 
-static int record_tile(void *priv)
-{
-    struct upscale_slot *const s = priv;
-    const double blend = s->shared->blend;
-
-    RP_CHECK(RP_OP(s->slot, tile_cut, .src = s->from->img, .grid = s->grid, .index = s->index,
-                   .lut = s->lut, .dst = s->net->in[s->shared->input].data));
-    RP_CHECK(rp_run(s->net));
-    RP_CHECK(RP_OP(s->slot, tile_put, .src = s->net->out[0].data, .grid = s->grid, .index = s->index,
-                   .scale = s->shared->m->scale, .before = s->from->img, .keep = (float) (1 - blend),
-                   .blend = (float) blend, .dst = *s->to));
-    return 0;
-}
-
-static int record_into(void *at, const struct rp_canvas *from, const struct rp_canvas *to,
-                       const struct rp_dfaces *faces, const struct rp_selection *selection)
+static void record(void *at, const struct rp_frame *frame)
 {
     struct upscale_slot *const s = at;
+    const double blend = s->shared->blend;
 
-    (void) faces;
-    (void) selection;
-    s->from = from;
-    s->to = to;
-    return rp_slot_loop(s->slot, s->count, s->index, record_tile, s);
+    rp_record_loop(s->slot, s->count, s->index);
+    RP_OP(s->slot, tile_cut, .src = frame->canvas.img, .grid = s->grid, .index = s->index,
+          .lut = s->lut, .dst = s->net->in[s->shared->input].data);
+    rp_record_run(s->net);
+    RP_OP(s->slot, tile_put, .src = s->net->out[0].data, .grid = s->grid, .index = s->index,
+          .scale = s->shared->m->scale, .before = frame->canvas.img, .keep = (float) (1 - blend),
+          .blend = (float) blend, .dst = frame->into);
+    rp_record_loop_end(s->slot);
 }
 
 const struct rp_processor rp_frame_enhancer = {
@@ -233,5 +206,5 @@ const struct rp_processor rp_frame_enhancer = {
     .size = size,
     .attach = attach,
     .detach = detach,
-    .record_into = record_into,
+    .record = record,
 };

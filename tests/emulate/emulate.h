@@ -1,9 +1,9 @@
 /* The kernels of src/device/cuda, compiled for the CPU: a module like libreprise-cuda.so that needs
  * no GPU. checkgpu loads it, so the logic of the kernels is checked wherever the tests run.
  *
- * A block's threads run one after the other, in either order; one that waits for others gives way
- * to them. A barrier that not all reach ends the program. What this cannot show: another compiler's
- * arithmetic, races within a warp, and speed. */
+ * A block's threads run one after the other, in either order; a thread that waits for others lets
+ * them run. A barrier that some threads do not reach ends the process. It cannot show the
+ * arithmetic of another compiler, races within a warp, or speed. */
 #ifndef EMULATE_H
 #define EMULATE_H
 

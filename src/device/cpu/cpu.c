@@ -1,6 +1,6 @@
 /* The CPU as a device: memory is memory, a stream is nothing, a loop is a loop.
  *
- * It is the default, the reference for every other device, and what CI runs. */
+ * It is the default, the reference for all other devices, and what CI runs. */
 #include "device/device.h"
 
 #include "base/base.h"

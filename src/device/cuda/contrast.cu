@@ -1,12 +1,12 @@
-/* Contrast of a landmarker's crop. Two launches: a block a tile, which makes Lab, the sum of L and
- * the tile's new levels; then every pixel back to colours. */
+/* Contrast of a landmarker's crop. Two launches: the first, with one block per tile, makes Lab, the
+ * sum of L and the tile's new levels; the second turns every pixel back into colours. */
 #include "device/cuda/kernel.cuh"
 #include "ops/contrast_core.h"
 
-#define LEVELS 256 /* also the threads of a tile's block: each has one level */
+#define LEVELS 256 /* also the threads of a tile's block, one per level */
 
-/* Sum over threads 0..t of a block of LEVELS threads; the last
- * one's is that of all. part: shared. */
+/* Sum over threads 0..t of a block of LEVELS threads; the last thread has the sum of all. part:
+ * shared. */
 RP_DEV int block_scan(int v, int part[LEVELS / RP_WARP])
 {
     const int t = (int) threadIdx.x, lane = t % RP_WARP;
@@ -26,7 +26,7 @@ RP_DEV int block_scan(int v, int part[LEVELS / RP_WARP])
     return v;
 }
 
-/* All threads get the last one's value. one: shared. */
+/* All threads get the last thread's value. one: shared. */
 RP_DEV int from_last(int v, int *one)
 {
     if (threadIdx.x == LEVELS - 1)
@@ -58,7 +58,7 @@ static __global__ void __launch_bounds__(LEVELS)
         atomicAdd(&count[lab[0]], 1);
         light += lab[0];
     }
-    light = block_scan(light, part); /* all counts are in after it */
+    light = block_scan(light, part); /* after it all counts are complete */
     if (t == LEVELS - 1)
         a.work->sum[RP_CONTRAST_TILES * ty + tx] = light;
 

@@ -1,13 +1,13 @@
 /* One GPU as a device: memory, streams, recording and replay. Kernels are in the .cu files.
  *
  * Eager work of all slots goes through one stream, because ONNX Runtime's sessions are tied to one;
- * captures happen on that stream too. Instantiated graphs run on the slots' own streams, so that k
- * of them fill the GPU. Capture mode is Relaxed: our allocator may call cudaMalloc while a graph is
- * being recorded, and a decoder thread may use the GPU meanwhile. */
+ * captures happen on that stream too. Instantiated graphs run on the slots' own streams, so that
+ * several of them fill the GPU. The capture mode is relaxed: our allocator may call cudaMalloc
+ * during a capture, and a decoder thread may use the GPU. */
 #include "device/cuda/cuda.h"
 
 #define MIN_DRIVER 13000 /* CUDA 13.0, driver 580 */
-#define MAX_BODIES 8     /* of one choice */
+#define MAX_BODIES 8     /* branches of one choice */
 
 struct rp_module_host rp_host;
 
@@ -24,7 +24,7 @@ struct rp_recording {
 
 int rp_cuda_fail(cudaError_t error, const char *what)
 {
-    cudaGetLastError(); /* forget it: the next call must not report it again */
+    cudaGetLastError(); /* clear it, or the next call would report it again */
     return rp_host.fail(error == cudaErrorMemoryAllocation ? RP_ERR_DEVICE_MEM : RP_ERR_DEVICE,
                         "GPU: %s: %s", what, cudaGetErrorString(error));
 }
@@ -291,7 +291,7 @@ static void cuda_recording_free(struct rp_device *dev, struct rp_recording **r)
     *r = NULL;
 }
 
-/* Leave the recording state, whatever happened. */
+/* Leave the recording state, after success or failure. */
 static cudaGraph_t leave(struct rp_stream *s)
 {
     cudaGraph_t graph = s->graph;
@@ -314,7 +314,7 @@ static void cuda_record_drop(struct rp_device *dev, struct rp_stream *s)
     s->broken = false;
 }
 
-/* Host nodes would stall a replay, and ONNX Runtime must not have made any. */
+/* Host nodes would stall a replay; ONNX Runtime should not have made any. */
 static int check_census(const struct rp_census *c)
 {
     if (c->hosts)
@@ -384,7 +384,7 @@ static void cuda_recording_census(const struct rp_recording *r, struct rp_census
 
 /* ---- loops ----------------------------------------------------------------------------------- */
 
-/* A number of the device, on the host: what eager work branches on. */
+/* Read a number in device memory, which eager work branches on. */
 static int read_number(struct rp_stream *s, const int32_t *from, int32_t *to)
 {
     int ret = 0;
@@ -410,7 +410,7 @@ static int loop_eager(struct rp_stream *s, const int32_t *count, int32_t *index,
     return 0;
 }
 
-/* Put a conditional node behind what was captured so far; body[] are its empty graphs. */
+/* Add a conditional node after what was captured so far; body[] are its empty graphs. */
 static int add_conditional(struct rp_stream *s, cudaGraphConditionalHandle h,
                            enum cudaGraphConditionalNodeType type, int n, cudaGraphNode_t *node,
                            cudaGraph_t *body)
@@ -437,7 +437,7 @@ fail:
     return ret;
 }
 
-/* Go on capturing in a body, or behind a node of the graph around it. */
+/* Continue the capture in a body, or after a node of the graph around it. */
 static int enter_body(struct rp_stream *s, cudaGraph_t body)
 {
     const int ret = end_capture(s);
@@ -456,7 +456,7 @@ static int leave_body(struct rp_stream *s, cudaGraph_t body)
     return 0;
 }
 
-/* After a failure inside: record_drop() destroys the outermost graph with its bodies. */
+/* After a failure inside a body: record_drop() destroys the outermost graph and its bodies. */
 static void broken_at(struct rp_stream *s, cudaGraph_t outer)
 {
     s->broken = true;
@@ -464,7 +464,7 @@ static void broken_at(struct rp_stream *s, cudaGraph_t outer)
     s->graph = outer;
 }
 
-/* The capture ends, goes on in the body, and begins again behind the node: ONNX Runtime sits on
+/* The capture ends, continues in the body, and begins again after the node: ONNX Runtime is tied to
  * this stream, so its work cannot be captured on another. */
 static int loop_recorded(struct rp_stream *s, const int32_t *count, int32_t *index,
                          rp_record_fn *body_fn, void *priv)
@@ -566,6 +566,7 @@ static void cuda_destroy(struct rp_device *dev)
 
 static const struct rp_device_fns cuda_fns = {
     .name = "cuda",
+    .one_thread = true,
     .host_memory = false,
     .destroy = cuda_destroy,
     .alloc = cuda_alloc,
@@ -620,8 +621,8 @@ static int check_driver(int id)
     return 0;
 }
 
-/* ONNX Runtime's provider has machine code for these and
- * nothing that could be compiled for others. */
+/* ONNX Runtime's provider has machine code for these architectures and none that could be compiled
+ * for others. */
 static int check_arch(const struct cudaDeviceProp *p)
 {
     static const int known[] = {75, 80, 86, 87, 89, 90, 120, 121};

@@ -1,6 +1,6 @@
-/* Inside of the CUDA device: one shared library, libreprise-cuda.so, loaded at run time, so that
- * the program itself links nothing of CUDA. C files hold memory, streams and graphs; .cu files hold
- * kernels and their launchers only. */
+/* The inside of the CUDA device: one shared library, libreprise-cuda.so, loaded at run time, so
+ * that the program itself links nothing of CUDA. Memory, streams and graphs are in C files; .cu
+ * files hold only kernels and their launchers. */
 #ifndef RP_CUDA_H
 #define RP_CUDA_H
 
@@ -12,8 +12,8 @@ extern "C" {
 
 #include "device/cuda/module.h"
 
-/* One slot's queue. All eager work and all captures of a device go through its one recording stream
- * (ONNX Runtime sits on it); replays go to the slot's own. */
+/* One slot's queue. All eager work and all captures of a device go through its one recording
+ * stream, to which ONNX Runtime is tied; replays run on the slot's own. */
 struct rp_stream {
     cudaStream_t record; /* where launchers put their kernels; the same for all slots of a device */
     cudaStream_t replay; /* where instantiated graphs run */
@@ -39,7 +39,7 @@ extern struct rp_module_host rp_host;
 /* After a launch: 0, or RP_ERR_DEVICE with a sentence that names the operation. */
 int rp_cuda_launched(const char *op);
 
-/* Message of a failed CUDA call; out of memory becomes RP_ERR_DEVICE_MEM. */
+/* Report a failed CUDA call; out of memory becomes RP_ERR_DEVICE_MEM. */
 int rp_cuda_fail(cudaError_t error, const char *what);
 
 #define CU_TRY(what, call)                                                                         \
@@ -64,7 +64,7 @@ void rp_cuda_rewrite(cudaGraph_t graph);
 const void *rp_cuda_copy_kernel(int unit); /* bytes moved at once: 16, 4 or 1 */
 const void *rp_cuda_fill_kernel(int unit); /* bytes of an element: 4, 2 or 1 */
 
-/* Pools (pool.c): which one the calling thread takes from; 0 = weights and eager work. */
+/* Pools (pool.c): the one that the calling thread takes from; 0 is for weights and eager work. */
 void rp_pool_use(int pool);
 int rp_pool_new(void);
 void rp_pool_release(int id, int pool); /* frees its blocks; those in use move to pool 0 */

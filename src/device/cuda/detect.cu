@@ -1,4 +1,4 @@
-/* Detector output to faces. One block each: the work is small, and what counts is the order. */
+/* Detector output to faces. Each runs in one block: the work is small, and the order matters. */
 #include "device/cuda/kernel.cuh"
 #include "ops/detect_core.h"
 
@@ -49,12 +49,12 @@ RP_DEV uint32_t block_before(uint32_t v, uint32_t *part)
 
 /* ---- decode ---------------------------------------------------------------------------------- */
 
-/* Rows are worked on in stretches of 32 rounds; round k of a stretch has one row a thread. A thread
- * keeps one bit a row. (A lane stands for a round as well.) */
+/* Rows are done in stretches of 32 rounds; in round k of a stretch each thread has one row, and
+ * keeps one bit for it. (Later each lane of a warp stands for one round.) */
 #define ROUNDS 32
 #define STRETCH (ROUNDS * THREADS)
 
-/* Which of this thread's rows of a stretch pass. */
+/* The rows of a stretch that pass, of this thread's. */
 RP_DEV uint32_t passing_rows(const struct rp_op_decode *a, int first, int rows)
 {
     uint32_t bits = 0;
@@ -83,7 +83,7 @@ RP_DEV int count_reaching(const struct rp_op_decode *a, int rows, uint32_t key, 
     return block_sum(n, part);
 }
 
-/* As find_cut() in ops/detect.c. */
+/* The same as find_cut() in ops/detect.c. */
 RP_DEV struct rp_decode_cut find_cut(const struct rp_op_decode *a, int rows, int room, int *part)
 {
     struct rp_decode_cut cut = {0, 0};
@@ -113,8 +113,8 @@ RP_DEV struct kept unpack(uint32_t v)
     return k;
 }
 
-/* Write the kept rows of a stretch in order. done: of the stretches before; `count` and `part` are
- * scratch. Returns the stretch's own numbers. */
+/* Write the kept rows of a stretch in order. done: numbers of the stretches before; `count` and
+ * `part` are scratch. Returns this stretch's numbers. */
 RP_DEV struct kept store_rows(const struct rp_op_decode *a, int first, uint32_t bits,
                               const struct rp_decode_cut *cut, int stored, int base,
                               struct kept done, uint32_t *count, uint32_t *part)
@@ -135,8 +135,8 @@ RP_DEV struct kept store_rows(const struct rp_op_decode *a, int first, uint32_t 
         above |= key > cut->key ? bit : 0;
         tie |= key == cut->key ? bit : 0;
     }
-    const bool any = __ballot_sync(RP_ALL_LANES, bits != 0) != 0; /* in most warps nothing passes */
-    uint32_t mine = 0; /* of the round of this lane's number */
+    const bool any = __ballot_sync(RP_ALL_LANES, bits != 0) != 0; /* in most warps no row passes */
+    uint32_t mine = 0; /* of the round with this lane's number */
     for (int k = 0; k < ROUNDS && any; k++) {
         const uint32_t n = (uint32_t) __popc(__ballot_sync(RP_ALL_LANES, (int) (above >> k & 1)));
         const uint32_t m = (uint32_t) __popc(__ballot_sync(RP_ALL_LANES, (int) (tie >> k & 1)));
@@ -220,7 +220,7 @@ extern "C" int rp_cuda_decode(struct rp_stream *stream, const struct rp_op_decod
 
 #define PER_THREAD (RP_MAX_CANDIDATES / THREADS)
 
-/* Sorting key of a candidate: score down, then index up. Equal keys: by position. */
+/* Sorting key of a candidate: score descending, then index ascending. Equal keys: by position. */
 struct nms_work {
     uint64_t key[RP_MAX_CANDIDATES];
     uint16_t at[RP_MAX_CANDIDATES]; /* position of the candidate */
@@ -290,8 +290,8 @@ RP_DEV int nms_next(struct nms_work *w, int mine, int n)
     return mine;
 }
 
-/* The same result as rp_nms_greedy(): the best that is left is kept, and all threads drop what
- * overlaps it. Returns how many were kept; *more: there would have been one more. */
+/* The same result as rp_nms_greedy(): the best one left is kept, and all threads drop what overlaps
+ * it. Returns how many were kept; *more: there was at least one more. */
 RP_DEV int nms_greedy(const struct rp_op_nms *a, struct nms_work *w, int n, bool *more)
 {
     const int t = (int) threadIdx.x;
@@ -361,7 +361,7 @@ static __global__ void __launch_bounds__(THREADS) nms(const __grid_constant__ st
         if (lane == 0) {
             rp_box_normalise(c->box, f->box);
             f->score = c->score;
-            f->angle = c->turn;
+            f->angle = c->angle;
         }
         if (lane < 10)
             f->lm5[lane] = c->lm5[lane];

@@ -1,9 +1,9 @@
-/* Steps on single faces: geometry, landmarks, identity, selection, content check. One block each:
- * these are a few hundred numbers, and what counts is that a launch is short. */
+/* Steps on single faces: geometry, landmarks, identity, selection, content check. Each runs in one
+ * block: there are only a few hundred numbers, and short launches matter most. */
 #include "device/cuda/kernel.cuh"
 #include "ops/classify_core.h"
 #include "ops/face_core.h"
-#include "ops/gate_core.h"
+#include "ops/content_core.h"
 #include "ops/geometry_core.h"
 #include "ops/landmark_core.h"
 #include "ops/select_core.h"
@@ -22,7 +22,7 @@ static __global__ void __launch_bounds__(RP_WARP)
         agree[t] = (uint8_t) (!known || i == j ? 0 : rp_ransac_agree(from, to, i, j));
     __syncthreads();
     if (t == 0) {
-        struct rp_affine out; /* not in place: it is read again on the way */
+        struct rp_affine out; /* not in place: the map is read again meanwhile */
 
         rp_align_solve(&out, from, to, known ? rp_ransac_pick(agree) : 0);
         *a.dst = out;
@@ -121,7 +121,7 @@ extern "C" int rp_cuda_face_pick(struct rp_stream *stream, const struct rp_op_fa
     return rp_cuda_launched("face_pick");
 }
 
-/* A block a face. */
+/* One block per face. */
 static __global__ void __launch_bounds__(COPY_THREADS)
     face_scale(const __grid_constant__ struct rp_op_face_scale a)
 {
@@ -149,8 +149,8 @@ extern "C" int rp_cuda_face_scale(struct rp_stream *stream, const struct rp_op_f
 
 #define POINTS 68
 #define HEAT_THREADS 1024 /* one block has to read a megabyte of heat maps */
-#define FEW_THREADS 160   /* else one thread a coordinate is enough */
-#define PARTS 4           /* of a heat map: so that all warps have about as much to do */
+#define FEW_THREADS 160   /* else one thread per coordinate is enough */
+#define PARTS 4           /* of a heat map, so that all warps have about the same work */
 
 /* Maximum of a warp, in all lanes; never NaN. */
 RP_DEV float warp_larger(float v)
@@ -188,7 +188,7 @@ RP_DEV float peak_of(const float *map, bool fast)
     return warp_larger(best);
 }
 
-/* The points, and what the score is made of: maxima of the heat maps, or the third number of each
+/* The points, and the numbers for the score: maxima of the heat maps, or the third number of each
  * point. */
 static __global__ void __launch_bounds__(HEAT_THREADS)
     landmarks(const __grid_constant__ struct rp_op_landmarks a, bool fast)
@@ -411,14 +411,14 @@ extern "C" int rp_cuda_select(struct rp_stream *stream, const struct rp_op_selec
 
 /* ---- content check --------------------------------------------------------------------------- */
 
-#define GATE_THREADS 1024
+#define VOTE_THREADS 1024
 
 struct found {
     float v;
     int at; /* INT32_MAX: nothing was found */
 };
 
-/* What rp_gate_largest() would have kept: the first NaN, else the first of the largest. */
+/* What rp_content_largest() would have kept: the first NaN, else the first of the largest. */
 RP_DEV struct found better(struct found a, struct found b)
 {
     const bool first = a.at < b.at, a_nan = a.v != a.v, b_nan = b.v != b.v;
@@ -432,10 +432,10 @@ RP_DEV struct found better(struct found a, struct found b)
     return a.v > b.v ? a : b;
 }
 
-static __global__ void __launch_bounds__(GATE_THREADS)
-    gate(const __grid_constant__ struct rp_op_gate a, int from)
+static __global__ void __launch_bounds__(VOTE_THREADS)
+    content_vote(const __grid_constant__ struct rp_op_content_vote a, int from)
 {
-    __shared__ struct found part[GATE_THREADS / RP_WARP];
+    __shared__ struct found part[VOTE_THREADS / RP_WARP];
     const int t = (int) threadIdx.x;
     struct found best = {0, INT32_MAX};
 
@@ -457,14 +457,14 @@ static __global__ void __launch_bounds__(GATE_THREADS)
         return;
     for (int i = 1; i < (int) blockDim.x / RP_WARP; i++)
         best = better(best, part[i]);
-    rp_gate_one(&a, rp_gate_score(&a, best.v));
+    rp_content_one(&a, rp_content_score(&a, best.v));
 }
 
-extern "C" int rp_cuda_gate(struct rp_stream *stream, const struct rp_op_gate *a)
+extern "C" int rp_cuda_content_vote(struct rp_stream *stream, const struct rp_op_content_vote *a)
 {
-    if (a->kind == RP_GATE_NSFW_1)
-        RP_LAUNCH(stream, 1, GATE_THREADS, gate, *a, rp_gate_from(a));
+    if (a->kind == RP_CONTENT_NSFW_1)
+        RP_LAUNCH(stream, 1, VOTE_THREADS, content_vote, *a, rp_content_from(a));
     else
-        RP_LAUNCH(stream, 1, RP_WARP, gate, *a, a->n);
-    return rp_cuda_launched("gate");
+        RP_LAUNCH(stream, 1, RP_WARP, content_vote, *a, a->n);
+    return rp_cuda_launched("content_vote");
 }

@@ -1,8 +1,8 @@
 /* What the kernel files share. They hold kernels and their launchers only; the arithmetic of one
  * element is in ops/ *_core.h, the same as in C.
  *
- * RP_LAUNCH puts a kernel on the recording stream. tests/emulate.h replaces it and the CUDA words,
- * so that the kernels can be checked without a GPU. */
+ * RP_LAUNCH puts a kernel on the recording stream. tests/emulate.h replaces it and CUDA's keywords,
+ * so that kernels can be checked without a GPU. */
 #ifndef RP_KERNEL_CUH
 #define RP_KERNEL_CUH
 

@@ -1,4 +1,4 @@
-/* The kernels that decide whether a WHILE node of a graph goes round once more, and which body of a
+/* The kernels that decide whether a WHILE node of a graph runs its body again, and which body of a
  * SWITCH node runs. */
 #include "device/cuda/cuda.h"
 
@@ -15,7 +15,7 @@ static __global__ void next(cudaGraphConditionalHandle h, const int32_t *count, 
     cudaGraphSetConditional(h, i < *count);
 }
 
-/* A number that is none of the bodies runs none. */
+/* A number without a body runs none. */
 static __global__ void pick(cudaGraphConditionalHandle h, const int32_t *which)
 {
     cudaGraphSetConditional(h, (unsigned) *which);

@@ -4,7 +4,7 @@
 
 #define MAP_THREADS 512
 
-/* The source of a face, worked out by a warp; right in lane 0. */
+/* The source of a face, computed by a warp; valid in lane 0. */
 RP_DEV int warp_source(const struct rp_op_map_faces *a, const struct rp_dface *f)
 {
     const int lane = (int) threadIdx.x % RP_WARP, n = rp_map_references(a);

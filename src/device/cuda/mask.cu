@@ -29,9 +29,9 @@ extern "C" int rp_cuda_box_mask(struct rp_stream *stream, const struct rp_op_box
 
 /* ---- gaussian -------------------------------------------------------------------------------- */
 
-/* A block sums ACROSS values of a row, or a DOWN_W x DOWN_H tile; what it reads of the source,
- * edges mirrored, lies in shared memory. A radius that does not fit there reads the source itself.
- */
+/* A block computes ACROSS values of a row, or a DOWN_W x DOWN_H tile. The part of the source that
+ * it needs, edges mirrored, is in shared memory; with a radius that does not fit there the source
+ * itself is read. */
 #define ACROSS 256
 #define DOWN_W 32
 #define DOWN_H 32
@@ -200,6 +200,37 @@ extern "C" int rp_cuda_class_mask(struct rp_stream *stream, const struct rp_op_c
     return rp_cuda_launched("class_mask");
 }
 
+/* ---- mask_warp ------------------------------------------------------------------------------- */
+
+static __global__ void __launch_bounds__(256)
+    mask_warp(const __grid_constant__ struct rp_op_mask_warp a)
+{
+    __shared__ struct rp_warp_line line[RP_TILE_H];
+    const int x = rp_my_x(), y = rp_my_y(), t = rp_my_number();
+    float tx, ty;
+
+    if (t < RP_TILE_H) {
+        double m[6];
+
+        rp_mask_warp_map(m, a.src_affine->m, a.dst_affine->inv);
+        line[t] = rp_warp_line(m, 0.0, 0.0, (int) blockIdx.y * RP_TILE_H + t);
+    }
+    __syncthreads();
+    if (x >= a.dw || y >= a.dh)
+        return;
+    const int ix = rp_warp_split(rp_warp_x(&line[threadIdx.y], x), a.sw, &tx);
+    const int iy = rp_warp_split(rp_warp_y(&line[threadIdx.y], x), a.sh, &ty);
+    a.dst[(size_t) y * a.dw + x] = rp_mask_sample(a.src, a.sw, a.sh, ix, iy, tx, ty);
+}
+
+extern "C" int rp_cuda_mask_warp(struct rp_stream *stream, const struct rp_op_mask_warp *a)
+{
+    if (a->dw < 1 || a->dh < 1)
+        return 0;
+    RP_LAUNCH(stream, rp_grid(a->dw, a->dh), rp_tile(), mask_warp, *a);
+    return rp_cuda_launched("mask_warp");
+}
+
 /* ---- hull_mask ------------------------------------------------------------------------------- */
 
 #define HULL_WARPS 8 /* one row each */
@@ -208,7 +239,7 @@ extern "C" int rp_cuda_class_mask(struct rp_stream *stream, const struct rp_op_c
 
 struct hull_work {
     struct rp_point point[POINTS], sorted[POINTS];
-    uint8_t kept[POINTS]; /* chosen, and not met before */
+    uint8_t kept[POINTS]; /* chosen, and no duplicate */
     struct rp_point chain[2][POINTS + 1];
     int n, length[2];
     struct rp_hull hull;
@@ -219,8 +250,8 @@ RP_DEV bool same_point(struct rp_point a, struct rp_point b)
     return a.x == b.x && a.y == b.y;
 }
 
-/* rp_hull_make() by a block: a thread for each point finds its place in the order, then two threads
- * of different warps go along the two chains. */
+/* rp_hull_make() by a block: a thread per point finds its place in the order, then two threads of
+ * different warps build the two chains. */
 RP_DEV void make_hull(const struct rp_op_hull_mask *a, struct hull_work *w)
 {
     const int t = (int) threadIdx.x;
@@ -265,7 +296,7 @@ RP_DEV void make_hull(const struct rp_op_hull_mask *a, struct hull_work *w)
             w->hull.n = n;
             w->hull.p[0] = w->sorted[0];
         }
-    } else { /* each chain without its last point, which begins the other */
+    } else { /* each chain without its last point, the first of the other */
         const int first = w->length[0] - 1, both = first + w->length[1] - 1;
 
         if (t == 0)
@@ -296,7 +327,7 @@ RP_DEV void hull_row(const struct rp_hull *hull, int y, int w, int h, float *row
     for (int i = lane; i < hull->n && hull->n >= 3; i += RP_WARP)
         rp_hull_edge(hull->p[i], hull->p[i + 1 < hull->n ? i + 1 : 0], y, &lo, &hi);
     lo = warp_min(lo);
-    hi = -1 - warp_min(-1 - hi); /* -1 - v: the minimum has an opposite as well */
+    hi = -1 - warp_min(-1 - hi); /* -1 - v, not -v: that of the minimum does not overflow */
     for (int x = lane; x < w; x += RP_WARP)
         row[x] = x >= lo && x <= hi ? 1.0f : 0.0f;
     __syncwarp();

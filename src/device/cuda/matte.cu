@@ -1,4 +1,4 @@
-/* Mattes, alpha planes, and what is put behind them. */
+/* Mattes, alpha planes and backgrounds. */
 #include "device/cuda/kernel.cuh"
 #include "ops/matte_core.h"
 
@@ -11,16 +11,16 @@ template <bool WIDE> RP_DEV int alpha_sample(const uint8_t *row, int x)
 
 template <bool WIDE>
 static __global__ void __launch_bounds__(256)
-    alpha_read(const __grid_constant__ struct rp_op_alpha_read a)
+    alpha_read(const __grid_constant__ struct rp_planes src, const __grid_constant__ struct rp_img dst)
 {
     const int x = rp_my_x(), y = rp_my_y();
 
-    if (x >= a.dst.w || y >= a.dst.h)
+    if (x >= dst.w || y >= dst.h)
         return;
-    const uint8_t *const row = a.src.plane[3];
-    a.dst.data[(ptrdiff_t) y * a.dst.stride + x] =
-        row ? (uint8_t) rp_alpha_8(alpha_sample<WIDE>(row + (ptrdiff_t) y * a.src.stride[3], x),
-                                   a.src.depth)
+    const uint8_t *const row = src.plane[3];
+    dst.data[(ptrdiff_t) y * dst.stride + x] =
+        row ? (uint8_t) rp_alpha_8(alpha_sample<WIDE>(row + (ptrdiff_t) y * src.stride[3], x),
+                                   src.depth)
             : 255;
 }
 
@@ -28,38 +28,85 @@ extern "C" int rp_cuda_alpha_read(struct rp_stream *stream, const struct rp_op_a
 {
     if (a->dst.w < 1 || a->dst.h < 1)
         return 0;
-    if (a->src.depth > 8)
-        RP_LAUNCH(stream, rp_grid(a->dst.w, a->dst.h), rp_tile(), alpha_read<true>, *a);
+    if (a->src->depth > 8)
+        RP_LAUNCH(stream, rp_grid(a->dst.w, a->dst.h), rp_tile(), alpha_read<true>, *a->src, a->dst);
     else
-        RP_LAUNCH(stream, rp_grid(a->dst.w, a->dst.h), rp_tile(), alpha_read<false>, *a);
+        RP_LAUNCH(stream, rp_grid(a->dst.w, a->dst.h), rp_tile(), alpha_read<false>, *a->src, a->dst);
     return rp_cuda_launched("alpha_read");
 }
 
 template <bool WIDE>
 static __global__ void __launch_bounds__(256)
-    alpha_write(const __grid_constant__ struct rp_op_alpha_write a)
+    alpha_write(const __grid_constant__ struct rp_img src, const __grid_constant__ struct rp_planes dst,
+                int fresh)
 {
     const int x = rp_my_x(), y = rp_my_y();
 
-    if (x >= a.src.w || y >= a.src.h)
+    if (x >= src.w || y >= src.h)
         return;
-    uint8_t *const row = a.dst.plane[3] + (ptrdiff_t) y * a.dst.stride[3];
-    const int v = a.src.data[(ptrdiff_t) y * a.src.stride + x];
+    uint8_t *const row = dst.plane[3] + (ptrdiff_t) y * dst.stride[3];
+    const int v = src.data[(ptrdiff_t) y * src.stride + x];
     if (!WIDE)
         row[x] = (uint8_t) v;
-    else if (a.fresh || rp_alpha_8(alpha_sample<true>(row, x), a.dst.depth) != v)
-        ((uint16_t *) row)[x] = (uint16_t) rp_alpha_deep(v, a.dst.depth);
+    else if (fresh || rp_alpha_8(alpha_sample<true>(row, x), dst.depth) != v)
+        ((uint16_t *) row)[x] = (uint16_t) rp_alpha_deep(v, dst.depth);
 }
 
 extern "C" int rp_cuda_alpha_write(struct rp_stream *stream, const struct rp_op_alpha_write *a)
 {
     if (a->src.w < 1 || a->src.h < 1)
         return 0;
-    if (a->dst.depth > 8)
-        RP_LAUNCH(stream, rp_grid(a->src.w, a->src.h), rp_tile(), alpha_write<true>, *a);
+    if (a->dst->depth > 8)
+        RP_LAUNCH(stream, rp_grid(a->src.w, a->src.h), rp_tile(), alpha_write<true>, a->src, *a->dst,
+                  a->fresh);
     else
-        RP_LAUNCH(stream, rp_grid(a->src.w, a->src.h), rp_tile(), alpha_write<false>, *a);
+        RP_LAUNCH(stream, rp_grid(a->src.w, a->src.h), rp_tile(), alpha_write<false>, a->src, *a->dst,
+                  a->fresh);
     return rp_cuda_launched("alpha_write");
+}
+
+static __global__ void __launch_bounds__(256)
+    alpha_split(const __grid_constant__ struct rp_op_alpha_split a)
+{
+    const int x = rp_my_x(), y = rp_my_y();
+
+    if (x >= a.src.w || y >= a.src.h)
+        return;
+    const uint8_t *const in = rp_pixel(&a.src, x, y);
+    for (int c = 0; a.bgr.data && c < 3; c++)
+        rp_pixel(&a.bgr, x, y)[c] = in[c];
+    if (a.alpha.data)
+        *rp_pixel(&a.alpha, x, y) = a.src.ch == 4 ? in[3] : 255;
+}
+
+extern "C" int rp_cuda_alpha_split(struct rp_stream *stream, const struct rp_op_alpha_split *a)
+{
+    if (a->src.w < 1 || a->src.h < 1)
+        return 0;
+    RP_LAUNCH(stream, rp_grid(a->src.w, a->src.h), rp_tile(), alpha_split, *a);
+    return rp_cuda_launched("alpha_split");
+}
+
+static __global__ void __launch_bounds__(256)
+    alpha_join(const __grid_constant__ struct rp_op_alpha_join a)
+{
+    const int x = rp_my_x(), y = rp_my_y();
+
+    if (x >= a.dst.w || y >= a.dst.h)
+        return;
+    uint8_t *const out = rp_pixel(&a.dst, x, y);
+    for (int c = 0; a.bgr.data && c < 3; c++)
+        out[c] = rp_pixel(&a.bgr, x, y)[c];
+    if (a.dst.ch == 4 && a.alpha.data)
+        out[3] = *rp_pixel(&a.alpha, x, y);
+}
+
+extern "C" int rp_cuda_alpha_join(struct rp_stream *stream, const struct rp_op_alpha_join *a)
+{
+    if (a->dst.w < 1 || a->dst.h < 1)
+        return 0;
+    RP_LAUNCH(stream, rp_grid(a->dst.w, a->dst.h), rp_tile(), alpha_join, *a);
+    return rp_cuda_launched("alpha_join");
 }
 
 /* ---- mattes ---------------------------------------------------------------------------------- */

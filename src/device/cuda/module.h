@@ -1,25 +1,25 @@
-/* The door between the program and its CUDA module: no CUDA types here. */
+/* The interface between the program and its CUDA module, without CUDA types. */
 #ifndef RP_CUDA_MODULE_H
 #define RP_CUDA_MODULE_H
 
 #include "device/device.h"
 
-/* What the module borrows from the program: its log. */
+/* What the module uses of the program: its log. */
 struct rp_module_host {
     int (*fail)(int status, const char *fmt, ...);
     void (*log)(enum rp_log_level level, const char *fmt, ...);
 };
 
-/* rp_module_abi(): which build a module is of, asked before anything else of it is called. Both
- * sides compile this header, so a module of other sources has other numbers. RP_MODULE_ABI is
- * raised by hand when something changes that no size shows: an order, a meaning, an argument of a
- * function. This struct itself must stay as it is. */
+/* rp_module_abi(): which build a module is from; called before anything else in it. Both sides
+ * compile this header, so a module from other sources has other numbers. Raise RP_MODULE_ABI when
+ * something changes that no size shows: an order, a meaning, an argument of a function. This struct
+ * itself must never change. */
 #define RP_MODULE_ABI 1
 
 struct rp_module_abi {
     uint32_t number;
-    uint32_t host, device, fns, ops; /* bytes of the structs that go through the door */
-    uint32_t args;                   /* and of the arguments of all operations together */
+    uint32_t host, device, fns, ops; /* bytes of the structs that both sides use */
+    uint32_t args;                   /* of the arguments of all operations, added up */
 };
 
 #define RP_MODULE_ARGS(name) +sizeof(struct rp_op_##name)

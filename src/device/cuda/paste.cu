@@ -1,12 +1,12 @@
-/* What writes into the frame: paste, blend, and the face debugger's drawings. */
+/* Operations that write into the frame: paste, blend, and the face debugger's drawings. */
 #include "device/cuda/kernel.cuh"
 #include "ops/draw_core.h"
 #include "ops/paste_core.h"
 
 /* ---- regions --------------------------------------------------------------------------------- */
 
-/* A region's size is only known on the device: a fixed number of blocks goes over it in pieces of
- * PIECE_W x RP_TILE_H pixels, and blocks without a piece leave at once. */
+/* A region's size is known on the device only, so a fixed number of blocks goes over it in pieces
+ * of PIECE_W x RP_TILE_H pixels; blocks without a piece return at once. */
 #define PIECE_W (2 * RP_TILE_W)
 #define MAX_BLOCKS 1024
 
@@ -123,7 +123,7 @@ extern "C" int rp_cuda_paste(struct rp_stream *stream, const struct rp_op_paste 
 
 /* ---- blend ----------------------------------------------------------------------------------- */
 
-/* n words a row; the first row of blocks also marks the tiles. */
+/* n words per row; the first row of blocks also marks the tiles. */
 static __global__ void __launch_bounds__(256)
     blend_words(const __grid_constant__ struct rp_op_blend a, float fa, float fb, int n)
 {
@@ -178,9 +178,9 @@ extern "C" int rp_cuda_blend(struct rp_stream *stream, const struct rp_op_blend 
 
 /* ---- draw_face ------------------------------------------------------------------------------- */
 
-#define DRAW_THREADS 1024 /* one block: what is drawn later lies on top */
+#define DRAW_THREADS 1024 /* one block: what is drawn later must be on top */
 
-/* Pixels are set to one colour by whoever comes: the order does not matter. */
+/* All threads set pixels to the same colour, so their order does not matter. */
 RP_DEV void put(const struct rp_canvas *c, int x, int y, uint32_t colour)
 {
     if (x < 0 || y < 0 || x >= c->img.w || y >= c->img.h)
@@ -312,7 +312,7 @@ RP_DEV bool inside(const struct rp_op_draw_mask *a, const struct rp_region *r, i
            a->tmp[(size_t) y * a->dst.img.w + x];
 }
 
-/* What the contour's pixel (x, y) brings, if it is one. */
+/* Draw what pixel (x, y) contributes, if it is on the contour. */
 RP_DEV void contour_pixel(const struct rp_op_draw_mask *a, const struct rp_region *r, int x, int y,
                           uint32_t colour)
 {

@@ -7,13 +7,13 @@
 
 /* ---- yuv_to_bgr, bgr_to_yuv ------------------------------------------------------------------ */
 
-/* A thread has four pixels of one or two rows: those that share a row of chroma samples. */
+/* A thread does four pixels of one or two rows, those that share a row of chroma samples. */
 #define QUAD 4
 
-/* Both directions; read only what is asked for. */
+/* For both directions; only what is used is read. */
 struct quad {
     int x, y, cy;                      /* first pixel, row of chroma samples */
-    int n, rows;                       /* how much of it is in the picture */
+    int n, rows;                       /* how many of them are in the picture */
     int16_t b[QUAD], g[QUAD], r[QUAD]; /* the chroma part of the colours */
 };
 
@@ -101,21 +101,21 @@ RP_DEV void colours(uint8_t bgr[3 * QUAD], const struct quad *q, const int y[QUA
 
 template <bool WIDE, bool FAST>
 static __global__ void __launch_bounds__(256)
-    yuv_to_bgr(const __grid_constant__ struct rp_op_yuv_to_bgr a,
+    yuv_to_bgr(const __grid_constant__ struct rp_planes src, const __grid_constant__ struct rp_img dst,
                const __grid_constant__ struct rp_yuv_factors f, int w, int h)
 {
     struct quad q;
 
-    if (!find_quad(&q, &a.src, w, h))
+    if (!find_quad(&q, &src, w, h))
         return;
-    make_terms<WIDE>(&q, &a.src, &f);
+    make_terms<WIDE>(&q, &src, &f);
     for (int k = 0; k < q.rows; k++) {
         uint8_t *const out =
-            a.dst.data + (ptrdiff_t) (q.y + k) * a.dst.stride + 3 * (ptrdiff_t) q.x;
+            dst.data + (ptrdiff_t) (q.y + k) * dst.stride + 3 * (ptrdiff_t) q.x;
         uint8_t bgr[3 * QUAD];
         int y[QUAD];
 
-        read_luma<WIDE, FAST>(y, &q, &a.src, k);
+        read_luma<WIDE, FAST>(y, &q, &src, k);
         colours(bgr, &q, y, &f);
         if (FAST && q.n == QUAD) {
 #pragma unroll
@@ -138,22 +138,22 @@ static bool fast_planes(const struct rp_planes *p, const struct rp_img *i)
 
 extern "C" int rp_cuda_yuv_to_bgr(struct rp_stream *stream, const struct rp_op_yuv_to_bgr *a)
 {
-    const int w = rp_mini(a->src.w, a->dst.w), h = rp_mini(a->src.h, a->dst.h);
-    const dim3 grid = rp_grid((int) rp_div_up(w, QUAD), (int) rp_div_up(h, 1 << a->src.sub_y));
-    const bool fast = fast_planes(&a->src, &a->dst);
+    const int w = rp_mini(a->src->w, a->dst.w), h = rp_mini(a->src->h, a->dst.h);
+    const dim3 grid = rp_grid((int) rp_div_up(w, QUAD), (int) rp_div_up(h, 1 << a->src->sub_y));
+    const bool fast = fast_planes(a->src, &a->dst);
     struct rp_yuv_factors f;
 
     if (w < 1 || h < 1)
         return 0;
-    rp_yuv_factors(&f, a->src.matrix, a->src.full_range, a->src.depth, a->src.sub_x);
+    rp_yuv_factors(&f, a->src->matrix, a->src->full_range, a->src->depth, a->src->sub_x);
     if (f.wide && fast)
-        RP_LAUNCH(stream, grid, rp_tile(), (yuv_to_bgr<true, true>), *a, f, w, h);
+        RP_LAUNCH(stream, grid, rp_tile(), (yuv_to_bgr<true, true>), *a->src, a->dst, f, w, h);
     else if (f.wide)
-        RP_LAUNCH(stream, grid, rp_tile(), (yuv_to_bgr<true, false>), *a, f, w, h);
+        RP_LAUNCH(stream, grid, rp_tile(), (yuv_to_bgr<true, false>), *a->src, a->dst, f, w, h);
     else if (fast)
-        RP_LAUNCH(stream, grid, rp_tile(), (yuv_to_bgr<false, true>), *a, f, w, h);
+        RP_LAUNCH(stream, grid, rp_tile(), (yuv_to_bgr<false, true>), *a->src, a->dst, f, w, h);
     else
-        RP_LAUNCH(stream, grid, rp_tile(), (yuv_to_bgr<false, false>), *a, f, w, h);
+        RP_LAUNCH(stream, grid, rp_tile(), (yuv_to_bgr<false, false>), *a->src, a->dst, f, w, h);
     return rp_cuda_launched("yuv_to_bgr");
 }
 
@@ -176,7 +176,7 @@ RP_DEV void read_colours(uint8_t bgr[3 * QUAD], const struct quad *q, const stru
         return;
     }
 #pragma unroll
-    for (int i = 0; i < 3 * QUAD; i++) /* beyond the end the last pixel counts again */
+    for (int i = 0; i < 3 * QUAD; i++) /* beyond the end the last pixel is repeated */
         bgr[i] = i < 3 * q->n ? in[i] : bgr[i - 3];
 }
 
@@ -203,7 +203,7 @@ RP_DEV void write_luma(const struct quad *q, const struct rp_planes *p, int k, c
             put_sample<WIDE>(row, q->x + i, y[i]);
 }
 
-/* Of the blocks that differ. */
+/* Only for blocks that differ. */
 template <bool WIDE>
 RP_DEV void write_chroma(const struct quad *q, const struct rp_planes *p,
                          const struct rp_yuv_factors *f, const uint8_t bgr[2][3 * QUAD],
@@ -231,10 +231,10 @@ RP_DEV void write_chroma(const struct quad *q, const struct rp_planes *p,
 
 template <bool WIDE, bool FAST>
 static __global__ void __launch_bounds__(256)
-    bgr_to_yuv(const __grid_constant__ struct rp_op_bgr_to_yuv a,
+    bgr_to_yuv(const __grid_constant__ struct rp_canvas src, const __grid_constant__ struct rp_planes dst,
                const __grid_constant__ struct rp_yuv_factors f, int w, int h)
 {
-    const struct rp_planes *const p = &a.dst;
+    const struct rp_planes *const p = &dst;
     struct quad q;
     uint8_t bgr[2][3 * QUAD];
     int y[2][QUAD], differs[QUAD] = {0, 0, 0, 0};
@@ -242,19 +242,19 @@ static __global__ void __launch_bounds__(256)
     if (!find_quad(&q, p, w, h))
         return;
     const int tx = q.x / RP_TILE, ty = q.y / RP_TILE;
-    if (tx >= a.src.tiles_w || ty >= a.src.tiles_h ||
-        !a.src.changed[(size_t) ty * a.src.tiles_w + tx])
+    if (tx >= src.tiles_w || ty >= src.tiles_h ||
+        !src.changed[(size_t) ty * src.tiles_w + tx])
         return;
 
     make_terms<WIDE>(&q, p, &f);
 #pragma unroll
     for (int k = 0; k < 2; k++) {
-        const int row = k < q.rows ? k : 0; /* a block of one row counts it twice */
+        const int row = k < q.rows ? k : 0; /* a block of one row counts that twice */
         uint8_t had[3 * QUAD];
 
         read_luma<WIDE, FAST>(y[k], &q, p, row);
         colours(had, &q, y[k], &f);
-        read_colours<FAST>(bgr[k], &q, &a.src.img, row);
+        read_colours<FAST>(bgr[k], &q, &src.img, row);
 #pragma unroll
         for (int i = 0; i < QUAD; i++)
             if (i < q.n)
@@ -284,28 +284,63 @@ static __global__ void __launch_bounds__(256)
 
 extern "C" int rp_cuda_bgr_to_yuv(struct rp_stream *stream, const struct rp_op_bgr_to_yuv *a)
 {
-    const int w = rp_mini(a->src.img.w, a->dst.w), h = rp_mini(a->src.img.h, a->dst.h);
-    const dim3 grid = rp_grid((int) rp_div_up(w, QUAD), (int) rp_div_up(h, 1 << a->dst.sub_y));
-    const bool fast = fast_planes(&a->dst, &a->src.img);
+    const int w = rp_mini(a->src.img.w, a->dst->w), h = rp_mini(a->src.img.h, a->dst->h);
+    const dim3 grid = rp_grid((int) rp_div_up(w, QUAD), (int) rp_div_up(h, 1 << a->dst->sub_y));
+    const bool fast = fast_planes(a->dst, &a->src.img);
     struct rp_yuv_factors f;
 
     if (w < 1 || h < 1)
         return 0;
-    rp_yuv_factors(&f, a->dst.matrix, a->dst.full_range, a->dst.depth, a->dst.sub_x);
+    rp_yuv_factors(&f, a->dst->matrix, a->dst->full_range, a->dst->depth, a->dst->sub_x);
     if (f.wide && fast)
-        RP_LAUNCH(stream, grid, rp_tile(), (bgr_to_yuv<true, true>), *a, f, w, h);
+        RP_LAUNCH(stream, grid, rp_tile(), (bgr_to_yuv<true, true>), a->src, *a->dst, f, w, h);
     else if (f.wide)
-        RP_LAUNCH(stream, grid, rp_tile(), (bgr_to_yuv<true, false>), *a, f, w, h);
+        RP_LAUNCH(stream, grid, rp_tile(), (bgr_to_yuv<true, false>), a->src, *a->dst, f, w, h);
     else if (fast)
-        RP_LAUNCH(stream, grid, rp_tile(), (bgr_to_yuv<false, true>), *a, f, w, h);
+        RP_LAUNCH(stream, grid, rp_tile(), (bgr_to_yuv<false, true>), a->src, *a->dst, f, w, h);
     else
-        RP_LAUNCH(stream, grid, rp_tile(), (bgr_to_yuv<false, false>), *a, f, w, h);
+        RP_LAUNCH(stream, grid, rp_tile(), (bgr_to_yuv<false, false>), a->src, *a->dst, f, w, h);
     return rp_cuda_launched("bgr_to_yuv");
+}
+
+/* ---- packed BGR ------------------------------------------------------------------------------ */
+
+static __global__ void __launch_bounds__(256)
+    bgr_rows(uint8_t *dst, int dst_stride, const uint8_t *src, int src_stride, int bytes, int h)
+{
+    const int x = rp_my_x() * 4, y = rp_my_y();
+
+    if (y >= h)
+        return;
+    for (int i = x; i < x + 4 && i < bytes; i++)
+        dst[(ptrdiff_t) y * dst_stride + i] = src[(ptrdiff_t) y * src_stride + i];
+}
+
+extern "C" int rp_cuda_bgr_read(struct rp_stream *stream, const struct rp_op_bgr_read *a)
+{
+    const int w = rp_mini(a->src->w, a->dst.w), h = rp_mini(a->src->h, a->dst.h);
+
+    if (w < 1 || h < 1)
+        return 0;
+    RP_LAUNCH(stream, rp_grid((int) rp_div_up(3 * w, 4), h), rp_tile(), bgr_rows, a->dst.data,
+              a->dst.stride, a->src->plane[0], a->src->stride[0], 3 * w, h);
+    return rp_cuda_launched("bgr_read");
+}
+
+extern "C" int rp_cuda_bgr_write(struct rp_stream *stream, const struct rp_op_bgr_write *a)
+{
+    const int w = rp_mini(a->dst->w, a->src.w), h = rp_mini(a->dst->h, a->src.h);
+
+    if (w < 1 || h < 1)
+        return 0;
+    RP_LAUNCH(stream, rp_grid((int) rp_div_up(3 * w, 4), h), rp_tile(), bgr_rows, a->dst->plane[0],
+              a->dst->stride[0], a->src.data, a->src.stride, 3 * w, h);
+    return rp_cuda_launched("bgr_write");
 }
 
 /* ---- resize ---------------------------------------------------------------------------------- */
 
-/* n units of V bytes a row. */
+/* n units of V bytes per row. */
 template <typename V>
 static __global__ void __launch_bounds__(256)
     copy_rows(const __grid_constant__ struct rp_img s, const __grid_constant__ struct rp_img d,
@@ -334,7 +369,7 @@ static __global__ void __launch_bounds__(256)
         out[c] = rp_resize_mean(p[c], p[CH + c], q[c], q[CH + c]);
 }
 
-/* Positions and weights are made once a block. */
+/* Positions and weights are made once per block. */
 struct resize_axis {
     int at0, at1, w0, w1;
 };
@@ -472,7 +507,7 @@ extern "C" int rp_cuda_resize_float(struct rp_stream *stream, const struct rp_op
 
 /* ---- warp ------------------------------------------------------------------------------------ */
 
-/* The four samples of a position, mixed; what is outside is black or the nearest pixel. */
+/* The mix of the four samples at a position; outside are black or the nearest pixel. */
 template <int CH>
 RP_DEV void warp_mix(float v[CH], const struct rp_img *s, const struct rp_warp_line *l, int x,
                      int replicate)
@@ -566,9 +601,9 @@ extern "C" int rp_cuda_warp(struct rp_stream *stream, const struct rp_op_warp *a
 
 /* ---- tensors --------------------------------------------------------------------------------- */
 
-#define TENSOR_ROWS 2 /* of each thread: the table is worth more than one pixel */
+#define TENSOR_ROWS 2 /* per thread: loading the table is worth more than one pixel */
 
-/* A tensor a layer. */
+/* One layer per tensor. */
 static dim3 tiled(dim3 grid, int tiles)
 {
     return dim3(grid.x, grid.y, tiles > 1 ? (unsigned) tiles : 1);
@@ -667,7 +702,7 @@ extern "C" int rp_cuda_from_tensor(struct rp_stream *stream, const struct rp_op_
     return rp_cuda_launched("from_tensor");
 }
 
-/* n values a row, four of them a thread. FAST: rows are aligned on both sides. */
+/* n values per row, four per thread. FAST: rows are aligned on both sides. */
 template <bool FAST>
 static __global__ void __launch_bounds__(256)
     u8_to_float(const __grid_constant__ struct rp_op_u8_to_float a, int n)

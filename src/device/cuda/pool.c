@@ -1,10 +1,10 @@
 /* Device memory for ONNX Runtime, in pools.
  *
- * Pool 0 holds weights and what eager runs use. While a slot's work is recorded, the thread takes
+ * Pool 0 is for weights and eager runs. While a slot's work is recorded, the thread takes memory
  * from that slot's own pool: a recorded graph keeps the addresses of its scratch memory, so no
- * other slot may ever get them, or graphs that run at once overwrite each other. A block goes back
- * only to its own pool. ONNX Runtime's own arena has no such walls: with it concurrent replay gives
- * garbage. */
+ * other slot may ever get them, or graphs running at once would overwrite each other. A block goes
+ * back only to its own pool. ONNX Runtime's own arena keeps no such distinction: with it concurrent
+ * replays give garbage. */
 #include "device/cuda/cuda.h"
 
 #include <pthread.h>
@@ -38,11 +38,11 @@ int rp_pool_new(void)
     return pool;
 }
 
-/* The smallest free block that holds it and is not more than twice as large.
+/* The smallest free block that is large enough and at most twice as large.
  *
- * Pinned blocks of a slot's pool are used once: a recorded copy reads its staging block at every
- * replay, although ONNX Runtime gives the block back at the end of a later eager run (its pointer
- * tables of Concat and Split live there). */
+ * Pinned blocks of a slot's pool are used only once: a recorded copy reads its staging block at
+ * every replay, although ONNX Runtime returns the block at the end of a later eager run (its
+ * pointer tables for Concat and Split are there). */
 static struct block *find_free(int id, size_t size, bool pinned)
 {
     struct block *best = NULL;
@@ -86,7 +86,7 @@ static void *take(int id, size_t size, bool pinned)
         return NULL;
     if ((pinned ? cudaHostAlloc(&p, size, cudaHostAllocDefault) : cudaMalloc(&p, size)) !=
         cudaSuccess) {
-        cudaGetLastError(); /* the caller reports it; it must not stick */
+        cudaGetLastError(); /* the caller reports it; clear it */
         return NULL;
     }
     *b = (struct block){p, size, id, current, true, pinned};
@@ -118,8 +118,8 @@ void rp_pool_free(int id, void *p, bool pinned)
     pthread_mutex_unlock(&all.lock);
 }
 
-/* A block that is still in use was taken by a session for good while it was recorded (a workspace,
- * a constant): the session lives on, so the block moves to pool 0 and stays. */
+/* A block that is still in use was taken for good by a session during recording (a workspace, a
+ * constant). The session outlives the slot, so the block moves to pool 0. */
 void rp_pool_release(int id, int pool)
 {
     size_t kept = 0;

@@ -1,15 +1,15 @@
-/* Recorded copies and fills become kernels.
+/* Replaces recorded copies and fills by kernels.
  *
- * ONNX Runtime copies inside the device for Concat, Split and Slice, and a graph hands each such
- * node to a copy engine: several microseconds of waiting between engines, and processor time at
- * every launch. The same bytes moved by a small kernel cost about one microsecond. So before a
- * captured graph is instantiated its copies within the device, its fills, and copies of a few bytes
- * to or from pinned memory are replaced, node by node, with the same dependencies. Large copies
- * between host and device stay: there the engine is right. */
+ * ONNX Runtime copies inside the device for Concat, Split and Slice, and a graph gives each such
+ * node to a copy engine, which costs several microseconds of waiting between engines and processor
+ * time at every launch. A small kernel moves the same bytes in about one microsecond. So before a
+ * captured graph is instantiated, its copies within the device, its fills, and copies of a few
+ * bytes to or from pinned memory are replaced, node by node, with the same dependencies. Large
+ * copies between host and device stay: for those the copy engine is better. */
 #include "device/cuda/cuda.h"
 
 #define BLOCK 256
-#define MOST_BLOCKS 1056      /* 8 for each multiprocessor of a large GPU */
+#define MOST_BLOCKS 1056      /* 8 per multiprocessor of a large GPU */
 #define SMALL_HOST (16 << 10) /* bytes between host and device that a kernel may move */
 
 struct copy_args {
@@ -31,7 +31,7 @@ static unsigned blocks_for(size_t n)
     return (unsigned) RP_CLAMP((n + BLOCK - 1) / BLOCK, 1, MOST_BLOCKS);
 }
 
-/* Largest unit of 16, 4, 1 bytes that everything is a multiple of. */
+/* The largest unit of 16, 4 or 1 bytes that all sizes and addresses are multiples of. */
 static size_t unit_of(uintptr_t all)
 {
     return all % 16 == 0 ? 16 : all % 4 == 0 ? 4 : 1;
@@ -106,7 +106,7 @@ static bool fill_kernel(cudaGraphNode_t node, struct fill_args *a, const void **
     return true;
 }
 
-/* A kernel node with the edges of `node`, which is then removed. */
+/* Add a kernel node with the edges of `node`, and remove that. */
 static int replace(cudaGraph_t graph, cudaGraphNode_t node, const void *func, unsigned blocks,
                    void **args)
 {
@@ -157,8 +157,8 @@ static int rewrite_node(cudaGraph_t graph, cudaGraphNode_t node)
     return 0;
 }
 
-/* A step that fails leaves a right graph: at worst both nodes are in it and move the same bytes. So
- * a failure only ends the replacing. */
+/* A failed step leaves a correct graph: at worst both nodes are in it and move the same bytes. So a
+ * failure only ends the rewriting. */
 void rp_cuda_rewrite(cudaGraph_t graph)
 {
     int ret;

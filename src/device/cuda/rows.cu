@@ -1,4 +1,4 @@
-/* Rows of a batch whose number is known on the device only. */
+/* Rows of a batch; how many is known on the device only. */
 #include "device/cuda/cuda.h"
 #include "device/cuda/kernel.cuh"
 #include "ops/rows_core.h"
@@ -17,7 +17,7 @@ extern "C" int rp_cuda_rows(struct rp_stream *stream, const struct rp_op_rows *a
     return rp_cuda_launched("rows");
 }
 
-/* By words where rows are of whole ones, else (an odd number of halves) by bytes. */
+/* By words if a row is a whole number of them, else (an odd number of float16) by bytes. */
 static __global__ void __launch_bounds__(THREADS)
     row_copy(const __grid_constant__ struct rp_op_row_copy a)
 {
@@ -47,13 +47,13 @@ extern "C" int rp_cuda_row_copy(struct rp_stream *stream, const struct rp_op_row
     return rp_cuda_launched("row_copy");
 }
 
-static __global__ void in_step(const __grid_constant__ struct rp_op_in_step a)
+static __global__ void lockstep_turn(const __grid_constant__ struct rp_op_lockstep a)
 {
-    rp_in_step(&a);
+    rp_lockstep_turn(&a);
 }
 
-extern "C" int rp_cuda_in_step(struct rp_stream *stream, const struct rp_op_in_step *a)
+extern "C" int rp_cuda_lockstep(struct rp_stream *stream, const struct rp_op_lockstep *a)
 {
-    RP_LAUNCH(stream, 1, 1, in_step, *a);
-    return rp_cuda_launched("in_step");
+    RP_LAUNCH(stream, 1, 1, lockstep_turn, *a);
+    return rp_cuda_launched("lockstep");
 }

@@ -24,7 +24,7 @@ extern "C" int rp_cuda_tile_cut(struct rp_stream *stream, const struct rp_op_til
     return rp_cuda_launched("tile_cut");
 }
 
-/* The grid is a whole core; what of it lies outside the picture leaves at once. */
+/* The grid covers a whole core; threads outside the picture return at once. */
 static __global__ void __launch_bounds__(256)
     tile_put(const __grid_constant__ struct rp_op_tile_put a, double sx, double sy)
 {

@@ -1,4 +1,4 @@
-/* How long work takes on the GPU, for checkgpu --bench. */
+/* Measures how long work takes on the GPU, for checkgpu --bench. */
 #include "device/cuda/cuda.h"
 #include "device/cuda/module.h"
 
@@ -14,7 +14,7 @@ int rp_module_time(struct rp_stream *s, rp_record_fn *work, void *priv, void *fl
     *us = 0;
     CU_TRY("event", cudaEventCreate(&begin));
     CU_TRY("event", cudaEventCreate(&end));
-    if (n) /* also keeps the GPU busy while the work is handed in */
+    if (n) /* also keeps the GPU busy while the work is submitted */
         CU_TRY("zero", cudaMemsetAsync(flush, 0, n, s->record));
     CU_TRY("event", cudaEventRecord(begin, s->record));
     RP_TRY(work(priv));

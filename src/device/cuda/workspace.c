@@ -1,11 +1,11 @@
 /* cuBLAS without memory nodes.
  *
- * A cuBLAS handle without a workspace of its own adds stream-ordered allocations to a captured
- * graph, and bodies of conditional nodes refuse those. ONNX Runtime never sets one. So this module
+ * A cuBLAS handle without a workspace adds stream-ordered allocations to a captured graph, which
+ * the bodies of conditional nodes refuse, and ONNX Runtime never sets a workspace. So this module
  * exports cublasSetStream_v2: it is loaded with RTLD_GLOBAL before ONNX Runtime's CUDA provider,
  * whose calls therefore come here. Each handle is remembered and given a fixed block; slots that
- * run at once get one block each, set on the thread's handles before that slot is recorded.
- * cublasDestroy_v2 is taken as well, to forget them. */
+ * run at once have one block each, which is set on the thread's handles before the slot is
+ * recorded. cublasDestroy_v2 is replaced too, to forget handles. */
 #include "device/cuda/cuda.h"
 
 #include <dlfcn.h>
@@ -25,7 +25,7 @@ static struct {
     struct {
         void *handle, *block;
         int gpu;
-        pthread_t thread; /* that uses it: ONNX Runtime's handles are per thread */
+        pthread_t thread; /* that uses the handle: ONNX Runtime has one per thread */
     } known[MAX_HANDLES];
     int n;
 } ws = {.lock = PTHREAD_MUTEX_INITIALIZER};
@@ -63,7 +63,7 @@ static void *block_of(void *handle)
     return ws.known[i].block;
 }
 
-/* Setting the stream resets the workspace: set it again. */
+/* Setting the stream resets the workspace, so it is set again. */
 __attribute__((visibility("default"))) int cublasSetStream_v2(void *handle, void *stream);
 int cublasSetStream_v2(void *handle, void *stream)
 {

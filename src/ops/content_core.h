@@ -1,19 +1,19 @@
 /* The content check's rules. */
-#ifndef RP_OPS_GATE_CORE_H
-#define RP_OPS_GATE_CORE_H
+#ifndef RP_OPS_CONTENT_CORE_H
+#define RP_OPS_CONTENT_CORE_H
 
 #include "ops/core.h"
 #include "ops/math_core.h"
 #include "ops/ops.h"
 
 /* Where the scores of nsfw_1's output [4 + classes][cells] begin; rows 0 to 3 are boxes. */
-RP_FN int rp_gate_from(const struct rp_op_gate *a)
+RP_FN int rp_content_from(const struct rp_op_content_vote *a)
 {
     return a->row > 0 && a->row <= (a->n - 1) / 4 ? 4 * a->row : a->n;
 }
 
 /* The largest of the numbers from `from` on; NaN if one is NaN, 0 if there are none. */
-RP_FN float rp_gate_largest(const float *src, int from, int n)
+RP_FN float rp_content_largest(const float *src, int from, int n)
 {
     float best = 0;
 
@@ -26,32 +26,31 @@ RP_FN float rp_gate_largest(const float *src, int from, int n)
     return best;
 }
 
-/* best: rp_gate_largest() of nsfw_1, unused else. */
-RP_FN float rp_gate_score(const struct rp_op_gate *a, float best)
+/* best: rp_content_largest() for nsfw_1, else unused. */
+RP_FN float rp_content_score(const struct rp_op_content_vote *a, float best)
 {
     const float *const d = a->src;
 
     switch (a->kind) {
-    case RP_GATE_NSFWJS: /* drawing, hentai, neutral, porn, sexy */
+    case RP_CONTENT_NSFWJS: /* drawing, hentai, neutral, porn, sexy */
         return a->n >= 5 ? d[1] + d[3] : 0;
-    case RP_GATE_NSFW_1:
+    case RP_CONTENT_NSFW_1:
         return best;
-    case RP_GATE_NSFW_2:
+    case RP_CONTENT_NSFW_2:
         return a->n >= 2 ? d[0] - d[1] : 0;
-    case RP_GATE_NSFW_3:
+    case RP_CONTENT_NSFW_3:
         return a->n >= 4 ? (d[2] + d[3]) - (d[0] + d[1]) : 0;
     default:
         return 0;
     }
 }
 
-/* A score that is not a number is a vote against the frame: a check that failed has not cleared it.
- */
-RP_FN void rp_gate_one(const struct rp_op_gate *a, float score)
+/* A score that is not a number is a vote against the frame: a failed check must not clear it. */
+RP_FN void rp_content_one(const struct rp_op_content_vote *a, float score)
 {
-    const float limit = a->kind == RP_GATE_NSFWJS   ? 0.5f
-                        : a->kind == RP_GATE_NSFW_1 ? 0.2f
-                        : a->kind == RP_GATE_NSFW_2 ? 0.25f
+    const float limit = a->kind == RP_CONTENT_NSFWJS   ? 0.5f
+                        : a->kind == RP_CONTENT_NSFW_1 ? 0.2f
+                        : a->kind == RP_CONTENT_NSFW_2 ? 0.25f
                                                     : 10.5f;
     struct rp_verdict *const v = a->dst;
 
@@ -65,4 +64,4 @@ RP_FN void rp_gate_one(const struct rp_op_gate *a, float score)
     v->votes = 0;
 }
 
-#endif /* RP_OPS_GATE_CORE_H */
+#endif /* RP_OPS_CONTENT_CORE_H */

@@ -2,7 +2,7 @@
 """The content check through whole jobs: input, verdict and vote of each network, which frames are
 looked at, what is missing.
 
-    test_gate.py PROGRAM
+    test_content_check.py PROGRAM
 
 The networks are made up: their answer is a vector that is written down here, or how far their input
 is from what it should be. Real weights pass real media where those are there.
@@ -95,7 +95,7 @@ class Case(unittest.TestCase):
     def passes(self, folder, target, *more):
         code, report, said = self.job(folder, target, *more)
         self.assertEqual(code, 0, said)
-        self.assertEqual(report['gate_positive'], 0)
+        self.assertEqual(report['content_positive'], 0)
         return report
 
     def blocked(self, folder, target, *more):
@@ -242,7 +242,7 @@ class Sampling(Case):
                                      ('24000/1001', 120, 6), ('25', 76, 4), ('30000/1001', 90, 4),
                                      ('60', 240, 4), ('120', 361, 4)):
             report = self.passes(folder, clip(rate, frames))
-            self.assertEqual(report['gate_checked'], looked, rate)
+            self.assertEqual(report['content_checked'], looked, rate)
             over, under = (int(v) for v in (rate + '/1').split('/')[:2])
             if over / under >= 2:  # about one a second
                 self.assertLessEqual(abs(looked - frames * under / over), 1.3, rate)
@@ -256,7 +256,7 @@ class Sampling(Case):
         white = "drawbox=color=white:t=fill:enable='{}'"
         target = clip('10', 60, 'unseen.mkv', white.format('mod(n\\,10)'))
         report = self.passes(folder, target)
-        self.assertEqual(report['gate_checked'], 6)
+        self.assertEqual(report['content_checked'], 6)
         self.blocked(folder, clip('10', 60, 'seen.mkv', white.format('eq(n\\,40)')))
         # of a part that begins between two, its first frame is looked at too
         self.blocked(folder, target, '--trim-frame-start', '41', '--trim-frame-end', '49')
@@ -264,8 +264,8 @@ class Sampling(Case):
         target = clip('10', 100, 'tenth.mkv', white.format('eq(n\\,50)'))
         for more in ((), ('--face-tracker-score', '0.3'), ('--execution-thread-count', '1')):
             code, report, said = self.job(folder, target, *more)
-            self.assertEqual((code, report and report['gate_checked'],
-                              report and report['gate_positive']), (0, 10, 1), said)
+            self.assertEqual((code, report and report['content_checked'],
+                              report and report['content_positive']), (0, 10, 1), said)
 
 
 class Real(Case):

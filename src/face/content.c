@@ -1,26 +1,28 @@
-#include "face/gate.h"
+#include "face/content.h"
 
-#define BLOCK_RATE 10.0 /* percent of the frames looked at */
+#include "engine/list.h"
+
+#define BLOCK_RATE 10.0 /* percent of the checked frames */
 #define MAX_CHECKS 3
 
-/* What a network expects and gives. */
+/* What a network takes and gives. */
 static const struct check {
     const char *name;
-    enum rp_gate kind;
+    enum rp_content_kind kind;
     int side;             /* of its input [1][3][side][side], RGB */
     bool stretch;         /* the frame fills the input; else it keeps its shape, black around it */
     double mean[3], dev[3];
     int outputs;          /* numbers it gives; 0: [1][4 + classes][cells] */
 } checks[] = {
-    {"nsfw_1", RP_GATE_NSFW_1, 640, false, {0, 0, 0}, {1, 1, 1}, 0},
-    {"nsfw_2", RP_GATE_NSFW_2, 384, false, {0.5, 0.5, 0.5}, {0.5, 0.5, 0.5}, 2},
-    {"nsfw_3", RP_GATE_NSFW_3, 448, false, {0.48145466, 0.4578275, 0.40821073},
+    {"nsfw_1", RP_CONTENT_NSFW_1, 640, false, {0, 0, 0}, {1, 1, 1}, 0},
+    {"nsfw_2", RP_CONTENT_NSFW_2, 384, false, {0.5, 0.5, 0.5}, {0.5, 0.5, 0.5}, 2},
+    {"nsfw_3", RP_CONTENT_NSFW_3, 448, false, {0.48145466, 0.4578275, 0.40821073},
      {0.26862954, 0.26130258, 0.27577711}, 4},
     /* as nsfwjs does: with black around the frame it gives false alarms */
-    {"nsfwjs", RP_GATE_NSFWJS, 224, true, {0, 0, 0}, {1, 1, 1}, 5},
+    {"nsfwjs", RP_CONTENT_NSFWJS, 224, true, {0, 0, 0}, {1, 1, 1}, 5},
 };
 
-struct rp_gate_model {
+struct rp_content_check {
     int n;
     int votes; /* against a frame that make it positive */
     const struct check *check[MAX_CHECKS];
@@ -35,7 +37,7 @@ struct part {
     int row; /* numbers in a row of the output, nsfw_1 */
 };
 
-struct rp_gate_slot {
+struct rp_content_slot {
     struct rp_slot *slot;
     int n, votes;
     struct part part[MAX_CHECKS];
@@ -51,42 +53,39 @@ static const char *const *choices(void)
 
 /* clang-format off */
 static const struct rp_opt opts[] = {
-    {"content-analyser-model", 0, RP_OPT_CHOICE, offsetof(struct rp_gate_options, model),
+    {"content-analyser-model", 0, RP_OPT_CHOICE, offsetof(struct rp_content_options, model),
      .def_text = "many", .choices_fn = choices,
-     .help = "what checks the content; many: the vote of two of the three FaceFusion uses"},
+     .help = "what checks the content; many: FaceFusion's three models, of which two must agree"},
     {0},
 };
 /* clang-format on */
 
-const struct rp_opt_group rp_gate_group = {
-    "content_analyser", "Content check", sizeof(struct rp_gate_options), opts,
+const struct rp_opt_group rp_content_group = {
+    "content_analyser", "Content check", sizeof(struct rp_content_options), opts,
 };
 
 /* ---- models ---------------------------------------------------------------------------------- */
 
-static int add(struct rp_gate_model *g, struct rp_pool *pool, const char *name, bool named,
+static int add(struct rp_content_check *g, struct rp_pool *pool, const char *name, bool named,
                const struct rp_model_entry **entry)
 {
     struct rp_model *model;
-    const struct check *check = checks;
 
     RP_CHECK(rp_pool_get(pool, RP_KIND_CONTENT_ANALYSER, name, named, entry, &model));
-    while (strcmp(check->name, (*entry)->name) != 0)
-        check++;
+    const struct check *const check = RP_FACTS(checks, (*entry)->name);
     RP_CHECK(rp_model_expect_input(model, NULL, 0, RP_TYPE_F32, 4,
                                    (const int64_t[]){-1, 3, check->side, check->side}));
     RP_CHECK(rp_model_expect_outputs(model, 1));
     if ((*entry)->flags & RP_MODEL_LITE)
-        g->n = 0; /* alone, also in place of the three */
+        g->n = 0; /* it checks alone, also where it replaces the three */
     g->check[g->n] = check;
     g->model[g->n++] = model;
     g->votes = g->n > 1 ? 2 : 1;
     return 0;
 }
 
-/* All three, or, when the choice is only the default and one
- * of them is not installed, the lite one. */
-static int add_three(struct rp_gate_model *g, struct rp_pool *pool, bool named)
+/* All three; or the lite one, if the three are only the default and one is not installed. */
+static int add_three(struct rp_content_check *g, struct rp_pool *pool, bool named)
 {
     const struct rp_model_entry *entry;
     static const char *const names[] = {"nsfw_1", "nsfw_2", "nsfw_3"};
@@ -99,14 +98,14 @@ static int add_three(struct rp_gate_model *g, struct rp_pool *pool, bool named)
     return 0;
 }
 
-int rp_gate_create(struct rp_gate_model **out, struct rp_pool *pool,
+int rp_content_create(struct rp_content_check **out, struct rp_pool *pool,
                    const struct rp_settings *settings)
 {
     int ret;
     const struct rp_model_entry *entry;
-    const struct rp_gate_options *const o = rp_settings_get(settings, &rp_gate_group);
+    const struct rp_content_options *const o = rp_settings_get(settings, &rp_content_group);
     const char *const name = choices()[o->model];
-    struct rp_gate_model *const g = *out = calloc(1, sizeof(*g));
+    struct rp_content_check *const g = *out = calloc(1, sizeof(*g));
 
     if (!g)
         return rp_fail(RP_ERR_NOMEM, "out of memory");
@@ -117,19 +116,19 @@ int rp_gate_create(struct rp_gate_model **out, struct rp_pool *pool,
     return 0;
 
 fail:
-    rp_gate_destroy(out);
+    rp_content_destroy(out);
     return ret;
 }
 
-void rp_gate_destroy(struct rp_gate_model **gate)
+void rp_content_destroy(struct rp_content_check **content)
 {
-    free(*gate);
-    *gate = NULL;
+    free(*content);
+    *content = NULL;
 }
 
 /* ---- in a slot ------------------------------------------------------------------------------- */
 
-/* Where a frame of this size lies in the input: as large as it fits, in the middle. */
+/* Where a frame of this size lies in the input: in the middle, as large as fits. */
 static struct rp_img place_of(const struct part *part, int w, int h)
 {
     const int side = part->check->side;
@@ -176,29 +175,29 @@ static int attach_part(struct part *part, struct rp_slot *slot, struct rp_model 
     return check_output(part);
 }
 
-int rp_gate_attach(struct rp_gate_slot **out, const struct rp_gate_model *gate,
+int rp_content_attach(struct rp_content_slot **out, const struct rp_content_check *content,
                    struct rp_slot *slot, int w, int h)
 {
     int ret;
-    struct rp_gate_slot *const at = *out = calloc(1, sizeof(*at));
+    struct rp_content_slot *const at = *out = calloc(1, sizeof(*at));
 
     if (!at)
         return rp_fail(RP_ERR_NOMEM, "out of memory");
     at->slot = slot;
-    at->votes = gate->votes;
+    at->votes = content->votes;
     RP_TRY(rp_slot_alloc(slot, sizeof(*at->verdict), (void **) &at->verdict));
-    for (; at->n < gate->n; at->n++) {
-        at->part[at->n].check = gate->check[at->n];
-        RP_TRY(attach_part(&at->part[at->n], slot, gate->model[at->n], w, h));
+    for (; at->n < content->n; at->n++) {
+        at->part[at->n].check = content->check[at->n];
+        RP_TRY(attach_part(&at->part[at->n], slot, content->model[at->n], w, h));
     }
     return 0;
 
 fail:
-    rp_gate_detach(out);
+    rp_content_detach(out);
     return ret;
 }
 
-void rp_gate_detach(struct rp_gate_slot **at)
+void rp_content_detach(struct rp_content_slot **at)
 {
     if (!*at)
         return;
@@ -208,39 +207,38 @@ void rp_gate_detach(struct rp_gate_slot **at)
     *at = NULL;
 }
 
-/* What is around the frame was zeroed when the slot was made and stays so. */
-int rp_gate_record(struct rp_gate_slot *at, const struct rp_img *frame)
+/* The area around the frame was zeroed when the slot was made, and nothing writes to it. */
+void rp_content_record(struct rp_content_slot *at, const struct rp_img *frame)
 {
-    const enum rp_stage before = rp_slot_stage(at->slot, RP_STAGE_GATE);
+    const enum rp_stage before = rp_record_stage(at->slot, RP_STAGE_CONTENT_CHECK);
 
     for (int i = 0; i < at->n; i++) {
         const struct part *const p = &at->part[i];
         const struct rp_tensor *const out = &p->net->out[0];
 
-        RP_CHECK(RP_OP(at->slot, resize, .src = *frame, .dst = p->fit));
-        RP_CHECK(RP_OP(at->slot, to_tensor, .src = p->whole, .lut = p->lut,
-                       .dst = p->net->in[0].data, .w = p->whole.w, .h = p->whole.h, .rgb = 1,
-                       .step = 1));
-        RP_CHECK(rp_run(p->net));
-        RP_CHECK(RP_OP(at->slot, gate, .kind = (int) p->check->kind, .src = out->data,
-                       .n = (int) out->count, .row = p->row, .votes = i == at->n - 1 ? at->votes : 0,
-                       .dst = at->verdict));
+        RP_OP(at->slot, resize, .src = *frame, .dst = p->fit);
+        RP_OP(at->slot, to_tensor, .src = p->whole, .lut = p->lut,
+              .dst = p->net->in[0].data, .w = p->whole.w, .h = p->whole.h, .rgb = 1,
+              .step = 1);
+        rp_record_run(p->net);
+        RP_OP(at->slot, content_vote, .kind = (int) p->check->kind, .src = out->data,
+              .n = (int) out->count, .row = p->row, .votes = i == at->n - 1 ? at->votes : 0,
+              .dst = at->verdict);
     }
-    rp_slot_stage(at->slot, before);
-    return 0;
+    rp_record_stage(at->slot, before);
 }
 
-struct rp_verdict *rp_gate_verdict(const struct rp_gate_slot *at)
+struct rp_verdict *rp_content_verdict(const struct rp_content_slot *at)
 {
     return at->verdict;
 }
 
-int rp_gate_interval(double fps)
+int rp_content_interval(double fps)
 {
     return fps >= 1 ? (int) fps : 1; /* below 1 fps every frame: FaceFusion would divide by zero */
 }
 
-bool rp_gate_blocks(int64_t checked, int64_t positive)
+bool rp_content_blocks(int64_t checked, int64_t positive)
 {
     return checked > 0 && 100.0 * (double) positive > BLOCK_RATE * (double) checked;
 }

@@ -1,4 +1,4 @@
-#include "engine/plan.h"
+#include "engine/cache.h"
 
 #include <fcntl.h>
 #include <stdatomic.h>
@@ -11,44 +11,44 @@
 #define MAX_ENTRY (1 << 20)
 #define ENDS (64 << 10) /* bytes at either end that the checksum of a large file covers */
 
-struct rp_plans {
+struct rp_cache {
     char *folder;     /* NULL: nothing is kept */
-    atomic_bool told; /* that it cannot be written */
+    atomic_bool told; /* logged that it cannot be written */
 };
 
-int rp_plans_open(struct rp_plans **out, const char *folder)
+int rp_cache_open(struct rp_cache **out, const char *folder)
 {
-    struct rp_plans *const p = *out = calloc(1, sizeof(*p));
+    struct rp_cache *const p = *out = calloc(1, sizeof(*p));
 
     if (!p)
         return rp_fail(RP_ERR_NOMEM, "out of memory");
     if (folder && !strcmp(folder, "off"))
         return 0;
-    p->folder = folder ? strdup(folder) : rp_path_user_cache("plans");
+    p->folder = folder ? strdup(folder) : rp_path_user_cache("cache");
     if (p->folder && rp_path_mkdirs(p->folder) < 0) {
-        rp_log(RP_LOG_WARN, "plan cache: %s cannot be made; nothing is kept", p->folder);
+        rp_log(RP_LOG_WARN, "cache: %s cannot be made; nothing is kept", p->folder);
         free(p->folder);
         p->folder = NULL;
     }
     return 0;
 }
 
-void rp_plans_close(struct rp_plans **plans)
+void rp_cache_close(struct rp_cache **cache)
 {
-    if (!*plans)
+    if (!*cache)
         return;
-    free((*plans)->folder);
-    free(*plans);
-    *plans = NULL;
+    free((*cache)->folder);
+    free(*cache);
+    *cache = NULL;
 }
 
-char *rp_plan_folder(const struct rp_plans *p, const char *name)
+char *rp_cache_folder(const struct rp_cache *p, const char *name)
 {
     return p->folder ? rp_asprintf("%s/%s", p->folder, name) : NULL;
 }
 
-/* File of a key: its hash, so that keys may hold anything. */
-static char *path_of(const struct rp_plans *p, const char *key, const char *ext)
+/* The file of a key, named by the key's hash, so that keys may contain anything. */
+static char *path_of(const struct rp_cache *p, const char *key, const char *ext)
 {
     char hex[RP_SHA256_HEX];
 
@@ -60,13 +60,13 @@ static char *path_of(const struct rp_plans *p, const char *key, const char *ext)
 
 static void drop(const char *path, const char *why)
 {
-    rp_log(RP_LOG_INFO, "plan cache: %s %s; it is made again", path, why);
+    rp_log(RP_LOG_INFO, "cache: %s %s; it is made again", path, why);
     unlink(path);
 }
 
-/* {"key": the whole key, "value": ...}: a hash that happens to collide, or a file of another
- * version, is not taken for ours. */
-json_t *rp_plan_get(struct rp_plans *p, const char *key)
+/* An entry is {"key": the whole key, "value": ...}, so that neither a colliding hash nor a file of
+ * another version is taken for ours. */
+json_t *rp_cache_get(struct rp_cache *p, const char *key)
 {
     json_t *value = NULL;
     uint8_t *data = NULL;
@@ -83,7 +83,7 @@ json_t *rp_plan_get(struct rp_plans *p, const char *key)
     if (stored && !strcmp(stored, key))
         value = json_incref(json_object_get(entry, "value"));
     else
-        drop(path, entry ? "is of another key" : "is broken");
+        drop(path, entry ? "has another key" : "is broken");
     json_decref(entry);
 
 end:
@@ -92,7 +92,7 @@ end:
     return value;
 }
 
-void rp_plan_put(struct rp_plans *p, const char *key, json_t *value)
+void rp_cache_put(struct rp_cache *p, const char *key, json_t *value)
 {
     char *const path = path_of(p, key, "json");
     json_t *const entry = path ? json_pack("{s:s, s:O}", "key", key, "value", value) : NULL;
@@ -100,7 +100,7 @@ void rp_plan_put(struct rp_plans *p, const char *key, json_t *value)
 
     rp_log_hold(true);
     if (text && rp_file_write(path, text, strlen(text)) < 0 && !atomic_exchange(&p->told, true))
-        rp_log(RP_LOG_WARN, "plan cache: %s", rp_last_error());
+        rp_log(RP_LOG_WARN, "cache: %s", rp_last_error());
     rp_log_hold(false);
     free(text);
     json_decref(entry);
@@ -109,8 +109,8 @@ void rp_plan_put(struct rp_plans *p, const char *key, json_t *value)
 
 /* ---- files ----------------------------------------------------------------------------------- */
 
-/* CRC over the first and the last bytes: a cut or foreign file
- * shows, and half a gigabyte is not read at every start. */
+/* CRC of the first and the last bytes: enough to notice a truncated or foreign file without reading
+ * half a gigabyte at every start. */
 static int ends_crc(const char *path, int64_t *size, uint32_t *crc)
 {
     struct stat st;
@@ -139,7 +139,7 @@ end:
     return ret;
 }
 
-int rp_plan_stamp(const char *path, char *text, size_t size)
+int rp_cache_stamp(const char *path, char *text, size_t size)
 {
     struct stat st;
     int64_t bytes;
@@ -157,17 +157,17 @@ static char *file_key(const char *key)
     return rp_asprintf("file %s", key);
 }
 
-char *rp_plan_file(struct rp_plans *p, const char *key)
+char *rp_cache_file(struct rp_cache *p, const char *key)
 {
     int64_t size = 0;
     uint32_t crc = 0;
     char *path = path_of(p, key, "onnx"), *const note = file_key(key);
-    json_t *const v = path && note && rp_path_is_file(path) ? rp_plan_get(p, note) : NULL;
+    json_t *const v = path && note && rp_path_is_file(path) ? rp_cache_get(p, note) : NULL;
 
     if (v && (ends_crc(path, &size, &crc) < 0 ||
               size != json_integer_value(json_object_get(v, "size")) ||
               crc != (uint32_t) json_integer_value(json_object_get(v, "crc"))))
-        drop(path, "is not as it was written");
+        drop(path, "has changed since it was written");
     else if (v)
         goto end;
     free(path);
@@ -179,7 +179,7 @@ end:
     return path;
 }
 
-char *rp_plan_file_begin(struct rp_plans *p, const char *key)
+char *rp_cache_file_begin(struct rp_cache *p, const char *key)
 {
     char *const path = path_of(p, key, "onnx");
     char *const temp = path ? rp_asprintf("%s.%d.part.onnx", path, (int) getpid()) : NULL;
@@ -188,7 +188,7 @@ char *rp_plan_file_begin(struct rp_plans *p, const char *key)
     return temp;
 }
 
-void rp_plan_file_done(struct rp_plans *p, const char *key, const char *temp, bool good)
+void rp_cache_file_done(struct rp_cache *p, const char *key, const char *temp, bool good)
 {
     int64_t size;
     uint32_t crc;
@@ -199,14 +199,14 @@ void rp_plan_file_done(struct rp_plans *p, const char *key, const char *temp, bo
         unlink(temp);
     } else if ((value = json_pack("{s:I, s:I}", "size", (json_int_t) size, "crc",
                                   (json_int_t) crc))) {
-        rp_plan_put(p, note, value);
+        rp_cache_put(p, note, value);
         json_decref(value);
     }
     free(note);
     free(path);
 }
 
-void rp_plan_file_bad(struct rp_plans *p, const char *key)
+void rp_cache_file_bad(struct rp_cache *p, const char *key)
 {
     char *const path = path_of(p, key, "onnx");
 

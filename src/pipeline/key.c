@@ -1,0 +1,87 @@
+#include "pipeline/key.h"
+
+#include <sys/stat.h>
+
+#include "pipeline/options.h"
+
+struct writer {
+    const struct rp_settings *settings;
+    FILE *to;
+};
+
+/* Not if it is of a group that decides only what happens before and after the work on frames. */
+static bool is_of_pipeline(const struct rp_opt_group *group, const struct rp_opt *opt)
+{
+    const struct rp_opt_group *const others[] = {&rp_trim_group, &rp_output_group,
+                                                 &rp_benchmark_group, &rp_misc_group};
+
+    for (size_t i = 0; i < RP_ARRAY_LEN(others); i++)
+        if (group == others[i])
+            return false;
+    return group != &rp_path_group || !strcmp(opt->name, "source-paths");
+}
+
+static void write_option(void *priv, const struct rp_opt_group *group, const struct rp_opt *opt)
+{
+    const struct writer *const w = priv;
+
+    if (!is_of_pipeline(group, opt) || !rp_settings_is_set(w->settings, opt->name))
+        return;
+    char *const text = rp_settings_text(w->settings, opt->name);
+    fprintf(w->to, "%s = %s\n", opt->name, text ? text : "");
+    free(text);
+}
+
+/* A file that changed counts as another file. */
+static void write_state(FILE *to, const char *path)
+{
+    struct stat st;
+
+    if (!stat(path, &st))
+        fprintf(to, "%s: %llu %lld %lld.%09ld\n", path, (unsigned long long) st.st_ino,
+                (long long) st.st_size, (long long) st.st_mtim.tv_sec, st.st_mtim.tv_nsec);
+}
+
+/* Words of a list of files: each is a file, or two files around one of its '='. */
+static void write_files(FILE *to, const struct rp_opt_strings *words)
+{
+    for (int i = 0; i < words->n; i++) {
+        write_state(to, words->v[i]);
+        for (char *at = strchr(words->v[i], '='); at; at = strchr(at + 1, '=')) {
+            char *const head = strndup(words->v[i], (size_t) (at - words->v[i]));
+
+            if (head)
+                write_state(to, head);
+            free(head);
+            write_state(to, at + 1);
+        }
+    }
+}
+
+static void write_lists(void *priv, const struct rp_opt_group *group, const struct rp_opt *opt)
+{
+    const struct writer *const w = priv;
+
+    if (opt->type == RP_OPT_STRINGS && is_of_pipeline(group, opt))
+        write_files(w->to, (const struct rp_opt_strings *) (const void *)
+                    ((const char *) rp_settings_get(w->settings, group) + opt->offset));
+}
+
+char *rp_pipeline_key(const struct rp_settings *settings, const char *models, const char *more)
+{
+    char *text = NULL;
+    size_t size = 0;
+    struct writer w = {settings, open_memstream(&text, &size)};
+
+    if (!w.to)
+        return NULL;
+    fprintf(w.to, "%s\n", more);
+    rp_settings_each(settings, write_option, &w);
+    rp_settings_each(settings, write_lists, &w);
+    write_state(w.to, models);
+    if (fclose(w.to)) {
+        free(text);
+        return NULL;
+    }
+    return text;
+}
