@@ -301,12 +301,22 @@ static rp_runtime *new_runtime(int64_t kept)
     return rt;
 }
 
+/* REPRISE_TEST_PROVIDER=cuda: all of this on a GPU. */
+static void set_provider(rp_options *o)
+{
+    const char *const provider = getenv("REPRISE_TEST_PROVIDER");
+
+    rp_options_set(o, "execution-providers", provider ? provider : "cpu");
+    rp_options_set(o, "cuda-layout", "nchw"); /* measuring which is best opens and records, once */
+}
+
 /* Draws boxes into the sample picture: needs no source and only some of the networks. */
 static rp_options *new_options(void)
 {
     rp_options *o;
 
     assert_int_equal(rp_options_create(&o), 0);
+    set_provider(o);
     assert_int_equal(rp_options_set(o, "processors", "face_debugger"), 0);
     assert_int_equal(rp_options_set(o, "face-selector-mode", "many"), 0);
     assert_int_equal(rp_options_set(o, "target-path", in_dir("face.png")), 0);
@@ -374,16 +384,13 @@ static void make_clips(void)
                            "-frames:v 5 -vf scale=256:-2,hflip,hue=h=40 -c:v ffv1 two.mkv)"), 0);
 }
 
-/* REPRISE_TEST_PROVIDER=cuda: on a GPU. */
 static rp_options *swap_options(const char *target, const char *output)
 {
     rp_options *o;
-    const char *const provider = getenv("REPRISE_TEST_PROVIDER");
 
     assert_int_equal(rp_options_create(&o), 0);
-    set(o, "execution-providers", provider ? provider : "cpu");
+    set_provider(o);
     set(o, "cuda-graph-slots", "2");
-    set(o, "cuda-layout", "nchw"); /* measuring which is best records, once */
     set(o, "source-paths", in_dir("face.png"));
     set(o, "target-path", in_dir(target));
     set(o, "output-path", in_dir(output));
@@ -468,6 +475,51 @@ static void test_idle_limit(void **state)
     rp_runtime_destroy(&rt);
 }
 
+struct at_once {
+    rp_runtime *runtime;
+    rp_options *options;
+    int ret;
+};
+
+static void *job_of_thread(void *priv)
+{
+    struct at_once *const t = priv;
+    rp_job *job = NULL;
+
+    t->ret = rp_job_create(&job, t->runtime, t->options);
+    if (t->ret >= 0)
+        t->ret = rp_job_run(job, NULL, NULL);
+    rp_job_destroy(&job);
+    return NULL;
+}
+
+/* Jobs of two threads: at once on the CPU, one after the other on the one thread of a GPU. */
+static void test_two_threads(void **state)
+{
+    pthread_t thread[2];
+
+    (void) state;
+    if (!have_lite())
+        skip();
+    make_clips();
+    rp_runtime *rt = new_runtime(0);
+    struct at_once t[2] = {{rt, swap_options("one.mkv", "thread-one.mkv"), 0},
+                           {rt, swap_options("two.mkv", "thread-two.mkv"), 0}};
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(pthread_create(&thread[i], NULL, job_of_thread, &t[i]), 0);
+    for (int i = 0; i < 2; i++) {
+        pthread_join(thread[i], NULL);
+        assert_int_equal(t[i].ret, 0);
+        rp_options_destroy(&t[i].options);
+    }
+    assert_each_once();
+    swap(rt, "one.mkv", "one-after.mkv", "0.3");
+    swap(rt, "two.mkv", "two-after.mkv", "0.3");
+    assert_true(same_frames("thread-one.mkv", "one-after.mkv"));
+    assert_true(same_frames("thread-two.mkv", "two-after.mkv"));
+    rp_runtime_destroy(&rt);
+}
+
 /* A pipeline that failed is not used again. */
 static void test_failed_job(void **state)
 {
@@ -502,6 +554,7 @@ static void test_analyse(void **state)
         skip();
     rp_runtime *rt = new_runtime(0);
     assert_int_equal(rp_options_create(&o), 0);
+    set_provider(o);
     for (int i = 0; i < 3; i++)
         assert_int_equal(rp_analyse_file(rt, o, in_dir("face.png"), count_faces, &faces), 0);
     assert_int_equal(faces, 3);
@@ -519,6 +572,7 @@ static void *analyse_one(void *rt)
 
     snprintf(path, sizeof(path), "%s/face.png", test_dir);
     rp_options_create(&o);
+    set_provider(o);
     if (rp_analyse_file(rt, o, path, count_faces, &faces) < 0)
         faces = -1;
     rp_options_destroy(&o);
@@ -610,7 +664,7 @@ int main(void)
         cmocka_unit_test(test_analyse), cmocka_unit_test(test_at_once),
         cmocka_unit_test(test_gpu),     cmocka_unit_test(test_plans),
         cmocka_unit_test(test_second_job), cmocka_unit_test(test_idle_limit),
-        cmocka_unit_test(test_failed_job),
+        cmocka_unit_test(test_failed_job), cmocka_unit_test(test_two_threads),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);
