@@ -50,7 +50,7 @@ void rp_crew_destroy(struct rp_crew **crew)
 
     if (!c)
         return;
-    for (int i = 0; i < c->p.slots; i++)
+    for (int i = c->p.slots - 1; i >= 0; i--) /* the first again in the first worker's hands */
         rp_programs_give(c->p.programs, &c->worker[i].program);
     free(c);
     *crew = NULL;
