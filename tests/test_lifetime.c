@@ -14,7 +14,7 @@
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static char opened[8192]; /* names of the models opened since forget(), each with a blank */
 static char graphs[8192]; /* names of those recorded since then, each with a bar */
-static int reused, recorded; /* pipelines of earlier jobs, CUDA graphs, since then */
+static int reused, recorded, made; /* pipelines used again, CUDA graphs, programs: since forget() */
 
 /* A graph of this name was recorded: "CUDA graph of frame 256x192: 812 nodes ...". */
 static void note_recording(const char *line)
@@ -40,7 +40,7 @@ static int most_recorded(void)
         int n = 0;
 
         for (const char *at = strstr(graphs, name); at; at = strstr(at + 1, name))
-            n += at[strlen(name)] == '|';
+            n += (at == graphs || at[-1] == '|') && at[strlen(name)] == '|';
         most = RP_MAX(most, n);
     }
     return most;
@@ -52,8 +52,14 @@ static void keep_name(void *priv, enum rp_log_level level, const char *line)
 
     (void) priv;
     (void) level;
+    int n;
+
+    pthread_mutex_lock(&lock);
     reused += strstr(line, "of an earlier job are used again") != NULL;
+    if (sscanf(line, "programs: %*d found, %d made", &n) == 1)
+        made += n;
     note_recording(line);
+    pthread_mutex_unlock(&lock);
     if (sscanf(line, "loading model %60s succeeded", name) != 1 || !strstr(line, " succeeded"))
         return;
     pthread_mutex_lock(&lock);
@@ -66,7 +72,7 @@ static void forget(void)
 {
     opened[0] = 0;
     graphs[0] = 0;
-    reused = recorded = 0;
+    reused = recorded = made = 0;
 }
 
 static int count(const char *text, const char *name)
@@ -408,12 +414,15 @@ static void set(rp_options *o, const char *name, const char *value)
         fail_msg("%s", rp_last_error());
 }
 
-/* Two clips whose reference faces differ. */
+/* Two clips of one size and format, whose reference faces differ. */
 static void make_clips(void)
 {
-    assert_int_equal(shell("test -s one.mkv || (ffmpeg -v error -loop 1 -i face.png -frames:v 5 -vf "
-                           "scale=256:-2 -c:v ffv1 one.mkv && ffmpeg -v error -loop 1 -i face.png "
-                           "-frames:v 5 -vf scale=256:-2,hflip,hue=h=40 -c:v ffv1 two.mkv)"), 0);
+    static const char *const clips[][2] = {{"one.mkv", ""}, {"two.mkv", ",hflip,hue=h=40"}};
+
+    for (size_t i = 0; i < RP_ARRAY_LEN(clips); i++)
+        assert_int_equal(shell("test -s %s || ffmpeg -v error -loop 1 -i face.png -frames:v 5 -vf "
+                               "scale=256:-2%s -pix_fmt yuv420p -c:v ffv1 %s", clips[i][0],
+                               clips[i][1], clips[i][0]), 0);
 }
 
 #define SLOTS 2
@@ -456,35 +465,51 @@ static void test_second_job(void **state)
     make_clips();
     rp_runtime *rt = new_runtime(-1);
     swap(rt, "one.mkv", "one-alone.mkv", "0.3");
-    const int alone = recorded;
+    const int recorded_alone = recorded, made_alone = made;
+    assert_true(made_alone > 0);
     swap(rt, "two.mkv", "two-alone.mkv", "0.3");
     assert_int_equal(reused, 0);
-    assert_int_equal(recorded, 2 * alone);
+    assert_int_equal(recorded, 2 * recorded_alone);
+    assert_int_equal(made, 2 * made_alone);
     rp_runtime_destroy(&rt);
     assert_false(same_frames("one-alone.mkv", "two-alone.mkv"));
 
     rt = new_runtime(0);
     swap(rt, "one.mkv", "first.mkv", "0.3");
     assert_each_once();
-    assert_int_equal(recorded, alone);
+    assert_int_equal(recorded, recorded_alone);
     char *const first = strdup(opened);
     swap(rt, "two.mkv", "second.mkv", "0.3");
     swap(rt, "one.mkv", "third.mkv", "0.3");
     assert_int_equal(reused, 2);
     assert_true(most_recorded() <= SLOTS); /* once in each slot, and when it is worth it */
     assert_string_equal(opened, first);
+    free(first);
+    rp_runtime_destroy(&rt);
+    assert_int_equal(made, made_alone);
     assert_true(same_frames("first.mkv", "one-alone.mkv"));
     assert_true(same_frames("second.mkv", "two-alone.mkv"));
     assert_true(same_frames("third.mkv", "one-alone.mkv"));
+}
 
-    swap(rt, "one.mkv", "other.mkv", "0.4"); /* another option: its own programs, the same networks */
-    assert_int_equal(reused, 2);
-    assert_string_equal(opened, first);
+/* Programs are for one set of options and one source; networks are for all. */
+static void test_other_job(void **state)
+{
+    (void) state;
+    if (!have_lite())
+        skip();
+    make_clips();
+    rp_runtime *rt = new_runtime(0);
+    swap(rt, "one.mkv", "first.mkv", "0.3");
+    char *const first = strdup(opened);
+    swap(rt, "one.mkv", "other.mkv", "0.4");
+    assert_int_equal(reused, 0);
     assert_int_equal(shell("touch -d '1 hour ago' face.png"), 0);
     swap(rt, "one.mkv", "touched.mkv", "0.3"); /* the source may be another picture now */
-    assert_int_equal(reused, 2);
-    rp_runtime_destroy(&rt);
+    assert_int_equal(reused, 0);
+    assert_string_equal(opened, first);
     free(first);
+    rp_runtime_destroy(&rt);
 }
 
 /* No more than RP_IDLE_MOST pipelines are kept for the next job. */
@@ -698,7 +723,8 @@ int main(void)
         cmocka_unit_test(test_threads), cmocka_unit_test(test_jobs),
         cmocka_unit_test(test_analyse), cmocka_unit_test(test_at_once),
         cmocka_unit_test(test_gpu),     cmocka_unit_test(test_plans),
-        cmocka_unit_test(test_second_job), cmocka_unit_test(test_idle_limit),
+        cmocka_unit_test(test_second_job),
+        cmocka_unit_test(test_other_job), cmocka_unit_test(test_idle_limit),
         cmocka_unit_test(test_failed_job), cmocka_unit_test(test_two_threads),
     };
 

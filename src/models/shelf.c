@@ -49,23 +49,22 @@ static void free_items(struct item *first)
     }
 }
 
-static int make_item(struct item **out, struct rp_device *device,
-                     const struct rp_shelf_wish *wish, const struct stamp *stamp)
+static struct item *new_item(struct rp_device *device, const struct rp_shelf_wish *wish,
+                             const struct stamp *stamp)
 {
-    struct item *const it = *out = calloc(1, sizeof(*it));
+    struct item *const it = calloc(1, sizeof(*it));
 
     if (!it)
-        return rp_fail(RP_ERR_NOMEM, "out of memory");
+        return NULL;
     it->device = device;
     it->stamp = *stamp;
     it->wish = *wish;
     it->wish.model.path = strdup(wish->model.path);
     it->wish.model.name = wish->model.name ? strdup(wish->model.name) : NULL;
     if (it->wish.model.path && (it->wish.model.name || !wish->model.name))
-        return 0;
+        return it;
     free_item(it);
-    *out = NULL;
-    return rp_fail(RP_ERR_NOMEM, "out of memory");
+    return NULL;
 }
 
 /* A missing file has an empty stamp: opening it will report what is wrong. */
@@ -260,7 +259,8 @@ static int take(struct rp_shelf *s, struct rp_engine *engine, struct rp_device *
             return 0;
         }
     }
-    RP_CHECK(make_item(&it, device, wish, stamp));
+    if (!(it = new_item(device, wish, stamp)))
+        return rp_fail(RP_ERR_NOMEM, "out of memory");
     it->users = 1;
     it->next = s->first;
     s->first = it;
