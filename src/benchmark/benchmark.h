@@ -55,6 +55,9 @@ void rp_bench_reason(json_t *o, const char *key);
 double rp_bench_rss(void);
 double rp_bench_free(const struct rp_bench *b);
 
+/* Run a function n times, and a hundred times before that; add both memories before and after. */
+void rp_bench_soak(const struct rp_bench *b, json_t *o, int n, rp_record_fn *fn, void *priv);
+
 /* Is there room for as much device memory again as was taken since `before`? */
 bool rp_bench_room(const struct rp_bench *b, double before);
 

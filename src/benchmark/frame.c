@@ -503,24 +503,9 @@ static int measure_shares(struct scene *s)
 
 static json_t *soak(struct scene *s, int n)
 {
-    int ret = 0;
-    double rss, free_bytes;
-    struct rp_frame_result result;
     json_t *const o = json_object();
 
-    for (int i = 0; i < 100 && ret >= 0; i++)
-        ret = repeat(&s->lane[0], &result);
-    rss = rp_bench_rss();
-    free_bytes = rp_bench_free(s->b);
-    for (int i = 0; i < n && ret >= 0; i++)
-        ret = repeat(&s->lane[0], &result);
-    rp_bench_put(o, "replays", json_integer(n));
-    rp_bench_number(o, "device_free_before", free_bytes);
-    rp_bench_number(o, "device_free_after", rp_bench_free(s->b));
-    rp_bench_number(o, "rss_before", rss);
-    rp_bench_number(o, "rss_after", rp_bench_rss());
-    if (ret < 0)
-        rp_bench_reason(o, "reason");
+    rp_bench_soak(s->b, o, n, run_stage, &s->lane[0]);
     return o;
 }
 

@@ -92,6 +92,26 @@ double rp_bench_free(const struct rp_bench *b)
     return (double) free_bytes;
 }
 
+void rp_bench_soak(const struct rp_bench *b, json_t *o, int n, rp_record_fn *fn, void *priv)
+{
+    int ret = 0;
+    double rss, free_bytes;
+
+    for (int i = 0; i < 100 && ret >= 0; i++)
+        ret = fn(priv);
+    rss = rp_bench_rss();
+    free_bytes = rp_bench_free(b);
+    for (int i = 0; i < n && ret >= 0; i++)
+        ret = fn(priv);
+    rp_bench_put(o, "replays", json_integer(n));
+    rp_bench_number(o, "device_free_before", free_bytes);
+    rp_bench_number(o, "device_free_after", rp_bench_free(b));
+    rp_bench_number(o, "rss_before", rss);
+    rp_bench_number(o, "rss_after", rp_bench_rss());
+    if (ret < 0)
+        rp_bench_reason(o, "reason");
+}
+
 bool rp_bench_room(const struct rp_bench *b, double before)
 {
     const double now = rp_bench_free(b), used = RP_MAX(before - now, 0);

@@ -1,8 +1,6 @@
 /* Room for the pixels of pictures, and turning them upright. */
 #include "media/av.h"
 
-#include "base/api.h"
-
 int rp_image_alloc(rp_image *out, int64_t w, int64_t h, enum rp_pixel format, const char *name)
 {
     const int bytes = format == RP_PIXEL_BGRA ? 4 : 3;
@@ -19,20 +17,6 @@ int rp_image_alloc(rp_image *out, int64_t w, int64_t h, enum rp_pixel format, co
     out->format = format;
     out->owned = true;
     return 0;
-}
-
-void rp_image_free_sized(rp_image *image, size_t size)
-{
-    rp_image own;
-
-    rp_api_take(&own, sizeof(own), image, size);
-    if (own.owned && own.on_device) {
-        rp_log(RP_LOG_WARN, "a picture on a device is freed with rp_image_free_on()");
-        return;
-    }
-    if (own.owned)
-        free(own.data);
-    memset(image, 0, size);
 }
 
 int rp_image_orient(rp_image *image, struct rp_orient o)

@@ -1,7 +1,5 @@
-/* Built in place of the rest of this folder if FFmpeg and the picture libraries are missing. */
+/* Built in place of nearly all of this folder if FFmpeg and the picture libraries are missing. */
 #include "media/media.h"
-
-#include "base/api.h"
 
 static int none(void)
 {
@@ -138,20 +136,6 @@ int rp_image_write_sized(const rp_image *image, size_t size, const char *path, i
 {
     (void) image, (void) size, (void) path, (void) quality;
     return none();
-}
-
-void rp_image_free_sized(rp_image *image, size_t size)
-{
-    rp_image own;
-
-    rp_api_take(&own, sizeof(own), image, size);
-    if (own.owned && own.on_device) {
-        rp_log(RP_LOG_WARN, "a picture on a device is freed with rp_image_free_on()");
-        return;
-    }
-    if (own.owned)
-        free(own.data);
-    memset(image, 0, size);
 }
 
 int rp_image_write_marked(const rp_image *image, const char *path, const char *format_of,

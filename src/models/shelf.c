@@ -213,10 +213,9 @@ static bool wait_until_open(struct rp_shelf *s, struct item *it)
     it->users++;
     while (!it->model && !it->failed)
         pthread_cond_wait(&s->opened, &s->lock);
-    if (it->failed)
-        leave_failed(it);
-    else
+    if (!it->failed)
         return true;
+    leave_failed(it);
     return false;
 }
 
