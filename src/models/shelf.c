@@ -2,7 +2,8 @@
 
 #include <pthread.h>
 #include <sys/stat.h>
-#include <unistd.h>
+
+#include "base/memory.h"
 
 /* Distinguishes states of a file. */
 struct stamp {
@@ -134,7 +135,7 @@ static int64_t limit_of(const struct rp_shelf *s, struct rp_device *device, int6
     if (s->limit)
         return RP_MAX(s->limit, 0);
     if (!device->fns->memory)
-        return (int64_t) sysconf(_SC_PHYS_PAGES) / 4 * sysconf(_SC_PAGESIZE);
+        return (int64_t) (rp_memory_total() / 4);
     if (device->fns->memory(device, &left, &total) < 0)
         return 0;
     return ((int64_t) left + idle) / 4;

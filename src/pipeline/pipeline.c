@@ -1,7 +1,6 @@
 #include "pipeline/pipeline.h"
 
-#include <unistd.h>
-
+#include "base/memory.h"
 #include "pipeline/face_map.h"
 #include "pipeline/key.h"
 #include "pipeline/sources.h"
@@ -250,7 +249,7 @@ static size_t idle_limit(const struct rp_pipeline *p)
 
     if (p->device->fns->memory && p->device->fns->memory(p->device, &free_bytes, &total) >= 0)
         return total / 4;
-    return (size_t) sysconf(_SC_PHYS_PAGES) / 4 * (size_t) sysconf(_SC_PAGESIZE);
+    return rp_memory_total() / 4;
 }
 
 /* Keeps the pipeline for the next job unless something failed. */
