@@ -731,7 +731,7 @@ class Content(Case):
         self.write(FAN + '.onnx', b'x' * FAN_SIZE)
         want = {'yunet': 'right', 'kim_vocal_1': 'wrong', 'uvr_mdxnet': 'unknown', FAN: 'wrong'}
         before = self.here()
-        self.assertEqual(self.verify(code=1, said='4 of 259 installed: 1 right, 2 wrong, 1 of'), want)
+        self.assertEqual(self.verify(code=1, said='4 of 259 installed: 1 right, 2 wrong, 1 unknown'), want)
         self.assertEqual(self.verify('yunet', 'uvr'), {'yunet': 'right', 'uvr_mdxnet': 'unknown'})
         self.assertEqual(self.verify('kim_vocal_1', code=1, said='CRC-32'), {'kim_vocal_1': 'wrong'})
         result = e2e.run('models', '--verify', '--json', '--models-path', self.models, 'yunet', FAN,
