@@ -9,6 +9,7 @@
 #ifndef RP_PROCESSOR_H
 #define RP_PROCESSOR_H
 
+#include "audio/speech.h"
 #include "engine/list.h"
 #include "face/analyser.h"
 
@@ -51,6 +52,8 @@ struct rp_frame {
 struct rp_frame_info {
     int64_t index; /* number in the target, from 0 */
     double time;   /* seconds from the target's first frame; 0 for a picture */
+    double fps;    /* the target's frame rate; 0 for a picture */
+    const struct rp_speech *speech; /* with wants_speech: what is said; NULL: nothing */
 };
 
 struct rp_processor {
@@ -59,6 +62,7 @@ struct rp_processor {
     const struct rp_opt_group *group; /* NULL: it has no options */
     bool needs_source; /* fails without a source face */
     bool wants_original; /* reads the frame as it was before any processor */
+    bool wants_speech; /* feed() is given what is said in the sound */
     bool whole_frame;  /* works on the frame, not on faces; always changes it */
     unsigned needs;    /* rp_need bits: what it needs of the analysing stage */
     unsigned (*needs_of)(const struct rp_settings *settings); /* and with these; NULL: no more */
