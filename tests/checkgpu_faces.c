@@ -232,6 +232,28 @@ void check_box_affine(struct cg *c)
     RUN(a);
 }
 
+void check_landmark_box(struct cg *c)
+{
+    struct rp_dface *const f = one_face(c, "face");
+    struct rp_affine *const m = cg_zeros(c, "affine", sizeof(*m), CG_DOUBLES);
+    struct rp_op_landmark_box a = {
+        .face = f, .affine = m, .w = cg_range(c, 1, 300), .h = cg_range(c, 1, 300)};
+
+    for (int i = 0; i < 6; i++)
+        m->m[i] = cg_between(c, -2, 2);
+    for (int i = 0; i < 136; i++) /* also many in one place, and on both sides of zero */
+        f->lm68[i] = cg_chance(c, 50) ? cg_between(c, -400, 400) : 0.0f;
+    if (cg_chance(c, 10))
+        memset(f->lm68, 0, sizeof(f->lm68));
+    if (cg_chance(c, 10))
+        m->m[cg_range(c, 0, 5)] = (double) cg_odd_float(c);
+    cg_storm(c, f->lm68, 136);
+    a.dst = cg_zeros(c, "dst", sizeof(*a.dst), CG_DOUBLES);
+    a.back = cg_zeros(c, "back", sizeof(*a.back), CG_DOUBLES);
+    cg_note(c, "%dx%d, first point at %g, %g", a.w, a.h, f->lm68[0], f->lm68[1]);
+    RUN(a);
+}
+
 void check_points_tensor(struct cg *c)
 {
     struct rp_dface *const f = one_face(c, "face");

@@ -204,6 +204,18 @@ void check_resize(struct cg *c)
     RUN(a);
 }
 
+void check_resize_cubic(struct cg *c)
+{
+    const int ch = channels(c), w = cg_size(c, SIDE, 512), h = cg_size(c, SIDE, 512);
+    const int sw = c->bench ? 256 : cg_chance(c, 20) ? w : cg_size(c, SIDE, 256);
+    const int sh = c->bench ? 256 : cg_chance(c, 20) ? h : cg_size(c, SIDE, 256);
+    struct rp_op_resize_cubic a = {cg_img(c, "src", sw, sh, ch), cg_img(c, "dst", w, h, ch)};
+
+    cg_note(c, "%dx%d to %dx%d, %d channels", sw, sh, w, h, ch);
+    c->bytes = 3 * (area(sw, sh) + area(w, h));
+    RUN(a);
+}
+
 void check_resize_float(struct cg *c)
 {
     struct rp_op_resize_float a = {.sw = cg_size(c, SIDE, 256),

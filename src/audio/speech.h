@@ -26,6 +26,13 @@ struct rp_speech {
  *                frames, depends on it */
 void rp_speech_window(const struct rp_speech *speech, double time, double fps, float *window);
 
+/* The first of these columns, as if the sound had no end and no beginning; INT64_MIN where there is
+ * none (a picture). */
+int64_t rp_speech_column(const struct rp_speech *speech, double time, double fps);
+
+/* A window as networks take it, in place: log10 * 1.6 + 3.2, clipped to -4..4, then times factor. */
+void rp_speech_levels(float *window, float factor);
+
 void rp_speech_free(struct rp_speech **speech);
 
 #endif /* RP_SPEECH_H */

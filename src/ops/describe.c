@@ -7,10 +7,11 @@
 
 #include <stdarg.h>
 
-/* Floating point operations per pixel: of a sample between four values; of a position through a
- * matrix. */
+/* Floating point operations per pixel: of a sample between four values, of a position through a
+ * matrix, of a sample between 16 values. */
 #define BILINEAR 9
 #define POSITION 6
+#define CUBIC 40
 
 /* ---- words and addresses ----------------------------------------------------------------------
  */
@@ -234,6 +235,14 @@ static void describe_resize(struct rp_op_facts *f, const struct rp_op_resize *a)
     say_arrow(f);
     img_out(f, "dst", &a->dst);
     f->flop = BILINEAR * img_bytes(&a->dst);
+}
+
+static void describe_resize_cubic(struct rp_op_facts *f, const struct rp_op_resize_cubic *a)
+{
+    img_in(f, "src", &a->src);
+    say_arrow(f);
+    img_out(f, "dst", &a->dst);
+    f->flop = CUBIC * img_bytes(&a->dst);
 }
 
 static void describe_warp(struct rp_op_facts *f, const struct rp_op_warp *a)
@@ -531,6 +540,15 @@ static void describe_box_affine(struct rp_op_facts *f, const struct rp_op_box_af
     say_number(f, "factor", (double) a->factor);
     in(f, "face", a->face, sizeof(a->face->box) + sizeof(a->face->angle));
     out(f, "dst", a->dst, sizeof(*a->dst));
+}
+
+static void describe_landmark_box(struct rp_op_facts *f, const struct rp_op_landmark_box *a)
+{
+    say(f, "of 68 points onto %dx%d", a->w, a->h);
+    in(f, "face", a->face, sizeof(a->face->lm68));
+    in(f, "affine", a->affine, sizeof(*a->affine));
+    out(f, "dst", a->dst, sizeof(*a->dst));
+    out(f, "back", a->back, sizeof(*a->back));
 }
 
 static void describe_points_tensor(struct rp_op_facts *f, const struct rp_op_points_tensor *a)

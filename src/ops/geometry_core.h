@@ -258,4 +258,42 @@ RP_FN void rp_box_affine_one(const struct rp_op_box_affine *a)
     rp_affine_close(a->dst);
 }
 
+/* Point i of the 68 in the crop; OpenCV's box corners are floats. */
+RP_FN void rp_landmark_in_crop(const struct rp_op_landmark_box *a, int i, float *x, float *y)
+{
+    double p[2];
+
+    rp_affine_apply(a->affine->m, a->face->lm68[2 * i], a->face->lm68[2 * i + 1], p);
+    *x = (float) p[0];
+    *y = (float) p[1];
+}
+
+/* The least of 68 numbers, or the greatest. */
+RP_FN float rp_landmark_extreme(const float *v, int greatest)
+{
+    float e = v[0];
+
+    for (int i = 1; i < 68; i++)
+        if (greatest ? v[i] > e : v[i] < e)
+            e = v[i];
+    return e;
+}
+
+/* box: x1, y1, x2, y2. */
+RP_FN void rp_landmark_box_maps(const float box[4], int w, int h, struct rp_affine *dst,
+                                struct rp_affine *back)
+{
+    const double sx = w / ((double) box[2] - box[0]), sy = h / ((double) box[3] - box[1]);
+
+    rp_affine_identity(dst);
+    dst->m[0] = sx;
+    dst->m[2] = -box[0] * sx;
+    dst->m[4] = sy;
+    dst->m[5] = -box[1] * sy;
+    rp_affine_close(dst);
+    for (int i = 0; i < 6; i++)
+        back->m[i] = dst->inv[i];
+    rp_affine_close(back);
+}
+
 #endif /* RP_OPS_GEOMETRY_CORE_H */

@@ -57,6 +57,12 @@ struct rp_op_alpha_join { struct rp_img bgr, alpha, dst; };
  * INTER_LINEAR, including its exact 2:1 shrink as 2x2 mean. src and dst have equal ch. */
 struct rp_op_resize { struct rp_img src, dst; };
 
+/* Bicubic (a = -0.75), half-pixel centres, edges clamped, nothing averaged where it shrinks: equal to
+ * OpenCV's 8-bit INTER_CUBIC, whose weights have 11 bits, whose sums across are whole numbers and
+ * whose sums down are floats. (OpenCV rounds the last few values of a row, where its vectors do not
+ * fill, in another way.) src and dst have equal ch. */
+struct rp_op_resize_cubic { struct rp_img src, dst; };
+
 /* 2x3 affine sample, bilinear at true float coordinates (OpenCV >= 4.11), result rounded. border: 0
  * = constant black, 1 = replicate. area: 1 = average n x n samples per pixel, where n is the shrink
  * of the matrix (at most 8), for the small inputs of the lite models; 0 = FaceFusion's plain
@@ -285,6 +291,16 @@ struct rp_op_box_affine {
     float factor;
     int w, h;
     struct rp_affine *dst;
+};
+
+/* Map from a face's crop to the box around its 68 points there (lm68 through affine->m), stretched
+ * onto w x h. back: the same the other way round, from w x h to the crop. A box without area gives
+ * identities. */
+struct rp_op_landmark_box {
+    const struct rp_dface *face;
+    const struct rp_affine *affine; /* frame to crop */
+    int w, h;
+    struct rp_affine *dst, *back;
 };
 
 /* Input of fan_68_5: the detector's points (lm5) through the map, [5][2]. */
@@ -537,7 +553,8 @@ struct rp_op_lockstep {
                             X(face_scale) X(face_load) X(face_store) X(face_pick) X(landmarks)    \
                                 X(face_points) X(embedding) X(classify) X(select) X(map_faces)    \
                                     X(source_mix) X(content_vote) X(rows) X(row_copy) X(lockstep) \
-                                        X(draw_face) X(draw_mask)
+                                        X(draw_face) X(draw_mask)                                           \
+    X(resize_cubic) X(landmark_box)
 
 /* Operations by number, for lists of them. */
 enum rp_op_number {

@@ -51,6 +51,35 @@ extern "C" int rp_cuda_box_affine(struct rp_stream *stream, const struct rp_op_b
     return rp_cuda_launched("box_affine");
 }
 
+#define BOX_THREADS 96 /* whole warps, a thread for each of 68 points */
+
+static __global__ void __launch_bounds__(BOX_THREADS)
+    landmark_box(const __grid_constant__ struct rp_op_landmark_box a)
+{
+    __shared__ float at[2][68], box[4];
+    const int t = (int) threadIdx.x;
+
+    if (t < 68)
+        rp_landmark_in_crop(&a, t, &at[0][t], &at[1][t]);
+    __syncthreads();
+    if (t < 4)
+        box[t] = rp_landmark_extreme(at[t & 1], t >= 2);
+    __syncthreads();
+    if (t == 0) {
+        struct rp_affine dst, back;
+
+        rp_landmark_box_maps(box, a.w, a.h, &dst, &back);
+        *a.dst = dst;
+        *a.back = back;
+    }
+}
+
+extern "C" int rp_cuda_landmark_box(struct rp_stream *stream, const struct rp_op_landmark_box *a)
+{
+    RP_LAUNCH(stream, 1, BOX_THREADS, landmark_box, *a);
+    return rp_cuda_launched("landmark_box");
+}
+
 static __global__ void points_tensor(const __grid_constant__ struct rp_op_points_tensor a)
 {
     if (threadIdx.x < 10)
