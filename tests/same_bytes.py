@@ -205,6 +205,9 @@ def processors():
         '--face-enhancer-model', 'codeformer', '--face-enhancer-weight', '0.9'])
     yield from chain('enhancer blend', 'face_enhancer', kinds='p', words=[
         '--face-enhancer-model', 'gpen_bfr_256', '--face-enhancer-blend', '33'])
+    yield from chain('lip syncer', 'lip_syncer')
+    yield from chain('lip syncer edtalk', 'lip_syncer', kinds='p',
+                     words=['--lip-syncer-model', 'edtalk_256', '--lip-syncer-weight', '0.9'])
     yield from chain('frame enhancer', 'frame_enhancer',
                      words=['--frame-enhancer-model', 'real_esrgan_x2'])
     yield from chain('remover', 'background_remover', kinds='p')

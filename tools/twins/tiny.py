@@ -21,7 +21,9 @@ background       the mean of R, G, B in 0..1 is the mask; corridor_key: (mean + 
                  half the picture; u2net_cloth: class 1 where the mean is over one half
 fran             target + (second direction - first)
 styleganex_age   target, 4 times as large, + 0.1 * direction
-lip syncers      half the lower (wav2lip) or whole (edtalk_256) face + the mean of the sound
+lip syncers      half the face (edtalk_256) or 0.4 of it and 0.1 of that without its lower half
+                 (wav2lip), + three sums of the sound (times edtalk's weight), one for each channel:
+                 sound_gains
 deep swappers    0.5 * face + (0.3, 0.2, 0.1) in B, G, R (+ 0.2 * morph); masks 1 where not black
 live_portrait_*  the features are the picture at a quarter of its size, again and again; the
                  generator makes it large again and adds the mean of source - target; motion is
@@ -52,6 +54,16 @@ PARSED = [[17, 17, 17, 17, 17, 17, 17, 17],
 FAIRFACE = ([[0.5, 0.1 * i, -0.1 * i] for i in range(7)],
             [[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]],
             [[0.1 * i, 0.5, -0.1 * i] for i in range(9)])
+
+
+# Off the whole levels of 8 bits, at which truncation would show every rounding.
+SOUND_BASE = 0.4002
+
+
+# What a lip syncer makes of number `column` of `band` of the sound: a mean; earlier less later ones;
+# lower less higher bands.
+def sound_gains(band, column):
+    return [0.1 / 1280, (7.5 - column) / 1280 / 40, (39.5 - band) / 1280 / 200]
 
 
 # ---- small parts --------------------------------------------------------------------------------
@@ -281,13 +293,16 @@ def styleganex(n, _):
 
 
 def lip_syncer(n, _):
-    sound = whole_mean(n, n.input('source', [1, 1, 80, 16]), 4)
+    gains = [g for band in range(80) for column in range(16) for g in sound_gains(band, column)]
+    sound = n.matmul(n.flatten(n.input('source', [1, 1, 80, 16])), n.const(gains, [1280, 3]))
+    sound = n.add(n.reshape(sound, [1, 3, 1, 1]), SOUND_BASE)
     if n.name == 'edtalk_256':
-        x = n.input('target', [1, 3, 256, 256])
+        x = n.mul(n.input('target', [1, 3, 256, 256]), 0.5)
         sound = n.mul(sound, n.input('weight', [1], batch=False))
     else:
-        x = n.slice(n.input('target', [1, 6, 96, 96]), 1, 3, 6)
-    n.output(n.add(n.mul(x, 0.5), sound), 'output')
+        upper, whole = n.split(n.input('target', [1, 6, 96, 96]), [3, 3])
+        x = n.add(n.mul(whole, 0.4), n.mul(upper, 0.1))
+    n.output(n.add(x, sound), 'output')
 
 
 def live_portrait(part):

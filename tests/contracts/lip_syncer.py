@@ -1,0 +1,191 @@
+"""Lip syncers: crop, its part for the network, 8 bits after each step, masks, and the sound."""
+import os
+import unittest
+
+import e2e
+import numpy as np
+from twins import tiny
+from twins.net import Net
+
+from contracts import common, face_masks
+from contracts.common import Contract
+
+KINDS = ['lip_syncer']
+
+SIZE = 512  # of the crop
+SILENCE = np.full((80, 16), -4.0)
+GAINS = np.array([[tiny.sound_gains(band, column) for column in range(16)] for band in range(80)])
+
+
+def levels(mel):
+    """What networks get of a window of magnitudes."""
+    return np.clip(np.log10(np.maximum(1e-5, mel)) * 1.6 + 3.2, -4, 4)
+
+
+# ---- the networks -------------------------------------------------------------------------------
+
+def tag(sound):
+    """A colour, in the order of the tensor."""
+    return np.einsum('bc,bcn->n', sound, GAINS) + tiny.SOUND_BASE
+
+
+def bytes_of(y):
+    """[3,h,w] in 0..1 to pixels [h,w,3] in the same order."""
+    return (np.clip(y.astype(np.float32), 0, 1) * np.float32(255)).transpose(1, 2, 0).astype(np.uint8)
+
+
+def wav2lip(crop, points, sound, weight):
+    """points: the 68 in the crop."""
+    low, high = points.min(0).astype(np.float32), points.max(0).astype(np.float32)
+    scale = 96 / (high.astype(np.float64) - low)
+    m = np.array([[scale[0], 0, -low[0] * scale[0]], [0, scale[1], -low[1] * scale[1]]])
+    face = np.rint(common.look(crop, common.inverse(m), 96, 96, 0.0))
+    x = face.transpose(2, 0, 1) / 255
+    upper = x.copy()
+    upper[:, 48:] = 0
+    y = bytes_of(0.4 * x + 0.1 * upper + tag(sound * weight * 2)[:, None, None])
+    return np.rint(common.look(y, m, SIZE, SIZE, 'replicate')).astype(np.uint8)
+
+
+def cubic_axis(size, out):
+    """The matrix that enlarges one axis; weights of 11 bits."""
+    m = np.zeros((out, size))
+    for d in range(out):
+        at = (d + 0.5) * size / out - 0.5
+        first, x = int(np.floor(at)), at - np.floor(at)
+        far, near = (lambda t: -0.75 * (t ** 3 - 5 * t ** 2 + 8 * t - 4),
+                     lambda t: 1.25 * t ** 3 - 2.25 * t ** 2 + 1)
+        for i, w in enumerate((far(1 + x), near(x), near(1 - x), far(2 - x))):
+            m[d, np.clip(first - 1 + i, 0, size - 1)] += np.rint(w * 2048) / 2048
+    return m
+
+
+def edtalk(crop, sound, weight):
+    mean = crop.reshape(256, 2, 256, 2, 3).astype(int).sum((1, 3))
+    x = ((mean + 2) // 4)[..., ::-1].transpose(2, 0, 1) / 255
+    y = bytes_of(0.5 * x + tag(sound)[:, None, None] * weight)[..., ::-1]
+    m = cubic_axis(256, SIZE)
+    large = np.einsum('yh,hwc,xw->yxc', m, y.astype(np.float64), m, optimize=True)
+    return np.clip(np.rint(large), 0, 255).astype(np.uint8)
+
+
+# ---- the processor ------------------------------------------------------------------------------
+
+def sync(model, weight=0.5, blur=0.3, padding=(0, 0, 0, 0), landmarker=False, occluders=(),
+         sound=SILENCE):
+    def reference(frame, faces):
+        for face in faces:
+            crop, matrix = common.cut(frame, common.five(face, landmarker), 'ffhq_512', SIZE)
+            if model == 'edtalk_256':
+                new = edtalk(crop, sound, weight)
+                mask = common.box_mask(SIZE, blur, padding)
+            else:
+                points = np.array(face['landmark_68']) @ matrix[:, :2].T + matrix[:, 2]
+                new = wav2lip(crop, points, sound, weight)
+                mask = face_masks.area_mask(face, matrix, SIZE, ['lower-face'])
+            if occluders:
+                mask = np.minimum(mask, common.occlusion_mask(crop, *occluders))
+            frame = common.paste(frame, new, mask, matrix)
+        return frame
+    return reference
+
+
+def contract(name, model, *options, scene=common.PAIR, where=('picture', 'clip'), models=(),
+             landmarker=False, tolerance=1, changes=True, **how):
+    return Contract(name, [model, *models],
+                    ['--processors', 'lip_syncer', '--lip-syncer-model', model, *options],
+                    sync(model, landmarker=landmarker, **how), scene, landmarker, tolerance,
+                    where=where, changes=changes)
+
+
+def both(name, *options, **how):
+    """With each kind of network."""
+    return [contract(f'{name}_{model}', model, *options, **how)
+            for model in ('wav2lip_gan_96', 'edtalk_256')]
+
+
+CONTRACTS = [contract(model, model) for model in ('wav2lip_96', 'wav2lip_gan_96', 'edtalk_256')]
+CONTRACTS += [
+    *both('weight_0', '--lip-syncer-weight', '0', weight=0, where=('picture',)),
+    *both('weight_1', '--lip-syncer-weight', '1', weight=1, where=('picture',)),
+    *both('landmarker', landmarker=True),
+    *both('touching', scene=common.TOUCHING, tolerance=2),
+    # Blur and padding are of the box, which only edtalk has; types but occlusion are not asked for.
+    *both('masks', '--face-mask-types', 'region', 'area', '--face-mask-areas', 'upper-face',
+          '--face-mask-padding', '10', '20', '5', '15', '--face-mask-blur', '0.6', blur=0.6,
+          padding=(10, 20, 5, 15), where=('picture',)),
+    *both('occluder', '--face-mask-types', 'occlusion', models=('xseg_1',), occluders=(1,)),
+    *both('occluders', '--face-mask-types', 'occlusion', 'box', '--face-occluder-model', 'many',
+          models=('xseg_1', 'xseg_2', 'xseg_3'), occluders=(1, 2, 3), where=('picture',)),
+    *both('nobody', scene=common.NOBODY, tolerance=0, changes=False),
+    *both('speck', scene=common.SPECK, changes=False),
+]
+
+
+class Refused(unittest.TestCase):
+    """What is missing or wrong is said in one sentence, and no output is written."""
+
+    def setUp(self):
+        self.models = e2e.scratch(self.id())
+        os.makedirs(self.models)
+        for name in os.listdir(common.ONE.models()):
+            if name.rsplit('.', 1)[0] in common.ANALYSING:
+                os.symlink(f'{common.ONE.models()}/{name}', f'{self.models}/{name}')
+        self.output = e2e.scratch('refused.png')
+
+    def refused(self, code, said, *options):
+        common.refused(self, code, said, 'headless-run', '--models-path', self.models,
+                       '--processors', 'lip_syncer', '-t', common.ONE.picture(), '-o',
+                       self.output, *options)
+        self.assertFalse(os.path.exists(self.output))
+
+    def network(self, sound=(1, 1, 80, 16), face=(1, 6, 96, 96), weight=None, output=3,
+                source='source', model='wav2lip_gan_96'):
+        """A lip syncer that is not quite one, under a model's name."""
+        n = Net('not quite', 1)
+        x = n.input('target', list(face))
+        mean = n.reduce('ReduceMean', n.input(source, list(sound)), list(range(1, len(sound))))
+        x = n.add(n.slice(x, 1, 0, output), n.reshape(mean, [1, 1, 1, 1]))
+        if weight:
+            x = n.mul(x, n.input('weight', weight, batch=False))
+        n.output(x, 'output')
+        n.g.save(f'{self.models}/{model}.onnx')
+
+    def test_missing(self):
+        self.refused(2, 'wav2lip_gan_96 is not installed')
+        self.refused(2, 'edtalk_256 is not installed', '--lip-syncer-model', 'edtalk_256')
+
+    def test_not_a_model(self):
+        with open(f'{self.models}/wav2lip_gan_96.onnx', 'wb') as file:
+            file.write(b'no model')
+        self.refused(1, 'wav2lip_gan_96.onnx')
+
+    def test_wrong_sound(self):
+        self.network(sound=(1, 1, 80, 27))
+        self.refused(1, "input 'source' is float32")
+
+    def test_wrong_face(self):
+        self.network(face=(1, 3, 96, 96))
+        self.refused(1, "input 'target' is float32")
+
+    def test_wrong_name(self):
+        self.network(source='voice')
+        self.refused(1, "no input 'source'")
+
+    def test_wrong_output(self):
+        self.network(output=1)
+        self.refused(1, 'its output is not float32 1x3x96x96')
+
+    def test_no_weight(self):
+        self.network(face=(1, 3, 256, 256), model='edtalk_256')
+        self.refused(1, "no input 'weight'", '--lip-syncer-model', 'edtalk_256')
+
+    def test_wrong_weight(self):
+        self.network(face=(1, 3, 256, 256), weight=[3, 1, 1], model='edtalk_256')
+        self.refused(1, "input 'weight' is float32", '--lip-syncer-model', 'edtalk_256')
+
+    def test_options(self):
+        self.refused(2, 'wav2lip_288', '--lip-syncer-model', 'wav2lip_288')
+        self.refused(2, '0.33', '--lip-syncer-weight', '0.33')
+        self.refused(2, '1.05', '--lip-syncer-weight', '1.05')
+        self.refused(2, '-0.05', '--lip-syncer-weight', '-0.05')
