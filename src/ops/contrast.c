@@ -52,22 +52,6 @@ int rp_c_contrast(struct rp_stream *stream, const struct rp_op_contrast *a)
 
 /* ---- tables ---------------------------------------------------------------------------------- */
 
-static double power(double v, double e)
-{
-    return rp_exp(e * rp_ln(v));
-}
-
-/* sRGB's curve and its inverse, 0..1. */
-static double to_linear(double v)
-{
-    return v <= 0.04045 ? v / 12.92 : power((v + 0.055) / 1.055, 2.4);
-}
-
-static double from_linear(double v)
-{
-    return v <= 0.0031308 ? v * 12.92 : power(v, 1 / 2.4) * 1.055 - 0.055;
-}
-
 /* Lab's cube root, which is a line near 0. Rounded to float, as OpenCV does: three entries are so
  * close to a half that it matters. */
 static float lab_root(double v)
@@ -79,11 +63,11 @@ void rp_lab_tables(struct rp_lab_tables *t)
 {
     memset(t, 0, sizeof(*t));
     for (int i = 0; i < 256; i++)
-        t->linear[i] = (uint16_t) rp_round_d(2040 * to_linear(i / 255.0));
+        t->linear[i] = (uint16_t) rp_round_d(2040 * rp_srgb_to_linear(i / 255.0));
     for (int i = 0; i < RP_LAB_ROOTS; i++)
         t->root[i] = (uint16_t) rp_round_d(32768.0f * lab_root(i / 2040.0));
     for (int i = 0; i < 4096; i++) /* 4096, as in OpenCV, so 4095 is not quite white */
-        t->gamma[i] = (uint8_t) rp_round_d(255 * from_linear(i / 4096.0));
+        t->gamma[i] = (uint8_t) rp_round_d(255 * rp_srgb_from_linear(i / 4096.0));
     for (int i = 0; i < 256; i++) {
         const double l = i * 100 / 255.0, root = (l + 16) / 116;
 

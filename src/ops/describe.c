@@ -505,6 +505,46 @@ static void describe_backdrop(struct rp_op_facts *f, const struct rp_op_backdrop
     f->flop = 20 * area(a->dst.img.w, a->dst.img.h);
 }
 
+/* ---- colouring ------------------------------------------------------------------------------- */
+
+static void describe_grey_tensor(struct rp_op_facts *f, const struct rp_op_grey_tensor *a)
+{
+    img_in(f, "src", &a->src);
+    say_arrow(f);
+    say(f, "%dx%d bytes %d", a->w, a->h, a->bytes);
+    in(f, "lut", a->lut, LUT_BYTES);
+    out(f, "dst", a->dst, floats(3 * area(a->w, a->h)));
+    f->flop = (4 * 6 + 3 * BILINEAR) * area(a->w, a->h);
+}
+
+static void say_blend(struct rp_op_facts *f, float keep, float blend)
+{
+    say_number(f, "keep", (double) keep);
+    say_number(f, "blend", (double) blend);
+}
+
+static void describe_colour_ab(struct rp_op_facts *f, const struct rp_op_colour_ab *a)
+{
+    say(f, "%dx%d", a->w, a->h);
+    in(f, "src", a->src, floats(2 * area(a->w, a->h)));
+    in(f, "tables", a->tables, sizeof(*a->tables));
+    say_arrow(f);
+    canvas(f, &a->dst, true, true);
+    say_blend(f, a->keep, a->blend);
+    f->flop = (2 * BILINEAR + 90) * area(a->dst.img.w, a->dst.img.h);
+}
+
+static void describe_colour_rgb(struct rp_op_facts *f, const struct rp_op_colour_rgb *a)
+{
+    say(f, "%dx%d", a->w, a->h);
+    in(f, "src", a->src, floats(3 * area(a->w, a->h)));
+    in(f, "tables", a->tables, sizeof(*a->tables));
+    say_arrow(f);
+    canvas(f, &a->dst, true, true);
+    say_blend(f, a->keep, a->blend);
+    f->flop = (3 * BILINEAR + 70) * area(a->dst.img.w, a->dst.img.h);
+}
+
 /* ---- geometry -------------------------------------------------------------------------------- */
 
 static void describe_align(struct rp_op_facts *f, const struct rp_op_align *a)

@@ -289,4 +289,15 @@ RP_FN float rp_powf(float x, float y)
     return (float) rp_exp((double) y * rp_ln(x));
 }
 
+/* sRGB's curve and its inverse, 0..1. */
+RP_FN double rp_srgb_to_linear(double v)
+{
+    return v <= 0.04045 ? v / 12.92 : rp_exp(2.4 * rp_ln((v + 0.055) / 1.055));
+}
+
+RP_FN double rp_srgb_from_linear(double v)
+{
+    return v <= 0.0031308 ? v * 12.92 : rp_exp(1 / 2.4 * rp_ln(v)) * 1.055 - 0.055;
+}
+
 #endif /* RP_OPS_MATH_CORE_H */

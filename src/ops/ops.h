@@ -175,6 +175,43 @@ struct rp_op_tile_put {
     struct rp_canvas dst;
 };
 
+/* ---- colouring ------------------------------------------------------------------------------- */
+
+/* Input of a colorizer, [3][h][w]: the grey of to_gray() (8 bits) through a table for each channel,
+ * resized bilinearly. bytes: the greys are resized as resize() does it and then looked up; else the
+ * numbers of the table are resized as resize_float() does it. */
+struct rp_op_grey_tensor {
+    struct rp_img src;
+    const float *lut; /* [3][256], in tensor channel order */
+    float *dst;
+    int w, h;         /* of the tensor */
+    int bytes;
+};
+
+/* Colours of a network, enlarged bilinearly to the frame and joined with its lightness; then
+ * round(old * keep + new * blend). Mark all tiles. Numbers that are not finite give some colour.
+ *
+ * colour_ab: src is a and b of OpenCV's floating point Lab, [2][h][w]. L is the frame's. tables:
+ * made by rp_colour_tables().
+ *
+ * colour_rgb: src is red, green and blue, 0..255, [3][h][w]. They are clipped, truncated and turned
+ * to 8-bit Lab, of which L becomes the frame's blue, as FaceFusion does it. tables: made by
+ * rp_lab_tables(). */
+struct rp_op_colour_ab {
+    struct rp_canvas dst;
+    const float *src;
+    int w, h; /* of src */
+    const struct rp_colour_tables *tables;
+    float keep, blend;
+};
+struct rp_op_colour_rgb {
+    struct rp_canvas dst;
+    const float *src;
+    int w, h;
+    const struct rp_lab_tables *tables;
+    float keep, blend;
+};
+
 /* ---- masks (float, packed [h][w], 0..1) ------------------------------------------------------ */
 
 /* The box mask before its blur: ones with edges of zeros. padding in percent: top, right, bottom,
@@ -554,7 +591,8 @@ struct rp_op_lockstep {
                                 X(face_points) X(embedding) X(classify) X(select) X(map_faces)    \
                                     X(source_mix) X(content_vote) X(rows) X(row_copy) X(lockstep) \
                                         X(draw_face) X(draw_mask)                                           \
-    X(resize_cubic) X(landmark_box)
+    X(resize_cubic) X(landmark_box) \
+    X(grey_tensor) X(colour_ab) X(colour_rgb)
 
 /* Operations by number, for lists of them. */
 enum rp_op_number {
@@ -588,6 +626,12 @@ void rp_tensor_lut(float lut[3][256], double div, const double mean[3], const do
 
 /* For rp_op_contrast. */
 void rp_lab_tables(struct rp_lab_tables *tables);
+
+/* For rp_op_colour_ab. */
+void rp_colour_tables(struct rp_colour_tables *tables);
+
+/* For rp_op_grey_tensor: a grey as ddcolor wants it, which is through Lab and back, 0..1. */
+void rp_colour_grey_lut(float lut[3][256], const struct rp_colour_tables *tables);
 
 /* The points of each template, in crop sizes: times the crop's size they are pixels. */
 extern const float rp_templates[RP_TEMPLATE_COUNT][5][2];

@@ -142,6 +142,17 @@ struct rp_lab_tables {
     uint8_t gamma[4096];          /* linear light to sRGB, 4096 is 1 */
 };
 
+/* OpenCV's floating point Lab: rp_colour_tables(). */
+#define RP_LIGHT_CELLS 32   /* along each side of the cube of colours */
+#define RP_GAMMA_STEPS 1024
+
+struct rp_colour_tables {
+    /* L at the corners of the cells, by red, green, blue; 16384 is 100. Each holds two: its own,
+     * and 65536 times that of the next blue. */
+    int32_t light[RP_LIGHT_CELLS + 1][RP_LIGHT_CELLS + 1][RP_LIGHT_CELLS];
+    float gamma[RP_GAMMA_STEPS][4]; /* linear light to sRGB: a cubic from each step to the next */
+};
+
 /* What the first step of rp_op_contrast leaves for the second. */
 #define RP_CONTRAST_TILES 8 /* per side */
 
