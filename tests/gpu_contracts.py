@@ -23,7 +23,7 @@ import numpy as np
 HERE = os.path.dirname(os.path.abspath(__file__))
 OPTIONS = {'face_swapper': 'face-swapper-model', 'face_enhancer': 'face-enhancer-model',
            'frame_enhancer': 'frame-enhancer-model', 'background_remover': 'background-remover-model',
-           'lip_syncer': 'lip-syncer-model'}
+           'frame_colorizer': 'frame-colorizer-model', 'lip_syncer': 'lip-syncer-model'}
 PICTURE = 1    # levels that a picture may be off
 CLIP = 3       # and a clip, of BGR: one level of Y, U and V each
 SHARE = 0.002  # of values that may be further off: a threshold in a network may fall the other way

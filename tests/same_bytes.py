@@ -37,8 +37,8 @@ MANY = ['--face-selector-mode', 'many']
 # Beside the lite models, which find real faces.
 TINY = ['hyperswap_1a_256', 'inswapper_128', 'simswap_256', 'crossface_simswap', 'uniface_256',
         'gfpgan_1.4', 'codeformer', 'gpen_bfr_256', 'modnet', 'u2net_cloth', 'corridor_key_1024',
-        'span_kendata_x4', 'real_esrgan_x2', 'xseg_1', 'xseg_2', 'xseg_3', 'bisenet_resnet_18',
-        'bisenet_resnet_34']
+        'ddcolor', 'deoldify', 'span_kendata_x4', 'real_esrgan_x2', 'xseg_1', 'xseg_2', 'xseg_3',
+        'bisenet_resnet_18', 'bisenet_resnet_34']
 # All of them made, with planted faces: what of the analysing stage is not installed.
 DETECTORS = ['retinaface_10g', 'scrfd_2.5g', 'yunet_2023_mar', 'peppa_wutz']
 
@@ -208,6 +208,10 @@ def processors():
     yield from chain('lip syncer', 'lip_syncer')
     yield from chain('lip syncer edtalk', 'lip_syncer', kinds='p',
                      words=['--lip-syncer-model', 'edtalk_256', '--lip-syncer-weight', '0.9'])
+    yield from chain('colorizer', 'frame_colorizer')
+    yield from chain('colorizer deoldify', 'frame_colorizer', words=[
+        '--frame-colorizer-model', 'deoldify', '--frame-colorizer-size', '192x192',
+        '--frame-colorizer-blend', '70'])
     yield from chain('frame enhancer', 'frame_enhancer',
                      words=['--frame-enhancer-model', 'real_esrgan_x2'])
     yield from chain('remover', 'background_remover', kinds='p')

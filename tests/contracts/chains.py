@@ -11,7 +11,7 @@ from contracts import common, face_enhancer
 
 KINDS, CONTRACTS = [], []
 SCENE = common.PAIR
-MODELS = ['hyperswap_1a_256', 'gfpgan_1.4', 'modnet', 'span_kendata_x4']
+MODELS = ['hyperswap_1a_256', 'gfpgan_1.4', 'modnet', 'span_kendata_x4', 'ddcolor']
 PROCESSORS = ['face_swapper', 'face_enhancer', 'background_remover', 'face_debugger']
 FACES = PROCESSORS[:2]
 
@@ -71,6 +71,16 @@ class Orders(unittest.TestCase):
         self.check((*FACES, 'frame_enhancer'))
         self.check(('frame_enhancer', 'background_remover'))
         self.check(('background_remover', 'frame_enhancer'))
+
+    def test_coloured(self):
+        """Before and after what works on faces, makes alpha, or makes the frame larger."""
+        for other in ('face_swapper', 'background_remover'):
+            there = self.check(('frame_colorizer', other))
+            back = self.check((other, 'frame_colorizer'))
+            self.assertGreater(np.abs(there.astype(int) - back).max(), 8)
+        self.check(('frame_colorizer', 'frame_enhancer'))
+        self.check(('frame_enhancer', 'frame_colorizer'))
+        self.check(('face_swapper', 'frame_colorizer', 'face_enhancer'), 'mkv')
 
     def test_faces_of_the_larger_frame(self):
         """Faces are found before the frame is made larger; then their places are scaled."""

@@ -34,6 +34,11 @@ TABLE = {
     'face-swapper-model': (SWAPPERS + ' classic_256', 'hyperswap_1a_256', ['uniface_256'],
                            ['deepswap']),
     'face-swapper-weight': (None, '0.5', ['0', '0.35', '1'], ['0.33', '1.05', '-1']),
+    'frame-colorizer-model': ('ddcolor ddcolor_artistic deoldify deoldify_artistic deoldify_stable',
+                              'ddcolor', ['deoldify_stable'], ['colour']),
+    'frame-colorizer-size': ('192x192 256x256 384x384 512x512', '256x256', ['192x192', '512x512'],
+                             ['256', '320x320', '256x192']),
+    'frame-colorizer-blend': (None, '100', ['0', '33', '100'], ['-1', '101', 'all']),
     'frame-enhancer-model': (UPSCALERS, 'span_kendata_x4', ['remacri_x4'], ['lsdir_x4']),
     'frame-enhancer-blend': (None, '80', ['0', '33', '100'], ['-1', '101', 'all']),
 }
@@ -70,4 +75,4 @@ class Table(unittest.TestCase):
         found = re.search(r'any of ([^;]+); default (.*)', self.help['processors'])
         self.assertEqual(found[2], 'face_swapper')
         self.assertLessEqual({'background_remover', 'face_debugger', 'face_enhancer',
-                              'face_swapper', 'frame_enhancer'}, set(found[1].split(', ')))
+                              'face_swapper', 'frame_colorizer', 'frame_enhancer'}, set(found[1].split(', ')))
