@@ -41,7 +41,7 @@ static float uniform(float lo, float hi)
 
 static void *room(size_t n, size_t size)
 {
-    void *const p = calloc(n, size);
+    void *const p = calloc(n + 1, size);
 
     assert_non_null(p);
     return p;
@@ -205,7 +205,7 @@ static int fixture(const char *name, struct npy *a)
 static void test_recorded_input(void **state)
 {
     static float lut[3][256];
-    struct npy frame, want;
+    struct npy frame = {0}, want = {0};
     double worst = 0;
 
     (void) state;
@@ -291,8 +291,9 @@ static float *enlarged(const float *src, int sw, int sh, int planes, int w, int 
     float *const out = room((size_t) planes * n, sizeof(*out));
 
     for (int c = 0; c < planes; c++)
-        rp_c_resize_float(NULL, &(struct rp_op_resize_float){src + (size_t) (c * sw * sh), sw, sh,
-                                                             out + (size_t) c * n, w, h, 1});
+        rp_c_resize_float(NULL,
+                          &(struct rp_op_resize_float){src + (size_t) c * (size_t) sw * (size_t) sh,
+                                                       sw, sh, out + (size_t) c * n, w, h, 1});
     return out;
 }
 
@@ -327,8 +328,10 @@ static void check_join(int w, int h, int sw, int sh, bool ab, float blend)
     const int planes = ab ? 2 : 3;
     const struct rp_img img = new_frame(w, h), want = copy_of(&img);
     const int tiles_w = (w + RP_TILE - 1) / RP_TILE, tiles_h = (h + RP_TILE - 1) / RP_TILE;
-    struct rp_canvas canvas = {img, room((size_t) (tiles_w * tiles_h), 1), tiles_w, tiles_h, {0}};
-    float *const src = noise((size_t) (planes * sw * sh), ab ? -90 : -20, ab ? 90 : 280);
+    struct rp_canvas canvas = {
+        img, room((size_t) tiles_w * (size_t) tiles_h, 1), tiles_w, tiles_h, {0}};
+    float *const src =
+        noise((size_t) planes * (size_t) sw * (size_t) sh, ab ? -90 : -20, ab ? 90 : 280);
     float *const v = enlarged(src, sw, sh, planes, w, h);
 
     for (int y = 0; y < h; y++)

@@ -135,7 +135,7 @@ RP_HOT static void gamma_row(uint8_t *restrict v, const struct rp_colour_tables 
 static void join_ab(const struct rp_op_colour_ab *o, const struct columns *c, int y)
 {
     float l[CHUNK], a[CHUNK], b[CHUNK], linear[3 * CHUNK];
-    uint8_t rgb[3 * CHUNK], bgr[3 * CHUNK], *const p = pixel(&o->dst, c->x, y);
+    uint8_t rgb[3 * CHUNK], bgr[3 * CHUNK] = {0}, *const p = pixel(&o->dst, c->x, y);
     const struct rows r = rows_of(o->src, y, o->dst.img.h, o->w, o->h);
 
     enlarge(a, &r, 0, c);
@@ -170,7 +170,7 @@ int rp_c_colour_ab(struct rp_stream *stream, const struct rp_op_colour_ab *a)
 static void join_rgb(const struct rp_op_colour_rgb *o, const struct columns *c, int y)
 {
     float v[3][CHUNK];
-    uint8_t bgr[3 * CHUNK], *const p = pixel(&o->dst, c->x, y);
+    uint8_t bgr[3 * CHUNK] = {0}, *const p = pixel(&o->dst, c->x, y);
     const struct rows r = rows_of(o->src, y, o->dst.img.h, o->w, o->h);
 
     for (size_t k = 0; k < 3; k++)

@@ -156,8 +156,8 @@ static int open_net(struct colorizer_slot *s)
     if (out->type == RP_TYPE_F32 && out->rank >= 3 && last[0] == channels && last[1] == c->size &&
         last[2] == c->size && out->count == (size_t) (channels * last[1] * last[2]))
         return 0;
-    return rp_fail(RP_ERR_MODEL, "%s: its output is not float32 %lldx%dx%d", rp_model_path(c->model),
-                   (long long) channels, c->size, c->size);
+    return rp_fail(RP_ERR_MODEL, "%s: its output is not float32 %lldx%dx%d",
+                   rp_model_path(c->model), (long long) channels, c->size, c->size);
 }
 
 static int attach(void **at, const void *self, struct rp_slot *slot, int w, int h)
