@@ -97,6 +97,7 @@ struct rp_video_info {
     int tb_num, tb_den;       /* time base of pts */
     int64_t frames;           /* estimate for the whole file: round(duration * fps) */
     double duration;          /* seconds, 0 when unknown */
+    double origin;            /* of the first frame, seconds on the file's own clock */
     bool variable_rate;       /* avg_frame_rate and r_frame_rate differ */
     int rotation;             /* the rotation that was undone: 0, 90, 180, 270 */
     char codec[32], container[32];

@@ -1,5 +1,6 @@
 /* Built in place of nearly all of this folder if FFmpeg and the picture libraries are missing. */
 #include "media/media.h"
+#include "media/sound.h"
 
 static int none(void)
 {
@@ -163,5 +164,29 @@ int rp_inspect_sized(const char *path, rp_mark *out, size_t size)
 {
     (void) path;
     memset(out, 0, size);
+    return none();
+}
+
+int rp_sound_open(struct rp_sound **out, const char *path, const struct rp_sound_params *params)
+{
+    (void) path, (void) params;
+    *out = NULL;
+    return none();
+}
+
+void rp_sound_close(struct rp_sound **sound)
+{
+    *sound = NULL;
+}
+
+double rp_sound_start(const struct rp_sound *sound)
+{
+    (void) sound;
+    return 0;
+}
+
+int rp_sound_read(struct rp_sound *sound, int16_t (*samples)[2], int n)
+{
+    (void) sound, (void) samples, (void) n;
     return none();
 }

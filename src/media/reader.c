@@ -208,6 +208,7 @@ static int open_file(struct rp_reader *r)
                     ? 0
                     : r->first->best_effort_timestamp; /* as time_of() */
     fill_info(r, r->first);
+    r->info.origin = (double) r->origin * av_q2d(r->stream->time_base);
     fill_tags(r, r->first);
     return 0;
 }

@@ -6,6 +6,7 @@
 
 #include "engine/show.h"
 #include "pipeline/crew.h"
+#include "pipeline/speech.h"
 #include "pipeline/tune.h"
 
 #define MAX_GPUS 16
@@ -27,6 +28,7 @@ struct video {
     struct rp_ring *ring;
     struct rp_tracker *tracker; /* NULL: off */
     struct rp_crew *crew;
+    struct rp_speech *speech;   /* NULL: silence, or nobody listens */
     struct helper helper[MAX_GPUS];
     pthread_t read_thread, write_thread;
     bool reading, writing;
@@ -197,6 +199,51 @@ fail:
     return ret;
 }
 
+/* Lips follow the audio file among the sources from the first frame on that is worked on, as it will
+ * be heard; or the target's own sound, which stays in its place. */
+static int hear(struct video *v)
+{
+    int ret = 0;
+    struct rp_media_frame *first = NULL;
+    struct rp_job *const job = v->job;
+    const struct rp_pipeline *const p = job->pipeline;
+    const char *const path = p->replace_audio ? p->replace_audio : job->target;
+
+    if (!p->plan.hears)
+        return 0;
+    RP_TRY(rp_hear(&v->speech, &(const struct rp_hearing){
+        .runtime = job->runtime, .settings = job->settings, .device = p->device, .path = path,
+        .sound = {.in_place = !p->replace_audio, .origin = rp_reader_info(v->reader)->origin},
+        .cancelled = &job->cancelled}));
+    if (!v->speech)
+        rp_log(RP_LOG_INFO, "%s: there is no sound in it; lips follow silence", path);
+    if (v->speech && p->replace_audio && v->first > 0) {
+        RP_TRY(rp_reader_frame(job->target, v->first, &first));
+        v->speech->start = first->time;
+    }
+
+fail:
+    rp_media_frame_free(&first);
+    return ret;
+}
+
+/* What this job's frames are told; plans outlive jobs. */
+static void set_speech(const struct video *v, struct rp_pipeline *pipeline)
+{
+    const struct rp_video_info *const info = rp_reader_info(v->reader);
+    const struct rp_output_options *const o = rp_settings_get(v->job->settings, &rp_output_group);
+    const double fps = info->fps_den ? (double) info->fps_num / info->fps_den : 0;
+
+    pipeline->plan.speech = v->speech;
+    pipeline->plan.fps = o->video_fps > 0 ? RP_MIN(fps, o->video_fps) : fps;
+}
+
+static void unset_speech(struct rp_pipeline *pipeline)
+{
+    pipeline->plan.speech = NULL;
+    pipeline->plan.fps = 0;
+}
+
 /* Ends the job before anything is opened if frames would become too large. */
 static int check_size(const struct video *v)
 {
@@ -362,6 +409,7 @@ static int help(void *priv)
         .use = RP_USE_PROCESS | RP_USE_MEASURE, .threads = 1, .gpu = h->gpu,
         .shrink = v->job->pipeline->plan.shrink}));
     rp_pipeline_share_reference(pipeline, v->job->pipeline);
+    set_speech(v, pipeline);
     const struct rp_crew_params params = crew_params(v, pipeline);
     RP_TRY(rp_crew_create(&crew, &params));
     RP_TRY(rp_crew_start(crew));
@@ -374,6 +422,8 @@ fail:
     if (ret < 0 && pipeline)
         pipeline->spoiled = true;
     rp_crew_destroy(&crew);
+    if (pipeline)
+        unset_speech(pipeline);
     rp_pipeline_destroy(&pipeline);
     return 0;
 }
@@ -462,6 +512,8 @@ static void close_all(struct video *v)
     rp_tracker_destroy(&v->tracker);
     rp_writer_close(&v->writer);
     rp_reader_close(&v->reader);
+    unset_speech(v->job->pipeline);
+    rp_speech_free(&v->speech);
     pthread_mutex_destroy(&v->lock);
     free(v);
 }
@@ -473,6 +525,8 @@ static int run(struct video *v, const char *temp)
     RP_TRY(open_reader(v));
     RP_TRY(check_size(v));
     RP_TRY(set_reference(v));
+    RP_TRY(hear(v));
+    set_speech(v, v->job->pipeline);
     RP_TRY(open_writer(v, temp));
     RP_TRY(make_crew(v));
     RP_TRY(start_threads(v));

@@ -186,7 +186,8 @@ int rp_lane_watch_check(const struct rp_lane *l, struct rp_graph *graph)
 
 int rp_lane_take(struct rp_lane *l, const struct rp_media_frame *frame)
 {
-    const struct rp_frame_info info = {.index = frame->index, .time = frame->time};
+    const struct rp_frame_info info = {.index = frame->index, .time = frame->time,
+                                       .fps = l->plan->fps, .speech = l->plan->speech};
 
     rp_slot_stage(l->slot, RP_STAGE_CONVERT);
     RP_CHECK(rp_port_take(&l->port, frame));

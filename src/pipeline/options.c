@@ -3,6 +3,7 @@
 
 #include <pthread.h>
 
+#include "audio/voice.h"
 #include "base/api.h"
 #include "engine/graph.h"
 #include "face/content.h"
@@ -118,8 +119,8 @@ const struct rp_opt_group rp_benchmark_group = {
 
 static const struct rp_opt_group *const fixed[] = {
     &rp_path_group,    &rp_detector_group, &rp_landmarker_group,   &rp_selector_group,
-    &rp_tracker_group, &rp_mask_group,     &rp_distribution_group, &rp_trim_group,
-    &rp_output_group,  &rp_content_group,     &rp_processors_group,
+    &rp_tracker_group, &rp_mask_group,     &rp_distribution_group, &rp_voice_group,
+    &rp_trim_group,    &rp_output_group,  &rp_content_group,     &rp_processors_group,
 };
 static const struct rp_opt_group *const last[] = {
     &rp_benchmark_group, &rp_execution_group, &rp_graph_group, &rp_download_group, &rp_misc_group};

@@ -59,6 +59,7 @@ static unsigned list_processors(struct rp_pipeline *p, bool *faces)
         *faces |= !def->whole_frame;
         p->plan.whole_frame |= def->whole_frame;
         p->plan.original |= def->wants_original;
+        p->plan.hears |= def->wants_speech;
         p->plan.nprocessors++;
     }
     return needs;

@@ -23,6 +23,9 @@ struct rp_plan {
     bool whole_frame; /* a processor works on the whole frame: every frame is changed */
     double shrink;    /* below 1: faces are found in the original frame, but processors work on a
                        * frame smaller by this factor, which is the result; 0: no such frame */
+    bool hears;       /* a processor wants to be told what is said */
+    const struct rp_speech *speech; /* of the current job, set before its frames; NULL: nothing */
+    double fps;                     /* of the current job, for rp_frame_info */
     int nprocessors;
     struct {
         const struct rp_processor *def;
