@@ -79,8 +79,8 @@ struct rp_speech *rp_speech_load(const char *folder, const char key[RP_SHA256_HE
 
     if (path && rp_path_is_file(path)) {
         rp_log_hold(true);
-        const int ret = rp_file_read(path, sizeof(struct header) + bytes_of(COUNT_MAX), &data,
-                                     &size);
+        const int ret =
+            rp_file_read(path, sizeof(struct header) + bytes_of(COUNT_MAX), &data, &size);
         rp_log_hold(false);
         speech = ret < 0 ? NULL : parse(data, size, key);
         if (!speech) {

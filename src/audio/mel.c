@@ -12,7 +12,7 @@
 
 struct rp_mel {
     struct rp_stft *stft;
-    float filter[RP_SPEECH_BANDS][RP_MEL_BINS]; /* the window's sum taken out */
+    float filter[RP_SPEECH_BANDS][RP_MEL_BINS];        /* the window's sum taken out */
     int first[RP_SPEECH_BANDS], last[RP_SPEECH_BANDS]; /* bins of a filter that are not zero */
     float buffer[WINDOW];
     int fill;

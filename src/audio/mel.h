@@ -19,7 +19,8 @@ void rp_mel_destroy(struct rp_mel **mel);
  * counts as silence. */
 int rp_mel_put(struct rp_mel *mel, const float *x, int n);
 
-/* There are no more: *speech gets the columns, for start 0. They are all zero if all samples are. */
+/* There are no more: *speech gets the columns, for start 0. They are all zero if all samples are.
+ */
 int rp_mel_end(struct rp_mel *mel, struct rp_speech **speech);
 
 #endif /* RP_AUDIO_MEL_H */

@@ -14,13 +14,13 @@
 struct rp_resampler {
     rp_samples_fn *fn;
     void *priv;
-    float *held;     /* while it may be done as a whole: all so far; then what blocks still need */
+    float *held; /* while it may be done as a whole: all so far; then what blocks still need */
     int count, cap;
     bool blocks;
-    int64_t given;   /* samples of 16 kHz */
-    int64_t taken;   /* samples of 48 kHz */
+    int64_t given; /* samples of 16 kHz */
+    int64_t taken; /* samples of 48 kHz */
     struct rp_rfft *big, *small;
-    float *x, *y, *fade; /* 3 * BLOCK, BLOCK, 3 * FADE */
+    float *x, *y, *fade;     /* 3 * BLOCK, BLOCK, 3 * FADE */
     struct rp_complex *bins; /* of 3 * BLOCK */
 };
 

@@ -7,9 +7,9 @@
 #include "audio/fft.h"
 
 struct rp_stft {
-    int size;              /* of a window: even, with small factors */
-    float *window;         /* [size] */
-    float *x;              /* [size], scratch */
+    int size;      /* of a window: even, with small factors */
+    float *window; /* [size] */
+    float *x;      /* [size], scratch */
     struct rp_rfft *fft;
 };
 

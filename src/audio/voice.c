@@ -13,9 +13,9 @@
 #define HOP 1024
 #define EDGE (WINDOW / 2) /* of a piece, left out of the result */
 #define BINS (WINDOW / 2 + 1)
-#define USED 3072         /* bins that the network sees; the rest, above 19.2 kHz, becomes zero */
-#define COLUMNS 256       /* if the file leaves their number open */
-#define COLUMNS_MIN 9     /* fewer would be all edge */
+#define USED 3072     /* bins that the network sees; the rest, above 19.2 kHz, becomes zero */
+#define COLUMNS 256   /* if the file leaves their number open */
+#define COLUMNS_MIN 9 /* fewer would be all edge */
 #define COLUMNS_MAX 4096
 
 struct rp_voice {
@@ -24,20 +24,20 @@ struct rp_voice {
     struct rp_slot *slot;
     struct rp_net *net;
     struct rp_stft *stft;
-    int columns;         /* in a run of the network */
-    int length;          /* samples of a piece: one run */
+    int columns; /* in a run of the network */
+    int length;  /* samples of a piece: one run */
     int64_t runs;
 
-    float *piece[2];     /* length + WINDOW: its samples with zeros around, left and right */
-    float *weight;       /* the same: what a sum of windows is divided by */
-    float *spectrum;     /* [4][USED][columns] */
+    float *piece[2]; /* length + WINDOW: its samples with zeros around, left and right */
+    float *weight;   /* the same: what a sum of windows is divided by */
+    float *spectrum; /* [4][USED][columns] */
 
-    int16_t (*held)[2];  /* PART: what is not yet done */
+    int16_t (*held)[2]; /* PART: what is not yet done */
     int count;
-    float (*voice)[2];   /* PART: of a part */
-    float (*mean)[2];    /* STEP */
-    float (*last)[2];    /* of the part before, where this one overlaps it */
-    int overlap;         /* samples in `last` */
+    float (*voice)[2]; /* PART: of a part */
+    float (*mean)[2];  /* STEP */
+    float (*last)[2];  /* of the part before, where this one overlaps it */
+    int overlap;       /* samples in `last` */
 };
 
 /* ---- options --------------------------------------------------------------------------------- */
@@ -57,7 +57,10 @@ static const struct rp_opt opts[] = {
 /* clang-format on */
 
 const struct rp_opt_group rp_voice_group = {
-    "voice_extractor", "Voice extractor", sizeof(struct rp_voice_options), opts,
+    "voice_extractor",
+    "Voice extractor",
+    sizeof(struct rp_voice_options),
+    opts,
 };
 
 const char *rp_voice_model_name(const struct rp_settings *settings)
@@ -88,8 +91,7 @@ static int open_net(struct rp_voice *v, struct rp_model *model)
     const int64_t dim[] = {1, 4, USED, columns};
     const int64_t *const dims[RP_MAX_TENSORS] = {dim};
     RP_CHECK(rp_net_open(&v->net, v->slot, model, dims));
-    if (v->net->out[0].type == RP_TYPE_F32 &&
-        v->net->out[0].count == v->net->in[0].count)
+    if (v->net->out[0].type == RP_TYPE_F32 && v->net->out[0].count == v->net->in[0].count)
         return 0;
     return rp_fail(RP_ERR_MODEL, "%s: its output is not like its input, f32 1x4x%dx%d",
                    rp_model_path(model), USED, v->columns);
@@ -263,7 +265,7 @@ static int give_part(struct rp_voice *v, int n)
     memcpy(v->last, v->voice + ready, (size_t) v->overlap * sizeof(*v->last));
     v->count -= ready;
     memmove(v->held, v->held + ready, (size_t) v->count * sizeof(*v->held));
-    return v->fn(v->priv, (const float (*)[2]) v->mean, ready);
+    return v->fn(v->priv, (const float(*)[2]) v->mean, ready);
 }
 
 int rp_voice_put(struct rp_voice *v, const int16_t (*samples)[2], int n)

@@ -4,13 +4,13 @@
 
 #include "media/av.h"
 
-#define ERRORS_MAX 1000   /* broken packets in a row after which no sound is expected any more */
-#define RATE_MIN 1000     /* Hz; both limit what one frame can grow to */
+#define ERRORS_MAX 1000 /* broken packets in a row after which no sound is expected any more */
+#define RATE_MIN 1000   /* Hz; both limit what one frame can grow to */
 #define RATE_MAX 1536000
 #define CHANNELS_MAX 64
-#define JUMP_MIN 0.05     /* seconds that times may be off before samples are moved */
-#define JUMP_MAX 3600.0   /* seconds that no gap lasts: such times are wrong */
-#define SILENCE 4096      /* samples of silence at a time */
+#define JUMP_MIN 0.05   /* seconds that times may be off before samples are moved */
+#define JUMP_MAX 3600.0 /* seconds that no gap lasts: such times are wrong */
+#define SILENCE 4096    /* samples of silence at a time */
 
 struct rp_sound {
     char *path;
@@ -19,23 +19,23 @@ struct rp_sound {
     AVCodecContext *codec;
     AVStream *stream;
     AVPacket *packet;
-    AVFrame *frame;     /* decoded; `fresh` until it went into the resampler */
+    AVFrame *frame; /* decoded; `fresh` until it went into the resampler */
     bool fresh, drained, flushed, warned;
-    int errors;         /* in a row */
+    int errors; /* in a row */
 
     SwrContext *swr;
     AVChannelLayout layout; /* what swr was made for */
     int rate, fmt;
 
-    int16_t (*ready)[2];    /* resampled, not yet handed out */
+    int16_t (*ready)[2]; /* resampled, not yet handed out */
     int cap, count, taken;
 
     double start;
     bool has_start;
-    int64_t origin;         /* where times are counted from, in samples of `rate` */
-    int64_t samples;        /* of `rate` since then */
-    int64_t silence;        /* of `rate`, to be put before the frame */
-    int64_t drop;           /* of 48 kHz, to be left out */
+    int64_t origin;  /* where times are counted from, in samples of `rate` */
+    int64_t samples; /* of `rate` since then */
+    int64_t silence; /* of `rate`, to be put before the frame */
+    int64_t drop;    /* of 48 kHz, to be left out */
 };
 
 /* ---- decoding -------------------------------------------------------------------------------- */
@@ -148,8 +148,8 @@ static int try_track(struct rp_sound *s, int index)
     RP_CHECK(open_decoder(s));
     if ((ret = decode(s)) > 0)
         return 0;
-    return ret < 0 ? ret : rp_fail(RP_ERR_FORMAT, "%s: nothing of its sound can be decoded",
-                                   s->path);
+    return ret < 0 ? ret
+                   : rp_fail(RP_ERR_FORMAT, "%s: nothing of its sound can be decoded", s->path);
 }
 
 /* Audio tracks in the order in which they are tried; returns how many. */
@@ -158,8 +158,9 @@ static int list_tracks(const struct rp_sound *s, int *track, int max)
     int n = 0;
     const AVFormatContext *const ic = s->format;
 
-    const int best = rp_av_video_stream(ic) >= 0 ? -1
-        : av_find_best_stream(s->format, AVMEDIA_TYPE_AUDIO, -1, -1, NULL, 0);
+    const int best = rp_av_video_stream(ic) >= 0
+                         ? -1
+                         : av_find_best_stream(s->format, AVMEDIA_TYPE_AUDIO, -1, -1, NULL, 0);
     if (best >= 0)
         track[n++] = best;
     for (int i = 0; i < (int) ic->nb_streams && n < max; i++)

@@ -9,10 +9,10 @@
 #include "engine/graph.h"
 #include "models/pool.h"
 
-#define PIECE 8192        /* samples at a time */
+#define PIECE 8192         /* samples at a time */
 #define KEEP (512LL << 20) /* bytes of the cache for speech */
-#define SAY_EVERY 5.0     /* seconds */
-#define METHOD 1          /* to be raised when the same sound gives other columns */
+#define SAY_EVERY 5.0      /* seconds */
+#define METHOD 1           /* to be raised when the same sound gives other columns */
 
 struct ears {
     const struct rp_hearing *h;
@@ -21,8 +21,8 @@ struct ears {
     struct rp_voice *voice; /* NULL: the sound is taken as it is */
     struct rp_resampler *resampler;
     struct rp_mel *mel;
-    char *model;            /* path of the voice extractor, or NULL */
-    int64_t samples;        /* of the whole sound, if it was counted */
+    char *model;     /* path of the voice extractor, or NULL */
+    int64_t samples; /* of the whole sound, if it was counted */
     double said;
     int16_t piece[PIECE][2];
     float mono[PIECE];
@@ -77,8 +77,7 @@ static void say_progress(struct ears *e)
         return;
     e->said = now;
     rp_log(RP_LOG_INFO, "extracting the voice: %lld of %lld parts",
-           (long long) rp_voice_done(e->voice),
-           (long long) rp_voice_runs(e->voice, e->samples));
+           (long long) rp_voice_done(e->voice), (long long) rp_voice_runs(e->voice, e->samples));
 }
 
 static int open_sound(struct ears *e)
@@ -114,7 +113,7 @@ static int listen(struct ears *e, struct rp_speech **out)
         if (is_cancelled(e->h))
             return RP_ERR_CANCELLED;
         if (e->voice)
-            RP_CHECK(rp_voice_put(e->voice, (const int16_t (*)[2]) e->piece, n));
+            RP_CHECK(rp_voice_put(e->voice, (const int16_t(*)[2]) e->piece, n));
         else
             RP_CHECK(take_sound(e, n));
         say_progress(e);
@@ -143,8 +142,10 @@ static int find_model(struct ears *e)
     if (!e->model && is_cancelled(h))
         return RP_ERR_CANCELLED;
     if (!e->model)
-        rp_log(RP_LOG_INFO, "voice extractor %s is not installed; the sound is taken as it is, "
-               "with whatever else is heard", name);
+        rp_log(RP_LOG_INFO,
+               "voice extractor %s is not installed; the sound is taken as it is, "
+               "with whatever else is heard",
+               name);
     return 0;
 }
 

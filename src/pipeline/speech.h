@@ -11,10 +11,10 @@
 struct rp_hearing {
     rp_runtime *runtime;
     const struct rp_settings *settings;
-    struct rp_device *device;      /* where the voice extractor runs */
-    const char *path;              /* a file with sound */
+    struct rp_device *device; /* where the voice extractor runs */
+    const char *path;         /* a file with sound */
     struct rp_sound_params sound;
-    const atomic_int *cancelled;   /* not 0: stop with RP_ERR_CANCELLED; NULL: never */
+    const atomic_int *cancelled; /* not 0: stop with RP_ERR_CANCELLED; NULL: never */
 };
 
 /* The voice in a file's sound, from the cache if it is there. If the default voice extractor is not
