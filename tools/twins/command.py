@@ -5,7 +5,7 @@ import os
 import sys
 import time
 
-from twins import detect, face, net, planted, restore, swap, tiny
+from twins import colour, detect, face, net, planted, restore, swap, tiny
 from twins.planted import Plan
 
 # Of the real files: bytes (a quarter of them is taken as the number of parameters), or parameters
@@ -16,6 +16,7 @@ from twins.planted import Plan
 #   2dfan4, inswapper_128, gfpgan_1.4   counted in the published architecture
 #   real_esrgan_x4    RRDBNet: 16.7 M parameters, 1176.6 G multiply-adds at 256x256
 #   retinaface, scrfd 9.98 and 2.53 G multiply-adds at 640x480
+#   ddcolor, deoldify_artistic   not known; of ddcolor the encoder is (tests/test_twins.py)
 #   nsfwjs            MobileNetV2: 0.30 G multiply-adds, with five classes
 TWINS = {
     # name: builder, file, bytes, parameters, GFLOP
@@ -34,6 +35,8 @@ TWINS = {
     'hyperswap_1a_256': (swap.hyperswap, None, 402742682, None, None),
     'gfpgan_1.4': (restore.gfpgan, None, 340299087, None, 395),
     'real_esrgan_x4': (restore.real_esrgan, None, None, 16.698e6, 2353),
+    'ddcolor': (colour.ddcolor, None, None, None, None),
+    'deoldify_artistic': (colour.deoldify, None, None, None, None),
 }
 FIXED = ('retinaface_10g', 'scrfd_2.5g')  # their outputs have no batch axis
 

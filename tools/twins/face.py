@@ -80,6 +80,10 @@ def arcface(n, _):
 def resnet34(n, x):
     """The four stages' results."""
     x = n.pool('MaxPool', n.conv(x, 64, 7, stride=2, act='relu'), 3, 2, 1)
+    return resnet34_stages(n, x)
+
+
+def resnet34_stages(n, x):
     levels = []
     for width, count in ((64, 3), (128, 4), (256, 6), (512, 3)):
         for i in range(count):
