@@ -840,6 +840,53 @@ static void describe_draw_mask(struct rp_op_facts *f, const struct rp_op_draw_ma
     f->flop = (BILINEAR + POSITION) * bytes;
 }
 
+/* ---- LivePortrait ---------------------------------------------------------------------------- */
+
+#define POINTS (3 * RP_PORTRAIT_POINTS)
+
+static void motion_in(struct rp_op_facts *f, const struct rp_motion *m)
+{
+    in(f, "pitch", m->pitch, floats(1));
+    in(f, "yaw", m->yaw, floats(1));
+    in(f, "roll", m->roll, floats(1));
+    in(f, "scale", m->scale, floats(1));
+    in(f, "translation", m->translation, floats(3));
+    in(f, "expression", m->expression, floats(POINTS));
+    in(f, "canonical", m->canonical, floats(POINTS));
+}
+
+static void describe_portrait_restore(struct rp_op_facts *f,
+                                      const struct rp_op_portrait_restore *a)
+{
+    say(f, "keep %x", a->keep);
+    say(f, "shares %.9g %.9g", (double) a->share, (double) a->rest);
+    motion_in(f, &a->face);
+    in(f, "wanted", a->wanted, floats(POINTS));
+    out(f, "from", a->from, floats(POINTS));
+    out(f, "to", a->to, floats(POINTS));
+}
+
+static void describe_portrait_edit(struct rp_op_facts *f, const struct rp_op_portrait_edit *a)
+{
+    say_floats(f, "turn", a->turn, 3);
+    say(f, "wishes %.9g %.9g", (double) a->eye_wish, (double) a->lip_wish);
+    motion_in(f, &a->face);
+    in(f, "move", a->move, POINTS * sizeof(*a->move));
+    in(f, "points", a->points, sizeof(a->points->lm68));
+    out(f, "from", a->from, floats(POINTS));
+    out(f, "to", a->to, floats(POINTS));
+    out(f, "eye", a->eye, floats(POINTS + 3));
+    out(f, "lip", a->lip, floats(POINTS + 2));
+}
+
+static void describe_portrait_add(struct rp_op_facts *f, const struct rp_op_portrait_add *a)
+{
+    say(f, "shares %.9g %.9g", (double) a->eye_share, (double) a->lip_share);
+    in_out(f, "points", a->points, floats(POINTS));
+    in(f, "eye", a->eye, floats(POINTS));
+    in(f, "lip", a->lip, floats(POINTS));
+}
+
 /* ---- the table ------------------------------------------------------------------------------- */
 
 /* If an operation has no function above, this does not compile. */

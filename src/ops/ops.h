@@ -535,6 +535,57 @@ struct rp_op_row_copy {
     int put;
 };
 
+/* ---- LivePortrait (expression restorer, face editor) -------------------------------------------
+ * A face is 21 points, [21][3] (x, y, z): a head, turned, plus what its expression adds:
+ *
+ *     points = scale * (canonical * R^T + expression) + translation
+ *
+ * R = Rz(roll) * Ry(yaw) * Rx(pitch). An expression that is changed is limited to what a face can
+ * do, number by number (FaceFusion's table). A head of which an angle is not a number, or above
+ * 10^6 radians, is not turned about that axis. */
+
+#define RP_PORTRAIT_POINTS 21
+
+/* Outputs of the motion extractor. */
+struct rp_motion {
+    const float *pitch, *yaw, *roll; /* degrees, one number each */
+    const float *scale;              /* one number */
+    const float *translation;        /* [3] */
+    const float *expression, *canonical; /* [21][3] */
+};
+
+/* from: the face's points; to: those with the expression wanted * share + own * rest, limited.
+ * Points in `keep` (bit = point) want their own. */
+struct rp_op_portrait_restore {
+    struct rp_motion face;
+    const float *wanted; /* [21][3], an expression */
+    uint32_t keep;
+    float share, rest;
+    float *from, *to; /* [21][3] */
+};
+
+/* from: the face's points; to: those with the expression + move, limited, and with angles + turn,
+ * limited to FaceFusion's ranges or, if it was beyond, to what the face's angle was. eye, lip:
+ * inputs of the retargeters, or NULL: the 63 numbers of `from`, how far the face's eyes (left,
+ * right) or lips are open by its 68 points, and how far they should be. */
+struct rp_op_portrait_edit {
+    struct rp_motion face;
+    const double *move; /* [21][3] */
+    float turn[3];      /* degrees: pitch, yaw, roll */
+    const struct rp_dface *points;
+    float eye_wish, lip_wish;
+    float *from, *to;   /* [21][3] */
+    float *eye;         /* [66] */
+    float *lip;         /* [65] */
+};
+
+/* points += eye * eye_share, then + lip * lip_share: outputs of the retargeters, or NULL. */
+struct rp_op_portrait_add {
+    float *points;          /* [21][3] */
+    const float *eye, *lip; /* [63] */
+    float eye_share, lip_share;
+};
+
 /* ---- drawing (face debugger) ---------------------------------------------------- */
 
 enum rp_debug_item {
@@ -591,8 +642,8 @@ struct rp_op_lockstep {
                                 X(face_points) X(embedding) X(classify) X(select) X(map_faces)    \
                                     X(source_mix) X(content_vote) X(rows) X(row_copy) X(lockstep) \
                                         X(draw_face) X(draw_mask)                                           \
-    X(resize_cubic) X(landmark_box) \
-    X(grey_tensor) X(colour_ab) X(colour_rgb)
+    X(resize_cubic) X(landmark_box) X(grey_tensor) X(colour_ab) X(colour_rgb) \
+    X(portrait_restore) X(portrait_edit) X(portrait_add)
 
 /* Operations by number, for lists of them. */
 enum rp_op_number {

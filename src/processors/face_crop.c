@@ -26,6 +26,7 @@ int rp_face_crop_open(struct rp_face_crop *c, struct rp_slot *slot, int template
     c->slot = slot;
     c->template_id = template_id;
     c->size = size;
+    c->scale = 1;
     RP_CHECK(rp_slot_image(slot, size, size, 3, &c->img));
     RP_CHECK(rp_slot_alloc(slot, sizeof(*c->affine), (void **) &c->affine));
     return masks ? rp_masker_create(&c->masker, masks, slot, size, size) : 0;
@@ -39,7 +40,7 @@ void rp_face_crop_close(struct rp_face_crop *c)
 void rp_face_crop_place(const struct rp_face_crop *c, const struct rp_dface *face)
 {
     RP_OP(c->slot, align, .face = face, .template_id = c->template_id, .w = c->size, .h = c->size,
-          .scale = 1, .dst = c->affine);
+          .scale = c->scale, .dst = c->affine);
 }
 
 void rp_face_crop_cut(const struct rp_face_crop *c, const struct rp_img *img,

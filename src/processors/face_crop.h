@@ -33,12 +33,13 @@ void rp_face_loop_end(const struct rp_face_loop *loop);
 struct rp_face_crop {
     struct rp_slot *slot;
     int template_id, size;
+    float scale; /* of the face's points about the nose; above 1 the face is smaller in the crop */
     struct rp_img img;
     struct rp_affine *affine; /* frame to crop */
     struct rp_masker *masker; /* NULL: not pasted back */
 };
 
-/* For crops of size x size. @param masks  NULL: the crop is never pasted back */
+/* For crops of size x size, with scale 1. @param masks  NULL: the crop is never pasted back */
 int rp_face_crop_open(struct rp_face_crop *c, struct rp_slot *slot, int template_id, int size,
                       const struct rp_masks *masks);
 void rp_face_crop_close(struct rp_face_crop *c);
