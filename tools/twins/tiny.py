@@ -25,10 +25,12 @@ lip syncers      half the face (edtalk_256) or 0.4 of it and 0.1 of that without
                  (wav2lip), + three sums of the sound (times edtalk's weight), one for each channel:
                  sound_gains
 deep swappers    0.5 * face + (0.3, 0.2, 0.1) in B, G, R (+ 0.2 * morph); masks 1 where not black
-live_portrait_*  the features are the picture at a quarter of its size, again and again; the
-                 generator makes it large again and adds the mean of source - target; motion is
-                 linear in the mean colour; the stitcher 0.25 * source + 0.75 * target; the
-                 retargeters 0.1 * points + 0.01 * the last number
+live_portrait_*  the features are the picture at a quarter of its size, again and again; motion is
+                 linear in the mean colours of the picture's quarters (MOTION); the generator gives
+                 0.375 + 0.25 * the picture, plus in R 12 * (source - target), in G 0.2 * source, in
+                 B 0.2 * target, in 8x8 cells, one for each number; the stitcher 0.75 * source +
+                 0.25 * target; the retargeters 0.01 * points + 0.03 * the first ratio + 0.02 * the
+                 wish, and for the eyes - 0.02 * the second ratio
 voice            half the spectrum
 """
 from onnx_writer import DOUBLE, FLOAT, INT64
@@ -305,7 +307,27 @@ def lip_syncer(n, _):
     n.output(n.add(x, sound), 'output')
 
 
+# Outputs of the motion extractor: numbers in each, factor, what is added.
+MOTION = {'pitch': (1, 10, 0), 'yaw': (1, 12, 0), 'roll': (1, 8, 0), 'scale': (1, 0.1, 1),
+          'translation': (3, 0.1, 0), 'expression': (63, 0.02, 0), 'motion_points': (63, 0.3, 0)}
+
+
+def motion_gains(name):
+    """[12][size]: of the mean R, G, B of each quarter of the picture."""
+    number, (size, factor, _) = list(MOTION).index(name), MOTION[name]
+    return [[((7 * c + 5 * k + 3 * number) % 11 - 5) * factor / 5 for k in range(size)]
+            for c in range(12)]
+
+
 def live_portrait(part):
+    def points(n, name):
+        return n.flatten(n.input(name, [1, 21, 3]))
+
+    def cells(n, x):
+        """A picture of 8x8 cells, one for each of the 63 numbers; the last shows the first again."""
+        x = n.reshape(n.concat([x, n.slice(x, 1, 0, 1)]), [1, 1, 8, 8])
+        return n.resize(x, 64)
+
     def make(n, _):
         if part == 'feature':
             x = n.pool('AveragePool', n.input('input', [1, 3, 256, 256]), 4, 4)
@@ -313,29 +335,30 @@ def live_portrait(part):
             x = n.fixed_conv(x, n.const(gains, [512, 3, 1, 1]))
             n.output(n.reshape(x, [1, 32, 16, 64, 64]), 'output')
         elif part == 'motion':
-            mean = n.flatten(n.global_pool(n.input('input', [1, 3, 256, 256])))
-            for name, size in (('pitch', 1), ('yaw', 1), ('roll', 1), ('scale', 1),
-                               ('translation', 3), ('expression', 63), ('motion_points', 63)):
-                gains = [((c * size + k) % 11 - 5) / 50 for c in range(3) for k in range(size)]
-                y = n.matmul(mean, n.const(gains, [3, size]))
-                y = n.add(y, 1.0) if name == 'scale' else y
+            x = n.flatten(n.pool('AveragePool', n.input('input', [1, 3, 256, 256]), 128, 128))
+            for name, (size, _, plus) in MOTION.items():
+                gains = [v for row in motion_gains(name) for v in row]
+                y = n.add(n.matmul(x, n.const(gains, [12, size])), float(plus))
                 n.output(n.reshape(y, [1, 21, 3]) if size == 63 else y, name)
         elif part == 'generator':
             x = n.input('feature_volume', [1, 32, 16, 64, 64])
             x = n.reshape(x, [1, 512, 64, 64])
-            gains = [float(o == c) for c in range(3) for o in range(512)]
-            x = n.fixed_conv(x, n.const(gains, [3, 512, 1, 1]))
-            move = n.op('Sub', n.input('source', [1, 21, 3]), n.input('target', [1, 21, 3]))
-            move = n.reshape(n.reduce('ReduceMean', move, [1, 2]), [1, 1, 1, 1])
-            n.output(n.add(n.resize(x, 8), move), 'output')
+            gains = [0.25 * (o == c) for c in range(3) for o in range(512)]
+            x = n.resize(n.fixed_conv(x, n.const(gains, [3, 512, 1, 1])), 8)
+            a, b = points(n, 'source'), points(n, 'target')
+            shown = [n.mul(n.op('Sub', a, b), 12.0), n.mul(a, 0.2), n.mul(b, 0.2)]
+            shown = n.concat([cells(n, y) for y in shown])
+            n.output(n.add(n.add(x, 0.375), shown), 'output')
         elif part == 'stitcher':
             a, b = n.input('source', [1, 21, 3]), n.input('target', [1, 21, 3])
-            n.output(n.add(n.mul(a, 0.25), n.mul(b, 0.75)), 'output')
+            n.output(n.add(n.mul(a, 0.75), n.mul(b, 0.25)), 'output')
         else:
             size = 66 if part == 'eye' else 65
             x = n.input('input', [1, size])
-            points, wish = n.slice(x, 1, 0, 63), n.slice(x, 1, size - 1, size)
-            n.output(n.add(n.mul(points, 0.1), n.mul(wish, 0.01)), 'output')
+            y = n.mul(n.slice(x, 1, 0, 63), 0.01)
+            for i, share in enumerate((0.03, -0.02, 0.02) if part == 'eye' else (0.03, 0.02)):
+                y = n.add(y, n.mul(n.slice(x, 1, 63 + i, 64 + i), share))
+            n.output(y, 'output')
     return make
 
 
