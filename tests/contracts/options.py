@@ -3,6 +3,7 @@ import re
 import unittest
 
 import e2e
+from contracts import face_editor
 
 KINDS, CONTRACTS = [], []
 
@@ -27,7 +28,12 @@ TABLE = {
     'background-remover-fill-color': (None, '0 0 0 0', ['255', '1 2', '1 2 3', '0 255 0 255'],
                                       ['256', '-1', 'red']),
     'background-remover-despill-color': (None, '0 0 0 0', ['0 255 0 255'], ['256', 'green']),
+    'expression-restorer-model': ('live_portrait', 'live_portrait', ['live_portrait'], ['live']),
+    'expression-restorer-factor': (None, '80', ['0', '33', '100'], ['-1', '101', '0.5']),
+    'expression-restorer-areas': ('upper-face lower-face', 'upper-face lower-face',
+                                  ['upper-face', 'lower-face upper-face'], ['mouth']),
     'face-debugger-items': (ITEMS, 'face-landmark-5/68 face-mask', [ITEMS], ['nose']),
+    'face-editor-model': ('live_portrait', 'live_portrait', ['live_portrait'], ['live']),
     'face-enhancer-model': (ENHANCERS, 'gfpgan_1.4', ['codeformer'], ['gfpgan']),
     'face-enhancer-blend': (None, '80', ['0', '33', '100'], ['-1', '101', '0.5', 'much']),
     'face-enhancer-weight': (None, '0.5', ['0', '0.05', '1.0'], ['0.33', '1.05', '-0.05']),
@@ -42,6 +48,10 @@ TABLE = {
     'frame-enhancer-model': (UPSCALERS, 'span_kendata_x4', ['remacri_x4'], ['lsdir_x4']),
     'frame-enhancer-blend': (None, '80', ['0', '33', '100'], ['-1', '101', 'all']),
 }
+
+for slider in face_editor.SLIDERS:
+    TABLE[f'face-editor-{slider}'] = (None, '0', ['-1', '-0.05', '0.35', '1'],
+                                      ['-1.05', '0.33', '1.05', 'much'])
 
 
 class Table(unittest.TestCase):
@@ -74,5 +84,7 @@ class Table(unittest.TestCase):
     def test_processors(self):
         found = re.search(r'any of ([^;]+); default (.*)', self.help['processors'])
         self.assertEqual(found[2], 'face_swapper')
-        self.assertLessEqual({'background_remover', 'face_debugger', 'face_enhancer',
-                              'face_swapper', 'frame_colorizer', 'frame_enhancer'}, set(found[1].split(', ')))
+        self.assertLessEqual({'background_remover', 'expression_restorer', 'face_debugger',
+                              'face_editor', 'face_enhancer', 'face_swapper', 'frame_colorizer',
+                              'frame_enhancer'},
+                             set(found[1].split(', ')))
