@@ -23,7 +23,12 @@ import numpy as np
 HERE = os.path.dirname(os.path.abspath(__file__))
 OPTIONS = {'face_swapper': 'face-swapper-model', 'face_enhancer': 'face-enhancer-model',
            'frame_enhancer': 'frame-enhancer-model', 'background_remover': 'background-remover-model',
-           'frame_colorizer': 'frame-colorizer-model', 'lip_syncer': 'lip-syncer-model'}
+           'frame_colorizer': 'frame-colorizer-model', 'lip_syncer': 'lip-syncer-model',
+           'expression_restorer': 'expression-restorer-model', 'face_editor': 'face-editor-model'}
+# One package of files, of which the catalogue calls the others its parts.
+PACKAGE = {'live_portrait': ['expression_restorer', 'face_editor']}
+EDITS = ['--face-editor-eye-open-ratio', '0.4', '--face-editor-lip-open-ratio', '-0.6',
+         '--face-editor-mouth-smile', '0.45', '--face-editor-head-yaw', '-0.1']
 PICTURE = 1    # levels that a picture may be off
 CLIP = 3       # and a clip, of BGR: one level of Y, U and V each
 SHARE = 0.002  # of values that may be further off: a threshold in a network may fall the other way
@@ -39,6 +44,9 @@ def models(program, folder):
             continue
         if model['kind'] in OPTIONS:
             yield model['kind'], model['name']
+        elif model['kind'] in PACKAGE:
+            if model['name'] in PACKAGE:
+                yield from ((processor, model['name']) for processor in PACKAGE[model['kind']])
         elif model['kind'] != 'embedding_converter':
             os.remove(model['path'])
 
@@ -52,6 +60,8 @@ def job(args, kind, name, provider, folder, target, out):
                '100', '--log-level', 'debug']
     if kind == 'background_remover':
         command += ['--background-remover-fill-color', '0', '255', '0', '255']
+    if kind == 'face_editor':
+        command += EDITS
     environment = dict(os.environ, NVIDIA_TF32_OVERRIDE='0', REPRISE_OFFLINE='1')
     return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                           env=environment, check=False)

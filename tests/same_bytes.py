@@ -23,7 +23,7 @@ import unittest
 from multiprocessing.pool import ThreadPool
 
 import e2e
-from contracts import common
+from contracts import common, portrait
 from contracts.common import tiny
 
 JOBS = 2  # cases at once: each keeps a core or two busy
@@ -39,6 +39,7 @@ TINY = ['hyperswap_1a_256', 'inswapper_128', 'simswap_256', 'crossface_simswap',
         'gfpgan_1.4', 'codeformer', 'gpen_bfr_256', 'modnet', 'u2net_cloth', 'corridor_key_1024',
         'ddcolor', 'deoldify', 'span_kendata_x4', 'real_esrgan_x2', 'xseg_1', 'xseg_2', 'xseg_3',
         'bisenet_resnet_18', 'bisenet_resnet_34']
+TINY += portrait.ALL
 # All of them made, with planted faces: what of the analysing stage is not installed.
 DETECTORS = ['retinaface_10g', 'scrfd_2.5g', 'yunet_2023_mar', 'peppa_wutz']
 
@@ -205,6 +206,13 @@ def processors():
         '--face-enhancer-model', 'codeformer', '--face-enhancer-weight', '0.9'])
     yield from chain('enhancer blend', 'face_enhancer', kinds='p', words=[
         '--face-enhancer-model', 'gpen_bfr_256', '--face-enhancer-blend', '33'])
+    yield from chain('expression restorer', 'face_swapper', 'expression_restorer')
+    yield from chain('expression restorer lower face', 'face_swapper', 'expression_restorer', kinds='p',
+                     words=['--expression-restorer-areas', 'lower-face', '--expression-restorer-factor',
+                            '50'])
+    yield from chain('face editor', 'face_editor', words=[
+        '--face-editor-eye-open-ratio', '0.4', '--face-editor-lip-open-ratio', '-0.6',
+        '--face-editor-mouth-smile', '0.45', '--face-editor-head-yaw', '-0.1'])
     yield from chain('lip syncer', 'lip_syncer')
     yield from chain('lip syncer edtalk', 'lip_syncer', kinds='p',
                      words=['--lip-syncer-model', 'edtalk_256', '--lip-syncer-weight', '0.9'])

@@ -7,11 +7,12 @@ import unittest
 import e2e
 import numpy as np
 
-from contracts import common, face_enhancer
+from contracts import common, face_enhancer, portrait
 
 KINDS, CONTRACTS = [], []
 SCENE = common.PAIR
 MODELS = ['hyperswap_1a_256', 'gfpgan_1.4', 'modnet', 'span_kendata_x4', 'ddcolor']
+MODELS += portrait.ALL
 PROCESSORS = ['face_swapper', 'face_enhancer', 'background_remover', 'face_debugger']
 FACES = PROCESSORS[:2]
 
@@ -93,6 +94,16 @@ class Orders(unittest.TestCase):
             large = face_enhancer.enhance('gfpgan_1.4')(large, [{'landmark_5': points}])
         self.assertEqual(got.shape, large.shape)
         self.assertLessEqual(np.abs(got.astype(int) - large).max(), 1)
+
+    def test_restored(self):
+        """The restorer looks at the frame before all others, so only in the first place is it the same
+        as a run of its own; the editor looks at what it is given."""
+        self.check(('expression_restorer', 'face_enhancer'))
+        self.check(('expression_restorer', 'face_editor', 'face_enhancer'))
+        self.check(('face_swapper', 'face_editor'))
+        got = self.one_pass(('face_swapper', 'expression_restorer'))
+        apart = common.read_frames(self.one_by_one(('face_swapper', 'expression_restorer')), alpha=True)
+        self.assertGreater(np.abs(got.astype(int) - apart).max(), 8)
 
     def test_order_counts(self):
         for kind in ('png', 'mkv'):
