@@ -559,12 +559,13 @@ void check_select(struct cg *c)
         .faces = f, .order = cg_range(c, 0, 7), .distance = cg_between(c, 0, 0.6f)};
     const bool ties = cg_chance(c, 30);
 
-    a.mode = c->bench ? RP_SELECT_REFERENCE : cg_range(c, 0, 2);
+    a.mode = c->bench ? RP_SELECT_REFERENCE : cg_range(c, 0, 3);
+    a.held = cg_range(c, 0, 1);
     a.gender = cg_chance(c, 70) ? 0 : cg_range(c, 1, 2);
     a.race = cg_chance(c, 70) ? 0 : cg_range(c, 1, 6);
     a.age_from = cg_chance(c, 60) ? 0 : cg_range(c, 0, 60);
     a.age_to = cg_chance(c, 60) ? 0 : cg_range(c, 1, 100);
-    if (a.mode == RP_SELECT_REFERENCE && (c->bench || cg_chance(c, 90))) {
+    if (a.mode >= RP_SELECT_REFERENCE && (c->bench || cg_chance(c, 90))) {
         struct rp_references *const r = cg_zeros(c, "references", sizeof(*r), CG_BYTES);
 
         r->count = c->bench           ? 1
@@ -578,6 +579,7 @@ void check_select(struct cg *c)
         struct rp_dface *const p = &f->face[i];
         const bool meant = a.references && a.references->count > 0 && cg_chance(c, 50);
 
+        p->origin = cg_range(c, 0, 2);
         unit(c, p->embedding_norm, meant ? a.references->embedding_norm[0] : NULL,
              meant ? cg_between(c, 0.01f, 0.2f) : 1);
         if (ties)

@@ -1394,6 +1394,7 @@ static void test_select_orders(void **state)
             struct rp_op_select a = {&faces,
                                      RP_SELECT_MANY,
                                      o,
+                                     0,
                                      filters[k].gender,
                                      filters[k].race,
                                      filters[k].age_from,
@@ -1416,10 +1417,8 @@ static void test_select_orders(void **state)
 static void test_select_reference(void **state)
 {
     struct rp_selection dst;
-    struct rp_op_select a = {&faces,  RP_SELECT_REFERENCE, RP_ORDER_RIGHT_LEFT,
-                             RP_MALE, RP_ARABIC,           1,
-                             2,       &references,         0.3f,
-                             &dst};
+    struct rp_op_select a = {&faces,    RP_SELECT_REFERENCE, RP_ORDER_RIGHT_LEFT, 0, RP_MALE,
+                             RP_ARABIC, 1, 2, &references, 0.3f, &dst};
 
     (void) state;
     crowd();
@@ -1543,10 +1542,14 @@ static void test_select_storm(void **state)
     (void) state;
     for (int round = 0; round < 200; round++) {
         uint8_t seen[RP_MAX_FACES] = {0};
-        struct rp_op_select a = {&faces,      round % 3,   range(-1, 9),
-                                 range(0, 2), 0,           0,
-                                 0,           &references, round % 2 ? 0.5f : ugly(),
-                                 &dst};
+        struct rp_op_select a = {.faces = &faces,
+                                 .mode = round % 4,
+                                 .order = range(-1, 9),
+                                 .held = round % 5 == 0,
+                                 .gender = range(0, 2),
+                                 .references = &references,
+                                 .distance = round % 2 ? 0.5f : ugly(),
+                                 .dst = &dst};
         memset(&faces, 0, sizeof(faces));
         for (int i = 0; i < RP_MAX_FACES; i++) {
             person(i, ugly(), ugly(), ugly(), ugly(), range(0, 2), 1, 30);

@@ -188,7 +188,7 @@ static void check(const struct rp_selector *s, const struct rp_dfaces *of, int n
     struct rp_selection_slot at;
     struct rp_list work = {0};
 
-    assert_int_equal(rp_selector_attach(s, slot, &at), 0);
+    assert_int_equal(rp_selector_attach(s, slot, false, &at), 0);
     rp_list_begin(&work, slot);
     rp_selector_record(s, slot, &at, of);
     assert_int_equal(rp_list_end(slot), 0);

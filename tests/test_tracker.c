@@ -40,7 +40,7 @@ static void put(struct rp_tracker *t, int64_t frame, int n, const struct rp_dfac
     faces.count = n;
     for (int i = 0; i < n; i++)
         faces.face[i] = face[i];
-    assert_int_equal(rp_tracker_put(t, frame, &faces), 0);
+    assert_int_equal(rp_tracker_put(t, frame, &faces, NULL), 0);
 }
 
 static void put_one(struct rp_tracker *t, int64_t frame, float x, int who)
@@ -52,7 +52,8 @@ static struct rp_tracker *tracker(double score, int around)
 {
     struct rp_tracker *t;
 
-    assert_int_equal(rp_tracker_create(&t, score, around, FLYING), 0);
+    assert_int_equal(rp_tracker_create(&t, &(struct rp_tracker_params){
+        .score = score, .around = around, .flying = FLYING}), 0);
     return t;
 }
 
@@ -308,7 +309,8 @@ static void test_any_order(void **state)
     struct rp_tracker *t;
 
     (void) state;
-    assert_int_equal(rp_tracker_create(&t, 0.2, 3, FRAMES), 0);
+    assert_int_equal(rp_tracker_create(&t, &(struct rp_tracker_params){
+        .score = 0.2, .around = 3, .flying = FRAMES}), 0);
     for (int i = 0; i < FRAMES; i++)
         put_scene(t, i);
     for (int i = 0; i < FRAMES; i++) {

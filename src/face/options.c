@@ -47,7 +47,7 @@ const struct rp_opt_group rp_landmarker_group = {
     "face_landmarker", "Face landmarker", sizeof(struct rp_landmarker_options), landmarker_opts,
 };
 
-static const char *const modes[] = {"many", "one", "reference", NULL};
+static const char *const modes[] = {"many", "one", "reference", "all-but-reference", NULL};
 static const char *const orders[] = {"left-right", "right-left", "top-bottom", "bottom-top",
     "small-large", "large-small", "best-worst", "worst-best", NULL};
 static const char *const genders[] = {"auto", "female", "male", NULL};
@@ -56,7 +56,7 @@ static const char *const races[] = {"auto", "white", "black", "latino", "asian",
 static const struct rp_opt selector_opts[] = {
     {"face-selector-mode", 0, RP_OPT_CHOICE, offsetof(struct rp_selector_options, mode),
      .def_text = "reference", .choices = modes,
-     .help = "every face, the first face, or those like the reference face"},
+     .help = "every face, the first, those like a reference face, or all but those"},
     {"face-selector-order", 0, RP_OPT_CHOICE, offsetof(struct rp_selector_options, order),
      .def_text = "large-small", .choices = orders, .help = "order in which faces are counted"},
     {"face-selector-age-start", 0, RP_OPT_INT, offsetof(struct rp_selector_options, age_start), 0, 100, 1,
@@ -69,6 +69,8 @@ static const struct rp_opt selector_opts[] = {
      .choices = races, .help = "only this race; auto: that of the source"},
     {"reference-face-position", 0, RP_OPT_INT, offsetof(struct rp_selector_options, reference_position),
      0, 127, 1, .def_text = "0", .meta = "N", .help = "which face of the reference frame, in the chosen order"},
+    {"reference-face-paths", 0, RP_OPT_STRINGS, offsetof(struct rp_selector_options, reference_paths),
+     .meta = "FILE...", .help = "pictures of reference faces, instead of a frame of the target"},
     {"reference-face-distance", 0, RP_OPT_FLOAT, offsetof(struct rp_selector_options, reference_distance),
      0, 1, 0.05, .def_text = "0.3", .meta = "DISTANCE", .help = "how far a face may differ from the reference"},
     {"reference-frame-number", 0, RP_OPT_INTS, offsetof(struct rp_selector_options, reference_frames),

@@ -26,6 +26,7 @@ struct rp_selector_options {
     int reference_position;
     double reference_distance;
     struct rp_opt_ints reference_frames;
+    struct rp_opt_strings reference_paths;
 };
 extern const struct rp_opt_group rp_selector_group;
 

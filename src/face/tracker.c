@@ -5,16 +5,18 @@
 #define MAX_AROUND 10
 #define MAX_WINDOW (2 * MAX_AROUND + 1)
 
+#define HOLD_WINDOW (2 * RP_HOLD_MAX + 1)
+
 /* Faces of one frame. */
 struct entry {
     int64_t frame; /* -1: none yet */
     int count, cap;
     struct rp_dface *face;
+    uint8_t glance[RP_GLANCE_BYTES];
 };
 
 struct rp_tracker {
-    double score;
-    int around;
+    struct rp_tracker_params p;
     int n; /* entries; frame f is in entry f % n */
     struct entry entry[];
 };
@@ -26,15 +28,31 @@ struct track {
     int first, last;
 };
 
-int rp_tracker_create(struct rp_tracker **out, double score, int around, int flying)
+static struct rp_tracker_params within_limits(const struct rp_tracker_params *params)
 {
-    const int n = flying + 2 * RP_CLAMP(around, 0, MAX_AROUND) + 1;
+    struct rp_tracker_params p = *params;
+
+    p.around = p.score > 0 ? RP_CLAMP(p.around, 0, MAX_AROUND) : 0;
+    p.hold.frames = RP_CLAMP(p.hold.frames, 0, RP_HOLD_MAX);
+    return p;
+}
+
+int rp_tracker_ahead(const struct rp_tracker_params *params)
+{
+    const struct rp_tracker_params p = within_limits(params);
+
+    return RP_MAX(p.around, p.hold.frames);
+}
+
+int rp_tracker_create(struct rp_tracker **out, const struct rp_tracker_params *params)
+{
+    /* one frame more on the far side: whether a scene begins in the first of the window */
+    const int n = params->flying + 2 * rp_tracker_ahead(params) + 2;
     struct rp_tracker *const t = *out = calloc(1, sizeof(*t) + (size_t) n * sizeof(t->entry[0]));
 
     if (!t)
         return rp_fail(RP_ERR_NOMEM, "out of memory");
-    t->score = score;
-    t->around = RP_CLAMP(around, 0, MAX_AROUND);
+    t->p = within_limits(params);
     t->n = n;
     for (int i = 0; i < n; i++)
         t->entry[i].frame = -1;
@@ -53,7 +71,8 @@ void rp_tracker_destroy(struct rp_tracker **tracker)
     *tracker = NULL;
 }
 
-int rp_tracker_put(struct rp_tracker *t, int64_t frame, const struct rp_dfaces *faces)
+int rp_tracker_put(struct rp_tracker *t, int64_t frame, const struct rp_dfaces *faces,
+                   const uint8_t *glance)
 {
     const int count = rp_faces_stored(faces);
     struct entry *const e = &t->entry[frame % t->n];
@@ -68,20 +87,13 @@ int rp_tracker_put(struct rp_tracker *t, int64_t frame, const struct rp_dfaces *
     }
     if (count)
         memcpy(e->face, faces->face, (size_t) count * sizeof(*e->face));
+    if (glance)
+        memcpy(e->glance, glance, sizeof(e->glance));
+    else
+        memset(e->glance, 0, sizeof(e->glance));
     e->frame = frame;
     e->count = count;
     return 0;
-}
-
-double rp_box_overlap(const float a[4], const float b[4])
-{
-    const double w = RP_MIN((double) a[2], b[2]) - RP_MAX((double) a[0], b[0]);
-    const double h = RP_MIN((double) a[3], b[3]) - RP_MAX((double) a[1], b[1]);
-    const double both = RP_MAX(w, 0) * RP_MAX(h, 0);
-    const double sum = ((double) a[2] - a[0]) * ((double) a[3] - a[1]) +
-                       ((double) b[2] - b[0]) * ((double) b[3] - b[1]);
-
-    return sum - both > 0 ? both / (sum - both) : 0;
 }
 
 /* ---- gaps ------------------------------------------------------------------------------------ */
@@ -112,13 +124,18 @@ void rp_face_between(struct rp_dface *out, const struct rp_dface *a, const struc
 
 /* ---- tracks ---------------------------------------------------------------------------------- */
 
-/* Frame `w` of the window around `frame`; NULL if there is none. */
-static const struct entry *in_window(const struct rp_tracker *t, int64_t frame, int w)
+/* A frame by its number; NULL if there is none. */
+static const struct entry *entry_of(const struct rp_tracker *t, int64_t number)
 {
-    const int64_t number = frame - t->around + w;
     const struct entry *const e = number < 0 ? NULL : &t->entry[number % t->n];
 
     return e && e->frame == number ? e : NULL;
+}
+
+/* Frame `w` of the window around `frame`; NULL if there is none. */
+static const struct entry *in_window(const struct rp_tracker *t, int64_t frame, int w)
+{
+    return entry_of(t, frame - t->p.around + w);
 }
 
 /* Adds a face to the track whose latest face overlaps it most, or to a new track. As in FaceFusion
@@ -127,7 +144,7 @@ static void join(const struct rp_tracker *t, struct track *track, int *n, int w,
                  const struct rp_dface *face)
 {
     int best = -1;
-    double most = t->score;
+    double most = t->p.score;
 
     for (int i = 0; i < *n; i++) {
         const double overlap = rp_box_overlap(track[i].latest->box, face->box);
@@ -164,7 +181,7 @@ static int count_faces(const struct rp_tracker *t, int64_t frame)
 {
     int sum = 0;
 
-    for (int w = 0; w <= 2 * t->around; w++) {
+    for (int w = 0; w <= 2 * t->p.around; w++) {
         const struct entry *const e = in_window(t, frame, w);
 
         sum += e ? e->count : 0;
@@ -172,15 +189,15 @@ static int count_faces(const struct rp_tracker *t, int64_t frame)
     return sum;
 }
 
-int rp_tracker_faces(const struct rp_tracker *t, int64_t frame, struct rp_dfaces *out)
+static int fill_gaps(const struct rp_tracker *t, int64_t frame, struct rp_dfaces *out)
 {
     int n = 0;
-    const int most = count_faces(t, frame), now = t->around;
+    const int most = count_faces(t, frame), now = t->p.around;
     struct track *const track = calloc((size_t) RP_MAX(most, 1), sizeof(*track));
 
     if (!track)
         return rp_fail(RP_ERR_NOMEM, "out of memory");
-    for (int w = 0; w <= 2 * t->around; w++) {
+    for (int w = 0; w <= 2 * t->p.around; w++) {
         const struct entry *const e = in_window(t, frame, w);
 
         for (int i = 0; e && i < e->count; i++)
@@ -197,4 +214,43 @@ int rp_tracker_faces(const struct rp_tracker *t, int64_t frame, struct rp_dfaces
     }
     free(track);
     return 0;
+}
+
+/* ---- the faces of a frame -------------------------------------------------------------------- */
+
+/* Without the tracker: as they were found. */
+static void as_found(const struct rp_tracker *t, int64_t frame, struct rp_dfaces *out)
+{
+    const struct entry *const e = entry_of(t, frame);
+
+    out->count = e ? e->count : 0;
+    out->overflow = 0;
+    if (out->count)
+        memcpy(out->face, e->face, (size_t) out->count * sizeof(*e->face));
+}
+
+static int hold(const struct rp_tracker *t, int64_t frame, struct rp_dfaces *out)
+{
+    struct rp_hold_frame window[HOLD_WINDOW] = {0};
+    const int around = t->p.hold.frames;
+
+    for (int w = 0; w <= 2 * around; w++) {
+        const struct entry *const e = entry_of(t, frame - around + w);
+        const struct entry *const before = entry_of(t, frame - around + w - 1);
+
+        if (e)
+            window[w] = (struct rp_hold_frame){
+                .count = e->count, .face = e->face,
+                .cut = before && rp_scene_begins(before->glance, e->glance)};
+    }
+    return rp_hold_faces(&t->p.hold, window, 2 * around + 1, around, out);
+}
+
+int rp_tracker_faces(const struct rp_tracker *t, int64_t frame, struct rp_dfaces *out)
+{
+    if (t->p.score > 0)
+        RP_CHECK(fill_gaps(t, frame, out));
+    else
+        as_found(t, frame, out);
+    return t->p.hold.frames ? hold(t, frame, out) : 0;
 }

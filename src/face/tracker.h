@@ -1,5 +1,6 @@
 /* Faces over neighbouring frames: if the detector loses a face for a few frames of a video, the gap
- * is filled from the frames on both sides.
+ * is filled from the frames on both sides; for processors that must not miss a face, it is also
+ * held longer (hold.h).
  *
  * It works on the host, as it needs the faces of several frames at once. The result for a frame
  * depends only on the faces of the frames around it, not on the order in which frames were
@@ -11,24 +12,32 @@
 #define RP_TRACKER_H
 
 #include "base/base.h"
+#include "face/box.h"
+#include "face/hold.h"
 #include "ops/types.h"
 
 struct rp_tracker;
 
-/* @param score   faces belong together when they overlap more than this
- * @param around  frames before and after a frame that count for it
- * @param flying  frames that may be put while an older one has not been asked for */
-int rp_tracker_create(struct rp_tracker **out, double score, int around, int flying);
+struct rp_tracker_params {
+    double score; /* faces belong together when they overlap more than this; 0: no gap is filled */
+    int around;   /* frames before and after a frame that count for it */
+    int flying;   /* frames that may be put while an older one has not been asked for */
+    struct rp_hold hold; /* .frames 0: no face is held */
+};
+
+int rp_tracker_create(struct rp_tracker **out, const struct rp_tracker_params *params);
 void rp_tracker_destroy(struct rp_tracker **tracker);
 
-/* Add the faces that were found in a frame; they are copied. Frames are numbered from 0. */
-int rp_tracker_put(struct rp_tracker *tracker, int64_t frame, const struct rp_dfaces *faces);
+/* Frames after a frame that must be put before its faces are asked for, if there are so many. */
+int rp_tracker_ahead(const struct rp_tracker_params *params);
 
-/* The faces of a frame: those found in it, and those found both before and after it. */
+/* Add the faces that were found in a frame; they are copied. Frames are numbered from 0.
+ * @param glance  the frame in RP_GLANCE_BYTES bytes; NULL: all frames are taken for one scene */
+int rp_tracker_put(struct rp_tracker *tracker, int64_t frame, const struct rp_dfaces *faces,
+                   const uint8_t *glance);
+
+/* The faces of a frame: those found in it, those found both before and after it, and those held. */
 int rp_tracker_faces(const struct rp_tracker *tracker, int64_t frame, struct rp_dfaces *out);
-
-/* Intersection over union of two boxes; 0 when they are empty. */
-double rp_box_overlap(const float a[4], const float b[4]);
 
 /* The face at fraction f, 0 to 1, of the way from a to b. Positions are interpolated; everything
  * else is that of the nearer face. */

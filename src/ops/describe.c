@@ -720,7 +720,11 @@ static void describe_classify(struct rp_op_facts *f, const struct rp_op_classify
 static void describe_select(struct rp_op_facts *f, const struct rp_op_select *a)
 {
     static const char *const modes[] = {
-        [RP_SELECT_MANY] = "many", [RP_SELECT_ONE] = "one", [RP_SELECT_REFERENCE] = "reference"};
+        [RP_SELECT_MANY] = "many",
+        [RP_SELECT_ONE] = "one",
+        [RP_SELECT_REFERENCE] = "reference",
+        [RP_SELECT_ALL_BUT] = "all-but-reference",
+    };
     static const char *const orders[] = {
         [RP_ORDER_LEFT_RIGHT] = "left-right",   [RP_ORDER_RIGHT_LEFT] = "right-left",
         [RP_ORDER_TOP_BOTTOM] = "top-bottom",   [RP_ORDER_BOTTOM_TOP] = "bottom-top",
@@ -730,6 +734,7 @@ static void describe_select(struct rp_op_facts *f, const struct rp_op_select *a)
 
     SAY_NAME(f, modes, a->mode);
     SAY_NAME(f, orders, a->order);
+    say(f, "held %d", a->held);
     say(f, "gender %d race %d age %d to %d", a->gender, a->race, a->age_from, a->age_to);
     say_number(f, "distance", (double) a->distance);
     in(f, "faces", a->faces, sizeof(*a->faces));
@@ -825,6 +830,38 @@ static void describe_draw_face(struct rp_op_facts *f, const struct rp_op_draw_fa
     canvas(f, &a->dst, false, true);
     say(f, "items %x", a->items);
     in(f, "face", a->face, sizeof(*a->face));
+}
+
+static void say_cover(struct rp_op_facts *f, const struct rp_cover *c)
+{
+    say_number(f, "margin", (double) c->margin);
+    say_number(f, "feather", (double) c->feather);
+    say(f, "cells %d", c->cells);
+}
+
+static void describe_cover_cells(struct rp_op_facts *f, const struct rp_op_cover_cells *a)
+{
+    img_in(f, "src", &a->src);
+    in(f, "face", a->face, sizeof(a->face->box));
+    say_cover(f, &a->cover);
+    out(f, "dst", a->dst, 3 * area(a->cover.cells, a->cover.cells));
+    f->flop = 3 * area(a->src.w, a->src.h);
+}
+
+static void describe_cover(struct rp_op_facts *f, const struct rp_op_cover *a)
+{
+    static const char *const modes[] = {
+        [RP_COVER_BLUR] = "blur", [RP_COVER_PIXELATE] = "pixelate", [RP_COVER_COLOUR] = "colour"};
+
+    SAY_NAME(f, modes, a->mode);
+    say_cover(f, &a->cover);
+    say(f, "colour %d %d %d mask %dx%d", a->colour[0], a->colour[1], a->colour[2], a->w, a->h);
+    in(f, "face", a->face, sizeof(a->face->box));
+    in(f, "cells", a->cells, 3 * area(a->cover.cells, a->cover.cells));
+    in(f, "mask", a->mask, floats(area(a->w, a->h)));
+    in(f, "affine", a->affine, sizeof(*a->affine));
+    canvas(f, &a->dst, true, true);
+    f->flop = 30 * area(a->dst.img.w, a->dst.img.h);
 }
 
 static void describe_draw_mask(struct rp_op_facts *f, const struct rp_op_draw_mask *a)

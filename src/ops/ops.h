@@ -446,7 +446,12 @@ struct rp_op_classify { int kind; const void *t[9]; struct rp_dface *face; };
 
 /* ---- selection ------------------------------------------------------------------------------- */
 
-enum rp_select_mode { RP_SELECT_MANY = 0, RP_SELECT_ONE, RP_SELECT_REFERENCE };
+enum rp_select_mode {
+    RP_SELECT_MANY = 0,
+    RP_SELECT_ONE,
+    RP_SELECT_REFERENCE,
+    RP_SELECT_ALL_BUT, /* all but the references */
+};
 enum rp_select_order {
     RP_ORDER_LEFT_RIGHT = 0,
     RP_ORDER_RIGHT_LEFT,
@@ -460,12 +465,14 @@ enum rp_select_order {
 
 /* Which faces are worked on, and in which order. gender, race: 0 = no filter. The age filter is on
  * if age_from or age_to is > 0: it keeps faces whose range overlaps [from, to). Mode reference:
- * faces (unsorted, unfiltered) with (1 - dot) / 2 < distance to any reference. */
+ * faces (unsorted, unfiltered) with (1 - dot) / 2 < distance to any reference; mode all but: all
+ * others, among them those without an embedding. Faces that are only held (RP_FACE_HELD) count if
+ * `held` is not 0. */
 struct rp_op_select {
     const struct rp_dfaces *faces;
-    int mode, order;
+    int mode, order, held;
     int gender, race, age_from, age_to;
-    const struct rp_references *references; /* for mode reference; else may be NULL */
+    const struct rp_references *references; /* for modes reference, all but */
     float distance;
     struct rp_selection *dst;
 };
@@ -611,6 +618,42 @@ struct rp_op_draw_mask {
     uint8_t *tmp;
 };
 
+/* ---- covering faces (face blur) -------------------------------------------------------------- */
+
+#define RP_MAX_CELLS 32
+
+/* What is covered of a face, seen from its box in the frame, and in how many cells a side that is
+ * divided. margin: the box grows on each side by this part of its longer side, 0 to 16. feather:
+ * beyond that the cover fades over this part of its size, 0 to 4. Cells are never smaller than two
+ * pixels. The box may lie outside of the frame. */
+struct rp_cover { float margin, feather; int cells; /* 1 to RP_MAX_CELLS */ };
+
+/* The mean of each cell over its pixels inside of the frame, row by row; a cell without any is not
+ * defined. */
+struct rp_op_cover_cells {
+    struct rp_img src;
+    const struct rp_dface *face;
+    struct rp_cover cover;
+    uint8_t *dst; /* [cells][cells][3] */
+};
+
+/* Covers the face. BLUR: a smooth surface through the means; PIXELATE: the cells themselves;
+ * COLOUR: one colour, and no cells are needed. mask: where it is less the cover is too, if the face
+ * was found (a face that is only held is covered as a whole); black outside. Marks the tiles that
+ * it touches. */
+enum rp_cover_mode { RP_COVER_BLUR = 0, RP_COVER_PIXELATE, RP_COVER_COLOUR };
+struct rp_op_cover {
+    struct rp_canvas dst;
+    const struct rp_dface *face;
+    struct rp_cover cover;
+    int mode;
+    const uint8_t *cells;          /* of cover_cells() with the same face and cover */
+    int colour[3];                 /* BGR, 0..255 */
+    const float *mask;             /* [h][w], 0..1, or NULL */
+    const struct rp_affine *affine; /* frame to mask */
+    int w, h;
+};
+
 /* ---- the table ------------------------------------------------------------------------------- */
 
 /* Loops of n frames in lockstep, each with its own count and index; frames whose live is not 0 do
@@ -631,7 +674,7 @@ struct rp_op_lockstep {
 /* All operations. A name here adds an entry to the table, to rp_ops_c and to the tests of
  * kernels. */
 #define RP_OPS(X)                                                                                 \
-    X(yuv_to_bgr)                                                                                 \
+    X(yuv_to_bgr) X(cover_cells) X(cover)                                                         \
     X(bgr_to_yuv) X(bgr_read) X(bgr_write) X(resize) X(warp) X(to_tensor) X(to_gray) X(contrast)  \
         X(from_tensor) X(u8_to_float) X(float_to_u8) X(float_to_tensor) X(paste) X(blend)         \
             X(alpha_read) X(alpha_write) X(alpha_split) X(alpha_join) X(key_matte) X(matte_u8)    \

@@ -11,7 +11,7 @@ int rp_c_select(struct rp_stream *stream, const struct rp_op_select *a)
     for (int i = 0; i < n; i++) {
         const struct rp_dface *const f = &a->faces->face[i];
         in[i] = (uint8_t) rp_select_in(a, f);
-        key[i] = a->mode == RP_SELECT_REFERENCE ? 0 : rp_select_key(a, f);
+        key[i] = rp_select_by_reference(a) ? 0 : rp_select_key(a, f);
         count += in[i];
     }
     if (a->mode == RP_SELECT_ONE && count > 1)

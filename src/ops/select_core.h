@@ -83,10 +83,27 @@ RP_FN int rp_select_matches(const struct rp_op_select *a, const struct rp_dface 
     return 0;
 }
 
+/* Do the references decide? */
+RP_FN int rp_select_by_reference(const struct rp_op_select *a)
+{
+    return a->mode == RP_SELECT_REFERENCE || a->mode == RP_SELECT_ALL_BUT;
+}
+
+/* The answer for a face that is like a reference, or is not. Whoever is to be kept must be known:
+ * a face of which nothing is known is none of the references. */
+RP_FN int rp_select_decide(const struct rp_op_select *a, const struct rp_dface *f, int like)
+{
+    if (f->origin == RP_FACE_HELD && !a->held)
+        return 0;
+    return a->mode == RP_SELECT_ALL_BUT ? !like : like;
+}
+
 /* Is this face selected? */
 RP_FN int rp_select_in(const struct rp_op_select *a, const struct rp_dface *f)
 {
-    return a->mode == RP_SELECT_REFERENCE ? rp_select_matches(a, f) : rp_select_passes(a, f);
+    const int by = rp_select_by_reference(a);
+
+    return rp_select_decide(a, f, by ? rp_select_matches(a, f) : rp_select_passes(a, f));
 }
 
 /* Place of face i among those of the n faces that have in[] set: by key, then by position. */

@@ -71,7 +71,13 @@ struct rp_dface {
     int32_t angle;
     int32_t gender, age_from, age_to, race; /* enum values of the public header */
     uint32_t has;                           /* enum rp_face_has bits */
-    int32_t origin;                         /* 0 detected, 1 refilled by the tracker */
+    int32_t origin;                         /* enum rp_face_origin */
+};
+
+enum rp_face_origin {
+    RP_FACE_FOUND = 0, /* by the detector */
+    RP_FACE_FILLED,    /* by the tracker, between two frames that show it */
+    RP_FACE_HELD,      /* where it may be, for a processor that must not miss it */
 };
 
 struct rp_dfaces {

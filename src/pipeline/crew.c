@@ -114,7 +114,8 @@ static int end(struct worker *w, int n)
     for (int i = 0; i < n; i++) {
         RP_CHECK(shrink(w->crew, w->ticket[i].frame));
         if (w->ticket[i].pass == RP_PASS_ANALYSE)
-            RP_CHECK(rp_tracker_put(p->tracker, w->ticket[i].number, faces_of(w)));
+            RP_CHECK(rp_tracker_put(p->tracker, w->ticket[i].number, faces_of(w),
+                                    rp_program_glance(w->program)));
         RP_CHECK(p->count(p->priv, &result[i]));
         rp_ring_done(p->ring, w->ticket[i].place);
     }

@@ -2,6 +2,7 @@
  * thread runs the first crew; the crew of each further GPU runs on that GPU's own thread. */
 #include "pipeline/job.h"
 
+#include <math.h>
 #include <pthread.h>
 
 #include "engine/show.h"
@@ -149,6 +150,11 @@ static void *write_thread(void *priv)
 
 /* ---- set-up ---------------------------------------------------------------------------------- */
 
+static double frame_rate(const struct rp_video_info *info)
+{
+    return info->fps_den ? (double) info->fps_num / info->fps_den : 0;
+}
+
 /* If so, frames are read as RGB too: there is no point in halving the processors' chroma. */
 static bool writes_rgb(const struct video *v)
 {
@@ -174,7 +180,7 @@ static int open_reader(struct video *v)
     const int64_t end = has_end ? RP_MIN(info->frames, o->end) : info->frames;
     v->first = o->start;
     v->total = RP_MAX(end - o->start, 0);
-    v->interval = rp_content_interval(info->fps_den ? (double) info->fps_num / info->fps_den : 0);
+    v->interval = rp_content_interval(frame_rate(info));
     v->job->report.progress.frames_total = v->total;
     return 0;
 }
@@ -193,6 +199,7 @@ static int set_reference(struct video *v)
         RP_TRY(rp_reader_frame(v->job->target, o->reference_frames.v[i], &frame));
         RP_TRY(rp_pipeline_add_reference(v->job->pipeline, frame));
     }
+    RP_TRY(rp_pipeline_check_reference(v->job->pipeline));
 
 fail:
     rp_media_frame_free(&frame);
@@ -348,21 +355,35 @@ fail:
     return ret;
 }
 
+/* Held faces grow by half of their size in a second. */
+static struct rp_hold hold_of(const struct video *v)
+{
+    const struct rp_pipeline *const p = v->job->pipeline;
+    const double fps = RP_CLAMP(frame_rate(rp_reader_info(v->reader)), 1, 1000);
+
+    return (struct rp_hold){.frames = (int) ceil(RP_MIN(p->plan.hold * fps, RP_HOLD_MAX)),
+                            .grow = 0.5 / fps, .sure = 0.5,
+                            .who = rp_selector_by_reference(&p->selector)};
+}
+
 /* The ring of frames; with the tracker it also holds the frames that are analysed ahead. */
 static int make_ring(struct video *v, int *places)
 {
+    const struct rp_plan *const plan = &v->job->pipeline->plan;
     const struct rp_tracker_options *const o = rp_settings_get(v->job->settings, &rp_tracker_group);
     const struct rp_distribution_options *const d = rp_settings_get(v->job->settings,
                                                                     &rp_distribution_group);
+    struct rp_tracker_params tracker = {.score = o->score, .around = d->amount,
+                                        .hold = hold_of(v)};
 
-    *places = (2 * v->job->slots + 2) * gpu_count(v->job) *
-              rp_plan_frames(&v->job->pipeline->plan);
-    if (v->job->pipeline->plan.split)
-        *places += d->amount;
+    *places = (2 * v->job->slots + 2) * gpu_count(v->job) * rp_plan_frames(plan);
+    if (plan->split)
+        *places += rp_tracker_ahead(&tracker);
     RP_CHECK(rp_ring_create(&v->ring, *places));
-    if (v->job->pipeline->plan.split) {
-        RP_CHECK(rp_tracker_create(&v->tracker, o->score, d->amount, *places));
-        rp_ring_split(v->ring, d->amount);
+    if (plan->split) {
+        tracker.flying = *places;
+        RP_CHECK(rp_tracker_create(&v->tracker, &tracker));
+        rp_ring_split(v->ring, rp_tracker_ahead(&tracker));
     }
     return 0;
 }

@@ -80,6 +80,15 @@ static int attach_faces(struct rp_lane *l)
     return 0;
 }
 
+static int attach_glance(struct rp_lane *l)
+{
+    const int side = RP_GLANCE_SIDE;
+
+    RP_CHECK(rp_slot_alloc_host(l->slot, RP_GLANCE_BYTES, (void **) &l->glance));
+    RP_CHECK(rp_slot_image(l->slot, 2 * side, 2 * side, 3, &l->shrunk[0]));
+    return rp_slot_image(l->slot, side, side, 3, &l->shrunk[1]);
+}
+
 static int attach_parts(struct rp_lane *l, int w, int h)
 {
     const struct rp_plan *const plan = l->plan;
@@ -93,7 +102,9 @@ static int attach_parts(struct rp_lane *l, int w, int h)
     if (plan->analyser || plan->split)
         RP_CHECK(attach_faces(l));
     if (plan->selector)
-        RP_CHECK(rp_selector_attach(plan->selector, l->slot, &l->selection));
+        RP_CHECK(rp_selector_attach(plan->selector, l->slot, plan->hold > 0, &l->selection));
+    if (plan->hold > 0)
+        RP_CHECK(attach_glance(l));
     if (plan->content)
         RP_CHECK(rp_content_attach(&l->content, plan->content, l->check_slot, w, h));
     if (plan->shrink > 0)
@@ -254,7 +265,9 @@ static const int32_t *worked_on(const struct rp_lane *l)
         l->plan->nprocessors == 1 ? l->plan->processor[0].def : NULL;
     const int32_t *const count = def && def->faces ? def->faces(l->at[0]) : NULL;
 
-    return count ? count : &l->selection.selection->count;
+    if (count)
+        return count;
+    return l->selection.held ? &l->selection.held->count : &l->selection.selection->count;
 }
 
 /* Counts and verdict to the host. */
@@ -315,8 +328,7 @@ static const struct rp_view *record_view(struct rp_lane *l, const struct rp_dfac
 static void record_processors(struct rp_lane *l, const struct rp_dfaces *faces)
 {
     const struct rp_view *v = record_view(l, &faces);
-    struct rp_frame frame = {.slot = l->slot, .selection = l->selection.selection,
-                             .original = l->original, .original_faces = faces};
+    struct rp_frame frame = {.slot = l->slot, .original = l->original, .original_faces = faces};
 
     rp_record_stage(l->slot, RP_STAGE_PROCESS);
     for (int i = 0; i < l->plan->nprocessors; i++) {
@@ -324,6 +336,8 @@ static void record_processors(struct rp_lane *l, const struct rp_dfaces *faces)
 
         frame.canvas = v->canvas;
         frame.faces = faces;
+        frame.selection = def->hold && l->selection.held ? l->selection.held
+                                                         : l->selection.selection;
         if (def->size)
             frame.into = (v + 1)->canvas;
         def->record(l->at[i], &frame);
@@ -332,6 +346,17 @@ static void record_processors(struct rp_lane *l, const struct rp_dfaces *faces)
             faces = (++v)->faces;
         }
     }
+}
+
+/* A few bytes of the frame for the tracker. */
+static void record_glance(struct rp_lane *l)
+{
+    RP_OP(l->slot, resize, .src = l->first->canvas.img, .dst = l->shrunk[0]);
+    RP_OP(l->slot, resize, .src = l->shrunk[0], .dst = l->shrunk[1]);
+    for (int y = 0; y < RP_GLANCE_SIDE; y++)
+        rp_record_download(l->slot, l->glance + (ptrdiff_t) 3 * RP_GLANCE_SIDE * y,
+                           l->shrunk[1].data + (ptrdiff_t) y * l->shrunk[1].stride,
+                           3 * RP_GLANCE_SIDE);
 }
 
 void rp_lane_record(struct rp_lane *l, enum rp_pass pass, bool check)
@@ -351,6 +376,8 @@ void rp_lane_record(struct rp_lane *l, enum rp_pass pass, bool check)
     }
     if (pass == RP_PASS_ANALYSE) {
         rp_record_download(l->slot, l->host_faces, faces, sizeof(*faces));
+        if (l->glance)
+            record_glance(l);
     } else {
         if (l->plan->selector)
             rp_selector_record(l->plan->selector, l->slot, &l->selection, faces);

@@ -3,6 +3,7 @@
 #ifndef RP_PIPELINE_LANE_H
 #define RP_PIPELINE_LANE_H
 
+#include "face/hold.h"
 #include "pipeline/plan.h"
 #include "pipeline/port.h"
 #include "pipeline/ring.h"
@@ -38,6 +39,8 @@ struct rp_lane {
     struct rp_frame_facts *facts; /* host */
     struct rp_dfaces *host_faces; /* host: found, or to be worked on; NULL: faces are not needed */
     struct rp_dfaces *tracked;    /* device: faces that came from the host */
+    struct rp_img shrunk[2];      /* if faces are held: the frame at twice a glance's size, and at it, */
+    uint8_t *glance;              /* and that on the host; else NULL */
     struct rp_list out;           /* direct port: writes the result into the frame's own planes */
 };
 

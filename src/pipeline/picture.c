@@ -103,16 +103,23 @@ static int check_image(const rp_image *image)
     return 0;
 }
 
-/* A frame over the picture's BGR, which may be a copy. The first one also gives the reference. */
+/* The first picture gives the reference. */
+static int take_reference(struct rp_pipeline *p, const struct rp_media_frame *frame)
+{
+    if (!rp_pipeline_wants_reference(p))
+        return 0;
+    RP_CHECK(rp_pipeline_add_reference(p, frame));
+    return rp_pipeline_check_reference(p);
+}
+
+/* A frame over the picture's BGR, which may be a copy. */
 static int take_image(struct rp_pipeline *p, rp_image *image, rp_image *bgr,
                       struct rp_media_frame *frame)
 {
     RP_CHECK(check_image(image));
     RP_CHECK(rp_image_take_bgr(image, bgr));
     rp_frame_over_image(frame, bgr);
-    if (rp_pipeline_wants_reference(p))
-        RP_CHECK(rp_pipeline_add_reference(p, frame));
-    return 0;
+    return take_reference(p, frame);
 }
 
 /* A picture whose pixels stay on the device. Only the device knows what is transparent in the end,
@@ -126,8 +133,7 @@ static int work_on_device(struct rp_pipeline *p, rp_image *image, struct rp_fram
         return rp_fail(RP_ERR_UNSUPPORTED, "the processors make a part of the picture transparent, "
                        "and pixels on a device keep their format; pass it as BGRA");
     rp_frame_over_device(&frame, image);
-    if (rp_pipeline_wants_reference(p))
-        RP_CHECK(rp_pipeline_add_reference(p, &frame));
+    RP_CHECK(take_reference(p, &frame));
     if (p->plan.alpha)
         frame.fmt = RP_FMT_BGR24_ALPHA;
     return work_on_frame(p, &frame, result);

@@ -3,6 +3,7 @@
 #include "base/memory.h"
 #include "pipeline/face_map.h"
 #include "pipeline/key.h"
+#include "pipeline/reference.h"
 #include "pipeline/sources.h"
 
 /* ---- opening --------------------------------------------------------------------------------- */
@@ -60,6 +61,8 @@ static unsigned list_processors(struct rp_pipeline *p, bool *faces)
         p->plan.whole_frame |= def->whole_frame;
         p->plan.original |= def->wants_original;
         p->plan.hears |= def->wants_speech;
+        if (def->hold)
+            p->plan.hold = RP_MAX(p->plan.hold, def->hold(p->settings));
         p->plan.nprocessors++;
     }
     return needs;
@@ -78,12 +81,36 @@ static int create_processors(struct rp_pipeline *p)
     return 0;
 }
 
+/* Where all processors must not miss a face, defaults are on the safe side. p->settings are this
+ * pipeline's own. */
+static int take_care(struct rp_pipeline *p)
+{
+    static const struct {
+        const char *name, *value, *unless;
+    } defaults[] = {
+        {"face-selector-mode", "many", "reference-face-paths"},
+        {"face-detector-score", RP_CAREFUL_SCORE, NULL},
+    };
+    const struct rp_processors_options *const o = rp_settings_get(p->settings,
+                                                                  &rp_processors_group);
+
+    for (int i = 0; i < o->processors.n; i++)
+        if (!rp_processors[o->processors.v[i]]->hold)
+            return 0;
+    for (size_t i = 0; i < RP_ARRAY_LEN(defaults); i++)
+        if (!rp_settings_is_set(p->settings, defaults[i].name) &&
+            !(defaults[i].unless && rp_settings_is_set(p->settings, defaults[i].unless)))
+            RP_CHECK(rp_settings_set_text(p->settings, defaults[i].name, defaults[i].value));
+    return 0;
+}
+
 static int open_processing(struct rp_pipeline *p)
 {
     bool faces = false;
     const struct rp_tracker_options *const tracker = rp_settings_get(p->settings,
                                                                      &rp_tracker_group);
 
+    RP_CHECK(take_care(p));
     p->needs = list_processors(p, &faces) | rp_selector_needs(p->settings);
     RP_CHECK(rp_content_create(&p->content, p->pool, p->settings));
     if (faces)
@@ -96,12 +123,14 @@ static int open_processing(struct rp_pipeline *p)
                                   p->sources.main.count ? &p->sources.main.largest : NULL));
     if (p->sources.n && !rp_settings_is_set(p->settings, "face-selector-mode"))
         p->selector.mode = RP_SELECT_MANY; /* the map itself chooses the faces */
+    if (faces)
+        RP_CHECK(rp_reference_read(p));
     p->plan.device = p->device;
     p->plan.analyser = p->analyser;
     p->plan.selector = faces ? &p->selector : NULL;
     p->plan.content = p->content;
     p->plan.graph = rp_settings_get(p->settings, &rp_graph_group);
-    p->plan.split = faces && tracker->score > 0;
+    p->plan.split = faces && (tracker->score > 0 || p->plan.hold > 0);
     return create_processors(p);
 }
 
@@ -167,8 +196,7 @@ static struct rp_pipeline *take_idle(rp_runtime *runtime, const struct rp_device
         destroy(p);
         return NULL;
     }
-    p->has_reference = false;
-    memset(&p->selector.references, 0, sizeof(p->selector.references));
+    rp_reference_reset(p);
     rp_programs_reset_clocks(&p->programs);
     rp_log(RP_LOG_DEBUG, "networks and recorded work of an earlier job are used again");
     return p;
@@ -275,38 +303,6 @@ void rp_pipeline_destroy(rp_pipeline **out)
         return;
     rp_executor_run(p->executor, give_back, p);
     *out = NULL;
-}
-
-/* ---- faces ----------------------------------------------------------------------------------- */
-
-bool rp_pipeline_wants_reference(const struct rp_pipeline *p)
-{
-    return p->plan.selector && p->selector.mode == RP_SELECT_REFERENCE && !p->has_reference;
-}
-
-void rp_pipeline_share_reference(struct rp_pipeline *p, const struct rp_pipeline *from)
-{
-    p->selector.references = from->selector.references;
-    p->has_reference = from->has_reference;
-}
-
-int rp_pipeline_add_reference(struct rp_pipeline *p, const struct rp_media_frame *frame)
-{
-    int ret;
-    struct rp_dfaces *const faces = malloc(sizeof(*faces));
-
-    if (!faces)
-        return rp_fail(RP_ERR_NOMEM, "out of memory");
-    RP_TRY(rp_pipeline_faces(p, frame, faces));
-    if (!rp_selector_add_reference(&p->selector, faces))
-        rp_log(RP_LOG_WARN, "no reference face in frame %lld%s; choose another with "
-               "--reference-frame-number, or --face-selector-mode many", (long long) frame->index,
-               p->selector.references.count ? "" : ": nothing will be changed");
-    p->has_reference = true;
-
-fail:
-    free(faces);
-    return ret;
 }
 
 /* ---- results --------------------------------------------------------------------------------- */

@@ -29,6 +29,7 @@ struct rp_pipeline {
     struct rp_selector selector;
     struct rp_content_check *content;
     struct rp_sources sources;
+    struct rp_references pictures;      /* of --reference-face-paths */
     bool has_reference;
     struct rp_plan plan, analyse_plan;
     /* For pictures that are scaled down: content check and faces of the large one; the processors,
@@ -56,8 +57,10 @@ struct rp_pipeline_params {
 int rp_pipeline_open(struct rp_pipeline **out, rp_runtime *runtime,
                      const struct rp_settings *settings, const struct rp_pipeline_params *params);
 
-/* For selector mode `reference`: take a reference face from this frame. */
+/* For the selector's modes with references: take a reference face from this frame. */
 int rp_pipeline_add_reference(struct rp_pipeline *pipeline, const struct rp_media_frame *frame);
+/* After the last of them: RP_ERR_FORMAT if all but the references are meant and there is none. */
+int rp_pipeline_check_reference(struct rp_pipeline *pipeline);
 /* Take over the references of another pipeline of the job. */
 void rp_pipeline_share_reference(struct rp_pipeline *pipeline, const struct rp_pipeline *from);
 bool rp_pipeline_wants_reference(const struct rp_pipeline *pipeline);

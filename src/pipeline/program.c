@@ -371,6 +371,11 @@ struct rp_dfaces *rp_program_faces(struct rp_program *p)
     return p->lane[0]->host_faces;
 }
 
+const uint8_t *rp_program_glance(const struct rp_program *p)
+{
+    return p->lane[0]->glance;
+}
+
 int rp_program_run(struct rp_program *p, struct rp_media_frame *frame, bool check,
                    struct rp_frame_result *result)
 {

@@ -56,6 +56,8 @@ struct rp_frame_info {
     const struct rp_speech *speech; /* with wants_speech: what is said; NULL: nothing */
 };
 
+#define RP_CAREFUL_SCORE "0.3"
+
 struct rp_processor {
     const char *name;  /* "face_swapper" */
     const char *help;
@@ -67,6 +69,11 @@ struct rp_processor {
     unsigned needs;    /* rp_need bits: what it needs of the analysing stage */
     unsigned (*needs_of)(const struct rp_settings *settings); /* and with these; NULL: no more */
     bool may_do_without_points; /* needs_of() decides about RP_NEED_POINTS; else it is needed */
+    /* It must not miss a face: for how many seconds it wants one of a video to be held where the
+     * detector does not find it (face/hold.h). NULL: it works on faces that were found. Jobs of such
+     * processors only have safer defaults: every face is selected, and the detector's score need
+     * only exceed RP_CAREFUL_SCORE. */
+    double (*hold)(const struct rp_settings *settings);
     unsigned (*source_needs)(const struct rp_settings *settings); /* of sources; NULL: no more */
 
     /* Open models, prepare constants. */

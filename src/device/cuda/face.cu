@@ -404,18 +404,20 @@ static __global__ void __launch_bounds__(SELECT_THREADS)
     __shared__ uint32_t key[RP_MAX_FACES];
     const int n = rp_faces_stored(a.faces), t = (int) threadIdx.x;
 
-    if (a.mode == RP_SELECT_REFERENCE) {
+    if (rp_select_by_reference(&a)) {
         for (int i = t / RP_WARP; i < n; i += SELECT_THREADS / RP_WARP) {
             const bool near = warp_matches(&a, &a.faces->face[i]);
 
             if (t % RP_WARP == 0) {
-                in[i] = near;
+                in[i] = (uint8_t) rp_select_decide(&a, &a.faces->face[i], near);
                 key[i] = 0;
             }
         }
     } else if (t < n) {
-        in[t] = (uint8_t) rp_select_passes(&a, &a.faces->face[t]);
-        key[t] = rp_select_key(&a, &a.faces->face[t]);
+        const struct rp_dface *const f = &a.faces->face[t];
+
+        in[t] = (uint8_t) rp_select_decide(&a, f, rp_select_passes(&a, f));
+        key[t] = rp_select_key(&a, f);
     }
     __syncthreads();
     const int chosen = t < n && in[t];
