@@ -15,7 +15,7 @@
 
 #define N 6
 
-static const char *const modes[] = {"many", "one", "reference"};
+static const char *const modes[] = {"many", "one", "reference", "all-but-reference"};
 static const char *const orders[] = {"left-right", "right-left", "top-bottom", "bottom-top",
                                      "small-large", "large-small", "best-worst", "worst-best"};
 static const char *const genders[] = {NULL, "auto", "female", "male"};
@@ -142,8 +142,17 @@ static int sorted(const struct wish *w, int source, int *list)
 /* Which faces should be selected if the reference frame shows the same faces. */
 static int expected(const struct wish *w, int source, int *list)
 {
-    const int n = sorted(w, source, list);
+    int n = sorted(w, source, list);
 
+    if (modes[w->mode][0] == 'a') {
+        const int kept = n ? list[w->position < n ? w->position : n - 1] : -1;
+
+        n = 0;
+        for (int i = 0; i < N; i++)
+            if (i != kept)
+                list[n++] = i;
+        return n;
+    }
     if (modes[w->mode][0] == 'm' || n == 0)
         return n;
     if (modes[w->mode][0] == 'r') /* all identities differ: a face is like itself only */
@@ -210,14 +219,15 @@ static void check_wish(const struct wish *w, int source)
     if (source >= 0)
         from = person(source);
     make(&s, w, source >= 0 ? &from : NULL);
-    if (modes[w->mode][0] == 'r')
-        assert_int_equal(rp_selector_add_reference(&s, &faces), n > 0);
+    assert_int_equal(rp_selector_by_reference(&s), w->mode >= 2);
+    if (w->mode >= 2)
+        assert_int_equal(rp_selector_add_reference(&s, &faces), w->mode == 2 ? n > 0 : n < N);
     check(&s, &faces, n, list);
     check(&s, &nobody, 0, NULL);
-    if (modes[w->mode][0] == 'r') { /* a reference frame without a face */
+    if (w->mode >= 2) { /* a reference frame without a face */
         make(&s, w, NULL);
         assert_false(rp_selector_add_reference(&s, &nobody));
-        check(&s, &faces, 0, NULL);
+        check(&s, &faces, w->mode == 2 ? 0 : N, (int[]){0, 1, 2, 3, 4, 5});
     }
 }
 
@@ -227,7 +237,7 @@ static void test_table(void **state)
     int64_t wishes = 0;
 
     (void) state;
-    for (w.mode = 0; w.mode < 3; w.mode++)
+    for (w.mode = 0; w.mode < 4; w.mode++)
         for (w.order = 0; w.order < 8; w.order++)
             for (w.gender = 0; w.gender < 4; w.gender++) {
                 for (w.race = 0; w.race < 8; w.race++)
@@ -239,7 +249,7 @@ static void test_table(void **state)
                 rp_slot_destroy(&slot);
                 assert_int_equal(rp_slot_create(&slot, device), 0);
             }
-    assert_int_equal(wishes, 3 * 8 * 4 * 8 * 5 * 2);
+    assert_int_equal(wishes, 4 * 8 * 4 * 8 * 5 * 2);
 }
 
 /* Reference identities from several frames: faces like any of them, in the order found. */
@@ -265,6 +275,62 @@ static void test_references(void **state)
         assert_true(rp_selector_add_reference(&s, &one));
     assert_false(rp_selector_add_reference(&s, &faces));
     check(&s, &faces, 3, (int[]){1, 2, 4});
+}
+
+/* All but the references: nobody is kept of whom it is not known that he is one. */
+static void test_all_but(void **state)
+{
+    struct rp_selector s;
+    struct rp_dfaces crowd = {.count = 4};
+    const struct wish w = {.mode = 3};
+
+    (void) state;
+    for (int i = 0; i < 4; i++)
+        crowd.face[i] = person(1);
+    crowd.face[1].has = 0;                        /* the same person, but not recognised */
+    crowd.face[2].embedding_norm[7] = NAN;        /* something went wrong */
+    crowd.face[3].embedding_norm[1] = 0.39f;      /* like him, but not enough: (1 - 0.39) / 2 */
+    make(&s, &w, NULL);
+    check(&s, &crowd, 4, (int[]){0, 1, 2, 3});
+    assert_true(rp_selector_add_face(&s, &crowd.face[0]));
+    check(&s, &crowd, 3, (int[]){1, 2, 3});
+    assert_false(rp_selector_add_face(&s, &crowd.face[1])); /* no identity, no reference */
+    assert_int_equal(s.references.count, 1);
+    crowd.face[3].embedding_norm[1] = 0.41f;
+    check(&s, &crowd, 2, (int[]){1, 2});
+}
+
+/* Faces that are only held are there for those who ask for them. */
+static void test_held(void **state)
+{
+    struct rp_selector s;
+    struct rp_selection_slot at;
+    struct rp_list work = {0};
+    struct rp_dfaces crowd = {.count = 4};
+
+    (void) state;
+    for (int i = 0; i < 4; i++) {
+        crowd.face[i] = person(i);
+        crowd.face[i].origin = i % 3;
+    }
+    for (int mode = 0; mode < 4; mode++) {
+        const struct wish w = {.mode = mode, .order = 4}; /* the smallest is 1, then 0 and 3 */
+        static const int n[] = {3, 1, 1, 2}, all[] = {4, 1, 1, 3};
+
+        make(&s, &w, NULL);
+        rp_selector_add_face(&s, &crowd.face[1]);
+        assert_int_equal(rp_selector_attach(&s, slot, true, &at), 0);
+        rp_list_begin(&work, slot);
+        rp_selector_record(&s, slot, &at, &crowd);
+        assert_int_equal(rp_list_end(slot), 0);
+        assert_int_equal(rp_play(&work, slot), 0);
+        rp_list_clear(&work);
+        assert_int_equal(at.selection->count, n[mode]);
+        assert_int_equal(at.held->count, all[mode]);
+        for (int i = 0; i < n[mode]; i++)
+            assert_int_not_equal(crowd.face[at.selection->index[i]].origin, RP_FACE_HELD);
+        check(&s, &crowd, n[mode], at.selection->index); /* attached without: the same */
+    }
 }
 
 /* Half of one minus the cosine, under the distance. */
@@ -351,6 +417,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_table),    cmocka_unit_test(test_references),
         cmocka_unit_test(test_distance), cmocka_unit_test(test_one_age),
+        cmocka_unit_test(test_all_but),  cmocka_unit_test(test_held),
         cmocka_unit_test(test_identity),
     };
 

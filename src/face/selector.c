@@ -81,7 +81,7 @@ bool rp_selector_add_face(struct rp_selector *s, const struct rp_dface *face)
 {
     struct rp_references *const r = &s->references;
 
-    if (r->count == RP_MAX_REFERENCES)
+    if (r->count == RP_MAX_REFERENCES || !(face->has & RP_HAS_EMBEDDING))
         return false;
     memcpy(r->embedding_norm[r->count++], face->embedding_norm, sizeof(r->embedding_norm[0]));
     return true;

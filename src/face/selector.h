@@ -34,7 +34,7 @@ unsigned rp_selector_needs(const struct rp_settings *settings);
  * references is selected, or all other faces are. False if no face is left, or if there are as many
  * references as fit; without a reference no face is like one. */
 bool rp_selector_add_reference(struct rp_selector *selector, const struct rp_dfaces *faces);
-/* The same with this very face. */
+/* The same with this very face. False also if its identity is not known. */
 bool rp_selector_add_face(struct rp_selector *selector, const struct rp_dface *face);
 
 struct rp_selection_slot {

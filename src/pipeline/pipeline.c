@@ -81,26 +81,28 @@ static int create_processors(struct rp_pipeline *p)
     return 0;
 }
 
-/* Where all processors must not miss a face, defaults are on the safe side. p->settings are this
- * pipeline's own. */
+static int set_default(struct rp_pipeline *p, const char *name, const char *value)
+{
+    return rp_settings_is_set(p->settings, name) ? 0
+                                                 : rp_settings_set_text(p->settings, name, value);
+}
+
+/* Where all processors must not miss a face, defaults are on the safe side: all faces, and also
+ * those of which the detector is not sure. Not where references decide: they cover what is taken
+ * for a face on the very person who is to be kept. p->settings are this pipeline's own. */
 static int take_care(struct rp_pipeline *p)
 {
-    static const struct {
-        const char *name, *value, *unless;
-    } defaults[] = {
-        {"face-selector-mode", "many", "reference-face-paths"},
-        {"face-detector-score", RP_CAREFUL_SCORE, NULL},
-    };
     const struct rp_processors_options *const o = rp_settings_get(p->settings,
                                                                   &rp_processors_group);
+    const struct rp_selector_options *const s = rp_settings_get(p->settings, &rp_selector_group);
 
     for (int i = 0; i < o->processors.n; i++)
         if (!rp_processors[o->processors.v[i]]->hold)
             return 0;
-    for (size_t i = 0; i < RP_ARRAY_LEN(defaults); i++)
-        if (!rp_settings_is_set(p->settings, defaults[i].name) &&
-            !(defaults[i].unless && rp_settings_is_set(p->settings, defaults[i].unless)))
-            RP_CHECK(rp_settings_set_text(p->settings, defaults[i].name, defaults[i].value));
+    if (!rp_settings_is_set(p->settings, "reference-face-paths"))
+        RP_CHECK(set_default(p, "face-selector-mode", "many"));
+    if (s->mode == RP_SELECT_MANY || s->mode == RP_SELECT_ONE)
+        RP_CHECK(set_default(p, "face-detector-score", RP_CAREFUL_SCORE));
     return 0;
 }
 

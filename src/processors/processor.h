@@ -71,8 +71,8 @@ struct rp_processor {
     bool may_do_without_points; /* needs_of() decides about RP_NEED_POINTS; else it is needed */
     /* It must not miss a face: for how many seconds it wants one of a video to be held where the
      * detector does not find it (face/hold.h). NULL: it works on faces that were found. Jobs of such
-     * processors only have safer defaults: every face is selected, and the detector's score need
-     * only exceed RP_CAREFUL_SCORE. */
+     * processors only have safer defaults: every face is selected, and unless references decide
+     * the detector's score need only exceed RP_CAREFUL_SCORE. */
     double (*hold)(const struct rp_settings *settings);
     unsigned (*source_needs)(const struct rp_settings *settings); /* of sources; NULL: no more */
 
