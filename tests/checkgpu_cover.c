@@ -42,8 +42,8 @@ static struct rp_cover cover(struct cg *c)
 void check_cover_cells(struct cg *c)
 {
     const int w = cg_size(c, 300, 1920), h = cg_size(c, 300, 1080);
-    struct rp_op_cover_cells a = {.src = cg_img(c, "frame", w, h, 3), .face = face(c, w, h),
-                                  .cover = cover(c)};
+    struct rp_op_cover_cells a = {
+        .src = cg_img(c, "frame", w, h, 3), .face = face(c, w, h), .cover = cover(c)};
 
     a.dst = cg_bytes(c, "cells", 3 * (size_t) a.cover.cells * (size_t) a.cover.cells, 0);
     cg_note(c, "%d cells of %dx%d, box %g %g %g %g", a.cover.cells, w, h, (double) a.face->box[0],
@@ -55,8 +55,10 @@ void check_cover_cells(struct cg *c)
 void check_cover(struct cg *c)
 {
     const int w = cg_size(c, 200, 1920), h = cg_size(c, 200, 1080);
-    struct rp_op_cover a = {.dst = cg_canvas(c, w, h, 3), .face = face(c, w, h),
-                            .cover = cover(c), .mode = c->bench ? RP_COVER_BLUR : cg_range(c, 0, 2)};
+    struct rp_op_cover a = {.dst = cg_canvas(c, w, h, 3),
+                            .face = face(c, w, h),
+                            .cover = cover(c),
+                            .mode = c->bench ? RP_COVER_BLUR : cg_range(c, 0, 2)};
 
     a.cells = cg_bytes(c, "cells", 3 * (size_t) a.cover.cells * (size_t) a.cover.cells, 0);
     for (int i = 0; i < 3; i++)

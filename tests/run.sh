@@ -131,6 +131,7 @@ run_all() {
     suite 'analysis' tests/test_analysis.py "$program" -v
     suite 'real media' tests/test_real_media.py "$program" -v
     suite 'selection' tests/test_selection.py "$program" -v
+    suite 'face blur' tests/test_face_blur.py "$program" -v
     suite 'content check' tests/test_content_check.py "$program" -v
     suite 'lifetime' tests/test_lifetime.py "$program" -v
     suite 'download' tests/test_download.py "$program" -v

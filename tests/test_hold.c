@@ -244,8 +244,7 @@ static void test_tracker(void **state)
     assert_int_equal(rp_tracker_create(&t, &params), 0);
     for (int i = 29; i >= 0; i--) {
         found.count = i >= 10 && i < 15;
-        found.face[0] = (struct rp_dface){.box = {10, 10, 60, 60}, .score = 0.9f,
-                                          .age_from = i};
+        found.face[0] = (struct rp_dface){.box = {10, 10, 60, 60}, .score = 0.9f, .age_from = i};
         assert_int_equal(rp_tracker_put(t, i, &found, grey(i < 17 ? 50 : 150)), 0);
     }
     for (int i = 0; i < 30; i++) {
@@ -262,12 +261,18 @@ static void test_tracker(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(test_seen, set_up),   cmocka_unit_test_setup(test_gap, set_up),
-        cmocka_unit_test_setup(test_ends, set_up),   cmocka_unit_test_setup(test_motion, set_up),
-        cmocka_unit_test_setup(test_bridge, set_up), cmocka_unit_test_setup(test_scenes, set_up),
-        cmocka_unit_test_setup(test_two, set_up),    cmocka_unit_test_setup(test_who, set_up),
-        cmocka_unit_test_setup(test_sure, set_up),   cmocka_unit_test_setup(test_full, set_up),
-        cmocka_unit_test(test_glances),              cmocka_unit_test(test_tracker),
+        cmocka_unit_test_setup(test_seen, set_up),
+        cmocka_unit_test_setup(test_gap, set_up),
+        cmocka_unit_test_setup(test_ends, set_up),
+        cmocka_unit_test_setup(test_motion, set_up),
+        cmocka_unit_test_setup(test_bridge, set_up),
+        cmocka_unit_test_setup(test_scenes, set_up),
+        cmocka_unit_test_setup(test_two, set_up),
+        cmocka_unit_test_setup(test_who, set_up),
+        cmocka_unit_test_setup(test_sure, set_up),
+        cmocka_unit_test_setup(test_full, set_up),
+        cmocka_unit_test(test_glances),
+        cmocka_unit_test(test_tracker),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -145,8 +145,8 @@ static void move_on(float box[4], const struct seen *s, const struct seen *other
     if (!other->face)
         return;
     for (int axis = 0; axis < 2; axis++) {
-        const double step = (centre(s->face->box, axis) - centre(other->face->box, axis)) /
-                            abs(s->at - other->at);
+        const double step =
+            (centre(s->face->box, axis) - centre(other->face->box, axis)) / abs(s->at - other->at);
         const double way = RP_CLAMP(step * frames, -limit, limit);
 
         box[axis + (way > 0 ? 2 : 0)] += (float) way;
@@ -175,8 +175,7 @@ static void emit_between(const struct rp_hold *h, const struct seen *a, const st
 
     for (int i = 0; i < 4; i++)
         box[i] = (float) (a->face->box[i] * (1 - f) + b->face->box[i] * f);
-    grow(box, h->grow * abs(now - nearer->at) *
-                  RP_MAX(longer(a->face->box), longer(b->face->box)));
+    grow(box, h->grow * abs(now - nearer->at) * RP_MAX(longer(a->face->box), longer(b->face->box)));
     emit(out, nearer->face, box);
     if (h->who)
         emit(out, other->face, box);

@@ -1,7 +1,7 @@
 /* Faces that must not be missed: where a face may be in a frame in which the detector did not find
- * it. The tracker fills gaps that both ends of its window enclose; this also covers longer gaps, and
- * the time before a face was first seen and after it was last seen. It would rather say too much
- * than too little.
+ * it. The tracker fills gaps that both ends of its window enclose; this also covers longer gaps,
+ * and the time before a face was first seen and after it was last seen. It would rather say too
+ * much than too little.
  *
  *   in a gap    the position between the two sightings, grown with the time to the nearer of them
  *   at an end   the position of the sighting, and where it would be if it had gone on as it moved
@@ -21,10 +21,10 @@
 #define RP_HOLD_OVER_CUT 2
 
 struct rp_hold {
-    int frames;   /* how long a face is held, on each side; 0 to RP_HOLD_MAX */
-    double grow;  /* in each of them the box grows by this part of its longer side, on each side */
-    double sure;  /* a face that was seen once, with a lower score, is not held */
-    bool who;     /* it matters who it is: a face between two sightings is said to be each of them */
+    int frames;  /* how long a face is held, on each side; 0 to RP_HOLD_MAX */
+    double grow; /* in each of them the box grows by this part of its longer side, on each side */
+    double sure; /* a face that was seen once, with a lower score, is not held */
+    bool who;    /* it matters who it is: a face between two sightings is said to be each of them */
 };
 
 /* One frame of a window. */

@@ -43,32 +43,55 @@ int rp_c_cover_cells(struct rp_stream *stream, const struct rp_op_cover_cells *a
 
 /* ---- painting -------------------------------------------------------------------------------- */
 
-/* What is shown in one row of the frame: the cells, mixed down. */
+/* What is shown in one row of the frame: its cells; blurred, mixed of three rows of them. */
 static void mix_row(const struct rp_op_cover *a, const struct rp_cover_place *p, int y,
                     float row[3 * RP_MAX_CELLS])
 {
     const int n = p->x.cells;
-    const struct rp_cover_mix m = rp_cover_mix(&p->y, y, rp_cover_cell(&p->y, p->y.x1),
-                                               rp_cover_cell(&p->y, p->y.x2 - 1));
+    const struct rp_cover_mix m =
+        rp_cover_mix(&p->y, y, rp_cover_cell(&p->y, p->y.x1), rp_cover_cell(&p->y, p->y.x2 - 1));
 
     for (int i = 0; i < 3 * n; i++)
-        row[i] = rp_cover_mix3(m.weight, a->cells[3 * m.cell[0] * n + i],
-                               a->cells[3 * m.cell[1] * n + i], a->cells[3 * m.cell[2] * n + i]);
+        row[i] = a->mode == RP_COVER_BLUR ? rp_cover_mix3(m.weight, a->cells[3 * m.cell[0] * n + i],
+                                                          a->cells[3 * m.cell[1] * n + i],
+                                                          a->cells[3 * m.cell[2] * n + i])
+                                          : (float) a->cells[3 * m.cell[1] * n + i];
 }
 
-static void shown(const struct rp_op_cover *a, const struct rp_cover_place *p, const float *row,
-                  int x, int y, float v[3])
-{
-    const int first = rp_cover_cell(&p->x, p->x.x1), last = rp_cover_cell(&p->x, p->x.x2 - 1);
-    const struct rp_cover_mix m = rp_cover_mix(&p->x, x, first, last);
-    const ptrdiff_t cell = (ptrdiff_t) rp_cover_cell(&p->y, y) * p->x.cells + m.cell[1];
+/* Columns of the frame: what is the same in all rows. */
+#define CHUNK 128
 
-    for (int k = 0; k < 3; k++)
-        v[k] = a->mode == RP_COVER_BLUR ? rp_cover_mix3(m.weight, row[3 * m.cell[0] + k],
-                                                        row[3 * m.cell[1] + k],
-                                                        row[3 * m.cell[2] + k])
-               : a->mode == RP_COVER_PIXELATE ? (float) a->cells[3 * cell + k]
-                                              : (float) a->colour[k];
+struct columns {
+    int x1, n;
+    float fourth[CHUNK];
+    struct rp_cover_mix mix[CHUNK];
+};
+
+static void make_columns(struct columns *c, const struct rp_cover_axis *a, int x1)
+{
+    const int first = rp_cover_cell(a, a->x1), last = rp_cover_cell(a, a->x2 - 1);
+
+    c->x1 = x1;
+    c->n = rp_mini(CHUNK, a->x2 - x1);
+    for (int i = 0; i < c->n; i++) {
+        c->fourth[i] = rp_cover_fourth(a, x1 + i);
+        c->mix[i] = rp_cover_mix(a, x1 + i, first, last);
+    }
+}
+
+/* One value of a pixel; row: of mix_row(), or the cells. */
+static float shown(const struct rp_op_cover *a, const float *row, const struct rp_cover_mix *m,
+                   int k)
+{
+    switch (a->mode) {
+    case RP_COVER_BLUR:
+        return rp_cover_mix3(m->weight, row[3 * m->cell[0] + k], row[3 * m->cell[1] + k],
+                             row[3 * m->cell[2] + k]);
+    case RP_COVER_PIXELATE:
+        return row[3 * m->cell[1] + k];
+    default:
+        return (float) a->colour[k];
+    }
 }
 
 static float mask_at(const struct rp_op_cover *a, int x, int y)
@@ -85,33 +108,33 @@ static float mask_share(const struct rp_op_cover *a, const struct rp_warp_line *
     const int ix = rp_warp_split(rp_warp_x(l, x), a->w, &tx);
     const int iy = rp_warp_split(rp_warp_y(l, x), a->h, &ty);
 
-    return rp_clampf(rp_bilinear(mask_at(a, ix, iy), mask_at(a, ix + 1, iy),
-                                 mask_at(a, ix, iy + 1), mask_at(a, ix + 1, iy + 1), tx, ty),
+    return rp_clampf(rp_bilinear(mask_at(a, ix, iy), mask_at(a, ix + 1, iy), mask_at(a, ix, iy + 1),
+                                 mask_at(a, ix + 1, iy + 1), tx, ty),
                      0.0f, 1.0f);
 }
 
-static void paint_row(const struct rp_op_cover *a, const struct rp_cover_place *p, int y)
+static void paint_row(const struct rp_op_cover *a, const struct rp_cover_place *p,
+                      const struct columns *c, int y)
 {
-    float v[3], row[3 * RP_MAX_CELLS] = {0};
+    float row[3 * RP_MAX_CELLS] = {0};
     struct rp_warp_line line = {0};
     const int masked = rp_cover_masked(a);
     const float vertical = rp_cover_fourth(&p->y, y);
-    uint8_t *const out = a->dst.img.data + (ptrdiff_t) y * a->dst.img.stride;
+    uint8_t *out = a->dst.img.data + (ptrdiff_t) y * a->dst.img.stride + 3 * (ptrdiff_t) c->x1;
 
-    if (a->mode == RP_COVER_BLUR)
+    if (a->mode != RP_COVER_COLOUR)
         mix_row(a, p, y, row);
     if (masked)
         line = rp_warp_line(a->affine->m, 0.0, 0.0, y);
-    for (int x = p->x.x1; x < p->x.x2; x++) {
-        float share = rp_cover_share(p, rp_cover_fourth(&p->x, x) + vertical);
+    for (int i = 0; i < c->n; i++, out += 3) {
+        float share = rp_cover_share(p, c->fourth[i] + vertical);
 
         if (masked && share > 0)
-            share = rp_cover_least(share, mask_share(a, &line, x));
+            share = rp_cover_least(share, mask_share(a, &line, c->x1 + i));
         if (!(share > 0))
             continue;
-        shown(a, p, row, x, y, v);
         for (int k = 0; k < 3; k++)
-            out[3 * x + k] = rp_cover_pixel(out[3 * x + k], v[k], share);
+            out[k] = rp_cover_pixel(out[k], shown(a, row, &c->mix[i], k), share);
     }
 }
 
@@ -130,12 +153,16 @@ int rp_c_cover(struct rp_stream *stream, const struct rp_op_cover *a)
 {
     const struct rp_img *const d = &a->dst.img;
     const struct rp_cover_place p = rp_cover_place(&a->cover, a->face, d->w, d->h);
+    struct columns columns;
 
     (void) stream;
     if (rp_cover_is_empty(&p))
         return 0;
     mark(&a->dst, &p);
-    for (int y = p.y.x1; y < p.y.x2; y++)
-        paint_row(a, &p, y);
+    for (int x = p.x.x1; x < p.x.x2; x += CHUNK) {
+        make_columns(&columns, &p.x, x);
+        for (int y = p.y.x1; y < p.y.x2; y++)
+            paint_row(a, &p, &columns, y);
+    }
     return 0;
 }

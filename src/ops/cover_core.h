@@ -16,7 +16,7 @@ struct rp_cover_axis {
     double centre, radius; /* completely covered */
     double from, size;     /* with the part that fades */
     int cells;
-    int x1, x2;            /* pixels of the frame: first and one past the last */
+    int x1, x2; /* pixels of the frame: first and one past the last */
 };
 
 struct rp_cover_place {

@@ -12,17 +12,20 @@ static int read_picture(struct rp_pipeline *p, const char *path, struct rp_dface
 
     RP_CHECK(rp_media_probe(path, &kind));
     if (kind != RP_MEDIA_IMAGE)
-        return rp_fail(RP_ERR_FORMAT, "--reference-face-paths: %s is not a picture; give a picture "
-                       "of a face", path);
+        return rp_fail(RP_ERR_FORMAT,
+                       "--reference-face-paths: %s is not a picture; give a picture "
+                       "of a face",
+                       path);
     RP_TRY(rp_source_look(p, path, &image, faces, &best));
     if (best < 0 || !(faces->face[best].has & RP_HAS_EMBEDDING)) {
-        ret = rp_fail(RP_ERR_FORMAT, "--reference-face-paths: no face found in %s; give a picture "
-                      "that shows the face clearly", path);
+        ret = rp_fail(RP_ERR_FORMAT,
+                      "--reference-face-paths: no face found in %s; give a picture "
+                      "that shows the face clearly",
+                      path);
         goto fail;
     }
     if (faces->count > 1)
-        rp_log(RP_LOG_INFO, "%s: %d faces found, the largest is the reference", path,
-               faces->count);
+        rp_log(RP_LOG_INFO, "%s: %d faces found, the largest is the reference", path, faces->count);
     rp_selector_add_face(&p->selector, &faces->face[best]);
 
 fail:
@@ -55,8 +58,8 @@ int rp_reference_read(struct rp_pipeline *p)
 void rp_reference_reset(struct rp_pipeline *p)
 {
     p->selector.references = p->pictures;
-    p->has_reference = p->pictures.count > 0 &&
-                       !rp_settings_is_set(p->settings, "reference-frame-number");
+    p->has_reference =
+        p->pictures.count > 0 && !rp_settings_is_set(p->settings, "reference-frame-number");
 }
 
 /* ---- frames of the target -------------------------------------------------------------------- */
@@ -81,8 +84,10 @@ int rp_pipeline_add_reference(struct rp_pipeline *p, const struct rp_media_frame
         return rp_fail(RP_ERR_NOMEM, "out of memory");
     RP_TRY(rp_pipeline_faces(p, frame, faces));
     if (!rp_selector_add_reference(&p->selector, faces) && p->selector.mode == RP_SELECT_REFERENCE)
-        rp_log(RP_LOG_WARN, "no reference face in frame %lld%s; choose another with "
-               "--reference-frame-number, or --face-selector-mode many", (long long) frame->index,
+        rp_log(RP_LOG_WARN,
+               "no reference face in frame %lld%s; choose another with "
+               "--reference-frame-number, or --face-selector-mode many",
+               (long long) frame->index,
                p->selector.references.count ? "" : ": nothing will be changed");
     p->has_reference = true;
 
@@ -96,7 +101,8 @@ int rp_pipeline_check_reference(struct rp_pipeline *p)
     if (p->selector.mode != RP_SELECT_ALL_BUT || p->selector.references.count)
         return 0;
     p->has_reference = false;
-    return rp_fail(RP_ERR_FORMAT, "--face-selector-mode all-but-reference: no reference face in the "
+    return rp_fail(RP_ERR_FORMAT,
+                   "--face-selector-mode all-but-reference: no reference face in the "
                    "target; choose another frame with --reference-frame-number, or give pictures "
                    "with --reference-face-paths");
 }

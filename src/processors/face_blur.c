@@ -1,8 +1,8 @@
 /* Face blur: each selected face is made unrecognisable. Ours; FaceFusion has nothing like it.
  *
  * What is covered follows from the detector's box alone, grown on all sides so that it holds the
- * whole head however it is turned: a landmarker that errs uncovers nothing. What is shown instead is
- * made of the means of a few cells, or of one colour, so that nothing finer is left in the file.
+ * whole head however it is turned: a landmarker that errs uncovers nothing. What is shown instead
+ * is made of the means of a few cells, or of one colour, so that nothing finer is left in the file.
  *
  * It holds faces of a video where the detector misses them (face/hold.h). */
 #include "processors/face_crop.h"
@@ -45,8 +45,8 @@ static const struct rp_opt_group group = {
 };
 
 /* The box is not a mask here: it is what is covered. */
-static const struct rp_mask_use mask_use = {
-    .chosen = RP_MASK_BIT(OCCLUSION) | RP_MASK_BIT(AREA) | RP_MASK_BIT(REGION)};
+static const struct rp_mask_use mask_use = {.chosen = RP_MASK_BIT(OCCLUSION) | RP_MASK_BIT(AREA) |
+                                                      RP_MASK_BIT(REGION)};
 
 /* ---- shared ---------------------------------------------------------------------------------- */
 
@@ -83,8 +83,10 @@ static int read_options(struct blur *b, const struct rp_settings *settings)
     const struct rp_mask_options *const m = rp_settings_get(settings, &rp_mask_group);
 
     if (o->colour.n != 3)
-        return rp_fail(RP_ERR_USAGE, "--face-blur-color: %d number%s; give three, red, green and "
-                       "blue", o->colour.n, o->colour.n == 1 ? "" : "s");
+        return rp_fail(RP_ERR_USAGE,
+                       "--face-blur-color: %d number%s; give three, red, green and "
+                       "blue",
+                       o->colour.n, o->colour.n == 1 ? "" : "s");
     b->mode = o->mode;
     for (int i = 0; i < 3; i++)
         b->colour[i] = o->colour.v[2 - i];
@@ -164,8 +166,8 @@ static int attach(void **at, const void *self, struct rp_slot *slot, int w, int 
     RP_TRY(rp_face_loop_open(&b->loop, slot));
     RP_TRY(rp_slot_alloc(slot, (size_t) 3 * RP_MAX_CELLS * RP_MAX_CELLS, (void **) &b->cells));
     if (b->shared->masks)
-        RP_TRY(rp_face_crop_open(&b->crop, slot, RP_TEMPLATE_FFHQ_512, MASK_SIZE,
-                                 b->shared->masks));
+        RP_TRY(
+            rp_face_crop_open(&b->crop, slot, RP_TEMPLATE_FFHQ_512, MASK_SIZE, b->shared->masks));
     return 0;
 
 fail:
@@ -181,8 +183,9 @@ static void record_masks(struct blur_slot *b, const struct rp_frame *frame)
         rp_face_crop_cut(&b->crop, &frame->canvas.img, face);
     else
         rp_face_crop_place(&b->crop, face);
-    rp_masker_record(b->crop.masker, &(const struct rp_mask_of){
-        .face = face, .affine = b->crop.affine, .crop = &b->crop.img});
+    rp_masker_record(
+        b->crop.masker,
+        &(const struct rp_mask_of){.face = face, .affine = b->crop.affine, .crop = &b->crop.img});
 }
 
 static void record(void *at, const struct rp_frame *frame)
