@@ -10,7 +10,7 @@ struct look_options {
     bool fast;
     int count, tens, any;
     double score, gain;
-    char *path;
+    char *path, *name;
     int mode, model;
     struct rp_opt_size size, box;
     int64_t memory;
@@ -48,6 +48,8 @@ static const struct rp_opt look_opts[] = {
     {"look-score",   0,  RP_OPT_FLOAT,  AT(score), .max = 1, .step = 0.05, .def_text = "0.5"},
     {"look-gain",    0,  RP_OPT_FLOAT,  AT(gain), .min = -1, .max = 1},
     {"look-path",   'p', RP_OPT_STRING, AT(path)},
+    {"look-name",    0,  RP_OPT_STRING, AT(name), .choices_fn = many_models, .beginning = "own/",
+     .def_text = "model_b"},
     {"look-mode",    0,  RP_OPT_CHOICE, AT(mode), .choices = modes, .def_text = "one"},
     {"look-model",   0,  RP_OPT_CHOICE, AT(model), .choices_fn = many_models},
     {"look-size",    0,  RP_OPT_SIZE,   AT(size), .choices = sizes, .def_text = "640x640"},

@@ -259,6 +259,24 @@ static void test_string(void **state)
     bad(s, "look-path", "", "--look-path: an empty value");
 }
 
+/* A string with choices, or with a beginning of its own. */
+static void test_string_choices(void **state)
+{
+    struct rp_settings *s = *state;
+
+    has_text(s, "look-name", "model_b");
+    assert_string_equal(look(s)->name, "model_b");
+    good(s, "look-name", "model_z");
+    assert_string_equal(look(s)->name, "model_z");
+    good(s, "look-name", "own/any thing");
+    has_text(s, "look-name", "own/any thing");
+    bad(s, "look-name", "own", "--look-name: 'own' is not one of its 26 choices");
+    bad(s, "look-name", "model_1",
+        "--look-name: 'model_1' is not one of its 26 choices; did you mean model_a?");
+    bad(s, "look-name", "", "--look-name: an empty value");
+    has_text(s, "look-name", "own/any thing");
+}
+
 static void test_choice(void **state)
 {
     struct rp_settings *const s = *state;
@@ -416,7 +434,7 @@ static void test_each(void **state)
     int n = 0;
 
     rp_settings_each(*state, count, &n);
-    assert_int_equal(n, 16);
+    assert_int_equal(n, 17);
     assert_string_equal(rp_opt_choices(rp_settings_find(*state, "look-model", NULL))[1], "model_b");
     assert_null(rp_opt_choices(rp_settings_find(*state, "look-count", NULL)));
 }
@@ -655,6 +673,7 @@ int main(void)
         T(test_float),
         T(test_locale),
         T(test_string),
+        T(test_string_choices),
         T(test_choice),
         T(test_size),
         T(test_bytes),

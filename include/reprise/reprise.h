@@ -515,7 +515,7 @@ typedef struct rp_model_info {
     int64_t size;        ///< of the installed file, else as published; 0 if unknown
     const char *sha256;  ///< as published, NULL if unknown
     const char *path;    ///< NULL if not installed
-    const char *fetch;   ///< a command that installs it
+    const char *fetch;   ///< a command that installs it; NULL: it is the user's own
 } rp_model_info;
 
 RP_API int rp_models_each(rp_runtime *runtime,

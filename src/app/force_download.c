@@ -15,8 +15,8 @@ struct fetcher {
 
 static bool wanted(const struct fetcher *f, const rp_model_info *m)
 {
-    if (!app_words_want(&f->words, m))
-        return false;
+    if (!m->fetch || !app_words_want(&f->words, m))
+        return false; /* a user's own model comes from nowhere */
     return f->app->n_args > 0 || (!m->lite && (f->full || !m->full_scope));
 }
 

@@ -17,7 +17,7 @@ enum rp_opt_type {
     RP_OPT_FLAG,    /* bool; no value on the command line, yes/no/true/false/1/0 in a file */
     RP_OPT_INT,     /* int */
     RP_OPT_FLOAT,   /* double; with .step > 0 the value must be min + k*step (FaceFusion's rule) */
-    RP_OPT_STRING,  /* char *, NULL when unset */
+    RP_OPT_STRING,  /* char *, NULL when unset; with choices one of them, or see .beginning */
     RP_OPT_CHOICE,  /* int, an index into the choices; -1 when unset and def_text is NULL */
     RP_OPT_SIZE,    /* struct rp_opt_size, "640x640"; only these if it has choices */
     RP_OPT_STRINGS, /* struct rp_opt_strings: one or more words */
@@ -43,6 +43,7 @@ struct rp_opt {
     const char *def_text; /* default as a person would type it; NULL = unset (0, NULL, -1, empty) */
     const char *const *choices;               /* NULL-terminated */
     const char *const *(*choices_fn)(void);   /* instead of choices: made from a table */
+    const char *beginning; /* RP_OPT_STRING: words that begin so are taken besides the choices */
     const char *meta;     /* placeholder in --help: "FILE", "N" */
     const char *help;     /* one line, lower case, no full stop */
 };

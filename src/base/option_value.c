@@ -372,8 +372,15 @@ static int parse_choices(const struct rp_opt *opt, const char *label, int n,
     return 0;
 }
 
-static int parse_string(const char *label, const char *word, char **out)
+static int parse_string(const struct rp_opt *opt, const char *label, const char *word, char **out)
 {
+    const char *const *const choices = rp_opt_choices(opt);
+    const size_t n = opt->beginning ? strlen(opt->beginning) : 0;
+    int index, ret;
+
+    if (choices && !(n && !strncmp(word, opt->beginning, n)) &&
+        (ret = parse_choice(opt, label, word, &index)) < 0)
+        return ret;
     *out = strdup(word);
     return *out ? 0 : rp_fail(RP_ERR_NOMEM, "%s: out of memory", label);
 }
@@ -463,7 +470,7 @@ int rp_opt_parse(const struct rp_opt *opt, const char *label, int n, const char 
     case RP_OPT_CHOICES: ret = parse_choices(opt, label, n, words, &v.choices); break;
     case RP_OPT_INTS: ret = parse_ints(opt, label, n, words, &v.ints); break;
     case RP_OPT_BYTES: ret = parse_bytes(opt, label, words[0], &v.bytes); break;
-    case RP_OPT_STRING: ret = parse_string(label, words[0], &v.s); break;
+    case RP_OPT_STRING: ret = parse_string(opt, label, words[0], &v.s); break;
     }
     if (ret < 0)
         return ret;

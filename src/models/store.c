@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include "base/path.h"
+#include "models/custom.h"
 #include "models/memory.h"
 #include "models/store.h"
 
@@ -12,6 +13,7 @@
 
 struct rp_store {
     struct rp_downloads *downloads; /* NULL: never fetch */
+    struct rp_customs *customs;
     char *path;
     bool is_default; /* the folder that set-up fills by default */
 };
@@ -26,6 +28,10 @@ int rp_store_create(struct rp_store **out, const char *path)
         path = getenv("REPRISE_MODELS");
     s->is_default = !path || !*path;
     s->path = s->is_default ? rp_path_user_cache("models") : strdup(path);
+    if (rp_customs_create(&s->customs) < 0) {
+        rp_store_destroy(&s);
+        return RP_ERR_NOMEM;
+    }
     if (!s->path) {
         rp_store_destroy(&s);
         return rp_fail(RP_ERR_IO, "no model folder: there is no home folder; set REPRISE_MODELS");
@@ -41,6 +47,7 @@ void rp_store_destroy(struct rp_store **store)
     if (!*store)
         return;
     rp_downloads_destroy(&(*store)->downloads);
+    rp_customs_destroy(&(*store)->customs);
     free((*store)->path);
     free(*store);
     *store = NULL;
@@ -105,6 +112,17 @@ static char *shell_quote(const char *text)
     return quoted;
 }
 
+int rp_store_find(const struct rp_store *store, enum rp_model_kind kind, const char *name,
+                  const struct rp_model_entry **entry)
+{
+    if (rp_custom_is(kind, name))
+        return rp_customs_find(store->customs, store->path, name, entry);
+    *entry = rp_catalogue_find(kind, name);
+    return *entry ? 0
+                  : rp_fail(RP_ERR_USAGE, "%s: there is no model %s", rp_model_kind_name(kind),
+                            name ? name : "without a name");
+}
+
 char *rp_store_fetch_command(const struct rp_store *store, const struct rp_model_entry *entry)
 {
     char *command = NULL;
@@ -138,8 +156,12 @@ char *rp_store_fetch_command(const struct rp_store *store, const struct rp_model
 static int fail_missing(const struct rp_store *store, const struct rp_model_entry *wanted,
                         const struct rp_model_entry *instead, const char *why)
 {
-    char text[128];
+    char text[160];
     int ret;
+
+    if (rp_custom_is(wanted->kind, wanted->name))
+        return rp_fail(RP_ERR_MISSING, "%s/%s: an empty file, not a model", store->path,
+                       wanted->file);
     char *command = rp_store_fetch_command(store, instead ? instead : wanted);
     if (!command)
         return rp_fail(RP_ERR_NOMEM, "out of memory");
@@ -216,13 +238,12 @@ int rp_store_resolve(const struct rp_store *store, enum rp_model_kind kind, cons
 
     *entry = NULL;
     *path = NULL;
-    const struct rp_model_entry *wanted = rp_catalogue_find(kind, name);
-    if (!wanted)
-        return rp_fail(RP_ERR_USAGE, "%s: there is no model %s", rp_model_kind_name(kind),
-                       name ? name : "without a name");
-    const struct rp_model_entry *lite = NULL;
+    const struct rp_model_entry *wanted, *lite = NULL;
+    const int found = rp_store_find(store, kind, name, &wanted);
+    if (found < 0)
+        return found;
     char *file = rp_store_file(store, wanted);
-    if (!file)
+    if (!file && !rp_custom_is(kind, name))
         file = fetch_missing(store, wanted, why, &status);
     if (status == RP_ERR_CANCELLED)
         return rp_fail(status, "interrupted while fetching %s", wanted->name);
@@ -289,6 +310,8 @@ static int check_content(const struct rp_model_entry *entry, const char *path, b
     const int64_t size = file_size(path);
 
     what[0] = '\0';
+    if (rp_custom_is(entry->kind, entry->name))
+        return RP_ERR_UNSUPPORTED;
     if (entry->size && size != entry->size) {
         snprintf(what, n, "%lld bytes instead of %lld", (long long) size, (long long) entry->size);
         return RP_OK;
@@ -322,10 +345,12 @@ void rp_store_look(const struct rp_store *store, const struct rp_model_entry *en
                    const char *path)
 {
     static atomic_bool told[512]; /* by place in the catalogue */
-    const size_t place = (size_t) (entry - rp_catalogue(NULL));
     char what[128] = "";
 
     (void) store;
+    if (rp_custom_is(entry->kind, entry->name))
+        return;
+    const size_t place = (size_t) (entry - rp_catalogue(NULL));
     rp_log_hold(true);
     const int ret = check_content(entry, path, false, what, sizeof(what));
     if (ret < 0 && ret != RP_ERR_UNSUPPORTED)
@@ -368,38 +393,53 @@ int rp_store_fetch(const struct rp_store *store, const struct rp_model_entry *en
 
 /* ---- list ----------------------------------------------------------------------------------- */
 
+struct lister {
+    const struct rp_store *store;
+    void (*fn)(void *priv, const rp_model_info *info);
+    void *priv;
+};
+
+static int list_one(void *priv, const struct rp_model_entry *e)
+{
+    const struct lister *const l = priv;
+    const bool custom = rp_custom_is(e->kind, e->name);
+    char *path = rp_store_file(l->store, e);
+    char *fetch = custom ? NULL : rp_store_fetch_command(l->store, e);
+
+    if (!fetch && !custom) {
+        free(path);
+        return rp_fail(RP_ERR_NOMEM, "out of memory");
+    }
+    l->fn(l->priv, &(rp_model_info){
+                       .kind = rp_model_kind_name(e->kind),
+                       .name = e->name,
+                       .file = e->file,
+                       .vendor = e->vendor,
+                       .licence = e->licence,
+                       .year = e->year,
+                       .lite = e->flags & RP_MODEL_LITE,
+                       .is_default = e->flags & RP_MODEL_DEFAULT,
+                       .installed = path != NULL,
+                       .full_scope = e->kind == RP_KIND_DEEP_SWAPPER &&
+                                     strcmp(e->vendor, "iperov") != 0,
+                       .size = path ? file_size(path) : e->size,
+                       .sha256 = e->sha256,
+                       .path = path,
+                       .fetch = fetch,
+                   });
+    free(fetch);
+    free(path);
+    return RP_OK;
+}
+
 int rp_store_each(const struct rp_store *store, void (*fn)(void *priv, const rp_model_info *info),
                   void *priv)
 {
-    int count;
+    int count, ret = RP_OK;
+    struct lister l = {store, fn, priv};
     const struct rp_model_entry *entries = rp_catalogue(&count);
-    for (int i = 0; i < count; i++) {
-        const struct rp_model_entry *e = &entries[i];
-        char *path = rp_store_file(store, e);
-        char *fetch = rp_store_fetch_command(store, e);
-        if (!fetch) {
-            free(path);
-            return rp_fail(RP_ERR_NOMEM, "out of memory");
-        }
-        fn(priv, &(rp_model_info){
-                     .kind = rp_model_kind_name(e->kind),
-                     .name = e->name,
-                     .file = e->file,
-                     .vendor = e->vendor,
-                     .licence = e->licence,
-                     .year = e->year,
-                     .lite = e->flags & RP_MODEL_LITE,
-                     .is_default = e->flags & RP_MODEL_DEFAULT,
-                     .installed = path != NULL,
-                     .full_scope = e->kind == RP_KIND_DEEP_SWAPPER &&
-                                   strcmp(e->vendor, "iperov") != 0,
-                     .size = path ? file_size(path) : e->size,
-                     .sha256 = e->sha256,
-                     .path = path,
-                     .fetch = fetch,
-                 });
-        free(fetch);
-        free(path);
-    }
-    return RP_OK;
+
+    for (int i = 0; i < count && ret >= 0; i++)
+        ret = list_one(&l, &entries[i]);
+    return ret < 0 ? ret : rp_customs_each(store->customs, store->path, list_one, &l);
 }

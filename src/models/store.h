@@ -2,7 +2,8 @@
  *
  * A model folder is laid out like FaceFusion's .assets/models: files by name, deep swappers in one
  * subfolder per scope. So FaceFusion's folder can be used as it is. File names come from the
- * catalogue, never from input. Only downloads write into the folder, and only the requested file.
+ * catalogue; those of a user's own deep swappers are checked (models/custom.h). Only downloads write
+ * into the folder, and only the requested file.
  *
  * Threads: any, after rp_store_create() and rp_store_downloads(). Strings returned are heap strings
  * that the caller frees. */
@@ -22,6 +23,12 @@ const char *rp_store_path(const struct rp_store *store);
 /* From now on fetch missing files. Without this call a store never fetches. */
 int rp_store_downloads(struct rp_store *store, const struct rp_download_options *options,
                        rp_download_fn *fn, void *priv);
+
+/* A model by name: of the catalogue, or a user's own (models/custom.h), which is looked for.
+ * RP_ERR_USAGE if the kind has no such model, RP_ERR_MISSING if the user has none of that name. The
+ * entry lives as long as the store. */
+int rp_store_find(const struct rp_store *store, enum rp_model_kind kind, const char *name,
+                  const struct rp_model_entry **entry);
 
 /* Path of the installed file or NULL. A file counts as installed when it is there and
  * not empty. */
@@ -57,7 +64,7 @@ int rp_store_fetch(const struct rp_store *store, const struct rp_model_entry *en
  *         installed; RP_ERR_UNSUPPORTED, without a log line, when nothing is known about it. */
 int rp_store_verify(const struct rp_store *store, const struct rp_model_entry *entry);
 
-/* Call fn for every file of the catalogue, in its order. Returns RP_OK or RP_ERR_NOMEM. */
+/* Call fn for every file of the catalogue, in its order, and for the user's own. Returns RP_OK or RP_ERR_NOMEM. */
 int rp_store_each(const struct rp_store *store, void (*fn)(void *priv, const rp_model_info *info),
                   void *priv);
 

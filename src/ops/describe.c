@@ -473,6 +473,80 @@ static void describe_mask_warp(struct rp_op_facts *f, const struct rp_op_mask_wa
     f->flop = (BILINEAR + POSITION) * area(a->dw, a->dh);
 }
 
+/* ---- colour matching ------------------------------------------------------------------------- */
+
+static void describe_resize_area(struct rp_op_facts *f, const struct rp_op_resize_area *a)
+{
+    img_in(f, "src", &a->src);
+    say_arrow(f);
+    img_out(f, "dst", &a->dst);
+    f->flop = 2 * img_bytes(&a->src);
+}
+
+static void describe_colour_gap(struct rp_op_facts *f, const struct rp_op_colour_gap *a)
+{
+    img_in(f, "a", &a->a);
+    say(f, "less");
+    img_in(f, "b", &a->b);
+    say(f, "-> %dx%d", a->size, a->size);
+    out(f, "dst", a->dst, floats(3 * area(a->size, a->size)));
+    f->flop = 2 * (img_bytes(&a->a) + img_bytes(&a->b));
+}
+
+static void describe_colour_shift(struct rp_op_facts *f, const struct rp_op_colour_shift *a)
+{
+    img_in(f, "src", &a->src);
+    say(f, "by %dx%d", a->size, a->size);
+    in(f, "gap", a->gap, floats(3 * area(a->size, a->size)));
+    in(f, "factor", a->factor, sizeof(*a->factor));
+    say_arrow(f);
+    img_out(f, "dst", &a->dst);
+    out(f, "pixels", a->pixels, floats(img_bytes(&a->src)));
+    f->flop = 38 * img_bytes(&a->src);
+}
+
+static void describe_colour_likeness(struct rp_op_facts *f, const struct rp_op_colour_likeness *a)
+{
+    img_in(f, "a", &a->a);
+    say(f, "and");
+    img_in(f, "b", &a->b);
+    in_out(f, "work", a->work, sizeof(*a->work));
+    out(f, "dst", a->dst, sizeof(*a->dst));
+}
+
+static void describe_sharpen(struct rp_op_facts *f, const struct rp_op_sharpen *a)
+{
+    img_in(f, "src", &a->src);
+    say_arrow(f);
+    img_out(f, "dst", &a->dst);
+    f->flop = 42 * img_bytes(&a->dst);
+}
+
+static void describe_mask_erode(struct rp_op_facts *f, const struct rp_op_mask_erode *a)
+{
+    const double bytes = floats(area(a->w, a->h));
+
+    say(f, "%dx%d", a->w, a->h);
+    in(f, "a", a->a, bytes);
+    in(f, "b", a->b, bytes);
+    out(f, "dst", a->dst, bytes);
+    f->flop = 26 * area(a->w, a->h);
+}
+
+static void describe_affine_scale(struct rp_op_facts *f, const struct rp_op_affine_scale *a)
+{
+    say_number(f, "by", a->factor);
+    in(f, "src", a->src, sizeof(*a->src));
+    out(f, "dst", a->dst, sizeof(*a->dst));
+}
+
+static void describe_age_pair(struct rp_op_facts *f, const struct rp_op_age_pair *a)
+{
+    say_number(f, "years", (double) a->years);
+    in(f, "face", a->face, 2 * sizeof(a->face->age_from));
+    out(f, "dst", a->dst, floats(2));
+}
+
 /* ---- mattes ---------------------------------------------------------------------------------- */
 
 static void describe_key_matte(struct rp_op_facts *f, const struct rp_op_key_matte *a)

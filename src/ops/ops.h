@@ -286,6 +286,51 @@ struct rp_op_backdrop {
     int fill[4];                /* BGR and alpha */
 };
 
+/* ---- colour matching (deep swapper, age modifier) ------------------------------- */
+
+/* OpenCV's 8-bit INTER_AREA; dst is not larger than src, in neither direction. Equal ch. */
+struct rp_op_resize_area { struct rp_img src, dst; };
+
+/* dst = a - b, [size][size][3], of two pictures shrunk to size x size as by resize_area. Neither
+ * may be smaller than that. 3 channels. */
+struct rp_op_colour_gap { struct rp_img a, b; int size; float *dst; };
+
+/* target + gap enlarged to its size as by OpenCV's INTER_CUBIC; clipped, truncated. With factor
+ * (device memory, 0..1) it is then mixed with the target, round(target * (1 - factor) + it *
+ * factor). The result goes to dst (data NULL: nowhere), pixels (NULL: nowhere), or both. */
+struct rp_op_colour_shift {
+    struct rp_img src; /* the target, 3 channels */
+    const float *gap;  /* [size][size][3] */
+    int size;
+    const double *factor; /* NULL: not mixed */
+    struct rp_img dst;
+    float *pixels; /* [h][w][3], whole numbers */
+};
+
+/* How alike two pictures are in hue and saturation, 0..1: Pearson's correlation of two histograms
+ * of OpenCV's 8-bit HSV, with (r + 1) / 2. 3 channels. work: scratch. */
+struct rp_op_colour_likeness {
+    struct rp_img a, b;
+    struct rp_colour_work *work;
+    double *dst;
+};
+
+/* Unsharp mask: round(1.75 * src - 0.75 * src blurred as by OpenCV's 8-bit Gaussian of sigma 2).
+ * 3 channels; src is not dst. */
+struct rp_op_sharpen { struct rp_img src, dst; };
+
+/* dst = clip(min(a, b), 0, 1), eroded twice by OpenCV's 3x3 cross. What is not a number counts as
+ * 0. Not in place. */
+struct rp_op_mask_erode { const float *a, *b; float *dst; int w, h; };
+
+/* dst = all of src.m times factor: the map to a crop that is enlarged as FaceFusion does it. */
+struct rp_op_affine_scale { const struct rp_affine *src; double factor; struct rp_affine *dst; };
+
+/* [2]: the face's age, and that plus `years`, as shares of 100 years, 0..1. The age is the middle
+ * of the face's range; if it is unknown, RP_AGE_UNKNOWN. */
+#define RP_AGE_UNKNOWN 34.0
+struct rp_op_age_pair { const struct rp_dface *face; float years; float *dst; };
+
 /* ---- geometry -------------------------------------------------------------------------------- */
 
 enum rp_template {
@@ -684,9 +729,10 @@ struct rp_op_lockstep {
                             X(face_scale) X(face_load) X(face_store) X(face_pick) X(landmarks)    \
                                 X(face_points) X(embedding) X(classify) X(select) X(map_faces)    \
                                     X(source_mix) X(content_vote) X(rows) X(row_copy) X(lockstep) \
-                                        X(draw_face) X(draw_mask)                                           \
-    X(resize_cubic) X(landmark_box) X(grey_tensor) X(colour_ab) X(colour_rgb) \
-    X(portrait_restore) X(portrait_edit) X(portrait_add)
+                                        X(draw_face) X(draw_mask) X(resize_cubic)                 \
+    X(landmark_box) X(grey_tensor) X(colour_ab) X(colour_rgb) X(portrait_restore)                 \
+    X(portrait_edit) X(portrait_add) X(resize_area) X(colour_gap) X(colour_shift)                 \
+    X(colour_likeness) X(sharpen) X(mask_erode) X(affine_scale) X(age_pair)
 
 /* Operations by number, for lists of them. */
 enum rp_op_number {

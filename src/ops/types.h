@@ -167,4 +167,14 @@ struct rp_contrast_work {
     uint8_t level[RP_CONTRAST_TILES][RP_CONTRAST_TILES][256];       /* new for old L */
 };
 
+/* Scratch of rp_op_colour_likeness: runs of RP_COLOUR_RUN pixels are counted in turn by each of the
+ * parts, which do not know of each other. */
+#define RP_COLOUR_BINS (50 * 60) /* hue and saturation */
+#define RP_COLOUR_PARTS 16
+#define RP_COLOUR_RUN 512
+
+struct rp_colour_work {
+    int32_t count[RP_COLOUR_PARTS][2][RP_COLOUR_BINS];
+};
+
 #endif /* RP_OPS_TYPES_H */

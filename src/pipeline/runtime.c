@@ -254,12 +254,13 @@ int rp_models_each(rp_runtime *runtime, void (*fn)(void *priv, const rp_model_in
     return rp_store_each(runtime->store, fn, priv);
 }
 
-/* The entry of the catalogue by the names that rp_model_info has. */
-static int find_entry(const char *kind, const char *name, const struct rp_model_entry **entry)
+/* The entry by the names that rp_model_info has. */
+static int find_entry(const rp_runtime *rt, const char *kind, const char *name,
+                      const struct rp_model_entry **entry)
 {
     for (int k = 0; kind && k < RP_KIND_COUNT; k++) {
-        if (!strcmp(rp_model_kind_name(k), kind) && (*entry = rp_catalogue_find(k, name)))
-            return 0;
+        if (!strcmp(rp_model_kind_name(k), kind))
+            return rp_store_find(rt->store, k, name, entry);
     }
     return rp_fail(RP_ERR_USAGE, "%s: there is no model %s", kind ? kind : "no kind",
                    name ? name : "without a name");
@@ -268,7 +269,7 @@ static int find_entry(const char *kind, const char *name, const struct rp_model_
 int rp_model_fetch(rp_runtime *runtime, const char *kind, const char *name)
 {
     const struct rp_model_entry *entry = NULL;
-    const int ret = find_entry(kind, name, &entry);
+    const int ret = find_entry(runtime, kind, name, &entry);
 
     return ret < 0 || !entry ? ret : rp_store_fetch(runtime->store, entry);
 }
@@ -276,7 +277,7 @@ int rp_model_fetch(rp_runtime *runtime, const char *kind, const char *name)
 int rp_model_verify(rp_runtime *runtime, const char *kind, const char *name)
 {
     const struct rp_model_entry *entry = NULL;
-    const int ret = find_entry(kind, name, &entry);
+    const int ret = find_entry(runtime, kind, name, &entry);
 
     return ret < 0 || !entry ? ret : rp_store_verify(runtime->store, entry);
 }

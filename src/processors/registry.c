@@ -2,12 +2,14 @@
 
 #include <pthread.h>
 
-extern const struct rp_processor rp_background_remover, rp_expression_restorer, rp_face_blur,
-    rp_face_debugger, rp_face_editor, rp_face_enhancer, rp_face_swapper, rp_frame_colorizer, rp_frame_enhancer,
-    rp_lip_syncer;
+extern const struct rp_processor rp_age_modifier, rp_background_remover, rp_deep_swapper,
+    rp_expression_restorer, rp_face_blur, rp_face_debugger, rp_face_editor, rp_face_enhancer,
+    rp_face_swapper, rp_frame_colorizer, rp_frame_enhancer, rp_lip_syncer;
 
 const struct rp_processor *const rp_processors[] = {
+    &rp_age_modifier,
     &rp_background_remover,
+    &rp_deep_swapper,
     &rp_expression_restorer,
     &rp_face_blur,
     &rp_face_debugger,

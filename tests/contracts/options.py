@@ -24,10 +24,15 @@ ITEMS = '''bounding-box face-landmark-5 face-landmark-5/68 face-landmark-68 face
 
 # option: choices, default, values that are taken, values that are refused
 TABLE = {
+    'age-modifier-model': ('fran styleganex_age', 'fran', ['styleganex_age'], ['sam']),
+    'age-modifier-direction': (None, '0', ['-100', '0', '7', '100'], ['-101', '101', '0.5']),
     'background-remover-model': (REMOVERS, 'modnet', ['u2netp'], ['none']),
     'background-remover-fill-color': (None, '0 0 0 0', ['255', '1 2', '1 2 3', '0 255 0 255'],
                                       ['256', '-1', 'red']),
     'background-remover-despill-color': (None, '0 0 0 0', ['0 255 0 255'], ['256', 'green']),
+    'deep-swapper-model': (None, 'iperov/elon_musk_224', ['rumateus/taylor_swift_224', 'custom/x'],
+                           ['elon_musk_224', 'iperov/elon_musk_225', 'customs/x', 'custom']),
+    'deep-swapper-morph': (None, '100', ['0', '1', '100'], ['-1', '101', '0.5']),
     'expression-restorer-model': ('live_portrait', 'live_portrait', ['live_portrait'], ['live']),
     'expression-restorer-factor': (None, '80', ['0', '33', '100'], ['-1', '101', '0.5']),
     'expression-restorer-areas': ('upper-face lower-face', 'upper-face lower-face',
@@ -84,7 +89,7 @@ class Table(unittest.TestCase):
     def test_processors(self):
         found = re.search(r'any of ([^;]+); default (.*)', self.help['processors'])
         self.assertEqual(found[2], 'face_swapper')
-        self.assertLessEqual({'background_remover', 'expression_restorer', 'face_debugger',
-                              'face_editor', 'face_enhancer', 'face_swapper', 'frame_colorizer',
-                              'frame_enhancer'},
-                             set(found[1].split(', ')))
+        self.assertLessEqual({'age_modifier', 'background_remover', 'deep_swapper',
+                          'expression_restorer', 'face_debugger', 'face_editor', 'face_enhancer',
+                          'face_swapper', 'frame_colorizer', 'frame_enhancer', 'lip_syncer'},
+                         set(found[1].split(', ')))

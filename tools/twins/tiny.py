@@ -24,7 +24,9 @@ styleganex_age   target, 4 times as large, + 0.1 * direction
 lip syncers      half the face (edtalk_256) or 0.4 of it and 0.1 of that without its lower half
                  (wav2lip), + three sums of the sound (times edtalk's weight), one for each channel:
                  sound_gains
-deep swappers    0.5 * face + (0.3, 0.2, 0.1) in B, G, R (+ 0.2 * morph); masks 1 where not black
+deep swappers    0.5 * face + (0.3, 0.2, 0.1) in B, G, R (+ 0.2 * morph); the target's mask is
+                 clip(4 * B - 0.5, 0, 1), the source's clip(4 * R - 0.5, 0, 1). Any SCOPE/NAME_SIZE
+                 is one, with a morph input unless SIZE is 224
 live_portrait_*  the features are the picture at a quarter of its size, again and again; motion is
                  linear in the mean colours of the picture's quarters (MOTION); the generator gives
                  0.375 + 0.25 * the picture, plus in R 12 * (source - target), in G 0.2 * source, in
@@ -219,13 +221,14 @@ def swapper(size, norm=(NONE, ONE), signed=False, source=None):
 def deep_swapper(size, morph):
     def make(n, _):
         x = n.input('in_face:0', [1, size, size, 3])
-        mask = n.clip(n.mul(n.reduce('ReduceMax', x, [3]), 255.0), 0, 1)
         y = n.add(n.mul(x, 0.5), n.const([0.3, 0.2, 0.1], [1, 1, 1, 3]))
         if morph:
             y = n.add(y, n.mul(n.input('morph_value:0', [1], batch=False), 0.2))
-        n.output(mask, 'out_face_mask:0')
+        target, source = (n.clip(n.add(n.mul(n.slice(x, 3, c, c + 1), 4.0), -0.5), 0, 1)
+                          for c in (0, 2))
+        n.output(target, 'out_face_mask:0')
         n.output(y, 'out_celeb_face:0')
-        n.output(n.mul(mask, 0.5), 'out_celeb_face_mask:0')
+        n.output(source, 'out_celeb_face_mask:0')
     return make
 
 
@@ -433,11 +436,18 @@ TINY = contracts()
 def file_of(name):
     deep = {'deep_swapper_224': 'iperov/elon_musk_224.dfm',
             'deep_swapper_320': 'iperov/jason_statham_320.dfm'}
-    return deep.get(name, f'{name}.onnx')
+    return deep.get(name, f'{name}.dfm' if '/' in name else f'{name}.onnx')
+
+
+def maker_of(name):
+    if '/' not in name:
+        return TINY[name]
+    size = int(name.rsplit('_', 1)[1])
+    return deep_swapper(size, size != 224)
 
 
 def build(name, plan=None, seed=1, dynamic=False):
     n = Net(name, seed, dynamic)
     n.g.doc = f'{name}: contract of reprise, for tests'
-    TINY[name](n, plan or planted.Plan())
+    maker_of(name)(n, plan or planted.Plan())
     return n
