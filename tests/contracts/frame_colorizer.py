@@ -252,6 +252,34 @@ class Pictures(Case):
         self.assertIn('frame_colorizer=ddcolor', e2e.must('inspect', '--json', output).stdout)
 
 
+class Grey(Case):
+    """What it is for: pictures and video without any colour get some."""
+
+    def test_picture(self):
+        """Of 8 and of 16 bits."""
+        target, output = e2e.scratch('colorizer-grey.png'), e2e.scratch('colorizer-out.png')
+        wide = e2e.scratch('colorizer-wide.png')
+        e2e.ffmpeg('-i', common.NOBODY.picture(), '-pix_fmt', 'gray', target)
+        e2e.ffmpeg('-i', target, '-pix_fmt', 'gray16be', wide)
+        grey = common.read_frames(target)[0]
+        for model in ('ddcolor', 'deoldify'):
+            for path in (target, wide):
+                e2e.must(*self.words(path, output, model))
+                got = common.read_frames(output)[0]
+                self.near(got, colour(grey, model))
+                self.assertGreater((got.max(2) - got.min(2)).mean(), 20)
+
+    def test_video(self):
+        target, output = e2e.scratch('colorizer-grey.mkv'), e2e.scratch('colorizer-out.mkv')
+        e2e.ffmpeg('-i', common.NOBODY.clip(), '-c:v', 'ffv1', '-pix_fmt', 'gray', target)
+        e2e.must(*self.words(target, output, 'ddcolor'), '--output-video-encoder', 'libx264rgb',
+                 '--output-video-quality', '100')
+        frames = common.read_frames(target)
+        self.assertEqual(len(frames), common.FRAMES)
+        for grey, got in zip(frames, common.read_frames(output)):
+            self.near(got, colour(grey, 'ddcolor'))
+
+
 # ---- the official frame -------------------------------------------------------------------------
 
 class Official(Case):
