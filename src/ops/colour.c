@@ -132,6 +132,14 @@ RP_HOT static void gamma_row(uint8_t *restrict v, const struct rp_colour_tables 
         v[i] = rp_gamma_u8(t, linear[i]);
 }
 
+/* Planes of red, green, blue to pixels. */
+static void interleave(uint8_t *restrict bgr, const uint8_t *restrict rgb, int n)
+{
+    for (int i = 0; i < n; i++)
+        for (int k = 0; k < 3; k++)
+            bgr[3 * i + k] = rgb[(2 - k) * CHUNK + i];
+}
+
 static void join_ab(const struct rp_op_colour_ab *o, const struct columns *c, int y)
 {
     float l[CHUNK], a[CHUNK], b[CHUNK], linear[3 * CHUNK];
@@ -144,9 +152,7 @@ static void join_ab(const struct rp_op_colour_ab *o, const struct columns *c, in
     linear_row(linear, l, a, b, c->n);
     for (int k = 0; k < 3; k++)
         gamma_row(rgb + k * CHUNK, o->tables, linear + k * CHUNK, c->n);
-    for (int i = 0; i < c->n; i++)
-        for (int k = 0; k < 3; k++)
-            bgr[3 * i + k] = rgb[(2 - k) * CHUNK + i];
+    interleave(bgr, rgb, c->n);
     blend_in(p, bgr, o->keep, o->blend, 3 * c->n);
 }
 
@@ -167,19 +173,31 @@ int rp_c_colour_ab(struct rp_stream *stream, const struct rp_op_colour_ab *a)
     return 0;
 }
 
+/* Planes of red, green, blue; light: of every third byte. */
+RP_HOT static void byte_row(uint8_t *restrict rgb, const struct rp_lab_tables *restrict t,
+                            const uint8_t *restrict light, const float *restrict v, int n)
+{
+    for (int i = 0; i < n; i++) {
+        const float in[3] = {v[i], v[CHUNK + i], v[2 * CHUNK + i]};
+        uint8_t bgr[3];
+
+        rp_colour_rgb(t, light[3 * i], in, bgr);
+        rgb[i] = bgr[2];
+        rgb[CHUNK + i] = bgr[1];
+        rgb[2 * CHUNK + i] = bgr[0];
+    }
+}
+
 static void join_rgb(const struct rp_op_colour_rgb *o, const struct columns *c, int y)
 {
-    float v[3][CHUNK];
-    uint8_t bgr[3 * CHUNK] = {0}, *const p = pixel(&o->dst, c->x, y);
+    float v[3 * CHUNK];
+    uint8_t rgb[3 * CHUNK], bgr[3 * CHUNK] = {0}, *const p = pixel(&o->dst, c->x, y);
     const struct rows r = rows_of(o->src, y, o->dst.img.h, o->w, o->h);
 
     for (size_t k = 0; k < 3; k++)
-        enlarge(v[k], &r, k * (size_t) o->w * (size_t) o->h, c);
-    for (int i = 0; i < c->n; i++) {
-        const float rgb[3] = {v[0][i], v[1][i], v[2][i]};
-
-        rp_colour_rgb(o->tables, p[3 * i], rgb, bgr + 3 * i);
-    }
+        enlarge(v + k * CHUNK, &r, k * (size_t) o->w * (size_t) o->h, c);
+    byte_row(rgb, o->tables, p, v, c->n);
+    interleave(bgr, rgb, c->n);
     blend_in(p, bgr, o->keep, o->blend, 3 * c->n);
 }
 

@@ -63,17 +63,17 @@ void rp_lab_tables(struct rp_lab_tables *t)
 {
     memset(t, 0, sizeof(*t));
     for (int i = 0; i < 256; i++)
-        t->linear[i] = (uint16_t) rp_round_d(2040 * rp_srgb_to_linear(i / 255.0));
+        t->linear[i] = rp_round_d(2040 * rp_srgb_to_linear(i / 255.0));
     for (int i = 0; i < RP_LAB_ROOTS; i++)
-        t->root[i] = (uint16_t) rp_round_d(32768.0f * lab_root(i / 2040.0));
+        t->root[i] = rp_round_d(32768.0f * lab_root(i / 2040.0));
     for (int i = 0; i < 4096; i++) /* 4096, as in OpenCV, so 4095 is not quite white */
-        t->gamma[i] = (uint8_t) rp_round_d(255 * rp_srgb_from_linear(i / 4096.0));
+        t->gamma[i] = rp_round_d(255 * rp_srgb_from_linear(i / 4096.0));
     for (int i = 0; i < 256; i++) {
         const double l = i * 100 / 255.0, root = (l + 16) / 116;
 
-        t->light_root[i] = (uint16_t) rp_round_d(16384 * root);
+        t->light_root[i] = rp_round_d(16384 * root);
         /* Line and cube meet at L = 8: 20 is below, 21 above. */
         t->light[i] =
-            (uint16_t) rp_round_d(16384 * (i <= 20 ? l * 27 / 24389 : root * root * root));
+            rp_round_d(16384 * (i <= 20 ? l * 27 / 24389 : root * root * root));
     }
 }

@@ -38,6 +38,12 @@ RP_FN int rp_lab_cube(int v)
     return v <= 3390 ? v * 108 / 841 - 290 : v * v / 16384 * v / 16384;
 }
 
+/* A channel from linear light with 26 fraction bits. */
+RP_FN uint8_t rp_lab_gamma(const struct rp_lab_tables *t, int linear)
+{
+    return (uint8_t) t->gamma[rp_clampi(rp_descale(linear, 14), 0, 4095)];
+}
+
 RP_FN void rp_lab_to(const struct rp_lab_tables *t, const uint8_t lab[3], uint8_t out[3])
 {
     const int y = t->light[lab[0]], root = t->light_root[lab[0]];
@@ -45,9 +51,9 @@ RP_FN void rp_lab_to(const struct rp_lab_tables *t, const uint8_t lab[3], uint8_
     const int b = ((lab[2] * 41943 + 16) >> 9) - 10485 + 1;  /* b / 200 */
     const int x = rp_lab_cube(root + a), z = rp_lab_cube(root - b);
 
-    out[0] = t->gamma[rp_clampi(rp_descale(12615 * x - 6296 * y - 2223 * z, 14), 0, 4095)];
-    out[1] = t->gamma[rp_clampi(rp_descale(-3773 * x + 7684 * y + 185 * z, 14), 0, 4095)];
-    out[2] = t->gamma[rp_clampi(rp_descale(217 * x - 836 * y + 4715 * z, 14), 0, 4095)];
+    out[0] = rp_lab_gamma(t, 12615 * x - 6296 * y - 2223 * z);
+    out[1] = rp_lab_gamma(t, -3773 * x + 7684 * y + 185 * z);
+    out[2] = rp_lab_gamma(t, 217 * x - 836 * y + 4715 * z);
 }
 
 /* ---- CLAHE ----------------------------------------------------------------------------------- */

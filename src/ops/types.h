@@ -137,15 +137,16 @@ struct rp_verdict {
     int32_t votes; /* against the frame, so far */
 };
 
-/* Tables for 8-bit colours to Lab and back without powers and roots: rp_lab_tables(). */
+/* Tables for 8-bit colours to Lab and back without powers and roots: rp_lab_tables(). Words, which
+ * vector code can gather. */
 #define RP_LAB_ROOTS 2048 /* 0..2040 is used */
 
 struct rp_lab_tables {
-    uint16_t linear[256];         /* sRGB to linear light, 2040 is 1 */
-    uint16_t root[RP_LAB_ROOTS];  /* Lab's root of light / 2040, 32768 is 1 */
-    uint16_t light[256];          /* L to Y, 16384 is 1 */
-    uint16_t light_root[256];     /* L to Lab's root of Y, 16384 is 1 */
-    uint8_t gamma[4096];          /* linear light to sRGB, 4096 is 1 */
+    int32_t linear[256];        /* sRGB to linear light, 2040 is 1 */
+    int32_t root[RP_LAB_ROOTS]; /* Lab's root of light / 2040, 32768 is 1 */
+    int32_t light[256];         /* L to Y, 16384 is 1 */
+    int32_t light_root[256];    /* L to Lab's root of Y, 16384 is 1 */
+    int32_t gamma[4096];        /* linear light to sRGB, 4096 is 1 */
 };
 
 /* OpenCV's floating point Lab: rp_colour_tables(). */
