@@ -28,7 +28,7 @@ ALL = '--all' in sys.argv[1:2]
 
 # What ONNX Runtime's CUDA provider computes without a step on the host.
 ON_THE_GPU = set('''Abs Add ArgMax AveragePool BatchNormalization Cast Clip Concat Conv
-    ConvTranspose DepthToSpace Div Equal Erf Flatten Gemm GlobalAveragePool Identity
+    ConvTranspose DepthToSpace Div Equal Erf Flatten Gemm GlobalAveragePool GridSample Identity
     LayerNormalization LeakyRelu MatMul Max MaxPool Mul PRelu Pad ReduceMax ReduceMean ReduceSum
     Relu Reshape Resize Sigmoid Slice Softmax Split Sqrt Sub Tanh Transpose'''.split())
 

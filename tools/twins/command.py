@@ -5,7 +5,7 @@ import os
 import sys
 import time
 
-from twins import colour, detect, face, net, planted, restore, swap, tiny
+from twins import colour, detect, face, lips, net, planted, restore, swap, tiny
 from twins.planted import Plan
 
 # Of the real files: bytes (a quarter of them is taken as the number of parameters), or parameters
@@ -34,6 +34,8 @@ TWINS = {
     'uniface_256': (swap.uniface, None, None, None, None),
     'hyperswap_1a_256': (swap.hyperswap, None, 402742682, None, None),
     'gfpgan_1.4': (restore.gfpgan, None, 340299087, None, 395),
+    'wav2lip_gan_96': (lips.wav2lip, None, None, None, None),
+    'edtalk_256': (lips.edtalk, None, None, None, None),
     'real_esrgan_x4': (restore.real_esrgan, None, None, 16.698e6, 2353),
     'ddcolor': (colour.ddcolor, None, None, None, None),
     'deoldify_artistic': (colour.deoldify, None, None, None, None),
