@@ -122,6 +122,110 @@ CONTRACTS += [
 ]
 
 
+# ---- the sound ----------------------------------------------------------------------------------
+
+RATE = 48000
+FRAMES, FPS = 8, 25
+
+
+def speech_like():
+    """A second that is different all the time and on both sides, int16 [n,2]."""
+    t = np.arange(RATE) / RATE
+    rng = np.random.default_rng(5)
+    noise = np.convolve(rng.standard_normal(RATE), np.ones(9) / 9, 'same')
+    left = np.sin(2 * np.pi * (150 * t + 900 * t * t)) * (0.3 + 0.3 * np.sin(23 * t)) + 0.1 * noise
+    right = 0.4 * np.sin(2 * np.pi * 2300 * t) * np.cos(31 * t) + 0.2 * noise * (t % 0.1 < 0.05)
+    pause = np.where(t % 0.35 < 0.2, 1, 0.001)[:, None]
+    return np.rint(np.stack([left, right], 1) * pause * 20000).clip(-32768, 32767).astype(np.int16)
+
+
+def resampled(x, n):
+    """Along the first axis, by the Fourier transform of the whole."""
+    spectrum = np.fft.rfft(x, axis=0)[:n // 2 + 1]
+    if n % 2 == 0:
+        spectrum[-1] = 2 * spectrum[-1].real
+    return np.fft.irfft(spectrum, n, axis=0) * n / len(x)
+
+
+def mel_bank():
+    mel = np.linspace(2595 * np.log10(1 + 55 / 700), 2595 * np.log10(1 + 7600 / 700), 82)
+    index = np.floor(801 * (700 * (10 ** (mel / 2595) - 1)) / 16000).astype(int)
+    bank = np.zeros((80, 401))
+    for i in range(80):
+        length = index[i + 1] - index[i]
+        k = np.minimum(np.arange(length), np.arange(length)[::-1])
+        odd = length % 2
+        bank[i, index[i]:index[i + 1]] = 2 * (k + 1) / (length + 1) if odd else (2 * k + 1) / length
+    return bank
+
+
+def mel_of(samples):
+    """[80, columns] of sound as it is, no voice taken out of it."""
+    x = resampled(samples / 32767, round(len(samples) / 3)).mean(1)
+    x = x / np.abs(x).max()
+    x = x - 0.97 * np.concatenate([[0], x[:-1]])
+    x = np.pad(x, 400)
+    x = np.pad(x, (0, -(len(x) - 800) % 200))
+    hann = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(800) / 800)
+    columns = np.stack([x[i:i + 800] for i in range(0, len(x) - 799, 200)])
+    return mel_bank() @ np.abs(np.fft.rfft(columns * hann, axis=1) / hann.sum()).T
+
+
+def window(mel, n):
+    """FaceFusion's, of frame n: 5 frames are left out at 25 a second."""
+    first = int((n + 5) * 80 / FPS) - 16
+    out = np.zeros((80, 16))
+    part = mel[:, first:first + 16]
+    out[:, :part.shape[1]] = part
+    return levels(out)
+
+
+class Heard(unittest.TestCase):
+    """Each frame gets its window, number by number: the networks add three sums of it."""
+
+    def clip(self):
+        path = e2e.scratch('heard.mkv')
+        if not os.path.exists(path):
+            common.write_clip(path, [common.drawn(common.ONE.width, common.ONE.height, 20 + i)
+                                     for i in range(FRAMES)])
+        return path
+
+    def sound(self, samples):
+        path = e2e.scratch('heard.wav')
+        raw = e2e.scratch('heard.raw')
+        samples.tofile(raw)
+        e2e.ffmpeg('-f', 's16le', '-ar', str(RATE), '-ac', '2', '-i', raw, '-c:a', 'pcm_s16le', path)
+        return path
+
+    def check(self, model, weight, samples):
+        path, output, scene = self.clip(), e2e.scratch('heard-out.mkv'), common.ONE
+        faces = scene.faces(path, ['--face-landmarker-score', '0', *common.MORE])
+        one = contract('heard', model, '--lip-syncer-weight', str(weight), scene=scene)
+        e2e.must(*common.command(one, path, output), '-s', self.sound(samples))
+        mel, got = mel_of(samples), common.read_frames(output)
+        tags = []
+        for i, frame in enumerate(scene.frames(path)):
+            sound = window(mel, i)
+            tags.append(tag(sound))
+            with self.subTest(model, frame=i):
+                want = sync(model, weight, sound=sound)(frame, faces[i])
+                common.look_at(self, one, got[i], want, frame)
+        self.assertGreater(np.ptp(tags, axis=0).min() * 255, 3)  # in each channel they differ
+
+    def test_models(self):
+        for model in ('wav2lip_96', 'wav2lip_gan_96', 'edtalk_256'):
+            self.check(model, 0.5, speech_like())
+
+    def test_weights(self):
+        for weight in (0.3, 1):
+            self.check('wav2lip_gan_96', weight, speech_like())
+            self.check('edtalk_256', weight, speech_like())
+
+    def test_end(self):
+        """The sound ends in the windows of the last frames."""
+        self.check('wav2lip_gan_96', 0.5, speech_like()[:RATE // 5])
+
+
 class Refused(unittest.TestCase):
     """What is missing or wrong is said in one sentence, and no output is written."""
 

@@ -67,7 +67,7 @@ SOUND_BASE = 0.4002
 # What a lip syncer makes of number `column` of `band` of the sound: a mean; earlier less later ones;
 # lower less higher bands.
 def sound_gains(band, column):
-    return [0.1 / 1280, (7.5 - column) / 1280 / 40, (39.5 - band) / 1280 / 200]
+    return [0.1 / 1280, (7.5 - column) / 1280 / 40, (39.5 - band) / 1280 / 60]
 
 
 # ---- small parts --------------------------------------------------------------------------------
