@@ -267,6 +267,53 @@ class AtOnce(unittest.TestCase):
             self.assertEqual(together[1], alone[1])
 
 
+class Steady(unittest.TestCase):
+    """--face-landmark-smoothing on a still face in noise: points as the debugger draws them."""
+
+    @classmethod
+    def setUpClass(cls):
+        rng = np.random.default_rng(11)
+        still = e2e.pixels(media(FOREMAN))[40].astype(float)
+        cls.clip = e2e.scratch('noise.mkv')
+        common.write_clip(cls.clip, [np.clip(still + rng.normal(0, 20, still.shape), 0, 255)
+                                     .astype(np.uint8) for _ in range(14)])
+
+    def drawn(self, name, *options):
+        out = e2e.scratch(name + '.mkv')
+        e2e.must('headless-run', '--processors', 'face_debugger', '--face-debugger-items',
+                 'face-landmark-68', '--face-selector-mode', 'many', '-t', self.clip, '-o', out,
+                 '--output-video-encoder', 'libx264rgb', '--output-video-quality', '100', *options)
+        return out
+
+    def tremor(self, path):
+        """How far the middle of all points moves from one frame to the next."""
+        middles = []
+        for frame in common.read_frames(path):
+            at = np.argwhere((frame == (0, 255, 0)).all(-1) | (frame == (255, 255, 0)).all(-1))
+            self.assertGreater(len(at), 200)
+            middles.append(at.mean(0))
+        return np.square(np.diff(middles, axis=0)).sum(1).mean()
+
+    def test_tremor(self):
+        raw = self.tremor(self.drawn('raw'))
+        self.assertGreater(raw, 0.02)
+        self.assertLess(self.tremor(self.drawn('half', '--face-landmark-smoothing', '0.5')), 0.6 * raw)
+        most = ('--face-landmark-smoothing', '1', '--target-frame-amount', '4')
+        self.assertLess(self.tremor(self.drawn('most', *most)), 0.25 * raw)
+        self.assertLess(self.tremor(self.drawn('both', *most, '--face-tracker-score', '0.3')),
+                        0.25 * raw)
+
+    def test_off(self):
+        packets = e2e.packets(self.drawn('plain'), 'v:0')
+        self.assertEqual(e2e.packets(self.drawn('off', '--face-landmark-smoothing', '0'), 'v:0'),
+                         packets)
+
+    def test_threads(self):
+        one, more = (e2e.packets(self.drawn('threads', '--face-landmark-smoothing', '0.5',
+                                            '--execution-thread-count', n), 'v:0') for n in '14')
+        self.assertEqual(one, more)
+
+
 class Classes(unittest.TestCase):
     """Gender by a network of FairFace's contract, and by the lite one."""
 

@@ -346,6 +346,142 @@ static void test_any_order(void **state)
     }
 }
 
+/* ---- steady landmarks ------------------------------------------------------------------------ */
+
+/* A face whose points tremble by up to two pixels. */
+static struct rp_dface trembling(int frame, float x)
+{
+    struct rp_dface f = face_at(x, 20, 100, 1);
+
+    seed = (uint32_t) frame * 77 + 5;
+    for (int i = 0; i < 10; i++) {
+        f.lm5[i] += (float) dice(1000) / 250 - 2;
+        f.lm5_68[i] += (float) dice(1000) / 250 - 2;
+    }
+    for (int i = 0; i < 136; i++) {
+        f.lm68[i] += (float) dice(1000) / 250 - 2;
+        f.lm68_5[i] += (float) dice(1000) / 250 - 2;
+    }
+    return f;
+}
+
+static struct rp_tracker *steadier(double score, double smooth_by)
+{
+    struct rp_tracker *t;
+
+    assert_int_equal(rp_tracker_create(&t, &(struct rp_tracker_params){
+        .score = score, .around = 2, .flying = FRAMES, .smooth = smooth_by}), 0);
+    return t;
+}
+
+/* Sum of squares of what all points move from frame to frame. */
+static double tremor(double score, double smooth_by)
+{
+    double sum = 0;
+    static struct rp_dface before;
+    struct rp_tracker *t = steadier(score, smooth_by);
+
+    for (int i = 0; i < FRAMES; i++)
+        put(t, i, 1, (struct rp_dface[]){trembling(i, 30)});
+    for (int i = 2; i < FRAMES - 2; i++) {
+        assert_int_equal(ask(t, i), 1);
+        assert_memory_equal(out.face[0].box, trembling(i, 30).box, sizeof(before.box));
+        for (int k = 0; k < 10 && i > 2; k++)
+            sum += pow((double) out.face[0].lm5_68[k] - before.lm5_68[k], 2) +
+                   pow((double) out.face[0].lm5[k] - before.lm5[k], 2);
+        for (int k = 0; k < 136 && i > 2; k++)
+            sum += pow((double) out.face[0].lm68[k] - before.lm68[k], 2) +
+                   pow((double) out.face[0].lm68_5[k] - before.lm68_5[k], 2);
+        before = out.face[0];
+    }
+    rp_tracker_destroy(&t);
+    return sum;
+}
+
+/* The mean of five frames differs from the next one by a fifth of the difference of two: 1/25 of
+ * the square. */
+static void test_tremor(void **state)
+{
+    const double raw = tremor(0, 0);
+
+    (void) state;
+    assert_true(tremor(0.3, 0) == raw);
+    for (int k = 0; k < 2; k++) {
+        const double score = k ? 0.3 : 0;
+
+        assert_true(tremor(score, 0.25) < 0.7 * raw);
+        assert_true(tremor(score, 0.5) < 0.3 * raw);
+        assert_true(fabs(tremor(score, 1) / raw - 1 / 25.0) < 0.01);
+    }
+}
+
+/* Points that move evenly stay where they are; all else is as it was found, at either end too. */
+static void test_even_motion(void **state)
+{
+    struct rp_tracker *t = steadier(0, 1);
+
+    (void) state;
+    for (int i = 0; i < 10; i++)
+        put_one(t, i, (float) (10 + 4 * i), 3);
+    for (int i = 0; i < 10; i++) {
+        const struct rp_dface want = face_at((float) (10 + 4 * i), 10, 100, 3);
+
+        assert_int_equal(ask(t, i), 1);
+        for (int k = 0; k < 10; k++)
+            assert_true(fabsf(out.face[0].lm5_68[k] - want.lm5_68[k]) < 1e-4f);
+        assert_memory_equal(out.face[0].box, want.box, sizeof(want.box));
+        assert_memory_equal(out.face[0].embedding, want.embedding, sizeof(want.embedding));
+        assert_int_equal(out.face[0].origin, RP_FACE_FOUND);
+    }
+    rp_tracker_destroy(&t);
+}
+
+/* Off: the bytes that were found. */
+static void test_smooth_off(void **state)
+{
+    struct rp_tracker *t = steadier(0, 0);
+
+    (void) state;
+    for (int i = 0; i < 8; i++)
+        put(t, i, 1, (struct rp_dface[]){trembling(i, 30)});
+    for (int i = 0; i < 8; i++) {
+        const struct rp_dface want = trembling(i, 30);
+
+        ask(t, i);
+        assert_memory_equal(&out.face[0], &want, sizeof(want));
+    }
+    rp_tracker_destroy(&t);
+}
+
+/* Two frames on each side, as far as both have the face and are of the same scene. */
+static void test_how_far(void **state)
+{
+    uint8_t dark[RP_GLANCE_BYTES] = {0}, light[RP_GLANCE_BYTES];
+    static struct rp_dfaces one = {.count = 1}, none;
+    struct rp_tracker *t = steadier(0, 1);
+
+    (void) state;
+    memset(light, 200, sizeof(light));
+    for (int i = 0; i < 24; i++) { /* a scene begins at 10, the face is missing in 20 */
+        one.face[0] = trembling(i, 30);
+        assert_int_equal(rp_tracker_put(t, i, i == 20 ? &none : &one, i < 10 ? dark : light), 0);
+    }
+    for (int i = 0; i < 24; i++) {
+        static const int far[24] = {0, 1, 2, 2, 2, 2, 2, 2, 1, 0, 0, 1,
+                                    2, 2, 2, 2, 2, 2, 1, 0, 0, 0, 1, 0};
+        double sum = 0;
+
+        if (ask(t, i) == 0) {
+            assert_int_equal(i, 20); /* no gap is filled without a score */
+            continue;
+        }
+        for (int d = -far[i]; d <= far[i]; d++)
+            sum += (double) trembling(i + d, 30).lm68[9];
+        assert_true(fabs((double) out.face[0].lm68[9] - sum / (2 * far[i] + 1)) < 1e-4);
+    }
+    rp_tracker_destroy(&t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -354,6 +490,8 @@ int main(void)
         cmocka_unit_test(test_no_guess),       cmocka_unit_test(test_two),
         cmocka_unit_test(test_score),          cmocka_unit_test(test_moving),
         cmocka_unit_test(test_full),           cmocka_unit_test(test_any_order),
+        cmocka_unit_test(test_tremor),         cmocka_unit_test(test_even_motion),
+        cmocka_unit_test(test_smooth_off),     cmocka_unit_test(test_how_far),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

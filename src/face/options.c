@@ -86,6 +86,9 @@ static const struct rp_opt tracker_opts[] = {
     {"face-tracker-score", 0, RP_OPT_FLOAT, offsetof(struct rp_tracker_options, score), 0, 0.5, 0.05,
      .def_text = "0.0", .meta = "SCORE",
      .help = "overlap above which faces of near frames are one; fills gaps of a video; 0: off"},
+    {"face-landmark-smoothing", 0, RP_OPT_FLOAT, offsetof(struct rp_tracker_options, smoothing), 0, 1, 0.05,
+     .def_text = "0.0", .meta = "AMOUNT",
+     .help = "steadier landmarks in a video: how much the frames around a frame count; 0: off"},
     {0},
 };
 

@@ -31,7 +31,8 @@ struct rp_selector_options {
 extern const struct rp_opt_group rp_selector_group;
 
 struct rp_tracker_options {
-    double score; /* 0: off */
+    double score;     /* 0: off */
+    double smoothing; /* of landmarks; 0: off */
 };
 extern const struct rp_opt_group rp_tracker_group;
 

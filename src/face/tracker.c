@@ -4,7 +4,7 @@
 
 #define MAX_AROUND 10
 #define MAX_WINDOW (2 * MAX_AROUND + 1)
-
+#define SAME 0.3 /* overlap of one face in two frames where only landmarks are smoothed */
 #define HOLD_WINDOW (2 * RP_HOLD_MAX + 1)
 
 /* Faces of one frame. */
@@ -32,7 +32,7 @@ static struct rp_tracker_params within_limits(const struct rp_tracker_params *pa
 {
     struct rp_tracker_params p = *params;
 
-    p.around = p.score > 0 ? RP_CLAMP(p.around, 0, MAX_AROUND) : 0;
+    p.around = p.score > 0 || p.smooth > 0 ? RP_CLAMP(p.around, 0, MAX_AROUND) : 0;
     p.hold.frames = RP_CLAMP(p.hold.frames, 0, RP_HOLD_MAX);
     return p;
 }
@@ -144,7 +144,7 @@ static void join(const struct rp_tracker *t, struct track *track, int *n, int w,
                  const struct rp_dface *face)
 {
     int best = -1;
-    double most = t->p.score;
+    double most = t->p.score > 0 ? t->p.score : SAME;
 
     for (int i = 0; i < *n; i++) {
         const double overlap = rp_box_overlap(track[i].latest->box, face->box);
@@ -189,44 +189,122 @@ static int count_faces(const struct rp_tracker *t, int64_t frame)
     return sum;
 }
 
-static int fill_gaps(const struct rp_tracker *t, int64_t frame, struct rp_dfaces *out)
+/* Faces of the window as tracks; *n of them. NULL: out of memory. */
+static struct track *make_tracks(const struct rp_tracker *t, int64_t frame, int *n)
 {
-    int n = 0;
-    const int most = count_faces(t, frame), now = t->p.around;
+    const int most = count_faces(t, frame);
     struct track *const track = calloc((size_t) RP_MAX(most, 1), sizeof(*track));
 
-    if (!track)
-        return rp_fail(RP_ERR_NOMEM, "out of memory");
-    for (int w = 0; w <= 2 * t->p.around; w++) {
+    *n = 0;
+    for (int w = 0; track && w <= 2 * t->p.around; w++) {
         const struct entry *const e = in_window(t, frame, w);
 
         for (int i = 0; e && i < e->count; i++)
-            join(t, track, &n, w, &e->face[i]);
+            join(t, track, n, w, &e->face[i]);
     }
-    out->count = out->overflow = 0;
+    return track;
+}
+
+/* ---- steady landmarks ------------------------------------------------------------------------ */
+
+/* Does another scene begin in frame `w` of the window? */
+static bool cuts(const struct rp_tracker *t, int64_t frame, int w)
+{
+    const struct entry *const e = in_window(t, frame, w), *const before = in_window(t, frame, w - 1);
+
+    return !e || !before || rp_scene_begins(before->glance, e->glance);
+}
+
+/* How many frames on each side count: all of one scene, with the face and the points that it has. */
+static int steady_frames(const struct rp_tracker *t, int64_t frame, const struct track *k,
+                         const struct rp_dface *face)
+{
+    const uint32_t points = face->has & (RP_HAS_LANDMARK_5 | RP_HAS_LANDMARK_68);
+    const int now = t->p.around;
+
+    for (int d = 1; d <= t->p.around; d++) {
+        const struct rp_dface *const a = k->at[now - d], *const b = k->at[now + d];
+
+        if (!a || !b || (a->has & b->has & points) != points || cuts(t, frame, now - d + 1) ||
+            cuts(t, frame, now + d))
+            return d - 1;
+    }
+    return t->p.around;
+}
+
+/* Means of n numbers at `offset` of a face, with weights that fall with the distance. */
+static void steady(const struct rp_tracker *t, const struct track *k, int frames, size_t offset,
+                   int n, float *out)
+{
+    const int now = t->p.around;
+
     for (int i = 0; i < n; i++) {
-        if (track[i].first > now || track[i].last < now)
-            continue;
-        if (out->count == RP_MAX_FACES)
-            out->overflow = 1;
-        else
-            face_at(&track[i], now, &out->face[out->count++]);
+        double sum = out[i], weights = 1, weight = 1;
+
+        for (int d = 1; d <= frames; d++) {
+            const float *const a = (const float *) ((const char *) k->at[now - d] + offset);
+            const float *const b = (const float *) ((const char *) k->at[now + d] + offset);
+
+            weight *= t->p.smooth;
+            sum += weight * ((double) a[i] + b[i]);
+            weights += 2 * weight;
+        }
+        out[i] = (float) (sum / weights);
     }
-    free(track);
-    return 0;
+}
+
+static void smooth(const struct rp_tracker *t, int64_t frame, const struct track *k,
+                   struct rp_dface *face)
+{
+    const int frames = t->p.smooth > 0 ? steady_frames(t, frame, k, face) : 0;
+
+    if (!frames)
+        return;
+#define STEADY(points)                                                                             \
+    steady(t, k, frames, offsetof(struct rp_dface, points), (int) RP_ARRAY_LEN(face->points),      \
+           face->points)
+    STEADY(lm5);
+    STEADY(lm5_68);
+    STEADY(lm68);
+    STEADY(lm68_5);
+#undef STEADY
 }
 
 /* ---- the faces of a frame -------------------------------------------------------------------- */
 
-/* Without the tracker: as they were found. */
-static void as_found(const struct rp_tracker *t, int64_t frame, struct rp_dfaces *out)
+static void fill_gaps(const struct rp_tracker *t, int64_t frame, const struct track *track, int n,
+                      struct rp_dfaces *out)
+{
+    const int now = t->p.around;
+
+    for (int i = 0; i < n; i++) {
+        if (track[i].first > now || track[i].last < now)
+            continue;
+        if (out->count == RP_MAX_FACES) {
+            out->overflow = 1;
+            continue;
+        }
+        struct rp_dface *const face = &out->face[out->count++];
+
+        face_at(&track[i], now, face);
+        smooth(t, frame, &track[i], face);
+    }
+}
+
+/* Without the tracker: as they were found, in that order. */
+static void as_found(const struct rp_tracker *t, int64_t frame, const struct track *track, int n,
+                     struct rp_dfaces *out)
 {
     const struct entry *const e = entry_of(t, frame);
 
-    out->count = e ? e->count : 0;
-    out->overflow = 0;
-    if (out->count)
-        memcpy(out->face, e->face, (size_t) out->count * sizeof(*e->face));
+    for (int i = 0; e && i < e->count; i++) {
+        struct rp_dface *const face = &out->face[out->count++];
+
+        *face = e->face[i];
+        for (int k = 0; k < n; k++)
+            if (track[k].at[t->p.around] == &e->face[i])
+                smooth(t, frame, &track[k], face);
+    }
 }
 
 static int hold(const struct rp_tracker *t, int64_t frame, struct rp_dfaces *out)
@@ -248,9 +326,17 @@ static int hold(const struct rp_tracker *t, int64_t frame, struct rp_dfaces *out
 
 int rp_tracker_faces(const struct rp_tracker *t, int64_t frame, struct rp_dfaces *out)
 {
+    int n = 0;
+    const bool tracked = t->p.score > 0 || t->p.smooth > 0;
+    struct track *const track = tracked ? make_tracks(t, frame, &n) : NULL;
+
+    if (tracked && !track)
+        return rp_fail(RP_ERR_NOMEM, "out of memory");
+    out->count = out->overflow = 0;
     if (t->p.score > 0)
-        RP_CHECK(fill_gaps(t, frame, out));
+        fill_gaps(t, frame, track, n, out);
     else
-        as_found(t, frame, out);
+        as_found(t, frame, track, n, out);
+    free(track);
     return t->p.hold.frames ? hold(t, frame, out) : 0;
 }

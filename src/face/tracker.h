@@ -2,6 +2,9 @@
  * is filled from the frames on both sides; for processors that must not miss a face, it is also
  * held longer (hold.h).
  *
+ * It can also steady landmarks, which tremble where the picture is noisy: each is a mean over the
+ * frames around, of the same number on both sides, so that a face that moves evenly is not moved.
+ *
  * It works on the host, as it needs the faces of several frames at once. The result for a frame
  * depends only on the faces of the frames around it, not on the order in which frames were
  * analysed, nor on how many threads did it.
@@ -21,6 +24,7 @@ struct rp_tracker;
 struct rp_tracker_params {
     double score; /* faces belong together when they overlap more than this; 0: no gap is filled */
     int around;   /* frames before and after a frame that count for it */
+    double smooth; /* 0: off; else the share of a frame in the landmarks of the next one to it */
     int flying;   /* frames that may be put while an older one has not been asked for */
     struct rp_hold hold; /* .frames 0: no face is held */
 };

@@ -374,7 +374,7 @@ static int make_ring(struct video *v, int *places)
     const struct rp_distribution_options *const d = rp_settings_get(v->job->settings,
                                                                     &rp_distribution_group);
     struct rp_tracker_params tracker = {.score = o->score, .around = d->amount,
-                                        .hold = hold_of(v)};
+                                        .smooth = o->smoothing, .hold = hold_of(v)};
 
     *places = (2 * v->job->slots + 2) * gpu_count(v->job) * rp_plan_frames(plan);
     if (plan->split)

@@ -103,7 +103,7 @@ static int attach_parts(struct rp_lane *l, int w, int h)
         RP_CHECK(attach_faces(l));
     if (plan->selector)
         RP_CHECK(rp_selector_attach(plan->selector, l->slot, plan->hold > 0, &l->selection));
-    if (plan->hold > 0)
+    if (plan->scenes)
         RP_CHECK(attach_glance(l));
     if (plan->content)
         RP_CHECK(rp_content_attach(&l->content, plan->content, l->check_slot, w, h));

@@ -39,7 +39,7 @@ struct rp_lane {
     struct rp_frame_facts *facts; /* host */
     struct rp_dfaces *host_faces; /* host: found, or to be worked on; NULL: faces are not needed */
     struct rp_dfaces *tracked;    /* device: faces that came from the host */
-    struct rp_img shrunk[2];      /* if faces are held: the frame at twice a glance's size, and at it, */
+    struct rp_img shrunk[2];      /* plan->scenes: the frame at twice a glance's size, and at it, */
     uint8_t *glance;              /* and that on the host; else NULL */
     struct rp_list out;           /* direct port: writes the result into the frame's own planes */
 };

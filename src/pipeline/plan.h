@@ -19,6 +19,7 @@ struct rp_plan {
     const struct rp_graph_options *graph; /* NULL: no CUDA graphs */
     bool split; /* the host acts between analysing and processing, which are two passes */
     double hold; /* a face of a video is held for so many seconds (face/hold.h); 0: not at all */
+    bool scenes; /* the host is told where scenes begin: a glance of each frame (face/hold.h) */
     bool alpha;       /* a processor makes the frame transparent: it leaves with an alpha plane */
     bool original;    /* a processor needs the frame as it was before any processor */
     bool whole_frame; /* a processor works on the whole frame: every frame is changed */

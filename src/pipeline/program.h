@@ -65,7 +65,7 @@ int rp_program_finish(struct rp_program *program, struct rp_frame_result *result
 
 /* Faces between two passes, host memory; for programs of one frame. */
 struct rp_dfaces *rp_program_faces(struct rp_program *program);
-/* RP_GLANCE_BYTES of the frame, after analysing; NULL if the plan holds no faces. */
+/* RP_GLANCE_BYTES of the frame, after analysing; NULL if the plan does not ask for scenes. */
 const uint8_t *rp_program_glance(const struct rp_program *program);
 
 /* Submit and finish one frame. */
