@@ -79,19 +79,27 @@ static void make_columns(struct columns *c, const struct rp_cover_axis *a, int x
     }
 }
 
-/* One value of a pixel; row: of mix_row(), or the cells. */
-static float shown(const struct rp_op_cover *a, const float *row, const struct rp_cover_mix *m,
-                   int k)
+/* What is shown in these columns of a row; row: of mix_row(). */
+static void shown(const struct rp_op_cover *a, const struct columns *c, const float *restrict row,
+                  float *restrict v)
 {
-    switch (a->mode) {
-    case RP_COVER_BLUR:
-        return rp_cover_mix3(m->weight, row[3 * m->cell[0] + k], row[3 * m->cell[1] + k],
-                             row[3 * m->cell[2] + k]);
-    case RP_COVER_PIXELATE:
-        return row[3 * m->cell[1] + k];
-    default:
-        return (float) a->colour[k];
+    for (int i = 0; i < c->n; i++, v += 3) {
+        const struct rp_cover_mix *const m = &c->mix[i];
+        const float *const l = row + 3 * m->cell[0], *const at = row + 3 * m->cell[1];
+        const float *const r = row + 3 * m->cell[2];
+
+        for (int k = 0; k < 3; k++)
+            v[k] = a->mode == RP_COVER_BLUR       ? rp_cover_mix3(m->weight, l[k], at[k], r[k])
+                   : a->mode == RP_COVER_PIXELATE ? at[k]
+                                                  : (float) a->colour[k];
     }
+}
+
+RP_HOT static void mix_pixels(uint8_t *restrict dst, const float *restrict v,
+                              const float *restrict share, int n)
+{
+    for (int i = 0; i < n; i++)
+        dst[i] = rp_cover_pixel(dst[i], v[i], share[i]);
 }
 
 static float mask_at(const struct rp_op_cover *a, int x, int y)
@@ -113,29 +121,41 @@ static float mask_share(const struct rp_op_cover *a, const struct rp_warp_line *
                      0.0f, 1.0f);
 }
 
-static void paint_row(const struct rp_op_cover *a, const struct rp_cover_place *p,
-                      const struct columns *c, int y)
+/* How much of each pixel is covered, channel by channel. Returns false if nothing is. */
+static int make_shares(const struct rp_op_cover *a, const struct rp_cover_place *p,
+                       const struct columns *c, int y, float *share)
 {
-    float row[3 * RP_MAX_CELLS] = {0};
     struct rp_warp_line line = {0};
     const int masked = rp_cover_masked(a);
     const float vertical = rp_cover_fourth(&p->y, y);
-    uint8_t *out = a->dst.img.data + (ptrdiff_t) y * a->dst.img.stride + 3 * (ptrdiff_t) c->x1;
+    int any = 0;
 
-    if (a->mode != RP_COVER_COLOUR)
-        mix_row(a, p, y, row);
     if (masked)
         line = rp_warp_line(a->affine->m, 0.0, 0.0, y);
-    for (int i = 0; i < c->n; i++, out += 3) {
-        float share = rp_cover_share(p, c->fourth[i] + vertical);
+    for (int i = 0; i < c->n; i++) {
+        float s = rp_cover_share(p, c->fourth[i] + vertical);
 
-        if (masked && share > 0)
-            share = rp_cover_least(share, mask_share(a, &line, c->x1 + i));
-        if (!(share > 0))
-            continue;
-        for (int k = 0; k < 3; k++)
-            out[k] = rp_cover_pixel(out[k], shown(a, row, &c->mix[i], k), share);
+        if (masked && s > 0)
+            s = rp_cover_least(s, mask_share(a, &line, c->x1 + i));
+        share[3 * i] = share[3 * i + 1] = share[3 * i + 2] = s;
+        any |= s > 0;
     }
+    return any;
+}
+
+static void paint_row(const struct rp_op_cover *a, const struct rp_cover_place *p,
+                      const struct columns *c, int y)
+{
+    float row[3 * RP_MAX_CELLS] = {0}, v[3 * CHUNK], share[3 * CHUNK];
+    uint8_t *const out =
+        a->dst.img.data + (ptrdiff_t) y * a->dst.img.stride + 3 * (ptrdiff_t) c->x1;
+
+    if (!make_shares(a, p, c, y, share))
+        return;
+    if (a->mode != RP_COVER_COLOUR)
+        mix_row(a, p, y, row);
+    shown(a, c, row, v);
+    mix_pixels(out, v, share, 3 * c->n);
 }
 
 static void mark(const struct rp_canvas *c, const struct rp_cover_place *p)
