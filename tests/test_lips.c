@@ -136,8 +136,9 @@ static void make_speech(struct rp_speech *s, double start)
 {
     static float mel[COUNT * RP_SPEECH_BANDS];
 
-    for (int i = 0; i < COUNT * RP_SPEECH_BANDS; i++)
-        mel[i] = (float) (i / RP_SPEECH_BANDS) + (float) (i % RP_SPEECH_BANDS) / 100 + 1;
+    for (int c = 0; c < COUNT; c++)
+        for (int b = 0; b < RP_SPEECH_BANDS; b++)
+            mel[c * RP_SPEECH_BANDS + b] = (float) c + (float) b / 100 + 1;
     *s = (struct rp_speech){.count = COUNT, .mel = mel, .start = start};
 }
 
