@@ -7,11 +7,12 @@ import unittest
 import e2e
 import numpy as np
 
-from contracts import common, face_enhancer, portrait
+from contracts import common, face_enhancer, lip_syncer, portrait
 
 KINDS, CONTRACTS = [], []
 SCENE = common.PAIR
-MODELS = ['hyperswap_1a_256', 'gfpgan_1.4', 'modnet', 'span_kendata_x4', 'ddcolor']
+MODELS = ['hyperswap_1a_256', 'gfpgan_1.4', 'modnet', 'span_kendata_x4', 'ddcolor',
+          'wav2lip_gan_96']
 MODELS += portrait.ALL
 PROCESSORS = ['face_swapper', 'face_enhancer', 'background_remover', 'face_debugger']
 FACES = PROCESSORS[:2]
@@ -104,6 +105,23 @@ class Orders(unittest.TestCase):
         got = self.one_pass(('face_swapper', 'expression_restorer'))
         apart = common.read_frames(self.one_by_one(('face_swapper', 'expression_restorer')), alpha=True)
         self.assertGreater(np.abs(got.astype(int) - apart).max(), 8)
+
+    def test_lips(self):
+        """The lips of the face that was swapped, in frames of the target's size and of a larger one."""
+        there = self.check(('face_swapper', 'lip_syncer'))
+        back = self.check(('lip_syncer', 'face_swapper'))
+        self.assertGreater(np.abs(there.astype(int) - back).max(), 8)
+        self.check(('face_swapper', 'lip_syncer', 'face_enhancer'), 'mkv')
+
+        got = self.one_pass(('frame_enhancer', 'lip_syncer'))[0, ..., :3]
+        large = common.read_frames(self.one_by_one(('frame_enhancer',)))[0]
+        faces = SCENE.faces(SCENE.picture(), ['--face-landmarker-score', '0', *common.MORE])[0]
+        scale = large.shape[0] / SCENE.height
+        faces = [{name: np.array(face[name], np.float64) * scale
+                  for name in ('landmark_5', 'landmark_68')} for face in faces]
+        want = lip_syncer.sync('wav2lip_gan_96')(large, faces)
+        self.assertLessEqual(np.abs(got.astype(int) - want).max(), 1)
+        self.assertGreater(np.abs(got.astype(int) - large).max(), 8)
 
     def test_order_counts(self):
         for kind in ('png', 'mkv'):

@@ -52,6 +52,9 @@ TABLE = {
     'frame-colorizer-blend': (None, '100', ['0', '33', '100'], ['-1', '101', 'all']),
     'frame-enhancer-model': (UPSCALERS, 'span_kendata_x4', ['remacri_x4'], ['lsdir_x4']),
     'frame-enhancer-blend': (None, '80', ['0', '33', '100'], ['-1', '101', 'all']),
+    'lip-syncer-model': ('edtalk_256 wav2lip_96 wav2lip_gan_96', 'wav2lip_gan_96', ['edtalk_256'],
+                         ['wav2lip']),
+    'lip-syncer-weight': (None, '0.5', ['0', '0.35', '1'], ['0.33', '1.05', '-0.05']),
 }
 
 for slider in face_editor.SLIDERS:
