@@ -338,6 +338,10 @@ static void test_likeness(void **state)
  * next to it. */
 static void test_bins(void **state)
 {
+    struct rp_colour_per per[256];
+
+    for (int i = 0; i < 256; i++)
+        per[i] = rp_colour_per(i);
     (void) state;
     for (int b = 0; b < 256; b += 3)
         for (int g = 0; g < 256; g += 5)
@@ -348,7 +352,7 @@ static void test_bins(void **state)
                                     : v == g  ? 2 + (b - r) / span
                                               : 4 + (r - g) / span;
                 const double hue = fmod(turn * 30 + 180, 180), sat = v == 0 ? 0 : 255 * span / v;
-                const int bin = rp_colour_bin(b, g, r);
+                const int bin = rp_colour_bin(per, b, g, r);
                 const double d = fabs(bin / 60 + 0.5 - hue * 50 / 180);
 
                 assert_in_range(bin, 0, RP_COLOUR_BINS - 1);

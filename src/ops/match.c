@@ -9,66 +9,107 @@
 
 /* ---- shrinking by area ----------------------------------------------------------------------- */
 
-/* One shrunken picture, row by row. */
+/* Some columns of a shrunken picture, which is made row by row. */
 struct shrink {
     const struct rp_img *src;
-    int w;
+    int x, n;
     struct rp_area_factors by;
     double sx, sy;
+    struct rp_area_span across[CHUNK];
+    float row[4 * CHUNK]; /* source row `held`, shrunken across: two rows may share it */
+    int held;
 };
 
-static struct shrink shrink_to(const struct rp_img *src, int w, int h)
+static void shrink_begin(struct shrink *s, const struct rp_img *src, int w, int h, int x)
 {
-    return (struct shrink){.src = src,
-                           .w = w,
-                           .by = rp_area_factors(src->w, src->h, w, h),
-                           .sx = rp_resize_scale(src->w, w),
-                           .sy = rp_resize_scale(src->h, h)};
+    s->src = src;
+    s->x = x;
+    s->n = rp_mini(CHUNK, w - x);
+    s->by = rp_area_factors(src->w, src->h, w, h);
+    s->sx = rp_resize_scale(src->w, w);
+    s->sy = rp_resize_scale(src->h, h);
+    s->held = -1;
+    for (int i = 0; i < s->n; i++)
+        s->across[i] = rp_area_span(x + i, s->sx, src->w);
 }
 
-/* Pixels x to x + n of row y, at most CHUNK. */
-static void shrink_row(const struct shrink *s, int x, int y, int n, uint8_t *dst)
+static void shrink_across(struct shrink *s, int y)
 {
     const int ch = s->src->ch;
-    const struct rp_area_span down = rp_area_span(y, s->sy, s->src->h);
+    const uint8_t *const row = s->src->data + (ptrdiff_t) y * s->src->stride;
 
-    for (int i = 0; i < n; i++) {
-        const struct rp_area_span across = rp_area_span(x + i, s->sx, s->src->w);
-
+    if (s->held == y)
+        return;
+    s->held = y;
+    for (int i = 0; i < s->n; i++)
         for (int c = 0; c < ch; c++)
-            dst[i * ch + c] = s->by.x ? rp_area_value_whole(s->src, x + i, y, s->by, c)
-                                      : rp_area_value(s->src, &across, &down, c);
+            s->row[i * ch + c] = rp_area_across(row + c, ch, &s->across[i]);
+}
+
+RP_HOT static void add_row(float *restrict sum, const float *restrict row, float weight, int n)
+{
+    for (int i = 0; i < n; i++)
+        sum[i] += weight * row[i];
+}
+
+RP_HOT static void round_row(uint8_t *restrict dst, const float *restrict sum, int n)
+{
+    for (int i = 0; i < n; i++)
+        dst[i] = rp_round_u8(sum[i]);
+}
+
+/* Row y of the shrunken picture. */
+static void shrink_row(struct shrink *s, int y, uint8_t *dst)
+{
+    const int ch = s->src->ch;
+    float sum[4 * CHUNK] = {0};
+
+    if (s->by.x) {
+        for (int i = 0; i < s->n; i++)
+            for (int c = 0; c < ch; c++)
+                dst[i * ch + c] = rp_area_value_whole(s->src, s->x + i, y, s->by, c);
+        return;
     }
+    const struct rp_area_span down = rp_area_span(y, s->sy, s->src->h);
+    for (int j = 0; j < rp_area_count(&down); j++) {
+        shrink_across(s, down.from + j);
+        add_row(sum, s->row, rp_area_weight(&down, j), s->n * ch);
+    }
+    round_row(dst, sum, s->n * ch);
 }
 
 int rp_c_resize_area(struct rp_stream *stream, const struct rp_op_resize_area *a)
 {
     const struct rp_img *const d = &a->dst;
-    const struct shrink s = shrink_to(&a->src, d->w, d->h);
+    struct shrink s;
 
     (void) stream;
-    for (int y = 0; y < d->h; y++)
-        shrink_row(&s, 0, y, d->w, d->data + (ptrdiff_t) y * d->stride);
+    for (int x = 0; x < d->w; x += CHUNK) {
+        shrink_begin(&s, &a->src, d->w, d->h, x);
+        for (int y = 0; y < d->h; y++)
+            shrink_row(&s, y, d->data + (ptrdiff_t) y * d->stride + (ptrdiff_t) x * d->ch);
+    }
     return 0;
 }
 
 int rp_c_colour_gap(struct rp_stream *stream, const struct rp_op_colour_gap *a)
 {
-    const struct shrink one = shrink_to(&a->a, a->size, a->size);
-    const struct shrink other = shrink_to(&a->b, a->size, a->size);
+    struct shrink one, other;
     uint8_t p[3 * CHUNK], q[3 * CHUNK];
 
     (void) stream;
-    for (int y = 0; y < a->size; y++)
-        for (int x = 0; x < a->size; x += CHUNK) {
-            const int n = rp_mini(CHUNK, a->size - x);
+    for (int x = 0; x < a->size; x += CHUNK) {
+        shrink_begin(&one, &a->a, a->size, a->size, x);
+        shrink_begin(&other, &a->b, a->size, a->size, x);
+        for (int y = 0; y < a->size; y++) {
             float *const dst = a->dst + 3 * ((size_t) y * a->size + x);
 
-            shrink_row(&one, x, y, n, p);
-            shrink_row(&other, x, y, n, q);
-            for (int i = 0; i < 3 * n; i++)
+            shrink_row(&one, y, p);
+            shrink_row(&other, y, q);
+            for (int i = 0; i < 3 * one.n; i++)
                 dst[i] = (float) (p[i] - q[i]);
         }
+    }
     return 0;
 }
 
@@ -132,8 +173,8 @@ RP_HOT static void shift_row(uint8_t *restrict dst, const uint8_t *restrict src,
         dst[i] = rp_colour_shift(src[i], gap[i]);
 }
 
-RP_HOT static void mix_row(uint8_t *restrict dst, const uint8_t *restrict src, float keep,
-                           float share, int n)
+RP_HOT_FMA static void mix_row(uint8_t *restrict dst, const uint8_t *restrict src, float keep,
+                               float share, int n)
 {
     for (int i = 0; i < n; i++)
         dst[i] = rp_blend(src[i], dst[i], keep, share);
@@ -184,8 +225,11 @@ int rp_c_colour_shift(struct rp_stream *stream, const struct rp_op_colour_shift 
 
 static void count_colours(const struct rp_img *img, struct rp_colour_work *work, int picture)
 {
+    struct rp_colour_per per[256];
     int at = 0;
 
+    for (int i = 0; i < 256; i++)
+        per[i] = rp_colour_per(i);
     for (int i = 0; i < RP_COLOUR_PARTS; i++)
         memset(work->count[i][picture], 0, sizeof(work->count[i][picture]));
     for (int y = 0; y < img->h; y++) {
@@ -193,7 +237,7 @@ static void count_colours(const struct rp_img *img, struct rp_colour_work *work,
 
         for (int x = 0; x < img->w; x++, p += 3, at++)
             work->count[at / RP_COLOUR_RUN % RP_COLOUR_PARTS][picture]
-                       [rp_colour_bin(p[0], p[1], p[2])]++;
+                       [rp_colour_bin(per, p[0], p[1], p[2])]++;
     }
 }
 
@@ -246,8 +290,13 @@ RP_HOT static void sharpen_row(uint8_t *restrict dst, const uint8_t *restrict sr
 /* Columns from - R to from + n + R of a row, mirrored at the edges. */
 static void gather(uint8_t *dst, const uint8_t *row, int from, int n, int w)
 {
-    for (int i = -R; i < n + R; i++)
-        memcpy(dst + 3 * (i + R), row + 3 * (ptrdiff_t) rp_reflect101(from + i, w), 3);
+    const int begin = rp_maxi(from - R, 0), end = rp_mini(from + n + R, w);
+
+    for (int i = from - R; i < begin; i++)
+        memcpy(dst + 3 * (i - from + R), row + 3 * (ptrdiff_t) rp_reflect101(i, w), 3);
+    memcpy(dst + 3 * (begin - from + R), row + 3 * (ptrdiff_t) begin, 3 * (size_t) (end - begin));
+    for (int i = end; i < from + n + R; i++)
+        memcpy(dst + 3 * (i - from + R), row + 3 * (ptrdiff_t) rp_reflect101(i, w), 3);
 }
 
 int rp_c_sharpen(struct rp_stream *stream, const struct rp_op_sharpen *a)
@@ -281,12 +330,69 @@ int rp_c_sharpen(struct rp_stream *stream, const struct rp_op_sharpen *a)
 
 /* ---- masks, matrices, ages ------------------------------------------------------------------- */
 
+enum { E = RP_ERODE_RADIUS };
+
+/* The rows around the one being made, with E columns more on both sides; outside the masks 1. */
+struct erosion {
+    int x, n;
+    float row[2 * E + 1][CHUNK + 2 * E]; /* row y is in row[y % (2 * E + 1)] */
+    float none[CHUNK + 2 * E];
+};
+
+RP_HOT static void least_masks(float *restrict dst, const float *restrict a,
+                               const float *restrict b, int n)
+{
+    for (int i = 0; i < n; i++)
+        dst[i] = rp_least_mask(a[i], b[i]);
+}
+
+/* dst = the least of itself and of row[-reach .. reach]. */
+RP_HOT static void least_around(float *restrict dst, const float *restrict row, int reach, int n)
+{
+    for (int k = -reach; k <= reach; k++)
+        for (int i = 0; i < n; i++)
+            dst[i] = row[i + k] < dst[i] ? row[i + k] : dst[i];
+}
+
+static const float *erosion_row(struct erosion *e, const struct rp_op_mask_erode *a, int y)
+{
+    if (y < 0 || y >= a->h)
+        return e->none + E;
+    return e->row[y % (2 * E + 1)] + E;
+}
+
+static void read_erosion_row(struct erosion *e, const struct rp_op_mask_erode *a, int y)
+{
+    const int begin = rp_maxi(e->x - E, 0), end = rp_mini(e->x + e->n + E, a->w);
+    const size_t at = (size_t) y * a->w + begin;
+    float *const row = e->row[y % (2 * E + 1)];
+
+    memcpy(row, e->none, sizeof(e->none));
+    least_masks(row + begin - e->x + E, a->a + at, a->b + at, end - begin);
+}
+
 int rp_c_mask_erode(struct rp_stream *stream, const struct rp_op_mask_erode *a)
 {
+    struct erosion e;
+
     (void) stream;
-    for (int y = 0; y < a->h; y++)
-        for (int x = 0; x < a->w; x++)
-            a->dst[(size_t) y * a->w + x] = rp_mask_erode(a->a, a->b, a->w, a->h, x, y);
+    for (int i = 0; i < CHUNK + 2 * E; i++)
+        e.none[i] = 1.0f;
+    for (int x = 0; x < a->w; x += CHUNK) {
+        e.x = x;
+        e.n = rp_mini(CHUNK, a->w - x);
+        for (int y = -E; y < a->h; y++) {
+            float *const dst = a->dst + (ptrdiff_t) y * a->w + x;
+
+            if (y + E < a->h)
+                read_erosion_row(&e, a, y + E);
+            if (y < 0)
+                continue;
+            memcpy(dst, e.none, (size_t) e.n * sizeof(*dst));
+            for (int j = -E; j <= E; j++)
+                least_around(dst, erosion_row(&e, a, y + j), E - (j < 0 ? -j : j), e.n);
+        }
+    }
     return 0;
 }
 

@@ -71,23 +71,30 @@ RP_FN uint8_t rp_area_mean(int sum, struct rp_area_factors by)
                                   : rp_round_u8((float) sum * (1.0f / (float) (by.x * by.y)));
 }
 
-/* Channel c of one pixel of the shrunken picture, in OpenCV's order of adding. */
+/* One sample of a source row shrunken across, in OpenCV's order of adding. row: its channel. */
+RP_FN float rp_area_across(const uint8_t *row, int ch, const struct rp_area_span *x)
+{
+    const uint8_t *const p = row + (ptrdiff_t) x->from * ch;
+    const int n = rp_area_count(x);
+    float sum = 0.0f;
+    int i;
+
+    for (i = 0; i < n; i++)
+        sum += (float) p[i * ch] * rp_area_weight(x, i);
+    return sum;
+}
+
+/* Channel c of one pixel of the shrunken picture. */
 RP_FN uint8_t rp_area_value(const struct rp_img *src, const struct rp_area_span *x,
                             const struct rp_area_span *y, int c)
 {
-    const int nx = rp_area_count(x), ny = rp_area_count(y);
+    const int n = rp_area_count(y);
     float sum = 0.0f;
-    int i, j;
+    int j;
 
-    for (j = 0; j < ny; j++) {
-        const uint8_t *const p =
-            src->data + (ptrdiff_t) (y->from + j) * src->stride + (ptrdiff_t) x->from * src->ch + c;
-        float row = 0.0f;
-
-        for (i = 0; i < nx; i++)
-            row += (float) p[i * src->ch] * rp_area_weight(x, i);
-        sum += rp_area_weight(y, j) * row;
-    }
+    for (j = 0; j < n; j++)
+        sum += rp_area_weight(y, j) *
+               rp_area_across(src->data + (ptrdiff_t) (y->from + j) * src->stride + c, src->ch, x);
     return rp_round_u8(sum);
 }
 
@@ -147,15 +154,28 @@ RP_FN int rp_divide_round(int n, int d)
     return q + (twice > d || (twice == d && (q & 1)));
 }
 
-/* The bin of a pixel, by OpenCV's 8-bit hue (0..179) and saturation. */
-RP_FN int rp_colour_bin(int b, int g, int r)
+/* Factors for OpenCV's 8-bit hue (0..179) and saturation, with 12 fraction bits: hue per step of a
+ * span i, saturation per span at value i. */
+struct rp_colour_per {
+    int hue, saturation;
+};
+
+RP_FN struct rp_colour_per rp_colour_per(int i)
+{
+    struct rp_colour_per p;
+
+    p.hue = i ? rp_divide_round(180 << 12, 6 * i) : 0;
+    p.saturation = i ? rp_divide_round(255 << 12, i) : 0;
+    return p;
+}
+
+/* The bin of a pixel. per: rp_colour_per() of 0..255. */
+RP_FN int rp_colour_bin(const struct rp_colour_per *per, int b, int g, int r)
 {
     const int v = rp_maxi(rp_maxi(b, g), r), span = v - rp_mini(rp_mini(b, g), r);
     const int turn = v == r ? g - b : v == g ? b - r + 2 * span : r - g + 4 * span;
-    const int by_span = span ? rp_divide_round(180 << 12, 6 * span) : 0;
-    const int by_v = v ? rp_divide_round(255 << 12, v) : 0;
-    int hue = (turn * by_span + (1 << 11)) >> 12;
-    const int saturation = (span * by_v + (1 << 11)) >> 12;
+    int hue = (turn * per[span].hue + (1 << 11)) >> 12;
+    const int saturation = (span * per[v].saturation + (1 << 11)) >> 12;
 
     hue += hue < 0 ? 180 : 0;
     return rp_mini(hue * RP_HUE_BINS / 180, RP_HUE_BINS - 1) * RP_SATURATION_BINS +

@@ -37,7 +37,7 @@ static const struct rp_opt opts[] = {
     {"deep-swapper-model", 0, RP_OPT_STRING, offsetof(struct options, model),
      .def_text = "iperov/elon_musk_224", .choices_fn = model_choices,
      .beginning = RP_CUSTOM_BEGINNING, .meta = "NAME",
-     .help = "network of a person; custom/NAME is your own file custom/NAME.dfm in the model folder"},
+     .help = "a person's network; custom/NAME is your own file custom/NAME.dfm of the model folder"},
     {"deep-swapper-morph", 0, RP_OPT_INT, offsetof(struct options, morph), 0, 100, 1,
      .def_text = "100", .meta = "PERCENT",
      .help = "how much of the person is in the face, for models that have it"},

@@ -52,8 +52,8 @@ extern "C" int rp_cuda_resize_area(struct rp_stream *stream, const struct rp_op_
 }
 
 static __global__ void __launch_bounds__(256)
-    colour_gap(const __grid_constant__ struct shrink one, const __grid_constant__ struct shrink other,
-               int size, float *dst)
+    colour_gap(const __grid_constant__ struct shrink one,
+               const __grid_constant__ struct shrink other, int size, float *dst)
 {
     const int x = rp_my_x(), y = rp_my_y();
 
@@ -164,17 +164,20 @@ static __global__ void __launch_bounds__(COUNTING)
     count_colours(const __grid_constant__ struct rp_op_colour_likeness a)
 {
     __shared__ int count[RP_COLOUR_BINS];
+    __shared__ struct rp_colour_per per[256];
     const int part = (int) blockIdx.x, picture = (int) blockIdx.y;
     const struct rp_img *const img = picture ? &a.b : &a.a;
     const int n = img->w * img->h;
 
     for (int i = (int) threadIdx.x; i < RP_COLOUR_BINS; i += COUNTING)
         count[i] = 0;
+    for (int i = (int) threadIdx.x; i < 256; i += COUNTING)
+        per[i] = rp_colour_per(i);
     __syncthreads();
     for (int i = part * COUNTING + (int) threadIdx.x; i < n; i += RP_COLOUR_PARTS * COUNTING) {
         const uint8_t *const p = rp_pixel(img, i % img->w, i / img->w);
 
-        atomicAdd(&count[rp_colour_bin(p[0], p[1], p[2])], 1);
+        atomicAdd(&count[rp_colour_bin(per, p[0], p[1], p[2])], 1);
     }
     __syncthreads();
     for (int i = (int) threadIdx.x; i < RP_COLOUR_BINS; i += COUNTING)
