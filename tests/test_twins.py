@@ -61,12 +61,26 @@ def write(n, path):
         n.g.message().write(file)
 
 
+def run_file(path, n, inputs):
+    """The helper takes no ':' in names."""
+    names = list(n.inputs) + n.outputs
+    if not any(':' in name for name in names):
+        return ort.run(path, inputs)
+    data = ort.read(path)
+    for name in names:
+        data = data.replace(name.encode(), name.replace(':', '_').encode())
+    with open(path, 'wb') as file:
+        file.write(data)
+    out = ort.run(path, {k.replace(':', '_'): v for k, v in inputs.items()})
+    return {name: out[name.replace(':', '_')] for name in n.outputs}
+
+
 def run_twin(name, batch=1, **options):
     path = ort.scratch('twin.onnx')
     n = command.build(name, dynamic=batch > 1, **options)
     write(n, path)
     try:
-        return ort.run(path, inputs_of(n, batch))
+        return run_file(path, n, inputs_of(n, batch))
     finally:
         os.unlink(path)
 
@@ -76,18 +90,9 @@ def run_tiny(name, inputs=None, plan=None, dynamic=False):
     n = tiny.build(name, plan, dynamic=dynamic)
     write(n, path)
     inputs = inputs or inputs_of(n)
-    # The helper takes no ':' in names and no scalars.
-    if name.startswith('deep_swapper'):
-        data = ort.read(path)
-        for tensor in list(n.inputs) + n.outputs:
-            data = data.replace(tensor.encode(), tensor.replace(':', '_').encode())
-        with open(path, 'wb') as file:
-            file.write(data)
-        out = ort.run(path, {k.replace(':', '_'): v for k, v in inputs.items()})
-        return inputs, {k[:-2] + ':0': v for k, v in out.items()}
-    if name == 'styleganex_age':
+    if name == 'styleganex_age':  # the helper takes no scalars either
         return inputs, {'output': run_scalar(path, inputs, n.shape['output'])}
-    return inputs, ort.run(path, inputs)
+    return inputs, run_file(path, n, inputs)
 
 
 def run_scalar(path, inputs, shape):

@@ -5,7 +5,7 @@ import os
 import sys
 import time
 
-from twins import colour, detect, face, lips, net, planted, restore, swap, tiny
+from twins import colour, deep, detect, face, lips, net, planted, restore, swap, tiny
 from twins.planted import Plan
 
 # Of the real files: bytes (a quarter of them is taken as the number of parameters), or parameters
@@ -17,6 +17,7 @@ from twins.planted import Plan
 #   real_esrgan_x4    RRDBNet: 16.7 M parameters, 1176.6 G multiply-adds at 256x256
 #   retinaface, scrfd 9.98 and 2.53 G multiply-adds at 640x480
 #   ddcolor, deoldify_artistic   not known; of ddcolor the encoder is (tests/test_twins.py)
+#   deep_swapper, fran   not known
 #   nsfwjs            MobileNetV2: 0.30 G multiply-adds, with five classes
 TWINS = {
     # name: builder, file, bytes, parameters, GFLOP
@@ -37,6 +38,8 @@ TWINS = {
     'wav2lip_gan_96': (lips.wav2lip, None, None, None, None),
     'edtalk_256': (lips.edtalk, None, None, None, None),
     'real_esrgan_x4': (restore.real_esrgan, None, None, 16.698e6, 2353),
+    'deep_swapper_224': (deep.dfm, 'iperov/elon_musk_224.dfm', None, None, None),
+    'fran': (deep.fran, None, None, None, None),
     'ddcolor': (colour.ddcolor, None, None, None, None),
     'deoldify_artistic': (colour.deoldify, None, None, None, None),
 }
