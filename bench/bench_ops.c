@@ -18,7 +18,7 @@
 struct bench {
     struct rp_planes p420, p444, p10;
     uint8_t *planes[3], *wide[3];
-    struct rp_img frame, half, third, odd, square, crop, crop112, other;
+    struct rp_img frame, half, third, odd, square, crop, crop112, crop512, other;
     uint8_t changed[TW * TH];
     struct rp_affine affine, shrink;
     float lut[3][256], *tensor, *floats, *mask, *tmp, *mask512, kernel[512];
@@ -116,6 +116,7 @@ static void prepare(void)
     b.odd = image(500, 281);
     b.square = image(640, 640);
     b.crop = image(256, 256);
+    b.crop512 = image(512, 512);
     b.crop112 = image(112, 112);
     b.affine = face_to_crop(400, 256);
     b.shrink = face_to_crop(400, 112);
@@ -160,6 +161,7 @@ int main(int argc, char **argv)
     BENCH("resize 1080p to 960x540 (2:1)", px * 3.75, , resize, b.frame, b.half);
     BENCH("resize 1080p to 500x281", px * 3 + 500 * 281 * 3, , resize, b.frame, b.odd);
     BENCH("resize 960x540 to 1080p", px * 3.75, , resize, b.half, b.frame);
+    BENCH("resize_cubic 256 to 512", 327680 * 3.0, , resize_cubic, b.crop, b.crop512);
     BENCH("to_tensor 640x640", 640 * 640 * 15.0, , to_tensor, .src = b.square, .lut = b.lut[0],
           .dst = b.tensor, .w = 640, .h = 640, .step = 1);
     BENCH("warp 256x256", 65536 * 6.0, , warp, b.frame, &b.affine, b.crop, 1, 0);

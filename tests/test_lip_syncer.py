@@ -202,10 +202,19 @@ class Hears(unittest.TestCase):
         _, said = sync(clip('three.mkv', seconds=3))
         self.assertEqual(said.count('the sound is taken as it is'), 1)
 
+    def test_output_rate(self):
+        """Frames that are left out or repeated: each hears what belongs to the time it is taken from."""
+        for rate in ('12.5', '50'):
+            output, _ = sync(clip('three.mkv', seconds=3), '--output-video-fps', rate)
+            self.assertEqual(len(seconds_of(output)), round(3 * float(rate)))
+            self.follow(output, 0, min(float(rate), 25), 3, unsure=0.04)
+
     def test_threads(self):
+        """Also in two passes, with the tracker."""
         want = None
-        for count in ('1', '2'):
-            output, _ = sync(clip('three.mkv', seconds=3), '--execution-thread-count', count)
+        for words in (('--execution-thread-count', '1'), ('--execution-thread-count', '2'),
+                      ('--face-tracker-score', '0.3')):
+            output, _ = sync(clip('three.mkv', seconds=3), *words)
             got = e2e.pixels(output)
             want = got if want is None else want
             self.assertTrue(np.array_equal(got, want))
