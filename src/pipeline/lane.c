@@ -86,7 +86,8 @@ static int attach_glance(struct rp_lane *l)
 
     RP_CHECK(rp_slot_alloc_host(l->slot, RP_GLANCE_BYTES, (void **) &l->glance));
     RP_CHECK(rp_slot_image(l->slot, 2 * side, 2 * side, 3, &l->shrunk[0]));
-    return rp_slot_image(l->slot, side, side, 3, &l->shrunk[1]);
+    l->shrunk[1] = (struct rp_img){.stride = 3 * side, .w = side, .h = side, .ch = 3};
+    return rp_slot_alloc(l->slot, RP_GLANCE_BYTES, (void **) &l->shrunk[1].data);
 }
 
 static int attach_parts(struct rp_lane *l, int w, int h)
@@ -353,10 +354,7 @@ static void record_glance(struct rp_lane *l)
 {
     RP_OP(l->slot, resize, .src = l->first->canvas.img, .dst = l->shrunk[0]);
     RP_OP(l->slot, resize, .src = l->shrunk[0], .dst = l->shrunk[1]);
-    for (int y = 0; y < RP_GLANCE_SIDE; y++)
-        rp_record_download(l->slot, l->glance + (ptrdiff_t) 3 * RP_GLANCE_SIDE * y,
-                           l->shrunk[1].data + (ptrdiff_t) y * l->shrunk[1].stride,
-                           3 * RP_GLANCE_SIDE);
+    rp_record_download(l->slot, l->glance, l->shrunk[1].data, RP_GLANCE_BYTES);
 }
 
 void rp_lane_record(struct rp_lane *l, enum rp_pass pass, bool check)

@@ -83,12 +83,14 @@ int rp_pipeline_add_reference(struct rp_pipeline *p, const struct rp_media_frame
     if (!faces)
         return rp_fail(RP_ERR_NOMEM, "out of memory");
     RP_TRY(rp_pipeline_faces(p, frame, faces));
-    if (!rp_selector_add_reference(&p->selector, faces) && p->selector.mode == RP_SELECT_REFERENCE)
+    if (!rp_selector_add_reference(&p->selector, faces))
         rp_log(RP_LOG_WARN,
                "no reference face in frame %lld%s; choose another with "
                "--reference-frame-number, or --face-selector-mode many",
                (long long) frame->index,
-               p->selector.references.count ? "" : ": nothing will be changed");
+               p->selector.references.count || p->selector.mode == RP_SELECT_ALL_BUT
+                   ? ""
+                   : ": nothing will be changed");
     p->has_reference = true;
 
 fail:
