@@ -306,7 +306,8 @@ class BadInput(unittest.TestCase):
         self.refused(1, 'no reference face', *mode, target=empty)
         self.refused(1, 'no reference face', *mode, '--reference-frame-number', '250',
                      target=media(FOREMAN))
-        self.refused(1, 'no reference face', *mode, '--reference-frame-number', '300', target=media(FOREMAN))
+        self.refused(1, 'no reference face', *mode, '--reference-frame-number', '300',
+                     target=media(FOREMAN))
 
     def test_not_used(self):
         """Pictures of references are not opened where nobody asks for them."""

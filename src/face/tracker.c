@@ -210,12 +210,13 @@ static struct track *make_tracks(const struct rp_tracker *t, int64_t frame, int 
 /* Does another scene begin in frame `w` of the window? */
 static bool cuts(const struct rp_tracker *t, int64_t frame, int w)
 {
-    const struct entry *const e = in_window(t, frame, w), *const before = in_window(t, frame, w - 1);
+    const struct entry *const e = in_window(t, frame, w);
+    const struct entry *const before = in_window(t, frame, w - 1);
 
     return !e || !before || rp_scene_begins(before->glance, e->glance);
 }
 
-/* How many frames on each side count: all of one scene, with the face and the points that it has. */
+/* How many frames on each side count: all of one scene, with the face and its points. */
 static int steady_frames(const struct rp_tracker *t, int64_t frame, const struct track *k,
                          const struct rp_dface *face)
 {

@@ -53,7 +53,8 @@ def spline(a):
 
 def smooth(cells, across, down):
     at, w = spline(down)
-    rows = sum((F(cells[at[i]]) * w[i][:, None, None] for i in (1, 2)), F(cells[at[0]]) * w[0][:, None, None])
+    rows = sum((F(cells[at[i]]) * w[i][:, None, None] for i in (1, 2)),
+               F(cells[at[0]]) * w[0][:, None, None])
     at, w = spline(across)
     return sum((rows[:, at[i]] * w[i][:, None] for i in (1, 2)), rows[:, at[0]] * w[0][:, None])
 
@@ -70,7 +71,8 @@ def cover(frame, box, mode, cells, margin, feather, colour, mask=None):
     u, v = (F((a[5] - a[0]) / a[1]) ** 2 for a in (across, down))
     s = (u * u)[None] + (v * v)[:, None]
     outer = F((1 + feather) ** 4)
-    share = np.where(s <= 1, F(1), np.where(s < outer, (outer - s) / np.maximum(outer - F(1), F(1e-9)), F(0)))
+    fading = (outer - s) / np.maximum(outer - F(1), F(1e-9))
+    share = np.where(s <= 1, F(1), np.where(s < outer, fading, F(0)))
     if mask is not None:
         share = np.minimum(share, mask[y[0]:y[-1] + 1, x[0]:x[-1] + 1])
     grid = means(frame, across, down)
