@@ -179,6 +179,27 @@ static void test_who(void **state)
     assert_memory_equal(out.face[0].box, out.face[1].box, sizeof(out.face[0].box));
 }
 
+/* Taken for another in one frame: he is also whom he is in the frames around; not over a cut. */
+static void test_one_mistake(void **state)
+{
+    (void) state;
+    hold.who = true;
+    for (int w = 5; w < 15; w++)
+        see(w, (float) (100 + w), 50, w == 10 ? 2 : 1);
+    assert_int_equal(ask(10), 2);
+    for (int i = 0; i < 2; i++) {
+        assert_true(out.face[i].embedding_norm[1] == 1);
+        check_box(i, 110, 50, 150, 100);
+    }
+    assert_int_equal(ask(9), 2);
+    assert_true(out.face[0].embedding_norm[1] == 1 && out.face[1].embedding_norm[2] == 1);
+    frame[10].cut = true;
+    assert_int_equal(ask(10), 1);
+    assert_int_equal(ask(9), 1);
+    hold.who = false;
+    assert_int_equal(ask(10), 0);
+}
+
 /* What was seen once with a low score is not held. */
 static void test_sure(void **state)
 {
@@ -269,6 +290,7 @@ int main(void)
         cmocka_unit_test_setup(test_scenes, set_up),
         cmocka_unit_test_setup(test_two, set_up),
         cmocka_unit_test_setup(test_who, set_up),
+        cmocka_unit_test_setup(test_one_mistake, set_up),
         cmocka_unit_test_setup(test_sure, set_up),
         cmocka_unit_test_setup(test_full, set_up),
         cmocka_unit_test(test_glances),

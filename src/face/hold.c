@@ -251,13 +251,34 @@ static void bridge(const struct rp_hold *h, const struct tracks *t,
         emit_between(h, a, best, t->now, out);
 }
 
+/* A face that was found is also said to be whom its neighbours in time are taken for: so nobody is
+ * taken for another in one frame alone. */
+static void emit_who(const struct rp_hold_frame *window, const struct track *k,
+                     struct rp_dfaces *out)
+{
+    const struct seen *const now = &k->before[0];
+    const struct seen *const others[] = {&k->before[1], &k->after[0]};
+
+    for (int i = 0; i < 2; i++) {
+        const struct seen *const o = others[i];
+
+        if (o->face && !has_cut(window, RP_MIN(o->at, now->at), RP_MAX(o->at, now->at)))
+            emit(out, o->face, now->face->box);
+    }
+}
+
 static void hold_track(const struct rp_hold *h, const struct tracks *t,
                        const struct rp_hold_frame *window, const struct track *k,
                        struct rp_dfaces *out)
 {
     const struct seen *const a = &k->before[0], *const b = &k->after[0];
 
-    if ((a->face && a->at == t->now) || !is_sure(h, k))
+    if (a->face && a->at == t->now) {
+        if (h->who)
+            emit_who(window, k, out);
+        return;
+    }
+    if (!is_sure(h, k))
         return;
     if (a->face && b->face) {
         emit_between(h, a, b, t->now, out);

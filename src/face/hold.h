@@ -24,7 +24,8 @@ struct rp_hold {
     int frames;  /* how long a face is held, on each side; 0 to RP_HOLD_MAX */
     double grow; /* in each of them the box grows by this part of its longer side, on each side */
     double sure; /* a face that was seen once, with a lower score, is not held */
-    bool who;    /* it matters who it is: a face between two sightings is said to be each of them */
+    bool who; /* it matters who it is: between two sightings a face is said to be each of them, and
+               * one that was found also what it is in the sightings before and after */
 };
 
 /* One frame of a window. */
