@@ -86,7 +86,7 @@ static void same_floats(const float *got, const struct npy *want, size_t n)
     assert_int_equal(want->type, 'f');
     assert_int_equal(want->n, n);
     for (size_t i = 0; i < n; i++)
-        if (memcmp(&got[i], &((const float *) want->data)[i], sizeof(*got)) != 0)
+        if (got[i] != ((const float *) want->data)[i])
             fail_msg("number %zu is %.9g, recorded is %.9g", i, (double) got[i], npy_at(want, i));
 }
 
@@ -185,7 +185,7 @@ static void test_inputs(void **state)
 
 static void check_rotation(const char *angles, const char *want)
 {
-    double a[3];
+    double a[3] = {0};
     float r[9];
 
     recorded_numbers(angles, a, 3);
@@ -204,7 +204,7 @@ static void test_rotations(void **state)
 
 static void test_limits(void **state)
 {
-    double in[6], out[3];
+    double in[6] = {0}, out[3] = {0};
     static const float range[3] = {30, 60, 20};
     struct npy before = recorded(PORTRAIT "expression_unclipped.npy");
     struct npy after = recorded(PORTRAIT "expression_limited.npy");
@@ -264,8 +264,8 @@ static void test_restricted(void **state)
  * precision. */
 static void test_points(void **state)
 {
-    double angle[3];
-    float angles[3], got[N], to[N];
+    double angle[3] = {0};
+    float angles[3], got[N] = {0}, to[N];
 
     (void) state;
     recorded_numbers(RESTORER "temp_motion_scalars.json", angle, 3);
@@ -529,6 +529,7 @@ static void test_ugly(void **state)
     (void) state;
     assert_non_null(points);
     for (int run = 0; run < 500; run++) {
+        const int numbers = (int) (sizeof(struct face) / sizeof(float));
         struct face f;
         double move[N] = {0};
         float from[N], to[N], eye[N + 3], lip[N + 2], wanted[N];
@@ -540,7 +541,7 @@ static void test_ugly(void **state)
         for (int i = 0; i < 136; i++)
             points->lm68[i] = run % 5 ? ugly() : 0;
         for (int i = 0; i < 1 + run / 20; i++)
-            all[(int) uniform(0, sizeof(f) / sizeof(*all))] = ugly();
+            all[(int) uniform(0, numbers)] = ugly();
         rp_c_portrait_restore(NULL, &(struct rp_op_portrait_restore){.face = m,
                                                                      .wanted = wanted,
                                                                      .share = 0.96f,

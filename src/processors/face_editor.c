@@ -38,7 +38,7 @@ struct options {
     {                                                                                  \
         "face-editor-" text, 0, RP_OPT_FLOAT,                                          \
             offsetof(struct options, slider) + (number) * sizeof(double), -1, 1, 0.05, \
-            .def_text = "0", .meta = "AMOUNT", .help = what                            \
+            .def_text = "0", .meta = "AMOUNT", .help = (what)                          \
     }
 
 /* clang-format off */
