@@ -5,6 +5,7 @@ Of the full networks three are run; the others are built, which is enough to cou
 first argument runs every one of them (minutes, 3 GB of disk).
 """
 import glob
+import itertools
 import json
 import math
 import os
@@ -22,15 +23,16 @@ import ort
 
 TOOL = ort.ROOT + '/tools/twins.py'
 sys.path.insert(0, ort.ROOT + '/tools')
-from twins import colour, command, net, planted, tiny  # noqa: E402
+from twins import colour, command, net, planted, portrait, tiny  # noqa: E402
 
 ALL = '--all' in sys.argv[1:2]
 
 # What ONNX Runtime's CUDA provider computes without a step on the host.
 ON_THE_GPU = set('''Abs Add ArgMax AveragePool BatchNormalization Cast Clip Concat Conv
-    ConvTranspose DepthToSpace Div Equal Erf Flatten Gemm GlobalAveragePool GridSample Identity
-    LayerNormalization LeakyRelu MatMul Max MaxPool Mul PRelu Pad ReduceMax ReduceMean ReduceSum
-    Relu Reshape Resize Sigmoid Slice Softmax Split Sqrt Sub Tanh Transpose'''.split())
+    ConvTranspose DepthToSpace Div Equal Erf Exp Flatten Floor Gather Gemm GlobalAveragePool
+    GridSample Identity InstanceNormalization LayerNormalization LeakyRelu MatMul Max MaxPool Mul
+    Pad PRelu ReduceMax ReduceMean ReduceSum Relu Reshape Resize Sigmoid Slice Softmax Split Sqrt
+    Sub Tanh Transpose'''.split())
 
 
 def ops(n):
@@ -175,6 +177,20 @@ class Published(unittest.TestCase):
         self.assertLess(abs(n.macs / 34.4e9 - 1), 0.01)
         self.assertGreater(command.numbers('ddcolor')['params'], n.params)
 
+    def test_spade_and_warping(self):
+        """LivePortrait's table tells the generator's two halves apart: 45.53 M and 55.37 M."""
+        halves = []
+        for half in ('warped', 'decoded'):
+            n = net.Net(half)
+            if half == 'warped':
+                portrait.warped(n, n.input('features', [1, 32, 16, 64, 64]),
+                                n.input('wanted', [1, 21, 3]), n.input('now', [1, 21, 3]))
+            else:
+                portrait.decoded(n, n.input('seen', [1, 256, 64, 64]))
+            halves.append(n.params)
+        self.assertLess(abs(halves[0] / 45.53e6 - 1), 0.02)
+        self.assertLess(abs(halves[1] / 55.37e6 - 1), 0.02)
+
     def test_work_is_the_same_with_a_free_batch(self):
         for name in command.TWINS:
             own, free = (command.numbers(name, dynamic=d) for d in (False, True))
@@ -240,7 +256,44 @@ class Weights(unittest.TestCase):
         np.testing.assert_allclose(outs[0], outs[1], rtol=1e-4, atol=1e-5)
 
 
+    def test_sampled_volume(self):
+        """Against a loop, also outside the volume."""
+        depth, side = portrait.DEPTH, portrait.SIDE
+        n = net.Net('sampled')
+        n.output(portrait.sampled(n, n.input('table', [depth * side * side, 2], batch=False),
+                                  n.input('at', [1, depth, side, side, 3])), 'y')
+        path = ort.scratch('sampled.onnx')
+        write(n, path)
+        at = 2.4 * noise((1, depth, side, side, 3)) - 1.2
+        at[0, 0, 0, :4] = [[-1, -1, -1], [1, 1, 1], [0, 0, 0], [5, 0, 0]]
+        volume = noise((depth, side, side, 2), 1)
+        got = ort.run(path, {'table': volume.reshape(-1, 2), 'at': at})['y'][0]
+        sizes = np.array([side, side, depth])
+        for where in [(0, 0, i) for i in range(8)] + [(3, 5, i) for i in range(64)]:
+            place = (at[0][where].astype(np.float64) + 1) / 2 * (sizes - 1)
+            low, want = np.floor(place).astype(int), np.zeros(2)
+            for corner in itertools.product((0, 1), repeat=3):
+                cell = low + corner
+                share = np.prod(np.where(corner, place - low, 1 - (place - low)))
+                if (cell >= 0).all() and (cell < sizes).all():
+                    want += share * volume[cell[2], cell[1], cell[0]]
+            np.testing.assert_allclose(got[where], want, atol=2e-5)
+
+
 class Twins(Faces):
+    def test_live_portrait(self):
+        """The small ones: angles in degrees, points near those that were given."""
+        out = run_twin('live_portrait_motion_extractor')
+        self.assertEqual([v.size for v in out.values()], [1, 1, 1, 1, 3, 63, 63])
+        self.assertEqual(list(out), list(tiny.MOTION))
+        self.assertTrue(all(abs(out[name][0, 0]) < 60 for name in ('pitch', 'yaw', 'roll')))
+        self.assertTrue(0.5 < out['scale'][0, 0] < 2)
+        path = ort.scratch('stitcher.onnx')
+        write(command.build('live_portrait_stitcher'), path)
+        wanted, now = (noise((1, 21, 3), i) for i in (1, 2))
+        stitched = ort.run(path, {'source': wanted, 'target': now})['output']
+        self.assertTrue(0 < abs(stitched - wanted).max() < 0.3)
+
     def test_yoloface(self):
         out = run_twin('yoloface_8n', plan=planted.Plan(planted.grid(3)))['output']
         self.assertEqual(out.shape, (1, 20, 8400))

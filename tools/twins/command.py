@@ -5,7 +5,7 @@ import os
 import sys
 import time
 
-from twins import colour, deep, detect, face, lips, net, planted, restore, swap, tiny
+from twins import colour, deep, detect, face, lips, net, planted, portrait, restore, swap, tiny
 from twins.planted import Plan
 
 # Of the real files: bytes (a quarter of them is taken as the number of parameters), or parameters
@@ -18,6 +18,7 @@ from twins.planted import Plan
 #   retinaface, scrfd 9.98 and 2.53 G multiply-adds at 640x480
 #   ddcolor, deoldify_artistic   not known; of ddcolor the encoder is (tests/test_twins.py)
 #   deep_swapper, fran   not known
+#   live_portrait     LivePortrait's table of its networks: warping 45.53 M and decoder 55.37 M
 #   nsfwjs            MobileNetV2: 0.30 G multiply-adds, with five classes
 TWINS = {
     # name: builder, file, bytes, parameters, GFLOP
@@ -42,8 +43,15 @@ TWINS = {
     'fran': (deep.fran, None, None, None, None),
     'ddcolor': (colour.ddcolor, None, None, None, None),
     'deoldify_artistic': (colour.deoldify, None, None, None, None),
+    'live_portrait_motion_extractor': (portrait.motion_extractor, None, None, 28.12e6, None),
+    'live_portrait_feature_extractor': (portrait.feature_extractor, None, 3355900, None, None),
+    'live_portrait_generator': (portrait.generator, None, None, 100.9e6, None),
+    'live_portrait_eye_retargeter': (portrait.eye_retargeter, None, 580926, None, None),
+    'live_portrait_lip_retargeter': (portrait.lip_retargeter, None, 150609, None, None),
+    'live_portrait_stitcher': (portrait.stitcher, None, 182881, None, None),
 }
-FIXED = ('retinaface_10g', 'scrfd_2.5g')  # their outputs have no batch axis
+# The outputs of the first two have no batch axis; the third moves one face.
+FIXED = ('retinaface_10g', 'scrfd_2.5g', 'live_portrait_generator')
 
 
 def file_of(name):
