@@ -8,7 +8,8 @@ calculates in double precision; nothing of the product is used but the places of
 `reprise analyse` tells.
 
 A file of contracts has KINDS, the kinds of the catalogue whose models it covers, and CONTRACTS, a
-list of Contract, of which tests/test_contracts.py makes tests; and, if it wants, TestCases of its own.
+list of Contract, of which tests/test_contracts.py makes tests; and, if it wants, TestCases of its own,
+with COVERS, the models that these cover.
 """
 import functools
 import math

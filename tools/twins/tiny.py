@@ -33,7 +33,7 @@ live_portrait_*  the features are the picture at a quarter of its size, again an
                  B 0.2 * target, in 8x8 cells, one for each number; the stitcher 0.75 * source +
                  0.25 * target; the retargeters 0.01 * points + 0.03 * the first ratio + 0.02 * the
                  wish, and for the eyes - 0.02 * the second ratio
-voice            half the spectrum
+voice            the spectrum, less of its high bins; of the right one half (voice_gain)
 """
 from onnx_writer import DOUBLE, FLOAT, INT64
 
@@ -68,6 +68,11 @@ SOUND_BASE = 0.4002
 # lower less higher bands.
 def sound_gains(band, column):
     return [0.1 / 1280, (7.5 - column) / 1280 / 40, (39.5 - band) / 1280 / 60]
+
+
+# What a voice extractor makes of bin k of left real, left imaginary, right real, right imaginary.
+def voice_gain(channel, k):
+    return (1, 1, 0.5, 0.5)[channel] / (1 + k / 100)
 
 
 # ---- small parts --------------------------------------------------------------------------------
@@ -366,7 +371,8 @@ def live_portrait(part):
 
 
 def voice(n, _):
-    n.output(n.mul(n.input('input', [1, 4, 3072, 256]), 0.5), 'output')
+    gains = [voice_gain(channel, k) for channel in range(4) for k in range(3072)]
+    n.output(n.mul(n.input('input', [1, 4, 3072, 256]), n.const(gains, [1, 4, 3072, 1])), 'output')
 
 
 # ---- the table ----------------------------------------------------------------------------------
