@@ -195,7 +195,7 @@ class Hears(unittest.TestCase):
         self.follow(output, 0, 25, end=40)
 
     def test_extracted_voice(self):
-        """Through a voice extractor (a tiny one, that halves the sound)."""
+        """Through a voice extractor (a tiny one, that weakens high tones)."""
         output, said = sync(clip('three.mkv', seconds=3), folder=models('voice', voice=True))
         self.assertNotIn('the sound is taken as it is', said)
         self.follow(output, 0, 25, end=3)
