@@ -23,8 +23,10 @@ static int save(const char *path, const struct rp_speech *speech)
 static int hear(char **argv, rp_runtime *runtime, rp_options *options)
 {
     struct rp_speech *speech;
-    struct rp_hearing h = {.runtime = runtime, .settings = rp_options_settings(options),
-                           .device = runtime->device, .path = argv[2]};
+    struct rp_hearing h = {.runtime = runtime,
+                           .settings = rp_options_settings(options),
+                           .device = runtime->device,
+                           .path = argv[2]};
 
     for (char **word = argv + 4; word[0] && word[1]; word += 2)
         if (!strcmp(word[0], "place"))
