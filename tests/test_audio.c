@@ -47,7 +47,7 @@ static struct npy recorded(const char *name)
 
 static float *floats_of(const struct npy *a)
 {
-    float *const x = malloc(a->n * sizeof(*x) + 1);
+    float *const x = calloc(a->n + 1, sizeof(*x));
 
     assert_non_null(x);
     for (size_t i = 0; i < a->n; i++)
@@ -175,8 +175,8 @@ static void test_voice_back(void **state)
     assert_int_equal(rp_stft_create(&s, 7680, true), 0);
     for (int t = 0; t < n; t++) {
         for (int b = 0; b < 3841; b++) {
-            column[b].re = (float) (npy_at(&re, (size_t) (b * n + t)) * 3839.5);
-            column[b].im = (float) (npy_at(&im, (size_t) (b * n + t)) * 3839.5);
+            column[b].re = (float) (npy_at(&re, (size_t) b * (size_t) n + (size_t) t) * 3839.5);
+            column[b].im = (float) (npy_at(&im, (size_t) b * (size_t) n + (size_t) t) * 3839.5);
         }
         rp_stft_add(s, column, sum + (ptrdiff_t) t * 1024);
         rp_stft_add_weight(s, weight + (ptrdiff_t) t * 1024);
@@ -223,7 +223,7 @@ static void test_resample(void **state)
                                         "primitives/resample/down_2731.npy",
                                         "primitives/resample/factor_16k.npy"};
     struct npy x = recorded("primitives/resample/x_3000.npy");
-    float y[3000], *const in = floats_of(&x);
+    float y[3000] = {0}, *const in = floats_of(&x);
 
     (void) state;
     for (size_t i = 0; i < RP_ARRAY_LEN(names); i++) {
@@ -434,7 +434,8 @@ static void test_spectrogram(void **state)
     struct npy raw = recorded("audio/raw_int16.npy.gz"),
                want = recorded("audio/spectrogram.npy.gz");
     const int n = (int) raw.dim[0];
-    float *const x = malloc((size_t) n * sizeof(*x)), *const turned = malloc(want.n * sizeof(*x));
+    float *const x = calloc((size_t) n + 1, sizeof(*x)), *const turned =
+                                                             calloc(want.n + 1, sizeof(*x));
 
     (void) state;
     for (int i = 0; i < n; i++)

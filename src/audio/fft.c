@@ -127,7 +127,7 @@ int rp_fft_any(struct rp_complex *x, int n, bool inverse)
     const int m = direct ? n : kiss_fft_next_fast_size(2 * n - 1);
     struct rp_complex *const a = calloc((size_t) m, sizeof(*a));
     struct rp_complex *const b = direct ? NULL : calloc((size_t) m, sizeof(*b));
-    struct rp_complex *const c = direct ? NULL : malloc((size_t) m * sizeof(*c));
+    struct rp_complex *const c = direct ? NULL : calloc((size_t) m, sizeof(*c));
     int ret;
 
     if (!a || (!direct && (!b || !c))) {

@@ -75,7 +75,7 @@ void rp_speech_free(struct rp_speech **speech)
 
 int rp_mel_create(struct rp_mel **out)
 {
-    int ret = 0;
+    int ret;
     struct rp_mel *const m = *out = calloc(1, sizeof(*m));
 
     if (!m || !(m->speech = calloc(1, sizeof(*m->speech)))) {

@@ -32,8 +32,7 @@ struct rp_sound {
 
     double start;
     bool has_start;
-    int64_t origin;  /* where times are counted from, in samples of `rate` */
-    int64_t samples; /* of `rate` since then */
+    int64_t samples; /* of `rate`, since the first one */
     int64_t silence; /* of `rate`, to be put before the frame */
     int64_t drop;    /* of 48 kHz, to be left out */
 };
@@ -177,11 +176,11 @@ static int find_track(struct rp_sound *s, bool *any)
 
     *any = n > 0;
     for (int i = 0; i < n; i++) {
-        const bool more = i + 1 < n;
+        const bool last = i + 1 == n;
 
-        rp_log_hold(more);
+        rp_log_hold(!last);
         ret = try_track(s, track[i]);
-        if (more)
+        if (!last)
             rp_log_hold(false);
         if (ret >= 0 || ret == RP_ERR_NOMEM)
             return ret;

@@ -268,7 +268,8 @@ int rp_hear(struct rp_speech **out, const struct rp_hearing *hearing)
     start = rp_sound_start(e->sound);
     RP_TRY(find_model(e));
     RP_TRY(e->model ? hear_voice(e, out) : listen(e, out));
-    (*out)->start = start;
+    if (*out)
+        (*out)->start = start;
     ret = 0;
 
 fail:
