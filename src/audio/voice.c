@@ -1,6 +1,7 @@
 #include "audio/voice.h"
 
 #include <math.h>
+#include <pthread.h>
 
 #include "audio/stft.h"
 #include "engine/engine.h"
@@ -23,7 +24,7 @@ struct rp_voice {
     void *priv;
     struct rp_slot *slot;
     struct rp_net *net;
-    struct rp_stft *stft;
+    struct rp_stft *stft[2];
     int columns; /* in a run of the network */
     int length;  /* samples of a piece: one run */
     int64_t runs;
@@ -128,9 +129,10 @@ int rp_voice_create(struct rp_voice **out, struct rp_model *model, struct rp_dev
     RP_TRY(rp_slot_create(&v->slot, device));
     RP_TRY(open_net(v, model));
     RP_TRY(make_buffers(v));
-    RP_TRY(rp_stft_create(&v->stft, WINDOW, true));
+    for (int c = 0; c < 2; c++)
+        RP_TRY(rp_stft_create(&v->stft[c], WINDOW, true));
     for (int t = 0; t < v->columns; t++)
-        rp_stft_add_weight(v->stft, v->weight + (ptrdiff_t) t * HOP);
+        rp_stft_add_weight(v->stft[0], v->weight + (ptrdiff_t) t * HOP);
     return 0;
 
 fail:
@@ -144,7 +146,8 @@ void rp_voice_destroy(struct rp_voice **voice)
 
     if (!v)
         return;
-    rp_stft_destroy(&v->stft);
+    rp_stft_destroy(&v->stft[0]);
+    rp_stft_destroy(&v->stft[1]);
     rp_net_close(&v->net);
     rp_slot_destroy(&v->slot);
     free(v->piece[0]);
@@ -167,19 +170,16 @@ static float *plane(struct rp_voice *v, int channel, int imaginary)
     return v->spectrum + (size_t) (2 * channel + imaginary) * USED * (size_t) v->columns;
 }
 
-static void analyse(struct rp_voice *v)
+static void analyse(struct rp_voice *v, int c)
 {
     struct rp_complex bins[BINS];
+    float *const re = plane(v, c, 0), *const im = plane(v, c, 1);
 
-    for (int c = 0; c < 2; c++) {
-        float *const re = plane(v, c, 0), *const im = plane(v, c, 1);
-
-        for (int t = 0; t < v->columns; t++) {
-            rp_stft_column(v->stft, v->piece[c] + (ptrdiff_t) t * HOP, bins);
-            for (int b = 0; b < USED; b++) {
-                re[(ptrdiff_t) b * v->columns + t] = bins[b].re;
-                im[(ptrdiff_t) b * v->columns + t] = bins[b].im;
-            }
+    for (int t = 0; t < v->columns; t++) {
+        rp_stft_column(v->stft[c], v->piece[c] + (ptrdiff_t) t * HOP, bins);
+        for (int b = 0; b < USED; b++) {
+            re[(ptrdiff_t) b * v->columns + t] = bins[b].re;
+            im[(ptrdiff_t) b * v->columns + t] = bins[b].im;
         }
     }
 }
@@ -190,35 +190,60 @@ static float sane(float x)
     return isfinite(x) ? x : 0;
 }
 
-static void synthesise(struct rp_voice *v)
+static void synthesise(struct rp_voice *v, int c)
 {
     struct rp_complex bins[BINS] = {{0, 0}};
+    const float *const re = plane(v, c, 0), *const im = plane(v, c, 1);
 
-    for (int c = 0; c < 2; c++) {
-        const float *const re = plane(v, c, 0), *const im = plane(v, c, 1);
-
-        memset(v->piece[c], 0, ((size_t) v->length + WINDOW) * sizeof(float));
-        for (int t = 0; t < v->columns; t++) {
-            for (int b = 0; b < USED; b++) {
-                bins[b].re = sane(re[(ptrdiff_t) b * v->columns + t]);
-                bins[b].im = sane(im[(ptrdiff_t) b * v->columns + t]);
-            }
-            rp_stft_add(v->stft, bins, v->piece[c] + (ptrdiff_t) t * HOP);
+    memset(v->piece[c], 0, ((size_t) v->length + WINDOW) * sizeof(float));
+    for (int t = 0; t < v->columns; t++) {
+        for (int b = 0; b < USED; b++) {
+            bins[b].re = sane(re[(ptrdiff_t) b * v->columns + t]);
+            bins[b].im = sane(im[(ptrdiff_t) b * v->columns + t]);
         }
-        for (int i = EDGE; i < EDGE + v->length; i++)
-            v->piece[c][i] /= v->weight[i];
+        rp_stft_add(v->stft[c], bins, v->piece[c] + (ptrdiff_t) t * HOP);
     }
+    for (int i = EDGE; i < EDGE + v->length; i++)
+        v->piece[c][i] /= v->weight[i];
+}
+
+struct side {
+    struct rp_voice *voice;
+    int channel;
+    void (*fn)(struct rp_voice *v, int c);
+};
+
+static void *do_side(void *priv)
+{
+    const struct side *const s = priv;
+
+    s->fn(s->voice, s->channel);
+    return NULL;
+}
+
+/* Left and right at once. */
+static void do_sides(struct rp_voice *v, void (*fn)(struct rp_voice *v, int c))
+{
+    pthread_t thread;
+    struct side right = {v, 1, fn};
+    const bool alone = pthread_create(&thread, NULL, do_side, &right) != 0;
+
+    fn(v, 0);
+    if (alone)
+        fn(v, 1);
+    else
+        pthread_join(thread, NULL);
 }
 
 static int run_piece(struct rp_voice *v)
 {
     const struct rp_tensor *const in = &v->net->in[0], *const out = &v->net->out[0];
 
-    analyse(v);
+    do_sides(v, analyse);
     RP_CHECK(rp_slot_upload(v->slot, in->data, v->spectrum, in->bytes));
     RP_CHECK(rp_net_run(v->net));
     RP_CHECK(rp_slot_read(v->slot, v->spectrum, out->data, out->bytes));
-    synthesise(v);
+    do_sides(v, synthesise);
     v->runs++;
     return 0;
 }
