@@ -54,7 +54,7 @@ static const struct rp_opt opts[] = {
 };
 
 static const struct rp_opt_group group = {
-    "frame_enhancer", "Frame enhancer", sizeof(struct options), opts,
+    "frame_enhancer", "Frame enhancer", sizeof(struct options), opts, "processors",
 };
 
 /* ---- shared ---------------------------------------------------------------------------------- */

@@ -89,6 +89,17 @@ class Table(unittest.TestCase):
                 self.assertEqual(result.returncode, code, (name, value, result.stderr))
                 self.assertIn(said, result.stderr)
 
+    def test_config_file(self):
+        """FaceFusion keeps the options of all processors in one section."""
+        path = e2e.scratch('processors.ini')
+        for name, (_, default, _, _) in TABLE.items():
+            with open(path, 'w', encoding='utf-8') as file:
+                file.write(f'[processors]\n{name.replace("-", "_")} = {default}\n')
+            result = e2e.run('headless-run', '--config-path', path, '-t', 'none.png', '-o',
+                             e2e.scratch('none.png'))
+            self.assertEqual(result.returncode, 1, (name, result.stderr))
+            self.assertIn('none.png', result.stderr)
+
     def test_processors(self):
         found = re.search(r'any of ([^;]+); default (.*)', self.help['processors'])
         self.assertEqual(found[2], 'face_swapper')
