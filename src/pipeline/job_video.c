@@ -237,9 +237,8 @@ fail:
 /* What this job's frames are told; plans outlive jobs. */
 static void set_speech(const struct video *v, struct rp_pipeline *pipeline)
 {
-    const struct rp_video_info *const info = rp_reader_info(v->reader);
+    const double fps = frame_rate(rp_reader_info(v->reader));
     const struct rp_output_options *const o = rp_settings_get(v->job->settings, &rp_output_group);
-    const double fps = info->fps_den ? (double) info->fps_num / info->fps_den : 0;
 
     pipeline->plan.speech = v->speech;
     pipeline->plan.fps = o->video_fps > 0 ? RP_MIN(fps, o->video_fps) : fps;
