@@ -81,18 +81,6 @@ static int count_no_more(void *priv)
 
 /* ---- processors of our own ------------------------------------------------------------------- */
 
-static int attach(void **at, const void *self, struct rp_slot *slot, int w, int h)
-{
-    (void) self, (void) slot, (void) w, (void) h;
-    *at = NULL;
-    return 0;
-}
-
-static void detach(void **at)
-{
-    *at = NULL;
-}
-
 static void twice(const void *self, int w, int h, int *out_w, int *out_h)
 {
     (void) self;
@@ -116,9 +104,8 @@ static void record_clear(void *at, const struct rp_frame *frame)
 }
 
 static const struct rp_processor larger = {
-    .name = "larger", .attach = attach, .detach = detach, .size = twice, .record = record_larger};
-static const struct rp_processor clear = {
-    .name = "clear", .attach = attach, .detach = detach, .record = record_clear};
+    .name = "larger", .size = twice, .record = record_larger};
+static const struct rp_processor clear = {.name = "clear", .record = record_clear};
 
 struct swap {
     struct rp_pipeline *p;

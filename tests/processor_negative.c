@@ -8,52 +8,20 @@ struct negative {
     struct rp_img out;
 };
 
-/* No models and no constants that slots could share. */
-static int create(void **self, const struct rp_processor_context *context)
+static int attach(void *at, const void *self, struct rp_slot *slot, int w, int h)
 {
-    (void) context;
-    *self = NULL;
-    return 0;
-}
-
-static void destroy(void **self)
-{
-    (void) self;
-}
-
-static const char *models_used(const void *self)
-{
-    (void) self;
-    return "";
-}
-
-static void detach(void **at)
-{
-    free(*at); /* its buffers are the slot's */
-    *at = NULL;
-}
-
-static int attach(void **at, const void *self, struct rp_slot *slot, int w, int h)
-{
-    int ret;
     float table[3][256];
     const size_t bytes = 3 * (size_t) w * (size_t) h * sizeof(float);
-    struct negative *const n = *at = calloc(1, sizeof(*n));
+    struct negative *const n = at;
 
     (void) self;
-    if (!n)
-        return rp_fail(RP_ERR_NOMEM, "out of memory");
     for (int i = 0; i < 3 * 256; i++)
         table[i / 256][i % 256] = (float) (255 - i % 256) / 255;
-    RP_TRY(rp_slot_constant(slot, table, sizeof(table), (void **) &n->table));
-    RP_TRY(rp_slot_alloc(slot, bytes, (void **) &n->tensor));
-    RP_TRY(rp_slot_alloc(slot, bytes, (void **) &n->pixels));
-    RP_TRY(rp_slot_image(slot, w, h, 3, &n->out));
+    RP_CHECK(rp_slot_constant(slot, table, sizeof(table), (void **) &n->table));
+    RP_CHECK(rp_slot_alloc(slot, bytes, (void **) &n->tensor));
+    RP_CHECK(rp_slot_alloc(slot, bytes, (void **) &n->pixels));
+    RP_CHECK(rp_slot_image(slot, w, h, 3, &n->out));
     return 0;
-
-fail:
-    detach(at);
-    return ret;
 }
 
 /* A network would run between the first operation and the second. The last one marks the tiles that
@@ -75,10 +43,7 @@ const struct rp_processor rp_frame_negative = {
     .name = "frame_negative",
     .help = "turn the colours of the frame round",
     .whole_frame = true,
-    .create = create,
-    .destroy = destroy,
-    .models = models_used,
+    .at_size = sizeof(struct negative),
     .attach = attach,
-    .detach = detach,
     .record = record,
 };

@@ -71,34 +71,23 @@ static void plant_faces(const struct planted *p, int64_t index)
 
 #define FACES_BYTES (offsetof(struct rp_dfaces, face) + 2 * sizeof(struct rp_dface))
 
-static void detach(void **at)
+static void detach(void *at)
 {
-    struct planted *const p = *at;
+    struct planted *const p = at;
 
-    if (!p)
-        return;
-    rp_lip_syncer.detach(&p->inner);
-    free(p);
-    *at = NULL;
+    rp_processor_detach(&rp_lip_syncer, &p->inner);
 }
 
-static int attach(void **at, const void *self, struct rp_slot *slot, int w, int h)
+static int attach(void *at, const void *self, struct rp_slot *slot, int w, int h)
 {
-    int ret;
-    struct planted *const p = *at = calloc(1, sizeof(*p));
+    struct planted *const p = at;
 
-    if (!p)
-        return rp_fail(RP_ERR_NOMEM, "out of memory");
-    RP_TRY(rp_lip_syncer.attach(&p->inner, self, slot, w, h));
-    RP_TRY(rp_slot_alloc_host(slot, sizeof(*p->host), (void **) &p->host));
-    RP_TRY(rp_slot_alloc_host(slot, sizeof(*p->host_selection), (void **) &p->host_selection));
-    RP_TRY(rp_slot_alloc(slot, sizeof(*p->faces), (void **) &p->faces));
-    RP_TRY(rp_slot_alloc(slot, sizeof(*p->selection), (void **) &p->selection));
+    RP_CHECK(rp_processor_attach(&rp_lip_syncer, &p->inner, self, slot, w, h));
+    RP_CHECK(rp_slot_alloc_host(slot, sizeof(*p->host), (void **) &p->host));
+    RP_CHECK(rp_slot_alloc_host(slot, sizeof(*p->host_selection), (void **) &p->host_selection));
+    RP_CHECK(rp_slot_alloc(slot, sizeof(*p->faces), (void **) &p->faces));
+    RP_CHECK(rp_slot_alloc(slot, sizeof(*p->selection), (void **) &p->selection));
     return 0;
-
-fail:
-    detach(at);
-    return ret;
 }
 
 static int feed(void *at, const struct rp_frame_info *info)
@@ -126,6 +115,7 @@ static void record(void *at, const struct rp_frame *frame)
 
 static const struct rp_processor planted = {
     .name = "planted",
+    .at_size = sizeof(struct planted),
     .attach = attach,
     .detach = detach,
     .feed = feed,
@@ -139,9 +129,9 @@ static int open_syncer(const char *model)
     int ret;
 
     RP_TRY(rp_options_set(options, "lip-syncer-model", model));
-    RP_TRY(
-        rp_lip_syncer.create(&shared, &(const struct rp_processor_context){
-                                          .pool = pool, .settings = rp_options_settings(options)}));
+    RP_TRY(rp_processor_create(&rp_lip_syncer, &shared,
+                               &(const struct rp_processor_context){
+                                   .pool = pool, .settings = rp_options_settings(options)}));
     return 0;
 
 fail:
@@ -195,7 +185,7 @@ static int with_edtalk(void **state)
 static int without(void **state)
 {
     (void) state;
-    rp_lip_syncer.destroy(&shared);
+    rp_processor_destroy(&rp_lip_syncer, &shared);
     return 0;
 }
 

@@ -205,16 +205,12 @@ static int feed(void *at, const struct rp_frame_info *info)
     return 0;
 }
 
-static void close_patches(void **at)
+static void close_patches(void *at)
 {
-    struct patches *const p = *at;
+    struct patches *const p = at;
 
-    if (!p)
-        return;
     rp_face_crop_close(&p->first);
     rp_face_crop_close(&p->second);
-    free(p);
-    *at = NULL;
 }
 
 static int alloc_fed(struct fed *f, struct rp_slot *slot,
@@ -225,27 +221,20 @@ static int alloc_fed(struct fed *f, struct rp_slot *slot,
     return alloc(slot, FIRST * FIRST * sizeof(float), (void **) &f->mask);
 }
 
-static int open_patches(void **at, const void *self, struct rp_slot *slot, int w, int h)
+static int open_patches(void *at, const void *self, struct rp_slot *slot, int w, int h)
 {
-    int ret;
-    struct patches *const p = *at = calloc(1, sizeof(*p));
+    struct patches *const p = at;
 
-    if (!p)
-        return rp_fail(RP_ERR_NOMEM, "out of memory");
     assert_true(w == W && h == H);
     p->masks = self;
-    RP_TRY(alloc_fed(&p->host, slot, rp_slot_alloc_host));
-    RP_TRY(alloc_fed(&p->there, slot, rp_slot_alloc));
-    RP_TRY(rp_face_loop_open(&p->loop, slot));
-    RP_TRY(rp_face_crop_open(&p->first, slot, RP_TEMPLATE_ARCFACE_128, FIRST, p->masks[0]));
-    RP_TRY(rp_face_crop_open(&p->second, slot, RP_TEMPLATE_FFHQ_512, SECOND, p->masks[1]));
-    RP_TRY(rp_slot_alloc(slot, 3 * FIRST * FIRST * sizeof(float), (void **) &p->first_pixels));
-    RP_TRY(rp_slot_alloc(slot, 3 * SECOND * SECOND * sizeof(float), (void **) &p->second_pixels));
+    RP_CHECK(alloc_fed(&p->host, slot, rp_slot_alloc_host));
+    RP_CHECK(alloc_fed(&p->there, slot, rp_slot_alloc));
+    RP_CHECK(rp_face_loop_open(&p->loop, slot));
+    RP_CHECK(rp_face_crop_open(&p->first, slot, RP_TEMPLATE_ARCFACE_128, FIRST, p->masks[0]));
+    RP_CHECK(rp_face_crop_open(&p->second, slot, RP_TEMPLATE_FFHQ_512, SECOND, p->masks[1]));
+    RP_CHECK(rp_slot_alloc(slot, 3 * FIRST * FIRST * sizeof(float), (void **) &p->first_pixels));
+    RP_CHECK(rp_slot_alloc(slot, 3 * SECOND * SECOND * sizeof(float), (void **) &p->second_pixels));
     return 0;
-
-fail:
-    close_patches(at);
-    return ret;
 }
 
 static void upload(struct rp_slot *slot, const struct fed *to, const struct fed *from)
@@ -279,6 +268,7 @@ static void record_patches(void *at, const struct rp_frame *frame)
 static const struct rp_processor patches = {
     .name = "patches",
     .wants_original = true,
+    .at_size = sizeof(struct patches),
     .attach = open_patches,
     .detach = close_patches,
     .feed = feed,

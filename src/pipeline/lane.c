@@ -62,7 +62,8 @@ static int attach_processors(struct rp_lane *l)
         const struct rp_img *const img = &l->last->canvas.img;
         const struct rp_processor *const def = plan->processor[i].def;
 
-        RP_CHECK(def->attach(&l->at[i], plan->processor[i].self, l->slot, img->w, img->h));
+        RP_CHECK(
+            rp_processor_attach(def, &l->at[i], plan->processor[i].self, l->slot, img->w, img->h));
         if (!def->size)
             continue;
         def->size(plan->processor[i].self, img->w, img->h, &w, &h);
@@ -168,8 +169,7 @@ void rp_lane_destroy(struct rp_lane **lane)
     if (!l)
         return;
     for (int i = 0; i < l->plan->nprocessors; i++)
-        if (l->at[i])
-            l->plan->processor[i].def->detach(&l->at[i]);
+        rp_processor_detach(l->plan->processor[i].def, &l->at[i]);
     rp_content_detach(&l->content);
     rp_analysis_destroy(&l->analysis);
     rp_list_clear(&l->out);

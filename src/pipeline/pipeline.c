@@ -75,7 +75,7 @@ static int create_processors(struct rp_pipeline *p)
     for (int i = 0; i < p->plan.nprocessors; i++) {
         const struct rp_processor *const def = p->plan.processor[i].def;
 
-        RP_CHECK(def->create(&p->plan.processor[i].self, &context));
+        RP_CHECK(rp_processor_create(def, &p->plan.processor[i].self, &context));
         p->plan.alpha |= def->makes_alpha && def->makes_alpha(p->plan.processor[i].self);
     }
     return 0;
@@ -145,8 +145,7 @@ static void destroy(void *pipeline)
 
     rp_programs_clear(&p->programs);
     for (int i = 0; i < p->plan.nprocessors; i++)
-        if (p->plan.processor[i].self)
-            p->plan.processor[i].def->destroy(&p->plan.processor[i].self);
+        rp_processor_destroy(p->plan.processor[i].def, &p->plan.processor[i].self);
     rp_slot_destroy(&p->sources.slot);
     rp_content_destroy(&p->content);
     rp_analyser_destroy(&p->analyser);
@@ -318,7 +317,7 @@ void rp_pipeline_mark(const struct rp_pipeline *p, struct rp_mark *mark)
     snprintf(mark->software, sizeof(mark->software), "reprise %s", rp_version());
     for (int i = 0; i < p->plan.nprocessors; i++) {
         const struct rp_processor *const def = p->plan.processor[i].def;
-        const char *const model = def->models(p->plan.processor[i].self);
+        const char *const model = def->models ? def->models(p->plan.processor[i].self) : "";
         size_t n = strlen(mark->processors);
 
         snprintf(mark->processors + n, sizeof(mark->processors) - n, "%s%s", n ? " " : "",

@@ -77,17 +77,13 @@ struct age_modifier {
     float *lut, *direction;
 };
 
-static void destroy(void **self)
+static void destroy(void *self)
 {
-    struct age_modifier *const s = *self;
+    struct age_modifier *const s = self;
 
-    if (!s)
-        return;
     rp_slot_destroy(&s->slot);
     rp_masks_destroy(&s->masks);
     rp_masks_destroy(&s->box);
-    free(s);
-    *self = NULL;
 }
 
 static int expect_picture(const struct age_modifier *s, const char *name, int64_t size)
@@ -143,22 +139,15 @@ static int make_constants(struct age_modifier *s)
     return rp_slot_constant(s->slot, &direction, sizeof(direction), (void **) &s->direction);
 }
 
-static int create(void **self, const struct rp_processor_context *context)
+static int create(void *self, const struct rp_processor_context *context)
 {
-    int ret;
-    struct age_modifier *const s = *self = calloc(1, sizeof(*s));
+    struct age_modifier *const s = self;
 
-    if (!s)
-        return rp_fail(RP_ERR_NOMEM, "out of memory");
-    RP_TRY(open_model(s, context, rp_settings_get(context->settings, &group)));
-    RP_TRY(make_masks(s, context));
-    RP_TRY(rp_slot_create(&s->slot, rp_pool_device(context->pool)));
-    RP_TRY(make_constants(s));
+    RP_CHECK(open_model(s, context, rp_settings_get(context->settings, &group)));
+    RP_CHECK(make_masks(s, context));
+    RP_CHECK(rp_slot_create(&s->slot, rp_pool_device(context->pool)));
+    RP_CHECK(make_constants(s));
     return 0;
-
-fail:
-    destroy(self);
-    return ret;
 }
 
 static const char *models_used(const void *self)
@@ -191,17 +180,13 @@ struct age_slot {
     float *result; /* what is pasted */
 };
 
-static void detach(void **at)
+static void detach(void *at)
 {
-    struct age_slot *const s = *at;
+    struct age_slot *const s = at;
 
-    if (!s)
-        return;
     rp_net_close(&s->net);
     rp_masker_destroy(&s->wide.masker);
     rp_face_crop_close(&s->crop);
-    free(s);
-    *at = NULL;
 }
 
 static int open_net(struct age_slot *s)
@@ -257,31 +242,24 @@ static int make_wide(struct age_slot *s)
     return rp_slot_alloc(s->slot, 3 * drawn * sizeof(float), (void **) &s->result);
 }
 
-static int attach(void **at, const void *self, struct rp_slot *slot, int w, int h)
+static int attach(void *at, const void *self, struct rp_slot *slot, int w, int h)
 {
-    int ret;
     const struct age_modifier *const shared = self;
     const bool wide = shared->m->wide;
-    struct age_slot *const s = *at = calloc(1, sizeof(*s));
+    struct age_slot *const s = at;
 
     (void) w;
     (void) h;
-    if (!s)
-        return rp_fail(RP_ERR_NOMEM, "out of memory");
     s->shared = shared;
     s->slot = slot;
-    RP_TRY(open_net(s));
-    RP_TRY(rp_slot_alloc(slot, s->net->out[0].bytes, (void **) &s->values));
-    RP_TRY(rp_face_loop_open(&s->loop, slot));
-    RP_TRY(rp_face_crop_open(&s->crop, slot, RP_TEMPLATE_FFHQ_512, wide ? FACE_SIZE : FRAN_SIZE,
-                             wide && !rp_masks_see(shared->masks) ? NULL : shared->masks));
+    RP_CHECK(open_net(s));
+    RP_CHECK(rp_slot_alloc(slot, s->net->out[0].bytes, (void **) &s->values));
+    RP_CHECK(rp_face_loop_open(&s->loop, slot));
+    RP_CHECK(rp_face_crop_open(&s->crop, slot, RP_TEMPLATE_FFHQ_512, wide ? FACE_SIZE : FRAN_SIZE,
+                               wide && !rp_masks_see(shared->masks) ? NULL : shared->masks));
     if (wide)
-        RP_TRY(make_wide(s));
+        RP_CHECK(make_wide(s));
     return 0;
-
-fail:
-    detach(at);
-    return ret;
 }
 
 /* ---- recording ------------------------------------------------------------------------------- */
@@ -392,9 +370,11 @@ const struct rp_processor rp_age_modifier = {
     .help = "make the selected faces younger or older",
     .group = &group,
     .needs_of = needs_of,
+    .self_size = sizeof(struct age_modifier),
     .create = create,
     .destroy = destroy,
     .models = models_used,
+    .at_size = sizeof(struct age_slot),
     .attach = attach,
     .detach = detach,
     .record = record,

@@ -117,12 +117,6 @@ static int check_options(const struct options *o)
                    name);
 }
 
-static void destroy(void **self)
-{
-    free(*self);
-    *self = NULL;
-}
-
 static int open_model(struct remover *r, const struct rp_processor_context *context, int index)
 {
     const struct rp_model_entry *entry;
@@ -139,22 +133,15 @@ static int open_model(struct remover *r, const struct rp_processor_context *cont
     return rp_model_expect_outputs(r->model, r->m->kind == KEY ? 2 : 1);
 }
 
-static int create(void **self, const struct rp_processor_context *context)
+static int create(void *self, const struct rp_processor_context *context)
 {
-    int ret;
     const struct options *const o = rp_settings_get(context->settings, &group);
-    struct remover *const r = *self = calloc(1, sizeof(*r));
+    struct remover *const r = self;
 
-    if (!r)
-        return rp_fail(RP_ERR_NOMEM, "out of memory");
-    RP_TRY(check_options(o));
+    RP_CHECK(check_options(o));
     set_colours(r, o);
-    RP_TRY(open_model(r, context, o->model));
+    RP_CHECK(open_model(r, context, o->model));
     return 0;
-
-fail:
-    destroy(self);
-    return ret;
 }
 
 static const char *models_used(const void *self)
@@ -183,15 +170,11 @@ struct remover_slot {
     struct rp_img front_small, front;
 };
 
-static void detach(void **at)
+static void detach(void *at)
 {
-    struct remover_slot *const s = *at;
+    struct remover_slot *const s = at;
 
-    if (!s)
-        return;
     rp_net_close(&s->net);
-    free(s); /* its buffers are the slot's */
-    *at = NULL;
 }
 
 /* Output 0 is 1x1xSxS, for CLASSES 1xNxSxS; KEY gives 1x3xSxS as output 1. */
@@ -224,34 +207,27 @@ static int attach_key(struct remover_slot *s, int w, int h)
     return 0;
 }
 
-static int attach(void **at, const void *self, struct rp_slot *slot, int w, int h)
+static int attach(void *at, const void *self, struct rp_slot *slot, int w, int h)
 {
-    int ret;
     float lut[3][256];
     const struct remover *const shared = self;
     const struct remover_model *const m = shared->m;
     const int64_t input[] = {1, m->kind == KEY ? 4 : 3, m->size, m->size};
     const int64_t *dims[RP_MAX_TENSORS] = {input};
-    struct remover_slot *const s = *at = calloc(1, sizeof(*s));
+    struct remover_slot *const s = at;
 
-    if (!s)
-        return rp_fail(RP_ERR_NOMEM, "out of memory");
     s->shared = shared;
     s->slot = slot;
-    RP_TRY(rp_net_open(&s->net, slot, shared->model, dims));
-    RP_TRY(check_outputs(s));
+    RP_CHECK(rp_net_open(&s->net, slot, shared->model, dims));
+    RP_CHECK(check_outputs(s));
     rp_tensor_lut(lut, 255, m->mean, m->std);
-    RP_TRY(rp_slot_constant(slot, lut, sizeof(lut), (void **) &s->lut));
-    RP_TRY(rp_slot_image(slot, m->size, m->size, 3, &s->small));
-    RP_TRY(rp_slot_image(slot, m->size, m->size, 1, &s->matte_small));
-    RP_TRY(rp_slot_image(slot, w, h, 1, &s->matte));
+    RP_CHECK(rp_slot_constant(slot, lut, sizeof(lut), (void **) &s->lut));
+    RP_CHECK(rp_slot_image(slot, m->size, m->size, 3, &s->small));
+    RP_CHECK(rp_slot_image(slot, m->size, m->size, 1, &s->matte_small));
+    RP_CHECK(rp_slot_image(slot, w, h, 1, &s->matte));
     if (m->kind == KEY)
-        RP_TRY(attach_key(s, w, h));
+        RP_CHECK(attach_key(s, w, h));
     return 0;
-
-fail:
-    detach(at);
-    return ret;
 }
 
 /* The network's input from the frame. */
@@ -306,10 +282,11 @@ const struct rp_processor rp_background_remover = {
     .help = "make the background transparent, or one colour",
     .group = &group,
     .whole_frame = true,
+    .self_size = sizeof(struct remover),
     .create = create,
-    .destroy = destroy,
     .models = models_used,
     .makes_alpha = makes_alpha,
+    .at_size = sizeof(struct remover_slot),
     .attach = attach,
     .detach = detach,
     .record = record,

@@ -74,16 +74,12 @@ struct deep_swapper {
     int kernel_size;
 };
 
-static void destroy(void **self)
+static void destroy(void *self)
 {
-    struct deep_swapper *const s = *self;
+    struct deep_swapper *const s = self;
 
-    if (!s)
-        return;
     rp_slot_destroy(&s->slot);
     rp_masks_destroy(&s->masks);
-    free(s);
-    *self = NULL;
 }
 
 /* The model's face is square, of a size that its file fixes. */
@@ -137,23 +133,16 @@ static int make_constants(struct deep_swapper *s, float morph)
     return rp_slot_constant(s->slot, &morph, sizeof(morph), (void **) &s->morph);
 }
 
-static int create(void **self, const struct rp_processor_context *context)
+static int create(void *self, const struct rp_processor_context *context)
 {
-    int ret;
     const struct options *const o = rp_settings_get(context->settings, &group);
-    struct deep_swapper *const s = *self = calloc(1, sizeof(*s));
+    struct deep_swapper *const s = self;
 
-    if (!s)
-        return rp_fail(RP_ERR_NOMEM, "out of memory");
-    RP_TRY(open_model(s, context, o));
-    RP_TRY(rp_masks_create(&s->masks, context->pool, context->settings, &mask_use));
-    RP_TRY(rp_slot_create(&s->slot, rp_pool_device(context->pool)));
-    RP_TRY(make_constants(s, (float) (o->morph / 100.0)));
+    RP_CHECK(open_model(s, context, o));
+    RP_CHECK(rp_masks_create(&s->masks, context->pool, context->settings, &mask_use));
+    RP_CHECK(rp_slot_create(&s->slot, rp_pool_device(context->pool)));
+    RP_CHECK(make_constants(s, (float) (o->morph / 100.0)));
     return 0;
-
-fail:
-    destroy(self);
-    return ret;
 }
 
 static const char *models_used(const void *self)
@@ -175,16 +164,12 @@ struct deep_slot {
     double *likeness;
 };
 
-static void detach(void **at)
+static void detach(void *at)
 {
-    struct deep_slot *const s = *at;
+    struct deep_slot *const s = at;
 
-    if (!s)
-        return;
     rp_net_close(&s->net);
     rp_face_crop_close(&s->crop);
-    free(s);
-    *at = NULL;
 }
 
 static int expect_output(const struct rp_net *net, int index, size_t count, const char *what)
@@ -233,28 +218,21 @@ static int make_buffers(struct deep_slot *s)
     return rp_slot_alloc(s->slot, sizeof(*s->likeness), (void **) &s->likeness);
 }
 
-static int attach(void **at, const void *self, struct rp_slot *slot, int w, int h)
+static int attach(void *at, const void *self, struct rp_slot *slot, int w, int h)
 {
-    int ret;
     const struct deep_swapper *const shared = self;
-    struct deep_slot *const s = *at = calloc(1, sizeof(*s));
+    struct deep_slot *const s = at;
 
     (void) w;
     (void) h;
-    if (!s)
-        return rp_fail(RP_ERR_NOMEM, "out of memory");
     s->shared = shared;
     s->slot = slot;
-    RP_TRY(open_net(s));
-    RP_TRY(make_buffers(s));
-    RP_TRY(rp_face_loop_open(&s->loop, slot));
-    RP_TRY(
+    RP_CHECK(open_net(s));
+    RP_CHECK(make_buffers(s));
+    RP_CHECK(rp_face_loop_open(&s->loop, slot));
+    RP_CHECK(
         rp_face_crop_open(&s->crop, slot, RP_TEMPLATE_DFL_WHOLE_FACE, shared->size, shared->masks));
     return 0;
-
-fail:
-    detach(at);
-    return ret;
 }
 
 /* ---- recording ------------------------------------------------------------------------------- */
@@ -327,9 +305,11 @@ const struct rp_processor rp_deep_swapper = {
     .help = "turn the selected faces into one person, by that person's network",
     .group = &group,
     .needs_of = needs_of,
+    .self_size = sizeof(struct deep_swapper),
     .create = create,
     .destroy = destroy,
     .models = models_used,
+    .at_size = sizeof(struct deep_slot),
     .attach = attach,
     .detach = detach,
     .record = record,

@@ -52,16 +52,12 @@ struct restorer {
     struct rp_masks *masks;
 };
 
-static void destroy(void **self)
+static void destroy(void *self)
 {
-    struct restorer *const s = *self;
+    struct restorer *const s = self;
 
-    if (!s)
-        return;
     rp_portrait_close(&s->portrait);
     rp_masks_destroy(&s->masks);
-    free(s);
-    *self = NULL;
 }
 
 /* 100 percent are 1.2 times the original expression, less 0.2 times the one now. */
@@ -76,24 +72,17 @@ static void use_options(struct restorer *s, const struct options *o)
         s->keep &= ~points_of[o->areas.v[i]];
 }
 
-static int create(void **self, const struct rp_processor_context *context)
+static int create(void *self, const struct rp_processor_context *context)
 {
-    int ret;
     static const struct rp_mask_use masks = {
         .always = RP_MASK_BIT(BOX), .chosen = RP_MASK_BIT(OCCLUSION), .no_padding = true};
     const struct options *const o = rp_settings_get(context->settings, &group);
-    struct restorer *const s = *self = calloc(1, sizeof(*s));
+    struct restorer *const s = self;
 
-    if (!s)
-        return rp_fail(RP_ERR_NOMEM, "out of memory");
     use_options(s, o);
-    RP_TRY(rp_portrait_open(&s->portrait, context, "expression-restorer-model", o->model));
-    RP_TRY(rp_masks_create(&s->masks, context->pool, context->settings, &masks));
+    RP_CHECK(rp_portrait_open(&s->portrait, context, "expression-restorer-model", o->model));
+    RP_CHECK(rp_masks_create(&s->masks, context->pool, context->settings, &masks));
     return 0;
-
-fail:
-    destroy(self);
-    return ret;
 }
 
 static const char *models_used(const void *self)
@@ -113,43 +102,32 @@ struct restore_slot {
     float *expression; /* of the original */
 };
 
-static void detach(void **at)
+static void detach(void *at)
 {
-    struct restore_slot *const s = *at;
+    struct restore_slot *const s = at;
 
-    if (!s)
-        return;
     rp_portrait_detach(&s->nets);
     rp_face_crop_close(&s->before);
     rp_face_crop_close(&s->crop);
-    free(s); /* its buffers are the slot's */
-    *at = NULL;
 }
 
-static int attach(void **at, const void *self, struct rp_slot *slot, int w, int h)
+static int attach(void *at, const void *self, struct rp_slot *slot, int w, int h)
 {
-    int ret;
     const struct restorer *const shared = self;
-    struct restore_slot *const s = *at = calloc(1, sizeof(*s));
+    struct restore_slot *const s = at;
 
     (void) w;
     (void) h;
-    if (!s)
-        return rp_fail(RP_ERR_NOMEM, "out of memory");
     s->shared = shared;
     s->slot = slot;
-    RP_TRY(rp_portrait_attach(&s->nets, &shared->portrait, slot));
-    RP_TRY(rp_slot_alloc(slot, sizeof(*s->face_before), (void **) &s->face_before));
-    RP_TRY(rp_slot_alloc(slot, 3 * RP_PORTRAIT_POINTS * sizeof(float), (void **) &s->expression));
-    RP_TRY(rp_face_loop_open(&s->loop, slot));
-    RP_TRY(rp_face_crop_open(&s->crop, slot, RP_TEMPLATE_ARCFACE_128, RP_PORTRAIT_CROP,
-                             shared->masks));
-    RP_TRY(rp_face_crop_open(&s->before, slot, RP_TEMPLATE_ARCFACE_128, RP_PORTRAIT_CROP, NULL));
+    RP_CHECK(rp_portrait_attach(&s->nets, &shared->portrait, slot));
+    RP_CHECK(rp_slot_alloc(slot, sizeof(*s->face_before), (void **) &s->face_before));
+    RP_CHECK(rp_slot_alloc(slot, 3 * RP_PORTRAIT_POINTS * sizeof(float), (void **) &s->expression));
+    RP_CHECK(rp_face_loop_open(&s->loop, slot));
+    RP_CHECK(rp_face_crop_open(&s->crop, slot, RP_TEMPLATE_ARCFACE_128, RP_PORTRAIT_CROP,
+                               shared->masks));
+    RP_CHECK(rp_face_crop_open(&s->before, slot, RP_TEMPLATE_ARCFACE_128, RP_PORTRAIT_CROP, NULL));
     return 0;
-
-fail:
-    detach(at);
-    return ret;
 }
 
 /* The expression in the original frame. */
@@ -193,9 +171,11 @@ const struct rp_processor rp_expression_restorer = {
     .help = "give the selected faces their original expression back",
     .group = &group,
     .wants_original = true,
+    .self_size = sizeof(struct restorer),
     .create = create,
     .destroy = destroy,
     .models = models_used,
+    .at_size = sizeof(struct restore_slot),
     .attach = attach,
     .detach = detach,
     .record = record,

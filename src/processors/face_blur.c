@@ -66,15 +66,11 @@ static bool has_masks(const struct rp_settings *settings)
     return false;
 }
 
-static void destroy(void **self)
+static void destroy(void *self)
 {
-    struct blur *const b = *self;
+    struct blur *const b = self;
 
-    if (!b)
-        return;
     rp_masks_destroy(&b->masks);
-    free(b);
-    *self = NULL;
 }
 
 static int read_options(struct blur *b, const struct rp_settings *settings)
@@ -97,21 +93,14 @@ static int read_options(struct blur *b, const struct rp_settings *settings)
     return 0;
 }
 
-static int create(void **self, const struct rp_processor_context *context)
+static int create(void *self, const struct rp_processor_context *context)
 {
-    int ret;
-    struct blur *const b = *self = calloc(1, sizeof(*b));
+    struct blur *const b = self;
 
-    if (!b)
-        return rp_fail(RP_ERR_NOMEM, "out of memory");
-    RP_TRY(read_options(b, context->settings));
+    RP_CHECK(read_options(b, context->settings));
     if (has_masks(context->settings))
-        RP_TRY(rp_masks_create(&b->masks, context->pool, context->settings, &mask_use));
+        RP_CHECK(rp_masks_create(&b->masks, context->pool, context->settings, &mask_use));
     return 0;
-
-fail:
-    destroy(self);
-    return ret;
 }
 
 static const char *models_used(const void *self)
@@ -141,38 +130,27 @@ struct blur_slot {
     uint8_t *cells;
 };
 
-static void detach(void **at)
+static void detach(void *at)
 {
-    struct blur_slot *const b = *at;
+    struct blur_slot *const b = at;
 
-    if (!b)
-        return;
     rp_face_crop_close(&b->crop);
-    free(b);
-    *at = NULL;
 }
 
-static int attach(void **at, const void *self, struct rp_slot *slot, int w, int h)
+static int attach(void *at, const void *self, struct rp_slot *slot, int w, int h)
 {
-    int ret;
-    struct blur_slot *const b = *at = calloc(1, sizeof(*b));
+    struct blur_slot *const b = at;
 
     (void) w;
     (void) h;
-    if (!b)
-        return rp_fail(RP_ERR_NOMEM, "out of memory");
     b->shared = self;
     b->slot = slot;
-    RP_TRY(rp_face_loop_open(&b->loop, slot));
-    RP_TRY(rp_slot_alloc(slot, (size_t) 3 * RP_MAX_CELLS * RP_MAX_CELLS, (void **) &b->cells));
+    RP_CHECK(rp_face_loop_open(&b->loop, slot));
+    RP_CHECK(rp_slot_alloc(slot, (size_t) 3 * RP_MAX_CELLS * RP_MAX_CELLS, (void **) &b->cells));
     if (b->shared->masks)
-        RP_TRY(
+        RP_CHECK(
             rp_face_crop_open(&b->crop, slot, RP_TEMPLATE_FFHQ_512, MASK_SIZE, b->shared->masks));
     return 0;
-
-fail:
-    detach(at);
-    return ret;
 }
 
 static void record_masks(struct blur_slot *b, const struct rp_frame *frame)
@@ -216,9 +194,11 @@ const struct rp_processor rp_face_blur = {
     .needs_of = needs_of,
     .may_do_without_points = true,
     .hold = hold_of,
+    .self_size = sizeof(struct blur),
     .create = create,
     .destroy = destroy,
     .models = models_used,
+    .at_size = sizeof(struct blur_slot),
     .attach = attach,
     .detach = detach,
     .record = record,

@@ -43,34 +43,23 @@ struct debug_slot {
     uint8_t *tmp;
 };
 
-static void destroy(void **self)
+static void destroy(void *self)
 {
-    struct debugger *const d = *self;
+    struct debugger *const d = self;
 
-    if (!d)
-        return;
     rp_masks_destroy(&d->masks);
-    free(d);
-    *self = NULL;
 }
 
-static int create(void **self, const struct rp_processor_context *context)
+static int create(void *self, const struct rp_processor_context *context)
 {
-    int ret;
-    struct debugger *const d = *self = calloc(1, sizeof(*d));
+    struct debugger *const d = self;
     const struct options *const o = rp_settings_get(context->settings, &group);
 
-    if (!d)
-        return rp_fail(RP_ERR_NOMEM, "out of memory");
     for (int i = 0; i < o->items.n; i++)
         d->items |= item_bits[o->items.v[i]];
     if (d->items & RP_DEBUG_MASK)
-        RP_TRY(rp_masks_create(&d->masks, context->pool, context->settings, &masks));
+        RP_CHECK(rp_masks_create(&d->masks, context->pool, context->settings, &masks));
     return 0;
-
-fail:
-    destroy(self);
-    return ret;
 }
 
 static const char *models_used(const void *self)
@@ -79,36 +68,25 @@ static const char *models_used(const void *self)
     return "";
 }
 
-static void detach(void **at)
+static void detach(void *at)
 {
-    struct debug_slot *const d = *at;
+    struct debug_slot *const d = at;
 
-    if (!d)
-        return;
     rp_face_crop_close(&d->crop);
-    free(d);
-    *at = NULL;
 }
 
-static int attach(void **at, const void *self, struct rp_slot *slot, int w, int h)
+static int attach(void *at, const void *self, struct rp_slot *slot, int w, int h)
 {
-    int ret;
-    struct debug_slot *const d = *at = calloc(1, sizeof(*d));
+    struct debug_slot *const d = at;
 
-    if (!d)
-        return rp_fail(RP_ERR_NOMEM, "out of memory");
     d->shared = self;
-    RP_TRY(rp_face_loop_open(&d->loop, slot));
+    RP_CHECK(rp_face_loop_open(&d->loop, slot));
     if (d->shared->items & RP_DEBUG_MASK) {
-        RP_TRY(rp_face_crop_open(&d->crop, slot, RP_TEMPLATE_ARCFACE_128, MASK_SIZE,
-                                 d->shared->masks));
-        RP_TRY(rp_slot_alloc(slot, (size_t) w * (size_t) h, (void **) &d->tmp));
+        RP_CHECK(rp_face_crop_open(&d->crop, slot, RP_TEMPLATE_ARCFACE_128, MASK_SIZE,
+                                   d->shared->masks));
+        RP_CHECK(rp_slot_alloc(slot, (size_t) w * (size_t) h, (void **) &d->tmp));
     }
     return 0;
-
-fail:
-    detach(at);
-    return ret;
 }
 
 static void record_mask(struct debug_slot *d, const struct rp_frame *frame)
@@ -165,9 +143,11 @@ const struct rp_processor rp_face_debugger = {
     .group = &group,
     .needs_of = needs_of,
     .may_do_without_points = true,
+    .self_size = sizeof(struct debugger),
     .create = create,
     .destroy = destroy,
     .models = models_used,
+    .at_size = sizeof(struct debug_slot),
     .attach = attach,
     .detach = detach,
     .record = record,

@@ -141,16 +141,12 @@ struct editor {
     struct rp_masks *masks;
 };
 
-static void destroy(void **self)
+static void destroy(void *self)
 {
-    struct editor *const s = *self;
+    struct editor *const s = self;
 
-    if (!s)
-        return;
     rp_portrait_close(&s->portrait);
     rp_masks_destroy(&s->masks);
-    free(s);
-    *self = NULL;
 }
 
 static int open_retargeter(const struct rp_processor_context *context, const char *name,
@@ -188,25 +184,18 @@ static int make_move(struct editor *s)
     return rp_slot_constant(s->portrait.slot, move, sizeof(move), (void **) &s->move);
 }
 
-static int create(void **self, const struct rp_processor_context *context)
+static int create(void *self, const struct rp_processor_context *context)
 {
-    int ret;
     static const struct rp_mask_use masks = {.always = RP_MASK_BIT(BOX), .no_padding = true};
     const struct options *const o = rp_settings_get(context->settings, &group);
-    struct editor *const s = *self = calloc(1, sizeof(*s));
+    struct editor *const s = self;
 
-    if (!s)
-        return rp_fail(RP_ERR_NOMEM, "out of memory");
     memcpy(s->slider, o->slider, sizeof(s->slider));
-    RP_TRY(rp_portrait_open(&s->portrait, context, "face-editor-model", o->model));
-    RP_TRY(open_models(s, context));
-    RP_TRY(make_move(s));
-    RP_TRY(rp_masks_create(&s->masks, context->pool, context->settings, &masks));
+    RP_CHECK(rp_portrait_open(&s->portrait, context, "face-editor-model", o->model));
+    RP_CHECK(open_models(s, context));
+    RP_CHECK(make_move(s));
+    RP_CHECK(rp_masks_create(&s->masks, context->pool, context->settings, &masks));
     return 0;
-
-fail:
-    destroy(self);
-    return ret;
 }
 
 static const char *models_used(const void *self)
@@ -234,19 +223,15 @@ struct edit_slot {
     struct rp_face_crop crop;
 };
 
-static void detach(void **at)
+static void detach(void *at)
 {
-    struct edit_slot *const s = *at;
+    struct edit_slot *const s = at;
 
-    if (!s)
-        return;
     rp_net_close(&s->eye);
     rp_net_close(&s->lip);
     rp_portrait_detach(&s->nets);
     rp_net_close(&s->stitcher);
     rp_face_crop_close(&s->crop);
-    free(s); /* its buffers are the slot's */
-    *at = NULL;
 }
 
 static int open_eye_or_lip(struct edit_slot *s, struct rp_net **net, struct rp_model *model,
@@ -274,33 +259,26 @@ static int open_stitcher(struct edit_slot *s)
     return rp_net_set_input(s->nets.generator, p->in_now, s->stitcher->in[shared->in_now].data);
 }
 
-static int attach(void **at, const void *self, struct rp_slot *slot, int w, int h)
+static int attach(void *at, const void *self, struct rp_slot *slot, int w, int h)
 {
-    int ret;
     const struct editor *const shared = self;
-    struct edit_slot *const s = *at = calloc(1, sizeof(*s));
+    struct edit_slot *const s = at;
 
     (void) w;
     (void) h;
-    if (!s)
-        return rp_fail(RP_ERR_NOMEM, "out of memory");
     s->shared = shared;
     s->slot = slot;
-    RP_TRY(rp_portrait_attach(&s->nets, &shared->portrait, slot));
-    RP_TRY(open_stitcher(s));
+    RP_CHECK(rp_portrait_attach(&s->nets, &shared->portrait, slot));
+    RP_CHECK(open_stitcher(s));
     if (shared->slider[EYE_OPEN_RATIO] != 0)
-        RP_TRY(open_eye_or_lip(s, &s->eye, shared->eye, POINTS + 3));
+        RP_CHECK(open_eye_or_lip(s, &s->eye, shared->eye, POINTS + 3));
     if (shared->slider[LIP_OPEN_RATIO] != 0)
-        RP_TRY(open_eye_or_lip(s, &s->lip, shared->lip, POINTS + 2));
-    RP_TRY(rp_face_loop_open(&s->loop, slot));
-    RP_TRY(
+        RP_CHECK(open_eye_or_lip(s, &s->lip, shared->lip, POINTS + 2));
+    RP_CHECK(rp_face_loop_open(&s->loop, slot));
+    RP_CHECK(
         rp_face_crop_open(&s->crop, slot, RP_TEMPLATE_FFHQ_512, RP_PORTRAIT_CROP, shared->masks));
     s->crop.scale = 1.5f;
     return 0;
-
-fail:
-    detach(at);
-    return ret;
 }
 
 /* The points as they are and as they should be, into the stitcher's inputs. */
@@ -355,9 +333,11 @@ const struct rp_processor rp_face_editor = {
     .help = "move eyes, mouth and head of the selected faces",
     .group = &group,
     .needs_of = needs_of,
+    .self_size = sizeof(struct editor),
     .create = create,
     .destroy = destroy,
     .models = models_used,
+    .at_size = sizeof(struct edit_slot),
     .attach = attach,
     .detach = detach,
     .record = record,

@@ -65,16 +65,12 @@ struct enhancer {
     double *weight;
 };
 
-static void destroy(void **self)
+static void destroy(void *self)
 {
-    struct enhancer *const s = *self;
+    struct enhancer *const s = self;
 
-    if (!s)
-        return;
     rp_slot_destroy(&s->slot);
     rp_masks_destroy(&s->masks);
-    free(s);
-    *self = NULL;
 }
 
 static int open_model(struct enhancer *s, const struct rp_processor_context *context,
@@ -109,27 +105,20 @@ static int make_constants(struct enhancer *s, double weight)
     return 0;
 }
 
-static int create(void **self, const struct rp_processor_context *context)
+static int create(void *self, const struct rp_processor_context *context)
 {
-    int ret;
     static const struct rp_mask_use masks = {.always = RP_MASK_BIT(BOX),
                                              .chosen = RP_MASK_BIT(OCCLUSION),
                                              .no_padding = true};
     const struct options *const o = rp_settings_get(context->settings, &group);
-    struct enhancer *const s = *self = calloc(1, sizeof(*s));
+    struct enhancer *const s = self;
 
-    if (!s)
-        return rp_fail(RP_ERR_NOMEM, "out of memory");
     s->blend = o->blend / 100.0;
-    RP_TRY(open_model(s, context, o));
-    RP_TRY(rp_masks_create(&s->masks, context->pool, context->settings, &masks));
-    RP_TRY(rp_slot_create(&s->slot, rp_pool_device(context->pool)));
-    RP_TRY(make_constants(s, o->weight));
+    RP_CHECK(open_model(s, context, o));
+    RP_CHECK(rp_masks_create(&s->masks, context->pool, context->settings, &masks));
+    RP_CHECK(rp_slot_create(&s->slot, rp_pool_device(context->pool)));
+    RP_CHECK(make_constants(s, o->weight));
     return 0;
-
-fail:
-    destroy(self);
-    return ret;
 }
 
 static const char *models_used(const void *self)
@@ -148,16 +137,12 @@ struct enhance_slot {
     float *enhanced;
 };
 
-static void detach(void **at)
+static void detach(void *at)
 {
-    struct enhance_slot *const s = *at;
+    struct enhance_slot *const s = at;
 
-    if (!s)
-        return;
     rp_net_close(&s->net);
     rp_face_crop_close(&s->crop);
-    free(s);
-    *at = NULL;
 }
 
 static int open_net(struct enhance_slot *s)
@@ -176,28 +161,21 @@ static int open_net(struct enhance_slot *s)
     return 0;
 }
 
-static int attach(void **at, const void *self, struct rp_slot *slot, int w, int h)
+static int attach(void *at, const void *self, struct rp_slot *slot, int w, int h)
 {
-    int ret;
     const struct enhancer *const shared = self;
-    struct enhance_slot *const s = *at = calloc(1, sizeof(*s));
+    struct enhance_slot *const s = at;
 
     (void) w;
     (void) h;
-    if (!s)
-        return rp_fail(RP_ERR_NOMEM, "out of memory");
     s->shared = shared;
     s->slot = slot;
-    RP_TRY(open_net(s));
-    RP_TRY(rp_slot_alloc(slot, s->net->out[0].bytes, (void **) &s->enhanced));
-    RP_TRY(rp_face_loop_open(&s->loop, slot));
-    RP_TRY(rp_face_crop_open(&s->crop, slot, shared->m->template_id, shared->m->size,
-                             shared->masks));
+    RP_CHECK(open_net(s));
+    RP_CHECK(rp_slot_alloc(slot, s->net->out[0].bytes, (void **) &s->enhanced));
+    RP_CHECK(rp_face_loop_open(&s->loop, slot));
+    RP_CHECK(
+        rp_face_crop_open(&s->crop, slot, shared->m->template_id, shared->m->size, shared->masks));
     return 0;
-
-fail:
-    detach(at);
-    return ret;
 }
 
 static void record(void *at, const struct rp_frame *frame)
@@ -223,9 +201,11 @@ const struct rp_processor rp_face_enhancer = {
     .name = "face_enhancer",
     .help = "restore the selected faces",
     .group = &group,
+    .self_size = sizeof(struct enhancer),
     .create = create,
     .destroy = destroy,
     .models = models_used,
+    .at_size = sizeof(struct enhance_slot),
     .attach = attach,
     .detach = detach,
     .record = record,

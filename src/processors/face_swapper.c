@@ -96,16 +96,12 @@ static unsigned source_needs(const struct rp_settings *settings)
 
 /* ---- opening --------------------------------------------------------------------------------- */
 
-static void destroy(void **self)
+static void destroy(void *self)
 {
-    struct rp_swapper *const s = *self;
+    struct rp_swapper *const s = self;
 
-    if (!s)
-        return;
     rp_masks_destroy(&s->masks);
     rp_slot_destroy(&s->slot);
-    free(s);
-    *self = NULL;
 }
 
 static int open_model(struct rp_swapper *s, const struct rp_processor_context *context)
@@ -191,32 +187,25 @@ static float mix_of(double weight)
     return (float) ((-0.35 - 0.35) * weight + 0.35);
 }
 
-static int create(void **self, const struct rp_processor_context *context)
+static int create(void *self, const struct rp_processor_context *context)
 {
-    int ret;
     const struct rp_swapper_options *const o =
         rp_settings_get(context->settings, &rp_swapper_group);
     const struct rp_selector_options *const select =
         rp_settings_get(context->settings, &rp_selector_group);
-    struct rp_swapper *const s = *self = calloc(1, sizeof(*s));
+    struct rp_swapper *const s = self;
 
-    if (!s)
-        return rp_fail(RP_ERR_NOMEM, "out of memory");
     if (o->boost.w)
-        RP_TRY(check_size(chosen(o), o->boost));
-    RP_TRY(open_model(s, context));
-    RP_TRY(rp_masks_create(&s->masks, context->pool, context->settings, &masks));
+        RP_CHECK(check_size(chosen(o), o->boost));
+    RP_CHECK(open_model(s, context));
+    RP_CHECK(rp_masks_create(&s->masks, context->pool, context->settings, &masks));
     set_size(s, o->boost.w);
     s->batch = batch_of(s);
     s->mix = s->m->source == RP_SWAP_IMAGE ? 0 : mix_of(o->weight);
     s->distance = (float) select->reference_distance;
-    RP_TRY(rp_slot_create(&s->slot, rp_pool_device(context->pool)));
-    RP_TRY(rp_swapper_prepare(s, context->pool, context->sources));
+    RP_CHECK(rp_slot_create(&s->slot, rp_pool_device(context->pool)));
+    RP_CHECK(rp_swapper_prepare(s, context->pool, context->sources));
     return 0;
-
-fail:
-    destroy(self);
-    return ret;
 }
 
 static const char *models_used(const void *self)
@@ -231,9 +220,11 @@ const struct rp_processor rp_face_swapper = {
     .needs_source = true,
     .needs_of = needs_of,
     .source_needs = source_needs,
+    .self_size = sizeof(struct rp_swapper),
     .create = create,
     .destroy = destroy,
     .models = models_used,
+    .at_size = sizeof(struct rp_swap_slot),
     .attach = rp_swapper_attach,
     .detach = rp_swapper_detach,
     .faces = rp_swapper_faces,

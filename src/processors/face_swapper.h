@@ -9,8 +9,7 @@
 #ifndef RP_FACE_SWAPPER_H
 #define RP_FACE_SWAPPER_H
 
-#include "face/mask.h"
-#include "processors/processor.h"
+#include "processors/face_crop.h"
 
 struct rp_swapper_options {
     int model;                /* index into rp_catalogue_choices() */
@@ -64,8 +63,21 @@ int rp_swapper_prepare(struct rp_swapper *s, struct rp_pool *pool,
                        const struct rp_sources *sources);
 
 /* The half in one slot: functions of struct rp_processor. */
-int rp_swapper_attach(void **at, const void *self, struct rp_slot *slot, int w, int h);
-void rp_swapper_detach(void **at);
+struct rp_swap_slot {
+    const struct rp_swapper *shared;
+    struct rp_slot *slot;
+    struct rp_net *net;
+    struct rp_face_loop loop;
+    struct rp_face_crop crop;
+    float *lut, *swapped;
+    struct rp_face_map *map; /* --face-map; else NULL */
+    int batch;               /* tiles in one run */
+    const int32_t *turns;    /* runs for all tiles of a face; NULL when one is enough */
+    int32_t *turn;
+};
+
+int rp_swapper_attach(void *at, const void *self, struct rp_slot *slot, int w, int h);
+void rp_swapper_detach(void *at);
 const int32_t *rp_swapper_faces(const void *at);
 void rp_swapper_record(void *at, const struct rp_frame *frame);
 

@@ -1,33 +1,15 @@
 /* The swapper in one slot: crop, tiles, network, mask, paste, for each selected face. */
-#include "processors/face_crop.h"
 #include "processors/face_swapper.h"
 
-struct swap_slot {
-    const struct rp_swapper *shared;
-    struct rp_slot *slot;
-    struct rp_net *net;
-    struct rp_face_loop loop;
-    struct rp_face_crop crop;
-    float *lut, *swapped;
-    struct rp_face_map *map;  /* --face-map; else NULL */
-    int batch;                /* tiles in one run */
-    const int32_t *turns;     /* runs for all tiles of a face; NULL when one is enough */
-    int32_t *turn;
-};
-
-void rp_swapper_detach(void **at)
+void rp_swapper_detach(void *at)
 {
-    struct swap_slot *const s = *at;
+    struct rp_swap_slot *const s = at;
 
-    if (!s)
-        return;
     rp_net_close(&s->net);
     rp_face_crop_close(&s->crop);
-    free(s); /* its buffers are the slot's */
-    *at = NULL;
 }
 
-static int open_net(struct swap_slot *s, int batch)
+static int open_net(struct rp_swap_slot *s, int batch)
 {
     int ret;
     const struct rp_swapper *const shared = s->shared;
@@ -49,7 +31,7 @@ fail:
 }
 
 /* A file may claim to take any number of pictures and then fail with more than one. */
-static int open_any(struct swap_slot *s)
+static int open_any(struct rp_swap_slot *s)
 {
     int ret = 0;
     const int batch = s->shared->batch;
@@ -66,7 +48,7 @@ static int open_any(struct swap_slot *s)
     return open_net(s, 1);
 }
 
-static int make_buffers(struct swap_slot *s)
+static int make_buffers(struct rp_swap_slot *s)
 {
     float lut[3][256];
     struct rp_slot *const slot = s->slot;
@@ -86,35 +68,28 @@ static int make_buffers(struct swap_slot *s)
     return 0;
 }
 
-int rp_swapper_attach(void **at, const void *self, struct rp_slot *slot, int w, int h)
+int rp_swapper_attach(void *at, const void *self, struct rp_slot *slot, int w, int h)
 {
-    int ret;
     const struct rp_swapper *const shared = self;
-    struct swap_slot *const s = *at = calloc(1, sizeof(*s));
+    struct rp_swap_slot *const s = at;
 
     (void) w;
     (void) h;
-    if (!s)
-        return rp_fail(RP_ERR_NOMEM, "out of memory");
     s->shared = shared;
     s->slot = slot;
-    RP_TRY(open_any(s));
+    RP_CHECK(open_any(s));
     if (shared->fixed)
-        RP_TRY(rp_net_set_input(s->net, shared->in_source, shared->sources));
-    RP_TRY(make_buffers(s));
-    RP_TRY(rp_face_loop_open(&s->loop, slot));
-    RP_TRY(rp_face_crop_open(&s->crop, slot, shared->m->template_id, shared->size,
-                             shared->masks));
+        RP_CHECK(rp_net_set_input(s->net, shared->in_source, shared->sources));
+    RP_CHECK(make_buffers(s));
+    RP_CHECK(rp_face_loop_open(&s->loop, slot));
+    RP_CHECK(
+        rp_face_crop_open(&s->crop, slot, shared->m->template_id, shared->size, shared->masks));
     return 0;
-
-fail:
-    rp_swapper_detach(at);
-    return ret;
 }
 
 const int32_t *rp_swapper_faces(const void *at)
 {
-    const struct swap_slot *const s = at;
+    const struct rp_swap_slot *const s = at;
 
     return s->map ? &s->map->chosen.count : NULL;
 }
@@ -122,7 +97,7 @@ const int32_t *rp_swapper_faces(const void *at)
 /* ---- recording ------------------------------------------------------------------------------- */
 
 /* The tiles of one run; without pixel boost the whole crop. */
-static void record_tiles(struct swap_slot *s)
+static void record_tiles(struct rp_swap_slot *s)
 {
     struct rp_slot *const slot = s->slot;
     const struct rp_swapper *const shared = s->shared;
@@ -145,7 +120,7 @@ static void record_tiles(struct swap_slot *s)
 }
 
 /* Which source this face gets, where that is not the same for all faces. */
-static void record_source(struct swap_slot *s)
+static void record_source(struct rp_swap_slot *s)
 {
     const struct rp_swapper *const shared = s->shared;
 
@@ -159,7 +134,7 @@ static void record_source(struct swap_slot *s)
 
 void rp_swapper_record(void *at, const struct rp_frame *frame)
 {
-    struct swap_slot *const s = at;
+    struct rp_swap_slot *const s = at;
     const struct rp_selection *selection = frame->selection;
 
     if (s->map) {

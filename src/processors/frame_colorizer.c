@@ -63,12 +63,6 @@ struct colorizer {
     struct rp_lab_tables rgb;   /* for RGB */
 };
 
-static void destroy(void **self)
-{
-    free(*self);
-    *self = NULL;
-}
-
 static int open_model(struct colorizer *c, const struct rp_processor_context *context,
                       const struct options *o)
 {
@@ -99,20 +93,13 @@ static void make_tables(struct colorizer *c)
     }
 }
 
-static int create(void **self, const struct rp_processor_context *context)
+static int create(void *self, const struct rp_processor_context *context)
 {
-    int ret;
-    struct colorizer *const c = *self = calloc(1, sizeof(*c));
+    struct colorizer *const c = self;
 
-    if (!c)
-        return rp_fail(RP_ERR_NOMEM, "out of memory");
-    RP_TRY(open_model(c, context, rp_settings_get(context->settings, &group)));
+    RP_CHECK(open_model(c, context, rp_settings_get(context->settings, &group)));
     make_tables(c);
     return 0;
-
-fail:
-    destroy(self);
-    return ret;
 }
 
 static const char *models_used(const void *self)
@@ -131,15 +118,11 @@ struct colorizer_slot {
     struct rp_lab_tables *rgb;
 };
 
-static void detach(void **at)
+static void detach(void *at)
 {
-    struct colorizer_slot *const s = *at;
+    struct colorizer_slot *const s = at;
 
-    if (!s)
-        return;
     rp_net_close(&s->net);
-    free(s); /* its buffers are the slot's */
-    *at = NULL;
 }
 
 static int open_net(struct colorizer_slot *s)
@@ -160,28 +143,21 @@ static int open_net(struct colorizer_slot *s)
                    rp_model_path(c->model), (long long) channels, c->size, c->size);
 }
 
-static int attach(void **at, const void *self, struct rp_slot *slot, int w, int h)
+static int attach(void *at, const void *self, struct rp_slot *slot, int w, int h)
 {
-    int ret;
     const struct colorizer *const c = self;
-    struct colorizer_slot *const s = *at = calloc(1, sizeof(*s));
+    struct colorizer_slot *const s = at;
 
     (void) w, (void) h;
-    if (!s)
-        return rp_fail(RP_ERR_NOMEM, "out of memory");
     s->shared = c;
     s->slot = slot;
-    RP_TRY(open_net(s));
-    RP_TRY(rp_slot_constant(slot, c->lut, sizeof(c->lut), (void **) &s->lut));
+    RP_CHECK(open_net(s));
+    RP_CHECK(rp_slot_constant(slot, c->lut, sizeof(c->lut), (void **) &s->lut));
     if (c->m->kind == AB)
-        RP_TRY(rp_slot_constant(slot, &c->ab, sizeof(c->ab), (void **) &s->ab));
+        RP_CHECK(rp_slot_constant(slot, &c->ab, sizeof(c->ab), (void **) &s->ab));
     else
-        RP_TRY(rp_slot_constant(slot, &c->rgb, sizeof(c->rgb), (void **) &s->rgb));
+        RP_CHECK(rp_slot_constant(slot, &c->rgb, sizeof(c->rgb), (void **) &s->rgb));
     return 0;
-
-fail:
-    detach(at);
-    return ret;
 }
 
 static void record(void *at, const struct rp_frame *frame)
@@ -205,9 +181,10 @@ const struct rp_processor rp_frame_colorizer = {
     .help = "give a grey picture colours",
     .group = &group,
     .whole_frame = true,
+    .self_size = sizeof(struct colorizer),
     .create = create,
-    .destroy = destroy,
     .models = models_used,
+    .at_size = sizeof(struct colorizer_slot),
     .attach = attach,
     .detach = detach,
     .record = record,

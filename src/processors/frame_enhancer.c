@@ -66,12 +66,6 @@ struct upscaler {
     double blend; /* 0..1 */
 };
 
-static void destroy(void **self)
-{
-    free(*self);
-    *self = NULL;
-}
-
 static int open_model(struct upscaler *s, const struct rp_processor_context *context)
 {
     const struct rp_model_entry *entry;
@@ -88,19 +82,12 @@ static int open_model(struct upscaler *s, const struct rp_processor_context *con
     return 0;
 }
 
-static int create(void **self, const struct rp_processor_context *context)
+static int create(void *self, const struct rp_processor_context *context)
 {
-    int ret;
-    struct upscaler *const s = *self = calloc(1, sizeof(*s));
+    struct upscaler *const s = self;
 
-    if (!s)
-        return rp_fail(RP_ERR_NOMEM, "out of memory");
-    RP_TRY(open_model(s, context));
+    RP_CHECK(open_model(s, context));
     return 0;
-
-fail:
-    destroy(self);
-    return ret;
 }
 
 static const char *models_used(const void *self)
@@ -127,15 +114,11 @@ struct upscale_slot {
     int32_t *count, *index;
 };
 
-static void detach(void **at)
+static void detach(void *at)
 {
-    struct upscale_slot *const s = *at;
+    struct upscale_slot *const s = at;
 
-    if (!s)
-        return;
     rp_net_close(&s->net);
-    free(s); /* its buffers are the slot's */
-    *at = NULL;
 }
 
 static int open_net(struct upscale_slot *s)
@@ -152,32 +135,25 @@ static int open_net(struct upscale_slot *s)
                    rp_model_path(s->shared->model), (long long) side, (long long) side, m->scale);
 }
 
-static int attach(void **at, const void *self, struct rp_slot *slot, int w, int h)
+static int attach(void *at, const void *self, struct rp_slot *slot, int w, int h)
 {
-    int ret;
     int32_t tiles;
     float lut[3][256];
     const struct upscaler *const shared = self;
     static const double zero[3] = {0, 0, 0}, one[3] = {1, 1, 1};
-    struct upscale_slot *const s = *at = calloc(1, sizeof(*s));
+    struct upscale_slot *const s = at;
 
-    if (!s)
-        return rp_fail(RP_ERR_NOMEM, "out of memory");
     s->shared = shared;
     s->slot = slot;
     s->grid = (struct rp_tile_grid){shared->m->size, shared->m->pad, shared->m->overlap, 1};
     s->grid.across = rp_tile_count(&s->grid, w);
     tiles = s->grid.across * rp_tile_count(&s->grid, h);
-    RP_TRY(open_net(s));
+    RP_CHECK(open_net(s));
     rp_tensor_lut(lut, 255, zero, one);
-    RP_TRY(rp_slot_constant(slot, lut, sizeof(lut), (void **) &s->lut));
-    RP_TRY(rp_slot_constant(slot, &tiles, sizeof(tiles), (void **) &s->count));
-    RP_TRY(rp_slot_alloc(slot, sizeof(*s->index), (void **) &s->index));
+    RP_CHECK(rp_slot_constant(slot, lut, sizeof(lut), (void **) &s->lut));
+    RP_CHECK(rp_slot_constant(slot, &tiles, sizeof(tiles), (void **) &s->count));
+    RP_CHECK(rp_slot_alloc(slot, sizeof(*s->index), (void **) &s->index));
     return 0;
-
-fail:
-    detach(at);
-    return ret;
 }
 
 static void record(void *at, const struct rp_frame *frame)
@@ -200,10 +176,11 @@ const struct rp_processor rp_frame_enhancer = {
     .help = "make the picture larger and sharper",
     .group = &group,
     .whole_frame = true,
+    .self_size = sizeof(struct upscaler),
     .create = create,
-    .destroy = destroy,
     .models = models_used,
     .size = size,
+    .at_size = sizeof(struct upscale_slot),
     .attach = attach,
     .detach = detach,
     .record = record,

@@ -78,16 +78,12 @@ static unsigned needs_of(const struct rp_settings *settings)
     return rp_masks_needs(settings, &mask_use[chosen(rp_settings_get(settings, &group))->edtalk]);
 }
 
-static void destroy(void **self)
+static void destroy(void *self)
 {
-    struct lip_syncer *const s = *self;
+    struct lip_syncer *const s = self;
 
-    if (!s)
-        return;
     rp_slot_destroy(&s->slot);
     rp_masks_destroy(&s->masks);
-    free(s);
-    *self = NULL;
 }
 
 static int open_model(struct lip_syncer *s, const struct rp_processor_context *context,
@@ -124,24 +120,17 @@ static int make_constants(struct lip_syncer *s)
     return rp_slot_constant(s->slot, &weight, sizeof(weight), (void **) &s->net_weight);
 }
 
-static int create(void **self, const struct rp_processor_context *context)
+static int create(void *self, const struct rp_processor_context *context)
 {
-    int ret;
     const struct options *const o = rp_settings_get(context->settings, &group);
-    struct lip_syncer *const s = *self = calloc(1, sizeof(*s));
+    struct lip_syncer *const s = self;
 
-    if (!s)
-        return rp_fail(RP_ERR_NOMEM, "out of memory");
     s->weight = o->weight;
-    RP_TRY(open_model(s, context, o));
-    RP_TRY(rp_masks_create(&s->masks, context->pool, context->settings, &mask_use[s->m->edtalk]));
-    RP_TRY(rp_slot_create(&s->slot, rp_pool_device(context->pool)));
-    RP_TRY(make_constants(s));
+    RP_CHECK(open_model(s, context, o));
+    RP_CHECK(rp_masks_create(&s->masks, context->pool, context->settings, &mask_use[s->m->edtalk]));
+    RP_CHECK(rp_slot_create(&s->slot, rp_pool_device(context->pool)));
+    RP_CHECK(make_constants(s));
     return 0;
-
-fail:
-    destroy(self);
-    return ret;
 }
 
 static const char *models_used(const void *self)
@@ -164,16 +153,12 @@ struct lip_slot {
     float *floats, *pasted;        /* the same two as numbers */
 };
 
-static void detach(void **at)
+static void detach(void *at)
 {
-    struct lip_slot *const s = *at;
+    struct lip_slot *const s = at;
 
-    if (!s)
-        return;
     rp_net_close(&s->net);
     rp_face_crop_close(&s->crop);
-    free(s); /* its buffers are the slot's */
-    *at = NULL;
 }
 
 static int open_net(struct lip_slot *s)
@@ -209,27 +194,20 @@ static int make_buffers(struct lip_slot *s)
     return rp_slot_alloc(slot, sizeof(*s->back), (void **) &s->back);
 }
 
-static int attach(void **at, const void *self, struct rp_slot *slot, int w, int h)
+static int attach(void *at, const void *self, struct rp_slot *slot, int w, int h)
 {
-    int ret;
     const struct lip_syncer *const shared = self;
-    struct lip_slot *const s = *at = calloc(1, sizeof(*s));
+    struct lip_slot *const s = at;
 
     (void) w;
     (void) h;
-    if (!s)
-        return rp_fail(RP_ERR_NOMEM, "out of memory");
     s->shared = shared;
     s->slot = slot;
-    RP_TRY(open_net(s));
-    RP_TRY(make_buffers(s));
-    RP_TRY(rp_face_loop_open(&s->loop, slot));
-    RP_TRY(rp_face_crop_open(&s->crop, slot, RP_TEMPLATE_FFHQ_512, CROP, shared->masks));
+    RP_CHECK(open_net(s));
+    RP_CHECK(make_buffers(s));
+    RP_CHECK(rp_face_loop_open(&s->loop, slot));
+    RP_CHECK(rp_face_crop_open(&s->crop, slot, RP_TEMPLATE_FFHQ_512, CROP, shared->masks));
     return 0;
-
-fail:
-    detach(at);
-    return ret;
 }
 
 /* wav2lip takes the weight as a factor of the voice. */
@@ -318,9 +296,11 @@ const struct rp_processor rp_lip_syncer = {
     .group = &group,
     .wants_speech = true,
     .needs_of = needs_of,
+    .self_size = sizeof(struct lip_syncer),
     .create = create,
     .destroy = destroy,
     .models = models_used,
+    .at_size = sizeof(struct lip_slot),
     .attach = attach,
     .detach = detach,
     .feed = feed,

@@ -76,9 +76,12 @@ struct rp_processor {
     double (*hold)(const struct rp_settings *settings);
     unsigned (*source_needs)(const struct rp_settings *settings); /* of sources; NULL: no more */
 
-    /* Open models, prepare constants. */
-    int (*create)(void **self, const struct rp_processor_context *context);
-    void (*destroy)(void **self);
+    /* `self`: zeroed memory of self_size bytes. Open models, prepare constants. destroy() is called
+     * for every one that was given to create(), also if that failed, and frees what it holds, not
+     * it. */
+    size_t self_size;
+    int (*create)(void *self, const struct rp_processor_context *context);
+    void (*destroy)(void *self);
 
     /* Names of the models in use, for the mark: "hyperswap_1a_256"; "" if none. */
     const char *(*models)(const void *self);
@@ -90,9 +93,11 @@ struct rp_processor {
     /* Size of the frames it makes from frames of w x h. NULL: the same. */
     void (*size)(const void *self, int w, int h, int *out_w, int *out_h);
 
-    /* @param w,h  size of the frames it gets */
-    int (*attach)(void **at, const void *self, struct rp_slot *slot, int w, int h);
-    void (*detach)(void **at);
+    /* `at`: the same for one slot, whose buffers are the slot's own.
+     * @param w,h  size of the frames it gets */
+    size_t at_size;
+    int (*attach)(void *at, const void *self, struct rp_slot *slot, int w, int h);
+    void (*detach)(void *at);
 
     /* Put host data of a frame into memory from rp_slot_alloc_host(), which the record function
      * uploads; called before each frame's work. NULL: none. RP_ERR_... ends the job. */
@@ -110,6 +115,15 @@ struct rp_processor {
 extern const struct rp_processor *const rp_processors[];
 
 const struct rp_processor *rp_processor_find(const char *name);
+
+/* Make and free `self` and `at`; *self and *at are NULL afterwards if it failed, and if they were
+ * freed. */
+int rp_processor_create(const struct rp_processor *def, void **self,
+                        const struct rp_processor_context *context);
+void rp_processor_destroy(const struct rp_processor *def, void **self);
+int rp_processor_attach(const struct rp_processor *def, void **at, const void *self,
+                        struct rp_slot *slot, int w, int h);
+void rp_processor_detach(const struct rp_processor *def, void **at);
 
 /* rp_need bits: all that it needs of the analysing stage. */
 unsigned rp_processor_needs(const struct rp_processor *def, const struct rp_settings *settings);

@@ -30,6 +30,48 @@ const struct rp_processor *rp_processor_find(const char *name)
     return NULL;
 }
 
+/* ---- their memory ---------------------------------------------------------------------------- */
+
+int rp_processor_create(const struct rp_processor *def, void **self,
+                        const struct rp_processor_context *context)
+{
+    if (!(*self = calloc(1, RP_MAX(def->self_size, 1))))
+        return rp_fail(RP_ERR_NOMEM, "out of memory");
+    const int ret = def->create ? def->create(*self, context) : 0;
+    if (ret < 0)
+        rp_processor_destroy(def, self);
+    return ret;
+}
+
+void rp_processor_destroy(const struct rp_processor *def, void **self)
+{
+    if (*self && def->destroy)
+        def->destroy(*self);
+    free(*self);
+    *self = NULL;
+}
+
+int rp_processor_attach(const struct rp_processor *def, void **at, const void *self,
+                        struct rp_slot *slot, int w, int h)
+{
+    if (!(*at = calloc(1, RP_MAX(def->at_size, 1))))
+        return rp_fail(RP_ERR_NOMEM, "out of memory");
+    const int ret = def->attach ? def->attach(*at, self, slot, w, h) : 0;
+    if (ret < 0)
+        rp_processor_detach(def, at);
+    return ret;
+}
+
+void rp_processor_detach(const struct rp_processor *def, void **at)
+{
+    if (*at && def->detach)
+        def->detach(*at);
+    free(*at);
+    *at = NULL;
+}
+
+/* ---------------------------------------------------------------------------------------------- */
+
 unsigned rp_processor_needs(const struct rp_processor *def, const struct rp_settings *settings)
 {
     unsigned needs = def->needs | (def->needs_of ? def->needs_of(settings) : 0);
