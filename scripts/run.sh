@@ -52,7 +52,8 @@ mkdir -p out "$(dirname "$output")"
 export REPRISE_OFFLINE=${REPRISE_OFFLINE-1}
 
 # The exit code of the program is ours: 3 means the content check refused the target.
-"$build/reprise" headless-run --processors face_swapper -s "$source" -t "$target" -o "$output"
+"$build/reprise" headless-run --processors face_swapper --face-swapper-color-match 100 \
+    -s "$source" -t "$target" -o "$output"
 
 say "the result is $output"
 if "$build/tools/make-sample" --before-after "$target" "$output" out/before-after.png; then

@@ -60,6 +60,9 @@ static const struct rp_opt opts[] = {
      0.05, .def_text = "0.5", .meta = "WEIGHT",
      .help =
          "how much of the source's identity: less lets the target's through, more drives it out"},
+    {"face-swapper-color-match", 0, RP_OPT_INT, offsetof(struct rp_swapper_options, match), 0, 100,
+     1, .def_text = "0", .meta = "PERCENT",
+     .help = "how far the new face takes the light and the colours of the one it replaces"},
     {"face-map", 0, RP_OPT_STRINGS, offsetof(struct rp_swapper_options, map),
      .meta = "SOURCE=REFERENCE...",
      .help = "pictures of a source and of the face that gets it; other faces get --source-paths, "
@@ -202,6 +205,7 @@ static int create(void *self, const struct rp_processor_context *context)
     set_size(s, o->boost.w);
     s->batch = batch_of(s);
     s->mix = s->m->source == RP_SWAP_IMAGE ? 0 : mix_of(o->weight);
+    s->match = o->match / 100.0;
     s->distance = (float) select->reference_distance;
     RP_CHECK(rp_slot_create(&s->slot, rp_pool_device(context->pool)));
     RP_CHECK(rp_swapper_prepare(s, context->pool, context->sources));

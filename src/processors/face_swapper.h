@@ -15,6 +15,7 @@ struct rp_swapper_options {
     int model;                /* index into rp_catalogue_choices() */
     struct rp_opt_size boost; /* 0 = the network's own size */
     double weight;
+    int match; /* --face-swapper-color-match, percent */
     struct rp_opt_strings map; /* --face-map: SOURCE=REFERENCE */
 };
 extern const struct rp_opt_group rp_swapper_group;
@@ -47,6 +48,7 @@ struct rp_swapper {
     struct rp_masks *masks;
     int step, size;        /* pixel boost: tiles a side, side of the crop */
     int batch;             /* tiles in one run; divides step * step */
+    double match;          /* 0..1: share of the face with the colours of the target's */
     float mix;             /* share of the target's own embedding, 0 = none */
 
     struct rp_slot *slot;  /* owns the constants below, device memory */
@@ -70,6 +72,10 @@ struct rp_swap_slot {
     struct rp_face_loop loop;
     struct rp_face_crop crop;
     float *lut, *swapped;
+    /* Where colours are matched; else without memory. */
+    struct rp_img bytes; /* the swapped face in 8 bits */
+    float *gap;          /* by how much its colours differ */
+    double *match;       /* on the device */
     struct rp_face_map *map; /* --face-map; else NULL */
     int batch;               /* tiles in one run */
     const int32_t *turns;    /* runs for all tiles of a face; NULL when one is enough */

@@ -1,6 +1,9 @@
 /* The swapper in one slot: crop, tiles, network, mask, paste, for each selected face. */
 #include "processors/face_swapper.h"
 
+/* Colours are matched at 16 x 16: light, shadow and complexion, but no features. */
+#define MATCH_SIZE 16
+
 void rp_swapper_detach(void *at)
 {
     struct rp_swap_slot *const s = at;
@@ -68,6 +71,15 @@ static int make_buffers(struct rp_swap_slot *s)
     return 0;
 }
 
+static int make_match(struct rp_swap_slot *s)
+{
+    const struct rp_swapper *const shared = s->shared;
+
+    RP_CHECK(rp_slot_image(s->slot, shared->size, shared->size, 3, &s->bytes));
+    RP_CHECK(rp_slot_alloc(s->slot, sizeof(float[MATCH_SIZE][MATCH_SIZE][3]), (void **) &s->gap));
+    return rp_slot_constant(s->slot, &shared->match, sizeof(shared->match), (void **) &s->match);
+}
+
 int rp_swapper_attach(void *at, const void *self, struct rp_slot *slot, int w, int h)
 {
     const struct rp_swapper *const shared = self;
@@ -81,6 +93,8 @@ int rp_swapper_attach(void *at, const void *self, struct rp_slot *slot, int w, i
     if (shared->fixed)
         RP_CHECK(rp_net_set_input(s->net, shared->in_source, shared->sources));
     RP_CHECK(make_buffers(s));
+    if (shared->match > 0)
+        RP_CHECK(make_match(s));
     RP_CHECK(rp_face_loop_open(&s->loop, slot));
     RP_CHECK(
         rp_face_crop_open(&s->crop, slot, shared->m->template_id, shared->size, shared->masks));
@@ -132,6 +146,15 @@ static void record_source(struct rp_swap_slot *s)
           .dst = s->net->in[shared->in_source].data, .copies = s->batch);
 }
 
+/* The colours of the face that was there before, and of what surrounds it. */
+static void record_match(struct rp_swap_slot *s)
+{
+    RP_OP(s->slot, float_to_u8, .src = s->swapped, .dst = s->bytes);
+    RP_OP(s->slot, colour_gap, .a = s->crop.img, .b = s->bytes, .size = MATCH_SIZE, .dst = s->gap);
+    RP_OP(s->slot, colour_shift, .src = s->bytes, .gap = s->gap, .size = MATCH_SIZE,
+          .factor = s->match, .pixels = s->swapped);
+}
+
 void rp_swapper_record(void *at, const struct rp_frame *frame)
 {
     struct rp_swap_slot *const s = at;
@@ -151,6 +174,8 @@ void rp_swapper_record(void *at, const struct rp_frame *frame)
     record_tiles(s);
     if (s->turns)
         rp_record_loop_end(s->slot);
+    if (s->shared->match > 0)
+        record_match(s);
     rp_face_crop_paste(&s->crop, frame, s->loop.cur,
                        &(const struct rp_face_paste){.pixels = s->swapped, .blend = 1});
     rp_face_loop_end(&s->loop);

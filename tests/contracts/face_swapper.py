@@ -6,6 +6,7 @@ import e2e
 import numpy as np
 from contracts import common
 from contracts.common import Contract
+from contracts.deep_swapper import equalised
 from twins import tiny
 from twins.net import Net
 
@@ -187,7 +188,14 @@ def swapped(model, crop, tag, ramp, side):
     return np.clip(out, 0, 1)[..., ::-1] * 255
 
 
-def swap(model, scene, paths, weight=0.5, side=None, ramp=False, mapped=None):
+def recoloured(new, crop, share):
+    """With the light and the colours of the crop, as far as 16 x 16 pixels show them."""
+    target = new.astype(np.uint8)
+    whole = equalised(crop.astype(np.uint8), target, 16)
+    return np.rint(target * (1 - share) + whole * share)
+
+
+def swap(model, scene, paths, weight=0.5, side=None, ramp=False, mapped=None, match=0.0):
     """mapped: gives the source pictures of a face, None to leave it alone."""
     kind, _, template, size, signed = MODELS[model]
     side = side or size
@@ -205,6 +213,8 @@ def swap(model, scene, paths, weight=0.5, side=None, ramp=False, mapped=None):
                 given = given * (1 - mix) + (own if kind == 'raw' else unit(own)) * mix
             crop, matrix = common.cut(frame, common.five(face, False), template, side)
             new = swapped(model, crop, tag_of(given, signed), ramp, side)
+            if match:
+                new = recoloured(new, crop, match)
             frame = common.paste(frame, new, common.box_mask(side), matrix)
         return frame
     return reference
@@ -282,6 +292,10 @@ CONTRACTS += [
     contract('sources_raw', 'ghost_1_256', seeds=(11, 12), where=('picture',)),
     contract('sources_image', 'blendswap_256', seeds=(12, 11), where=('picture',)),
 ]
+for percent in (1, 60, 100):
+    CONTRACTS.append(contract(
+        f'color_match_{percent}', 'uniface_256', '--face-swapper-color-match', str(percent),
+        match=percent / 100, where=('picture', 'clip') if percent == 60 else ('picture',)))
 # Pixel boost: one tile after the other, and as batches of at most 16.
 for name, side, scenes in (('inswapper_128', 256, (FREE,)), ('inswapper_128', 384, (FIXED, FREE)),
                            ('inswapper_128', 512, (FIXED, FREE)), ('inswapper_128', 768, (FREE,)),
@@ -300,6 +314,9 @@ for name, said, side in (('blendswap_256', 384, 512), ('simswap_unofficial_512',
 CONTRACTS += [
     contract('boost_weight', 'inswapper_128', '--face-swapper-pixel-boost', '384x384',
              '--face-swapper-weight', '0.8', scene=FREE, side=384, ramp=True, weight=0.8,
+             where=('picture',)),
+    contract('boost_color_match', 'inswapper_128', '--face-swapper-pixel-boost', '256x256',
+             '--face-swapper-color-match', '80', scene=FREE, side=256, ramp=True, match=0.8,
              where=('picture',)),
     contract('map_both', 'hyperswap_1a_256', scene=STILL, seeds=(),
              mapped=Map([(21, 0), (22, 1)])),

@@ -45,6 +45,7 @@ TABLE = {
     'face-swapper-model': (SWAPPERS + ' classic_256', 'hyperswap_1a_256', ['uniface_256'],
                            ['deepswap']),
     'face-swapper-weight': (None, '0.5', ['0', '0.35', '1'], ['0.33', '1.05', '-1']),
+    'face-swapper-color-match': (None, '0', ['0', '33', '100'], ['-1', '101', '0.5']),
     'frame-colorizer-model': ('ddcolor ddcolor_artistic deoldify deoldify_artistic deoldify_stable',
                               'ddcolor', ['deoldify_stable'], ['colour']),
     'frame-colorizer-size': ('192x192 256x256 384x384 512x512', '256x256', ['192x192', '512x512'],
