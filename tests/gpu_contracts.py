@@ -24,11 +24,18 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 OPTIONS = {'face_swapper': 'face-swapper-model', 'face_enhancer': 'face-enhancer-model',
            'frame_enhancer': 'frame-enhancer-model', 'background_remover': 'background-remover-model',
            'frame_colorizer': 'frame-colorizer-model', 'lip_syncer': 'lip-syncer-model',
-           'expression_restorer': 'expression-restorer-model', 'face_editor': 'face-editor-model'}
+           'expression_restorer': 'expression-restorer-model', 'face_editor': 'face-editor-model',
+           'age_modifier': 'age-modifier-model', 'deep_swapper': 'deep-swapper-model',
+           'face_blur': 'face-blur-mode'}
 # One package of files, of which the catalogue calls the others its parts.
 PACKAGE = {'live_portrait': ['expression_restorer', 'face_editor']}
-EDITS = ['--face-editor-eye-open-ratio', '0.4', '--face-editor-lip-open-ratio', '-0.6',
-         '--face-editor-mouth-smile', '0.45', '--face-editor-head-yaw', '-0.1']
+BLURS = ['pixelate', 'blur', 'cover']  # face_blur has no models
+MORE = {'background_remover': ['--background-remover-fill-color', '0', '255', '0', '255'],
+        'face_editor': ['--face-editor-eye-open-ratio', '0.4', '--face-editor-lip-open-ratio', '-0.6',
+                        '--face-editor-mouth-smile', '0.45', '--face-editor-head-yaw', '-0.1'],
+        'face_swapper': ['--face-swapper-color-match', '50'],
+        'age_modifier': ['--age-modifier-direction', '40'],
+        'deep_swapper': ['--deep-swapper-morph', '70']}
 PICTURE = 1    # levels that a picture may be off
 CLIP = 3       # and a clip, of BGR: one level of Y, U and V each
 SHARE = 0.002  # of values that may be further off: a threshold in a network may fall the other way
@@ -36,6 +43,7 @@ SHARE = 0.002  # of values that may be further off: a threshold in a network may
 
 def models(program, folder):
     """Those to check; others are removed, so that the lite ones stand in for them."""
+    yield from (('face_blur', mode) for mode in BLURS)
     out = subprocess.run([program, 'models', '--json', '--models-path', folder], check=True,
                          stdout=subprocess.PIPE, text=True).stdout
     for line in out.splitlines():
@@ -58,10 +66,7 @@ def job(args, kind, name, provider, folder, target, out):
                '--face-selector-mode', 'many', '--cuda-graph-slots', '1', '--cuda-graph-cache', 'off',
                '--cuda-layout', 'nchw', '--output-video-encoder', 'libx264', '--output-video-quality',
                '100', '--log-level', 'debug']
-    if kind == 'background_remover':
-        command += ['--background-remover-fill-color', '0', '255', '0', '255']
-    if kind == 'face_editor':
-        command += EDITS
+    command += MORE.get(kind, [])
     environment = dict(os.environ, NVIDIA_TF32_OVERRIDE='0', REPRISE_OFFLINE='1')
     return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                           env=environment, check=False)
@@ -82,7 +87,8 @@ def compare(args, kind, name, folder, target, work, levels):
     """What is wrong, or None; the most levels off; the share of values off by more than it may."""
     out = {}
     for provider in ('cpu', 'cuda'):
-        path = os.path.join(work, f'{kind}-{name}-{provider}{os.path.splitext(target)[1]}')
+        file = f'{kind}-{name}-{provider}'.replace('/', '-') + os.path.splitext(target)[1]
+        path = os.path.join(work, file)
         ran = job(args, kind, name, provider, folder, target, path)
         if ran.returncode:
             return f'{provider}: exit {ran.returncode}: {ran.stdout.strip().splitlines()[-1]}', 0, 0
