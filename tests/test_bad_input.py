@@ -298,8 +298,27 @@ class World(Case):
                      said=self.folder)
         self.refused(2, 'headless-run', '-s', self.source, '-t', e2e.PICTURE, '-o', e2e.PICTURE,
                      said='target itself')
+        self.overwrites_no_input()
         self.refused(1, 'headless-run', '-s', self.source, '-t', self.short, '-o',
                      self.path('x' * 300 + '.mp4'), said='.mp4')
+
+    def overwrites_no_input(self):
+        """The output is a source, half of a pair, or a reference, also under another name."""
+        shutil.copy(self.source, self.path('mine.png'))
+        with open(self.path('mine.png'), 'rb') as file:
+            before = file.read()
+        os.link(self.path('mine.png'), self.path('link.png'))
+        os.symlink('mine.png', self.path('soft.png'))
+        mine, other = self.path('mine.png'), self.source
+        for words in (['-s', mine], ['-s', other, mine], ['--face-map', f'{mine}={other}'],
+                      ['--face-map', f'{other}={mine}'],
+                      ['-s', other, '--reference-face-paths', mine]):
+            for name in ('mine.png', 'link.png', 'soft.png', '../' + os.path.basename(
+                    self.folder.rstrip('/')) + '/mine.png'):
+                self.refused(2, 'headless-run', *words, '-t', e2e.PICTURE, '-o', self.path(name),
+                             said='would be overwritten')
+        with open(mine, 'rb') as file:
+            self.assertEqual(file.read(), before)
 
     def test_wrong_output(self):
         self.swap_refused(2, e2e.PICTURE, 'out.mp4', said='out.mp4')

@@ -16,6 +16,39 @@ static bool has_ext(const char *path, const char *const *list)
     return false;
 }
 
+struct overwritten {
+    const char *output;
+    const char *option; /* that names the same file, or NULL */
+};
+
+static void look_for_output(void *priv, const struct rp_opt_group *group, const struct rp_opt *opt,
+                            const char *path)
+{
+    struct overwritten *const o = priv;
+
+    (void) group;
+    if (!o->option && rp_path_same(path, o->output))
+        o->option = opt->name;
+}
+
+/* The output must be none of the files that the job reads, under whatever name. */
+static int check_overwritten(const struct rp_job *job)
+{
+    struct overwritten o = {.output = job->output};
+    const struct rp_path_options *const paths = rp_settings_get(job->settings, &rp_path_group);
+
+    if (rp_path_same(job->target, job->output))
+        return rp_fail(RP_ERR_USAGE, "--output-path: %s is the target itself; give another name",
+                       job->output);
+    rp_option_files(job->settings, look_for_output, &o);
+    if (paths->config && rp_path_same(paths->config, job->output))
+        o.option = "config-path";
+    if (o.option)
+        return rp_fail(RP_ERR_USAGE, "--output-path: %s is a file of --%s, which would be "
+                       "overwritten; give another name", job->output, o.option);
+    return 0;
+}
+
 static int check_output(struct rp_job *job)
 {
     const bool image = job->kind == RP_MEDIA_IMAGE;
@@ -27,10 +60,7 @@ static int check_output(struct rp_job *job)
         return rp_fail(RP_ERR_USAGE, "--output-path: %s must end in %s", job->output,
                        image ? "jpg, png, webp, bmp or tiff, as the target is a picture"
                              : "mp4, mkv, mov, webm, avi, wmv or gif, as the target is a video");
-    if (rp_path_same(job->target, job->output))
-        return rp_fail(RP_ERR_USAGE, "--output-path: %s is the target itself; give another name",
-                       job->output);
-    return 0;
+    return check_overwritten(job);
 }
 
 static int check_paths(struct rp_job *job)

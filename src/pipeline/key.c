@@ -42,29 +42,13 @@ static void write_state(FILE *to, const char *path)
                 (long long) st.st_size, (long long) st.st_mtim.tv_sec, st.st_mtim.tv_nsec);
 }
 
-/* Words of a list of files: each is a file, or two files around one of its '='. */
-static void write_files(FILE *to, const struct rp_opt_strings *words)
-{
-    for (int i = 0; i < words->n; i++) {
-        write_state(to, words->v[i]);
-        for (char *at = strchr(words->v[i], '='); at; at = strchr(at + 1, '=')) {
-            char *const head = strndup(words->v[i], (size_t) (at - words->v[i]));
-
-            if (head)
-                write_state(to, head);
-            free(head);
-            write_state(to, at + 1);
-        }
-    }
-}
-
-static void write_lists(void *priv, const struct rp_opt_group *group, const struct rp_opt *opt)
+static void write_file(void *priv, const struct rp_opt_group *group, const struct rp_opt *opt,
+                       const char *path)
 {
     const struct writer *const w = priv;
 
-    if (opt->type == RP_OPT_STRINGS && is_of_pipeline(group, opt))
-        write_files(w->to, (const struct rp_opt_strings *) (const void *)
-                    ((const char *) rp_settings_get(w->settings, group) + opt->offset));
+    if (is_of_pipeline(group, opt))
+        write_state(w->to, path);
 }
 
 char *rp_pipeline_key(const struct rp_settings *settings, const char *models, const char *more)
@@ -77,7 +61,7 @@ char *rp_pipeline_key(const struct rp_settings *settings, const char *models, co
         return NULL;
     fprintf(w.to, "%s\n", more);
     rp_settings_each(settings, write_option, &w);
-    rp_settings_each(settings, write_lists, &w);
+    rp_option_files(settings, write_file, &w);
     write_state(w.to, models);
     if (fclose(w.to)) {
         free(text);

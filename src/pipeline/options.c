@@ -151,6 +151,42 @@ const struct rp_opt_group *const *rp_all_groups(void)
     return all;
 }
 
+/* ---- files ----------------------------------------------------------------------------------- */
+
+struct files {
+    const struct rp_settings *settings;
+    rp_option_file_fn *fn;
+    void *priv;
+};
+
+static void each_file(void *priv, const struct rp_opt_group *group, const struct rp_opt *opt)
+{
+    const struct files *const f = priv;
+
+    if (opt->type != RP_OPT_STRINGS)
+        return;
+    const char *const options = rp_settings_get(f->settings, group);
+    const struct rp_opt_strings *const words = (const void *) (options + opt->offset);
+    for (int i = 0; i < words->n; i++) {
+        f->fn(f->priv, group, opt, words->v[i]);
+        for (const char *at = strchr(words->v[i], '='); at; at = strchr(at + 1, '=')) {
+            char *const head = strndup(words->v[i], (size_t) (at - words->v[i]));
+
+            if (head)
+                f->fn(f->priv, group, opt, head);
+            free(head);
+            f->fn(f->priv, group, opt, at + 1);
+        }
+    }
+}
+
+void rp_option_files(const struct rp_settings *settings, rp_option_file_fn *fn, void *priv)
+{
+    rp_settings_each(settings, each_file, &(struct files){settings, fn, priv});
+}
+
+/* ---- the public object ----------------------------------------------------------------------- */
+
 struct rp_options {
     struct rp_settings *settings;
 };

@@ -67,6 +67,13 @@ enum rp_bench_part {
 /* Every group, NULL-terminated. */
 extern const struct rp_opt_group *const *rp_all_groups(void);
 
+/* Each file that a list of words may name: a word as a whole, and both sides of each of its '='
+ * (SOURCE=REFERENCE). Whether there is such a file is not asked.
+ * @param fn  group and opt: the option that names it */
+typedef void rp_option_file_fn(void *priv, const struct rp_opt_group *group,
+                               const struct rp_opt *opt, const char *path);
+void rp_option_files(const struct rp_settings *settings, rp_option_file_fn *fn, void *priv);
+
 /* The settings inside the public object. */
 const struct rp_settings *rp_options_settings(const struct rp_options *options);
 
