@@ -138,6 +138,15 @@ test_usage() {
     refuses "a word too many" "stray" headless-run stray
     refuses "an option of another command" "--output-path" analyse --output-path a.png picture.bmp
     refuses "analyse without a file" "file" analyse
+    for list in '--face-detector-angles 180' '--face-detector-angles 0 180' '--execution-device-ids 0' \
+        '--download-providers github huggingface'; do
+        # shellcheck disable=SC2086 # words
+        exits "analyse: a list in front of the file" 1 analyse $list none.png
+        says "analyse: a list in front of the file: $list" err "none.png"
+    done
+    refuses "analyse: a list that took the file" "write -- before files" analyse \
+        --download-mirrors github=http://127.0.0.1:9 none.png
+    refuses "a list's first word is its own" "is not one of" analyse --face-detector-angles none.png
     refuses "plan without a target" "--target-path" plan
     refuses "inspect without a file" "file" inspect
     refuses "a value for --json" "--json" models --json=yes

@@ -202,6 +202,34 @@ static bool ends_values(const struct app *app, const char *word)
     return word[1] == '-' || (!is_number(word) && find_short(app, word[1]));
 }
 
+/* A list that is followed by the command's own words, files or names, ends with the first word that
+ * cannot be one of its values. The first value is always the option's, right or wrong. */
+static bool can_be_value(const rp_option_info *info, const char *word)
+{
+    char *end;
+
+    if (info->choices) {
+        for (int i = 0; info->choices[i]; i++)
+            if (!strcmp(info->choices[i], word))
+                return true;
+        return false;
+    }
+    if (!info->is_number)
+        return true;
+    strtod(word, &end);
+    return end != word && !*end;
+}
+
+static bool goes_on(const struct parser *p, const rp_option_info *info, int n)
+{
+    const char *const word = p->argv[p->at];
+
+    if (ends_values(p->app, word))
+        return false;
+    return n == 0 || (info->is_list && (p->app->command->max_args == 0 ||
+                                        can_be_value(info, word)));
+}
+
 static int take_values(struct parser *p, const rp_option_info *info, const char *inside)
 {
     struct given *g = &p->given[p->n_given++];
@@ -215,8 +243,7 @@ static int take_values(struct parser *p, const rp_option_info *info, const char 
     if (info->is_flag)
         return RP_OK;
     g->words = (const char *const *) &p->argv[p->at];
-    while (p->at < p->argc && (info->is_list || g->n == 0) &&
-           !ends_values(p->app, p->argv[p->at])) {
+    while (p->at < p->argc && goes_on(p, info, g->n)) {
         p->at++;
         g->n++;
     }
@@ -360,10 +387,27 @@ static int read_config(struct app *app)
     return ret;
 }
 
-static int check_args(const struct app *app)
+/* The list that may have taken the files for its own words, or NULL. */
+static const struct given *long_list(const struct parser *p)
 {
-    const struct app_command *c = app->command;
+    for (int i = 0; i < p->n_given; i++)
+        if (p->given[i].info->is_list && p->given[i].n > 1)
+            return &p->given[i];
+    return NULL;
+}
 
+static int check_args(const struct parser *p)
+{
+    const struct app *const app = p->app;
+    const struct app_command *c = app->command;
+    const struct given *const list = long_list(p);
+
+    if (app->n_args < c->min_args && list) {
+        app_log(RP_LOG_ERROR,
+                "%s: no file was given; --%s took '%s' as one of its values: write -- before files",
+                c->name, list->info->name, list->words[list->n - 1]);
+        return RP_ERR_USAGE;
+    }
     if (app->n_args < c->min_args) {
         app_log(RP_LOG_ERROR, "%s: no file was given", c->name);
         return RP_ERR_USAGE;
@@ -392,7 +436,7 @@ int app_parse(struct app *app, int argc, char **argv)
     apply_log_level(app);
     if ((ret = set_given(&p, false)) < 0 || app->help)
         goto done;
-    if ((ret = check_args(app)) >= 0)
+    if ((ret = check_args(&p)) >= 0)
         ret = read_config(app);
 done:
     free(p.given);
