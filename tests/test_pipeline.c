@@ -38,6 +38,20 @@ static void keep_line(void *priv, enum rp_log_level level, const char *line)
     pthread_mutex_unlock(&log_lock);
 }
 
+/* ---- runs of networks: the linker sends these calls here --------------------------------- */
+
+static _Atomic int detector_runs;
+
+int __real_rp_net_run(struct rp_net *net);
+int __wrap_rp_net_run(struct rp_net *net);
+
+int __wrap_rp_net_run(struct rp_net *net)
+{
+    if (strstr(rp_model_path(net->model), "fr_detect"))
+        detector_runs++;
+    return __real_rp_net_run(net);
+}
+
 /* ---- set-up ---------------------------------------------------------------------------------- */
 
 static bool link_models(const char *folder)
@@ -604,6 +618,27 @@ static void test_paths(void **state)
     assert_int_equal(run_job(runtime, o, NULL), RP_ERR_USAGE);
     assert_said("--target-path", "missing");
     rp_options_destroy(&o);
+}
+
+/* A picture that gives the reference is analysed once, the source once. */
+static void test_analysed_once(void **state)
+{
+    static const char *const modes[] = {"reference", "many"};
+    char *sums[2];
+
+    (void) state;
+    need_all();
+    for (size_t i = 0; i < RP_ARRAY_LEN(modes); i++) {
+        detector_runs = 0;
+        assert_int_equal(swap(runtime, "face.png", "swapped.png", "face-selector-mode", modes[i]),
+                         0);
+        assert_int_equal(detector_runs, 2);
+        sums[i] = strdup(output_of("md5sum < swapped.png"));
+    }
+    assert_string_equal(sums[0], sums[1]); /* there is one face */
+    free(sums[0]);
+    free(sums[1]);
+    unlink(in_dir("swapped.png"));
 }
 
 /* ---- models ---------------------------------------------------------------------------------- */
@@ -1320,6 +1355,7 @@ int main(void)
         cmocka_unit_test(test_picture_job),
         cmocka_unit_test(test_sources),
         cmocka_unit_test(test_paths),
+        cmocka_unit_test(test_analysed_once),
         cmocka_unit_test(test_missing_models),
         cmocka_unit_test(test_wrong_models),
         cmocka_unit_test(test_no_onnxruntime),

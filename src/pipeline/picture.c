@@ -3,6 +3,7 @@
 #include "base/api.h"
 #include "pipeline/alpha.h"
 #include "pipeline/device_image.h"
+#include "pipeline/reference.h"
 
 /* ---- frames over pictures -------------------------------------------------------------------- */
 
@@ -29,9 +30,9 @@ static int work_on_frame(struct rp_pipeline *p, struct rp_media_frame *frame,
     return ret;
 }
 
-/* Content check and faces of a picture of which processors get a smaller copy. */
-static int check_large(struct rp_pipeline *p, const struct rp_media_frame *frame,
-                       struct rp_dfaces *faces)
+/* Content check and faces of a picture, before it is known what processors get. */
+static int look(struct rp_pipeline *p, const struct rp_media_frame *frame,
+                struct rp_dfaces *faces)
 {
     struct rp_program *program;
 
@@ -43,6 +44,17 @@ static int check_large(struct rp_pipeline *p, const struct rp_media_frame *frame
         ret = rp_program_analyse(program, frame, faces);
     rp_programs_give(&p->programs, &program);
     return ret;
+}
+
+/* The same; the first picture gives the reference. */
+static int look_first(struct rp_pipeline *p, const struct rp_media_frame *frame,
+                      struct rp_dfaces *faces)
+{
+    RP_CHECK(look(p, frame, faces));
+    if (!rp_pipeline_wants_reference(p))
+        return 0;
+    rp_reference_add(p, faces, frame->index);
+    return rp_pipeline_check_reference(p);
 }
 
 /* Only the processors, on faces that are already known. */
@@ -103,23 +115,13 @@ static int check_image(const rp_image *image)
     return 0;
 }
 
-/* The first picture gives the reference. */
-static int take_reference(struct rp_pipeline *p, const struct rp_media_frame *frame)
-{
-    if (!rp_pipeline_wants_reference(p))
-        return 0;
-    RP_CHECK(rp_pipeline_add_reference(p, frame));
-    return rp_pipeline_check_reference(p);
-}
-
 /* A frame over the picture's BGR, which may be a copy. */
-static int take_image(struct rp_pipeline *p, rp_image *image, rp_image *bgr,
-                      struct rp_media_frame *frame)
+static int take_image(rp_image *image, rp_image *bgr, struct rp_media_frame *frame)
 {
     RP_CHECK(check_image(image));
     RP_CHECK(rp_image_take_bgr(image, bgr));
     rp_frame_over_image(frame, bgr);
-    return take_reference(p, frame);
+    return 0;
 }
 
 /* A picture whose pixels stay on the device. Only the device knows what is transparent in the end,
@@ -133,10 +135,17 @@ static int work_on_device(struct rp_pipeline *p, rp_image *image, struct rp_fram
         return rp_fail(RP_ERR_UNSUPPORTED, "the processors make a part of the picture transparent, "
                        "and pixels on a device keep their format; pass it as BGRA");
     rp_frame_over_device(&frame, image);
-    RP_CHECK(take_reference(p, &frame));
+    const bool first = rp_pipeline_wants_reference(p);
+    struct rp_dfaces *const faces = first ? calloc(1, sizeof(*faces)) : NULL;
+    if (first && !faces)
+        return rp_fail(RP_ERR_NOMEM, "out of memory");
+    int ret = first ? look_first(p, &frame, faces) : 0;
     if (p->plan.alpha)
         frame.fmt = RP_FMT_BGR24_ALPHA;
-    return work_on_frame(p, &frame, result);
+    if (ret >= 0)
+        ret = first ? work_on_faces(p, &frame, faces, result) : work_on_frame(p, &frame, result);
+    free(faces);
+    return ret;
 }
 
 /* @param faces  NULL: they have to be found */
@@ -146,9 +155,18 @@ static int work_on_image(struct rp_pipeline *p, rp_image *image, const struct rp
     int ret;
     rp_image bgr = {0};
     uint8_t *alpha = NULL;
+    struct rp_dfaces *found = NULL;
     struct rp_media_frame frame;
 
-    RP_TRY(take_image(p, image, &bgr, &frame));
+    RP_TRY(take_image(image, &bgr, &frame));
+    if (!faces && rp_pipeline_wants_reference(p)) {
+        if (!(found = calloc(1, sizeof(*found)))) {
+            ret = rp_fail(RP_ERR_NOMEM, "out of memory");
+            goto fail;
+        }
+        RP_TRY(look_first(p, &frame, found));
+        faces = found;
+    }
     if (p->plan.alpha)
         RP_TRY(rp_frame_take_alpha(&frame, image, &alpha));
     ret = faces ? work_on_faces(p, &frame, faces, result) : work_on_frame(p, &frame, result);
@@ -167,6 +185,7 @@ fail:
     if (bgr.owned)
         free(bgr.data);
     free(alpha);
+    free(found);
     return ret;
 }
 
@@ -183,8 +202,8 @@ static int read_large(struct rp_pipeline *p, rp_image *image, struct rp_dfaces *
     rp_image bgr = {0};
     struct rp_media_frame frame;
 
-    RP_TRY(take_image(p, image, &bgr, &frame));
-    RP_TRY(check_large(p, &frame, faces));
+    RP_TRY(take_image(image, &bgr, &frame));
+    RP_TRY(look_first(p, &frame, faces));
 
 fail:
     if (bgr.owned)

@@ -32,8 +32,8 @@ struct rp_pipeline {
     struct rp_references pictures;      /* of --reference-face-paths */
     bool has_reference;
     struct rp_plan plan, analyse_plan;
-    /* For pictures that are scaled down: content check and faces of the large one; the processors,
-     * on the small one. */
+    /* For pictures that are scaled down or give the reference: content check and faces of the large
+     * one; the processors, on the small one. */
     struct rp_plan large_plan, small_plan;
     struct rp_programs programs;        /* idle ones, of all these plans */
     char *replace_audio;                /* audio file among the sources, or NULL */

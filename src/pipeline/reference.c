@@ -75,25 +75,28 @@ void rp_pipeline_share_reference(struct rp_pipeline *p, const struct rp_pipeline
     p->has_reference = from->has_reference;
 }
 
-int rp_pipeline_add_reference(struct rp_pipeline *p, const struct rp_media_frame *frame)
+void rp_reference_add(struct rp_pipeline *p, const struct rp_dfaces *faces, int64_t index)
 {
-    int ret;
-    struct rp_dfaces *const faces = malloc(sizeof(*faces));
-
-    if (!faces)
-        return rp_fail(RP_ERR_NOMEM, "out of memory");
-    RP_TRY(rp_pipeline_faces(p, frame, faces));
     if (!rp_selector_add_reference(&p->selector, faces))
         rp_log(RP_LOG_WARN,
                "no reference face in frame %lld%s; choose another with "
                "--reference-frame-number, or --face-selector-mode many",
-               (long long) frame->index,
+               (long long) index,
                p->selector.references.count || p->selector.mode == RP_SELECT_ALL_BUT
                    ? ""
                    : ": nothing will be changed");
     p->has_reference = true;
+}
 
-fail:
+int rp_pipeline_add_reference(struct rp_pipeline *p, const struct rp_media_frame *frame)
+{
+    struct rp_dfaces *const faces = malloc(sizeof(*faces));
+
+    if (!faces)
+        return rp_fail(RP_ERR_NOMEM, "out of memory");
+    const int ret = rp_pipeline_faces(p, frame, faces);
+    if (ret >= 0)
+        rp_reference_add(p, faces, frame->index);
     free(faces);
     return ret;
 }

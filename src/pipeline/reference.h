@@ -12,4 +12,7 @@ int rp_reference_read(struct rp_pipeline *pipeline);
 /* For another target: what stays are the faces of the pictures. */
 void rp_reference_reset(struct rp_pipeline *pipeline);
 
+/* Take a reference from the faces of the target's frame `index`. */
+void rp_reference_add(struct rp_pipeline *pipeline, const struct rp_dfaces *faces, int64_t index);
+
 #endif /* RP_PIPELINE_REFERENCE_H */
