@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <pthread.h>
 #include <setjmp.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -288,6 +289,135 @@ static void test_bad_places(void **state)
     free(below);
 }
 
+static int mode_of(const char *path)
+{
+    struct stat st;
+
+    return stat(path, &st) ? -1 : (int) (st.st_mode & 07777);
+}
+
+/* A file that is replaced keeps its permissions, and nobody else may read the new one before. */
+static void test_rights(void **state)
+{
+    static const int modes[] = {0600, 0640, 0444, 0755, 0666};
+    struct rp_partial p;
+    struct stat st;
+    char *const path = in_root("mine.mp4");
+    const mode_t mask = umask(022);
+
+    (void) state;
+    assert_int_equal(rp_file_write(path, "1", 1), 0);
+    assert_int_equal(mode_of(path), 0644);
+    for (size_t i = 0; i < RP_ARRAY_LEN(modes); i++) {
+        assert_int_equal(chmod(path, (mode_t) modes[i]), 0);
+        assert_int_equal(rp_partial_begin(&p, path), 0);
+        assert_int_equal(mode_of(p.temp), modes[i] | 0600);
+        write_temp(&p, "new");
+        assert_int_equal(rp_partial_commit(&p), 0);
+        rp_partial_abort(&p);
+        assert_int_equal(mode_of(path), modes[i]);
+    }
+    assert_int_equal(chmod(path, 04755), 0); /* permissions, and nothing more than these */
+    assert_int_equal(rp_file_write(path, "1", 1), 0);
+    assert_int_equal(mode_of(path), 0755);
+    if (geteuid() == 0) {
+        assert_int_equal(chown(path, 1234, 4321), 0);
+        assert_int_equal(rp_file_write(path, "2", 1), 0);
+        assert_int_equal(stat(path, &st), 0);
+        assert_int_equal(st.st_uid, 1234);
+        assert_int_equal(st.st_gid, 4321);
+    }
+    umask(mask);
+    free(path);
+}
+
+/* A file in a folder of its own, named as process `pid` would. */
+static char *make_left(const char *folder, const char *form, int pid)
+{
+    char name[200], path[300];
+
+    snprintf(name, sizeof(name), form, pid);
+    snprintf(path, sizeof(path), "%s/%s", folder, name);
+    char *const whole = in_root(path), *const dir = in_root(folder);
+    mkdir(dir, 0755);
+    free(dir);
+    FILE *const f = fopen(whole, "w");
+    assert_non_null(f);
+    fclose(f);
+    return whole;
+}
+
+static int dead_process(void)
+{
+    const pid_t child = fork();
+
+    if (child == 0)
+        _exit(0);
+    waitpid(child, NULL, 0);
+    return (int) child;
+}
+
+static bool is_there(char *path)
+{
+    const bool there = !access(path, F_OK);
+
+    free(path);
+    return there;
+}
+
+static void write_to(const char *folder)
+{
+    char name[300];
+
+    snprintf(name, sizeof(name), "%s/out.mp4", folder);
+    char *const path = in_root(name);
+    assert_int_equal(rp_file_write(path, "x", 1), 0);
+    free(path);
+}
+
+/* What a killed process left goes with the next output, and nothing else. */
+static void test_sweep(void **state)
+{
+    static const char *const others[] = {
+        "clip.%d-1.part.mp4",   ".clip.%d-1.part.mp4.bak", ".clip.%d-1.party", ".clip.%d.part.mp4",
+        ".clip.%d-.part",       ".clip.x%d-1.part",        ".clip.-%d-1.part", ".clip.%d-1.part.",
+    };
+    const int dead = dead_process();
+    char *const left = make_left("left", ".clip.%d-1.part.mp4", dead);
+    char *const dots = make_left("left", ".a.b.c.%d-77.part", dead);
+    char *const alive = make_left("left", ".clip.%d-9.part.mp4", (int) getpid());
+    char *other[RP_ARRAY_LEN(others)];
+
+    (void) state;
+    for (size_t i = 0; i < RP_ARRAY_LEN(others); i++)
+        other[i] = make_left("left", others[i], dead);
+    write_to("left");
+    assert_false(is_there(left));
+    assert_false(is_there(dots));
+    assert_true(is_there(alive));
+    for (size_t i = 0; i < RP_ARRAY_LEN(others); i++)
+        if (!is_there(other[i]))
+            fail_msg("%s is gone", others[i]);
+}
+
+/* Somebody whose number says nothing here, in another container, is still writing. */
+static void test_sweep_locked(void **state)
+{
+    char *const held = make_left("held", ".clip.%d-1.part.mp4", dead_process());
+    const int fd = open(held, O_RDONLY);
+
+    (void) state;
+    assert_int_equal(flock(fd, LOCK_EX), 0);
+    write_to("held");
+    assert_int_equal(access(held, F_OK), 0);
+    close(fd);
+    write_to("held"); /* the same folder is not looked at twice in a row */
+    assert_int_equal(access(held, F_OK), 0);
+    write_to("left");
+    write_to("held");
+    assert_false(is_there(held));
+}
+
 /* The superuser may write anywhere, so this runs as another user. */
 static void test_read_only_folder(void **state)
 {
@@ -460,7 +590,8 @@ int main(void)
         cmocka_unit_test(test_bad_places),  cmocka_unit_test(test_read_only_folder),
         cmocka_unit_test(test_full_disk),   cmocka_unit_test(test_long_names),
         cmocka_unit_test(test_cleanup),     cmocka_unit_test(test_many),
-        cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_threads),     cmocka_unit_test(test_rights),
+        cmocka_unit_test(test_sweep),       cmocka_unit_test(test_sweep_locked),
     };
 
     return cmocka_run_group_tests(tests, make_root, remove_root);

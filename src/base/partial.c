@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdatomic.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -88,9 +89,37 @@ static char *temp_name(const char *path, unsigned n)
 
 static void forget_temp(struct rp_partial *p)
 {
+    if (p->temp && p->lock >= 0)
+        close(p->lock);
+    p->lock = -1;
     if (p->temp && registry_remove(p->temp))
         free(p->temp);
     p->temp = NULL;
+}
+
+/* Like the file that it will replace; the owner may write to it until it is complete. */
+static void take_rights(struct rp_partial *p)
+{
+    struct stat st;
+
+    p->mode = -1;
+    if (stat(p->path, &st))
+        return;
+    p->mode = (int) (st.st_mode & 0777);
+    if (fchmod(p->lock, (mode_t) p->mode | S_IRUSR | S_IWUSR) ||
+        fchown(p->lock, st.st_uid, st.st_gid))
+        rp_log(RP_LOG_DEBUG, "%s: its owner cannot be kept: %s", p->path, strerror(errno));
+}
+
+/* Lock the file that was just made. False if a sweep took it for one that was left: it then has
+ * the lock, or has removed the file. Where files cannot be locked nothing is swept either. */
+static bool lock_temp(const struct rp_partial *p)
+{
+    struct stat here, there;
+
+    if (flock(p->lock, LOCK_EX | LOCK_NB))
+        return errno != EWOULDBLOCK;
+    return !fstat(p->lock, &here) && !stat(p->temp, &there) && here.st_ino == there.st_ino;
 }
 
 /* Make the empty temporary file, which is the only sure test that the folder can be written to. Its
@@ -109,12 +138,13 @@ static int create_temp(struct rp_partial *p)
             p->temp = NULL;
             return rp_fail(RP_ERR_LIMIT, "%s: more than %d outputs at once", p->path, MAX_PARTIALS);
         }
-        const int fd = open(p->temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-        if (fd >= 0) {
-            close(fd);
+        p->lock = open(p->temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
+                       rp_path_is_file(p->path) ? 0600 : 0666);
+        if (p->lock >= 0 && lock_temp(p)) {
+            take_rights(p);
             return 0;
         }
-        const int error = errno;
+        const int error = p->lock >= 0 ? EEXIST : errno;
         forget_temp(p);
         if (error != EEXIST) /* EEXIST: left by a killed process of the same number */
             return rp_fail(RP_ERR_IO, "%s: cannot be written: %s", p->path, strerror(error));
@@ -141,7 +171,7 @@ int rp_partial_begin(struct rp_partial *p, const char *path)
     int ret;
     char *dir = NULL;
 
-    *p = (struct rp_partial){0};
+    *p = (struct rp_partial){.lock = -1, .mode = -1};
     RP_TRY(check_target(path));
     p->path = realpath(path, NULL); /* a link stays a link: its file is replaced */
     if (!p->path)
@@ -155,6 +185,7 @@ int rp_partial_begin(struct rp_partial *p, const char *path)
         ret = rp_fail(RP_ERR_IO, "%s: there is no folder %s", path, dir);
         goto fail;
     }
+    rp_partial_sweep(dir);
     RP_TRY(create_temp(p));
     free(dir);
     return 0;
@@ -188,6 +219,8 @@ int rp_partial_commit(struct rp_partial *p)
     bool ok = fd >= 0 && (!fsync(fd) || errno == EINVAL || errno == EROFS);
     int error = errno;
 
+    if (ok && p->mode >= 0)
+        fchmod(fd, (mode_t) p->mode);
     if (fd >= 0)
         close(fd);
     if (ok && rename(p->temp, p->path) < 0) {

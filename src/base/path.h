@@ -37,11 +37,17 @@ int rp_file_read(const char *path, size_t max, uint8_t **data, size_t *size);
  * begin:  picks a hidden temporary name in the same folder with the same extension,
  *         ".NAME.PID-N.part.EXT", and checks that the folder exists and can be written to. abort
  *         removes that file, and so does exit by a signal as far as a process can (see
- *         rp_partial_cleanup).
- * commit: fsync, then rename to `path`. On failure (RP_ERR_IO) the temporary file is removed. */
+ *         rp_partial_cleanup). It is locked, so that what a killed process left can be told from
+ *         what is being written; that is removed (rp_partial_sweep).
+ * commit: fsync, then rename to `path`. On failure (RP_ERR_IO) the temporary file is removed.
+ *
+ * A file that is replaced gives its permissions to the new one and, as far as the process may, its
+ * owner and group; until then the temporary file is never open to more people than it. */
 struct rp_partial {
     char *path; /* final */
     char *temp; /* write here */
+    int lock;   /* descriptor of the temporary file; valid while there is one */
+    int mode;   /* permissions of the file that will be replaced; -1: there is none */
 };
 int rp_partial_begin(struct rp_partial *p, const char *path);
 int rp_partial_commit(struct rp_partial *p);
@@ -50,6 +56,10 @@ void rp_partial_abort(struct rp_partial *p); /* also after commit: frees only */
 /* Unlink the temporary files of all outputs in progress. Async-signal-safe: for the handler of a
  * second Ctrl-C or SIGTERM. */
 void rp_partial_cleanup(void);
+
+/* Remove the temporary files in `dir` that no process is writing, each with a log line. Looks at
+ * the same folder once in a row. Called by rp_partial_begin(). */
+void rp_partial_sweep(const char *dir);
 
 /* Write a whole file through rp_partial. */
 int rp_file_write(const char *path, const void *data, size_t size);
