@@ -3,6 +3,7 @@
 
 #include <sys/mman.h>
 #include <turbojpeg.h>
+#include <zlib.h>
 
 static const char *const formats[] = {"jpg", "png", "webp", "bmp", "tiff"};
 
@@ -152,27 +153,74 @@ static void test_quality(void **state)
 
 /* ---- EXIF ------------------------------------------------------------------------------------ */
 
-static void write_with_exif(const char *path, const uint8_t *jpeg, size_t size, int orientation,
-                            bool big)
+/* 26 bytes: a directory with one tag. */
+static void make_exif(uint8_t exif[26], int orientation, bool big)
 {
-    uint8_t little_end[36] = "\xff\xe1\0\x22"
-                             "Exif\0\0"
-                             "II*\0\x08\0\0\0"
-                             "\x01\0"
-                             "\x12\x01\x03\0\x01\0\0\0";
-    uint8_t big_end[36] = "\xff\xe1\0\x22"
-                          "Exif\0\0"
-                          "MM\0*\0\0\0\x08"
-                          "\0\x01"
-                          "\x01\x12\0\x03\0\0\0\x01";
-    uint8_t *const exif = big ? big_end : little_end;
+    static const uint8_t little_end[27] = "II*\0\x08\0\0\0"
+                                          "\x01\0"
+                                          "\x12\x01\x03\0\x01\0\0\0";
+    static const uint8_t big_end[27] = "MM\0*\0\0\0\x08"
+                                       "\0\x01"
+                                       "\x01\x12\0\x03\0\0\0\x01";
+
+    memcpy(exif, big ? big_end : little_end, 26);
+    exif[18 + big] = (uint8_t) orientation;
+}
+
+/* Put bytes into a file's data at a place. */
+static void write_inserted(const char *path, const uint8_t *data, size_t size, size_t at,
+                           const uint8_t *more, size_t n)
+{
     FILE *const f = fopen(path, "wb");
 
-    exif[28 + big] = (uint8_t) orientation;
-    fwrite(jpeg, 1, 2, f);
-    fwrite(exif, 1, 36, f);
-    fwrite(jpeg + 2, 1, size - 2, f);
+    fwrite(data, 1, at, f);
+    fwrite(more, 1, n, f);
+    fwrite(data + at, 1, size - at, f);
     fclose(f);
+}
+
+typedef void write_exif_fn(const char *path, uint8_t *data, size_t size, const uint8_t exif[26],
+                           bool head);
+
+static void write_jpeg_exif(const char *path, uint8_t *data, size_t size, const uint8_t exif[26],
+                            bool head)
+{
+    uint8_t segment[36] = "\xff\xe1\0\x22"
+                          "Exif\0";
+
+    (void) head; /* always */
+    memcpy(segment + 10, exif, 26);
+    write_inserted(path, data, size, 2, segment, sizeof(segment));
+}
+
+/* After the picture, where the standard allows it too. */
+static void write_png_exif(const char *path, uint8_t *data, size_t size, const uint8_t exif[26],
+                           bool head)
+{
+    uint8_t chunk[4 + 4 + 32 + 4] = {0, 0, 0, head ? 32 : 26, 'e', 'X', 'I', 'f'};
+    const size_t n = chunk[3];
+
+    memcpy(chunk + 8, "Exif\0", 6);
+    memcpy(chunk + 8 + n - 26, exif, 26);
+    const uint32_t crc = (uint32_t) crc32(0, chunk + 4, (unsigned) n + 4);
+    for (int i = 0; i < 4; i++)
+        chunk[8 + n + (size_t) i] = (uint8_t) (crc >> (24 - 8 * i));
+    write_inserted(path, data, size, size - 12, chunk, n + 12);
+}
+
+static void write_webp_exif(const char *path, uint8_t *data, size_t size, const uint8_t exif[26],
+                            bool head)
+{
+    uint8_t chunk[8 + 32] = {'E', 'X', 'I', 'F', head ? 32 : 26};
+    const size_t n = chunk[4], whole = size - 8 + 8 + n;
+
+    memcpy(chunk + 8, "Exif\0", 6);
+    memcpy(chunk + 8 + n - 26, exif, 26);
+    for (int i = 0; i < 4; i++)
+        data[4 + i] = (uint8_t) (whole >> (8 * i));
+    write_inserted(path, data, size, size, chunk, n + 8);
+    for (int i = 0; i < 4; i++)
+        data[4 + i] = (uint8_t) ((size - 8) >> (8 * i));
 }
 
 /* Where the pixel (x, y) of the upright picture lies in the stored one. */
@@ -185,32 +233,45 @@ static void stored_place(int orientation, int w, int h, int x, int y, int *sx, i
     *sy = Y[orientation];
 }
 
+static void check_turned(const rp_image *to, const rp_image *plain, int orientation)
+{
+    assert_int_equal(to->w, orientation >= 5 ? plain->h : plain->w);
+    for (int y = 0; y < to->h; y++)
+        for (int x = 0; x < to->w; x++) {
+            int sx, sy;
+
+            stored_place(orientation, plain->w, plain->h, x, y, &sx, &sy);
+            assert_memory_equal(to->data + y * to->stride + x * 3,
+                                plain->data + sy * plain->stride + sx * 3, 3);
+        }
+}
+
 static void test_exif_orientation(void **state)
 {
-    const int w = 48, h = 32;
-    rp_image from = make_image(w, h, RP_PIXEL_BGR), plain, to;
-    uint8_t *jpeg = NULL;
-    size_t size = 0;
+    static const struct {
+        const char *name;
+        write_exif_fn *write;
+    } containers[] = {
+        {"e.jpg", write_jpeg_exif}, {"e.png", write_png_exif}, {"e.webp", write_webp_exif}};
+    rp_image from = make_image(48, 32, RP_PIXEL_BGR), plain, to;
+    uint8_t *data, exif[26];
+    size_t size;
 
     (void) state;
-    assert_int_equal(rp_image_write(&from, in_dir("e.jpg"), 95), 0);
-    assert_int_equal(rp_file_read(in_dir("e.jpg"), 1 << 20, &jpeg, &size), 0);
-    assert_int_equal(rp_image_read(&plain, in_dir("e.jpg")), 0);
-    for (int o = 1; o <= 8; o++) {
-        write_with_exif(in_dir("o.jpg"), jpeg, size, o, o & 1);
-        assert_int_equal(rp_image_read(&to, in_dir("o.jpg")), 0);
-        assert_int_equal(to.w, o >= 5 ? h : w);
-        for (int y = 0; y < to.h; y++)
-            for (int x = 0; x < to.w; x++) {
-                int sx, sy;
-                stored_place(o, w, h, x, y, &sx, &sy);
-                assert_memory_equal(to.data + y * to.stride + x * 3,
-                                    plain.data + sy * plain.stride + sx * 3, 3);
-            }
-        rp_image_free(&to);
+    for (size_t i = 0; i < RP_ARRAY_LEN(containers); i++) {
+        assert_int_equal(rp_image_write(&from, in_dir(containers[i].name), 95), 0);
+        assert_int_equal(rp_file_read(in_dir(containers[i].name), 1 << 20, &data, &size), 0);
+        assert_int_equal(rp_image_read(&plain, in_dir(containers[i].name)), 0);
+        for (int o = 1; o <= 8; o++) {
+            make_exif(exif, o, o & 1);
+            containers[i].write(in_dir("o.bin"), data, size, exif, o & 2);
+            assert_int_equal(rp_image_read(&to, in_dir("o.bin")), 0);
+            check_turned(&to, &plain, o);
+            rp_image_free(&to);
+        }
+        rp_image_free(&plain);
+        free(data);
     }
-    rp_image_free(&plain);
-    free(jpeg);
     free(from.data);
 }
 

@@ -244,8 +244,8 @@ RP_API int rp_image_read_sized(rp_image *out, size_t size, const char *path);
 RP_API int rp_image_write_sized(const rp_image *image, size_t size, const char *path, int quality);
 RP_API void rp_image_free_sized(rp_image *image, size_t size);
 
-/** Read a JPEG (turned upright by its EXIF tag), PNG, WebP, BMP, TIFF or GIF (first frame). BGR, or
- *  BGRA when the file has alpha. */
+/** Read a JPEG, PNG, WebP, TIFF (all turned upright by their EXIF tag), BMP or GIF (first frame).
+ *  BGR, or BGRA when the file has alpha. */
 static inline int rp_image_read(rp_image *out, const char *path)
 {
     return rp_image_read_sized(out, sizeof(*out), path);

@@ -66,7 +66,7 @@ static int decode(rp_image *out, const uint8_t *data, size_t size, const char *n
         return RP_NOMEM(name);
     const int ret = decode_with(png, out, data, size, name);
     spng_ctx_free(png);
-    return ret;
+    return ret < 0 ? ret : rp_image_orient(out, rp_orient_exif(rp_png_orientation(data, size)));
 }
 
 static int encode_rows(spng_ctx *png, const rp_image *image)

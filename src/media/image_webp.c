@@ -30,7 +30,6 @@ static int decode_still(rp_image *out, const uint8_t *data, size_t size, const c
         f.has_alpha ? WebPDecodeBGRAInto(data, size, out->data, bytes, (int) out->stride)
                     : WebPDecodeBGRInto(data, size, out->data, bytes, (int) out->stride);
     return done ? 0 : broken(name);
-    return 0;
 }
 
 static int decode_first(rp_image *out, const uint8_t *data, size_t size, const char *name)
@@ -55,8 +54,9 @@ static int decode(rp_image *out, const uint8_t *data, size_t size, const char *n
 
     if (WebPGetFeatures(data, size, &f) != VP8_STATUS_OK)
         return broken(name);
-    return f.has_animation ? decode_first(out, data, size, name)
-                           : decode_still(out, data, size, name);
+    const int ret =
+        f.has_animation ? decode_first(out, data, size, name) : decode_still(out, data, size, name);
+    return ret < 0 ? ret : rp_image_orient(out, rp_orient_exif(rp_webp_orientation(data, size)));
 }
 
 /* Copies, because libwebp asks for its memory to be freed by its own function. */

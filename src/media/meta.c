@@ -116,10 +116,10 @@ const uint8_t *rp_jpeg_segment(const uint8_t *data, size_t size, const char *id,
 
 /* ---- PNG, WebP, anything --------------------------------------------------------------------- */
 
-const uint8_t *rp_png_xmp(const uint8_t *data, size_t size, size_t *length)
+/* The first chunk of this name whose content begins with `head`; what follows that. */
+static const uint8_t *png_chunk(const uint8_t *data, size_t size, const char *name,
+                                const char *head, size_t head_size, size_t *length)
 {
-    /* keyword, zero; no compression, method; language and translated keyword, both empty */
-    static const char head[] = "XML:com.adobe.xmp\0\0\0\0";
     size_t at = 8;
 
     while (at < size && size - at >= 12) {
@@ -127,16 +127,24 @@ const uint8_t *rp_png_xmp(const uint8_t *data, size_t size, size_t *length)
         const size_t n = (size_t) p[0] << 24 | (size_t) p[1] << 16 | (size_t) p[2] << 8 | p[3];
         if (n > size - at - 12)
             return NULL;
-        if (!memcmp(p + 4, "iTXt", 4) && n > sizeof(head) && !memcmp(p + 8, head, sizeof(head))) {
-            *length = n - sizeof(head);
-            return p + 8 + sizeof(head);
+        if (!memcmp(p + 4, name, 4) && n > head_size && !memcmp(p + 8, head, head_size)) {
+            *length = n - head_size;
+            return p + 8 + head_size;
         }
         at += n + 12;
     }
     return NULL;
 }
 
-const uint8_t *rp_webp_xmp(const uint8_t *data, size_t size, size_t *length)
+const uint8_t *rp_png_xmp(const uint8_t *data, size_t size, size_t *length)
+{
+    /* keyword, zero; no compression, method; language and translated keyword, both empty */
+    static const char head[] = "XML:com.adobe.xmp\0\0\0\0";
+
+    return png_chunk(data, size, "iTXt", head, sizeof(head), length);
+}
+
+static const uint8_t *webp_chunk(const uint8_t *data, size_t size, const char *name, size_t *length)
 {
     size_t at = 12;
 
@@ -145,13 +153,46 @@ const uint8_t *rp_webp_xmp(const uint8_t *data, size_t size, size_t *length)
         const size_t n = (size_t) p[7] << 24 | (size_t) p[6] << 16 | (size_t) p[5] << 8 | p[4];
         if (n > size - at - 8)
             return NULL;
-        if (!memcmp(p, "XMP ", 4)) {
+        if (!memcmp(p, name, 4)) {
             *length = n;
             return p + 8;
         }
         at += 8 + n + (n & 1);
     }
     return NULL;
+}
+
+const uint8_t *rp_webp_xmp(const uint8_t *data, size_t size, size_t *length)
+{
+    return webp_chunk(data, size, "XMP ", length);
+}
+
+/* Some programs write JPEG's six bytes in front of the EXIF block here as well. */
+static int orientation_of(const uint8_t *exif, size_t size)
+{
+    const size_t head = sizeof(RP_JPEG_EXIF);
+    const bool has_head = exif && size > head && !memcmp(exif, RP_JPEG_EXIF, head);
+
+    if (!exif)
+        return 1;
+    return has_head ? rp_exif_orientation(exif + head, size - head)
+                    : rp_exif_orientation(exif, size);
+}
+
+int rp_png_orientation(const uint8_t *data, size_t size)
+{
+    size_t n = 0;
+    const uint8_t *const exif = png_chunk(data, size, "eXIf", "", 0, &n);
+
+    return orientation_of(exif, n);
+}
+
+int rp_webp_orientation(const uint8_t *data, size_t size)
+{
+    size_t n = 0;
+    const uint8_t *const exif = webp_chunk(data, size, "EXIF", &n);
+
+    return orientation_of(exif, n);
 }
 
 const uint8_t *rp_xmp_scan(const uint8_t *data, size_t size, size_t *length)

@@ -10,6 +10,10 @@
  * is given. */
 int rp_exif_orientation(const uint8_t *data, size_t size);
 
+/* Of a whole PNG (eXIf) or WebP file. */
+int rp_png_orientation(const uint8_t *data, size_t size);
+int rp_webp_orientation(const uint8_t *data, size_t size);
+
 /* Content of the first APP1 segment that begins with `id`; NULL if there is none. */
 const uint8_t *rp_jpeg_segment(const uint8_t *data, size_t size, const char *id, size_t id_size,
                                size_t *length);
