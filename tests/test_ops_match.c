@@ -40,7 +40,7 @@ static struct rp_img image(int w, int h, int ch)
 {
     struct rp_img img = {.w = w, .h = h, .ch = ch, .stride = w * ch + 5};
 
-    img.data = calloc((size_t) img.stride, (size_t) h);
+    img.data = calloc((size_t) img.stride, (size_t) (h > 1 ? h : 1));
     assert_non_null(img.data);
     return img;
 }
@@ -353,7 +353,8 @@ static void test_bins(void **state)
                                               : 4 + (r - g) / span;
                 const double hue = fmod(turn * 30 + 180, 180), sat = v == 0 ? 0 : 255 * span / v;
                 const int bin = rp_colour_bin(per, b, g, r);
-                const double d = fabs(bin / 60 + 0.5 - hue * 50 / 180);
+                const int hues = bin / 60;
+                const double d = fabs(hues + 0.5 - hue * 50 / 180);
 
                 assert_in_range(bin, 0, RP_COLOUR_BINS - 1);
                 assert_true(fmin(d, 50 - d) <= 0.5 + 0.2);

@@ -89,10 +89,12 @@ static void add_frame(struct tracks *t, const struct rp_hold_frame *f, int w, in
     for (int i = 0; i < f->count; i++)
         want[i] = nearest(t, n, from, &f->face[i], &overlap[i]);
     while (left > 0) {
-        int best = -1;
+        int best = 0;
 
-        for (int i = 0; i < f->count; i++)
-            if (!done[i] && (best < 0 || overlap[i] > overlap[best]))
+        while (done[best])
+            best++;
+        for (int i = best + 1; i < f->count; i++)
+            if (!done[i] && overlap[i] > overlap[best])
                 best = i;
         if (want[best] >= 0 && t->taken[want[best]]) {
             want[best] = nearest(t, n, from, &f->face[best], &overlap[best]);

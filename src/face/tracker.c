@@ -243,8 +243,9 @@ static void steady(const struct rp_tracker *t, const struct track *k, int frames
         double sum = out[i], weights = 1, weight = 1;
 
         for (int d = 1; d <= frames; d++) {
-            const float *const a = (const float *) ((const char *) k->at[now - d] + offset);
-            const float *const b = (const float *) ((const char *) k->at[now + d] + offset);
+            const void *const before = (const char *) k->at[now - d] + offset;
+            const void *const after = (const char *) k->at[now + d] + offset;
+            const float *const a = before, *const b = after;
 
             weight *= t->p.smooth;
             sum += weight * ((double) a[i] + b[i]);

@@ -22,13 +22,13 @@ struct shrink {
 
 static void shrink_begin(struct shrink *s, const struct rp_img *src, int w, int h, int x)
 {
-    s->src = src;
-    s->x = x;
-    s->n = rp_mini(CHUNK, w - x);
-    s->by = rp_area_factors(src->w, src->h, w, h);
-    s->sx = rp_resize_scale(src->w, w);
-    s->sy = rp_resize_scale(src->h, h);
-    s->held = -1;
+    *s = (struct shrink){.src = src,
+                         .x = x,
+                         .n = rp_mini(CHUNK, w - x),
+                         .by = rp_area_factors(src->w, src->h, w, h),
+                         .sx = rp_resize_scale(src->w, w),
+                         .sy = rp_resize_scale(src->h, h),
+                         .held = -1};
     for (int i = 0; i < s->n; i++)
         s->across[i] = rp_area_span(x + i, s->sx, src->w);
 }
