@@ -275,6 +275,61 @@ static void test_exif_orientation(void **state)
     free(from.data);
 }
 
+static void test_heif(void **state)
+{
+    static const char *const brands[] = {"heic", "mif1", "avif", "avis"};
+    static const char *const kinds[] = {"HEIC", "HEIF", "AVIF", "AVIF"};
+    uint8_t data[64] = "\0\0\0\x18"
+                       "ftyp";
+    enum rp_media_kind kind;
+    rp_image image;
+
+    (void) state;
+    for (size_t i = 0; i < RP_ARRAY_LEN(brands); i++) {
+        memcpy(data + 8, brands[i], 4);
+        assert_int_equal(rp_file_write(in_dir("p.heic"), data, sizeof(data)), 0);
+        assert_int_equal(rp_image_read(&image, in_dir("p.heic")), RP_ERR_UNSUPPORTED);
+        assert_non_null(strstr(rp_last_error(), kinds[i]));
+        assert_int_equal(rp_media_probe(in_dir("p.heic"), &kind), RP_ERR_UNSUPPORTED);
+        assert_non_null(strstr(rp_last_error(), kinds[i]));
+    }
+}
+
+static int warnings;
+
+static void count_warning(void *priv, enum rp_log_level level, const char *line)
+{
+    (void) priv;
+    warnings += level == RP_LOG_WARN && strstr(line, "only the first picture") != NULL;
+}
+
+/* A PNG with the chunk that announces more pictures; one that announces a single one is still. */
+static void test_animated_png(void **state)
+{
+    rp_image from = make_image(16, 16, RP_PIXEL_BGR), to;
+    uint8_t *data, chunk[20] = {0, 0, 0, 8, 'a', 'c', 'T', 'L'};
+    size_t size;
+
+    (void) state;
+    assert_int_equal(rp_image_write(&from, in_dir("a.png"), 0), 0);
+    assert_int_equal(rp_file_read(in_dir("a.png"), 1 << 20, &data, &size), 0);
+    rp_set_log(RP_LOG_WARN, count_warning, NULL);
+    for (int pictures = 1; pictures <= 2; pictures++) {
+        chunk[11] = (uint8_t) pictures;
+        const uint32_t crc = (uint32_t) crc32(0, chunk + 4, 12);
+        for (int i = 0; i < 4; i++)
+            chunk[16 + i] = (uint8_t) (crc >> (24 - 8 * i));
+        write_inserted(in_dir("b.png"), data, size, 8 + 25, chunk, sizeof(chunk));
+        warnings = 0;
+        assert_int_equal(rp_image_read(&to, in_dir("b.png")), 0);
+        assert_int_equal(warnings, pictures - 1);
+        rp_image_free(&to);
+    }
+    rp_set_log(RP_LOG_QUIET, NULL, NULL);
+    free(data);
+    free(from.data);
+}
+
 static void test_cmyk_jpeg(void **state)
 {
     /* Adobe's inverted inks: cyan is 0, the others 255 */
@@ -419,11 +474,18 @@ static void test_bad_files(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_round_trip),  cmocka_unit_test(test_extreme_sizes),
-        cmocka_unit_test(test_quality),     cmocka_unit_test(test_exif_orientation),
-        cmocka_unit_test(test_cmyk_jpeg),   cmocka_unit_test(test_marks),
-        cmocka_unit_test(test_foreign_xmp), cmocka_unit_test(test_damage),
-        cmocka_unit_test(test_bad_files),   cmocka_unit_test(test_scale),
+        cmocka_unit_test(test_round_trip),
+        cmocka_unit_test(test_extreme_sizes),
+        cmocka_unit_test(test_quality),
+        cmocka_unit_test(test_exif_orientation),
+        cmocka_unit_test(test_heif),
+        cmocka_unit_test(test_animated_png),
+        cmocka_unit_test(test_cmyk_jpeg),
+        cmocka_unit_test(test_marks),
+        cmocka_unit_test(test_foreign_xmp),
+        cmocka_unit_test(test_damage),
+        cmocka_unit_test(test_bad_files),
+        cmocka_unit_test(test_scale),
         cmocka_unit_test(test_scale_at_the_end),
     };
 

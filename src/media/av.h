@@ -201,6 +201,12 @@ int rp_image_decode(rp_image *out, const uint8_t *data, size_t size, const char 
 /* Turn in place (allocates new pixels if the sides swap). */
 int rp_image_orient(rp_image *image, struct rp_orient o);
 
+/* Say that only the first picture of an animation is used. */
+void rp_image_is_animated(const char *name);
+
+/* RP_ERR_UNSUPPORTED for HEIC and AVIF; else 0. */
+int rp_image_check_heif(const uint8_t *head, size_t size, const char *name);
+
 /* Decode one picture with libavcodec: directly if the codec is known, else through the demuxer that
  * recognises the bytes. */
 int rp_image_av_decode(rp_image *out, const uint8_t *data, size_t size, enum AVCodecID codec,

@@ -1,6 +1,8 @@
 /* Room for the pixels of pictures, and turning them upright. */
 #include "media/av.h"
 
+#include "media/meta.h"
+
 int rp_image_alloc(rp_image *out, int64_t w, int64_t h, enum rp_pixel format, const char *name)
 {
     const int bytes = format == RP_PIXEL_BGRA ? 4 : 3;
@@ -17,6 +19,25 @@ int rp_image_alloc(rp_image *out, int64_t w, int64_t h, enum rp_pixel format, co
     out->format = format;
     out->owned = true;
     return 0;
+}
+
+int rp_image_check_heif(const uint8_t *head, size_t size, const char *name)
+{
+    const char *const kind = rp_heif_kind(head, size);
+
+    return kind ? rp_fail(RP_ERR_UNSUPPORTED,
+                          "%s: %s pictures are not supported; convert it to "
+                          "JPEG or PNG",
+                          name, kind)
+                : 0;
+}
+
+void rp_image_is_animated(const char *name)
+{
+    rp_log(RP_LOG_WARN,
+           "%s: an animation, of which only the first picture is used; make a GIF or "
+           "a video of it to work on all of them",
+           name);
 }
 
 int rp_image_orient(rp_image *image, struct rp_orient o)

@@ -64,6 +64,8 @@ static int decode(rp_image *out, const uint8_t *data, size_t size, const char *n
 
     if (!png)
         return RP_NOMEM(name);
+    if (rp_png_is_animated(data, size))
+        rp_image_is_animated(name);
     const int ret = decode_with(png, out, data, size, name);
     spng_ctx_free(png);
     return ret < 0 ? ret : rp_image_orient(out, rp_orient_exif(rp_png_orientation(data, size)));

@@ -54,6 +54,8 @@ static int decode(rp_image *out, const uint8_t *data, size_t size, const char *n
 
     if (WebPGetFeatures(data, size, &f) != VP8_STATUS_OK)
         return broken(name);
+    if (f.has_animation)
+        rp_image_is_animated(name);
     const int ret =
         f.has_animation ? decode_first(out, data, size, name) : decode_still(out, data, size, name);
     return ret < 0 ? ret : rp_image_orient(out, rp_orient_exif(rp_webp_orientation(data, size)));

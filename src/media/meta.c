@@ -187,12 +187,35 @@ int rp_png_orientation(const uint8_t *data, size_t size)
     return orientation_of(exif, n);
 }
 
+bool rp_png_is_animated(const uint8_t *data, size_t size)
+{
+    size_t n = 0;
+    const uint8_t *const control = png_chunk(data, size, "acTL", "", 0, &n);
+
+    return control && n >= 8 && (control[0] || control[1] || control[2] || control[3] > 1);
+}
+
 int rp_webp_orientation(const uint8_t *data, size_t size)
 {
     size_t n = 0;
     const uint8_t *const exif = webp_chunk(data, size, "EXIF", &n);
 
     return orientation_of(exif, n);
+}
+
+const char *rp_heif_kind(const uint8_t *head, size_t size)
+{
+    static const struct {
+        char brand[5], kind[5];
+    } brands[] = {{"heic", "HEIC"}, {"heix", "HEIC"}, {"heim", "HEIC"}, {"heis", "HEIC"},
+                  {"mif1", "HEIF"}, {"msf1", "HEIF"}, {"avif", "AVIF"}, {"avis", "AVIF"}};
+
+    if (size < 12 || memcmp(head + 4, "ftyp", 4))
+        return NULL;
+    for (size_t i = 0; i < sizeof(brands) / sizeof(*brands); i++)
+        if (!memcmp(head + 8, brands[i].brand, 4))
+            return brands[i].kind;
+    return NULL;
 }
 
 const uint8_t *rp_xmp_scan(const uint8_t *data, size_t size, size_t *length)

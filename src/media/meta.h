@@ -10,6 +10,13 @@
  * is given. */
 int rp_exif_orientation(const uint8_t *data, size_t size);
 
+/* Does a PNG hold more pictures than the one that every program shows? */
+bool rp_png_is_animated(const uint8_t *data, size_t size);
+
+/* "HEIC", "HEIF" or "AVIF" if these first bytes are those of such a picture, else NULL. FFmpeg
+ * reads AVIF as a video of one frame, and HEIC not at all. */
+const char *rp_heif_kind(const uint8_t *head, size_t size);
+
 /* Of a whole PNG (eXIf) or WebP file. */
 int rp_png_orientation(const uint8_t *data, size_t size);
 int rp_webp_orientation(const uint8_t *data, size_t size);
