@@ -1,16 +1,20 @@
 #!/usr/bin/python3
 """Each model's contract, through the whole program, against references in NumPy: tests/contracts/.
 
-    test_contracts.py PROGRAM [-v] [TEST...]
+    test_contracts.py PROGRAM [--halves] [-v] [TEST...]
+
+With --halves in two processes at once, for two cores.
 
 With REPRISE_CONTRACT_OPTIONS="--execution-providers cuda" on a GPU. The machine needs no models: those
 here are tiny ones, made as they are needed.
 """
+import concurrent.futures
 import glob
 import importlib
 import json
 import os
 import shutil
+import subprocess
 import sys
 import unittest
 
@@ -58,7 +62,31 @@ for found in modules():
     globals().update(tests_in(found))
 
 
+def flat(suite):
+    for test in suite:
+        yield from flat(test) if isinstance(test, unittest.TestSuite) else [test]
+
+
+def load_tests(_, suite, __):
+    """All, or every second one: REPRISE_HALF is 0 or 1."""
+    half = os.environ.get('REPRISE_HALF')
+    return suite if half is None else unittest.TestSuite(list(flat(suite))[int(half)::2])
+
+
+def run_halves(args):
+    halves = [subprocess.Popen([sys.executable, '-B', __file__, *args], stdout=subprocess.PIPE,
+                               stderr=subprocess.STDOUT, text=True,
+                               env=dict(os.environ, REPRISE_HALF=str(i))) for i in range(2)]
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        for said in pool.map(lambda half: half.communicate()[0], halves):
+            print(said)
+    return max(abs(half.returncode) for half in halves)
+
+
 if __name__ == '__main__':
+    if '--halves' in sys.argv:
+        sys.argv.remove('--halves')
+        sys.exit(run_halves(sys.argv[1:]))
     if len(sys.argv) < 2:
         print(f'usage: {sys.argv[0]} PROGRAM [TEST...]')
         sys.exit(2)

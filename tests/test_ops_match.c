@@ -390,7 +390,7 @@ static void test_sharpen(void **state)
 static void test_erode(void **state)
 {
     enum { W = 9, H = 7 };
-    float a[W * H], b[W * H], dst[W * H];
+    float a[W * H], b[W * H], dst[W * H] = {0};
 
     (void) state;
     for (int hole = 0; hole < W * H; hole++) {

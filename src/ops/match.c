@@ -95,7 +95,7 @@ int rp_c_resize_area(struct rp_stream *stream, const struct rp_op_resize_area *a
 int rp_c_colour_gap(struct rp_stream *stream, const struct rp_op_colour_gap *a)
 {
     struct shrink one, other;
-    uint8_t p[3 * CHUNK], q[3 * CHUNK];
+    uint8_t p[3 * CHUNK] = {0}, q[3 * CHUNK] = {0};
 
     (void) stream;
     for (int x = 0; x < a->size; x += CHUNK) {

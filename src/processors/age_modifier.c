@@ -311,14 +311,14 @@ static void record_drawing(struct age_slot *s, const struct rp_frame *frame)
 static void record_colours(struct age_slot *s)
 {
     struct wide_slot *const w = &s->wide;
-    const struct rp_img *source = &w->crop.img;
+    const struct rp_img *source = &w->crop.img, none = {0};
 
     for (int i = 0; i < STEPS; i++) {
         const bool last = i == STEPS - 1;
 
         RP_OP(s->slot, colour_gap, .a = *source, .b = w->drawn, .size = steps[i], .dst = w->gap);
         RP_OP(s->slot, colour_shift, .src = w->drawn, .gap = w->gap, .size = steps[i],
-              .dst = last ? (struct rp_img){0} : w->matched[i], .pixels = last ? s->result : NULL);
+              .dst = last ? none : w->matched[i], .pixels = last ? s->result : NULL);
         if (!last)
             source = &w->matched[i];
     }

@@ -257,7 +257,7 @@ static void record_swap(struct deep_slot *s)
  * a fourth step, at full size, which gives what the third gave. */
 static void record_colours(struct deep_slot *s)
 {
-    const struct rp_img *source = &s->crop.img;
+    const struct rp_img *source = &s->crop.img, none = {0};
 
     RP_OP(s->slot, colour_likeness, .a = s->crop.img, .b = s->swapped, .work = s->work,
           .dst = s->likeness);
@@ -267,7 +267,7 @@ static void record_colours(struct deep_slot *s)
 
         RP_OP(s->slot, colour_gap, .a = *source, .b = s->swapped, .size = size, .dst = s->gap);
         RP_OP(s->slot, colour_shift, .src = s->swapped, .gap = s->gap, .size = size,
-              .factor = last ? s->likeness : NULL, .dst = last ? (struct rp_img){0} : s->matched[i],
+              .factor = last ? s->likeness : NULL, .dst = last ? none : s->matched[i],
               .pixels = last ? s->result : NULL);
         if (!last)
             source = &s->matched[i];
