@@ -514,6 +514,7 @@ static void survives_damage(void **state)
     put_one_row(begin(&m), 1);
     end(&m);
     damage(&m);
+    read_damaged((uint8_t[]){0x3a, 6, 0x2a, 0, 8, 8, 0x5a, 0}, 8); /* a weight, an input, no names */
     rp_set_log(RP_LOG_INFO, NULL, NULL);
 }
 

@@ -109,5 +109,6 @@ struct rp_onnx_cost {
 void rp_onnx_count(struct rp_onnx *onnx, const int64_t *const *in_dim, struct rp_onnx_cost *cost);
 
 bool rp_onnx_is(struct rp_onnx_text text, const char *word);
+bool rp_onnx_same(struct rp_onnx_text a, struct rp_onnx_text b);
 
 #endif /* RP_ONNX_H */

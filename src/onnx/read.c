@@ -14,11 +14,6 @@ static uint64_t hash(struct rp_onnx_text name)
     return h ^ h >> 29;
 }
 
-static bool same(struct rp_onnx_text a, struct rp_onnx_text b)
-{
-    return a.n == b.n && (a.n == 0 || !memcmp(a.p, b.p, a.n));
-}
-
 static bool grow_index(struct rp_onnx *o)
 {
     const size_t cap = o->index_cap ? 2 * o->index_cap : 1024;
@@ -67,7 +62,7 @@ static int find_value(struct rp_onnx *o, struct rp_onnx_text name)
         return -2;
     at = hash(name) & (o->index_cap - 1);
     for (; o->index[at] >= 0; at = (at + 1) & (o->index_cap - 1))
-        if (same(o->value[o->index[at]].name, name))
+        if (rp_onnx_same(o->value[o->index[at]].name, name))
             return o->index[at];
     if (!(v = one_more((void **) &o->value, o->nvalues, sizeof(*o->value))))
         return -2;

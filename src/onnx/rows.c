@@ -100,7 +100,7 @@ static bool is_weight(const struct rp_onnx *o, struct rp_onnx_text name)
     const int n = rp_onnx_weights(o, &weight);
 
     for (int i = 0; i < n; i++)
-        if (weight[i].name.n == name.n && !memcmp(weight[i].name.p, name.p, name.n))
+        if (rp_onnx_same(weight[i].name, name))
             return true;
     return false;
 }

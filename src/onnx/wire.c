@@ -137,3 +137,8 @@ bool rp_onnx_is(struct rp_onnx_text text, const char *word)
 {
     return strlen(word) == text.n && (text.n == 0 || !memcmp(text.p, word, text.n));
 }
+
+bool rp_onnx_same(struct rp_onnx_text a, struct rp_onnx_text b)
+{
+    return a.n == b.n && (a.n == 0 || !memcmp(a.p, b.p, a.n));
+}
