@@ -673,7 +673,7 @@ json_t *rp_bench_analysis(struct rp_bench *b, struct rp_pipeline *pipeline)
         return o;
     }
     only.plan = (struct rp_plan){.device = pipeline->plan.device, .graph = pipeline->plan.graph,
-                                 .analyser = full};
+                                 .batch = pipeline->plan.batch, .analyser = full};
     o = rp_bench_frame(b, &only, NULL);
     rp_analyser_destroy(&full);
     return o;

@@ -11,8 +11,8 @@ int rp_pipeline_faces(struct rp_pipeline *p, const struct rp_media_frame *frame,
 
     if (!p->full_analyser) {
         RP_CHECK(rp_analyser_create(&p->full_analyser, p->pool, p->settings, needs));
-        p->analyse_plan = (struct rp_plan){.device = p->device,
-                                           .analyser = p->full_analyser};
+        p->analyse_plan = (struct rp_plan){
+            .device = p->device, .batch = p->plan.batch, .analyser = p->full_analyser};
     }
     RP_CHECK(rp_programs_take_for(&p->programs, &p->analyse_plan, frame, &program));
     const int ret = rp_program_analyse(program, frame, faces);

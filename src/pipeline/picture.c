@@ -36,8 +36,8 @@ static int look(struct rp_pipeline *p, const struct rp_media_frame *frame,
 {
     struct rp_program *program;
 
-    p->large_plan = (struct rp_plan){
-        .device = p->device, .analyser = p->plan.analyser, .content = p->plan.content};
+    p->large_plan = (struct rp_plan){.device = p->device, .batch = p->plan.batch,
+                                     .analyser = p->plan.analyser, .content = p->plan.content};
     RP_CHECK(rp_programs_take_for(&p->programs, &p->large_plan, frame, &program));
     int ret = check_content(program, frame);
     if (ret >= 0 && p->plan.analyser)
@@ -55,6 +55,19 @@ static int look_first(struct rp_pipeline *p, const struct rp_media_frame *frame,
         return 0;
     rp_reference_add(p, faces, frame->index);
     return rp_pipeline_check_reference(p);
+}
+
+/* If the reference is still wanted: the faces of this picture, which gives it; the caller frees
+ * them, after a failure too. Else NULL. */
+static int first_faces(struct rp_pipeline *p, const struct rp_media_frame *frame,
+                       struct rp_dfaces **faces)
+{
+    *faces = NULL;
+    if (!rp_pipeline_wants_reference(p))
+        return 0;
+    if (!(*faces = calloc(1, sizeof(**faces))))
+        return rp_fail(RP_ERR_NOMEM, "out of memory");
+    return look_first(p, frame, *faces);
 }
 
 /* Only the processors, on faces that are already known. */
@@ -128,6 +141,7 @@ static int take_image(rp_image *image, rp_image *bgr, struct rp_media_frame *fra
  * so the format cannot be adapted. */
 static int work_on_device(struct rp_pipeline *p, rp_image *image, struct rp_frame_result *result)
 {
+    struct rp_dfaces *faces;
     struct rp_media_frame frame;
 
     RP_CHECK(check_image(image));
@@ -135,15 +149,11 @@ static int work_on_device(struct rp_pipeline *p, rp_image *image, struct rp_fram
         return rp_fail(RP_ERR_UNSUPPORTED, "the processors make a part of the picture transparent, "
                        "and pixels on a device keep their format; pass it as BGRA");
     rp_frame_over_device(&frame, image);
-    const bool first = rp_pipeline_wants_reference(p);
-    struct rp_dfaces *const faces = first ? calloc(1, sizeof(*faces)) : NULL;
-    if (first && !faces)
-        return rp_fail(RP_ERR_NOMEM, "out of memory");
-    int ret = first ? look_first(p, &frame, faces) : 0;
+    int ret = first_faces(p, &frame, &faces);
     if (p->plan.alpha)
         frame.fmt = RP_FMT_BGR24_ALPHA;
     if (ret >= 0)
-        ret = first ? work_on_faces(p, &frame, faces, result) : work_on_frame(p, &frame, result);
+        ret = faces ? work_on_faces(p, &frame, faces, result) : work_on_frame(p, &frame, result);
     free(faces);
     return ret;
 }
@@ -159,12 +169,8 @@ static int work_on_image(struct rp_pipeline *p, rp_image *image, const struct rp
     struct rp_media_frame frame;
 
     RP_TRY(take_image(image, &bgr, &frame));
-    if (!faces && rp_pipeline_wants_reference(p)) {
-        if (!(found = calloc(1, sizeof(*found)))) {
-            ret = rp_fail(RP_ERR_NOMEM, "out of memory");
-            goto fail;
-        }
-        RP_TRY(look_first(p, &frame, found));
+    if (!faces) {
+        RP_TRY(first_faces(p, &frame, &found));
         faces = found;
     }
     if (p->plan.alpha)

@@ -132,6 +132,7 @@ static int open_processing(struct rp_pipeline *p)
     p->plan.selector = faces ? &p->selector : NULL;
     p->plan.content = p->content;
     p->plan.graph = rp_settings_get(p->settings, &rp_graph_group);
+    p->plan.batch = rp_graph_batch(p->plan.graph);
     p->plan.scenes = faces && (tracker->smoothing > 0 || p->plan.hold > 0);
     p->plan.split = faces && (tracker->score > 0 || p->plan.scenes);
     return create_processors(p);

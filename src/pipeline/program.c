@@ -43,7 +43,7 @@ static int create_lane(struct rp_program *p)
     RP_CHECK(rp_slot_create(&slot, plan->device));
     slot->graph_options = plan->graph;
     slot->model_graphs = plan->graph && plan->graph->mode == RP_GRAPH_MODEL;
-    slot->batch = plan->graph ? rp_graph_batch(plan->graph) : 1;
+    slot->batch = RP_MAX(plan->batch, 1);
     p->lead = slot;
     return rp_lane_create(&p->lane[0], plan, &params, slot, NULL);
 }
