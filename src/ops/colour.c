@@ -140,8 +140,28 @@ static void interleave(uint8_t *restrict bgr, const uint8_t *restrict rgb, int n
             bgr[3 * i + k] = rgb[(2 - k) * CHUNK + i];
 }
 
-static void join_ab(const struct rp_op_colour_ab *o, const struct columns *c, int y)
+/* Some pixels of row y. */
+typedef void join_fn(const void *op, const struct columns *c, int y);
+
+/* All pixels of the frame, from a network's output of w x h. */
+static int join(const struct rp_canvas *dst, int w, int h, join_fn *row, const void *op)
 {
+    struct columns c;
+
+    if (w < 1 || h < 1)
+        return 0;
+    for (int x = 0; x < dst->img.w; x += CHUNK) {
+        make_columns(&c, x, dst->img.w, w);
+        for (int y = 0; y < dst->img.h; y++)
+            row(op, &c, y);
+    }
+    mark_all(dst);
+    return 0;
+}
+
+static void join_ab(const void *op, const struct columns *c, int y)
+{
+    const struct rp_op_colour_ab *const o = op;
     float l[CHUNK], a[CHUNK], b[CHUNK], linear[3 * CHUNK];
     uint8_t rgb[3 * CHUNK], bgr[3 * CHUNK] = {0}, *const p = pixel(&o->dst, c->x, y);
     const struct rows r = rows_of(o->src, y, o->dst.img.h, o->w, o->h);
@@ -158,19 +178,8 @@ static void join_ab(const struct rp_op_colour_ab *o, const struct columns *c, in
 
 int rp_c_colour_ab(struct rp_stream *stream, const struct rp_op_colour_ab *a)
 {
-    const struct rp_img *const d = &a->dst.img;
-    struct columns c;
-
     (void) stream;
-    if (a->w < 1 || a->h < 1)
-        return 0;
-    for (int x = 0; x < d->w; x += CHUNK) {
-        make_columns(&c, x, d->w, a->w);
-        for (int y = 0; y < d->h; y++)
-            join_ab(a, &c, y);
-    }
-    mark_all(&a->dst);
-    return 0;
+    return join(&a->dst, a->w, a->h, join_ab, a);
 }
 
 /* Planes of red, green, blue; light: of every third byte. */
@@ -188,8 +197,9 @@ RP_HOT static void byte_row(uint8_t *restrict rgb, const struct rp_lab_tables *r
     }
 }
 
-static void join_rgb(const struct rp_op_colour_rgb *o, const struct columns *c, int y)
+static void join_rgb(const void *op, const struct columns *c, int y)
 {
+    const struct rp_op_colour_rgb *const o = op;
     float v[3 * CHUNK];
     uint8_t rgb[3 * CHUNK], bgr[3 * CHUNK] = {0}, *const p = pixel(&o->dst, c->x, y);
     const struct rows r = rows_of(o->src, y, o->dst.img.h, o->w, o->h);
@@ -203,19 +213,8 @@ static void join_rgb(const struct rp_op_colour_rgb *o, const struct columns *c, 
 
 int rp_c_colour_rgb(struct rp_stream *stream, const struct rp_op_colour_rgb *a)
 {
-    const struct rp_img *const d = &a->dst.img;
-    struct columns c;
-
     (void) stream;
-    if (a->w < 1 || a->h < 1)
-        return 0;
-    for (int x = 0; x < d->w; x += CHUNK) {
-        make_columns(&c, x, d->w, a->w);
-        for (int y = 0; y < d->h; y++)
-            join_rgb(a, &c, y);
-    }
-    mark_all(&a->dst);
-    return 0;
+    return join(&a->dst, a->w, a->h, join_rgb, a);
 }
 
 /* ---- tables ---------------------------------------------------------------------------------- */

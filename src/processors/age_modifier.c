@@ -6,6 +6,7 @@
  * its result gets the colours of the wide crop, in whose place it is pasted
  *
  * The masks are the box without padding and, if chosen, the occlusion mask. */
+#include "processors/face_colours.h"
 #include "processors/face_crop.h"
 
 enum {
@@ -14,11 +15,11 @@ enum {
     WIDE_SIZE = 384,
     DRAWN_SIZE = 1024, /* in which its result is pasted */
     MAX_DRAWN = 2048,  /* as the network may make it */
-    STEPS = 3,         /* of the colour match */
 };
 
 static const double wide_scale = 0.875;         /* of the points, for the wide crop */
-static const int steps[STEPS] = {16, 352, 688}; /* even, evenly spaced below DRAWN_SIZE */
+/* Of the colour match: even, evenly spaced below DRAWN_SIZE. */
+static const int steps[RP_COLOUR_STEPS] = {16, 352, 688};
 
 struct options {
     int model;
@@ -165,8 +166,7 @@ struct wide_slot {
     float *hidden, *mask;     /* the occlusion mask in the wide crop; the mask for pasting */
     int made;                 /* side of the network's result */
     struct rp_img raw, drawn; /* that in 8 bits; in DRAWN_SIZE */
-    struct rp_img matched[STEPS - 1];
-    float *gap;
+    struct rp_face_colours colours;
 };
 
 struct age_slot {
@@ -224,7 +224,6 @@ static int make_wide(struct age_slot *s)
 {
     struct wide_slot *const w = &s->wide;
     const size_t wide = (size_t) WIDE_SIZE * WIDE_SIZE, drawn = (size_t) DRAWN_SIZE * DRAWN_SIZE;
-    const size_t gap = (size_t) steps[STEPS - 1] * (size_t) steps[STEPS - 1];
 
     RP_CHECK(read_made(s));
     RP_CHECK(rp_face_crop_open(&w->crop, s->slot, RP_TEMPLATE_STYLEGANEX_384, WIDE_SIZE, NULL));
@@ -236,9 +235,7 @@ static int make_wide(struct age_slot *s)
     w->drawn = w->raw;
     if (w->made != DRAWN_SIZE)
         RP_CHECK(rp_slot_image(s->slot, DRAWN_SIZE, DRAWN_SIZE, 3, &w->drawn));
-    for (int i = 0; i < STEPS - 1; i++)
-        RP_CHECK(rp_slot_image(s->slot, DRAWN_SIZE, DRAWN_SIZE, 3, &w->matched[i]));
-    RP_CHECK(rp_slot_alloc(s->slot, 3 * gap * sizeof(float), (void **) &w->gap));
+    RP_CHECK(rp_face_colours_open(&w->colours, s->slot, DRAWN_SIZE, steps, RP_COLOUR_STEPS));
     return rp_slot_alloc(s->slot, 3 * drawn * sizeof(float), (void **) &s->result);
 }
 
@@ -307,23 +304,6 @@ static void record_drawing(struct age_slot *s, const struct rp_frame *frame)
         RP_OP(s->slot, resize_area, .src = w->raw, .dst = w->drawn);
 }
 
-/* The drawing in the colours of the wide crop. */
-static void record_colours(struct age_slot *s)
-{
-    struct wide_slot *const w = &s->wide;
-    const struct rp_img *source = &w->crop.img, none = {0};
-
-    for (int i = 0; i < STEPS; i++) {
-        const bool last = i == STEPS - 1;
-
-        RP_OP(s->slot, colour_gap, .a = *source, .b = w->drawn, .size = steps[i], .dst = w->gap);
-        RP_OP(s->slot, colour_shift, .src = w->drawn, .gap = w->gap, .size = steps[i],
-              .dst = last ? none : w->matched[i], .pixels = last ? s->result : NULL);
-        if (!last)
-            source = &w->matched[i];
-    }
-}
-
 static void record_wide(struct age_slot *s, const struct rp_frame *frame)
 {
     struct wide_slot *const w = &s->wide;
@@ -331,7 +311,7 @@ static void record_wide(struct age_slot *s, const struct rp_frame *frame)
     const bool hidden = s->crop.masker != NULL;
 
     record_drawing(s, frame);
-    record_colours(s);
+    rp_face_colours_record(&w->colours, &w->crop.img, &w->drawn, NULL, s->result);
     if (hidden) {
         rp_masker_record(s->crop.masker, &(const struct rp_mask_of){.face = face,
                                                                     .affine = s->crop.affine,

@@ -6,6 +6,7 @@
  * alike, and is pasted through the masks that the network makes of both faces, made smaller and
  * softer, besides the user's masks. All pixels are rounded down to 8 bits, as in FaceFusion. */
 #include "models/custom.h"
+#include "processors/face_colours.h"
 #include "processors/face_crop.h"
 
 #include <math.h>
@@ -13,7 +14,6 @@
 enum {
     MIN_SIZE = 32, /* of a face; the published ones are 224 to 448 */
     MAX_SIZE = 1024,
-    STEPS = 3, /* of the colour match */
     FIRST_STEP = 16,
     TARGET_MASK = 0, /* outputs */
     SWAPPED = 1,
@@ -67,7 +67,7 @@ struct deep_swapper {
     struct rp_model *model;
     int size;
     int in_face, in_morph; /* in_morph -1: the model has none */
-    int step[STEPS];
+    int step[RP_COLOUR_STEPS];
     struct rp_masks *masks;
     struct rp_slot *slot; /* owns the constants */
     float *lut, *morph, *kernel;
@@ -97,7 +97,7 @@ static int read_size(struct deep_swapper *s)
             rp_model_path(s->model), (long long) dim[2], (long long) dim[1], MIN_SIZE, MAX_SIZE);
     s->size = (int) dim[1];
     /* Even sizes, evenly spaced below the face's. */
-    for (int i = 0; i < STEPS; i++)
+    for (int i = 0; i < RP_COLOUR_STEPS; i++)
         s->step[i] = 2 * (int) rint((FIRST_STEP + i * (s->size - FIRST_STEP) / 3.0) / 2);
     return 0;
 }
@@ -158,8 +158,9 @@ struct deep_slot {
     struct rp_net *net;
     struct rp_face_loop loop;
     struct rp_face_crop crop;
-    struct rp_img sharp, swapped, matched[STEPS - 1];
-    float *gap, *result, *mask, *tmp;
+    struct rp_face_colours colours;
+    struct rp_img sharp, swapped;
+    float *result, *mask, *tmp;
     struct rp_colour_work *work;
     double *likeness;
 };
@@ -203,14 +204,13 @@ static int open_net(struct deep_slot *s)
 
 static int make_buffers(struct deep_slot *s)
 {
-    const int size = s->shared->size, largest = s->shared->step[STEPS - 1];
-    const size_t n = (size_t) size * (size_t) size, gap = (size_t) largest * (size_t) largest;
+    const int size = s->shared->size;
+    const size_t n = (size_t) size * (size_t) size;
 
     RP_CHECK(rp_slot_image(s->slot, size, size, 3, &s->sharp));
     RP_CHECK(rp_slot_image(s->slot, size, size, 3, &s->swapped));
-    for (int i = 0; i < STEPS - 1; i++)
-        RP_CHECK(rp_slot_image(s->slot, size, size, 3, &s->matched[i]));
-    RP_CHECK(rp_slot_alloc(s->slot, 3 * gap * sizeof(float), (void **) &s->gap));
+    RP_CHECK(
+        rp_face_colours_open(&s->colours, s->slot, size, s->shared->step, RP_COLOUR_STEPS));
     RP_CHECK(rp_slot_alloc(s->slot, 3 * n * sizeof(float), (void **) &s->result));
     RP_CHECK(rp_slot_alloc(s->slot, n * sizeof(float), (void **) &s->mask));
     RP_CHECK(rp_slot_alloc(s->slot, n * sizeof(float), (void **) &s->tmp));
@@ -253,25 +253,13 @@ static void record_swap(struct deep_slot *s)
     RP_OP(s->slot, matte_u8, .src = s->net->out[SWAPPED].data, .dst = values);
 }
 
-/* The swapped face with the crop's colours: each step starts from the one before it. FaceFusion has
- * a fourth step, at full size, which gives what the third gave. */
+/* The swapped face with the crop's colours. FaceFusion has a fourth step, at full size, which gives
+ * what the third gave. */
 static void record_colours(struct deep_slot *s)
 {
-    const struct rp_img *source = &s->crop.img, none = {0};
-
     RP_OP(s->slot, colour_likeness, .a = s->crop.img, .b = s->swapped, .work = s->work,
           .dst = s->likeness);
-    for (int i = 0; i < STEPS; i++) {
-        const int size = s->shared->step[i];
-        const bool last = i == STEPS - 1;
-
-        RP_OP(s->slot, colour_gap, .a = *source, .b = s->swapped, .size = size, .dst = s->gap);
-        RP_OP(s->slot, colour_shift, .src = s->swapped, .gap = s->gap, .size = size,
-              .factor = last ? s->likeness : NULL, .dst = last ? none : s->matched[i],
-              .pixels = last ? s->result : NULL);
-        if (!last)
-            source = &s->matched[i];
-    }
+    rp_face_colours_record(&s->colours, &s->crop.img, &s->swapped, s->likeness, s->result);
 }
 
 static void record_mask(struct deep_slot *s)

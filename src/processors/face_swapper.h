@@ -9,6 +9,7 @@
 #ifndef RP_FACE_SWAPPER_H
 #define RP_FACE_SWAPPER_H
 
+#include "processors/face_colours.h"
 #include "processors/face_crop.h"
 
 struct rp_swapper_options {
@@ -73,8 +74,8 @@ struct rp_swap_slot {
     struct rp_face_crop crop;
     float *lut, *swapped;
     /* Where colours are matched; else without memory. */
+    struct rp_face_colours colours;
     struct rp_img bytes; /* the swapped face in 8 bits */
-    float *gap;          /* by how much its colours differ */
     double *match;       /* on the device */
     struct rp_face_map *map; /* --face-map; else NULL */
     int batch;               /* tiles in one run */

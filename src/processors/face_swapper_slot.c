@@ -2,7 +2,7 @@
 #include "processors/face_swapper.h"
 
 /* Colours are matched at 16 x 16: light, shadow and complexion, but no features. */
-#define MATCH_SIZE 16
+static const int match_step[] = {16};
 
 void rp_swapper_detach(void *at)
 {
@@ -76,7 +76,7 @@ static int make_match(struct rp_swap_slot *s)
     const struct rp_swapper *const shared = s->shared;
 
     RP_CHECK(rp_slot_image(s->slot, shared->size, shared->size, 3, &s->bytes));
-    RP_CHECK(rp_slot_alloc(s->slot, sizeof(float[MATCH_SIZE][MATCH_SIZE][3]), (void **) &s->gap));
+    RP_CHECK(rp_face_colours_open(&s->colours, s->slot, shared->size, match_step, 1));
     return rp_slot_constant(s->slot, &shared->match, sizeof(shared->match), (void **) &s->match);
 }
 
@@ -150,9 +150,7 @@ static void record_source(struct rp_swap_slot *s)
 static void record_match(struct rp_swap_slot *s)
 {
     RP_OP(s->slot, float_to_u8, .src = s->swapped, .dst = s->bytes);
-    RP_OP(s->slot, colour_gap, .a = s->crop.img, .b = s->bytes, .size = MATCH_SIZE, .dst = s->gap);
-    RP_OP(s->slot, colour_shift, .src = s->bytes, .gap = s->gap, .size = MATCH_SIZE,
-          .factor = s->match, .pixels = s->swapped);
+    rp_face_colours_record(&s->colours, &s->crop.img, &s->bytes, s->match, s->swapped);
 }
 
 void rp_swapper_record(void *at, const struct rp_frame *frame)
