@@ -381,6 +381,48 @@ static void test_trim(void **state)
     assert_true(atof(probe("t.mkv", "v:0", "stream=start_time")) == 0);
 }
 
+/* Frames on both sides of a range, as far as there are any; 120 is sought. */
+static void test_around(void **state)
+{
+    static const struct {
+        int start, end, around, first, last;
+    } c[] = {{12, 15, 3, 9, 17},
+             {2, 5, 4, 0, 8},
+             {120, 122, 5, 115, 126},
+             {0, 0, 4, 0, -1},
+             {185, 0, 60, 125, -1}};
+
+    (void) state;
+    need("long.mp4");
+    for (size_t i = 0; i < RP_ARRAY_LEN(c); i++) {
+        struct rp_reader *r = NULL;
+        struct rp_media_frame *f = NULL, *g = NULL;
+        int at = c[i].first;
+
+        assert_int_equal(rp_reader_open(&r, in_dir("long.mp4"),
+                                        &(struct rp_reader_params){.start = c[i].start,
+                                                                   .end = c[i].end,
+                                                                   .around = c[i].around}),
+                         0);
+        for (; rp_reader_next(r, &f) == 0 && f; at++) {
+            assert_int_equal(f->index, at);
+            assert_int_equal(f->aside, at < c[i].start || (c[i].end && at >= c[i].end));
+            if (at == c[i].first) {
+                assert_int_equal(rp_reader_frame(in_dir("long.mp4"), at, &g), 0);
+                assert_int_equal(g->pts, f->pts);
+                assert_false(g->aside);
+                rp_media_frame_free(&g);
+            }
+            rp_media_frame_free(&f);
+        }
+        if (c[i].last >= 0)
+            assert_int_equal(at, c[i].last + 1);
+        else
+            assert_true(at > 186);
+        rp_reader_close(&r);
+    }
+}
+
 /* Seeking gives the same frame as counting. */
 static void test_seek(void **state)
 {
@@ -825,6 +867,7 @@ int main(void)
         cmocka_unit_test(test_subtitles),
         cmocka_unit_test(test_turns),
         cmocka_unit_test(test_trim),
+        cmocka_unit_test(test_around),
         cmocka_unit_test(test_seek),
         cmocka_unit_test(test_times),
         cmocka_unit_test(test_last_frame),

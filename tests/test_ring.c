@@ -114,6 +114,44 @@ static void test_split_order(void **state)
     rp_ring_destroy(&r);
 }
 
+/* Frames 0, 1 and 4 lie outside the range: they are analysed, and that is all. */
+static void test_aside(void **state)
+{
+    struct rp_ring *r;
+    struct rp_media_frame *f;
+    struct rp_ticket ticket;
+
+    (void) state;
+    assert_int_equal(rp_ring_create(&r, 5), 0);
+    rp_ring_split(r, 2);
+    for (int i = 0; i < 5; i++) {
+        f = new_frame(i);
+        f->aside = i < 2 || i == 4;
+        assert_int_equal(rp_ring_put(r, f), 0);
+    }
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(take_done(r, i), RP_PASS_ANALYSE);
+    assert_int_equal(rp_ring_take(r, &ticket, 1, false), 1);
+    assert_int_equal(ticket.number, 4);
+    assert_true(ticket.aside);
+    assert_int_equal(rp_ring_take(r, &(struct rp_ticket){0}, 1, false), RP_ERR_CLOSED);
+    rp_ring_done(r, ticket.place);
+    assert_int_equal(take_done(r, 2), RP_PASS_PROCESS);
+    assert_int_equal(rp_ring_take(r, &(struct rp_ticket){0}, 1, false),
+                     RP_ERR_CLOSED); /* 5 may come */
+    rp_ring_end(r);
+    assert_int_equal(take_done(r, 3), RP_PASS_PROCESS);
+    assert_int_equal(rp_ring_take(r, &ticket, 1, true), RP_ERR_CLOSED);
+    for (int i = 2; i < 4; i++) {
+        assert_int_equal(rp_ring_get(r, &f), 0);
+        assert_int_equal(f->index, i);
+        rp_media_frame_free(&f);
+    }
+    assert_int_equal(rp_ring_get(r, &f), 0);
+    assert_null(f);
+    rp_ring_destroy(&r);
+}
+
 static void test_nothing_read(void **state)
 {
     struct rp_ring *r;
@@ -197,6 +235,7 @@ struct run {
     int64_t read;   /* frames that the reader could add */
     int64_t worked[WORKERS];
     int ahead;      /* -1: not split */
+    int aside;      /* so many frames at both ends */
     int analysed[FRAMES];
     atomic_int early; /* frames that were processed before all around them were analysed */
 };
@@ -213,6 +252,7 @@ static void *read_all(void *priv)
     for (int i = 0; i < FRAMES; i++) {
         struct rp_media_frame *f = new_frame(i);
 
+        f->aside = i < run->aside || i >= FRAMES - run->aside;
         if (rp_ring_put(run->ring, f) < 0) {
             rp_media_frame_free(&f);
             break;
@@ -278,7 +318,7 @@ static int64_t run_all(struct run *run, int stop_at)
         assert_int_equal(pthread_create(&thread[i], NULL, work, &worker[i]), 0);
     }
     while (rp_ring_get(run->ring, &f) == 0 && f) {
-        assert_int_equal(f->index, n);
+        assert_int_equal(f->index, n + run->aside);
         assert_int_equal(f->plane[0][0], 1);
         rp_media_frame_free(&f);
         if (++n == stop_at)
@@ -304,7 +344,7 @@ static void test_threads(void **state)
     rp_ring_destroy(&run.ring);
 }
 
-/* Every frame twice, also with the least possible room, or with no frames ahead. */
+/* Every frame twice, those aside once; also with the least possible room, or no frames ahead. */
 static void test_split_threads(void **state)
 {
     static const int ahead[] = {0, 2, PLACES - 1};
@@ -315,11 +355,11 @@ static void test_split_threads(void **state)
         struct run *const run = calloc(1, sizeof(*run));
 
         run->fail_at = -1;
-        run->ahead = ahead[k];
-        assert_int_equal(run_all(run, -1), FRAMES);
+        run->ahead = run->aside = ahead[k];
+        assert_int_equal(run_all(run, -1), FRAMES - 2 * run->aside);
         for (int i = 0; i < WORKERS; i++)
             worked += run->worked[i];
-        assert_int_equal(worked, 2 * FRAMES);
+        assert_int_equal(worked, 2 * FRAMES - 2 * run->aside);
         assert_int_equal(run->early, 0);
         assert_int_equal(rp_ring_status(run->ring), 0);
         rp_ring_destroy(&run->ring);
@@ -356,8 +396,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_order),        cmocka_unit_test(test_nothing_read),
         cmocka_unit_test(test_split_order),  cmocka_unit_test(test_split_threads),
-        cmocka_unit_test(test_failure),      cmocka_unit_test(test_threads),
-        cmocka_unit_test(test_groups),
+        cmocka_unit_test(test_aside),        cmocka_unit_test(test_failure),
+        cmocka_unit_test(test_threads),      cmocka_unit_test(test_groups),
         cmocka_unit_test(test_worker_fails), cmocka_unit_test(test_writer_stops),
     };
 

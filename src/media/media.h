@@ -47,6 +47,7 @@ struct rp_media_frame {
     int64_t duration;  /* same; 0 when unknown */
     double time;       /* seconds after the file's first frame */
     bool key;
+    bool aside;        /* outside the reader's range: to be looked at, not to be put out */
     rp_image *device;  /* not NULL: the frame has no planes; its pixels are in this picture, on the
                         * device that works on it (RP_FMT_BGR24, RP_FMT_BGR24_ALPHA) */
     void *ref;         /* the AVFrame that holds the planes; only src/media writes this */
@@ -85,6 +86,7 @@ struct rp_reader;
 
 struct rp_reader_params {
     int64_t start, end; /* frame numbers, end excluded; end <= 0 means to the last */
+    int around;         /* so many frames before `start` and from `end` on come as well, `aside` */
     int threads;        /* of the decoder; 0: one for each core */
     bool rgb;           /* frames come as RP_FMT_BGR24, unless they have alpha */
 };

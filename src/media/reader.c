@@ -178,6 +178,7 @@ static void fill_tags(struct rp_reader *r, const AVFrame *f)
 }
 
 static int decode(struct rp_reader *r, AVFrame **out);
+static int64_t first_frame(const struct rp_reader *r);
 static int seek_start(struct rp_reader *r);
 
 static void close_file(struct rp_reader *r)
@@ -227,7 +228,7 @@ int rp_reader_open(struct rp_reader **out, const char *path, const struct rp_rea
     if (!(r->path = strdup(path)) || !(r->packet = av_packet_alloc()))
         goto fail;
     RP_TRY(open_file(r));
-    if (r->range.start >= SEEK_FROM)
+    if (first_frame(r) >= SEEK_FROM)
         RP_TRY(seek_start(r));
     return 0;
 
@@ -378,20 +379,25 @@ static bool decode_to(struct rp_reader *r, int64_t at, int64_t back)
     return r->first != NULL;
 }
 
-/* Go to the first frame of the range; if that cannot be done with certainty, stay at the beginning.
- */
+/* The first frame to come, of the range or before it. */
+static int64_t first_frame(const struct rp_reader *r)
+{
+    return RP_MAX(r->range.start - r->range.around, 0);
+}
+
+/* Go to the first frame; if that cannot be done with certainty, stay at the beginning. */
 static int seek_start(struct rp_reader *r)
 {
     static const int back[] = {0, 2, 20}; /* seconds */
     int64_t before = 0, at = 0;
 
-    if (!r->first || !rp_seek_time(r->path, r->format, r->stream, r->range.start,
+    if (!r->first || !rp_seek_time(r->path, r->format, r->stream, first_frame(r),
                                    r->first->best_effort_timestamp, &before, &at))
         return 0;
     av_frame_free(&r->first);
     for (size_t i = 0; i < RP_ARRAY_LEN(back); i++)
         if (decode_to(r, at, av_rescale_q(back[i], (AVRational){1, 1}, r->stream->time_base))) {
-            r->index = r->range.start;
+            r->index = first_frame(r);
             r->last_pts = before;
             return 0;
         }
@@ -517,14 +523,17 @@ int rp_reader_next(struct rp_reader *r, struct rp_media_frame **frame)
     int ret;
 
     *frame = NULL;
-    if (r->range.end > 0 && r->index >= r->range.end)
+    if (r->range.end > 0 && r->index - r->range.around >= r->range.end)
         return 0;
     do {
         av_frame_free(&f);
         if ((ret = next_raw(r, &f)) < 0 || !f)
             return ret;
-    } while (r->index <= r->range.start);
-    return finish_frame(r, &f, frame);
+    } while (r->index <= first_frame(r));
+    RP_CHECK(finish_frame(r, &f, frame));
+    (*frame)->aside =
+        (*frame)->index < r->range.start || (r->range.end > 0 && (*frame)->index >= r->range.end);
+    return 0;
 }
 
 int rp_reader_frame(const char *path, int64_t index, struct rp_media_frame **frame)

@@ -164,6 +164,39 @@ static bool writes_rgb(const struct video *v)
            !strcmp(rp_video_encoders()[o->video_encoder], "libx264rgb");
 }
 
+/* Held faces grow by half of their size in a second. */
+static struct rp_hold hold_of(const struct video *v)
+{
+    const struct rp_pipeline *const p = v->job->pipeline;
+    const double fps = RP_CLAMP(frame_rate(rp_reader_info(v->reader)), 1, 1000);
+
+    return (struct rp_hold){.frames = (int) ceil(RP_MIN(p->plan.hold * fps, RP_HOLD_MAX)),
+                            .grow = 0.5 / fps,
+                            .sure = 0.5,
+                            .who = rp_selector_by_reference(&p->selector)};
+}
+
+static struct rp_tracker_params tracker_params(const struct video *v)
+{
+    const struct rp_tracker_options *const o = rp_settings_get(v->job->settings, &rp_tracker_group);
+    const struct rp_distribution_options *const d =
+        rp_settings_get(v->job->settings, &rp_distribution_group);
+
+    return (struct rp_tracker_params){
+        .score = o->score, .around = d->amount, .smooth = o->smoothing, .hold = hold_of(v)};
+}
+
+/* What is looked at around a frame does not end with the trimmed part: each of its frames becomes
+ * what it would be in a job of the whole video. */
+static int open_wider(struct video *v, struct rp_reader_params *range)
+{
+    const struct rp_tracker_params tracker = tracker_params(v);
+
+    range->around = rp_tracker_ahead(&tracker);
+    rp_reader_close(&v->reader);
+    return rp_reader_open(&v->reader, v->job->target, range);
+}
+
 static int open_reader(struct video *v)
 {
     const struct rp_trim_options *const o = rp_settings_get(v->job->settings, &rp_trim_group);
@@ -172,9 +205,10 @@ static int open_reader(struct video *v)
     if (has_end && o->end <= o->start)
         return rp_fail(RP_ERR_USAGE, "--trim-frame-end: %d must be greater than the start, %d",
                        o->end, o->start);
-    RP_CHECK(rp_reader_open(&v->reader, v->job->target,
-                            &(struct rp_reader_params){.start = o->start, .end = o->end,
-                                                       .rgb = writes_rgb(v)}));
+    struct rp_reader_params range = {.start = o->start, .end = o->end, .rgb = writes_rgb(v)};
+    RP_CHECK(rp_reader_open(&v->reader, v->job->target, &range));
+    if (v->job->pipeline->plan.split && (o->start > 0 || has_end))
+        RP_CHECK(open_wider(v, &range));
 
     const struct rp_video_info *const info = rp_reader_info(v->reader);
     const int64_t end = has_end ? RP_MIN(info->frames, o->end) : info->frames;
@@ -354,26 +388,11 @@ fail:
     return ret;
 }
 
-/* Held faces grow by half of their size in a second. */
-static struct rp_hold hold_of(const struct video *v)
-{
-    const struct rp_pipeline *const p = v->job->pipeline;
-    const double fps = RP_CLAMP(frame_rate(rp_reader_info(v->reader)), 1, 1000);
-
-    return (struct rp_hold){.frames = (int) ceil(RP_MIN(p->plan.hold * fps, RP_HOLD_MAX)),
-                            .grow = 0.5 / fps, .sure = 0.5,
-                            .who = rp_selector_by_reference(&p->selector)};
-}
-
 /* The ring of frames; with the tracker it also holds the frames that are analysed ahead. */
 static int make_ring(struct video *v, int *places)
 {
     const struct rp_plan *const plan = &v->job->pipeline->plan;
-    const struct rp_tracker_options *const o = rp_settings_get(v->job->settings, &rp_tracker_group);
-    const struct rp_distribution_options *const d = rp_settings_get(v->job->settings,
-                                                                    &rp_distribution_group);
-    struct rp_tracker_params tracker = {.score = o->score, .around = d->amount,
-                                        .smooth = o->smoothing, .hold = hold_of(v)};
+    struct rp_tracker_params tracker = tracker_params(v);
 
     *places = (2 * v->job->slots + 2) * gpu_count(v->job) * rp_plan_frames(plan);
     if (plan->split)

@@ -86,13 +86,26 @@ static struct rp_ticket take(struct rp_ring *r, int64_t number, enum rp_pass pas
     const int at = (int) (number % r->n);
 
     r->place[at].state = pass == RP_PASS_ANALYSE ? ANALYSING : TAKEN;
-    return (struct rp_ticket){r->place[at].frame, number, at, pass};
+    return (struct rp_ticket){r->place[at].frame, number, at, pass, r->place[at].frame->aside};
 }
 
 /* Are all frames analysed that count for the processing of the next one? */
 static bool window_is_analysed(const struct rp_ring *r)
 {
     return r->analysed > r->processed + r->ahead || (r->ended && r->analysed == r->read);
+}
+
+/* Frames that are aside are done when their turn to be processed comes. */
+static void pass_aside(struct rp_ring *r)
+{
+    struct place *next;
+
+    while (r->split && r->processed < r->analysed &&
+           (next = &r->place[r->processed % r->n])->frame->aside) {
+        next->state = DONE;
+        r->processed++;
+        pthread_cond_broadcast(&r->changed);
+    }
 }
 
 /* The next frames: as many as were asked for, or the last ones. */
@@ -112,12 +125,14 @@ static int take_next(struct rp_ring *r, struct rp_ticket *ticket, int most)
 {
     if (!r->split)
         return take_several(r, ticket, most);
-    if (r->processed < r->read && window_is_analysed(r))
+    if (r->processed < r->read && window_is_analysed(r)) {
         *ticket = take(r, r->processed++, RP_PASS_PROCESS);
-    else if (r->taken < r->read)
+        pass_aside(r);
+    } else if (r->taken < r->read) {
         *ticket = take(r, r->taken++, RP_PASS_ANALYSE);
-    else
+    } else {
         return 0;
+    }
     return 1;
 }
 
@@ -145,11 +160,12 @@ void rp_ring_done(struct rp_ring *r, int place)
     *state = *state == ANALYSING ? ANALYSED : DONE;
     while (r->analysed < r->taken && r->place[r->analysed % r->n].state == ANALYSED)
         r->analysed++;
+    pass_aside(r);
     pthread_cond_broadcast(&r->changed);
     pthread_mutex_unlock(&r->lock);
 }
 
-int rp_ring_get(struct rp_ring *r, struct rp_media_frame **frame)
+static int get_next(struct rp_ring *r, struct rp_media_frame **frame)
 {
     int ret = 0;
 
@@ -168,6 +184,15 @@ int rp_ring_get(struct rp_ring *r, struct rp_media_frame **frame)
         pthread_cond_broadcast(&r->changed);
     }
     pthread_mutex_unlock(&r->lock);
+    return ret;
+}
+
+int rp_ring_get(struct rp_ring *r, struct rp_media_frame **frame)
+{
+    int ret;
+
+    while ((ret = get_next(r, frame)) >= 0 && *frame && (*frame)->aside)
+        rp_media_frame_free(frame);
     return ret;
 }
 

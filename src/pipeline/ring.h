@@ -18,7 +18,10 @@ int rp_ring_create(struct rp_ring **out, int places);
 
 /* Call before the first frame. Every frame is then taken once to be analysed and again to be
  * processed: in order, and not before the `ahead` frames after it have been analysed, or all that
- * are left. The ring must have more than `ahead` places. */
+ * are left. The ring must have more than `ahead` places.
+ *
+ * A frame that is `aside` is analysed only, as one of the frames around others: it is not taken
+ * again, and the writer does not get it. Without the call there must be none. */
 void rp_ring_split(struct rp_ring *ring, int ahead);
 
 /* Frees frames that are still inside. All threads must have left. */
@@ -38,6 +41,7 @@ struct rp_ticket {
     int64_t number; /* frames that were read before it */
     int place;
     enum rp_pass pass;
+    bool aside; /* nothing is put out of this frame */
 };
 
 /* Worker: wait for tickets of `most` consecutive frames, fewer only at the end (so which frames go
