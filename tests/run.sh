@@ -24,7 +24,7 @@ wanted=" $* "
 logs=$root/$build-test/logs
 passed=0 failed=0 skipped=0 started=$SECONDS
 mkdir -p "$logs"
-rm -f "$logs"/*.log
+rm -f "$logs"/*.log "$logs"/*.code
 
 export REPRISE_SOURCE=$root
 # Sanitizers end a program with a code that is none of its own.
@@ -38,14 +38,15 @@ ort=$(cat "$build/.ort_home" 2>/dev/null) || ort=$(scripts/setup.sh --tests) || 
     exit 1
 }
 
+is_wanted() { # NAME of a suite
+    [[ $wanted == '  ' || $wanted == *" ${1// /-} "* ]]
+}
+
 # suite NAME COMMAND...: run it, count its checks, say so in one line.
 suite() {
     local name=$1 log=$logs/${1//[ \/]/-}.log code=0 begin=$SECONDS p f s tally
     shift
-    case $wanted in
-        '  ' | *" ${name// /-} "*) ;;
-        *) return 0 ;;
-    esac
+    is_wanted "$name" || return 0
     rm -f "${json:-}"
     "$@" >"$log" 2>&1 </dev/null || code=$?
     tally=$(python3 tests/tally.py $code "$([ -s "${json:-}" ] && echo "$json" || echo "$log")") ||
@@ -81,6 +82,32 @@ compile() {
     [ "${PIPESTATUS[0]}" = 0 ] && ! grep -q 'warning:' "$folder/.said"
 }
 
+# in_advance NAME COMMAND...: what the suite NAME is about; `done_in_advance NAME` waits for it.
+in_advance() {
+    local log=$logs/in-advance-${1//[ \/]/-} code=0
+    is_wanted "$1" || return 0
+    shift
+    "$@" >"$log.log" 2>&1 || code=$?
+    echo $code >"$log.code"
+}
+
+# Builds for the last suites, made with what the first ones leave of the processors.
+build_in_advance() {
+    renice -n 19 $BASHPID >"$logs/renice.log" 2>&1
+    in_advance 'build asan' compile "$build-asan" '-Db_sanitize=address,undefined -Doptimization=1'
+    in_advance 'build tsan' compile "$build-tsan" '-Db_sanitize=thread' reprise tests/test_{queue,ring,log,pipeline}
+    CC=clang in_advance 'build clang' compile "$build-clang" '-Dfuzz=true' reprise "${fuzzers[@]/#/tests/}"
+}
+
+done_in_advance() {
+    local log=$logs/in-advance-${1//[ \/]/-}
+    while [ ! -s "$log.code" ] && kill -0 "$behind"; do
+        sleep 0.2
+    done
+    cat "$log.log"
+    return "$(cat "$log.code")"
+}
+
 # in_meson FOLDER ARGUMENTS...: its tests, without building
 in_meson() {
     local folder=$1
@@ -108,9 +135,12 @@ fuzz() { # PROGRAM: ten seconds from nothing
 # ---- all of it ------------------------------------------------------------------------------------
 
 run_all() {
-    local program=$build/reprise test fuzzers
+    local program=$build/reprise test fuzzers behind
 
+    mapfile -t fuzzers < <(for test in tests/fuzz_*.c; do basename "$test" .c; done)
     suite 'build debug' compile "$build-test" ''
+    build_in_advance &
+    behind=$!
     meson_suite 'unit' "$build-test"
     suite 'headers and symbols' tests/symbols.sh "$build-test"
     suite 'lint' tests/lint.sh "$build-test"
@@ -138,7 +168,7 @@ run_all() {
     suite 'download' tests/test_download.py "$program" -v
     suite 'bad world' tests/test_bad_input.py "$program" -v World
 
-    suite 'build asan' compile "$build-asan" '-Db_sanitize=address,undefined'
+    suite 'build asan' done_in_advance 'build asan'
     meson_suite 'unit asan' "$build-asan" -t 4
     suite 'command line asan' tests/cli.sh "$build-asan/reprise"
     suite 'main job asan' tests/test_main_job.py "$build-asan/reprise" -v MainJob
@@ -146,11 +176,10 @@ run_all() {
     suite 'background remover asan' tests/test_background.py "$build-asan/reprise" -v Alpha BadInput
     suite 'bad input asan' tests/test_bad_input.py "$build-asan/reprise" -v
 
-    suite 'build tsan' compile "$build-tsan" '-Db_sanitize=thread' reprise tests/test_{queue,ring,log,pipeline}
+    suite 'build tsan' done_in_advance 'build tsan'
     meson_suite 'threads tsan' "$build-tsan" -t 6 queue ring log pipeline
 
-    mapfile -t fuzzers < <(for test in tests/fuzz_*.c; do basename "$test" .c; done)
-    CC=clang suite 'build clang' compile "$build-clang" '-Dfuzz=true' reprise "${fuzzers[@]/#/tests/}"
+    suite 'build clang' done_in_advance 'build clang'
     for test in "${fuzzers[@]}"; do
         suite "fuzz ${test#fuzz_}" fuzz "$build-clang/tests/$test"
     done

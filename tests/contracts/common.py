@@ -347,18 +347,20 @@ def gaussian_kernel(sigma):
 def gaussian(x, sigma):
     """Every sum in the order of OpenCV, whose masks are about 1 where one would think that they are 1:
     a row from left to right, a column from its middle outwards. The border is mirrored without its
-    last value."""
+    last value. Rows and columns that are alike, of which a box is full, are done once."""
     k = gaussian_kernel(sigma)
     half = len(k) // 2
     (height, width), x = x.shape, np.pad(x.astype(np.float32), half, 'reflect')
+    x, like = np.unique(x, axis=0, return_inverse=True)
     rows = x[:, :width] * k[0]
     for i in range(1, len(k)):
         rows = fused(k[i], x[:, i:i + width], rows)
-    out = rows[half:half + height] * k[half]
+    columns, alike = np.unique(rows[like], axis=1, return_inverse=True)
+    out = columns[half:half + height] * k[half]
     for i in range(1, half + 1):
-        pair = rows[half + i:half + i + height] + rows[half - i:half - i + height]
+        pair = columns[half + i:half + i + height] + columns[half - i:half - i + height]
         out = fused(k[half + i], pair, out)
-    return out
+    return out[:, alike]
 
 
 @functools.lru_cache

@@ -63,7 +63,9 @@ def contract(name, model, *options, scene=common.PAIR, where=('picture', 'clip')
                     where=where, changes=changes)
 
 
-CONTRACTS = [contract(model, model, scene=common.ONE if size > 1024 else common.PAIR)
+# The largest takes NumPy half a minute for a clip.
+CONTRACTS = [contract(model, model, scene=common.ONE if size > 1024 else common.PAIR,
+                      where=('picture',) if size > 1024 else ('picture', 'clip'))
              for model, (_, size) in MODELS.items()]
 CONTRACTS += [
     contract('weight_0', 'codeformer', '--face-enhancer-weight', '0', weight=0,
