@@ -344,6 +344,15 @@ def gaussian_kernel(sigma):
     return (k / k.sum()).astype(np.float32)
 
 
+def distinct(rows):
+    """Each row once, and which of those each row is."""
+    first = {}
+    for i, row in enumerate(rows):
+        first.setdefault(row.tobytes(), i)
+    number = {row: n for n, row in enumerate(first)}
+    return rows[list(first.values())], [number[row.tobytes()] for row in rows]
+
+
 def gaussian(x, sigma):
     """Every sum in the order of OpenCV, whose masks are about 1 where one would think that they are 1:
     a row from left to right, a column from its middle outwards. The border is mirrored without its
@@ -351,11 +360,12 @@ def gaussian(x, sigma):
     k = gaussian_kernel(sigma)
     half = len(k) // 2
     (height, width), x = x.shape, np.pad(x.astype(np.float32), half, 'reflect')
-    x, like = np.unique(x, axis=0, return_inverse=True)
+    x, like = distinct(x)
     rows = x[:, :width] * k[0]
     for i in range(1, len(k)):
         rows = fused(k[i], x[:, i:i + width], rows)
-    columns, alike = np.unique(rows[like], axis=1, return_inverse=True)
+    columns, alike = distinct(rows[like].T)
+    columns = columns.T
     out = columns[half:half + height] * k[half]
     for i in range(1, half + 1):
         pair = columns[half + i:half + i + height] + columns[half - i:half - i + height]
