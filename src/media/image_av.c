@@ -3,6 +3,8 @@
 
 #include <libavutil/imgutils.h>
 
+#include "media/icc.h"
+
 /* ---- a file in memory ------------------------------------------------------------------------ */
 
 struct memory {
@@ -137,6 +139,7 @@ static int to_image(rp_image *out, const AVFrame *f, const char *name)
 {
     const AVPixFmtDescriptor *const d = av_pix_fmt_desc_get(f->format);
     const bool alpha = d && (d->flags & AV_PIX_FMT_FLAG_ALPHA);
+    const AVFrameSideData *const icc = av_frame_get_side_data(f, AV_FRAME_DATA_ICC_PROFILE);
     struct SwsContext *sws = NULL;
     AVFrame *to = NULL;
     int ret;
@@ -149,6 +152,8 @@ static int to_image(rp_image *out, const AVFrame *f, const char *name)
                         (int) out->stride, out->h);
     if (alpha && is_opaque(out)) /* a palette's or BMP's unused fourth byte */
         drop_alpha(out);
+    if (icc)
+        rp_icc_convert(out, d && d->nb_components < 3, icc->data, icc->size, name);
 fail:
     av_frame_free(&to);
     sws_freeContext(sws);

@@ -9,6 +9,7 @@
 
 #include <turbojpeg.h>
 
+#include "media/icc.h"
 #include "media/meta.h"
 
 static bool is_jpeg(const uint8_t *data, size_t size)
@@ -62,8 +63,26 @@ static int decompress(tjhandle tj, const uint8_t *data, size_t size, uint8_t *to
     return 0;
 }
 
+/* Inks become colours by their profile, or else by the plain product. */
+static void inks_to_bgr(rp_image *out, const uint8_t *cmyk, const uint8_t *profile, size_t size,
+                        const char *name)
+{
+    const struct rp_icc_from from = {.channels = 4, .bits = 8, .inverted = true};
+    struct rp_icc *icc = rp_icc_open(profile, size, &from, RP_PIXEL_BGR, name);
+    const size_t w = (size_t) out->w;
+
+    for (int y = 0; y < out->h; y++) {
+        const uint8_t *const row = cmyk + 4 * w * (size_t) y;
+        if (icc)
+            rp_icc_run(icc, row, out->data + y * out->stride, w);
+        else
+            cmyk_to_bgr(out->data + y * out->stride, row, w);
+    }
+    rp_icc_close(&icc);
+}
+
 static int decode_cmyk(tjhandle tj, const uint8_t *data, size_t size, rp_image *out,
-                       const char *name)
+                       const uint8_t *profile, size_t profile_size, const char *name)
 {
     const size_t n = (size_t) out->w * (size_t) out->h;
     uint8_t *const cmyk = calloc(n, 4);
@@ -73,7 +92,7 @@ static int decode_cmyk(tjhandle tj, const uint8_t *data, size_t size, rp_image *
         return RP_NOMEM(name);
     ret = decompress(tj, data, size, cmyk, out->w, out->h, TJPF_CMYK, name);
     if (ret >= 0)
-        cmyk_to_bgr(out->data, cmyk, n);
+        inks_to_bgr(out, cmyk, profile, profile_size, name);
     free(cmyk);
     return ret;
 }
@@ -90,6 +109,9 @@ static int decode(rp_image *out, const uint8_t *data, size_t size, const char *n
 {
     tjhandle tj = tjInitDecompress();
     int w = 0, h = 0, subsampling, space = 0, ret;
+    uint8_t *profile = NULL;
+    size_t profile_size = 0;
+    bool broken = false;
 
     if (!tj)
         return RP_NOMEM(name);
@@ -100,13 +122,19 @@ static int decode(rp_image *out, const uint8_t *data, size_t size, const char *n
         goto fail;
     }
     RP_TRY(rp_image_alloc(out, w, h, RP_PIXEL_BGR, name));
+    profile = rp_jpeg_icc(data, size, &profile_size, &broken);
+    if (broken)
+        rp_icc_warn(name, "is broken");
     if (space == TJCS_CMYK || space == TJCS_YCCK)
-        ret = decode_cmyk(tj, data, size, out, name);
+        ret = decode_cmyk(tj, data, size, out, profile, profile_size, name);
     else
         ret = decompress(tj, data, size, out->data, w, h, TJPF_BGR, name);
+    if (ret >= 0 && space != TJCS_CMYK && space != TJCS_YCCK)
+        rp_icc_convert(out, space == TJCS_GRAY, profile, profile_size, name);
     if (ret >= 0)
         ret = rp_image_orient(out, rp_orient_exif(orientation(data, size)));
 fail:
+    free(profile);
     tjDestroy(tj);
     return ret;
 }

@@ -4,6 +4,7 @@
 
 #include <zlib.h>
 
+#include "media/icc.h"
 #include "media/meta.h"
 
 /* ---- BMP ------------------------------------------------------------------------------------- */
@@ -31,7 +32,13 @@ static bool is_bmp(const uint8_t *data, size_t size)
 
 static int decode_bmp(rp_image *out, const uint8_t *data, size_t size, const char *name)
 {
-    return rp_image_av_decode(out, data, size, AV_CODEC_ID_BMP, name);
+    size_t n = 0;
+    const int ret = rp_image_av_decode(out, data, size, AV_CODEC_ID_BMP, name);
+    const uint8_t *const profile = rp_bmp_icc(data, size, &n);
+
+    if (ret >= 0)
+        rp_icc_convert(out, false, profile, profile ? n : 0, name);
+    return ret;
 }
 
 static void bmp_head(uint8_t *p, const rp_image *image, size_t pixels, size_t at, bool alpha)

@@ -1,9 +1,10 @@
 /* PNG by libspng. 16 bits become 8 by dropping the low byte, palettes and greys become colours,
- * gamma is ignored: all as in OpenCV's imread. */
+ * the chunks gAMA and cHRM are ignored: all as in OpenCV's imread. A colour profile is not. */
 #include "media/av.h"
 
 #include <spng.h>
 
+#include "media/icc.h"
 #include "media/meta.h"
 
 #define CHUNK_MAX (64u << 20) /* bytes of one ancillary chunk, and of all that are kept */
@@ -29,12 +30,81 @@ static int png_fail(int err, const char *name)
                    spng_strerror(err));
 }
 
+/* The profile belongs to the decoder. */
+static struct rp_icc *open_profile(spng_ctx *png, const struct spng_ihdr *head, bool alpha,
+                                   const uint8_t *data, size_t size, const char *name)
+{
+    const bool deep = head->bit_depth == 16;
+    const struct rp_icc_from from = {
+        .channels = 3,
+        .extra = alpha || deep,
+        .bits = deep ? 16 : 8,
+        .bgr = !deep,
+        .grey = !(head->color_type & 2),
+    };
+    struct spng_iccp iccp;
+
+    if (spng_get_iccp(png, &iccp) == 0)
+        return rp_icc_open((const uint8_t *) iccp.profile, iccp.profile_len, &from,
+                           alpha ? RP_PIXEL_BGRA : RP_PIXEL_BGR, name);
+    if (rp_png_has_icc(data, size))
+        rp_icc_warn(name, "is broken");
+    return NULL;
+}
+
+static int decode_bytes(spng_ctx *png, rp_image *out, const struct rp_icc *icc, const char *name)
+{
+    const bool alpha = out->format == RP_PIXEL_BGRA;
+    const int fmt = alpha ? SPNG_FMT_RGBA8 : SPNG_FMT_RGB8;
+    const size_t pixels = (size_t) out->w * (size_t) out->h;
+    size_t bytes = 0;
+    int err;
+
+    if ((err = spng_decoded_image_size(png, fmt, &bytes)))
+        return png_fail(err, name);
+    if (bytes != (size_t) out->stride * (size_t) out->h)
+        return png_fail(SPNG_EINTERNAL, name);
+    if ((err = spng_decode_image(png, out->data, bytes, fmt, alpha ? SPNG_DECODE_TRNS : 0)))
+        return png_fail(err, name);
+    swap_red_blue(out->data, pixels, alpha ? 4 : 3);
+    for (int y = 0; icc && y < out->h; y++) {
+        uint8_t *const row = out->data + y * out->stride;
+        rp_icc_run(icc, row, row, (size_t) out->w);
+    }
+    return 0;
+}
+
+/* 16 bits and a profile: the low bytes count, since profiles may be linear. */
+static int decode_deep(spng_ctx *png, rp_image *out, const struct rp_icc *icc, const char *name)
+{
+    const bool alpha = out->format == RP_PIXEL_BGRA;
+    const size_t pixels = (size_t) out->w * (size_t) out->h;
+    uint16_t *rgba = NULL;
+    size_t bytes = 0;
+    int err, ret = 0;
+
+    if ((err = spng_decoded_image_size(png, SPNG_FMT_RGBA16, &bytes)))
+        return png_fail(err, name);
+    if (bytes != 8 * pixels)
+        return png_fail(SPNG_EINTERNAL, name);
+    if (!(rgba = malloc(bytes)))
+        return RP_NOMEM(name);
+    if ((err = spng_decode_image(png, rgba, bytes, SPNG_FMT_RGBA16, SPNG_DECODE_TRNS)))
+        ret = png_fail(err, name);
+    else
+        rp_icc_run(icc, rgba, out->data, pixels);
+    for (size_t i = 0; alpha && ret >= 0 && i < pixels; i++)
+        out->data[4 * i + 3] = (uint8_t) (rgba[4 * i + 3] >> 8);
+    free(rgba);
+    return ret;
+}
+
 static int decode_with(spng_ctx *png, rp_image *out, const uint8_t *data, size_t size,
                        const char *name)
 {
     struct spng_ihdr head;
     struct spng_trns trns;
-    size_t bytes = 0;
+    struct rp_icc *icc = NULL;
     int err, ret;
 
     spng_set_crc_action(png, SPNG_CRC_ERROR, SPNG_CRC_DISCARD);
@@ -43,17 +113,11 @@ static int decode_with(spng_ctx *png, rp_image *out, const uint8_t *data, size_t
         return png_fail(err, name);
     RP_TRY(rp_size_check(name, head.width, head.height));
     const bool alpha = (head.color_type & 4) || spng_get_trns(png, &trns) == 0;
-    const int fmt = alpha ? SPNG_FMT_RGBA8 : SPNG_FMT_RGB8;
     RP_TRY(
         rp_image_alloc(out, head.width, head.height, alpha ? RP_PIXEL_BGRA : RP_PIXEL_BGR, name));
-    if ((err = spng_decoded_image_size(png, fmt, &bytes)))
-        return png_fail(err, name);
-    if (bytes != (size_t) out->stride * (size_t) out->h)
-        return png_fail(SPNG_EINTERNAL, name);
-    if ((err = spng_decode_image(png, out->data, bytes, fmt, alpha ? SPNG_DECODE_TRNS : 0)))
-        return png_fail(err, name);
-    swap_red_blue(out->data, (size_t) out->w * (size_t) out->h, alpha ? 4 : 3);
-    return 0;
+    icc = open_profile(png, &head, alpha, data, size, name);
+    ret = (icc && head.bit_depth == 16 ? decode_deep : decode_bytes)(png, out, icc, name);
+    rp_icc_close(&icc);
 fail:
     return ret;
 }

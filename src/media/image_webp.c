@@ -5,6 +5,7 @@
 #include <webp/encode.h>
 #include <webp/mux.h>
 
+#include "media/icc.h"
 #include "media/meta.h"
 
 static bool is_webp(const uint8_t *data, size_t size)
@@ -51,6 +52,7 @@ static int decode_first(rp_image *out, const uint8_t *data, size_t size, const c
 static int decode(rp_image *out, const uint8_t *data, size_t size, const char *name)
 {
     WebPBitstreamFeatures f;
+    size_t length = 0;
 
     if (WebPGetFeatures(data, size, &f) != VP8_STATUS_OK)
         return broken(name);
@@ -58,7 +60,11 @@ static int decode(rp_image *out, const uint8_t *data, size_t size, const char *n
         rp_image_is_animated(name);
     const int ret =
         f.has_animation ? decode_first(out, data, size, name) : decode_still(out, data, size, name);
-    return ret < 0 ? ret : rp_image_orient(out, rp_orient_exif(rp_webp_orientation(data, size)));
+    if (ret < 0)
+        return ret;
+    const uint8_t *const profile = rp_webp_icc(data, size, &length);
+    rp_icc_convert(out, false, profile, profile ? length : 0, name);
+    return rp_image_orient(out, rp_orient_exif(rp_webp_orientation(data, size)));
 }
 
 /* Copies, because libwebp asks for its memory to be freed by its own function. */

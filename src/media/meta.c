@@ -2,6 +2,7 @@
  * the file, so each is checked before use. */
 #include "media/meta.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 struct tiff {
@@ -114,6 +115,53 @@ const uint8_t *rp_jpeg_segment(const uint8_t *data, size_t size, const char *id,
     return NULL;
 }
 
+/* A colour profile lies in up to 255 APP2 segments, numbered from 1, in any order. */
+#define ICC_ID "ICC_PROFILE" /* and the zero byte that C adds, then number and count */
+#define ICC_HEAD (sizeof(ICC_ID) + 2)
+
+struct pieces {
+    const uint8_t *data[256];
+    size_t size[256], total;
+    unsigned count, found;
+};
+
+static bool collect_icc(struct pieces *pieces, const uint8_t *data, size_t size)
+{
+    size_t at = 0, n;
+    int marker;
+    const uint8_t *p;
+
+    while ((p = next_segment(data, size, &at, &marker, &n))) {
+        if (marker != 0xe2 || n < ICC_HEAD || memcmp(p, ICC_ID, sizeof(ICC_ID)))
+            continue;
+        const unsigned i = p[sizeof(ICC_ID)], count = p[sizeof(ICC_ID) + 1];
+        if (i == 0 || i > count || (pieces->count && pieces->count != count) || pieces->data[i])
+            return false;
+        pieces->count = count;
+        pieces->data[i] = p + ICC_HEAD;
+        pieces->size[i] = n - ICC_HEAD;
+        pieces->total += n - ICC_HEAD;
+        pieces->found++;
+    }
+    return pieces->found == pieces->count;
+}
+
+uint8_t *rp_jpeg_icc(const uint8_t *data, size_t size, size_t *length, bool *broken)
+{
+    struct pieces pieces = {0};
+    uint8_t *icc = NULL;
+
+    *length = 0;
+    *broken = !collect_icc(&pieces, data, size);
+    if (!*broken && pieces.total > 0)
+        icc = malloc(pieces.total);
+    for (unsigned i = 1; icc && i <= pieces.count; i++) {
+        memcpy(icc + *length, pieces.data[i], pieces.size[i]);
+        *length += pieces.size[i];
+    }
+    return icc;
+}
+
 /* ---- PNG, WebP, anything --------------------------------------------------------------------- */
 
 /* The first chunk of this name whose content begins with `head`; what follows that. */
@@ -165,6 +213,33 @@ static const uint8_t *webp_chunk(const uint8_t *data, size_t size, const char *n
 const uint8_t *rp_webp_xmp(const uint8_t *data, size_t size, size_t *length)
 {
     return webp_chunk(data, size, "XMP ", length);
+}
+
+const uint8_t *rp_webp_icc(const uint8_t *data, size_t size, size_t *length)
+{
+    return webp_chunk(data, size, "ICCP", length);
+}
+
+bool rp_png_has_icc(const uint8_t *data, size_t size)
+{
+    size_t n;
+
+    return png_chunk(data, size, "iCCP", "", 0, &n) != NULL;
+}
+
+/* The fifth kind of head says where a profile lies, counted from the end of the file's own head. */
+const uint8_t *rp_bmp_icc(const uint8_t *data, size_t size, size_t *length)
+{
+    enum { HEAD = 14, V5 = 124 };
+    const struct tiff t = {data, size, false};
+
+    if (size < HEAD + V5 || get32(&t, HEAD) != V5 || memcmp(data + HEAD + 56, "DEBM", 4))
+        return NULL;
+    const size_t at = HEAD + (size_t) get32(&t, HEAD + 112), n = get32(&t, HEAD + 116);
+    if (at > size || n > size - at || n == 0)
+        return NULL;
+    *length = n;
+    return data + at;
 }
 
 /* Some programs write JPEG's six bytes in front of the EXIF block here as well. */

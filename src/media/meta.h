@@ -27,6 +27,17 @@ const uint8_t *rp_jpeg_segment(const uint8_t *data, size_t size, const char *id,
 #define RP_JPEG_EXIF "Exif\0"                      /* and the zero byte that C adds */
 #define RP_JPEG_XMP "http://ns.adobe.com/xap/1.0/" /* likewise */
 
+/* The colour profile of a file, malloc()ed; NULL if there is none. *broken is set where there are
+ * pieces of one that do not make a whole. PNG's is compressed, so its reader takes it out. */
+uint8_t *rp_jpeg_icc(const uint8_t *data, size_t size, size_t *length, bool *broken);
+
+/* The same as it lies in the file. */
+const uint8_t *rp_webp_icc(const uint8_t *data, size_t size, size_t *length);
+const uint8_t *rp_bmp_icc(const uint8_t *data, size_t size, size_t *length);
+
+/* Is there a chunk for a colour profile? */
+bool rp_png_has_icc(const uint8_t *data, size_t size);
+
 /* The XMP packet of a file; NULL if there is none. */
 const uint8_t *rp_tiff_xmp(const uint8_t *data, size_t size, size_t *length);
 const uint8_t *rp_png_xmp(const uint8_t *data, size_t size, size_t *length);

@@ -1,0 +1,197 @@
+/* Colour profiles, by Little CMS.
+ *
+ * Intent: relative colorimetric with black point compensation. Colours that sRGB has stay what they
+ * are and black stays black, which is what photo editors do by default; for the profiles of cameras
+ * and displays (a matrix and curves) the perceptual intent is the same. What sRGB lacks is cut off. */
+#include "media/icc.h"
+
+#include <lcms2.h>
+
+#define PROFILE_MIN 128         /* bytes: its head */
+#define PROFILE_MAX (32u << 20) /* bytes; printers' profiles have up to a few million */
+#define SAME 1                  /* levels: a profile this near to sRGB is sRGB */
+
+struct rp_icc {
+    cmsContext context;
+    cmsHTRANSFORM transform; /* NULL: grey */
+    uint8_t *grey;           /* what each value of a grey profile becomes, three bytes each */
+    struct rp_icc_from from;
+    int to_bytes;
+};
+
+void rp_icc_warn(const char *name, const char *why)
+{
+    rp_log(RP_LOG_WARN, "%s: the colour profile %s; colours are taken as sRGB", name, why);
+}
+
+static cmsUInt32Number format_of(const struct rp_icc_from *from)
+{
+    const unsigned extra = (unsigned) from->extra;
+
+    return COLORSPACE_SH(from->channels == 4 ? PT_CMYK : PT_RGB) |
+           CHANNELS_SH((unsigned) from->channels) | EXTRA_SH(extra) | BYTES_SH(from->bits / 8u) |
+           DOSWAP_SH(from->bgr ? 1u : 0u) | SWAPFIRST_SH(from->bgr && extra ? 1u : 0u) |
+           FLAVOR_SH(from->inverted ? 1u : 0u);
+}
+
+static cmsHTRANSFORM make(cmsContext context, cmsHPROFILE profile, cmsUInt32Number from,
+                          cmsUInt32Number to, cmsUInt32Number flags)
+{
+    const cmsHPROFILE srgb = cmsCreate_sRGBProfileTHR(context);
+    const cmsHTRANSFORM transform =
+        srgb ? cmsCreateTransformTHR(context, profile, from, srgb, to, INTENT_RELATIVE_COLORIMETRIC,
+                                     cmsFLAGS_BLACKPOINTCOMPENSATION | flags)
+             : NULL;
+
+    if (srgb)
+        cmsCloseProfile(srgb);
+    return transform;
+}
+
+/* Does the profile leave greys and a grid of colours where they are? Names are no help: linear
+ * profiles are called sRGB too. */
+static bool is_srgb(cmsContext context, cmsHPROFILE profile)
+{
+    enum { GREYS = 64, SIDE = 6, N = GREYS + SIDE * SIDE * SIDE };
+    uint8_t in[N][3], out[N][3];
+    const cmsHTRANSFORM transform =
+        make(context, profile, TYPE_RGB_8, TYPE_RGB_8, cmsFLAGS_NOOPTIMIZE);
+    int worst = 0;
+
+    if (!transform)
+        return false;
+    for (int i = 0; i < N; i++) {
+        const int k = i - GREYS;
+        for (int c = 0; c < 3; c++)
+            in[i][c] = (uint8_t) (k < 0    ? i * 255 / (GREYS - 1)
+                                  : c == 0 ? k % SIDE * 51
+                                  : c == 1 ? k / SIDE % SIDE * 51
+                                           : k / SIDE / SIDE * 51);
+    }
+    cmsDoTransform(transform, in, out, N);
+    cmsDeleteTransform(transform);
+    for (int i = 0; i < N; i++)
+        for (int c = 0; c < 3; c++)
+            worst = RP_MAX(worst, abs(in[i][c] - out[i][c]));
+    return worst <= SAME;
+}
+
+/* Little CMS would make a coarse table with straight lines between its entries. */
+static bool make_grey(struct rp_icc *icc, cmsHPROFILE profile, bool *same)
+{
+    const size_t n = (size_t) 1 << icc->from.bits, step = icc->from.bits == 8 ? 257 : 1;
+    const cmsHTRANSFORM transform =
+        make(icc->context, profile, TYPE_GRAY_16, TYPE_BGR_8, cmsFLAGS_NOOPTIMIZE);
+
+    icc->grey = transform ? malloc(3 * n) : NULL;
+    *same = true;
+    for (size_t i = 0; icc->grey && i < n; i++) {
+        const uint16_t value = (uint16_t) (i * step);
+        cmsDoTransform(transform, &value, icc->grey + 3 * i, 1);
+        for (size_t c = 0; c < 3; c++)
+            *same = *same && abs((value + 128) / 257 - icc->grey[3 * i + c]) <= SAME;
+    }
+    if (transform)
+        cmsDeleteTransform(transform);
+    return icc->grey != NULL;
+}
+
+static bool is_of_pixels(cmsHPROFILE profile)
+{
+    const cmsProfileClassSignature class = cmsGetDeviceClass(profile);
+
+    return class == cmsSigInputClass || class == cmsSigDisplayClass || class == cmsSigOutputClass ||
+           class == cmsSigColorSpaceClass;
+}
+
+/* Why the profile cannot be used; NULL if it can, or if it needs not (*same). */
+static const char *prepare(struct rp_icc *icc, cmsHPROFILE profile, enum rp_pixel to, bool *same)
+{
+    const cmsColorSpaceSignature space = cmsGetColorSpace(profile);
+    const bool inks = icc->from.channels == 4;
+    const bool grey = space == cmsSigGrayData && icc->from.grey;
+
+    if (!is_of_pixels(profile) || !(grey || space == (inks ? cmsSigCmykData : cmsSigRgbData)))
+        return "is not for such pixels";
+    if (grey)
+        return make_grey(icc, profile, same) ? NULL : "is broken";
+    if (!inks && (*same = is_srgb(icc->context, profile)))
+        return NULL;
+    /* Little CMS's tables are exact for bytes of matrix profiles only. */
+    icc->transform = make(icc->context, profile, format_of(&icc->from),
+                          to == RP_PIXEL_BGRA ? TYPE_BGRA_8 : TYPE_BGR_8,
+                          icc->from.bits == 16 && !inks ? cmsFLAGS_NOOPTIMIZE : 0);
+    return icc->transform ? NULL : "is broken";
+}
+
+struct rp_icc *rp_icc_open(const uint8_t *profile, size_t size, const struct rp_icc_from *from,
+                           enum rp_pixel to, const char *name)
+{
+    struct rp_icc *icc = size > 0 ? calloc(1, sizeof(*icc)) : NULL;
+    cmsHPROFILE opened = NULL;
+    const char *why = "is broken";
+    bool same = false;
+
+    if (!icc)
+        return NULL;
+    icc->from = *from;
+    icc->to_bytes = to == RP_PIXEL_BGRA ? 4 : 3;
+    if (size >= PROFILE_MIN && size <= PROFILE_MAX && (icc->context = cmsCreateContext(NULL, NULL)))
+        opened = cmsOpenProfileFromMemTHR(icc->context, profile, (cmsUInt32Number) size);
+    if (opened) {
+        why = prepare(icc, opened, to, &same);
+        cmsCloseProfile(opened);
+    }
+    if (why)
+        rp_icc_warn(name, why);
+    if (why || same)
+        rp_icc_close(&icc);
+    return icc;
+}
+
+void rp_icc_run(const struct rp_icc *icc, const void *from, uint8_t *to, size_t n)
+{
+    const size_t samples = (size_t) icc->from.channels + (size_t) icc->from.extra;
+
+    if (icc->transform) {
+        cmsDoTransform(icc->transform, from, to, (cmsUInt32Number) n);
+        return;
+    }
+    for (size_t i = 0; i < n; i++, to += icc->to_bytes) {
+        const size_t value = icc->from.bits == 8 ? ((const uint8_t *) from)[i * samples]
+                                                 : ((const uint16_t *) from)[i * samples];
+        memcpy(to, icc->grey + 3 * value, 3);
+    }
+}
+
+void rp_icc_close(struct rp_icc **icc)
+{
+    struct rp_icc *const p = *icc;
+
+    if (!p)
+        return;
+    if (p->transform)
+        cmsDeleteTransform(p->transform);
+    if (p->context)
+        cmsDeleteContext(p->context);
+    free(p->grey);
+    free(p);
+    *icc = NULL;
+}
+
+void rp_icc_convert(rp_image *image, bool grey, const uint8_t *profile, size_t size,
+                    const char *name)
+{
+    const struct rp_icc_from from = {.channels = 3,
+                                     .extra = image->format == RP_PIXEL_BGRA,
+                                     .bits = 8,
+                                     .bgr = true,
+                                     .grey = grey};
+    struct rp_icc *icc = rp_icc_open(profile, size, &from, image->format, name);
+
+    for (int y = 0; icc && y < image->h; y++) {
+        uint8_t *const row = image->data + y * image->stride;
+        rp_icc_run(icc, row, row, (size_t) image->w);
+    }
+    rp_icc_close(&icc);
+}
