@@ -19,7 +19,7 @@ struct rp_http_reply {
     int64_t first;       /* offset of the first byte of the body in the file */
     int64_t total;       /* size of the whole file, -1 if unknown */
     char validator[128]; /* strong ETag, else Last-Modified, else "" */
-    char problem[200];   /* how it ended, as part of a sentence; "" when done */
+    char problem[256];   /* how it ended, as part of a sentence; "" when done */
 };
 
 struct rp_http_request {
@@ -39,7 +39,7 @@ enum rp_http_end rp_http_get(const struct rp_http_request *request, struct rp_ht
 struct rp_http_host {
     const char *url; /* scheme and host; anything after that is ignored */
     bool answers;
-    char problem[200]; /* if it does not */
+    char problem[256]; /* if it does not */
 };
 
 /* Connect to all hosts at once to see which of them answer, without a request. Takes at most
