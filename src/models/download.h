@@ -12,6 +12,7 @@
 #include "base/hash.h"
 #include "base/option.h"
 #include "models/catalogue.h"
+#include "models/http.h"
 
 enum rp_download_scope { RP_SCOPE_LITE = 0, RP_SCOPE_FULL };
 
@@ -54,7 +55,7 @@ struct rp_host {
     char *base;       /* "https://github.com" */
     const char *name; /* "github.com", in base */
     bool away;
-    char problem[200];
+    char problem[RP_HTTP_PROBLEM];
 };
 
 struct rp_fetch {
@@ -75,7 +76,7 @@ struct rp_fetch {
     bool has_crc, local_failure, whole, said;
     uint32_t crc;       /* wanted, if has_crc */
     const struct rp_host *host;
-    char problem[200];  /* of this host */
+    char problem[RP_HTTP_PROBLEM]; /* of this host */
     double begun, told;
     int64_t begun_size;
 };

@@ -13,13 +13,15 @@ enum rp_http_end {
     RP_HTTP_STOPPED, /* by begin(), data() or tick() */
 };
 
+#define RP_HTTP_PROBLEM 256 /* bytes; more than libcurl ever says */
+
 /* The facts of the last answer in a chain of redirects. */
 struct rp_http_reply {
     long status;         /* 0 if there was none */
     int64_t first;       /* offset of the first byte of the body in the file */
     int64_t total;       /* size of the whole file, -1 if unknown */
     char validator[128]; /* strong ETag, else Last-Modified, else "" */
-    char problem[256];   /* how it ended, as part of a sentence; "" when done */
+    char problem[RP_HTTP_PROBLEM]; /* how it ended, as part of a sentence; "" when done */
 };
 
 struct rp_http_request {
@@ -39,7 +41,7 @@ enum rp_http_end rp_http_get(const struct rp_http_request *request, struct rp_ht
 struct rp_http_host {
     const char *url; /* scheme and host; anything after that is ignored */
     bool answers;
-    char problem[256]; /* if it does not */
+    char problem[RP_HTTP_PROBLEM]; /* if it does not */
 };
 
 /* Connect to all hosts at once to see which of them answer, without a request. Takes at most
