@@ -4,6 +4,7 @@
 
 #include <lcms2.h>
 #include <math.h>
+#include <tiffio.h>
 #include <turbojpeg.h>
 #include <webp/encode.h>
 #include <webp/mux.h>
@@ -292,8 +293,41 @@ static void write_bmp(const char *path, uint8_t bgr[H][W][3], struct bytes icc)
     fclose(f);
 }
 
+/* Rows as TIFF has them. */
+static void write_tiff_rows(const char *path, int photometric, int bits, int samples,
+                            const uint8_t *rows, struct bytes icc)
+{
+    TIFF *const tif = TIFFOpen(path, "w");
+
+    TIFFSetField(tif, TIFFTAG_IMAGEWIDTH, W);
+    TIFFSetField(tif, TIFFTAG_IMAGELENGTH, H);
+    TIFFSetField(tif, TIFFTAG_SAMPLESPERPIXEL, samples);
+    TIFFSetField(tif, TIFFTAG_BITSPERSAMPLE, bits);
+    TIFFSetField(tif, TIFFTAG_PLANARCONFIG, PLANARCONFIG_CONTIG);
+    TIFFSetField(tif, TIFFTAG_PHOTOMETRIC, photometric);
+    if (icc.size > 0)
+        TIFFSetField(tif, TIFFTAG_ICCPROFILE, (uint32_t) icc.size, icc.data);
+    for (int y = 0; y < H; y++)
+        assert_int_equal(TIFFWriteScanline(tif,
+                                           (void *) (rows + (size_t) y * W * samples * bits / 8),
+                                           (uint32_t) y, 0),
+                         1);
+    TIFFClose(tif);
+}
+
+static void write_tiff(const char *path, uint8_t bgr[H][W][3], struct bytes icc)
+{
+    uint8_t rows[H][W][3];
+
+    for (int y = 0; y < H; y++)
+        for (int x = 0; x < W; x++)
+            for (int c = 0; c < 3; c++)
+                rows[y][x][c] = bgr[y][x][2 - c];
+    write_tiff_rows(path, PHOTOMETRIC_RGB, 8, 3, rows[0][0], icc);
+}
+
 typedef void write_fn(const char *path, uint8_t bgr[H][W][3], struct bytes icc);
-static write_fn *const writers[] = {write_png, write_jpeg, write_webp, write_bmp};
+static write_fn *const writers[] = {write_png, write_jpeg, write_webp, write_bmp, write_tiff};
 
 static int warnings;
 
@@ -439,10 +473,32 @@ static void test_grey(void **state)
         assert_true(fabs(pixel(&image, i % W, i / W)[1] - 255 * encoded(i / 65535.0)) < 1.1);
     assert_int_equal(warnings, 0);
     rp_image_free(&image);
+    for (int i = 0; i < W * H; i++)
+        memcpy(grey + 2 * i, &(const uint16_t){(uint16_t) i}, 2);
+    write_tiff_rows(in_dir("g.tif"), PHOTOMETRIC_MINISBLACK, 16, 1, grey, icc);
+    image = read_back(in_dir("g.tif"));
+    for (int i = 0; i < W * H; i += 37)
+        assert_true(fabs(pixel(&image, i % W, i / W)[1] - 255 * encoded(i / 65535.0)) < 1.1);
+    assert_int_equal(warnings, 0);
+    rp_image_free(&image);
     free(icc.data);
 }
 
-/* libjpeg-turbo writes inks as Adobe does: inverted, and turned into YCCK. */
+static void check_inks(const char *path)
+{
+    rp_image image = read_back(path);
+
+    assert_int_equal(warnings, 0);
+    for (int k = 0; k < 2; k++) {
+        const double lightness = 70 * (k ? 0.6 : 1);
+        const double right = 255 * encoded(pow((lightness + 16) / 116, 3));
+        for (int c = 0; c < 3; c++)
+            assert_true(fabs(pixel(&image, k ? W - 5 : 5, 20)[c] - right) < 3);
+    }
+    rp_image_free(&image);
+}
+
+/* libjpeg-turbo writes inks as Adobe does: inverted, and turned into YCCK. TIFF does not. */
 static void test_inks(void **state)
 {
     const struct bytes icc = cmyk_profile();
@@ -455,15 +511,11 @@ static void test_inks(void **state)
         cmyk[4 * i + 3] = (uint8_t) (i % W < W / 2 ? 255 : 153);
     }
     write_jpeg_of(in_dir("i.jpg"), cmyk, TJPF_CMYK, TJSAMP_444, icc);
-    rp_image image = read_back(in_dir("i.jpg"));
-    assert_int_equal(warnings, 0);
-    for (int k = 0; k < 2; k++) {
-        const double lightness = 70 * (k ? 0.6 : 1);
-        const double right = 255 * encoded(pow((lightness + 16) / 116, 3));
-        for (int c = 0; c < 3; c++)
-            assert_true(fabs(pixel(&image, k ? W - 5 : 5, 20)[c] - right) < 3);
-    }
-    rp_image_free(&image);
+    check_inks(in_dir("i.jpg"));
+    for (size_t i = 0; i < sizeof(cmyk); i++)
+        cmyk[i] = 255 - cmyk[i];
+    write_tiff_rows(in_dir("i.tif"), PHOTOMETRIC_SEPARATED, 8, 4, cmyk, icc);
+    check_inks(in_dir("i.tif"));
     free(icc.data);
 }
 

@@ -201,6 +201,12 @@ int rp_image_decode(rp_image *out, const uint8_t *data, size_t size, const char 
 /* Turn in place (allocates new pixels if the sides swap). */
 int rp_image_orient(rp_image *image, struct rp_orient o);
 
+/* Make BGRA whose alpha is 255 everywhere BGR, in place. Only for pixels without padding. */
+void rp_image_drop_opaque(rp_image *image);
+
+/* The decoder of rp_image_tiff. */
+int rp_tiff_decode(rp_image *out, const uint8_t *data, size_t size, const char *name);
+
 /* Say that only the first picture of an animation is used. */
 void rp_image_is_animated(const char *name);
 

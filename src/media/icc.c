@@ -2,7 +2,8 @@
  *
  * Intent: relative colorimetric with black point compensation. Colours that sRGB has stay what they
  * are and black stays black, which is what photo editors do by default; for the profiles of cameras
- * and displays (a matrix and curves) the perceptual intent is the same. What sRGB lacks is cut off. */
+ * and displays (a matrix and curves) the perceptual intent is the same. What sRGB lacks is cut off.
+ */
 #include "media/icc.h"
 
 #include <lcms2.h>
@@ -28,7 +29,9 @@ static cmsUInt32Number format_of(const struct rp_icc_from *from)
 {
     const unsigned extra = (unsigned) from->extra;
 
-    return COLORSPACE_SH(from->channels == 4 ? PT_CMYK : PT_RGB) |
+    return COLORSPACE_SH(from->lab             ? PT_Lab
+                         : from->channels == 4 ? PT_CMYK
+                                               : PT_RGB) |
            CHANNELS_SH((unsigned) from->channels) | EXTRA_SH(extra) | BYTES_SH(from->bits / 8u) |
            DOSWAP_SH(from->bgr ? 1u : 0u) | SWAPFIRST_SH(from->bgr && extra ? 1u : 0u) |
            FLAVOR_SH(from->inverted ? 1u : 0u);
@@ -110,12 +113,15 @@ static const char *prepare(struct rp_icc *icc, cmsHPROFILE profile, enum rp_pixe
     const cmsColorSpaceSignature space = cmsGetColorSpace(profile);
     const bool inks = icc->from.channels == 4;
     const bool grey = space == cmsSigGrayData && icc->from.grey;
+    const cmsColorSpaceSignature wanted = icc->from.lab ? cmsSigLabData
+                                          : inks        ? cmsSigCmykData
+                                                        : cmsSigRgbData;
 
-    if (!is_of_pixels(profile) || !(grey || space == (inks ? cmsSigCmykData : cmsSigRgbData)))
+    if (!(icc->from.lab || is_of_pixels(profile)) || !(grey || space == wanted))
         return "is not for such pixels";
     if (grey)
         return make_grey(icc, profile, same) ? NULL : "is broken";
-    if (!inks && (*same = is_srgb(icc->context, profile)))
+    if (!inks && !icc->from.lab && (*same = is_srgb(icc->context, profile)))
         return NULL;
     /* Little CMS's tables are exact for bytes of matrix profiles only. */
     icc->transform = make(icc->context, profile, format_of(&icc->from),
@@ -127,7 +133,7 @@ static const char *prepare(struct rp_icc *icc, cmsHPROFILE profile, enum rp_pixe
 struct rp_icc *rp_icc_open(const uint8_t *profile, size_t size, const struct rp_icc_from *from,
                            enum rp_pixel to, const char *name)
 {
-    struct rp_icc *icc = size > 0 ? calloc(1, sizeof(*icc)) : NULL;
+    struct rp_icc *icc = size > 0 || from->lab ? calloc(1, sizeof(*icc)) : NULL;
     cmsHPROFILE opened = NULL;
     const char *why = "is broken";
     bool same = false;
@@ -136,7 +142,10 @@ struct rp_icc *rp_icc_open(const uint8_t *profile, size_t size, const struct rp_
         return NULL;
     icc->from = *from;
     icc->to_bytes = to == RP_PIXEL_BGRA ? 4 : 3;
-    if (size >= PROFILE_MIN && size <= PROFILE_MAX && (icc->context = cmsCreateContext(NULL, NULL)))
+    icc->context = cmsCreateContext(NULL, NULL);
+    if (icc->context && from->lab)
+        opened = cmsCreateLab4ProfileTHR(icc->context, NULL);
+    else if (icc->context && size >= PROFILE_MIN && size <= PROFILE_MAX)
         opened = cmsOpenProfileFromMemTHR(icc->context, profile, (cmsUInt32Number) size);
     if (opened) {
         why = prepare(icc, opened, to, &same);

@@ -12,6 +12,7 @@ struct rp_icc_from {
     bool bgr;      /* blue first */
     bool inverted; /* inks: the greatest value is no ink, as Adobe writes JPEG */
     bool grey;     /* the file holds grey, so its profile may be one of grey */
+    bool lab;      /* CIE L*a*b* as ICC's version 4 writes it in 16 bits; needs no profile */
 };
 
 struct rp_icc;

@@ -114,27 +114,6 @@ static int decode_packet(const AVPacket *packet, enum AVCodecID id, AVFrame *fra
     return ret;
 }
 
-static bool is_opaque(const rp_image *image)
-{
-    for (int y = 0; y < image->h; y++) {
-        const uint8_t *const row = image->data + y * image->stride;
-        for (int x = 0; x < image->w; x++)
-            if (row[4 * x + 3] != 255)
-                return false;
-    }
-    return true;
-}
-
-static void drop_alpha(rp_image *image)
-{
-    const size_t n = (size_t) image->w * (size_t) image->h;
-
-    for (size_t i = 0; i < n; i++)
-        memmove(image->data + 3 * i, image->data + 4 * i, 3);
-    image->stride = (ptrdiff_t) image->w * 3;
-    image->format = RP_PIXEL_BGR;
-}
-
 static int to_image(rp_image *out, const AVFrame *f, const char *name)
 {
     const AVPixFmtDescriptor *const d = av_pix_fmt_desc_get(f->format);
@@ -150,8 +129,7 @@ static int to_image(rp_image *out, const AVFrame *f, const char *name)
     RP_TRY(rp_sws_run(&sws, f, rp_colour_of(f), to, rp_colour_of(f)));
     av_image_copy_plane(out->data, (int) out->stride, to->data[0], to->linesize[0],
                         (int) out->stride, out->h);
-    if (alpha && is_opaque(out)) /* a palette's or BMP's unused fourth byte */
-        drop_alpha(out);
+    rp_image_drop_opaque(out); /* a palette's or BMP's unused fourth byte */
     if (icc)
         rp_icc_convert(out, d && d->nb_components < 3, icc->data, icc->size, name);
 fail:

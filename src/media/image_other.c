@@ -1,5 +1,6 @@
-/* BMP, TIFF and GIF. FFmpeg's decoders read them; writing, with the XMP packet, is simple enough to
- * do here: BMP bottom-up with 24 or 32 bits a pixel, TIFF with deflated strips. */
+/* BMP, TIFF and GIF. FFmpeg's decoders read them, and libtiff TIFF (image_tiff.c); writing, with
+ * the XMP packet, is simple enough to do here: BMP bottom-up with 24 or 32 bits a pixel, TIFF with
+ * deflated strips. */
 #include "media/av.h"
 
 #include <zlib.h>
@@ -103,14 +104,19 @@ const struct rp_image_codec rp_image_bmp = {
 
 static bool is_tiff(const uint8_t *data, size_t size)
 {
-    return size >= 8 && (!memcmp(data, "II*\0", 4) || !memcmp(data, "MM\0*", 4));
+    static const char heads[4][5] = {"II*\0", "MM\0*", "II+\0", "MM\0+"}; /* +: BigTIFF */
+
+    for (int i = 0; i < 4; i++)
+        if (size >= 8 && !memcmp(data, heads[i], 4))
+            return true;
+    return false;
 }
 
-static int decode_tiff(rp_image *out, const uint8_t *data, size_t size, const char *name)
+static const uint8_t *find_xmp(const uint8_t *data, size_t size, size_t *length)
 {
-    const int ret = rp_image_av_decode(out, data, size, AV_CODEC_ID_TIFF, name);
+    const bool big = data[2] == '+' || data[3] == '+';
 
-    return ret < 0 ? ret : rp_image_orient(out, rp_orient_exif(rp_exif_orientation(data, size)));
+    return big ? rp_xmp_scan(data, size, length) : rp_tiff_xmp(data, size, length);
 }
 
 /* A file that grows in memory. */
@@ -284,9 +290,9 @@ const struct rp_image_codec rp_image_tiff = {
     .name = "TIFF",
     .extensions = "tif,tiff",
     .is = is_tiff,
-    .decode = decode_tiff,
+    .decode = rp_tiff_decode,
     .encode = encode_tiff,
-    .xmp = rp_tiff_xmp,
+    .xmp = find_xmp,
 };
 
 /* ---- GIF: read only -------------------------------------------------------------------------- */

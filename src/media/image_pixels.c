@@ -21,6 +21,33 @@ int rp_image_alloc(rp_image *out, int64_t w, int64_t h, enum rp_pixel format, co
     return 0;
 }
 
+static bool is_opaque(const rp_image *image)
+{
+    for (int y = 0; y < image->h; y++) {
+        const uint8_t *const row = image->data + y * image->stride;
+        for (int x = 0; x < image->w; x++)
+            if (row[4 * x + 3] != 255)
+                return false;
+    }
+    return true;
+}
+
+static void drop_alpha(rp_image *image)
+{
+    const size_t n = (size_t) image->w * (size_t) image->h;
+
+    for (size_t i = 0; i < n; i++)
+        memmove(image->data + 3 * i, image->data + 4 * i, 3);
+    image->stride = (ptrdiff_t) image->w * 3;
+    image->format = RP_PIXEL_BGR;
+}
+
+void rp_image_drop_opaque(rp_image *image)
+{
+    if (image->format == RP_PIXEL_BGRA && is_opaque(image))
+        drop_alpha(image);
+}
+
 int rp_image_check_heif(const uint8_t *head, size_t size, const char *name)
 {
     const char *const kind = rp_heif_kind(head, size);
