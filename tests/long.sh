@@ -5,4 +5,6 @@
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-exec tests/test_long.py "$(realpath "${1:-build}")/reprise" -v
+program=$(realpath "${1:-build}")/reprise
+tests/test_sync.py "$program" --all -v
+exec tests/test_long.py "$program" -v

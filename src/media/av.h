@@ -142,20 +142,20 @@ struct rp_tracks_params {
     const char *target, *replace_audio;
     const char *audio_encoder;
     int audio_quality, audio_volume;
-    bool cut_start, cut_end;
+    bool cut_start;
 };
 int rp_tracks_open(struct rp_tracks **out, AVFormatContext *oc, const char *path,
                    const struct rp_tracks_params *params);
 void rp_tracks_close(struct rp_tracks **tracks);
 
-/* The output starts at this time of the target (microseconds). Before the first _until(). */
-void rp_tracks_start(struct rp_tracks *tracks, int64_t start);
+/* The output starts at this time of the target (microseconds). Before the header is written. */
+int rp_tracks_start(struct rp_tracks *tracks, int64_t start);
 
 /* Write packets up to this time of the target. */
 int rp_tracks_until(struct rp_tracks *tracks, int64_t time);
 
-/* Write the rest: to the end of the video if it is cut there, else to the end of the tracks. */
-int rp_tracks_finish(struct rp_tracks *tracks, int64_t end);
+/* Write the rest: to the end of the video if it is `cut` there, else to the end of the tracks. */
+int rp_tracks_finish(struct rp_tracks *tracks, int64_t end, bool cut);
 
 /* ---- mark.c ---------------------------------------------------------------------------------- */
 

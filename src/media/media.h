@@ -100,6 +100,8 @@ struct rp_video_info {
     int64_t frames;           /* estimate for the whole file: round(duration * fps) */
     double duration;          /* seconds, 0 when unknown */
     double origin;            /* of the first frame, seconds on the file's own clock */
+    int64_t start;            /* in tb: when the file begins, with sound or picture */
+    bool jumps;               /* its clock may; duration and frames may then be of a part */
     bool variable_rate;       /* avg_frame_rate and r_frame_rate differ */
     int rotation;             /* the rotation that was undone: 0, 90, 180, 270 */
     char codec[32], container[32];

@@ -4,6 +4,7 @@
  * first frame is decoded when the file is opened, so that size and format are what the decoder
  * really gives, whatever the container says.
  */
+#include "media/clock.h"
 #include "media/seek.h"
 
 #define ERRORS_MAX 1000 /* broken packets in a row after which no video is expected any more */
@@ -17,6 +18,7 @@ struct rp_reader {
     struct rp_video_tags tags;
 
     AVFormatContext *format;
+    struct rp_clock *clock; /* of its packets */
     AVCodecContext *codec;
     AVStream *stream;
     AVPacket *packet;
@@ -184,8 +186,19 @@ static int seek_start(struct rp_reader *r);
 static void close_file(struct rp_reader *r)
 {
     av_frame_free(&r->first);
+    rp_clock_close(&r->clock);
     avcodec_free_context(&r->codec);
     avformat_close_input(&r->format);
+}
+
+/* Of the file, in the picture's time base. */
+static int64_t start_of(const struct rp_reader *r)
+{
+    const AVRational base = r->stream->time_base;
+    const int64_t first = av_rescale_q(r->origin, base, AV_TIME_BASE_Q);
+    const int64_t start = rp_clock_start(r->format, r->stream->index, first);
+
+    return start == first ? r->origin : av_rescale_q(start, AV_TIME_BASE_Q, base);
 }
 
 static int open_file(struct rp_reader *r)
@@ -198,6 +211,7 @@ static int open_file(struct rp_reader *r)
     for (unsigned i = 0; i < r->format->nb_streams; i++)
         if ((int) i != n)
             r->format->streams[i]->discard = AVDISCARD_ALL;
+    RP_CHECK(rp_clock_open(&r->clock, r->format));
     if (r->stream->codecpar->width > 0)
         RP_CHECK(rp_size_check(r->path, r->stream->codecpar->width, r->stream->codecpar->height));
     RP_CHECK(open_decoder(r));
@@ -210,6 +224,8 @@ static int open_file(struct rp_reader *r)
                     : r->first->best_effort_timestamp; /* as time_of() */
     fill_info(r, r->first);
     r->info.origin = (double) r->origin * av_q2d(r->stream->time_base);
+    r->info.start = start_of(r);
+    r->info.jumps = rp_clock_jumps(r->format);
     fill_tags(r, r->first);
     return 0;
 }
@@ -286,7 +302,7 @@ static void warn_damage(struct rp_reader *r, int averror)
 /* Hand the decoder one more packet, or the end. */
 static int feed(struct rp_reader *r)
 {
-    int ret = av_read_frame(r->format, r->packet);
+    int ret = rp_clock_read(r->clock, r->packet);
 
     if (ret < 0 || r->errors > ERRORS_MAX) {
         if (ret == AVERROR(ENOMEM))

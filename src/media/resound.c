@@ -5,6 +5,10 @@
 #include <libavfilter/buffersink.h>
 #include <libavfilter/buffersrc.h>
 
+#define SILENCE 4096  /* samples of silence at a time */
+#define JUMP_MAX 3600 /* seconds that no gap lasts: such times are wrong */
+#define OFF_MAX 200   /* a part of a second that times may be off before samples are moved */
+
 struct rp_resound {
     char *path;
     AVRational in_base;
@@ -15,6 +19,10 @@ struct rp_resound {
     AVFrame *frame;
     AVPacket *packet;
     bool warned;
+
+    bool placed;     /* samples are counted, not taken at their times */
+    int64_t start;   /* placed: microseconds of the input at which the first one is heard */
+    int64_t samples; /* placed: that went into the graph */
 };
 
 /* ---- opening --------------------------------------------------------------------------------- */
@@ -134,9 +142,9 @@ static int make_source(struct rp_resound *r, const AVFrame *f)
     char args[512], layout[64];
 
     av_channel_layout_describe(&f->ch_layout, layout, sizeof(layout));
+    const AVRational base = r->placed ? (AVRational){1, f->sample_rate} : r->in_base;
     snprintf(args, sizeof(args), "time_base=%d/%d:sample_rate=%d:sample_fmt=%s:channel_layout=%s",
-             r->in_base.num, r->in_base.den, f->sample_rate, av_get_sample_fmt_name(f->format),
-             layout);
+             base.num, base.den, f->sample_rate, av_get_sample_fmt_name(f->format), layout);
     return avfilter_graph_create_filter(&r->source, avfilter_get_by_name("abuffer"), "in", args,
                                         NULL, r->graph);
 }
@@ -231,6 +239,97 @@ static int filter(struct rp_resound *r, AVFrame *f, rp_resound_fn *fn, void *pri
     return drain_filters(r, fn, priv);
 }
 
+/* ---- placing --------------------------------------------------------------------------------- */
+
+void rp_resound_place(struct rp_resound *r, int64_t start)
+{
+    r->placed = true;
+    r->start = start;
+}
+
+/* Samples between where the frame would come and its time. Times that are a little off, or wrong,
+ * count as right. */
+static int64_t gap_before(const struct rp_resound *r, const AVFrame *f)
+{
+    const AVRational one = {1, f->sample_rate};
+
+    if (f->pts == AV_NOPTS_VALUE)
+        return 0;
+    const int64_t most = (int64_t) JUMP_MAX * f->sample_rate;
+    const int64_t slack = r->samples ? f->sample_rate / OFF_MAX : 0;
+    const int64_t due = r->samples + av_rescale_q(r->start, AV_TIME_BASE_Q, one);
+    const int64_t gap = av_sat_sub64(av_rescale_q(f->pts, r->in_base, one), due);
+    return (gap >= -slack && gap <= slack) || gap < -most || gap > most ? 0 : gap;
+}
+
+/* A new frame of `n` samples like `f`. */
+static AVFrame *frame_like(const AVFrame *f, int n)
+{
+    AVFrame *const to = av_frame_alloc();
+
+    if (!to)
+        return NULL;
+    to->format = f->format;
+    to->sample_rate = f->sample_rate;
+    to->nb_samples = n;
+    if (av_channel_layout_copy(&to->ch_layout, &f->ch_layout) >= 0 &&
+        av_frame_get_buffer(to, 0) >= 0)
+        return to;
+    AVFrame *gone = to;
+    av_frame_free(&gone);
+    return NULL;
+}
+
+/* Sends a frame on after what came before it. */
+static int put(struct rp_resound *r, AVFrame *f, rp_resound_fn *fn, void *priv)
+{
+    f->pts = r->samples;
+    r->samples += f->nb_samples;
+    return filter(r, f, fn, priv);
+}
+
+static int put_silence(struct rp_resound *r, int64_t n, rp_resound_fn *fn, void *priv)
+{
+    int ret = 0;
+
+    while (n > 0 && ret >= 0) {
+        AVFrame *f = frame_like(r->frame, (int) RP_MIN(n, SILENCE));
+        if (!f)
+            return RP_NOMEM(r->path);
+        n -= f->nb_samples;
+        av_samples_set_silence(f->extended_data, 0, f->nb_samples, f->ch_layout.nb_channels,
+                               f->format);
+        ret = put(r, f, fn, priv);
+        av_frame_free(&f);
+    }
+    return ret;
+}
+
+/* The frame at its place: silence before it, or its first samples left out. */
+static int place(struct rp_resound *r, rp_resound_fn *fn, void *priv)
+{
+    AVFrame *const f = r->frame;
+    const int64_t gap = gap_before(r, f);
+    int ret;
+
+    if (gap >= 0) {
+        RP_CHECK(put_silence(r, gap, fn, priv));
+        return put(r, f, fn, priv);
+    }
+    if (-gap >= f->nb_samples)
+        return 0;
+    AVFrame *rest = frame_like(f, f->nb_samples + (int) gap);
+    if (!rest)
+        return RP_NOMEM(r->path);
+    av_samples_copy(rest->extended_data, f->extended_data, 0, (int) -gap, rest->nb_samples,
+                    f->ch_layout.nb_channels, f->format);
+    ret = put(r, rest, fn, priv);
+    av_frame_free(&rest);
+    return ret;
+}
+
+/* ---- packets in ------------------------------------------------------------------------------ */
+
 int rp_resound_packet(struct rp_resound *r, const AVPacket *packet, rp_resound_fn *fn, void *priv)
 {
     int ret = avcodec_send_packet(r->dec, packet);
@@ -241,7 +340,7 @@ int rp_resound_packet(struct rp_resound *r, const AVPacket *packet, rp_resound_f
     }
     while (ret >= 0 && avcodec_receive_frame(r->dec, r->frame) >= 0) {
         r->frame->pts = r->frame->best_effort_timestamp;
-        if ((ret = filter(r, r->frame, fn, priv)) < 0)
+        if ((ret = r->placed ? place(r, fn, priv) : filter(r, r->frame, fn, priv)) < 0)
             return ret;
         av_frame_unref(r->frame);
     }

@@ -17,6 +17,11 @@ int rp_resound_open(struct rp_resound **out, const AVStream *in, AVStream *to,
                     const struct rp_resound_params *params, const char *path);
 void rp_resound_close(struct rp_resound **resound);
 
+/* From now on packets that come out begin at time 0, which is `start` (microseconds) of what comes
+ * in: before it sound is cut, and wherever there is none, also later, silence is put. Before the
+ * first packet. */
+void rp_resound_place(struct rp_resound *r, int64_t start);
+
 /* Called with each packet that comes out, times in 1 / sample rate. */
 typedef int rp_resound_fn(void *priv, AVPacket *packet, AVRational time_base);
 

@@ -2,7 +2,7 @@
 
 #include <libswresample/swresample.h>
 
-#include "media/av.h"
+#include "media/clock.h"
 
 #define ERRORS_MAX 1000 /* broken packets in a row after which no sound is expected any more */
 #define RATE_MIN 1000   /* Hz; both limit what one frame can grow to */
@@ -16,6 +16,7 @@ struct rp_sound {
     char *path;
     struct rp_sound_params params;
     AVFormatContext *format;
+    struct rp_clock *clock; /* of its packets */
     AVCodecContext *codec;
     AVStream *stream;
     AVPacket *packet;
@@ -51,7 +52,7 @@ static void warn_damage(struct rp_sound *s, int averror)
 /* Hand the decoder one more packet, or the end. */
 static int feed(struct rp_sound *s)
 {
-    int ret = av_read_frame(s->format, s->packet);
+    int ret = rp_clock_read(s->clock, s->packet);
 
     if (ret == AVERROR(ENOMEM))
         return ret;
@@ -108,6 +109,7 @@ static int decode(struct rp_sound *s)
 
 static void close_file(struct rp_sound *s)
 {
+    rp_clock_close(&s->clock);
     avcodec_free_context(&s->codec);
     avformat_close_input(&s->format);
     s->drained = s->fresh = false;
@@ -144,6 +146,7 @@ static int try_track(struct rp_sound *s, int index)
     s->stream = s->format->streams[index];
     for (unsigned i = 0; i < s->format->nb_streams; i++)
         s->format->streams[i]->discard = (int) i == index ? AVDISCARD_DEFAULT : AVDISCARD_ALL;
+    RP_CHECK(rp_clock_open(&s->clock, s->format));
     RP_CHECK(open_decoder(s));
     if ((ret = decode(s)) > 0)
         return 0;

@@ -4,11 +4,16 @@
  * The target is opened a second time and read only as far as the video has come, so that little is
  * held in memory however long the video is. Packets are copied; but audio that the container does
  * not take, or whose volume changes, is encoded again, and text subtitles may change their format.
+ * So is audio that does not fit a container without times as it is (steady.h).
  */
+#include "media/clock.h"
 #include "media/resound.h"
 #include "media/retext.h"
+#include "media/steady.h"
 
 #define SOURCES_MAX 2 /* the target, and the file that replaces its audio */
+#define PREROLL 100000 /* microseconds: decoders want a little of what is then not heard */
+#define SLACK 1000     /* microseconds that times may be off */
 
 struct track {
     AVStream *in, *out;
@@ -16,11 +21,14 @@ struct track {
     struct rp_retext *retext;   /* NULL: copied */
     struct rp_tracks *owner;
     int64_t last_dts; /* in the output's time base */
+    int64_t end;      /* in the input's time base: of the packet before */
+    int64_t samples;  /* written, where packets follow each other whatever their times */
     bool whole;       /* this file is not cut at the start */
 };
 
 struct source {
     AVFormatContext *ic;
+    struct rp_clock *clock; /* of its packets */
     struct track *tracks; /* one for each of its streams; .out is NULL if it is not kept */
     AVPacket *packet;
     bool pending, ended; /* `packet` was read but is not due yet; there are no more packets */
@@ -35,6 +43,8 @@ struct rp_tracks {
     struct source sources[SOURCES_MAX];
     int count;
     int64_t start; /* microseconds of the target that become 0 */
+    bool steady;   /* the container keeps no times of sound */
+    bool hides;    /* it can say that sound is not to be heard */
     bool warned;
 };
 
@@ -117,23 +127,29 @@ static int drop_track(struct rp_tracks *t, const struct track *track, const char
     return 0;
 }
 
-static int encode_track(struct rp_tracks *t, struct track *track)
+/* The track's output, made or copied, becomes one that is encoded. */
+static int open_resound(struct rp_tracks *t, struct track *track, const AVCodec *encoder)
 {
     const struct rp_resound_params params = {
-        .encoder = choose_audio_encoder(t),
+        .encoder = encoder,
         .quality = t->params.audio_quality,
         .volume = t->params.audio_volume,
         .global_header = t->oc->oformat->flags & AVFMT_GLOBALHEADER,
     };
 
-    if (!params.encoder)
-        return drop_track(t, track, "this container holds no audio that can be made here");
-    rp_log(RP_LOG_INFO, "%s: %s is encoded by %s", t->path, track_name(track->in),
-           params.encoder->name);
-    RP_CHECK(add_stream(t, track));
+    rp_log(RP_LOG_INFO, "%s: %s is encoded by %s", t->path, track_name(track->in), encoder->name);
     av_dict_set(&track->out->metadata, "encoder", NULL, 0);
     return rp_resound_open(&track->resound, track->in, track->out, &params, t->path);
-    return 0;
+}
+
+static int encode_track(struct rp_tracks *t, struct track *track)
+{
+    const AVCodec *const encoder = choose_audio_encoder(t);
+
+    if (!encoder)
+        return drop_track(t, track, "this container holds no audio that can be made here");
+    RP_CHECK(add_stream(t, track));
+    return open_resound(t, track, encoder);
 }
 
 static int add_audio(struct rp_tracks *t, struct track *track)
@@ -144,6 +160,9 @@ static int add_audio(struct rp_tracks *t, struct track *track)
 
     if (t->params.audio_volume <= 0)
         return 0;
+    if (!track->whole &&
+        !rp_clock_shared(t->sources[0].ic, rp_av_video_stream(t->sources[0].ic), track->in->index))
+        return drop_track(t, track, "it belongs to another programme");
     if (copy)
         return copy_track(t, track);
     if (!avcodec_find_decoder(id) || track->in->codecpar->sample_rate <= 0)
@@ -208,8 +227,11 @@ static int open_source(struct rp_tracks *t, const char *path, bool replaces)
     if (!(s->tracks = calloc(n ? n : 1, sizeof(*s->tracks))))
         return RP_NOMEM(path);
     for (unsigned i = 0; i < n; i++) {
-        s->tracks[i] = (struct track){
-            .in = s->ic->streams[i], .owner = t, .last_dts = AV_NOPTS_VALUE, .whole = replaces};
+        s->tracks[i] = (struct track){.in = s->ic->streams[i],
+                                      .owner = t,
+                                      .last_dts = AV_NOPTS_VALUE,
+                                      .end = AV_NOPTS_VALUE,
+                                      .whole = replaces};
         s->ic->streams[i]->discard = AVDISCARD_ALL;
     }
     return 0;
@@ -248,7 +270,7 @@ static int add_replacement(struct rp_tracks *t)
     return add_track(t, s, &s->tracks[n], -1);
 }
 
-static void read_only_kept(struct rp_tracks *t)
+static int read_only_kept(struct rp_tracks *t)
 {
     for (int k = 0; k < t->count; k++) {
         struct source *const s = &t->sources[k];
@@ -262,7 +284,9 @@ static void read_only_kept(struct rp_tracks *t)
             any = any || kept;
         }
         s->ended = !any;
+        RP_CHECK(rp_clock_open(&s->clock, s->ic));
     }
+    return 0;
 }
 
 /* Copies the metadata, without what describes the old file rather than its content. */
@@ -290,6 +314,8 @@ int rp_tracks_open(struct rp_tracks **out, AVFormatContext *oc, const char *path
         return RP_NOMEM(path);
     t->oc = oc;
     t->params = *params;
+    t->steady = rp_steady_needed(oc->oformat);
+    t->hides = !strcmp(oc->oformat->name, "mp4") || !strcmp(oc->oformat->name, "mov");
     if (!(t->path = strdup(path)))
         goto fail;
     RP_TRY(open_source(t, params->target, false));
@@ -300,7 +326,7 @@ int rp_tracks_open(struct rp_tracks **out, AVFormatContext *oc, const char *path
     if (t->params.replace_audio)
         RP_TRY(add_replacement(t));
     RP_TRY(add_target(t));
-    read_only_kept(t);
+    RP_TRY(read_only_kept(t));
     RP_TRY(copy_metadata(t));
     return 0;
 
@@ -318,6 +344,7 @@ static void close_source(struct source *s)
         rp_retext_close(&s->tracks[i].retext);
     }
     free(s->tracks);
+    rp_clock_close(&s->clock);
     av_packet_free(&s->packet);
     avformat_close_input(&s->ic);
     free(s->path);
@@ -366,7 +393,7 @@ static void copy_chapters(struct rp_tracks *t)
     for (unsigned i = 0; oc->chapters && i < ic->nb_chapters; i++) {
         const AVChapter *const c = ic->chapters[i];
         const int64_t shift = av_rescale_q(t->start, AV_TIME_BASE_Q, c->time_base);
-        if (t->params.cut_start && c->end <= shift)
+        if (t->start && c->end <= shift)
             continue;
         AVChapter *const to = new_chapter(c, RP_MAX(c->start - shift, 0), c->end - shift);
         if (to)
@@ -374,10 +401,40 @@ static void copy_chapters(struct rp_tracks *t)
     }
 }
 
-void rp_tracks_start(struct rp_tracks *t, int64_t start)
+/* Sound that cannot follow the picture from its beginning, packet by packet, is encoded; PCM stays
+ * what it was. */
+static int make_steady(struct rp_tracks *t, const struct source *s, struct track *track)
 {
-    t->start = t->params.cut_start ? start : 0;
+    const int64_t start = track->whole ? 0 : t->start;
+    const enum AVCodecID id = track->in->codecpar->codec_id;
+    const AVCodec *encoder = av_get_exact_bits_per_sample(id) ? avcodec_find_encoder(id) : NULL;
+
+    if (!track->resound && rp_steady_is(s->path, track->in->index, start))
+        return 0;
+    encoder = encoder ? encoder : choose_audio_encoder(t);
+    if (!track->resound && (!encoder || !avcodec_find_decoder(id))) {
+        rp_log(RP_LOG_WARN, "%s: %s cannot be moved to its place here and may be out of step",
+               t->path, track_name(track->in));
+        return 0;
+    }
+    if (!track->resound)
+        RP_CHECK(open_resound(t, track, encoder));
+    rp_resound_place(track->resound, start);
+    return 0;
+}
+
+int rp_tracks_start(struct rp_tracks *t, int64_t start)
+{
+    t->start = start;
+    for (int k = 0; t->steady && k < t->count; k++) {
+        const struct source *const s = &t->sources[k];
+        const unsigned n = track_count(s);
+        for (unsigned i = 0; i < n; i++)
+            if (s->tracks[i].out && s->tracks[i].in->codecpar->codec_type == AVMEDIA_TYPE_AUDIO)
+                RP_CHECK(make_steady(t, s, &s->tracks[i]));
+    }
     copy_chapters(t);
+    return 0;
 }
 
 /* ---- packets --------------------------------------------------------------------------------- */
@@ -398,6 +455,43 @@ static void keep_rising(struct track *track, AVPacket *p)
     track->last_dts = p->dts;
 }
 
+static bool is_audio(const struct track *track)
+{
+    return track->out->codecpar->codec_type == AVMEDIA_TYPE_AUDIO;
+}
+
+/* The packet comes after those before it, from 0 on, whatever its time; false if it is too early.
+ */
+static bool follow_on(const struct rp_tracks *t, struct track *track, AVPacket *p, AVRational base)
+{
+    AVCodecParameters *const par = track->out->codecpar;
+    const int64_t n = rp_steady_samples(par, p, base);
+    /* what was encoded begins at 0, but for the encoder's delay */
+    const int64_t start = track->resound || track->whole ? 0 : t->start;
+
+    if (!track->samples && p->pts != AV_NOPTS_VALUE &&
+        rp_steady_early(p->pts, n, base, par->sample_rate, start))
+        return false;
+    p->pts = p->dts = av_rescale_q(track->samples, (AVRational){1, par->sample_rate}, base);
+    track->samples += n;
+    return true;
+}
+
+/* FFmpeg's Matroska muxer said how early Opus begins and did not move it by that much. */
+static void undo_delay(const struct rp_tracks *t, const struct track *track, AVPacket *p)
+{
+    const AVCodecParameters *const par = track->out->codecpar;
+    const char *const name = t->oc->oformat->name;
+
+    if (LIBAVFORMAT_VERSION_MAJOR >= 60 || par->codec_id != AV_CODEC_ID_OPUS ||
+        (strcmp(name, "matroska") != 0 && strcmp(name, "webm") != 0))
+        return;
+    const int64_t by =
+        av_rescale_q(par->initial_padding, (AVRational){1, 48000}, track->out->time_base);
+    p->pts += p->pts == AV_NOPTS_VALUE ? 0 : by;
+    p->dts += p->dts == AV_NOPTS_VALUE ? 0 : by;
+}
+
 /* Takes the packet's content. Times are the source's, in `base`. */
 static int write_packet(void *priv, AVPacket *p, AVRational base)
 {
@@ -406,8 +500,10 @@ static int write_packet(void *priv, AVPacket *p, AVRational base)
     const AVRational to = track->out->time_base;
     int ret;
 
+    if (is_audio(track) && t->steady && !follow_on(t, track, p, base))
+        return 0;
     av_packet_rescale_ts(p, base, to);
-    if (!track->whole && t->start) {
+    if (!track->whole && t->start && !(is_audio(track) && t->steady)) {
         const int64_t shift = av_rescale_q(t->start, AV_TIME_BASE_Q, to);
         p->pts -= p->pts == AV_NOPTS_VALUE ? 0 : shift;
         p->dts -= p->dts == AV_NOPTS_VALUE ? 0 : shift;
@@ -417,6 +513,7 @@ static int write_packet(void *priv, AVPacket *p, AVRational base)
         p->duration = RP_MAX(p->duration + p->pts, 0);
         p->pts = p->dts = 0;
     }
+    undo_delay(t, track, p);
     keep_rising(track, p);
     p->stream_index = track->out->index;
     p->pos = -1;
@@ -439,21 +536,49 @@ static int64_t time_of(const AVPacket *p, AVRational base)
     return ts == AV_NOPTS_VALUE ? AV_NOPTS_VALUE : av_rescale_q(ts, base, AV_TIME_BASE_Q);
 }
 
+/* Is sound before the beginning of the file? MP4 keeps it and says that it is not to be heard, in
+ * other files only what ends just where sound is heard is kept: decoders begin with it. */
+static bool is_cut_off(const struct rp_tracks *t, const struct track *track, const AVPacket *p)
+{
+    const int64_t end = av_rescale_q(av_sat_add64(p->pts, p->duration), track->in->time_base,
+                                     AV_TIME_BASE_Q);
+
+    if (t->steady) /* write_packet() sees to what is copied */
+        return track->resound && end < t->start - PREROLL;
+    if (track->resound) /* the decoder leaves out what is marked */
+        return !(p->flags & AV_PKT_FLAG_DISCARD) && end <= t->start;
+    return !t->hides && end < t->start - SLACK;
+}
+
 /* Is it before the part that is kept? A subtitle counts until it disappears. */
 static bool is_early(const struct rp_tracks *t, const struct track *track, const AVPacket *p)
 {
     const bool shown = track->out->codecpar->codec_type == AVMEDIA_TYPE_SUBTITLE;
 
-    if (track->whole || !t->params.cut_start || p->pts == AV_NOPTS_VALUE)
+    if (track->whole || p->pts == AV_NOPTS_VALUE)
         return false;
+    if (is_audio(track) && (t->steady || !t->params.cut_start))
+        return is_cut_off(t, track, p);
     const int64_t at =
         av_rescale_q(p->pts + (shown ? p->duration : 0), track->in->time_base, AV_TIME_BASE_Q);
     return shown ? at <= t->start : at < t->start;
 }
 
+/* Where streams were joined, sound may begin again before it has ended. */
+static bool is_twice(struct track *track, const AVPacket *p)
+{
+    if (!is_audio(track) || p->pts == AV_NOPTS_VALUE ||
+        !rp_clock_jumps(track->owner->sources[track->whole].ic))
+        return false;
+    if (track->end != AV_NOPTS_VALUE && av_sat_add64(p->pts, p->duration / 2) < track->end)
+        return true;
+    track->end = av_sat_add64(p->pts, p->duration);
+    return false;
+}
+
 static int take_packet(struct rp_tracks *t, struct track *track, AVPacket *p)
 {
-    if (is_early(t, track, p))
+    if (is_early(t, track, p) || is_twice(track, p))
         return 0;
     if (track->resound)
         return rp_resound_packet(track->resound, p, write_packet, track);
@@ -468,7 +593,7 @@ static bool read_packet(struct source *s)
     const unsigned n = track_count(s);
 
     while (!s->pending && !s->ended) {
-        if (av_read_frame(s->ic, s->packet) < 0)
+        if (rp_clock_read(s->clock, s->packet) < 0)
             s->ended = true; /* if it is damage, the reader of the video reports it */
         else if ((unsigned) s->packet->stream_index < n && s->tracks[s->packet->stream_index].out)
             s->pending = true;
@@ -521,13 +646,13 @@ static int flush_encoders(struct rp_tracks *t)
     return ret;
 }
 
-int rp_tracks_finish(struct rp_tracks *t, int64_t end)
+int rp_tracks_finish(struct rp_tracks *t, int64_t end, bool cut)
 {
     int ret = 0;
 
     for (int i = 0; i < t->count && ret >= 0; i++) {
         struct source *const s = &t->sources[i];
-        ret = source_until(t, s, t->params.cut_end || s->replaces ? end : INT64_MAX);
+        ret = source_until(t, s, cut || s->replaces ? end : INT64_MAX);
     }
     return ret < 0 ? ret : flush_encoders(t);
 }

@@ -17,6 +17,7 @@
 
 #include "base/path.h"
 #include "media/palette.h"
+#include "media/steady.h"
 
 #define SHOWN_MAX 1024 /* frames inside an encoder; libx264 looks ahead at most 250 */
 
@@ -31,7 +32,8 @@ struct rp_writer {
     struct rp_video_info info; /* of the target */
     struct rp_video_tags tags;
     AVDictionary *stream_metadata;
-    bool cut_start, cut_end;
+    int64_t range_end; /* number of the frame at which the target is cut; <= 0: it is not */
+    bool cut_start;
 
     AVFormatContext *oc;
     AVStream *stream;
@@ -53,6 +55,7 @@ struct rp_writer {
     int64_t held_end;            /* where it ends, in the target's time base */
     int64_t last_pts;            /* given to the encoder */
     int64_t end;                 /* of the last frame, in the target's time base */
+    int64_t index;               /* number of the last frame */
     int64_t shown[SHOWN_MAX][2]; /* pts and duration of frames in the encoder */
     unsigned shown_at;
     bool begun, header;
@@ -198,7 +201,7 @@ static int keep_params(struct rp_writer *w, const struct rp_reader *reader,
         return RP_NOMEM(w->path);
     w->tags.metadata = NULL;
     w->cut_start = range->start > 0;
-    w->cut_end = range->end > 0 && range->end < w->info.frames;
+    w->range_end = range->end;
     return 0;
 }
 
@@ -229,7 +232,6 @@ int rp_writer_open(struct rp_writer **out, const char *path, const char *target,
                               .audio_quality = params->audio_quality,
                               .audio_volume = params->audio_volume,
                               .cut_start = w->cut_start,
-                              .cut_end = w->cut_end,
                           }));
     return 0;
 
@@ -339,7 +341,7 @@ static AVRational rate_of(double fps)
     return av_d2q(fps, 100000);
 }
 
-/* AVI has no timestamps, only a rate. */
+/* AVI has no timestamps, only a rate; ASF has one for each packet, where B-frames need two. */
 static void choose_timing(struct rp_writer *w)
 {
     AVCodecContext *const enc = w->enc;
@@ -350,6 +352,8 @@ static void choose_timing(struct rp_writer *w)
         w->constant = av_cmp_q(base, av_inv_q(enc->framerate)) != 0;
         enc->max_b_frames = 0;
     }
+    if (!strcmp(w->oc->oformat->name, "asf"))
+        enc->max_b_frames = 0;
     if (w->params.fps > 0) {
         enc->framerate = rate_of(w->params.fps);
         w->constant = true;
@@ -536,6 +540,12 @@ fail:
     return ret;
 }
 
+/* Where the first frame cannot be later than the beginning of the file. */
+static bool keeps_no_start(const struct rp_writer *w)
+{
+    return is_gif(w) || rp_steady_needed(w->oc->oformat);
+}
+
 static int begin(struct rp_writer *w, const struct rp_media_frame *frame)
 {
     const AVRational base = {w->info.tb_num, w->info.tb_den};
@@ -543,8 +553,8 @@ static int begin(struct rp_writer *w, const struct rp_media_frame *frame)
     RP_CHECK(open_encoder(w, frame));
     if (is_gif(w))
         RP_CHECK(rp_palette_open(&w->palette, w->enc->width, w->enc->height));
-    w->offset = w->cut_start ? frame->pts : 0;
-    rp_tracks_start(w->tracks, av_rescale_q(w->offset, base, AV_TIME_BASE_Q));
+    w->offset = w->cut_start || keeps_no_start(w) ? frame->pts : w->info.start;
+    RP_CHECK(rp_tracks_start(w->tracks, av_rescale_q(w->offset, base, AV_TIME_BASE_Q)));
     RP_CHECK(write_header(w, frame->pts != w->offset));
     w->begun = true;
     return 0;
@@ -782,6 +792,7 @@ int rp_writer_write(struct rp_writer *w, const struct rp_media_frame *frame)
     const int64_t duration =
         frame->duration > 0 ? frame->duration : av_rescale_q(1, av_inv_q(rate), base);
     w->end = frame->pts + duration;
+    w->index = frame->index;
     RP_TRY(rp_tracks_until(w->tracks, av_rescale_q(w->end, base, AV_TIME_BASE_Q)));
     if (w->constant)
         ret = write_constant(w, &f, frame);
@@ -805,6 +816,14 @@ static int end_file(struct rp_writer *w)
     return w->marked ? rp_mark_append(&w->mark, w->file, w->oc->oformat) : 0;
 }
 
+/* Was the target cut before its end? Where its length is not known, at the frame that was asked. */
+static bool is_cut(const struct rp_writer *w)
+{
+    if (w->info.jumps)
+        return w->range_end > 0 && w->index + 1 >= w->range_end;
+    return w->range_end > 0 && w->range_end < w->info.frames;
+}
+
 int rp_writer_finish(struct rp_writer *w)
 {
     const AVRational base = {w->info.tb_num, w->info.tb_den};
@@ -814,7 +833,7 @@ int rp_writer_finish(struct rp_writer *w)
     if (w->constant)
         RP_CHECK(fill_slots(w, RP_MAX(slot_of(w, w->end), w->next_slot + !w->shown_at)));
     RP_CHECK(encode(w, NULL));
-    RP_CHECK(rp_tracks_finish(w->tracks, av_rescale_q(w->end, base, AV_TIME_BASE_Q)));
+    RP_CHECK(rp_tracks_finish(w->tracks, av_rescale_q(w->end, base, AV_TIME_BASE_Q), is_cut(w)));
     return end_file(w);
     return 0;
 }
