@@ -21,29 +21,11 @@
 #include "audio/resample.h"
 #include "audio/stft.h"
 #include "base/path.h"
-#include "npy.h"
+#include "recorded.h"
 
 #define CLOSE 2e-6
 
 static const double pi = 3.14159265358979323846;
-
-/* Recorded data is not in the checkout: without it the test is skipped. */
-static struct npy recorded(const char *name)
-{
-    const char *const shared = getenv("REPRISE_SHARED"), *const source = getenv("REPRISE_SOURCE");
-    struct npy a;
-    char path[1024];
-
-    if (shared)
-        snprintf(path, sizeof(path), "%s/fixtures/audio/%s", shared, name);
-    else
-        snprintf(path, sizeof(path), "%s/../shared/fixtures/audio/%s", source ? source : ".", name);
-    if (npy_read(path, &a) < 0) {
-        print_message("skipped: no %s\n", name);
-        skip();
-    }
-    return a;
-}
 
 static float *floats_of(const struct npy *a)
 {
@@ -147,23 +129,23 @@ static void check_columns(const char *x_name, const char *re_name, const char *i
 static void test_columns(void **state)
 {
     (void) state;
-    check_columns("primitives/stft/x.npy", "primitives/stft/real.npy", "primitives/stft/imag.npy",
-                  800, 200, false);
+    check_columns("audio/primitives/stft/x.npy", "audio/primitives/stft/real.npy",
+                  "audio/primitives/stft/imag.npy", 800, 200, false);
 }
 
 static void test_voice_columns(void **state)
 {
     (void) state;
-    check_columns("primitives/stft_voice/x.npy", "primitives/stft_voice/real.npy",
-                  "primitives/stft_voice/imag.npy", 7680, 1024, true);
+    check_columns("audio/primitives/stft_voice/x.npy", "audio/primitives/stft_voice/real.npy",
+                  "audio/primitives/stft_voice/imag.npy", 7680, 1024, true);
 }
 
 /* Back from the recorded spectrum. */
 static void test_voice_back(void **state)
 {
-    struct npy re = recorded("primitives/stft_voice/real.npy");
-    struct npy im = recorded("primitives/stft_voice/imag.npy");
-    struct npy want = recorded("primitives/istft_voice/x.npy");
+    struct npy re = recorded("audio/primitives/stft_voice/real.npy");
+    struct npy im = recorded("audio/primitives/stft_voice/imag.npy");
+    struct npy want = recorded("audio/primitives/istft_voice/x.npy");
     struct rp_stft *s;
     struct rp_complex column[3841];
     const int n = (int) re.dim[1];
@@ -198,10 +180,10 @@ static void test_windows(void **state)
         const char *name;
         int size;
         bool symmetric;
-    } windows[] = {{"primitives/hann_periodic_8.npy", 8, false},
-                   {"primitives/hann_periodic_800.npy", 800, false},
-                   {"primitives/hann_sym_8.npy", 8, true},
-                   {"primitives/hann_sym_7680.npy", 7680, true}};
+    } windows[] = {{"audio/primitives/hann_periodic_8.npy", 8, false},
+                   {"audio/primitives/hann_periodic_800.npy", 800, false},
+                   {"audio/primitives/hann_sym_8.npy", 8, true},
+                   {"audio/primitives/hann_sym_7680.npy", 7680, true}};
 
     (void) state;
     for (size_t i = 0; i < RP_ARRAY_LEN(windows); i++) {
@@ -219,10 +201,10 @@ static void test_windows(void **state)
 
 static void test_resample(void **state)
 {
-    static const char *const names[] = {"primitives/resample/up_1000.npy",
-                                        "primitives/resample/down_2731.npy",
-                                        "primitives/resample/factor_16k.npy"};
-    struct npy x = recorded("primitives/resample/x_3000.npy");
+    static const char *const names[] = {"audio/primitives/resample/up_1000.npy",
+                                        "audio/primitives/resample/down_2731.npy",
+                                        "audio/primitives/resample/factor_16k.npy"};
+    struct npy x = recorded("audio/primitives/resample/x_3000.npy");
     float y[3000] = {0}, *const in = floats_of(&x);
 
     (void) state;
@@ -422,7 +404,7 @@ static void test_filters(void **state)
         }
     assert_int_equal(count, 366);
     assert_float_equal(sum, 203, 1e-4);
-    want = recorded("audio/mel_filter_bank.npy");
+    want = recorded("audio/audio/mel_filter_bank.npy");
     assert_int_equal(want.n, RP_SPEECH_BANDS * RP_MEL_BINS);
     assert_close(&filter[0][0], &want, 1e-7); /* only rounded */
     free(want.data);
@@ -431,8 +413,8 @@ static void test_filters(void **state)
 /* From samples to columns: mono, peak, pre-emphasis, windows, bands. */
 static void test_spectrogram(void **state)
 {
-    struct npy raw = recorded("audio/raw_int16.npy.gz"),
-               want = recorded("audio/spectrogram.npy.gz");
+    struct npy raw = recorded("audio/audio/raw_int16.npy.gz"),
+               want = recorded("audio/audio/spectrogram.npy.gz");
     const int n = (int) raw.dim[0];
     float *const x = calloc((size_t) n + 1, sizeof(*x)), *const turned =
                                                              calloc(want.n + 1, sizeof(*x));

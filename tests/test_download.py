@@ -779,7 +779,7 @@ class Content(Case):
                 file.write(text)
             self.run_it('yunet', said='0 fetched, 1 already there', options=['--offline'])
             with open(os.path.join(cache, 'model-sums.txt'), encoding='utf-8') as file:
-                self.assertIn(f'9 1000000000.000000000 cbf43926 15e2b0d3', file.read())
+                self.assertIn('9 1000000000.000000000 cbf43926 15e2b0d3', file.read())
 
 
 if __name__ == '__main__':

@@ -12,7 +12,7 @@
 
 #include "audio/speech.h"
 #include "base/base.h"
-#include "npy.h"
+#include "recorded.h"
 #include "ops/cubic_core.h"
 #include "ops/ops.h"
 
@@ -386,18 +386,6 @@ static void test_odd_boxes(void **state)
 
 /* ---- recorded by FaceFusion ------------------------------------------------------------------ */
 
-static int fixture(const char *name, struct npy *out)
-{
-    const char *const shared = getenv("REPRISE_SHARED"), *const source = getenv("REPRISE_SOURCE");
-    char path[1024];
-
-    if (shared)
-        snprintf(path, sizeof(path), "%s/fixtures/%s", shared, name);
-    else
-        snprintf(path, sizeof(path), "%s/../shared/fixtures/%s", source ? source : ".", name);
-    return npy_read(path, out);
-}
-
 #define RECORDED "lip_syncer/wav2lip_gan_96/"
 
 enum {
@@ -439,7 +427,7 @@ static int read_arrays(void **state)
 
     (void) state;
     for (int i = 0; i < ARRAYS; i++)
-        if (fixture(names[i], &array[i]) < 0) {
+        if (recorded_open(names[i], &array[i]) < 0) {
             print_message("skipped: no %s\n", names[i]);
             return 0;
         }

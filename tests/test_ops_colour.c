@@ -10,7 +10,7 @@
 
 #include <math.h>
 
-#include "npy.h"
+#include "recorded.h"
 #include "ops/colour_core.h"
 
 static struct rp_colour_tables tables;
@@ -22,16 +22,6 @@ static int make_tables(void **state)
     rp_colour_tables(&tables);
     rp_lab_tables(&bytes);
     return 0;
-}
-
-static uint32_t seed = 1;
-
-static uint32_t rnd(void)
-{
-    seed ^= seed << 13;
-    seed ^= seed >> 17;
-    seed ^= seed << 5;
-    return seed;
 }
 
 static float uniform(float lo, float hi)
@@ -188,18 +178,7 @@ static void test_bytes(void **state)
 
 /* ---- input ----------------------------------------------------------------------------------- */
 
-static int fixture(const char *name, struct npy *a)
-{
-    const char *const shared = getenv("REPRISE_SHARED"), *const source = getenv("REPRISE_SOURCE");
-    char path[4096];
-
-    snprintf(path, sizeof(path), "%s%s/fixtures/processors2/%s",
-             shared && *shared ? shared
-             : source          ? source
-                               : ".",
-             shared && *shared ? "" : "/../shared", name);
-    return npy_read(path, a);
-}
+#define RECORDED "processors2/"
 
 /* As recorded from FaceFusion. One step of the table is 6e-5. */
 static void test_recorded_input(void **state)
@@ -209,8 +188,8 @@ static void test_recorded_input(void **state)
     double worst = 0;
 
     (void) state;
-    if (fixture("face_debugger/source_frame.npy", &frame) < 0 ||
-        fixture("frame_colorizer/ddcolor/model_input.npy.gz", &want) < 0)
+    if (recorded_open(RECORDED "face_debugger/source_frame.npy", &frame) < 0 ||
+        recorded_open(RECORDED "frame_colorizer/ddcolor/model_input.npy.gz", &want) < 0)
         skip();
     assert_int_equal(want.n, 3 * 256 * 256);
     float *const got = room(want.n, sizeof(*got));

@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "npy.h"
+#include "recorded.h"
 #include "ops/detect_core.h"
 #include "ops/face_core.h"
 #include "ops/geometry_core.h"
@@ -65,24 +65,6 @@ static struct rp_dface face; /* large: not on the stack */
 static void fresh(void)
 {
     memset(&face, 0, sizeof(face));
-}
-
-/* Recorded data is not in the checkout: without it the test is skipped. */
-static struct npy recorded(const char *name)
-{
-    const char *const shared = getenv("REPRISE_SHARED"), *const source = getenv("REPRISE_SOURCE");
-    struct npy a;
-    char path[1024];
-
-    if (shared)
-        snprintf(path, sizeof(path), "%s/fixtures/%s", shared, name);
-    else
-        snprintf(path, sizeof(path), "%s/../shared/fixtures/%s", source ? source : ".", name);
-    if (npy_read(path, &a) < 0) {
-        print_message("skipped: no %s\n", name);
-        skip();
-    }
-    return a;
 }
 
 static void set_points(float *dst, const float *src, int n)

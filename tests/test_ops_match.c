@@ -12,29 +12,11 @@
 
 #include <cmocka.h>
 
-#include "npy.h"
+#include "recorded.h"
 #include "ops/match_core.h"
 #include "reprise/reprise.h"
 
 /* ---- helpers --------------------------------------------------------------------------------- */
-
-/* Recorded data is not in the checkout: without it the test is skipped. */
-static struct npy recorded(const char *name)
-{
-    const char *const shared = getenv("REPRISE_SHARED"), *const source = getenv("REPRISE_SOURCE");
-    struct npy a;
-    char path[1024];
-
-    if (shared)
-        snprintf(path, sizeof(path), "%s/fixtures/%s", shared, name);
-    else
-        snprintf(path, sizeof(path), "%s/../shared/fixtures/%s", source ? source : ".", name);
-    if (npy_read(path, &a) < 0) {
-        print_message("skipped: no %s\n", name);
-        skip();
-    }
-    return a;
-}
 
 static struct rp_img image(int w, int h, int ch)
 {

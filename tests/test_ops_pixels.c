@@ -10,7 +10,7 @@
 
 #include <math.h>
 
-#include "npy.h"
+#include "recorded.h"
 #include "ops/convert_core.h"
 #include "ops/draw_core.h"
 #include "ops/mask_core.h"
@@ -20,16 +20,6 @@
 #include "ops/tensor_core.h"
 
 /* ---- helpers --------------------------------------------------------------------------------- */
-
-static uint32_t seed = 1;
-
-static uint32_t rnd(void)
-{
-    seed ^= seed << 13;
-    seed ^= seed >> 17;
-    seed ^= seed << 5;
-    return seed;
-}
 
 static int range(int lo, int hi)
 {
@@ -54,7 +44,7 @@ static void buf_free(struct buf *b)
 {
     for (size_t i = 0; i < GUARD; i++)
         if (b->base[i] != FILL || b->data[b->size + i] != FILL)
-            fail_msg("guard byte %zu was written, seed %u", i, seed);
+            fail_msg("guard byte %zu was written", i);
     free(b->base);
 }
 
@@ -158,23 +148,11 @@ static struct rp_affine fit(const struct npy *points, int template_id, int size)
     return a;
 }
 
-static int fixture(const char *name, struct npy *out)
-{
-    const char *const shared = getenv("REPRISE_SHARED"), *const source = getenv("REPRISE_SOURCE");
-    char path[1024];
-
-    if (shared)
-        snprintf(path, sizeof(path), "%s/fixtures/%s", shared, name);
-    else
-        snprintf(path, sizeof(path), "%s/../shared/fixtures/%s", source ? source : ".", name);
-    return npy_read(path, out);
-}
-
 /* Recorded data is not in the checkout. */
 /* NOLINTBEGIN(bugprone-macro-parentheses) */
 #define FIXTURE(var, name)                       \
     struct npy var;                              \
-    if (fixture(name, &var) < 0) {               \
+    if (recorded_open(name, &var) < 0) {               \
         print_message("skipped: no %s\n", name); \
         skip();                                  \
     }

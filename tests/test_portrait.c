@@ -10,7 +10,7 @@
 
 #include <math.h>
 
-#include "npy.h"
+#include "recorded.h"
 #include "ops/ops.h"
 #include "ops/portrait_core.h"
 
@@ -19,14 +19,9 @@
 #define RESTORER "processors3/expression_restorer/"
 #define PORTRAIT "processors3/live_portrait/"
 
-static uint32_t seed = 1;
-
 static double uniform(double lo, double hi)
 {
-    seed ^= seed << 13;
-    seed ^= seed >> 17;
-    seed ^= seed << 5;
-    return lo + (hi - lo) * (seed / 4294967296.0);
+    return lo + (hi - lo) * (rnd() / 4294967296.0);
 }
 
 static float ugly(void)
@@ -38,33 +33,12 @@ static float ugly(void)
 
 /* ---- recorded steps -------------------------------------------------------------------------- */
 
-static int path_of(const char *name, char *path, size_t size)
-{
-    const char *const shared = getenv("REPRISE_SHARED"), *const source = getenv("REPRISE_SOURCE");
-
-    return shared ? snprintf(path, size, "%s/fixtures/%s", shared, name)
-                  : snprintf(path, size, "%s/../shared/fixtures/%s", source ? source : ".", name);
-}
-
-static struct npy recorded(const char *name)
-{
-    struct npy a;
-    char path[1024];
-
-    path_of(name, path, sizeof(path));
-    if (npy_read(path, &a) < 0) {
-        print_message("skipped: no %s\n", name);
-        skip();
-    }
-    return a;
-}
-
 /* A JSON array of numbers. */
 static void recorded_numbers(const char *name, double *v, int n)
 {
     char path[1024], text[1024] = "";
 
-    path_of(name, path, sizeof(path));
+    recorded_path(name, path, sizeof(path));
     FILE *const f = fopen(path, "r");
     if (!f) {
         print_message("skipped: no %s\n", name);

@@ -472,6 +472,24 @@ def refused(test, code, said, *words):
     test.assertIn(said, lines[0])
 
 
+class Refused(unittest.TestCase):
+    """What is missing or wrong is said in one sentence, and no output is written. PROCESSOR's model
+    is not in the folder of models."""
+
+    def setUp(self):
+        self.models = e2e.scratch(self.id())
+        os.makedirs(self.models)
+        for name in os.listdir(ONE.models()):
+            if name.rsplit('.', 1)[0] in ANALYSING:
+                os.symlink(f'{ONE.models()}/{name}', f'{self.models}/{name}')
+        self.output = e2e.scratch('refused.png')
+
+    def refused(self, code, said, *options):
+        refused(self, code, said, 'headless-run', '--models-path', self.models, '--processors',
+                self.PROCESSOR, '-t', ONE.picture(), '-o', self.output, *options)
+        self.assertFalse(os.path.exists(self.output))
+
+
 def tests_of(name, contracts):
     """A TestCase with one test for each contract and place."""
     def method(contract, where):

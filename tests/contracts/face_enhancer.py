@@ -1,8 +1,4 @@
 """Face enhancers: crop, network, two roundings, box mask without padding, blend."""
-import os
-import unittest
-
-import e2e
 import numpy as np
 from onnx_writer import FLOAT
 from twins.net import Net
@@ -92,22 +88,8 @@ CONTRACTS += [
 ]
 
 
-class Refused(unittest.TestCase):
-    """What is missing or wrong is said in one sentence, and no output is written."""
-
-    def setUp(self):
-        self.models = e2e.scratch(self.id())
-        os.makedirs(self.models)
-        for name in os.listdir(common.ONE.models()):
-            if name.rsplit('.', 1)[0] in common.ANALYSING:
-                os.symlink(f'{common.ONE.models()}/{name}', f'{self.models}/{name}')
-        self.output = e2e.scratch('refused.png')
-
-    def refused(self, code, said, *options):
-        common.refused(self, code, said, 'headless-run', '--models-path', self.models,
-                       '--processors', 'face_enhancer', '-t', common.ONE.picture(), '-o',
-                       self.output, *options)
-        self.assertFalse(os.path.exists(self.output))
+class Refused(common.Refused):
+    PROCESSOR = 'face_enhancer'
 
     def network(self, size=512, name='input', weight=None, output=True):
         """An enhancer that is not quite one, under the default's name."""

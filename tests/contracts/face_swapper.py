@@ -7,7 +7,6 @@ import numpy as np
 from contracts import common
 from contracts.common import Contract
 from contracts.deep_swapper import equalised
-from twins import tiny
 from twins.net import Net
 
 KINDS = ['face_swapper', 'embedding_converter']

@@ -224,22 +224,8 @@ class Heard(unittest.TestCase):
         self.check('wav2lip_gan_96', 0.5, speech_like()[:RATE // 5])
 
 
-class Refused(unittest.TestCase):
-    """What is missing or wrong is said in one sentence, and no output is written."""
-
-    def setUp(self):
-        self.models = e2e.scratch(self.id())
-        os.makedirs(self.models)
-        for name in os.listdir(common.ONE.models()):
-            if name.rsplit('.', 1)[0] in common.ANALYSING:
-                os.symlink(f'{common.ONE.models()}/{name}', f'{self.models}/{name}')
-        self.output = e2e.scratch('refused.png')
-
-    def refused(self, code, said, *options):
-        common.refused(self, code, said, 'headless-run', '--models-path', self.models,
-                       '--processors', 'lip_syncer', '-t', common.ONE.picture(), '-o',
-                       self.output, *options)
-        self.assertFalse(os.path.exists(self.output))
+class Refused(common.Refused):
+    PROCESSOR = 'lip_syncer'
 
     def network(self, sound=(1, 1, 80, 16), face=(1, 6, 96, 96), weight=None, output=3,
                 source='source', model='wav2lip_gan_96'):
