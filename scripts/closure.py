@@ -11,7 +11,8 @@ import subprocess
 
 HOST = re.compile(r'ld-linux|lib(c|m|dl|rt|pthread|resolv|util|nsl|stdc\+\+|gcc_s)\.so|'
                   r'lib(cuda|cudart|cublas|cublasLt|cudnn\w*|cufft|curand|nv\w+|onnxruntime\w*)\.so')
-CARRIED = re.compile(r'lib(z|x264|sharpyuv|lzma|bz2|ssl|crypto|mp3lame|opus|gme|jpeg|jbig|Lerc|deflate|zstd)\.so')
+CARRIED = re.compile(r'lib(z|x264|sharpyuv|lzma|bz2|ssl|crypto|mp3lame|opus|gme|jpeg|jbig|Lerc|deflate|zstd|'
+                     r'de265|dav1d)\.so')
 SYMBOL = re.compile(r'^ *\d+: [0-9a-f]+ +(\w+) (\w+) +(\w+) +\w+ +(?:\[.*\] +)?(\w+) '
                     r'([^\s@]+)(?:@+(\S+))?', re.M)
 

@@ -207,7 +207,7 @@ ok 'no path of one machine' no_own_paths
 ok 'circles and long functions are found' python3 -B tests/layers.py --self-test
 ok 'folders, circles, long functions' python3 -B tests/layers.py "$build"
 ok 'only media includes FFmpeg and picture libraries' \
-    who 'libav[a-z]*/|libsw[a-z]*/|turbojpeg|jpeglib|spng|png\.h|webp/|lcms2|tiff' src/media
+    who 'libav[a-z]*/|libsw[a-z]*/|turbojpeg|jpeglib|spng|png\.h|webp/|lcms2|tiff|libheif/' src/media
 ok 'only engine includes ONNX Runtime' who 'onnxruntime' src/engine
 ok 'only the CUDA device includes CUDA' who 'cuda|nvrtc|cublas|cudnn' src/device/cuda
 ok 'the program includes only the public header' app_uses_the_public_header

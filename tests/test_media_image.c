@@ -275,6 +275,7 @@ static void test_exif_orientation(void **state)
     free(from.data);
 }
 
+/* Known by its first bytes, also where there is nothing more. */
 static void test_heif(void **state)
 {
     static const char *const brands[] = {"heic", "mif1", "avif", "avis"};
@@ -288,10 +289,10 @@ static void test_heif(void **state)
     for (size_t i = 0; i < RP_ARRAY_LEN(brands); i++) {
         memcpy(data + 8, brands[i], 4);
         assert_int_equal(rp_file_write(in_dir("p.heic"), data, sizeof(data)), 0);
-        assert_int_equal(rp_image_read(&image, in_dir("p.heic")), RP_ERR_UNSUPPORTED);
+        assert_true(rp_image_read(&image, in_dir("p.heic")) < 0);
         assert_non_null(strstr(rp_last_error(), kinds[i]));
-        assert_int_equal(rp_media_probe(in_dir("p.heic"), &kind), RP_ERR_UNSUPPORTED);
-        assert_non_null(strstr(rp_last_error(), kinds[i]));
+        assert_int_equal(rp_media_probe(in_dir("p.heic"), &kind), 0);
+        assert_int_equal(kind, RP_MEDIA_IMAGE);
     }
 }
 

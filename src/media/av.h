@@ -186,7 +186,7 @@ struct rp_image_codec {
     const uint8_t *(*xmp)(const uint8_t *data, size_t size, size_t *length);
 };
 extern const struct rp_image_codec rp_image_jpeg, rp_image_png, rp_image_webp, rp_image_bmp,
-    rp_image_tiff, rp_image_gif;
+    rp_image_tiff, rp_image_gif, rp_image_heif;
 
 /* Room for pixels; stride without padding. Checks the limits. */
 int rp_image_alloc(rp_image *out, int64_t w, int64_t h, enum rp_pixel format, const char *name);
@@ -209,9 +209,6 @@ int rp_tiff_decode(rp_image *out, const uint8_t *data, size_t size, const char *
 
 /* Say that only the first picture of an animation is used. */
 void rp_image_is_animated(const char *name);
-
-/* RP_ERR_UNSUPPORTED for HEIC and AVIF; else 0. */
-int rp_image_check_heif(const uint8_t *head, size_t size, const char *name);
 
 /* Decode one picture with libavcodec: directly if the codec is known, else through the demuxer that
  * recognises the bytes. */

@@ -204,3 +204,28 @@ void rp_icc_convert(rp_image *image, bool grey, const uint8_t *profile, size_t s
     }
     rp_icc_close(&icc);
 }
+
+uint8_t *rp_icc_make(const float xy[8], double gamma, size_t *size)
+{
+    const cmsFloat64Number srgb[5] = {2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045};
+    const cmsCIExyY white = {xy[6], xy[7], 1};
+    const cmsCIExyYTRIPLE primaries = {{xy[0], xy[1], 1}, {xy[2], xy[3], 1}, {xy[4], xy[5], 1}};
+    cmsToneCurve *const curve =
+        gamma > 0 ? cmsBuildGamma(NULL, gamma) : cmsBuildParametricToneCurve(NULL, 4, srgb);
+    cmsToneCurve *const curves[3] = {curve, curve, curve};
+    const cmsHPROFILE profile = curve ? cmsCreateRGBProfile(&white, &primaries, curves) : NULL;
+    cmsUInt32Number n = 0;
+    uint8_t *data = NULL;
+
+    if (profile && cmsSaveProfileToMem(profile, NULL, &n) && (data = malloc(n)) &&
+        !cmsSaveProfileToMem(profile, data, &n)) {
+        free(data);
+        data = NULL;
+    }
+    if (profile)
+        cmsCloseProfile(profile);
+    if (curve)
+        cmsFreeToneCurve(curve);
+    *size = n;
+    return data;
+}

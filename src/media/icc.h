@@ -33,6 +33,10 @@ void rp_icc_close(struct rp_icc **icc);
 void rp_icc_convert(rp_image *image, bool grey, const uint8_t *profile, size_t size,
                     const char *name);
 
+/* A profile, malloc()ed: x and y of red, green, blue and white, and a gamma (0: sRGB's curve). NULL
+ * if they make none. */
+uint8_t *rp_icc_make(const float xy[8], double gamma, size_t *size);
+
 /* The one warning of a profile that cannot be used. */
 void rp_icc_warn(const char *name, const char *why);
 

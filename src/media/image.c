@@ -13,8 +13,6 @@ int rp_image_decode(rp_image *out, const uint8_t *data, size_t size, const char 
 
     memset(out, 0, sizeof(*out));
     rp_av_init();
-    if ((ret = rp_image_check_heif(data, size, name)) < 0)
-        return ret;
     ret = codec ? codec->decode(out, data, size, name)
                 : rp_image_av_decode(out, data, size, AV_CODEC_ID_NONE, name);
     if (ret < 0)

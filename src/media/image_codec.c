@@ -4,7 +4,8 @@
 #include "base/path.h"
 
 static const struct rp_image_codec *const codecs[] = {
-    &rp_image_jpeg, &rp_image_png, &rp_image_webp, &rp_image_bmp, &rp_image_tiff, &rp_image_gif,
+    &rp_image_jpeg, &rp_image_png, &rp_image_webp, &rp_image_bmp,
+    &rp_image_tiff, &rp_image_gif, &rp_image_heif,
 };
 
 const struct rp_image_codec *rp_image_codec_of(const uint8_t *data, size_t size)

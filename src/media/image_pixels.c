@@ -1,8 +1,6 @@
 /* Room for the pixels of pictures, and turning them upright. */
 #include "media/av.h"
 
-#include "media/meta.h"
-
 int rp_image_alloc(rp_image *out, int64_t w, int64_t h, enum rp_pixel format, const char *name)
 {
     const int bytes = format == RP_PIXEL_BGRA ? 4 : 3;
@@ -46,17 +44,6 @@ void rp_image_drop_opaque(rp_image *image)
 {
     if (image->format == RP_PIXEL_BGRA && is_opaque(image))
         drop_alpha(image);
-}
-
-int rp_image_check_heif(const uint8_t *head, size_t size, const char *name)
-{
-    const char *const kind = rp_heif_kind(head, size);
-
-    return kind ? rp_fail(RP_ERR_UNSUPPORTED,
-                          "%s: %s pictures are not supported; convert it to "
-                          "JPEG or PNG",
-                          name, kind)
-                : 0;
 }
 
 void rp_image_is_animated(const char *name)

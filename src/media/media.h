@@ -1,5 +1,5 @@
 /* Pictures, video and audio files: the only folder that includes libav*, libjpeg-turbo, libspng,
- * libwebp, libtiff and Little CMS. Everything above it sees host memory in the formats below.
+ * libwebp, libtiff, libheif and Little CMS. Everything above it sees host memory in the formats below.
  *
  * Threads: a reader or writer belongs to one thread at a time; several may exist. */
 #ifndef RP_MEDIA_H

@@ -283,7 +283,8 @@ const char *rp_heif_kind(const uint8_t *head, size_t size)
     static const struct {
         char brand[5], kind[5];
     } brands[] = {{"heic", "HEIC"}, {"heix", "HEIC"}, {"heim", "HEIC"}, {"heis", "HEIC"},
-                  {"mif1", "HEIF"}, {"msf1", "HEIF"}, {"avif", "AVIF"}, {"avis", "AVIF"}};
+                  {"hevc", "HEIC"}, {"hevx", "HEIC"}, {"miaf", "HEIF"}, {"mif1", "HEIF"},
+                  {"msf1", "HEIF"}, {"avif", "AVIF"}, {"avis", "AVIF"}};
 
     if (size < 12 || memcmp(head + 4, "ftyp", 4))
         return NULL;
@@ -291,6 +292,16 @@ const char *rp_heif_kind(const uint8_t *head, size_t size)
         if (!memcmp(head + 8, brands[i].brand, 4))
             return brands[i].kind;
     return NULL;
+}
+
+bool rp_heif_is_animated(const uint8_t *head, size_t size)
+{
+    static const char brands[][5] = {"msf1", "hevc", "hevx", "avis"};
+
+    for (size_t i = 0; size >= 12 && i < sizeof(brands) / sizeof(*brands); i++)
+        if (!memcmp(head + 8, brands[i], 4))
+            return true;
+    return false;
 }
 
 const uint8_t *rp_xmp_scan(const uint8_t *data, size_t size, size_t *length)

@@ -17,6 +17,9 @@ bool rp_png_is_animated(const uint8_t *data, size_t size);
  * reads AVIF as a video of one frame, and HEIC not at all. */
 const char *rp_heif_kind(const uint8_t *head, size_t size);
 
+/* Is it a sequence of pictures, by its brand? */
+bool rp_heif_is_animated(const uint8_t *head, size_t size);
+
 /* Of a whole PNG (eXIf) or WebP file. */
 int rp_png_orientation(const uint8_t *data, size_t size);
 int rp_webp_orientation(const uint8_t *data, size_t size);

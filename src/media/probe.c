@@ -56,7 +56,6 @@ int rp_media_probe(const char *path, enum rp_media_kind *kind)
         *kind = RP_MEDIA_IMAGE;
         return 0;
     }
-    RP_TRY(rp_image_check_heif(head, (size_t) ret, path));
     return probe_av(path, kind);
 fail:
     return ret;
