@@ -276,7 +276,7 @@ enum AVPixelFormat rp_encoder_pixfmt(const AVCodec *codec, enum rp_pixfmt fmt)
 
 /* ---- containers ------------------------------------------------------------------------------ */
 
-/* FFmpeg's muxers refuse these, but only when they write the header. */
+/* FFmpeg's muxers refuse these, but only when they write the header; or write what nobody reads. */
 static bool is_trap(const char *format, enum AVCodecID codec)
 {
     if (!strcmp(format, "mov"))
@@ -285,7 +285,8 @@ static bool is_trap(const char *format, enum AVCodecID codec)
     if (!strcmp(format, "mp4") || !strcmp(format, "matroska"))
         return codec == AV_CODEC_ID_RAWVIDEO;
     if (!strcmp(format, "avi"))
-        return codec == AV_CODEC_ID_OPUS || codec == AV_CODEC_ID_VORBIS;
+        return codec == AV_CODEC_ID_OPUS || codec == AV_CODEC_ID_VORBIS ||
+               codec == AV_CODEC_ID_FLAC; /* written, but nothing can read it */
     return false;
 }
 

@@ -10,6 +10,7 @@ struct rp_resound_params {
     const AVCodec *encoder;
     int quality, volume; /* 0..100 */
     bool global_header;
+    bool apart; /* the first packets may be left out: none uses bytes of those before it */
 };
 
 /* Opens decoder and encoder; fills `out`'s codec parameters. */
