@@ -21,7 +21,7 @@ struct line {
 
 struct rp_clock {
     AVFormatContext *ic;
-    bool jumps, ended;
+    bool jumps;
     struct line *lines;
     unsigned count;
     int video;
@@ -244,9 +244,8 @@ static bool is_clear(const struct rp_clock *c, const struct view *views)
 }
 
 /* Does the stream's next packet follow its first on the new clock, or was that one packet wrong? */
-static bool is_slip(struct rp_clock *c, const AVPacket *first)
+static bool is_slip(const struct rp_clock *c, const AVPacket *first, const struct line *l)
 {
-    const struct line *const l = line_of(c, first);
     const int64_t due = time_of(c, first) + length_of(c, first);
 
     for (size_t i = c->head + 1; i < c->tail; i++) {
@@ -275,9 +274,9 @@ static int64_t common_offset(const struct rp_clock *c, const struct view *views,
 
 /* The stream of the first packet in the queue has jumped: where to? Sets the offset that it is to
  * have from now on. */
-static void decide(struct rp_clock *c, struct view *views, const AVPacket *first)
+static void decide(struct rp_clock *c, const struct view *views, const AVPacket *first,
+                   struct line *l)
 {
-    struct line *const l = line_of(c, first);
     const int64_t need = views[first->stream_index].need;
     bool others = false, calm = false;
 
@@ -300,9 +299,10 @@ static void decide(struct rp_clock *c, struct view *views, const AVPacket *first
     c->turn++;
 }
 
-/* The first packet in the queue does not come when its stream's next packet is due. */
-static int explain_jump(struct rp_clock *c)
+/* The first packet in the queue, of this line, does not come when it is due. */
+static int explain_jump(struct rp_clock *c, struct line *l)
 {
+    AVPacket *const first = c->queue[c->head];
     struct view *const views = calloc(c->count, sizeof(*views));
     const AVPacket *p;
 
@@ -313,13 +313,10 @@ static int explain_jump(struct rp_clock *c)
     for (size_t i = c->head; (p = peek(c, i)) && !is_clear(c, views); i++)
         if (line_of(c, p))
             look_at(c, &views[p->stream_index], p);
-    AVPacket *const first = c->queue[c->head];
-    if (c->status != AVERROR(ENOMEM) && is_slip(c, first))
-        shift(c, first,
-              c->lines[first->stream_index].next - time_of(c, first) -
-                  c->lines[first->stream_index].offset);
+    if (c->status != AVERROR(ENOMEM) && is_slip(c, first, l))
+        shift(c, first, l->next - l->offset - time_of(c, first));
     else if (c->status != AVERROR(ENOMEM))
-        decide(c, views, first);
+        decide(c, views, first, l);
     free(views);
     return c->status == AVERROR(ENOMEM) ? c->status : 0;
 }
@@ -355,7 +352,7 @@ static int put_right(struct rp_clock *c)
             l->turn = c->turn;
             break;
         }
-        RP_CHECK(explain_jump(c));
+        RP_CHECK(explain_jump(c, l));
         time = time_of(c, p);
     }
     if (!l->seen) {

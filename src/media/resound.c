@@ -22,7 +22,8 @@ struct rp_resound {
 
     bool placed;     /* samples are counted, not taken at their times */
     int64_t start;   /* placed: microseconds of the input at which the first one is heard */
-    int64_t samples; /* placed: that went into the graph */
+    int64_t samples; /* placed: that went into the graph, at `rate` */
+    int rate;
 };
 
 /* ---- opening --------------------------------------------------------------------------------- */
@@ -83,7 +84,7 @@ static int open_encoder(struct rp_resound *r, AVStream *to, const struct rp_reso
 
     if (!enc)
         return RP_NOMEM(r->path);
-    enc->sample_rate = best_rate(codec, r->dec->sample_rate);
+    enc->sample_rate = best_rate(codec, RP_MAX(r->dec->sample_rate, params->least_rate));
     enc->sample_fmt = codec->sample_fmts ? codec->sample_fmts[0] : AV_SAMPLE_FMT_S16;
     enc->time_base = to->time_base = (AVRational){1, enc->sample_rate};
     enc->strict_std_compliance = FF_COMPLIANCE_EXPERIMENTAL;
@@ -226,10 +227,32 @@ static int drain_filters(struct rp_resound *r, rp_resound_fn *fn, void *priv)
     return ret;
 }
 
+/* Is the frame unlike those that the graph was made for? */
+static bool has_changed(const struct rp_resound *r, const AVFrame *f)
+{
+    const AVFilterLink *const l = r->source->outputs[0];
+
+    return l->sample_rate != f->sample_rate || l->format != f->format ||
+           av_channel_layout_compare(&l->ch_layout, &f->ch_layout);
+}
+
+/* The end of the graph; the next frame gets a new one. */
+static int end_graph(struct rp_resound *r, rp_resound_fn *fn, void *priv)
+{
+    int ret = av_buffersrc_add_frame(r->source, NULL);
+
+    if (ret >= 0)
+        ret = drain_filters(r, fn, priv);
+    avfilter_graph_free(&r->graph);
+    return ret;
+}
+
 static int filter(struct rp_resound *r, AVFrame *f, rp_resound_fn *fn, void *priv)
 {
     int ret = 0;
 
+    if (r->graph && f && has_changed(r, f))
+        RP_CHECK(end_graph(r, fn, priv));
     if (!r->graph) {
         if (!f)
             return 0; /* ended before it began */
@@ -283,6 +306,14 @@ static AVFrame *frame_like(const AVFrame *f, int n)
     return NULL;
 }
 
+/* Samples are counted at the frame's rate. */
+static void count_at(struct rp_resound *r, int rate)
+{
+    if (r->rate && r->rate != rate)
+        r->samples = av_rescale(r->samples, rate, r->rate);
+    r->rate = rate;
+}
+
 /* Sends a frame on after what came before it. */
 static int put(struct rp_resound *r, AVFrame *f, rp_resound_fn *fn, void *priv)
 {
@@ -312,9 +343,10 @@ static int put_silence(struct rp_resound *r, int64_t n, rp_resound_fn *fn, void 
 static int place(struct rp_resound *r, rp_resound_fn *fn, void *priv)
 {
     AVFrame *const f = r->frame;
-    const int64_t gap = gap_before(r, f);
     int ret;
 
+    count_at(r, f->sample_rate);
+    const int64_t gap = gap_before(r, f);
     if (gap >= 0) {
         RP_CHECK(put_silence(r, gap, fn, priv));
         return put(r, f, fn, priv);

@@ -9,6 +9,7 @@ struct rp_resound;
 struct rp_resound_params {
     const AVCodec *encoder;
     int quality, volume; /* 0..100 */
+    int least_rate;      /* Hz; sound of fewer is resampled */
     bool global_header;
     bool apart; /* the first packets may be left out: none uses bytes of those before it */
 };

@@ -112,9 +112,14 @@ static const AVCodec *choose_audio_encoder(const struct rp_tracks *t)
     const char *const name = t->params.audio_encoder;
     const AVCodec *codec = name && name[0] ? avcodec_find_encoder_by_name(name) : NULL;
 
-    if (codec && rp_container_takes(format, codec->id))
+    /* FFmpeg's encoder makes packets that are longer than AAC's may be, see bytes_max() */
+    const bool uneven = t->steady && codec && codec->id == AV_CODEC_ID_AAC;
+    if (codec && !uneven && rp_container_takes(format, codec->id))
         return codec;
-    if (codec)
+    if (uneven)
+        rp_log(RP_LOG_WARN, "%s: %s does not stay in step in %s; its usual audio encoder is used",
+               t->path, name, format->name);
+    else if (codec)
         rp_log(RP_LOG_WARN, "%s: %s holds no %s; its usual audio encoder is used", t->path,
                format->name, name);
     if (format->audio_codec == AV_CODEC_ID_VORBIS || format->audio_codec == AV_CODEC_ID_OPUS) {
@@ -140,6 +145,7 @@ static int open_resound(struct rp_tracks *t, struct track *track, const AVCodec 
         .encoder = encoder,
         .quality = t->params.audio_quality,
         .volume = t->params.audio_volume,
+        .least_rate = t->steady && encoder->id == AV_CODEC_ID_MP3 ? 44100 : 0, /* see bytes_max() */
         .global_header = t->oc->oformat->flags & AVFMT_GLOBALHEADER,
         .apart = t->steady,
     };
@@ -440,13 +446,22 @@ static void copy_chapters(struct rp_tracks *t)
     }
 }
 
-/* Sound that cannot follow the picture from its beginning, packet by packet, is encoded; PCM stays
- * what it was. */
+/* The encoder for sound that could be copied if its packets had times. */
+static const AVCodec *choose_same_encoder(const AVCodecParameters *par)
+{
+    const enum AVCodecID id = par->codec_id;
+
+    if (av_get_exact_bits_per_sample(id) || id == AV_CODEC_ID_AC3 || id == AV_CODEC_ID_MP2)
+        return avcodec_find_encoder(id);
+    return par->ch_layout.nb_channels > 2 ? avcodec_find_encoder(AV_CODEC_ID_AC3) : NULL;
+}
+
+/* Sound that cannot follow the picture from its beginning, packet by packet, is encoded. */
 static int make_steady(struct rp_tracks *t, const struct source *s, struct track *track)
 {
     const int64_t start = track->whole ? s->origin : t->start;
     const enum AVCodecID id = track->in->codecpar->codec_id;
-    const AVCodec *encoder = av_get_exact_bits_per_sample(id) ? avcodec_find_encoder(id) : NULL;
+    const AVCodec *encoder = choose_same_encoder(track->in->codecpar);
 
     if (!track->resound && rp_steady_is(s->path, track->in->index, start))
         return 0;
