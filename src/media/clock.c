@@ -326,7 +326,7 @@ static int explain_jump(struct rp_clock *c, struct line *l)
 /* Streams by which no jump is found: with the offset that brings them near the others. */
 static void follow(const struct rp_clock *c, AVPacket *p, int64_t time)
 {
-    const int64_t old = c->video >= 0 ? c->lines[c->video].offset : c->offset;
+    const int64_t old = c->lines && c->video >= 0 ? c->lines[c->video].offset : c->offset;
     const bool is_new =
         c->now != INT64_MIN && FFABS(time + c->offset - c->now) < FFABS(time + old - c->now);
 
