@@ -81,23 +81,38 @@ static cmsInt32Number ink(const uint16_t in[], uint16_t out[], void *priv)
     return 1;
 }
 
-static struct bytes cmyk_profile(void)
+/* Colours that are no sum of what red, green and blue give: lightness is 100 R (1 - B / 2). */
+static cmsInt32Number product(const uint16_t in[], uint16_t out[], void *priv)
+{
+    const cmsCIELab lab = {100 * (in[0] / 65535.0) * (1 - in[2] / 131070.0), 0, 0};
+
+    (void) priv;
+    cmsFloat2LabEncoded(out, &lab);
+    return 1;
+}
+
+static struct bytes table_profile(unsigned channels, cmsSAMPLER16 sampler)
 {
     const cmsHPROFILE profile = cmsCreateProfilePlaceholder(NULL);
-    cmsPipeline *const lut = cmsPipelineAlloc(NULL, 4, 3);
-    cmsStage *const stage = cmsStageAllocCLut16bit(NULL, 6, 4, 3, NULL);
+    cmsPipeline *const lut = cmsPipelineAlloc(NULL, channels, 3);
+    cmsStage *const stage = cmsStageAllocCLut16bit(NULL, 6, channels, 3, NULL);
 
-    assert_true(cmsStageSampleCLut16bit(stage, ink, NULL, 0));
-    cmsPipelineInsertStage(lut, cmsAT_END, cmsStageAllocToneCurves(NULL, 4, NULL));
+    assert_true(cmsStageSampleCLut16bit(stage, sampler, NULL, 0));
+    cmsPipelineInsertStage(lut, cmsAT_END, cmsStageAllocToneCurves(NULL, channels, NULL));
     cmsPipelineInsertStage(lut, cmsAT_END, stage);
     cmsPipelineInsertStage(lut, cmsAT_END, cmsStageAllocToneCurves(NULL, 3, NULL));
     cmsSetProfileVersion(profile, 4.2);
     cmsSetDeviceClass(profile, cmsSigOutputClass);
-    cmsSetColorSpace(profile, cmsSigCmykData);
+    cmsSetColorSpace(profile, channels == 4 ? cmsSigCmykData : cmsSigRgbData);
     cmsSetPCS(profile, cmsSigLabData);
     assert_true(cmsWriteTag(profile, cmsSigAToB0Tag, lut));
     cmsPipelineFree(lut);
     return saved(profile);
+}
+
+static struct bytes cmyk_profile(void)
+{
+    return table_profile(4, ink);
 }
 
 /* ---- right values ---------------------------------------------------------------------------- */
@@ -520,6 +535,28 @@ static void test_inks(void **state)
     free(icc.data);
 }
 
+/* A profile of a table, with 8 and 16 bits. */
+static void test_table(void **state)
+{
+    const struct bytes icc = table_profile(3, product);
+    const double right = 255 * encoded(pow((48.0 + 16) / 116, 3));
+    uint8_t rgb[H * W * 6];
+
+    (void) state;
+    for (int bits = 8; bits <= 16; bits += 8) {
+        for (int i = 0; i < W * H; i++)
+            for (int c = 0; c < 3 * bits / 8; c++) /* 60 per cent red, 40 blue */
+                rgb[i * 3 * bits / 8 + c] = (const uint8_t[]){153, 77, 102}[c * 8 / bits];
+        write_tiff_rows(in_dir("t.tif"), PHOTOMETRIC_RGB, bits, 3, rgb, icc);
+        rp_image image = read_back(in_dir("t.tif"));
+        assert_int_equal(warnings, 0);
+        for (int c = 0; c < 3; c++)
+            assert_true(fabs(pixel(&image, 7, 9)[c] - right) < 1.6);
+        rp_image_free(&image);
+    }
+    free(icc.data);
+}
+
 /* One warning, and pixels as without a profile. */
 static void check_unusable(write_fn *write, struct bytes icc)
 {
@@ -612,6 +649,7 @@ int main(void)
         cmocka_unit_test(test_deep_png), cmocka_unit_test(test_grey),
         cmocka_unit_test(test_inks),     cmocka_unit_test(test_unusable),
         cmocka_unit_test(test_pieces),   cmocka_unit_test(test_damage),
+        cmocka_unit_test(test_table),
     };
 
     return cmocka_run_group_tests_name("media_icc", tests, make_dir, remove_dir);
