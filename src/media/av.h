@@ -7,6 +7,7 @@
 #include <libavutil/pixdesc.h>
 #include <libswscale/swscale.h>
 
+#include "media/keep.h"
 #include "media/media.h"
 
 #define RP_SIDE_MAX 32768              /* pixels a side */
@@ -44,11 +45,6 @@ int rp_file_head(const char *path, uint8_t *head, size_t size);
  * `streams` also find out about its streams, within our limits of size. */
 int rp_av_open(AVFormatContext **out, const char *path, bool streams);
 
-/* Seconds at the beginning of an audio track, from its first packet's time on, that are not meant
- * to be heard: what encoder and decoder put there, as the file tells; if it does not, what every
- * stream of the codec begins with. */
-double rp_av_priming(const AVStream *st, const AVPacket *first);
-
 /* Index of the first video stream that is not a cover picture; -1 if there is none. */
 int rp_av_video_stream(const AVFormatContext *ic);
 
@@ -68,6 +64,17 @@ bool rp_pixfmt_alpha(enum rp_pixfmt fmt);
 
 struct rp_colour rp_colour_of(const AVFrame *f);
 int rp_sws_matrix(enum rp_matrix matrix); /* SWS_CS_* */
+
+struct rp_pool;
+
+/* RP_FMT_BGR24_ALPHA: an AVFrame of BGR24 with a plane of alpha in data[3]. */
+int rp_bgr_alpha_alloc(AVFrame **out, int w, int h, struct rp_pool *pool);
+
+/* A copy of it, that nothing else refers to. */
+int rp_bgr_alpha_copy(AVFrame **out, const AVFrame *from);
+
+/* An AVFrame for this format, also for RP_FMT_BGR24_ALPHA. */
+int rp_frame_planes(AVFrame **out, enum rp_pixfmt fmt, int w, int h, struct rp_pool *pool);
 
 /* Takes over the AVFrame (NULL afterwards, also on failure). */
 int rp_frame_wrap(struct rp_media_frame **out, AVFrame **f, enum rp_pixfmt fmt,
@@ -115,6 +122,11 @@ struct rp_video_tags {
     AVDictionary *metadata; /* of the stream; owned by the reader */
     int disposition;
     int stream;
+    int depth; /* bits a sample, as decoded */
+    int loop;  /* of a GIF: rp_gif_loop() */
+    struct rp_hdr hdr;
+    struct rp_fields fields;
+    const char *fields_lost; /* why the fields are gone, or NULL */
 };
 const struct rp_video_tags *rp_reader_tags(const struct rp_reader *reader);
 const struct rp_reader_params *rp_reader_range(const struct rp_reader *reader);
@@ -132,6 +144,7 @@ void rp_encoder_setup_audio(AVCodecContext *enc, int quality);
 
 /* The format that keeps most of `fmt` with this encoder. */
 enum AVPixelFormat rp_encoder_pixfmt(const AVCodec *codec, enum rp_pixfmt fmt);
+enum AVPixelFormat rp_raw_pixfmt(const AVOutputFormat *format, enum rp_pixfmt fmt);
 
 /* Can this container hold this codec? Also knows what FFmpeg's muxers find out only later. */
 bool rp_container_takes(const AVOutputFormat *format, enum AVCodecID codec);

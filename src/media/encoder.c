@@ -224,6 +224,8 @@ void rp_encoder_setup_video(AVCodecContext *enc, AVDictionary **opts, const char
     set_preset(opts, v->preset, preset && preset[0] ? preset : "veryfast");
     if (!strncmp(name, "libvpx", 6) || !strcmp(name, "libaom-av1"))
         av_dict_set(opts, "row-mt", "1", 0); /* same quality, more threads */
+    if (!strcmp(name, "libvpx") && enc->pix_fmt == AV_PIX_FMT_YUVA420P)
+        av_dict_set(opts, "auto-alt-ref", "0", 0); /* it refuses hidden frames with alpha */
     if (!strcmp(name, "libaom-av1"))
         av_dict_set(opts, "cpu-used", "6", 0);
     if (!strcmp(name, "libx264") || !strcmp(name, "libx264rgb")) {
@@ -274,9 +276,26 @@ enum AVPixelFormat rp_encoder_pixfmt(const AVCodec *codec, enum rp_pixfmt fmt)
     return avcodec_find_best_pix_fmt_of_list(list, want, rp_pixfmt_alpha(fmt), NULL);
 }
 
+/* Raw video has no header: the container names the format, and knows only a few. Others could be
+ * written, but nobody could read them. */
+enum AVPixelFormat rp_raw_pixfmt(const AVOutputFormat *format, enum rp_pixfmt fmt)
+{
+    const enum AVPixelFormat want = rp_pixfmt_to_av(fmt);
+    const AVPixFmtDescriptor *const d = av_pix_fmt_desc_get(want);
+    const bool avi = !strcmp(format->name, "avi"), asf = !strcmp(format->name, "asf");
+
+    if (!avi && !asf && strcmp(format->name, "mov") != 0)
+        return want;
+    if (!(d->flags & AV_PIX_FMT_FLAG_RGB) && d->log2_chroma_h)
+        return AV_PIX_FMT_YUV420P;
+    if (!(d->flags & AV_PIX_FMT_FLAG_RGB) && d->log2_chroma_w)
+        return avi || asf ? AV_PIX_FMT_YUV422P : AV_PIX_FMT_UYVY422;
+    return asf ? AV_PIX_FMT_YUV422P : avi ? AV_PIX_FMT_BGR24 : AV_PIX_FMT_RGB24;
+}
+
 /* ---- containers ------------------------------------------------------------------------------ */
 
-/* FFmpeg's muxers refuse these, but only when they write the header; or write what nobody reads. */
+/* FFmpeg's muxers refuse these, but only when they write the header. */
 static bool is_trap(const char *format, enum AVCodecID codec)
 {
     if (!strcmp(format, "mov"))
@@ -285,8 +304,7 @@ static bool is_trap(const char *format, enum AVCodecID codec)
     if (!strcmp(format, "mp4") || !strcmp(format, "matroska"))
         return codec == AV_CODEC_ID_RAWVIDEO;
     if (!strcmp(format, "avi"))
-        return codec == AV_CODEC_ID_OPUS || codec == AV_CODEC_ID_VORBIS ||
-               codec == AV_CODEC_ID_FLAC; /* written, but nothing can read it */
+        return codec == AV_CODEC_ID_OPUS || codec == AV_CODEC_ID_VORBIS;
     return false;
 }
 

@@ -22,7 +22,7 @@ static const struct {
     [RP_FMT_YUVA444P]    = {AV_PIX_FMT_YUVA444P,      4,  8, RP_FMT_YUVA444P},
     [RP_FMT_YUVA420P10]  = {AV_PIX_FMT_YUVA420P10LE,  4, 10, RP_FMT_YUVA420P10},
     [RP_FMT_YUVA422P10]  = {AV_PIX_FMT_YUVA422P10LE,  4, 10, RP_FMT_YUVA422P10},
-    /* libav has no such layout: the writer interleaves the two planes */
+    /* libav has no such layout: in an AVFrame it is BGR24 with data[3]; the writer interleaves */
     [RP_FMT_BGR24_ALPHA] = {AV_PIX_FMT_BGRA,          1,  8, RP_FMT_BGR24_ALPHA},
 };
 /* clang-format on */
@@ -50,7 +50,7 @@ bool rp_pixfmt_alpha(enum rp_pixfmt fmt)
 static enum rp_pixfmt nearest_yuv(const AVPixFmtDescriptor *d)
 {
     const bool deep = d->comp[0].depth > 8, grey = d->nb_components < 3;
-    const bool alpha = !grey && (d->flags & AV_PIX_FMT_FLAG_ALPHA);
+    const bool alpha = d->flags & AV_PIX_FMT_FLAG_ALPHA;
     enum rp_pixfmt plain = deep ? RP_FMT_YUV444P10 : RP_FMT_YUV444P;
 
     if (grey || (d->log2_chroma_w && d->log2_chroma_h))
@@ -79,7 +79,11 @@ enum rp_pixfmt rp_pixfmt_nearest(enum AVPixelFormat fmt, bool *same)
         break;
     }
     *same = false;
-    if (!d || (d->flags & (AV_PIX_FMT_FLAG_RGB | AV_PIX_FMT_FLAG_PAL | AV_PIX_FMT_FLAG_BAYER)))
+    if (d && ((d->flags & AV_PIX_FMT_FLAG_PAL) ||
+              (d->flags & (AV_PIX_FMT_FLAG_RGB | AV_PIX_FMT_FLAG_ALPHA)) ==
+                  (AV_PIX_FMT_FLAG_RGB | AV_PIX_FMT_FLAG_ALPHA)))
+        return RP_FMT_BGR24_ALPHA;
+    if (!d || (d->flags & (AV_PIX_FMT_FLAG_RGB | AV_PIX_FMT_FLAG_BAYER)))
         return RP_FMT_BGR24;
     return nearest_yuv(d);
 }
@@ -154,7 +158,9 @@ int rp_sws_run(struct SwsContext **sws, const AVFrame *src, struct rp_colour fro
     const int flags = (scaled ? SWS_BICUBIC : SWS_BILINEAR) | SWS_ACCURATE_RND |
                       SWS_FULL_CHR_H_INT | SWS_FULL_CHR_H_INP;
 
-    return copy_grey(src, dst) ? 0 : rp_sws_run_with(sws, flags, src, from, dst, to);
+    return copy_grey(src, dst) || rp_copy_grey_alpha(src, dst)
+               ? 0
+               : rp_sws_run_with(sws, flags, src, from, dst, to);
 }
 
 int rp_sws_run_with(struct SwsContext **sws, int flags, const AVFrame *src, struct rp_colour from,
@@ -217,6 +223,59 @@ nomem:
     return rp_fail(RP_ERR_NOMEM, "no memory for a frame of %dx%d", w, h);
 }
 
+int rp_bgr_alpha_alloc(AVFrame **out, int w, int h, struct rp_pool *pool)
+{
+    const int stride = FFALIGN(w, ALIGN);
+
+    RP_CHECK(rp_avframe_alloc(out, AV_PIX_FMT_BGR24, w, h, pool));
+    AVFrame *const f = *out;
+    if (!(f->buf[1] = av_buffer_alloc((size_t) stride * (size_t) h + ALIGN * 8))) {
+        av_frame_free(out);
+        return rp_fail(RP_ERR_NOMEM, "no memory for the alpha of a frame");
+    }
+    f->data[3] = f->buf[1]->data + (-(uintptr_t) f->buf[1]->data & (ALIGN - 1));
+    f->linesize[3] = stride;
+    return 0;
+}
+
+static void copy_rows(uint8_t *to, int to_stride, const uint8_t *from, int from_stride,
+                      size_t bytes, int h)
+{
+    for (int y = 0; y < h; y++)
+        rp_put_bytes(to + (ptrdiff_t) y * to_stride, from + (ptrdiff_t) y * from_stride, bytes);
+}
+
+int rp_bgr_alpha_copy(AVFrame **out, const AVFrame *from)
+{
+    const int w = from->width, h = from->height;
+
+    RP_CHECK(rp_bgr_alpha_alloc(out, w, h, NULL));
+    AVFrame *const f = *out;
+    copy_rows(f->data[0], f->linesize[0], from->data[0], from->linesize[0], (size_t) w * 3, h);
+    copy_rows(f->data[3], f->linesize[3], from->data[3], from->linesize[3], (size_t) w, h);
+    if (av_frame_copy_props(f, from) >= 0)
+        return 0;
+    av_frame_free(out);
+    return rp_fail(RP_ERR_NOMEM, "out of memory");
+}
+
+int rp_frame_planes(AVFrame **out, enum rp_pixfmt fmt, int w, int h, struct rp_pool *pool)
+{
+    return fmt == RP_FMT_BGR24_ALPHA ? rp_bgr_alpha_alloc(out, w, h, pool)
+                                     : rp_avframe_alloc(out, formats[fmt].av, w, h, pool);
+}
+
+static void point_to_planes(struct rp_media_frame *m)
+{
+    const AVFrame *const f = m->ref;
+
+    for (int p = 0; p < 4; p++)
+        if (p < formats[m->fmt].planes || (p == 3 && m->fmt == RP_FMT_BGR24_ALPHA)) {
+            m->plane[p] = f->data[p];
+            m->stride[p] = f->linesize[p];
+        }
+}
+
 int rp_frame_wrap(struct rp_media_frame **out, AVFrame **f, enum rp_pixfmt fmt,
                   struct rp_colour colour)
 {
@@ -230,14 +289,11 @@ int rp_frame_wrap(struct rp_media_frame **out, AVFrame **f, enum rp_pixfmt fmt,
     m->colour = colour;
     m->w = (*f)->width;
     m->h = (*f)->height;
-    for (int p = 0; p < formats[fmt].planes; p++) {
-        m->plane[p] = (*f)->data[p];
-        m->stride[p] = (*f)->linesize[p];
-    }
     m->pts = (*f)->pts;
     m->key = (*f)->key_frame;
     m->ref = *f;
     *f = NULL;
+    point_to_planes(m);
     return 0;
 }
 
@@ -247,7 +303,7 @@ int rp_media_frame_alloc(struct rp_media_frame **out, enum rp_pixfmt fmt, int w,
 
     *out = NULL;
     RP_CHECK(rp_size_check("frame", w, h));
-    RP_CHECK(rp_avframe_alloc(&f, formats[fmt].av, w, h, NULL));
+    RP_CHECK(rp_frame_planes(&f, fmt, w, h, NULL));
     return rp_frame_wrap(out, &f, fmt, rp_colour_of(f));
     return 0;
 }
@@ -262,19 +318,32 @@ void rp_media_frame_free(struct rp_media_frame **frame)
     *frame = NULL;
 }
 
+/* libav knows nothing of the fourth plane of BGR24. */
+static int copy_bgr_alpha(struct rp_media_frame *frame)
+{
+    AVFrame *old = frame->ref, *f = NULL;
+
+    if (av_frame_is_writable(old))
+        return 0;
+    RP_CHECK(rp_bgr_alpha_copy(&f, old));
+    frame->ref = f;
+    av_frame_free(&old);
+    point_to_planes(frame);
+    return 0;
+}
+
 int rp_media_frame_writable(struct rp_media_frame *frame)
 {
     AVFrame *const f = frame->ref;
 
     if (!f)
         return 0;
+    if (frame->fmt == RP_FMT_BGR24_ALPHA)
+        return copy_bgr_alpha(frame);
     const int ret = av_frame_make_writable(f);
     if (ret < 0)
         return rp_fail(rp_av_status(ret), "no memory for a copy of a frame");
-    for (int p = 0; p < formats[frame->fmt].planes; p++) {
-        frame->plane[p] = f->data[p];
-        frame->stride[p] = f->linesize[p];
-    }
+    point_to_planes(frame);
     return 0;
 }
 
@@ -329,13 +398,10 @@ static int replace_planes(struct rp_media_frame *frame, AVFrame *f)
 
     if (av_frame_copy_props(f, old) < 0)
         return rp_fail(RP_ERR_NOMEM, "out of memory");
-    for (int p = 0; p < formats[frame->fmt].planes; p++) {
-        frame->plane[p] = f->data[p];
-        frame->stride[p] = f->linesize[p];
-    }
     frame->w = f->width;
     frame->h = f->height;
     frame->ref = f;
+    point_to_planes(frame);
     av_frame_free(&old);
     return 0;
 }
@@ -346,7 +412,7 @@ static int resize_owned(struct rp_media_frame *frame, int w, int h)
     AVFrame *f = NULL;
     const bool deep = formats[frame->fmt].depth > 8;
 
-    RP_TRY(rp_avframe_alloc(&f, formats[frame->fmt].av, w, h, NULL));
+    RP_TRY(rp_frame_planes(&f, frame->fmt, w, h, NULL));
     memset(f->buf[0]->data, 0, f->buf[0]->size);
     if (rp_pixfmt_alpha(frame->fmt))
         RP_TRY(scale_plane(frame->ref, f, 3, deep ? AV_PIX_FMT_GRAY10LE : AV_PIX_FMT_GRAY8));
@@ -397,8 +463,10 @@ int rp_media_frame_scale(struct rp_media_frame *frame, int w, int h)
     if (frame->w == w && frame->h == h)
         return 0;
     RP_TRY(rp_size_check("frame", w, h));
-    RP_TRY(rp_avframe_alloc(&f, formats[frame->fmt].av, w, h, NULL));
+    RP_TRY(rp_frame_planes(&f, frame->fmt, w, h, NULL));
     RP_TRY(rp_sws_run(&sws, frame->ref, frame->colour, f, frame->colour));
+    if (frame->fmt == RP_FMT_BGR24_ALPHA)
+        RP_TRY(scale_plane(frame->ref, f, 3, AV_PIX_FMT_GRAY8));
     RP_TRY(replace_planes(frame, f));
     f = NULL;
 

@@ -70,7 +70,7 @@ int rp_media_frame_add_alpha(struct rp_media_frame *frame);
  * alpha zero too. RP_ERR_LIMIT over the limits of rp_image. */
 int rp_media_frame_resize(struct rp_media_frame *frame, int w, int h);
 
-/* Scale a frame, bicubic as the writer does. Not for RP_FMT_BGR24_ALPHA. */
+/* Scale a frame, bicubic as the writer does. */
 int rp_media_frame_scale(struct rp_media_frame *frame, int w, int h);
 
 enum rp_media_kind { RP_MEDIA_UNKNOWN = 0, RP_MEDIA_IMAGE, RP_MEDIA_VIDEO, RP_MEDIA_AUDIO };

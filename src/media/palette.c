@@ -12,7 +12,7 @@ struct rp_palette {
     int64_t count;
 };
 
-static int make_graph(struct rp_palette *p, int w, int h)
+static int make_graph(struct rp_palette *p, int w, int h, bool transparent)
 {
     char text[512];
     AVFilterInOut *ins = NULL, *outs = NULL;
@@ -22,10 +22,10 @@ static int make_graph(struct rp_palette *p, int w, int h)
         return AVERROR(ENOMEM);
     p->graph->nb_threads = 1;
     snprintf(text, sizeof(text),
-             "buffer@in=video_size=%dx%d:pix_fmt=bgr24:time_base=1/100,split[a][b];"
-             "[a]palettegen=stats_mode=single:reserve_transparent=0[p];"
+             "buffer@in=video_size=%dx%d:pix_fmt=%s:time_base=1/100,split[a][b];"
+             "[a]palettegen=stats_mode=single:reserve_transparent=%d[p];"
              "[b][p]paletteuse=new=1,buffersink@out",
-             w, h);
+             w, h, transparent ? "bgra" : "bgr24", transparent);
     ret = avfilter_graph_parse2(p->graph, text, &ins, &outs);
     avfilter_inout_free(&ins);
     avfilter_inout_free(&outs);
@@ -36,10 +36,10 @@ static int make_graph(struct rp_palette *p, int w, int h)
     return p->source && p->sink ? 0 : AVERROR_BUG;
 }
 
-int rp_palette_open(struct rp_palette **out, int w, int h)
+int rp_palette_open(struct rp_palette **out, int w, int h, bool transparent)
 {
     struct rp_palette *const p = *out = calloc(1, sizeof(*p));
-    const int ret = p ? make_graph(p, w, h) : AVERROR(ENOMEM);
+    const int ret = p ? make_graph(p, w, h, transparent) : AVERROR(ENOMEM);
 
     if (ret >= 0)
         return 0;

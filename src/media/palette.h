@@ -6,10 +6,11 @@
 
 struct rp_palette;
 
-int rp_palette_open(struct rp_palette **out, int w, int h);
+/* @param transparent  one colour for pixels whose alpha is below 128 */
+int rp_palette_open(struct rp_palette **out, int w, int h, bool transparent);
 void rp_palette_close(struct rp_palette **palette);
 
-/* Convert BGR24 to PAL8; on failure *frame is freed. */
+/* Convert BGR24, or BGRA if `transparent`, to PAL8; on failure *frame is freed. */
 int rp_palette_apply(struct rp_palette *palette, AVFrame **frame);
 
 #endif /* RP_MEDIA_PALETTE_H */

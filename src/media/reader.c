@@ -32,7 +32,7 @@ struct rp_reader {
     int64_t last_pts; /* of the frame before */
     int64_t step;     /* guess of a frame's duration */
     int errors;       /* in a row */
-    bool drained, warned, warned_size;
+    bool drained, warned, warned_size, warned_alpha;
 };
 
 /* ---- opening --------------------------------------------------------------------------------- */
@@ -133,6 +133,13 @@ static void fill_timing(struct rp_reader *r)
     r->step = RP_MAX(1, av_rescale_q(1, av_inv_q(fps), st->time_base));
 }
 
+/* The fourth byte of raw RGB in AVI means nothing; most programs leave it 0. */
+static bool has_idle_byte(const struct rp_reader *r)
+{
+    return r->stream->codecpar->codec_id == AV_CODEC_ID_RAWVIDEO &&
+           !strcmp(r->format->iformat->name, "avi");
+}
+
 static void fill_info(struct rp_reader *r, const AVFrame *f)
 {
     struct rp_video_info *const v = &r->info;
@@ -141,6 +148,8 @@ static void fill_info(struct rp_reader *r, const AVFrame *f)
     v->w = r->orient.swap ? f->height : f->width;
     v->h = r->orient.swap ? f->width : f->height;
     v->fmt = rp_pixfmt_nearest(f->format, &same);
+    if (v->fmt == RP_FMT_BGR24_ALPHA && has_idle_byte(r))
+        v->fmt = RP_FMT_BGR24;
     if (r->range.rgb && !rp_pixfmt_alpha(v->fmt))
         v->fmt = RP_FMT_BGR24;
     else if (r->orient.swap && v->fmt == RP_FMT_YUV422P) /* turned, it would be 4:4:0 */
@@ -174,6 +183,13 @@ static void fill_tags(struct rp_reader *r, const AVFrame *f)
     t->sar = sar.num > 0 && sar.den > 0 ? sar : (AVRational){0, 1};
     if (r->orient.swap && t->sar.num > 0)
         t->sar = av_inv_q(t->sar);
+    t->depth = av_pix_fmt_desc_get(f->format)->comp[0].depth;
+    t->loop = !strcmp(r->format->iformat->name, "gif") ? rp_gif_loop(r->path) : RP_LOOP_UNKNOWN;
+    rp_hdr_find(&t->hdr, f, r->stream);
+    t->fields = rp_fields_find(f, r->stream);
+    t->fields_lost = t->fields.interlaced && r->orient.swap ? "the picture is turned" : NULL;
+    if (r->orient.flip_y && r->info.h % 2 == 0)
+        rp_fields_flip(&t->fields);
     t->metadata = r->stream->metadata;
     t->disposition = r->stream->disposition;
     t->stream = r->stream->index;
@@ -424,6 +440,36 @@ static int seek_start(struct rp_reader *r)
 
 /* ---- making it ours -------------------------------------------------------------------------- */
 
+/* Pixels as without alpha, and alpha apart. */
+static int convert_alpha(struct rp_reader *r, AVFrame **f, int w, int h)
+{
+    int ret;
+    AVFrame *to = NULL, *apart = NULL, *own = *f;
+    const struct rp_colour colour = rp_colour_of(*f);
+
+    if (own->width != w || own->height != h) { /* alpha is scaled with the rest */
+        RP_TRY(rp_avframe_alloc(&apart, AV_PIX_FMT_BGRA, w, h, NULL));
+        RP_TRY(rp_sws_run(&r->sws, own, colour, apart, r->info.colour));
+        own = apart;
+    }
+    RP_TRY(rp_bgr_alpha_alloc(&to, w, h, &r->converted));
+    RP_TRY(rp_sws_run(&r->sws, own, colour, to, r->info.colour));
+    rp_alpha_plane(own, to->data[3], to->linesize[3]);
+    if ((ret = av_frame_copy_props(to, *f)) < 0) {
+        ret = rp_av_fail(ret, r->path, "converting");
+        goto fail;
+    }
+    av_frame_free(&apart);
+    av_frame_free(f);
+    *f = to;
+    return 0;
+
+fail:
+    av_frame_free(&apart);
+    av_frame_free(&to);
+    return ret;
+}
+
 /* Replace *f by a frame of this format and size. */
 static int convert(struct rp_reader *r, AVFrame **f, enum AVPixelFormat fmt, int w, int h)
 {
@@ -431,8 +477,11 @@ static int convert(struct rp_reader *r, AVFrame **f, enum AVPixelFormat fmt, int
     const struct rp_colour colour = rp_colour_of(*f);
     int ret;
 
+    if (r->info.fmt == RP_FMT_BGR24_ALPHA)
+        return convert_alpha(r, f, w, h);
     RP_TRY(rp_avframe_alloc(&to, fmt, w, h, &r->converted));
-    if (r->range.rgb) /* exactly the bytes of raw RGB from the ffmpeg program */
+    /* exactly the bytes of raw RGB from the ffmpeg program */
+    if (r->range.rgb && !rp_pixfmt_alpha(r->info.fmt))
         RP_TRY(rp_sws_run_with(&r->sws, SWS_BICUBIC, *f, colour, to, r->info.colour));
     else
         RP_TRY(rp_sws_run(&r->sws, *f, colour, to, r->info.colour));
@@ -453,12 +502,19 @@ static int turn(struct rp_reader *r, AVFrame **f)
 {
     const struct rp_orient o = r->orient;
     const AVPixFmtDescriptor *const d = av_pix_fmt_desc_get((*f)->format);
-    const bool rgb = r->info.fmt == RP_FMT_BGR24;
+    const bool alpha = r->info.fmt == RP_FMT_BGR24_ALPHA;
+    const bool rgb = r->info.fmt == RP_FMT_BGR24 || alpha;
     const int bytes = rgb ? 3 : (d->comp[0].depth + 7) / 8;
     AVFrame *to = NULL;
     int ret;
 
-    RP_TRY(rp_avframe_alloc(&to, (*f)->format, r->info.w, r->info.h, &r->turned));
+    if (alpha)
+        RP_TRY(rp_bgr_alpha_alloc(&to, r->info.w, r->info.h, &r->turned));
+    else
+        RP_TRY(rp_avframe_alloc(&to, (*f)->format, r->info.w, r->info.h, &r->turned));
+    if (alpha)
+        rp_orient_plane(o, to->data[3], to->linesize[3], (*f)->data[3], (*f)->linesize[3],
+                        (*f)->width, (*f)->height, 1);
     for (int p = 0; p < rp_pixfmt_planes(r->info.fmt); p++) {
         const bool chroma = p == 1 || p == 2;
         const int w = chroma ? AV_CEIL_RSHIFT((*f)->width, d->log2_chroma_w) : (*f)->width;
@@ -470,6 +526,10 @@ static int turn(struct rp_reader *r, AVFrame **f)
         ret = rp_av_fail(ret, r->path, "turning");
         goto fail;
     }
+    if (o.swap)
+        to->interlaced_frame = 0;
+    else if (o.flip_y && to->height % 2 == 0)
+        to->top_field_first = !to->top_field_first;
     av_frame_free(f);
     *f = to;
     return 0;
@@ -492,6 +552,12 @@ static int normalise(struct rp_reader *r, AVFrame **f)
         rp_log(RP_LOG_WARN, "%s: the picture changes from %dx%d to %dx%d; scaled back", r->path, w,
                h, (*f)->width, (*f)->height);
         r->warned_size = true;
+    }
+    if (rp_pixfmt_alpha(fmt) && !rp_pixfmt_alpha(r->info.fmt) && !r->warned_alpha &&
+        (*f)->format != AV_PIX_FMT_PAL8 && !has_idle_byte(r)) {
+        rp_log(RP_LOG_WARN, "%s: its first frame has no transparency; that of later ones is lost",
+               r->path);
+        r->warned_alpha = true;
     }
     if (!same || fmt != r->info.fmt || resized)
         RP_CHECK(convert(r, f, rp_pixfmt_to_av(r->info.fmt), w, h));

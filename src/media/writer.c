@@ -11,7 +11,6 @@
 #include "media/av.h"
 
 #include <libavutil/imgutils.h>
-#include <libavutil/mastering_display_metadata.h>
 
 #include <math.h>
 
@@ -24,6 +23,7 @@
 struct rp_writer {
     char *file; /* to write */
     char *path; /* for messages */
+    char *target;
     char *preset, *audio_encoder, *replace_audio;
     struct rp_writer_params params;
     struct rp_mark mark;
@@ -32,6 +32,7 @@ struct rp_writer {
     struct rp_video_info info; /* of the target */
     struct rp_video_tags tags;
     AVDictionary *stream_metadata;
+    struct rp_reader_params range; /* that is read of the target */
     int64_t range_end; /* number of the frame at which the target is cut; <= 0: it is not */
     bool cut_start;
 
@@ -44,7 +45,9 @@ struct rp_writer {
     struct SwsContext *sws;
     struct rp_pool pool;
     struct rp_palette *palette; /* GIF */
+    bool gif_alpha;             /* with transparent pixels */
     struct rp_colour colour;    /* of what is encoded */
+    enum rp_pixfmt fmt;         /* of the frames, without alpha if that is not kept */
     int w, h;                   /* of the frames that come in */
     int fit_w, fit_h;           /* of the picture inside what is encoded (before padding) */
 
@@ -59,6 +62,8 @@ struct rp_writer {
     int64_t shown[SHOWN_MAX][2]; /* pts and duration of frames in the encoder */
     unsigned shown_at;
     bool begun, header;
+    bool warned_alpha, warned_fields;
+    const char *fields_weak; /* why an encoder does not say that frames are interlaced, or NULL */
 };
 
 /* ---- opening --------------------------------------------------------------------------------- */
@@ -200,6 +205,7 @@ static int keep_params(struct rp_writer *w, const struct rp_reader *reader,
     if (av_dict_copy(&w->stream_metadata, w->tags.metadata, 0) < 0)
         return RP_NOMEM(w->path);
     w->tags.metadata = NULL;
+    w->range = *range;
     w->cut_start = range->start > 0;
     w->range_end = range->end;
     return 0;
@@ -219,7 +225,8 @@ int rp_writer_open(struct rp_writer **out, const char *path, const char *target,
         w->shown[i][0] = AV_NOPTS_VALUE;
     w->file = strdup(path);
     w->path = strdup(params->name ? params->name : path);
-    if (!w->file || !w->path || !(w->packet = av_packet_alloc()))
+    w->target = strdup(target);
+    if (!w->file || !w->path || !w->target || !(w->packet = av_packet_alloc()))
         goto fail;
     RP_TRY(keep_params(w, reader, params));
     RP_TRY(open_output(w));
@@ -257,6 +264,7 @@ void rp_writer_close(struct rp_writer **writer)
     sws_freeContext(w->sws);
     av_buffer_pool_uninit(&w->pool.buffers);
     av_dict_free(&w->stream_metadata);
+    free(w->target);
     free(w->preset);
     free(w->audio_encoder);
     free(w->replace_audio);
@@ -302,7 +310,33 @@ static bool is_rgb(enum AVPixelFormat fmt)
     return (av_pix_fmt_desc_get(fmt)->flags & AV_PIX_FMT_FLAG_RGB) || fmt == AV_PIX_FMT_PAL8;
 }
 
-/* YUV from YUV keeps the target's colours and tags; YUV from RGB is bt709, limited. */
+/* What stays true when only the matrix changes. */
+static void keep_light(struct rp_writer *w)
+{
+    w->enc->color_primaries = w->tags.primaries;
+    w->enc->color_trc = w->tags.trc;
+}
+
+/* YUV from RGB is bt709, limited; HDR and wide colours keep their own. */
+static void choose_colour_of_rgb(struct rp_writer *w)
+{
+    AVCodecContext *const enc = w->enc;
+
+    w->colour = (struct rp_colour){RP_MATRIX_BT709, false};
+    enc->color_primaries = AVCOL_PRI_BT709;
+    enc->color_trc = AVCOL_TRC_BT709;
+    enc->colorspace = AVCOL_SPC_BT709;
+    enc->color_range = AVCOL_RANGE_MPEG;
+    if (!rp_is_hdr(w->tags.trc, w->tags.primaries))
+        return;
+    keep_light(w);
+    if (w->tags.primaries == AVCOL_PRI_BT2020) {
+        w->colour.matrix = RP_MATRIX_BT2020;
+        enc->colorspace = AVCOL_SPC_BT2020_NCL;
+    }
+}
+
+/* YUV from YUV keeps the target's colours and tags. */
 static void choose_colour(struct rp_writer *w, const struct rp_media_frame *frame)
 {
     AVCodecContext *const enc = w->enc;
@@ -312,18 +346,14 @@ static void choose_colour(struct rp_writer *w, const struct rp_media_frame *fram
     if (is_rgb(enc->pix_fmt)) {
         enc->color_range = AVCOL_RANGE_JPEG;
         enc->colorspace = AVCOL_SPC_RGB;
+        keep_light(w);
         return;
     }
     if (from_rgb) {
-        w->colour = (struct rp_colour){RP_MATRIX_BT709, false};
-        enc->color_primaries = AVCOL_PRI_BT709;
-        enc->color_trc = AVCOL_TRC_BT709;
-        enc->colorspace = AVCOL_SPC_BT709;
-        enc->color_range = AVCOL_RANGE_MPEG;
+        choose_colour_of_rgb(w);
         return;
     }
-    enc->color_primaries = w->tags.primaries;
-    enc->color_trc = w->tags.trc;
+    keep_light(w);
     enc->colorspace = w->tags.space;
     enc->color_range = w->tags.range;
     enc->chroma_sample_location = w->tags.chroma;
@@ -367,69 +397,40 @@ static void choose_timing(struct rp_writer *w)
         enc->time_base = (AVRational){1, 100};
 }
 
-/* Mastering display and light level for libx265, which writes them only on request. */
-static void set_hdr(struct rp_writer *w, AVDictionary **opts, const AVFrame *f)
+/* Fields of a picture that is turned or scaled in height are mixed. */
+static bool keeps_fields(struct rp_writer *w)
 {
-    const AVFrameSideData *const m =
-        f ? av_frame_get_side_data(f, AV_FRAME_DATA_MASTERING_DISPLAY_METADATA) : NULL;
-    const AVFrameSideData *const l =
-        f ? av_frame_get_side_data(f, AV_FRAME_DATA_CONTENT_LIGHT_LEVEL) : NULL;
-    char text[256];
-
-    if (strcmp(w->codec->name, "libx265") != 0)
-        return;
-    if (m) {
-        const AVMasteringDisplayMetadata *const d = (const void *) m->data;
-        const AVRational xy = {1, 50000}, cd = {1, 10000};
-#define N(q, unit) (int) av_rescale_q(1, q, unit)
-        snprintf(text, sizeof(text), ":master-display=G(%d,%d)B(%d,%d)R(%d,%d)WP(%d,%d)L(%d,%d)",
-                 N(d->display_primaries[1][0], xy), N(d->display_primaries[1][1], xy),
-                 N(d->display_primaries[2][0], xy), N(d->display_primaries[2][1], xy),
-                 N(d->display_primaries[0][0], xy), N(d->display_primaries[0][1], xy),
-                 N(d->white_point[0], xy), N(d->white_point[1], xy), N(d->max_luminance, cd),
-                 N(d->min_luminance, cd));
-#undef N
-        if (d->has_primaries && d->has_luminance)
-            av_dict_set(opts, "x265-params", text, AV_DICT_APPEND);
-    }
-    if (l) {
-        const AVContentLightMetadata *const c = (const void *) l->data;
-        snprintf(text, sizeof(text), ":max-cll=%u,%u", c->MaxCLL, c->MaxFALL);
-        av_dict_set(opts, "x265-params", text, AV_DICT_APPEND);
-    }
+    if (w->tags.fields.interlaced && !w->tags.fields_lost && w->fit_h != w->info.h)
+        w->tags.fields_lost = "the height changes";
+    if (w->tags.fields_lost)
+        w->tags.fields.interlaced = false;
+    return w->tags.fields.interlaced;
 }
 
-static int copy_hdr(struct rp_writer *w, const AVFrame *f)
+/* The encoder has no interlaced pictures, at least not of this size. */
+static void only_in_header(struct rp_writer *w)
 {
-    static const struct {
-        enum AVFrameSideDataType frame;
-        enum AVPacketSideDataType packet;
-    } pairs[] = {
-        {AV_FRAME_DATA_MASTERING_DISPLAY_METADATA, AV_PKT_DATA_MASTERING_DISPLAY_METADATA},
-        {AV_FRAME_DATA_CONTENT_LIGHT_LEVEL, AV_PKT_DATA_CONTENT_LIGHT_LEVEL},
-    };
+    const char *const name = w->oc->oformat->name;
+    const bool header = is_mov_family(w->oc) || !strcmp(name, "matroska") || !strcmp(name, "webm");
 
-    for (size_t i = 0; f && i < RP_ARRAY_LEN(pairs); i++) {
-        const AVFrameSideData *const from = av_frame_get_side_data(f, pairs[i].frame);
-        uint8_t *const to =
-            from ? av_stream_new_side_data(w->stream, pairs[i].packet, from->size) : NULL;
-        if (from && !to)
-            return RP_NOMEM(w->path);
-        if (from)
-            memcpy(to, from->data, from->size);
-    }
-    return 0;
+    w->enc->field_order = w->tags.fields.order;
+    w->fields_weak = header ? "only the header of the file tells" : "there is no place for it";
 }
 
-static int open_encoder(struct rp_writer *w, const struct rp_media_frame *frame)
+/* Settings up to opening it; 0, or libav's error. */
+static int try_encoder(struct rp_writer *w, const struct rp_media_frame *frame, bool fields)
 {
     AVDictionary *opts = NULL;
     AVCodecContext *const enc = w->enc = avcodec_alloc_context3(w->codec);
-    int ret;
 
     if (!enc)
-        return RP_NOMEM(w->path);
-    enc->pix_fmt = is_gif(w) ? AV_PIX_FMT_PAL8 : rp_encoder_pixfmt(w->codec, frame->fmt);
+        return AVERROR(ENOMEM);
+    if (is_gif(w))
+        enc->pix_fmt = AV_PIX_FMT_PAL8;
+    else if (w->codec->id == AV_CODEC_ID_RAWVIDEO)
+        enc->pix_fmt = rp_raw_pixfmt(w->oc->oformat, w->fmt);
+    else
+        enc->pix_fmt = rp_encoder_pixfmt(w->codec, w->fmt);
     choose_size(w, frame);
     choose_colour(w, frame);
     choose_timing(w);
@@ -440,17 +441,116 @@ static int open_encoder(struct rp_writer *w, const struct rp_media_frame *frame)
         enc->flags |= AV_CODEC_FLAG_GLOBAL_HEADER;
     if (w->codec->id == AV_CODEC_ID_HEVC && is_mov_family(w->oc))
         enc->codec_tag = MKTAG('h', 'v', 'c', '1');
-    if (rp_pixfmt_alpha(frame->fmt) &&
-        !(av_pix_fmt_desc_get(enc->pix_fmt)->flags & AV_PIX_FMT_FLAG_ALPHA))
-        rp_log(RP_LOG_WARN, "%s: %s keeps no transparency", w->path, w->codec->name);
     rp_encoder_setup_video(enc, &opts, w->params.video_preset, w->params.video_quality);
-    set_hdr(w, &opts, frame->ref);
-    ret = avcodec_open2(enc, w->codec, &opts);
+    rp_hdr_to_encoder(&w->tags.hdr, w->codec, &opts);
+    if (keeps_fields(w) && (!fields || !rp_fields_to_encoder(&w->tags.fields, enc, &opts)))
+        only_in_header(w);
+    if (w->gif_alpha) /* frames vanish, so each is whole */
+        av_dict_set(&opts, "gifflags", "0", 0);
+    const int ret = avcodec_open2(enc, w->codec, &opts);
     av_dict_free(&opts);
+    return ret;
+}
+
+/* One warning for all that the output cannot say. */
+static void name_losses(struct rp_writer *w)
+{
+    struct rp_lost lost = {""};
+    const int depth = av_pix_fmt_desc_get(w->enc->pix_fmt)->comp[0].depth;
+
+    if (depth < w->tags.depth)
+        rp_lose(&lost, "%d of its %d bits a sample", w->tags.depth - depth, w->tags.depth);
+    rp_hdr_lost(&lost, &w->tags.hdr, w->enc, w->oc->oformat);
+    if (w->tags.fields_lost || w->fields_weak)
+        rp_lose(&lost, "interlacing (%s)",
+                w->tags.fields_lost ? w->tags.fields_lost : w->fields_weak);
+    if (lost.text[0])
+        rp_log(RP_LOG_WARN, "%s: %s in %s loses %s", w->path, w->codec->name, w->oc->oformat->name,
+               lost.text);
+}
+
+static int open_encoder(struct rp_writer *w, const struct rp_media_frame *frame)
+{
+    int ret = try_encoder(w, frame, true);
+
+    if (ret < 0 && ret != AVERROR(ENOMEM) && w->tags.fields.interlaced) {
+        avcodec_free_context(&w->enc);
+        ret = try_encoder(w, frame, false);
+    }
+    if (ret == AVERROR(ENOMEM))
+        return RP_NOMEM(w->path);
     if (ret < 0) /* whatever libav calls it: missing hardware, an unsupported size */
-        return rp_fail(ret == AVERROR(ENOMEM) ? RP_ERR_NOMEM : RP_ERR_UNSUPPORTED,
-                       "%s: opening encoder %s: %s", w->path, w->codec->name, av_err2str(ret));
-    return copy_hdr(w, frame->ref);
+        return rp_fail(RP_ERR_UNSUPPORTED, "%s: opening encoder %s: %s", w->path, w->codec->name,
+                       av_err2str(ret));
+    name_losses(w);
+    return rp_hdr_to_stream(&w->tags.hdr, w->stream);
+}
+
+/* ---- transparency ---------------------------------------------------------------------------- */
+
+static void warn_alpha(struct rp_writer *w)
+{
+    if (!w->warned_alpha)
+        rp_log(RP_LOG_WARN, "%s: %s keeps no transparency", w->path, w->codec->name);
+    w->warned_alpha = true;
+}
+
+/* Is anything transparent in a part of a video? Decodes it up to the first such frame. */
+static bool video_is_transparent(const char *path, const struct rp_reader_params *range)
+{
+    bool found = false;
+    struct rp_reader *r = NULL;
+    struct rp_media_frame *f = NULL;
+
+    if (rp_reader_open(&r, path, range) >= 0)
+        while (!found && rp_reader_next(r, &f) >= 0 && f) {
+            found = f->fmt == RP_FMT_BGR24_ALPHA &&
+                    rp_alpha_used(f->plane[3], f->stride[3], f->w, f->h, false);
+            rp_media_frame_free(&f);
+        }
+    rp_reader_close(&r);
+    return found;
+}
+
+/* Formats like RGBA have alpha whether or not anything is transparent. If nothing is in the first
+ * frame, all must be looked at before the output's format is chosen. */
+static bool is_transparent(struct rp_writer *w, const struct rp_media_frame *m)
+{
+    return m->fmt != RP_FMT_BGR24_ALPHA || w->params.alpha ||
+           rp_alpha_used(m->plane[3], m->stride[3], m->w, m->h, false) ||
+           video_is_transparent(w->target, &w->range);
+}
+
+static void choose_alpha(struct rp_writer *w, const struct rp_media_frame *m)
+{
+    w->fmt = m->fmt;
+    if (!rp_pixfmt_alpha(m->fmt))
+        return;
+    if (!is_gif(w) && !rp_keeps_alpha(w->oc->oformat, w->codec)) {
+        if (m->fmt == RP_FMT_BGR24_ALPHA)
+            w->fmt = RP_FMT_BGR24;
+        else
+            warn_alpha(w);
+    } else if (!is_transparent(w, m)) {
+        w->fmt = RP_FMT_BGR24;
+    }
+    w->gif_alpha = is_gif(w) && rp_pixfmt_alpha(w->fmt);
+}
+
+/* Say it when something transparent is lost or, in a GIF, half lost. */
+static void look_at_alpha(struct rp_writer *w, const struct rp_media_frame *m)
+{
+    if (w->warned_alpha || m->fmt != RP_FMT_BGR24_ALPHA || (w->fmt == m->fmt && !w->gif_alpha) ||
+        !rp_alpha_used(m->plane[3], m->stride[3], m->w, m->h, w->gif_alpha))
+        return;
+    if (w->gif_alpha)
+        rp_log(RP_LOG_WARN,
+               "%s: pixels of a GIF are opaque or transparent; what is half transparent "
+               "becomes one or the other",
+               w->path);
+    else
+        warn_alpha(w);
+    w->warned_alpha = true;
 }
 
 /* ---- the header ------------------------------------------------------------------------------ */
@@ -500,6 +600,8 @@ static int describe_stream(struct rp_writer *w)
 
     if (ret < 0)
         return rp_av_fail(ret, w->path, "writing the header");
+    if (w->codec->id == AV_CODEC_ID_RAWVIDEO && is_rgb(w->enc->pix_fmt))
+        st->codecpar->codec_tag = 0; /* FFmpeg's own tag for it, which no container knows */
     st->time_base = w->enc->time_base;
     st->avg_frame_rate = w->enc->framerate;
     st->sample_aspect_ratio = w->enc->sample_aspect_ratio;
@@ -527,6 +629,9 @@ static int write_header(struct rp_writer *w, bool late)
             av_dict_set_int(&opts, "video_track_timescale", w->enc->time_base.den, 0);
         if (late) /* the start of a track is written in the clock of the whole file */
             av_dict_set_int(&opts, "movie_timescale", w->enc->time_base.den, 0);
+    } else if (is_gif(w) && w->tags.loop != RP_LOOP_UNKNOWN) {
+        av_dict_set_int(&opts, "loop", w->tags.loop, 0);
+        w->oc->avoid_negative_ts = 0;
     } else {
         w->oc->avoid_negative_ts = 0; /* audio that starts just before 0 must not move video */
     }
@@ -550,9 +655,10 @@ static int begin(struct rp_writer *w, const struct rp_media_frame *frame)
 {
     const AVRational base = {w->info.tb_num, w->info.tb_den};
 
+    choose_alpha(w, frame);
     RP_CHECK(open_encoder(w, frame));
     if (is_gif(w))
-        RP_CHECK(rp_palette_open(&w->palette, w->enc->width, w->enc->height));
+        RP_CHECK(rp_palette_open(&w->palette, w->enc->width, w->enc->height, w->gif_alpha));
     w->offset = w->cut_start || keeps_no_start(w) ? frame->pts : w->info.start;
     RP_CHECK(rp_tracks_start(w->tracks, av_rescale_q(w->offset, base, AV_TIME_BASE_Q)));
     RP_CHECK(write_header(w, frame->pts != w->offset));
@@ -584,13 +690,16 @@ static int interleave(const struct rp_media_frame *m, AVFrame **out)
 static int borrow(struct rp_writer *w, const struct rp_media_frame *m, AVFrame **out)
 {
     const AVFrame *const ref = m->ref;
-    const enum AVPixelFormat fmt = rp_pixfmt_to_av(m->fmt);
+    const enum rp_pixfmt kept = m->fmt == RP_FMT_BGR24_ALPHA ? w->fmt : m->fmt;
+    const enum AVPixelFormat fmt = rp_pixfmt_to_av(kept);
 
-    if (m->fmt == RP_FMT_BGR24_ALPHA)
+    if (kept == RP_FMT_BGR24_ALPHA)
         return interleave(m, out);
     if (ref && ref->data[0] == m->plane[0] && ref->linesize[0] == m->stride[0]) {
         if (!(*out = av_frame_clone(ref)))
             return RP_NOMEM(w->path);
+        if (kept == RP_FMT_BGR24)
+            (*out)->data[3] = NULL; /* alpha */
     } else {
         uint8_t *const plane[4] = {m->plane[0], m->plane[1], m->plane[2], m->plane[3]};
         RP_CHECK(rp_avframe_alloc(out, fmt, m->w, m->h, NULL));
@@ -635,13 +744,28 @@ static int pad(struct rp_writer *w, AVFrame **f)
     return 0;
 }
 
+/* Fields of different times: chroma must not be mixed. */
+static int convert_fields(struct rp_writer *w, const AVFrame *f, struct rp_colour from, AVFrame *to)
+{
+    AVFrame in[2] = {{{0}}}, out[2] = {{{0}}};
+
+    if (!rp_fields_split(f, in) || !rp_fields_split(to, out))
+        return rp_sws_run(&w->sws, f, from, to, w->colour);
+    for (int i = 0; i < 2; i++)
+        RP_CHECK(rp_sws_run(&w->sws, &in[i], from, &out[i], w->colour));
+    return 0;
+}
+
 static int convert(struct rp_writer *w, AVFrame **f, struct rp_colour from, enum AVPixelFormat fmt)
 {
     AVFrame *to = NULL;
     int ret;
 
     RP_TRY(rp_avframe_alloc(&to, fmt, w->fit_w, w->fit_h, &w->pool));
-    RP_TRY(rp_sws_run(&w->sws, *f, from, to, w->colour));
+    if (w->tags.fields.interlaced)
+        RP_TRY(convert_fields(w, *f, from, to));
+    else
+        RP_TRY(rp_sws_run(&w->sws, *f, from, to, w->colour));
     av_frame_free(f);
     *f = to;
     return 0;
@@ -650,11 +774,26 @@ fail:
     return ret;
 }
 
+static void mark_fields(struct rp_writer *w, AVFrame *f, const AVFrame *from)
+{
+    const bool late = from && from->interlaced_frame && !w->tags.fields.interlaced;
+
+    if (late && !w->tags.fields_lost && !w->warned_fields) {
+        rp_log(RP_LOG_WARN, "%s: its first frame is not interlaced; that later ones are is lost",
+               w->path);
+        w->warned_fields = true;
+    }
+    rp_fields_mark(&w->tags.fields, f, from);
+}
+
 static int prepare(struct rp_writer *w, const struct rp_media_frame *m, AVFrame **f)
 {
-    const enum AVPixelFormat fmt = is_gif(w) ? AV_PIX_FMT_BGR24 : w->enc->pix_fmt;
+    const enum AVPixelFormat fmt = !is_gif(w)     ? w->enc->pix_fmt
+                                   : w->gif_alpha ? AV_PIX_FMT_BGRA
+                                                  : AV_PIX_FMT_BGR24;
     int ret;
 
+    look_at_alpha(w, m);
     RP_TRY(borrow(w, m, f));
     if ((*f)->format != fmt || m->w != w->fit_w || m->h != w->fit_h)
         RP_TRY(convert(w, f, m->colour, fmt));
@@ -664,7 +803,7 @@ static int prepare(struct rp_writer *w, const struct rp_media_frame *m, AVFrame 
         RP_TRY(rp_palette_apply(w->palette, f));
     (*f)->pict_type = AV_PICTURE_TYPE_NONE; /* the encoder decides */
     (*f)->key_frame = 0;
-    (*f)->interlaced_frame = 0;
+    mark_fields(w, *f, m->ref);
     (*f)->color_range = w->enc->color_range;
     (*f)->colorspace = w->enc->colorspace;
     (*f)->color_primaries = w->enc->color_primaries;
@@ -693,6 +832,10 @@ static int write_packet(struct rp_writer *w)
     AVPacket *const p = w->packet;
     int ret;
 
+    if (w->shown_at <= 2 && !strcmp(w->codec->name, "libx265"))
+        p->dts = p->pts; /* of so few frames x265 leaves it as it finds it */
+    if (w->gif_alpha && av_packet_make_writable(p) >= 0)
+        rp_gif_dispose(p->data, (size_t) p->size);
     p->duration = duration_of(w, p->pts);
     if (p->pts == AV_NOPTS_VALUE)
         p->pts = p->dts;
