@@ -159,6 +159,7 @@ run_all() {
     suite 'face swapper' tests/test_face_swapper.py "$program" -v
     suite 'background remover' tests/test_background.py "$program" -v
     suite 'frame enhancer' tests/test_frame_enhancer.py "$program" -v
+    suite 'source sound' tests/test_source_sound.py "$program" -v
     suite 'lip syncer' tests/test_lip_syncer.py "$program" -v
     suite 'analysis' tests/test_analysis.py "$program" -v
     suite 'real media' tests/test_real_media.py "$program" -v

@@ -78,7 +78,8 @@ static void same_as_ffmpeg(const char *name, const char *how)
                      0);
     assert_int_equal(rp_file_read(in_dir("want.raw"), 1 << 28, &want, &size), 0);
     struct samples got = sound_of(name, NULL);
-    assert_true(got.start == 0);
+    /* ADTS cannot tell that one frame comes before the sound; the others can, and it is skipped */
+    assert_true(got.start == (strcmp(name, "a.aac") ? 0 : -1024.0 / 22050));
     assert_true(got.n > 2.4 * 48000);
     assert_int_equal(got.n * 4, size);
     assert_memory_equal(got.v, want, size);

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <libavutil/intreadwrite.h>
 #include <libavutil/log.h>
 
 /* ---- log and errors -------------------------------------------------------------------------- */
@@ -195,4 +196,47 @@ int rp_av_video_stream(const AVFormatContext *ic)
             return (int) i;
     }
     return -1;
+}
+
+/* Samples before the sound for which a file need not have a word: the delay of the codec's filters,
+ * for MP3 with that of LAME, which most encoders share. */
+static double untold(const AVStream *st, const AVPacket *first)
+{
+    const int rate = RP_MAX(st->codecpar->sample_rate, 1);
+
+    switch (st->codecpar->codec_id) {
+    case AV_CODEC_ID_AAC:
+    case AV_CODEC_ID_AAC_LATM:
+    case AV_CODEC_ID_WMAV1:
+    case AV_CODEC_ID_WMAV2: /* one frame: half of what it consists of is missing */
+        return first->duration > 0 ? (double) first->duration * av_q2d(st->time_base)
+                                   : (double) st->codecpar->frame_size / rate;
+    case AV_CODEC_ID_MP3:
+        return 1105.0 / rate;
+    case AV_CODEC_ID_MP1:
+    case AV_CODEC_ID_MP2:
+        return 481.0 / rate;
+    case AV_CODEC_ID_AC3:
+    case AV_CODEC_ID_EAC3:
+        return 256.0 / rate;
+    default:
+        return 0;
+    }
+}
+
+double rp_av_priming(const AVStream *st, const AVPacket *first)
+{
+    size_t size = 0;
+    const uint8_t *const skip = av_packet_get_side_data(first, AV_PKT_DATA_SKIP_SAMPLES, &size);
+    const int rate = RP_MAX(st->codecpar->sample_rate, 1);
+
+    if (skip && size >= 4 && AV_RL32(skip) > 0)
+        return (double) AV_RL32(skip) / rate;
+    if (st->codecpar->initial_padding > 0)
+        return (double) st->codecpar->initial_padding / rate;
+    if (st->codecpar->codec_id == AV_CODEC_ID_VORBIS) /* nothing comes out of its first packet */
+        return first->pts < 0 && first->pts != AV_NOPTS_VALUE
+                   ? (double) -first->pts * av_q2d(st->time_base)
+                   : 0;
+    return untold(st, first);
 }

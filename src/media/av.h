@@ -45,6 +45,11 @@ int rp_file_head(const char *path, uint8_t *head, size_t size);
  * `streams` also find out about its streams, within our limits of size. */
 int rp_av_open(AVFormatContext **out, const char *path, bool streams);
 
+/* Seconds at the beginning of an audio track, from its first packet's time on, that are not meant
+ * to be heard: what encoder and decoder put there, as the file tells; if it does not, what every
+ * stream of the codec begins with. */
+double rp_av_priming(const AVStream *st, const AVPacket *first);
+
 /* Index of the first video stream that is not a cover picture; -1 if there is none. */
 int rp_av_video_stream(const AVFormatContext *ic);
 

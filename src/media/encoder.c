@@ -295,7 +295,7 @@ enum AVPixelFormat rp_raw_pixfmt(const AVOutputFormat *format, enum rp_pixfmt fm
 
 /* ---- containers ------------------------------------------------------------------------------ */
 
-/* FFmpeg's muxers refuse these, but only when they write the header. */
+/* FFmpeg's muxers refuse these, but only when they write the header; or write what nobody reads. */
 static bool is_trap(const char *format, enum AVCodecID codec)
 {
     if (!strcmp(format, "mov"))
@@ -304,7 +304,8 @@ static bool is_trap(const char *format, enum AVCodecID codec)
     if (!strcmp(format, "mp4") || !strcmp(format, "matroska"))
         return codec == AV_CODEC_ID_RAWVIDEO;
     if (!strcmp(format, "avi"))
-        return codec == AV_CODEC_ID_OPUS || codec == AV_CODEC_ID_VORBIS;
+        return codec == AV_CODEC_ID_OPUS || codec == AV_CODEC_ID_VORBIS ||
+               codec == AV_CODEC_ID_FLAC; /* written, but nothing can read it */
     return false;
 }
 

@@ -77,6 +77,7 @@ static int set_layout(AVCodecContext *enc, const AVChannelLayout *want)
 
 static int open_encoder(struct rp_resound *r, AVStream *to, const struct rp_resound_params *params)
 {
+    AVDictionary *opts = NULL;
     const AVCodec *const codec = params->encoder;
     AVCodecContext *const enc = r->enc = avcodec_alloc_context3(codec);
     int ret;
@@ -90,11 +91,13 @@ static int open_encoder(struct rp_resound *r, AVStream *to, const struct rp_reso
     if (params->global_header)
         enc->flags |= AV_CODEC_FLAG_GLOBAL_HEADER;
     rp_encoder_setup_audio(enc, params->quality);
-    if ((ret = set_layout(enc, &r->dec->ch_layout)) < 0 ||
-        (ret = avcodec_open2(enc, codec, NULL)) < 0 ||
-        (ret = avcodec_parameters_from_context(to->codecpar, enc)) < 0)
-        return rp_av_fail(ret, r->path, "opening the audio encoder");
-    return 0;
+    if (params->apart && !strcmp(codec->name, "libmp3lame"))
+        av_dict_set(&opts, "reservoir", "0", 0);
+    if ((ret = set_layout(enc, &r->dec->ch_layout)) >= 0 &&
+        (ret = avcodec_open2(enc, codec, &opts)) >= 0)
+        ret = avcodec_parameters_from_context(to->codecpar, enc);
+    av_dict_free(&opts);
+    return ret < 0 ? rp_av_fail(ret, r->path, "opening the audio encoder") : 0;
 }
 
 int rp_resound_open(struct rp_resound **out, const AVStream *in, AVStream *to,

@@ -11,6 +11,7 @@ struct rp_resound_params {
     int quality, volume; /* 0..100 */
     int least_rate;      /* Hz; sound of fewer is resampled */
     bool global_header;
+    bool apart; /* the first packets may be left out: none uses bytes of those before it */
 };
 
 /* Opens decoder and encoder; fills `out`'s codec parameters. */

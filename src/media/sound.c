@@ -11,6 +11,8 @@
 #define JUMP_MIN 0.05   /* seconds that times may be off before samples are moved */
 #define JUMP_MAX 3600.0 /* seconds that no gap lasts: such times are wrong */
 #define SILENCE 4096    /* samples of silence at a time */
+#define PRIMING_MIN 0.002 /* seconds; less is a matter of coarse times */
+#define PRIMING_MAX 0.2
 
 struct rp_sound {
     char *path;
@@ -23,6 +25,8 @@ struct rp_sound {
     AVFrame *frame; /* decoded; `fresh` until it went into the resampler */
     bool fresh, drained, flushed, warned;
     int errors; /* in a row */
+    int64_t first;  /* pts of the first packet */
+    double priming; /* what is before the sound in it, seconds; negative: no packet yet */
 
     SwrContext *swr;
     AVChannelLayout layout; /* what swr was made for */
@@ -65,6 +69,10 @@ static int feed(struct rp_sound *s)
         return 0;
     }
     if (s->packet->stream_index == s->stream->index) {
+        if (s->priming < 0) {
+            s->first = s->packet->pts;
+            s->priming = rp_av_priming(s->stream, s->packet);
+        }
         ret = avcodec_send_packet(s->codec, s->packet);
         if (ret < 0 && ret != AVERROR(ENOMEM) && ret != AVERROR(EAGAIN)) {
             warn_damage(s, ret);
@@ -114,6 +122,7 @@ static void close_file(struct rp_sound *s)
     avformat_close_input(&s->format);
     s->drained = s->fresh = false;
     s->errors = 0;
+    s->priming = -1;
 }
 
 static int open_decoder(struct rp_sound *s)
@@ -196,14 +205,23 @@ static double time_of(const struct rp_sound *s, const AVFrame *f)
     return (double) f->best_effort_timestamp * av_q2d(s->stream->time_base);
 }
 
-/* Where the first frame lies. */
+/* Where the first frame lies. Sound of its own begins after what encoders put before it, of which
+ * the decoder has skipped as much as the file tells. */
 static void find_start(struct rp_sound *s)
 {
     const AVFrame *const f = s->frame;
 
     s->has_start = true;
-    if (!s->params.in_place || f->best_effort_timestamp == AV_NOPTS_VALUE)
+    if (f->best_effort_timestamp == AV_NOPTS_VALUE)
         return;
+    if (!s->params.in_place) {
+        const double left =
+            s->first == AV_NOPTS_VALUE
+                ? s->priming
+                : s->priming + (double) s->first * av_q2d(s->stream->time_base) - time_of(s, f);
+        s->start = left > PRIMING_MIN && left < PRIMING_MAX ? -left : 0;
+        return;
+    }
     const double start = time_of(s, f) - s->params.origin;
     if (start > -JUMP_MAX * 24 && start < JUMP_MAX * 24)
         s->start = start;

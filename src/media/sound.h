@@ -28,8 +28,9 @@ struct rp_sound_params {
 int rp_sound_open(struct rp_sound **out, const char *path, const struct rp_sound_params *params);
 void rp_sound_close(struct rp_sound **sound);
 
-/* Seconds from the origin to the first sample; negative if sound starts before the picture. 0
- * unless in_place. */
+/* Seconds from the origin to the first sample; negative if sound starts before the picture. Unless
+ * in_place 0, or, if samples come that encoders put before the sound, as the file does not tell of
+ * them (ADTS): less their time. */
 double rp_sound_start(const struct rp_sound *sound);
 
 /* The next n samples, left and right; fewer at the end. Broken packets are skipped, with one

@@ -6,12 +6,16 @@
  * not take, or whose volume changes, is encoded again, and text subtitles may change their format.
  * So is audio that does not fit a container without times as it is (steady.h).
  */
+#include <math.h>
+
 #include "media/clock.h"
 #include "media/resound.h"
 #include "media/retext.h"
 #include "media/steady.h"
 
 #define SOURCES_MAX 2 /* the target, and the file that replaces its audio */
+#define PRIMING_MAX 0.2 /* seconds */
+#define TIME_MAX 1e9    /* seconds; later times are no times */
 #define PREROLL 100000 /* microseconds: decoders want a little of what is then not heard */
 #define SLACK 1000     /* microseconds that times may be off */
 
@@ -32,7 +36,9 @@ struct source {
     struct track *tracks; /* one for each of its streams; .out is NULL if it is not kept */
     AVPacket *packet;
     bool pending, ended; /* `packet` was read but is not due yet; there are no more packets */
-    bool replaces;       /* its time 0 is the output's time 0 */
+    bool replaces;       /* its sound begins with the output */
+    int64_t origin;      /* replaces: where its sound begins, microseconds on its clock */
+    double priming;      /* replaces: seconds of its first packets that are before that */
     char *path;
 };
 
@@ -141,6 +147,7 @@ static int open_resound(struct rp_tracks *t, struct track *track, const AVCodec 
         .volume = t->params.audio_volume,
         .least_rate = t->steady && encoder->id == AV_CODEC_ID_MP3 ? 44100 : 0, /* see bytes_max() */
         .global_header = t->oc->oformat->flags & AVFMT_GLOBALHEADER,
+        .apart = t->steady,
     };
 
     rp_log(RP_LOG_INFO, "%s: %s is encoded by %s", t->path, track_name(track->in), encoder->name);
@@ -155,14 +162,24 @@ static int encode_track(struct rp_tracks *t, struct track *track)
     if (!encoder)
         return drop_track(t, track, "this container holds no audio that can be made here");
     RP_CHECK(add_stream(t, track));
-    return open_resound(t, track, encoder);
+    RP_CHECK(open_resound(t, track, encoder));
+    if (track->whole)
+        rp_resound_place(track->resound, t->sources[1].origin);
+    return 0;
+}
+
+/* Sound that begins after what is not to be heard: where that cannot be said it lies before time 0,
+ * so it must be short. */
+static bool keeps_priming(const struct rp_tracks *t)
+{
+    return t->hides || t->steady || t->sources[1].priming < PRIMING_MAX;
 }
 
 static int add_audio(struct rp_tracks *t, struct track *track)
 {
     const enum AVCodecID id = track->in->codecpar->codec_id;
     const bool copy = t->params.audio_volume == 100 && rp_container_takes(t->oc->oformat, id) &&
-                      track->in->codecpar->sample_rate > 0;
+                      track->in->codecpar->sample_rate > 0 && (!track->whole || keeps_priming(t));
 
     if (t->params.audio_volume <= 0)
         return 0;
@@ -266,6 +283,27 @@ static int add_target(struct rp_tracks *t)
     return 0;
 }
 
+/* Where the sound of a file begins that replaces the target's. */
+static void find_origin(struct source *s, int stream)
+{
+    AVFormatContext *ic = NULL;
+    AVPacket *p = av_packet_alloc();
+    bool ok = p && rp_av_open(&ic, s->path, true) >= 0 && stream < (int) ic->nb_streams;
+
+    while (ok && (ok = av_read_frame(ic, p) >= 0) && p->stream_index != stream)
+        av_packet_unref(p);
+    if (ok) {
+        const double at = (double) p->pts * av_q2d(ic->streams[stream]->time_base);
+
+        s->priming = rp_av_priming(ic->streams[stream], p);
+        s->origin = llrint(s->priming * AV_TIME_BASE);
+        if (p->pts != AV_NOPTS_VALUE && at > -TIME_MAX && at < TIME_MAX)
+            s->origin += llrint(at * AV_TIME_BASE);
+    }
+    avformat_close_input(&ic);
+    av_packet_free(&p);
+}
+
 static int add_replacement(struct rp_tracks *t)
 {
     struct source *const s = &t->sources[1];
@@ -273,6 +311,7 @@ static int add_replacement(struct rp_tracks *t)
 
     if (n < 0)
         return rp_fail(RP_ERR_FORMAT, "%s: there is no audio in it", s->path);
+    find_origin(s, n);
     return add_track(t, s, &s->tracks[n], -1);
 }
 
@@ -420,7 +459,7 @@ static const AVCodec *choose_same_encoder(const AVCodecParameters *par)
 /* Sound that cannot follow the picture from its beginning, packet by packet, is encoded. */
 static int make_steady(struct rp_tracks *t, const struct source *s, struct track *track)
 {
-    const int64_t start = track->whole ? 0 : t->start;
+    const int64_t start = track->whole ? s->origin : t->start;
     const enum AVCodecID id = track->in->codecpar->codec_id;
     const AVCodec *encoder = choose_same_encoder(track->in->codecpar);
 
@@ -475,14 +514,22 @@ static bool is_audio(const struct track *track)
     return track->out->codecpar->codec_type == AVMEDIA_TYPE_AUDIO;
 }
 
+/* What becomes the output's time 0; what was placed and encoded begins there already, but for the
+ * encoder's delay. */
+static int64_t start_of(const struct rp_tracks *t, const struct track *track)
+{
+    if (track->resound && (track->whole || t->steady))
+        return 0;
+    return track->whole ? t->sources[1].origin : t->start;
+}
+
 /* The packet comes after those before it, from 0 on, whatever its time; false if it is too early.
  */
 static bool follow_on(const struct rp_tracks *t, struct track *track, AVPacket *p, AVRational base)
 {
     AVCodecParameters *const par = track->out->codecpar;
     const int64_t n = rp_steady_samples(par, p, base);
-    /* what was encoded begins at 0, but for the encoder's delay */
-    const int64_t start = track->resound || track->whole ? 0 : t->start;
+    const int64_t start = start_of(t, track);
 
     if (!track->samples && p->pts != AV_NOPTS_VALUE &&
         rp_steady_early(p->pts, n, base, par->sample_rate, start))
@@ -518,8 +565,8 @@ static int write_packet(void *priv, AVPacket *p, AVRational base)
     if (is_audio(track) && t->steady && !follow_on(t, track, p, base))
         return 0;
     av_packet_rescale_ts(p, base, to);
-    if (!track->whole && t->start && !(is_audio(track) && t->steady)) {
-        const int64_t shift = av_rescale_q(t->start, AV_TIME_BASE_Q, to);
+    if (!(is_audio(track) && t->steady)) {
+        const int64_t shift = av_rescale_q(start_of(t, track), AV_TIME_BASE_Q, to);
         p->pts -= p->pts == AV_NOPTS_VALUE ? 0 : shift;
         p->dts -= p->dts == AV_NOPTS_VALUE ? 0 : shift;
     }
@@ -618,7 +665,7 @@ static bool read_packet(struct source *s)
     return s->pending;
 }
 
-/* `time` is the target's; a replacing file runs on the output's clock. */
+/* `time` is the target's; the sound of a replacing file begins with the output. */
 static int source_until(struct rp_tracks *t, struct source *s, int64_t time)
 {
     int ret;
@@ -626,7 +673,7 @@ static int source_until(struct rp_tracks *t, struct source *s, int64_t time)
     while (read_packet(s)) {
         struct track *const track = &s->tracks[s->packet->stream_index];
         const int64_t at = time_of(s->packet, track->in->time_base);
-        if (at != AV_NOPTS_VALUE && (s->replaces ? at + t->start : at) >= time)
+        if (at != AV_NOPTS_VALUE && (s->replaces ? at - s->origin + t->start : at) >= time)
             return 0;
         s->pending = false;
         ret = take_packet(t, track, s->packet);

@@ -260,7 +260,7 @@ static int hear(struct video *v)
         rp_log(RP_LOG_INFO, "%s: there is no sound in it; lips follow silence", path);
     if (v->speech && p->replace_audio && v->first > 0) {
         RP_TRY(rp_reader_frame(job->target, v->first, &first));
-        v->speech->start = first->time;
+        v->speech->start += first->time;
     }
 
 fail:
