@@ -148,6 +148,23 @@ class Verdict(Case):
                                     for name, b in zip(THREE, bad)})
             (self.blocked if sum(bad) >= 2 else self.passes)(folder, grey())
 
+    def test_advice(self):
+        """Where the lite network refuses, one sentence says what can be done; else there is nothing to
+        be done."""
+        get, then = 'reprise force-download nsfw_1 nsfw_2 nsfw_3', '--content-analyser-model many'
+        named = ('--content-analyser-model', 'nsfwjs', '--log-level', 'error')
+        lite = self.models(nsfwjs=UNSAFE['nsfwjs'])
+        for target in (grey(), clip(5, 6, 'advice.mkv')):
+            for more, told in ((named[2:], False), (named, True)):
+                code, _, said = self.job(lite, target, *more)
+                self.assertEqual((code, said.count('\n')), (3, 1), said)
+                self.assertIn(get, said)
+                self.assertEqual(then in said, told, said)
+            folder = self.models(**{name: UNSAFE[name] for name in THREE})
+            code, _, said = self.job(folder, target)
+            self.assertEqual(code, 3)
+            self.assertNotIn('force-download', said)
+
     def test_video(self):
         folder = self.models(**{name: UNSAFE[name] for name in THREE})
         target = clip(5, 12)

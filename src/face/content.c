@@ -24,6 +24,7 @@ static const struct check {
 
 struct rp_content_check {
     int n;
+    bool lite, named; /* the lite one checks; it was asked for */
     int votes; /* against a frame that make it positive */
     const struct check *check[MAX_CHECKS];
     struct rp_model *model[MAX_CHECKS];
@@ -78,6 +79,8 @@ static int add(struct rp_content_check *g, struct rp_pool *pool, const char *nam
     RP_CHECK(rp_model_expect_outputs(model, 1));
     if ((*entry)->flags & RP_MODEL_LITE)
         g->n = 0; /* it checks alone, also where it replaces the three */
+    g->lite = (*entry)->flags & RP_MODEL_LITE;
+    g->named = named;
     g->check[g->n] = check;
     g->model[g->n++] = model;
     g->votes = g->n > 1 ? 2 : 1;
@@ -124,6 +127,17 @@ void rp_content_destroy(struct rp_content_check **content)
 {
     free(*content);
     *content = NULL;
+}
+
+#define ADVICE                                                                                    \
+    "; nsfwjs, the lite network, refuses some harmless pictures: 'reprise force-download nsfw_1 " \
+    "nsfw_2 nsfw_3' installs the three official networks, which then decide"
+
+const char *rp_content_advice(const struct rp_content_check *g)
+{
+    if (!g || !g->lite)
+        return "";
+    return g->named ? ADVICE " with --content-analyser-model many" : ADVICE;
 }
 
 /* ---- in a slot ------------------------------------------------------------------------------- */

@@ -21,6 +21,10 @@ int rp_content_create(struct rp_content_check **out, struct rp_pool *pool,
                    const struct rp_settings *settings);
 void rp_content_destroy(struct rp_content_check **content);
 
+/* For the end of a sentence that refuses something: what to do if it is harmless. "" unless the
+ * lite network decided. */
+const char *rp_content_advice(const struct rp_content_check *content);
+
 /* @param w,h  size of the frames */
 int rp_content_attach(struct rp_content_slot **out, const struct rp_content_check *content,
                    struct rp_slot *slot, int w, int h);

@@ -592,8 +592,9 @@ int rp_job_run_video(struct rp_job *job, struct rp_partial *out)
     if (ret == RP_ERR_BLOCKED || (ret >= 0 && rp_content_blocks(v->checked, v->positive)))
         ret = rp_fail(RP_ERR_BLOCKED,
                       "%s: the content check refuses this video (%lld of %lld checked "
-                      "frames)",
-                      job->target, (long long) v->positive, (long long) v->checked);
+                      "frames)%s",
+                      job->target, (long long) v->positive, (long long) v->checked,
+                      rp_content_advice(job->pipeline->plan.content));
     else if (ret == RP_ERR_CANCELLED || (ret >= 0 && atomic_load(&job->cancelled)))
         ret = rp_fail(RP_ERR_CANCELLED, "interrupted; nothing was written");
     else if (ret >= 0 && job->report.progress.frames_done == 0)

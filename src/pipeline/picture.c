@@ -7,13 +7,15 @@
 
 /* ---- frames over pictures -------------------------------------------------------------------- */
 
-static int check_content(struct rp_program *program, const struct rp_media_frame *frame)
+static int check_content(const struct rp_pipeline *p, struct rp_program *program,
+                         const struct rp_media_frame *frame)
 {
     bool positive;
     const int ret = rp_program_check(program, frame, &positive);
 
     return ret >= 0 && positive
-               ? rp_fail(RP_ERR_BLOCKED, "the content check refuses this picture")
+               ? rp_fail(RP_ERR_BLOCKED, "the content check refuses this picture%s",
+                         rp_content_advice(p->plan.content))
                : ret;
 }
 
@@ -23,7 +25,7 @@ static int work_on_frame(struct rp_pipeline *p, struct rp_media_frame *frame,
     struct rp_program *program;
 
     RP_CHECK(rp_programs_take_for(&p->programs, &p->plan, frame, &program));
-    int ret = check_content(program, frame);
+    int ret = check_content(p, program, frame);
     if (ret >= 0)
         ret = rp_program_run(program, frame, false, result);
     rp_programs_give(&p->programs, &program);
@@ -39,7 +41,7 @@ static int look(struct rp_pipeline *p, const struct rp_media_frame *frame,
     p->large_plan = (struct rp_plan){.device = p->device, .batch = p->plan.batch,
                                      .analyser = p->plan.analyser, .content = p->plan.content};
     RP_CHECK(rp_programs_take_for(&p->programs, &p->large_plan, frame, &program));
-    int ret = check_content(program, frame);
+    int ret = check_content(p, program, frame);
     if (ret >= 0 && p->plan.analyser)
         ret = rp_program_analyse(program, frame, faces);
     rp_programs_give(&p->programs, &program);
