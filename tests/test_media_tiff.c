@@ -70,7 +70,7 @@ static double stored(const struct layout *l, int x, int y, int sample)
 
 static unsigned long most_of(const struct layout *l)
 {
-    return l->bits == 32 ? 0xffffffffu : (1ul << l->bits) - 1;
+    return l->bits >= 32 ? 0xffffffffu : (1ul << l->bits) - 1;
 }
 
 static void put_bits(uint8_t *row, size_t at, int bits, unsigned long v)
