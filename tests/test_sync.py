@@ -146,9 +146,9 @@ class Sync(unittest.TestCase):
             times, seen, _ = play(path)
             before, after = apart(make(name)), apart(path)
             self.assertEqual(len([t for t in seen if t > 0.2]), flashes)
-            want = sorted(before)[len(before) // 2] if before else 0
-            for late in after:
-                self.assertLess(abs(late - want), NEAR, (before, after))
+            if len(before) != len(after):  # some were cut off
+                before = len(after) * [np.median(before)]
+            self.assertLess(np.abs(np.subtract(before, after)).max(), NEAR, (before, after))
             # sound before 0 is what its codec begins with: a packet
             self.assertLess(abs(start(path)), 0.05 if output.endswith('wmv') else 0.025)
             if frames:

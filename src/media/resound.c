@@ -20,6 +20,7 @@ struct rp_resound {
     AVPacket *packet;
     bool warned;
 
+    bool apart;
     bool placed;     /* samples are counted, not taken at their times */
     int64_t start;   /* placed: microseconds of the input at which the first one is heard */
     int64_t samples; /* placed: that went into the graph, at `rate` */
@@ -110,6 +111,7 @@ int rp_resound_open(struct rp_resound **out, const AVStream *in, AVStream *to,
         return RP_NOMEM(path);
     r->in_base = in->time_base;
     r->volume = params->volume;
+    r->apart = params->apart;
     r->frame = av_frame_alloc();
     r->packet = av_packet_alloc();
     if (!(r->path = strdup(path)) || !r->frame || !r->packet)
@@ -267,10 +269,21 @@ static int filter(struct rp_resound *r, AVFrame *f, rp_resound_fn *fn, void *pri
 
 /* ---- placing --------------------------------------------------------------------------------- */
 
+/* Whole packets of what the encoder puts in front are left out, see rp_steady_early(): samples that
+ * are then missing (or too many) before the first one. */
+static int64_t uneven(const struct rp_resound *r)
+{
+    const int64_t n = r->enc->frame_size, padding = r->enc->initial_padding;
+
+    if (!r->apart || n <= 0 || padding <= 0)
+        return 0;
+    return (padding + n / 2 - 1) / n * n - padding;
+}
+
 void rp_resound_place(struct rp_resound *r, int64_t start)
 {
     r->placed = true;
-    r->start = start;
+    r->start = start - av_rescale(uneven(r), AV_TIME_BASE, r->enc->sample_rate);
 }
 
 /* Samples between where the frame would come and its time. Times that are a little off, or wrong,
