@@ -47,7 +47,7 @@ static struct {
 static size_t row_bytes(const struct rp_media_frame *f, int plane)
 {
     const bool wide = f->fmt >= RP_FMT_YUV420P10 && f->fmt <= RP_FMT_YUV444P10;
-    const int w = f->fmt == RP_FMT_BGR24 ? 3 * f->w
+    const int w = f->fmt == RP_FMT_BGR24 || f->fmt == RP_FMT_BGR24_ALPHA ? 3 * f->w
                   : plane && (f->fmt == RP_FMT_YUV420P || f->fmt == RP_FMT_YUV422P ||
                               f->fmt == RP_FMT_YUV420P10 || f->fmt == RP_FMT_YUV422P10)
                       ? (f->w + 1) / 2
@@ -58,7 +58,7 @@ static size_t row_bytes(const struct rp_media_frame *f, int plane)
 
 static int plane_count(const struct rp_media_frame *f)
 {
-    return f->fmt == RP_FMT_BGR24 ? 1 : 3;
+    return f->fmt == RP_FMT_BGR24 || f->fmt == RP_FMT_BGR24_ALPHA ? 1 : 3;
 }
 
 static int plane_height(const struct rp_media_frame *f, int plane)
