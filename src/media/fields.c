@@ -47,6 +47,8 @@ bool rp_fields_to_encoder(const struct rp_fields *fields, AVCodecContext *enc, A
     static const char *const coded[] = {"libx264",    "libx264rgb", "h264_nvenc", "h264_qsv",
                                         "mpeg2video", "mpeg4",      "prores_ks"};
     const char *const name = enc->codec->name;
+    const AVPixFmtDescriptor *const d = av_pix_fmt_desc_get(enc->pix_fmt);
+    const bool x264 = !strncmp(name, "libx264", 7);
 
     enc->field_order = fields->order;
     if (!strcmp(name, "libx265")) { /* coded whole, with a message that they are two fields */
@@ -54,7 +56,9 @@ bool rp_fields_to_encoder(const struct rp_fields *fields, AVCodecContext *enc, A
                     AV_DICT_APPEND);
         return true;
     }
-    if (!strncmp(name, "libx264", 7) && !is_top(fields->order)) /* frames cannot tell it in time */
+    if (x264 && enc->height % (2 << d->log2_chroma_h) != 0)
+        return false; /* each field must have whole lines of chroma */
+    if (x264 && !is_top(fields->order)) /* frames cannot tell it in time */
         av_dict_set(opts, "x264-params", ":bff=1", AV_DICT_APPEND);
     for (size_t i = 0; i < RP_ARRAY_LEN(coded); i++)
         if (!strcmp(coded[i], name)) {
