@@ -223,6 +223,20 @@ class Hdr(unittest.TestCase):
         for name in ('hdr.mp4', 'place.mp4', 'place.mkv'):
             self.assertEqual(probe(name)[0]['chroma_location'], 'topleft', name)
 
+    def test_dynamic(self):
+        """HDR10+ is named, as nothing here writes it. The message is one without any curve."""
+        bits = '01' + f'{400:027b}' + '0' + 4 * f'{5000:017b}' + '0000' + f'{0:010b}' + '000'
+        body = bytes.fromhex('b5003c00010401') + int(bits.ljust(120, '0'), 2).to_bytes(15, 'big')
+        unit = b'\0\0\0\1\x4e\1\4' + bytes([len(body)]) + body + b'\x80'
+        data = ffmpeg('-i', hdr_clip(), '-c', 'copy', '-f', 'hevc', '-')
+        at = data.index(b'\0\0\1\x28\1') if b'\0\0\1\x28\1' in data else data.index(b'\0\0\1\x26\1')
+        with open(path('plus.hevc'), 'wb') as file:
+            file.write(data[:at] + unit + data[at:])
+        said = convert((path('plus.hevc'), 'plus.mkv', 'libx265'))['plus.mkv']
+        self.assertEqual(len(said), 1, said)
+        self.assertIn('loses dynamic metadata of HDR10+', said[0])
+        self.check_light('plus.mkv', probe('plus.mkv')[2])
+
     def test_absurd_numbers(self):
         """A container's numbers that no encoder takes: dropped, and the encoder opens."""
         convert((hdr_clip(), 'h264.mp4', 'libx264'))

@@ -57,7 +57,7 @@ bool rp_fields_to_encoder(const struct rp_fields *fields, AVCodecContext *enc, A
         return true;
     }
     if (x264 && enc->height % (2 << d->log2_chroma_h) != 0)
-        return false; /* each field must have whole lines of chroma */
+        return false;                   /* each field must have whole lines of chroma */
     if (x264 && !is_top(fields->order)) /* frames cannot tell it in time */
         av_dict_set(opts, "x264-params", ":bff=1", AV_DICT_APPEND);
     for (size_t i = 0; i < RP_ARRAY_LEN(coded); i++)
