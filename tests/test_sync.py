@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""Sound stays in step with the picture: flashes and beeps, from every container into every other, on
-clocks that begin anywhere, wrap, jump or pause.
+"""Sound stays in step with the picture: flashes and beeps, from every container into every other,
+on clocks that begin anywhere, wrap, jump or pause.
 
     test_sync.py PROGRAM [--all] [TEST...]
 
@@ -9,6 +9,7 @@ shows: ffmpeg decodes picture and sound in one run, with edit lists and start ti
 """
 import functools
 import re
+import struct
 import sys
 import unittest
 
@@ -88,6 +89,22 @@ def make(name):
     words = [make(w) if w in INPUTS or w in MORE else w for w in how.split()]
     e2e.ffmpeg(*words, path)
     return path
+
+
+def two_edits(data, bases):
+    """The boxes of an MP4 whose edit lists now show the first second and the third."""
+    out = b''
+    while data:
+        size, kind = struct.unpack('>I4s', data[:8])
+        body, data = data[8:size], data[size:]
+        if kind in (b'moov', b'trak', b'edts'):
+            body = two_edits(body, bases)
+        elif kind == b'elst':
+            begin, base = struct.unpack('>i', body[12:16])[0], bases.pop(0)
+            body = body[:4] + struct.pack('>IIiIIiI', 2, 1000, begin, 65536, 1000,
+                                          begin + 2 * base, 65536)
+        out += struct.pack('>I4s', len(body) + 8, kind) + body
+    return out
 
 
 made = set()
@@ -178,6 +195,21 @@ class Sync(unittest.TestCase):
             if ext in ('mkv', 'wmv'):  # MP4 hides it, the others have other packets
                 self.assertLess(len(e2e.packets(path, 'a')), cut - 15)
             self.assertLess(abs(start(path)), 0.025)
+
+    def test_two_edits(self):
+        """What lies between two parts is not heard, and not kept."""
+        path = e2e.scratch('edits.mp4')
+        bases = [int(base.split('/')[1]) for base in
+                 e2e.probe(make('base.mp4'), 'stream=time_base', 'v') +
+                 e2e.probe(make('base.mp4'), 'stream=time_base', 'a')]
+        with open(make('base.mp4'), 'rb') as file, open(path, 'wb') as out:
+            out.write(two_edits(file.read(), bases))
+        made.add('edits.mp4')
+        for ext in OUTPUTS if ALL else ['mp4']:
+            times = self.in_step('edits.mp4', f'edits.mp4.{ext}', 1, 20)
+            self.assertAlmostEqual(times[-1] - times[0], 1.9, delta=NEAR)
+            if ext in ('mp4', 'mkv', 'avi'):
+                self.assertIn(len(e2e.packets(e2e.scratch(f'edits.mp4.{ext}'), 'a')), range(93, 98))
 
     def test_late_and_early(self):
         for name in ('late.mp4', 'early.mkv'):

@@ -46,7 +46,7 @@ static bool follow(AVFormatContext *ic, struct rp_clock *clock, AVPacket *p, int
     bool ok = true;
 
     while (ok && rp_clock_read(clock, p) >= 0) {
-        if (p->stream_index == stream) {
+        if (p->stream_index == stream && !(sum && p->flags & AV_PKT_FLAG_DISCARD)) {
             const int64_t n = rp_steady_samples(st->codecpar, p, st->time_base);
             ok = n > 0 && p->pts != AV_NOPTS_VALUE && p->size <= bytes_max(st->codecpar);
             if (ok && (sum || !rp_steady_early(p->pts, n, st->time_base, rate, start))) {

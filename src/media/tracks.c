@@ -26,6 +26,7 @@ struct track {
     struct rp_tracks *owner;
     int64_t last_dts; /* in the output's time base */
     int64_t end;      /* in the input's time base: of the packet before */
+    bool begun;       /* a packet came that is heard */
     int64_t samples;  /* written, where packets follow each other whatever their times */
     bool whole;       /* this file is not cut at the start */
 };
@@ -626,6 +627,17 @@ static bool is_early(const struct rp_tracks *t, const struct track *track, const
     return shown ? at <= t->start : at < t->start;
 }
 
+/* Is it between two parts of an edit list? Decoders leave that out. */
+static bool is_between(struct track *track, const AVPacket *p)
+{
+    const bool hidden = p->flags & AV_PKT_FLAG_DISCARD;
+
+    if (!is_audio(track) || track->resound)
+        return false;
+    track->begun |= !hidden;
+    return track->begun && hidden;
+}
+
 /* Where streams were joined, sound may begin again before it has ended. */
 static bool is_twice(struct track *track, const AVPacket *p)
 {
@@ -640,7 +652,7 @@ static bool is_twice(struct track *track, const AVPacket *p)
 
 static int take_packet(struct rp_tracks *t, struct track *track, AVPacket *p)
 {
-    if (is_early(t, track, p) || is_twice(track, p))
+    if (is_early(t, track, p) || is_between(track, p) || is_twice(track, p))
         return 0;
     if (track->resound)
         return rp_resound_packet(track->resound, p, write_packet, track);
