@@ -204,6 +204,7 @@ class Hdr(unittest.TestCase):
                 if name == 'hlg.gif':
                     self.assertEqual(len(lines), 1)
                     self.assertIn('transfer (arib-std-b67)', lines[0])
+                    self.assertNotIn('bits', lines[0])
                     continue
                 self.assertEqual(probe(name)[0]['color_transfer'], 'arib-std-b67')
                 self.assertEqual(len(lines), 'rgb' in name, lines)

@@ -458,7 +458,7 @@ static void name_losses(struct rp_writer *w)
     struct rp_lost lost = {""};
     const int depth = av_pix_fmt_desc_get(w->enc->pix_fmt)->comp[0].depth;
 
-    if (depth < w->tags.depth)
+    if (depth < w->tags.depth && !is_gif(w)) /* of 256 colours nobody expects more */
         rp_lose(&lost, "%d of its %d bits a sample", w->tags.depth - depth, w->tags.depth);
     rp_hdr_lost(&lost, &w->tags.hdr, w->enc, w->oc->oformat);
     if (w->tags.fields_lost || w->fields_weak)
