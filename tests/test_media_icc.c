@@ -199,7 +199,7 @@ static void write_png_rows(const char *path, int w, int h, int bits, int type, c
     put(f, "\x89PNG\r\n\x1a\n", 8);
     put_chunk(f, "IHDR", head, 13);
     if (icc.size > 0) {
-        memcpy(chunk, "name", 4);
+        memcpy(chunk, "name", sizeof("name"));
         compress(chunk + 6, &icc_size, icc.data, icc.size);
         put_chunk(f, "iCCP", chunk, 6 + icc_size);
     }
@@ -299,7 +299,7 @@ static void write_bmp(const char *path, uint8_t bgr[H][W][3], struct bytes icc)
     put_le32(head + 22, H);
     head[26] = 1;
     head[28] = 24;
-    memcpy(head + 14 + 56, icc.size > 0 ? "DEBM" : "BGRs", 4);
+    put_le32(head + 14 + 56, icc.size > 0 ? 0x4d424544 : 0x73524742); /* "MBED" and "sRGB" */
     put_le32(head + 14 + 112, 124 + pixels);
     put_le32(head + 14 + 116, icc.size);
     put(f, head, sizeof(head));
@@ -485,16 +485,20 @@ static void test_grey(void **state)
     }
     write_png_rows(in_dir("g.png"), W, H, 16, 0, grey, icc);
     image = read_back(in_dir("g.png"));
-    for (int i = 0; i < W * H; i += 37)
-        assert_true(fabs(pixel(&image, i % W, i / W)[1] - 255 * encoded(i / 65535.0)) < 1.1);
+    for (int i = 0; i < W * H; i += 37) {
+        const int y = i / W;
+        assert_true(fabs(pixel(&image, i % W, y)[1] - 255 * encoded(i / 65535.0)) < 1.1);
+    }
     assert_int_equal(warnings, 0);
     rp_image_free(&image);
     for (int i = 0; i < W * H; i++)
         memcpy(grey + 2 * i, &(const uint16_t){(uint16_t) i}, 2);
     write_tiff_rows(in_dir("g.tif"), PHOTOMETRIC_MINISBLACK, 16, 1, grey, icc);
     image = read_back(in_dir("g.tif"));
-    for (int i = 0; i < W * H; i += 37)
-        assert_true(fabs(pixel(&image, i % W, i / W)[1] - 255 * encoded(i / 65535.0)) < 1.1);
+    for (int i = 0; i < W * H; i += 37) {
+        const int y = i / W;
+        assert_true(fabs(pixel(&image, i % W, y)[1] - 255 * encoded(i / 65535.0)) < 1.1);
+    }
     assert_int_equal(warnings, 0);
     rp_image_free(&image);
     free(icc.data);

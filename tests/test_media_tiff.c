@@ -160,7 +160,7 @@ static void make_row(const struct layout *l, uint8_t *row, size_t size, int x, i
     memset(row, 0, size);
     for (int i = 0; i < n; i++)
         for (int s = 0; s < count; s++)
-            put_sample(l, row, (size_t) (i * count + s),
+            put_sample(l, row, (size_t) i * (size_t) count + (size_t) s,
                        stored(l, RP_MIN(x + i, W - 1), RP_MIN(y, H - 1), plane < 0 ? s : plane));
 }
 
