@@ -26,6 +26,8 @@ void rp_job_tell(struct rp_job *job, bool now)
     p->seconds = t - job->started;
     if (!now && t - job->last_told < TELL_EVERY)
         return;
+    if (p->frames_total > 0) /* an estimate, of joined files too low */
+        p->frames_total = RP_MAX(p->frames_total, p->frames_done);
     if (t > job->window_start)
         p->fps = (double) (p->frames_done - job->window_frames) / (t - job->window_start);
     if (now && p->seconds > 0)
