@@ -1,52 +1,43 @@
-"""Flashes and beeps of a clip in the times of a player: FFmpeg applies edit lists and skips what is to
-be skipped, and both count from where the clip begins."""
+"""Flashes and beeps of a clip, at the times of a player: ffmpeg decodes picture and sound in one run,
+with edit lists and start times applied."""
+import functools
 import re
-import subprocess
 
+import e2e
 import numpy as np
 
-RATE = 48000
+
+def edges(on, rest):
+    """Where True begins after at least `rest` of False."""
+    at = np.flatnonzero(on)
+    return at[np.diff(at, prepend=-rest - 1) > rest]
 
 
-def tool(*args):
-    return subprocess.run(args, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                          stderr=subprocess.PIPE)
+@functools.cache
+def play(path, with_sound=True):
+    """When flashes and beeps are seen and heard, seconds from the beginning of the file."""
+    picture, sound = e2e.scratch('played.log'), e2e.scratch('played.raw')
+    heard = ['-map', '0:a:0', '-af', 'aresample=48000:async=1:min_hard_comp=0.002:first_pts=0',
+             '-ac', '1', '-f', 'f32le', sound] if with_sound else []
+    e2e.ffmpeg('-i', path, '-map', '0:v:0', '-vf', 'scale=16:16,format=gray,signalstats,'
+               f'metadata=print:key=lavfi.signalstats.YAVG:file={picture}', '-fps_mode',
+               'passthrough', '-f', 'null', '-', *heard)
+    with open(picture, encoding='ascii') as file:
+        seen = re.findall(r'pts_time:(\S+)\s+lavfi.signalstats.YAVG=(\S+)', file.read())
+    seen = [(float(t), float(y)) for t, y in seen]
+    loud = np.abs(np.fromfile(sound, np.float32)) if with_sound else []
+    flashes = [t for (t, y), (_, before) in zip(seen[1:], seen) if y > 128 > before]
+    beeps = edges(loud > 0.3 * loud.max(), 4800) / 48000 if len(loud) else []
+    return [t for t, _ in seen], flashes, [float(t) for t in beeps]
+
+
+def apart(path, skip=0.2):
+    """How much later each flash's beep comes. Flashes and beeps at the very beginning may be cut."""
+    _, flashes, beeps = play(path)
+    flashes = [t for t in flashes if t > skip]
+    return [min((b - t for b in beeps), key=abs, default=9) for t in flashes]
 
 
 def start(path):
-    """Seconds at which the earliest stream begins."""
-    return float(tool('ffprobe', '-v', 'error', '-of', 'csv=p=0', '-show_entries',
-                      'format=start_time', path).stdout)
-
-
-def decoded(path, *args):
-    return tool('ffmpeg', '-v', 'info', '-copyts', '-i', path, *args, '-')
-
-
-def flashes(path):
-    """Seconds of the first frame of each white stretch."""
-    text = decoded(path, '-map', '0:v:0', '-vf', 'scale=8:8,format=gray,showinfo', '-fps_mode',
-                   'passthrough', '-f', 'null').stderr.decode(errors='replace')
-    white, out = False, []
-    for t, mean in re.findall(r'pts_time:\s*(-?[\d.]+).*? mean:\[(\d+)', text):
-        if int(mean) > 128 and not white:
-            out.append(float(t) - start(path))
-        white = int(mean) > 128
-    return out
-
-
-def beeps(path):
-    """Seconds at which sound begins after a quarter of a second of silence."""
-    raw = decoded(path, '-map', '0:a:0', '-af', f'asetpts=PTS-{start(path)}/TB,'
-                  f'aresample={RATE}:async=1:first_pts=0', '-ac', '1', '-f', 'f32le').stdout
-    loud = np.flatnonzero(np.abs(np.frombuffer(raw, '<f4')) > 0.05)
-    begins = np.diff(loud, prepend=-RATE) > RATE / 4
-    return list(loud[begins] / RATE)
-
-
-def apart(path):
-    """The largest distance from a flash to the beep nearest to it, in seconds, with its sign; None
-    without any."""
-    heard = beeps(path)
-    found = [min((b - f for b in heard), key=abs) for f in flashes(path)] if heard else []
-    return max(found, key=abs) if found else None
+    return float(e2e.tool('ffprobe', '-v', 'error', '-show_entries', 'format=start_time', '-of',
+                          'csv=p=0', path))

@@ -155,6 +155,7 @@ run_all() {
     suite 'command line' tests/cli.sh "$program"
     suite 'main job' tests/test_main_job.py "$program" -v
     suite 'contracts' tests/test_contracts.py "$program" --halves -v
+    suite 'cases' tests/test_cases.py "$program"
     suite 'sync' tests/test_sync.py "$program" -v
     suite 'face swapper' tests/test_face_swapper.py "$program" -v
     suite 'background remover' tests/test_background.py "$program" -v

