@@ -403,6 +403,35 @@ static void test_foreign_xmp(void **state)
     free(from.data);
 }
 
+/* Another packet in front of ours hides nothing. */
+static void test_several_packets(void **state)
+{
+    static const char packet[] = "\xff\xe1\x00\x36http://ns.adobe.com/xap/1.0/\0"
+                                 "<x:xmpmeta></x:xmpmeta>";
+    const rp_mark mark = {.processors = "x"};
+    rp_image from = make_image(20, 20, RP_PIXEL_BGR), to;
+    uint8_t *data;
+    size_t size;
+    rp_mark back;
+
+    (void) state;
+    assert_int_equal(packet[3], sizeof(packet) - 1 - 2);
+    assert_int_equal(rp_image_write_marked(&from, in_dir("s.part"), "s.jpg", 90, &mark), 0);
+    assert_int_equal(rp_file_read(in_dir("s.part"), 1 << 20, &data, &size), 0);
+    FILE *const f = fopen(in_dir("s.jpg"), "wb");
+    assert_int_equal(fwrite(data, 1, 2, f), 2);
+    assert_int_equal(fwrite(packet, 1, sizeof(packet) - 1, f), sizeof(packet) - 1);
+    assert_int_equal(fwrite(data + 2, 1, size - 2, f), size - 2);
+    fclose(f);
+    assert_int_equal(rp_image_read(&to, in_dir("s.jpg")), 0);
+    assert_int_equal(rp_inspect(in_dir("s.jpg"), &back), 0);
+    assert_true(back.present);
+    assert_string_equal(back.processors, "x");
+    rp_image_free(&to);
+    free(data);
+    free(from.data);
+}
+
 /* ---- broken files ---------------------------------------------------------------------------- */
 
 static void read_bytes(const uint8_t *data, size_t size)
@@ -484,6 +513,7 @@ int main(void)
         cmocka_unit_test(test_cmyk_jpeg),
         cmocka_unit_test(test_marks),
         cmocka_unit_test(test_foreign_xmp),
+        cmocka_unit_test(test_several_packets),
         cmocka_unit_test(test_damage),
         cmocka_unit_test(test_bad_files),
         cmocka_unit_test(test_scale),

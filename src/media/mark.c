@@ -253,18 +253,30 @@ int rp_mark_append(const struct rp_mark *mark, const char *path, const AVOutputF
 
 /* ---- reading it back ------------------------------------------------------------------------- */
 
+/* In the packet where it should be, else in any other of the file: other software may put one of its
+ * own in front. */
+static void find_mark(rp_mark *out, const struct rp_image_codec *codec, const uint8_t *data,
+                      size_t size)
+{
+    size_t length = 0;
+    const uint8_t *xmp = codec->xmp(data, size, &length), *const end = data + size;
+
+    if (xmp && rp_mark_parse(out, xmp, length))
+        return;
+    for (const uint8_t *p = data; (xmp = rp_xmp_scan(p, (size_t) (end - p), &length));
+         p = xmp + length)
+        if (rp_mark_parse(out, xmp, length))
+            return;
+}
+
 static int inspect_picture(const char *path, const struct rp_image_codec *codec, rp_mark *out)
 {
     uint8_t *data = NULL;
-    size_t size = 0, length = 0;
+    size_t size = 0;
     int ret;
 
     RP_TRY(rp_file_read(path, RP_PICTURE_FILE_MAX, &data, &size));
-    const uint8_t *xmp = codec->xmp(data, size, &length);
-    if (!xmp)
-        xmp = rp_xmp_scan(data, size, &length);
-    if (xmp)
-        rp_mark_parse(out, xmp, length);
+    find_mark(out, codec, data, size);
 fail:
     free(data);
     return ret;
@@ -285,6 +297,8 @@ static int inspect(const char *path, rp_mark *out)
         return inspect_picture(path, codec, out);
     RP_TRY(rp_av_open(&ic, path, false));
     mark_from_dict(out, ic->metadata);
+    for (unsigned i = 0; i < ic->nb_streams && !out->present; i++)
+        mark_from_dict(out, ic->streams[i]->metadata);
     avformat_close_input(&ic);
     return 0;
 fail:
