@@ -151,6 +151,9 @@ void rp_encoder_setup_audio(AVCodecContext *enc, int quality);
 enum AVPixelFormat rp_encoder_pixfmt(const AVCodec *codec, enum rp_pixfmt fmt);
 enum AVPixelFormat rp_raw_pixfmt(const AVOutputFormat *format, enum rp_pixfmt fmt);
 
+/* Matroska, or the part of it that is WebM? */
+bool rp_is_matroska(const AVOutputFormat *format);
+
 /* Can this container hold this codec? Also knows what FFmpeg's muxers find out only later. */
 bool rp_container_takes(const AVOutputFormat *format, enum AVCodecID codec);
 

@@ -335,13 +335,17 @@ bool rp_container_takes(const AVOutputFormat *format, enum AVCodecID codec)
            avformat_query_codec(format, codec, FF_COMPLIANCE_EXPERIMENTAL) == 1;
 }
 
+bool rp_is_matroska(const AVOutputFormat *format)
+{
+    return !strcmp(format->name, "matroska") || !strcmp(format->name, "webm");
+}
+
 /* VP8 and VP9 store alpha outside the picture, for which only Matroska has a place. */
 bool rp_keeps_alpha(const AVOutputFormat *format, const AVCodec *codec)
 {
     const bool vpx = codec->id == AV_CODEC_ID_VP8 || codec->id == AV_CODEC_ID_VP9;
 
-    if (codec->id == AV_CODEC_ID_GIF || !codec->pix_fmts ||
-        (vpx && strcmp(format->name, "matroska") != 0 && strcmp(format->name, "webm") != 0))
+    if (codec->id == AV_CODEC_ID_GIF || !codec->pix_fmts || (vpx && !rp_is_matroska(format)))
         return false;
     for (const enum AVPixelFormat *f = codec->pix_fmts; *f != AV_PIX_FMT_NONE; f++)
         if (av_pix_fmt_desc_get(*f)->flags & AV_PIX_FMT_FLAG_ALPHA)

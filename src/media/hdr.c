@@ -1,7 +1,7 @@
 /* Light of high dynamic range: what a mastering display could show (SMPTE ST 2086), and how light
  * the content is (MaxCLL, MaxFALL). Video tells it in its own data, in its container, or in both.
  */
-#include "media/keep.h"
+#include "media/av.h"
 
 #include <stdarg.h>
 #include <string.h>
@@ -202,13 +202,6 @@ static bool is_mov(const AVOutputFormat *format)
     return is_one_of(format->name, names);
 }
 
-static bool is_matroska(const AVOutputFormat *format)
-{
-    static const char *const names[] = {"matroska", "webm", NULL};
-
-    return is_one_of(format->name, names);
-}
-
 /* Does the picture's own data name all of its colours? */
 static bool has_colours(enum AVCodecID id)
 {
@@ -227,11 +220,12 @@ static void lose_display(struct rp_lost *lost, const struct rp_hdr *hdr, const A
 {
     const AVMasteringDisplayMetadata *const d = &hdr->display;
     const bool whole = d->has_primaries && d->has_luminance;
-    const bool kept = is_matroska(format) || (whole && (is_in_band(enc->codec) || is_mov(format)));
+    const bool kept =
+        rp_is_matroska(format) || (whole && (is_in_band(enc->codec) || is_mov(format)));
 
     if (hdr->has_display && !kept)
         rp_lose(lost, "mastering display");
-    if (hdr->has_light && !is_in_band(enc->codec) && !is_matroska(format) && !is_mov(format))
+    if (hdr->has_light && !is_in_band(enc->codec) && !rp_is_matroska(format) && !is_mov(format))
         rp_lose(lost, "content light level");
     if (hdr->dynamic)
         rp_lose(lost, "dynamic metadata of HDR10+");
@@ -242,7 +236,7 @@ static void lose_display(struct rp_lost *lost, const struct rp_hdr *hdr, const A
 void rp_hdr_lost(struct rp_lost *lost, const struct rp_hdr *hdr, const AVCodecContext *enc,
                  const AVOutputFormat *format)
 {
-    const bool container = is_mov(format) || is_matroska(format);
+    const bool container = is_mov(format) || rp_is_matroska(format);
     const bool rgb = av_pix_fmt_desc_get(enc->pix_fmt)->flags & AV_PIX_FMT_FLAG_RGB;
     const bool wide = rp_is_hdr(enc->color_trc, enc->color_primaries);
 
@@ -252,6 +246,6 @@ void rp_hdr_lost(struct rp_lost *lost, const struct rp_hdr *hdr, const AVCodecCo
                 av_color_primaries_name(enc->color_primaries));
     if (enc->color_range == AVCOL_RANGE_JPEG && !rgb && enc->pix_fmt != AV_PIX_FMT_PAL8 &&
         !has_range(enc->codec_id) &&
-        (!is_matroska(format) || enc->codec_id == AV_CODEC_ID_PRORES)) /* which is limited */
+        (!rp_is_matroska(format) || enc->codec_id == AV_CODEC_ID_PRORES)) /* which is limited */
         rp_lose(lost, "full range");
 }

@@ -278,30 +278,40 @@ int rp_webp_orientation(const uint8_t *data, size_t size)
     return orientation_of(exif, n);
 }
 
-const char *rp_heif_kind(const uint8_t *head, size_t size)
+struct brand {
+    char name[5], kind[5];
+    bool animated;
+};
+
+static const struct brand *brand_of(const uint8_t *head, size_t size)
 {
-    static const struct {
-        char brand[5], kind[5];
-    } brands[] = {{"heic", "HEIC"}, {"heix", "HEIC"}, {"heim", "HEIC"}, {"heis", "HEIC"},
-                  {"hevc", "HEIC"}, {"hevx", "HEIC"}, {"miaf", "HEIF"}, {"mif1", "HEIF"},
-                  {"msf1", "HEIF"}, {"avif", "AVIF"}, {"avis", "AVIF"}};
+    static const struct brand brands[] = {
+        {"heic", "HEIC", false}, {"heix", "HEIC", false}, {"heim", "HEIC", false},
+        {"heis", "HEIC", false}, {"hevc", "HEIC", true},  {"hevx", "HEIC", true},
+        {"miaf", "HEIF", false}, {"mif1", "HEIF", false}, {"msf1", "HEIF", true},
+        {"avif", "AVIF", false}, {"avis", "AVIF", true},
+    };
 
     if (size < 12 || memcmp(head + 4, "ftyp", 4))
         return NULL;
     for (size_t i = 0; i < sizeof(brands) / sizeof(*brands); i++)
-        if (!memcmp(head + 8, brands[i].brand, 4))
-            return brands[i].kind;
+        if (!memcmp(head + 8, brands[i].name, 4))
+            return &brands[i];
     return NULL;
+}
+
+const char *rp_heif_kind(const uint8_t *head, size_t size)
+{
+    const struct brand *const brand = brand_of(head, size);
+
+    return brand ? brand->kind : NULL;
 }
 
 bool rp_heif_is_animated(const uint8_t *head, size_t size)
 {
-    static const char brands[][5] = {"msf1", "hevc", "hevx", "avis"};
+    const struct brand *const brand = brand_of(head, size);
 
-    for (size_t i = 0; size >= 12 && i < sizeof(brands) / sizeof(*brands); i++)
-        if (!memcmp(head + 8, brands[i], 4))
-            return true;
-    return false;
+    return brand && brand->animated;
 }
 
 const uint8_t *rp_xmp_scan(const uint8_t *data, size_t size, size_t *length)

@@ -544,10 +544,9 @@ static bool follow_on(const struct rp_tracks *t, struct track *track, AVPacket *
 static void undo_delay(const struct rp_tracks *t, const struct track *track, AVPacket *p)
 {
     const AVCodecParameters *const par = track->out->codecpar;
-    const char *const name = t->oc->oformat->name;
 
     if (LIBAVFORMAT_VERSION_MAJOR >= 60 || par->codec_id != AV_CODEC_ID_OPUS ||
-        (strcmp(name, "matroska") != 0 && strcmp(name, "webm") != 0))
+        !rp_is_matroska(t->oc->oformat))
         return;
     const int64_t by =
         av_rescale_q(par->initial_padding, (AVRational){1, 48000}, track->out->time_base);

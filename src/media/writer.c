@@ -33,8 +33,6 @@ struct rp_writer {
     struct rp_video_tags tags;
     AVDictionary *stream_metadata;
     struct rp_reader_params range; /* that is read of the target */
-    int64_t range_end; /* number of the frame at which the target is cut; <= 0: it is not */
-    bool cut_start;
 
     AVFormatContext *oc;
     AVStream *stream;
@@ -206,8 +204,6 @@ static int keep_params(struct rp_writer *w, const struct rp_reader *reader,
         return RP_NOMEM(w->path);
     w->tags.metadata = NULL;
     w->range = *range;
-    w->cut_start = range->start > 0;
-    w->range_end = range->end;
     return 0;
 }
 
@@ -238,7 +234,7 @@ int rp_writer_open(struct rp_writer **out, const char *path, const char *target,
                               .audio_encoder = w->audio_encoder,
                               .audio_quality = params->audio_quality,
                               .audio_volume = params->audio_volume,
-                              .cut_start = w->cut_start,
+                              .cut_start = w->range.start > 0,
                           }));
     return 0;
 
@@ -410,8 +406,7 @@ static bool keeps_fields(struct rp_writer *w)
 /* The encoder has no interlaced pictures, at least not of this size. */
 static void only_in_header(struct rp_writer *w)
 {
-    const char *const name = w->oc->oformat->name;
-    const bool header = is_mov_family(w->oc) || !strcmp(name, "matroska") || !strcmp(name, "webm");
+    const bool header = is_mov_family(w->oc) || rp_is_matroska(w->oc->oformat);
 
     w->enc->field_order = w->tags.fields.order;
     w->fields_weak = header ? "only the header of the file tells" : "there is no place for it";
@@ -629,12 +624,11 @@ static int write_header(struct rp_writer *w, bool late)
             av_dict_set_int(&opts, "video_track_timescale", w->enc->time_base.den, 0);
         if (late) /* the start of a track is written in the clock of the whole file */
             av_dict_set_int(&opts, "movie_timescale", w->enc->time_base.den, 0);
-    } else if (is_gif(w) && w->tags.loop != RP_LOOP_UNKNOWN) {
-        av_dict_set_int(&opts, "loop", w->tags.loop, 0);
-        w->oc->avoid_negative_ts = 0;
     } else {
         w->oc->avoid_negative_ts = 0; /* audio that starts just before 0 must not move video */
     }
+    if (is_gif(w) && w->tags.loop != RP_LOOP_UNKNOWN)
+        av_dict_set_int(&opts, "loop", w->tags.loop, 0);
     ret = avformat_write_header(w->oc, &opts);
     av_dict_free(&opts);
     if (ret < 0)
@@ -659,7 +653,7 @@ static int begin(struct rp_writer *w, const struct rp_media_frame *frame)
     RP_CHECK(open_encoder(w, frame));
     if (is_gif(w))
         RP_CHECK(rp_palette_open(&w->palette, w->enc->width, w->enc->height, w->gif_alpha));
-    w->offset = w->cut_start || keeps_no_start(w) ? frame->pts : w->info.start;
+    w->offset = w->range.start > 0 || keeps_no_start(w) ? frame->pts : w->info.start;
     RP_CHECK(rp_tracks_start(w->tracks, av_rescale_q(w->offset, base, AV_TIME_BASE_Q)));
     RP_CHECK(write_header(w, frame->pts != w->offset));
     w->begun = true;
@@ -962,9 +956,9 @@ static int end_file(struct rp_writer *w)
 /* Was the target cut before its end? Where its length is not known, at the frame that was asked. */
 static bool is_cut(const struct rp_writer *w)
 {
-    if (w->info.jumps)
-        return w->range_end > 0 && w->index + 1 >= w->range_end;
-    return w->range_end > 0 && w->range_end < w->info.frames;
+    const int64_t end = w->range.end;
+
+    return end > 0 && (w->info.jumps ? w->index + 1 >= end : end < w->info.frames);
 }
 
 int rp_writer_finish(struct rp_writer *w)
