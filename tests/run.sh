@@ -172,6 +172,7 @@ run_all() {
     suite 'lifetime' tests/test_lifetime.py "$program" -v
     suite 'download' tests/test_download.py "$program" -v
     suite 'bad world' tests/test_bad_input.py "$program" -v World
+    suite 'escapes' tests/test_escapes.py "$program" -v
 
     suite 'build asan' done_in_advance 'build asan'
     meson_suite 'unit asan' "$build-asan" -t 4

@@ -58,7 +58,7 @@ static void test_one_line(void **state)
     (void) state;
     rp_set_log(RP_LOG_INFO, see, &seen);
     rp_log(RP_LOG_INFO, "a\nb\x1b[31mc\r\n");
-    assert_string_equal(seen.line, "a b [31mc");
+    assert_string_equal(seen.line, "a\\x0ab\\x1b[31mc");
 }
 
 static void test_long_line(void **state)
@@ -72,6 +72,71 @@ static void test_long_line(void **state)
     rp_set_log(RP_LOG_INFO, see, &seen);
     rp_log(RP_LOG_INFO, "%s", text);
     assert_string_equal(seen.line, text);
+}
+
+static void check_clean(enum rp_text_form form, const char *text, const char *right)
+{
+    char out[128];
+
+    assert_int_equal(rp_text_clean(form, text, out, sizeof(out)), strlen(right));
+    assert_string_equal(out, right);
+}
+
+/* What commands a terminal becomes visible, all else stays. */
+static void test_clean_for_terminals(void **state)
+{
+    (void) state;
+    check_clean(RP_TEXT_TERMINAL, "", "");
+    check_clean(RP_TEXT_TERMINAL, "a\\x1b %s \"'<&", "a\\x1b %s \"'<&");
+    check_clean(RP_TEXT_TERMINAL, "\x1b[2J\a\t\r\n", "\\x1b[2J\\x07\\x09\\x0d\\x0a");
+    check_clean(RP_TEXT_TERMINAL, "\x7f", "\\u007f");
+    check_clean(RP_TEXT_TERMINAL,
+                "\xc2\x9b"
+                "31m\xc2\x80\xc2\x9f",
+                "\\u009b31m\\u0080\\u009f");
+    check_clean(RP_TEXT_TERMINAL,
+                "\x9b"
+                "31m",
+                "\\x9b31m");
+    check_clean(RP_TEXT_TERMINAL, "\xe2\x80\xae\xe2\x80\xaa\xe2\x81\xa6\xe2\x81\xa9",
+                "\\u202e\\u202a\\u2066\\u2069");
+    check_clean(RP_TEXT_TERMINAL, "\xc3\xa4\xc2\xa0\xe2\x82\xac\xf0\x9f\x98\x80\xe2\x80\xa9",
+                "\xc3\xa4\xc2\xa0\xe2\x82\xac\xf0\x9f\x98\x80\xe2\x80\xa9");
+    /* cut, too long, a surrogate, beyond the last */
+    check_clean(RP_TEXT_TERMINAL, "\xe2\x82", "\\xe2\\x82");
+    check_clean(RP_TEXT_TERMINAL, "\xc0\x9b\xe0\x82\x9b\xf0\x80\x80\x9b",
+                "\\xc0\\x9b\\xe0\\x82\\x9b\\xf0\\x80\\x80\\x9b");
+    check_clean(RP_TEXT_TERMINAL, "\xed\xa0\x80\xf4\x90\x80\x80\xff",
+                "\\xed\\xa0\\x80\\xf4\\x90\\x80\\x80\\xff");
+}
+
+static void test_clean_for_json(void **state)
+{
+    char *const copy = rp_utf8("a\x1b\xc2\x9b\xff\xe2\x80\xae");
+
+    (void) state;
+    assert_string_equal(copy, "a\x1b\xc2\x9b\xef\xbf\xbd\xe2\x80\xae");
+    free(copy);
+}
+
+/* Every size of the room: a whole number of characters, a zero at the end, nothing beyond. */
+static void test_clean_is_cut(void **state)
+{
+    const char *const text = "a\x1b\xe2\x82\xacz";
+    static const size_t starts[] = {0, 1, 5, 8, 9};
+    char out[12];
+
+    (void) state;
+    for (size_t size = 0; size < sizeof(out); size++) {
+        size_t n = 0;
+        memset(out, '#', sizeof(out));
+        assert_int_equal(rp_text_clean(RP_TEXT_TERMINAL, text, size ? out : NULL, size), 9);
+        for (size_t i = 0; i < RP_ARRAY_LEN(starts); i++)
+            n = starts[i] < size ? starts[i] : n;
+        assert_true(size == 0 || strlen(out) == n);
+        assert_int_equal(out[size], '#');
+    }
+    assert_string_equal(out, "a\\x1b\xe2\x82\xacz");
 }
 
 static void test_fail(void **state)
@@ -278,6 +343,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(test_levels, quiet_again),
         cmocka_unit_test_teardown(test_one_line, quiet_again),
+        cmocka_unit_test(test_clean_for_terminals),
+        cmocka_unit_test(test_clean_for_json),
+        cmocka_unit_test(test_clean_is_cut),
         cmocka_unit_test_teardown(test_long_line, quiet_again),
         cmocka_unit_test_teardown(test_fail, quiet_again),
         cmocka_unit_test_teardown(test_last_error_is_cut_at_a_letter, quiet_again),

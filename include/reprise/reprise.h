@@ -124,6 +124,21 @@ RP_API void rp_set_log(enum rp_log_level level, rp_log_fn *fn, void *priv);
 /** The sentence of the last failure on this thread; "" if there was none. Valid until the next. */
 RP_API const char *rp_last_error(void);
 
+/** What must not stay in a text from outside, such as the name of a file. */
+enum rp_text_form {
+    RP_TEXT_TERMINAL, ///< what could command a terminal: controls, overrides of the direction of
+                      ///< writing, bytes that are not UTF-8; shown as \x1b (a byte below 0x20 or
+                      ///< not UTF-8) or \u009b (a character)
+    RP_TEXT_UTF8,     ///< only bytes that are not UTF-8; each becomes U+FFFD
+};
+
+/** A copy of a text that is fit to be shown. Log lines and rp_last_error() already are, for a
+ *  terminal; other texts of this library are as they came.
+ *  @param out  at most `size` bytes with the zero at the end, cut at a whole character; may be NULL
+ *              if size is 0
+ *  @return  bytes of the whole result, without the zero */
+RP_API size_t rp_text_clean(enum rp_text_form form, const char *text, char *out, size_t size);
+
 /* ---- runtime --------------------------------------------------------------------------------- */
 
 typedef struct rp_runtime rp_runtime;

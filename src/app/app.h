@@ -79,8 +79,15 @@ int app_width(int fd);
 
 /* ---- log.c: the log and the bar, which share the terminal's last line ---- */
 
-/* Print text with control characters replaced, so that a file name cannot control the terminal. */
+/* Print text with what could command a terminal made visible (rp_text_clean). What is not of this
+ * program, and what may hold such a thing, is printed in no other way. */
 void app_put(FILE *f, const char *text);
+
+/* The same for lines of this library, each with its end; they are overwritten. */
+void app_put_lines(FILE *f, char *text);
+
+/* The same to stdout, formatted by printf: line ends in it become visible too. */
+void app_print(const char *fmt, ...) APP_PRINTF(1, 2);
 
 void app_log_level(enum rp_log_level level);
 enum rp_log_level app_log_level_get(void);
@@ -134,7 +141,8 @@ json_t *app_json_number(double v);
 void app_json_put(json_t *object, const char *key, json_t *value);
 void app_json_add(json_t *array, json_t *value);
 
-/* Write one line and flush; takes over the object. NULL means that it could not be made: out of
+/* Write one line and flush; takes over the object. What could command a terminal is written as \\u.
+ * NULL means that it could not be made: out of
  * memory. */
 int app_json_line(json_t *object);
 

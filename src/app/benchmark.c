@@ -15,17 +15,16 @@ static int write_failed(const char *path)
     return RP_ERR_IO;
 }
 
-static int write_text(const char *path, const char *text)
+static int write_text(const char *path, char *text)
 {
     FILE *f = fopen(path, "we");
+    bool bad;
 
     if (!f)
         return write_failed(path);
-    if (fputs(text, f) < 0 || putc('\n', f) < 0) {
-        fclose(f);
-        return write_failed(path);
-    }
-    return fclose(f) ? write_failed(path) : RP_OK;
+    app_put_lines(f, text);
+    bad = ferror(f) != 0;
+    return (fclose(f) || bad) ? write_failed(path) : RP_OK;
 }
 
 static int write_page(const char *path, const json_t *report)
@@ -62,8 +61,7 @@ static void print_line(const char *name, const json_t *o, const char *key, int d
 static void print_reason(void *priv, const char *key, const char *why)
 {
     (void) priv;
-    printf("  %s: ", key);
-    app_put(stdout, why);
+    app_print("  %s: %s", key, why);
     putchar('\n');
 }
 
@@ -73,9 +71,10 @@ static void print_machine(const json_t *o)
 
     app_put(stdout, *gpu ? gpu : report_text(o, "cpu"));
     if (*gpu)
-        printf(", driver %s, CUDA %s", report_text(o, "driver"), report_text(o, "cuda"));
-    printf(", ONNX Runtime %s, reprise %s (%s)\n", report_text(o, "onnxruntime"),
-           report_text(o, "reprise"), report_text(o, "commit"));
+        app_print(", driver %s, CUDA %s", report_text(o, "driver"), report_text(o, "cuda"));
+    app_print(", ONNX Runtime %s, reprise %s (%s)", report_text(o, "onnxruntime"),
+              report_text(o, "reprise"), report_text(o, "commit"));
+    putchar('\n');
     print_line("matrix product", json_object_get(o, "roof"), "tflops", 2, "TFLOP/s");
     double copy = report_number(json_object_get(o, "roof"), "copy_bytes_per_second");
     if (isfinite(copy))
@@ -100,7 +99,7 @@ static void print_models(const json_t *models)
     for (size_t i = 0; i < json_array_size(models); i++) {
         const json_t *m = json_array_get(models, i);
 
-        printf("%-24.24s", report_text(m, "name"));
+        app_print("%-24.24s", report_text(m, "name"));
         print_cell(8, 2, report_number(m, "gflop"));
         print_cell(9, 3, report_number(m, "plain_ms"));
         print_cell(9, 3, report_number(m, "eager_ms"));
@@ -121,7 +120,7 @@ static void print_shares(const json_t *shares)
     for (size_t i = 0; i < json_array_size(shares); i++) {
         const json_t *s = json_array_get(shares, i);
 
-        printf("  of which %-19.19s", report_text(s, "name"));
+        app_print("  of which %-19.19s", report_text(s, "name"));
         print_cell(12, 3, report_number(s, "ms"));
         puts(" ms");
     }
@@ -157,8 +156,9 @@ static void print_job(const json_t *j)
     if (!json_is_object(j))
         return;
     fputs("\njob on ", stdout);
-    app_put(stdout, report_text(j, "target_path"));
-    printf(", %s, %.0f times\n", report_text(j, "mode"), report_number(j, "cycle_count"));
+    app_print("%s, %s, %.0f times", report_text(j, "target_path"), report_text(j, "mode"),
+              report_number(j, "cycle_count"));
+    putchar('\n');
     print_line("average", j, "average_run", 2, "s");
     print_line("fastest", j, "fastest_run", 2, "s");
     print_line("slowest", j, "slowest_run", 2, "s");
@@ -178,7 +178,7 @@ static int print_report(const json_t *o)
 
 /* ---- the command ---- */
 
-static int show(const struct app *app, const char *text)
+static int show(const struct app *app, char *text)
 {
     json_t *report = json_loads(text, 0, NULL);
     int ret = RP_OK, printed;

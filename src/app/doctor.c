@@ -17,12 +17,10 @@ static void print_text(const rp_finding *f)
 {
     const char *state = f->ok ? "ok" : f->needed ? "missing" : "optional";
 
-    printf("%-9s %-22s ", state, f->name);
-    app_put(stdout, f->detail ? f->detail : "");
+    app_print("%-9s %-22s %s", state, f->name, f->detail ? f->detail : "");
     putchar('\n');
     if (f->advice && *f->advice) {
-        printf("%-9s %-22s ", "", "");
-        app_put(stdout, f->advice);
+        app_print("%-9s %-22s %s", "", "", f->advice);
         putchar('\n');
     }
 }

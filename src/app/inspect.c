@@ -24,8 +24,7 @@ static void print_field(const char *name, const char *text)
 {
     if (!*text)
         return;
-    printf("  %-12s ", name);
-    app_put(stdout, text);
+    app_print("  %-12s %s", name, text);
     putchar('\n');
 }
 

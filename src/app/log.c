@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "app/app.h"
 
@@ -14,8 +15,40 @@ static char bar[APP_BAR_SIZE];
 
 void app_put(FILE *f, const char *text)
 {
-    for (const unsigned char *c = (const unsigned char *) text; *c; c++)
-        putc(*c < ' ' || *c == 0x7f ? '?' : *c, f);
+    char small[256];
+    const size_t n = rp_text_clean(RP_TEXT_TERMINAL, text, small, sizeof(small));
+    char *const large = n >= sizeof(small) ? malloc(n + 1) : NULL;
+
+    if (large)
+        rp_text_clean(RP_TEXT_TERMINAL, text, large, n + 1);
+    fputs(large ? large : small, f);
+    free(large);
+}
+
+void app_put_lines(FILE *f, char *text)
+{
+    for (char *line = text, *end; *line; line = end) {
+        end = line + strcspn(line, "\n");
+        const bool more = *end != '\0';
+
+        *end = '\0';
+        app_put(f, line);
+        putc('\n', f);
+        end += more;
+    }
+}
+
+void app_print(const char *fmt, ...)
+{
+    char *line = NULL;
+    va_list args;
+
+    va_start(args, fmt);
+    if (vasprintf(&line, fmt, args) < 0)
+        line = NULL;
+    va_end(args);
+    app_put(stdout, line ? line : "out of memory");
+    free(line);
 }
 
 /* ---- log lines ---- */
@@ -80,7 +113,7 @@ void app_log(enum rp_log_level level, const char *fmt, ...)
 void app_bar_draw(const char *text)
 {
     pthread_mutex_lock(&lock);
-    snprintf(bar, sizeof(bar), "%s", text);
+    rp_text_clean(RP_TEXT_TERMINAL, text, bar, sizeof(bar));
     fprintf(stderr, "\r%s\033[K", bar); /* overwrite the old one: erasing first would flicker */
     fflush(stderr);
     atomic_store(&drawn, true);

@@ -209,8 +209,10 @@ static void print_version(void)
     rp_runtime_destroy(&runtime);
     app_log_level(RP_LOG_INFO);
     printf("reprise %s\n", rp_version());
-    if (onnxruntime)
-        printf("ONNX Runtime %s\n", onnxruntime);
+    if (onnxruntime) {
+        app_print("ONNX Runtime %s", onnxruntime);
+        putchar('\n');
+    }
     free(onnxruntime);
 #ifdef APP_LINKS_FFMPEG
     puts("source MIT; this binary links Debian's GPL build of FFmpeg, so as a whole it is under "

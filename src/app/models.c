@@ -126,15 +126,17 @@ static void print_row(struct lister *l, const rp_model_info *m)
 
     if (l->app->verify) {
         if (m->installed) {
-            printf("%-*s  %-*s  %-7s  %s\n", l->kind, m->kind, l->name, m->name, verify(l, m),
-                   or_dash(m->file));
+            app_print("%-*s  %-*s  %-7s  %s", l->kind, m->kind, l->name, m->name, verify(l, m),
+                      or_dash(m->file));
+            putchar('\n');
             fflush(stdout); /* large files take time */
         }
         return;
     }
     format_size(size, sizeof(size), m->size);
-    printf("%-*s  %-*s  %-9s  %9s  %-*s  %s\n", l->kind, m->kind, l->name, m->name,
-           m->installed ? "yes" : "no", size, l->licence, or_dash(m->licence), or_dash(m->file));
+    app_print("%-*s  %-*s  %-9s  %9s  %-*s  %s", l->kind, m->kind, l->name, m->name,
+              m->installed ? "yes" : "no", size, l->licence, or_dash(m->licence), or_dash(m->file));
+    putchar('\n');
 }
 
 static void measure(void *priv, const rp_model_info *m)

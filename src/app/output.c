@@ -35,48 +35,20 @@ int app_flush(void)
 /* Memory ran out while the object of the current line was made. */
 static bool json_incomplete;
 
-/* Length of the UTF-8 sequence at s, 0 if there is no valid one. The end of the string is no
- * continuation byte, so nothing after it is read. */
-static size_t utf8_length(const unsigned char *s)
-{
-    size_t n = s[0] < 0x80   ? 1
-               : s[0] < 0xc2 ? 0
-               : s[0] < 0xe0 ? 2
-               : s[0] < 0xf0 ? 3
-               : s[0] < 0xf5 ? 4
-                             : 0;
-
-    for (size_t i = 1; i < n; i++) {
-        if ((s[i] & 0xc0) != 0x80)
-            return 0;
-    }
-    if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xf0 && s[1] < 0x90))
-        return 0; /* longer than needed */
-    if ((s[0] == 0xed && s[1] > 0x9f) || (s[0] == 0xf4 && s[1] > 0x8f))
-        return 0; /* surrogates, and beyond the last code point */
-    return n;
-}
-
 json_t *app_json_text(const char *text)
 {
-    static const char replacement[] = "\xef\xbf\xbd";
-    size_t used = 0;
     json_t *json;
     char *clean;
+    size_t size;
 
     if (!text)
         return json_null();
-    clean = malloc(3 * strlen(text) + 1);
+    size = rp_text_clean(RP_TEXT_UTF8, text, NULL, 0) + 1;
+    clean = malloc(size);
     if (!clean)
         return NULL;
-    for (const char *s = text; *s;) {
-        size_t n = utf8_length((const unsigned char *) s);
-
-        memcpy(clean + used, n ? s : replacement, n ? n : 3);
-        used += n ? n : 3;
-        s += n ? n : 1;
-    }
-    json = json_stringn(clean, used);
+    rp_text_clean(RP_TEXT_UTF8, text, clean, size);
+    json = json_string(clean);
     free(clean);
     return json;
 }
@@ -110,7 +82,7 @@ int app_json_line(json_t *object)
         app_log(RP_LOG_ERROR, "out of memory");
         return RP_ERR_NOMEM;
     }
-    fputs(line, stdout);
+    app_put(stdout, line); /* \\u009b and the like are what JSON calls these characters too */
     putchar('\n');
     free(line);
     return app_flush();

@@ -1,21 +1,5 @@
 /* plan: what is done with a frame of the target, to read or to compare. */
-#include <string.h>
-
 #include "app/app.h"
-
-/* app_put() would replace the line ends. */
-static void put_lines(char *text)
-{
-    for (char *line = text, *end; *line; line = end) {
-        end = line + strcspn(line, "\n");
-        const bool more = *end != 0;
-
-        *end = 0;
-        app_put(stdout, line);
-        putchar('\n');
-        end += more;
-    }
-}
 
 int app_plan(struct app *app)
 {
@@ -29,7 +13,7 @@ int app_plan(struct app *app)
     if (ret >= 0)
         ret = rp_plan_show(runtime, app->options, app->json, &text);
     if (ret >= 0) {
-        put_lines(text);
+        app_put_lines(stdout, text);
         ret = app_flush();
     }
     rp_free(text);

@@ -1,7 +1,7 @@
 /* The benchmark as one HTML file: tables, and bars as inline SVG. It fetches nothing and has no
  * scripts. */
 #include <math.h>
-#include <string.h>
+#include <stdlib.h>
 
 #include "app/report.h"
 
@@ -19,26 +19,39 @@ static const char style[] =
     "@media(prefers-color-scheme:dark){body{color:#ddd;background:#161616}th,td{border-color:#333}"
     "text{fill:#ddd}p.why{color:#999}}";
 
+static void put_char(FILE *f, char c)
+{
+    switch (c) {
+    case '<':
+        fputs("&lt;", f);
+        break;
+    case '>':
+        fputs("&gt;", f);
+        break;
+    case '&':
+        fputs("&amp;", f);
+        break;
+    case '"':
+        fputs("&quot;", f);
+        break;
+    case '\'':
+        fputs("&#39;", f);
+        break;
+    default:
+        putc(c, f);
+    }
+}
+
+/* Control characters, which a page must not have, are shown as on a terminal. */
 static void put_text(FILE *f, const char *text)
 {
-    for (; *text; text++) {
-        switch (*text) {
-        case '<':
-            fputs("&lt;", f);
-            break;
-        case '>':
-            fputs("&gt;", f);
-            break;
-        case '&':
-            fputs("&amp;", f);
-            break;
-        case '"':
-            fputs("&quot;", f);
-            break;
-        default:
-            putc(*text, f);
-        }
-    }
+    const size_t size = rp_text_clean(RP_TEXT_TERMINAL, text, NULL, 0) + 1;
+    char *const clean = malloc(size);
+
+    rp_text_clean(RP_TEXT_TERMINAL, text, clean, clean ? size : 0);
+    for (const char *c = clean ? clean : "out of memory"; *c; c++)
+        put_char(f, *c);
+    free(clean);
 }
 
 static void put_row(FILE *f, const char *name, const char *value)
@@ -108,7 +121,9 @@ static void put_bars(FILE *f, const struct bar *bars, int n, const char *unit)
 
         if (!isfinite(bars[i].value))
             continue;
-        fprintf(f, "<text x=\"0\" y=\"%d\">%s</text>", y + 14, bars[i].name);
+        fprintf(f, "<text x=\"0\" y=\"%d\">", y + 14);
+        put_text(f, bars[i].name);
+        fputs("</text>", f);
         fprintf(f, "<rect x=\"180\" y=\"%d\" width=\"%.1f\" height=\"18\" fill=\"%s\"/>", y,
                 fmax(width, 1), colours[i % 6]);
         fprintf(f, "<text x=\"%.1f\" y=\"%d\">%.*f %s</text>\n", 186 + width, y + 14,

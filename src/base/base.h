@@ -60,6 +60,9 @@ bool rp_log_held(void);
 /* A heap string, formatted as by printf; NULL when out of memory. Free with free(). */
 char *rp_asprintf(const char *fmt, ...) RP_PRINTF(1, 2);
 
+/* A heap copy for JSON: bytes that are not UTF-8 become U+FFFD. NULL when out of memory. */
+char *rp_utf8(const char *text);
+
 /* Seconds on a clock that never goes back. */
 double rp_now(void);
 

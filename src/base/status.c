@@ -60,23 +60,11 @@ static void deliver(enum rp_log_level level, const char *line)
     log_unlock();
 }
 
-/* Values from outside may contain line ends and terminal escapes; a log line must not. */
-static void make_one_line(char *line)
+/* Formatted by printf: in `small`, or on the heap if it is longer and memory is available. Without
+ * line ends at its end. */
+static RP_PRINTF(3, 0) char *format_raw(char *small, size_t size, const char *fmt, va_list args)
 {
-    size_t len = strlen(line);
-
-    while (len && (line[len - 1] == '\n' || line[len - 1] == '\r'))
-        line[--len] = '\0';
-    for (char *c = line; *c; c++) {
-        if ((unsigned char) *c < 0x20 || *c == 0x7f)
-            *c = ' ';
-    }
-}
-
-/* The formatted line: in `small`, or on the heap if it is longer and memory is available. */
-static RP_PRINTF(3, 0) char *format_line(char *small, size_t size, const char *fmt, va_list args)
-{
-    char *line = small;
+    char *raw = small;
     va_list again;
 
     va_copy(again, args);
@@ -87,11 +75,30 @@ static RP_PRINTF(3, 0) char *format_line(char *small, size_t size, const char *f
         char *const large = malloc((size_t) len + 1);
         if (large) {
             vsnprintf(large, (size_t) len + 1, fmt, again);
-            line = large;
+            raw = large;
         }
     }
     va_end(again);
-    make_one_line(line);
+    for (size_t n = strlen(raw); n && (raw[n - 1] == '\n' || raw[n - 1] == '\r');)
+        raw[--n] = '\0';
+    return raw;
+}
+
+/* The line as it is shown: values from outside may contain line ends and terminal escapes. In
+ * `small` or on the heap, as above. */
+static RP_PRINTF(3, 0) char *format_line(char *small, size_t size, const char *fmt, va_list args)
+{
+    char start[512], *line = small;
+    char *const raw = format_raw(start, sizeof(start), fmt, args);
+    const size_t len = rp_text_clean(RP_TEXT_TERMINAL, raw, small, size);
+    char *const large = len >= size ? malloc(len + 1) : NULL;
+
+    if (large) {
+        rp_text_clean(RP_TEXT_TERMINAL, raw, large, len + 1);
+        line = large;
+    }
+    if (raw != start)
+        free(raw);
     return line;
 }
 

@@ -131,20 +131,13 @@ void rp_bench_number(json_t *o, const char *key, double v)
     rp_bench_put(o, key, isfinite(v) ? json_real(v) : json_null());
 }
 
-/* Bytes that are not UTF-8 become question marks. */
+/* Bytes that are not UTF-8 become U+FFFD. */
 void rp_bench_text(json_t *o, const char *key, const char *v)
 {
-    char *copy;
-    json_t *json = v ? json_string(v) : NULL;
+    char *const copy = v ? rp_utf8(v) : NULL;
 
-    if (v && !json && (copy = strdup(v))) {
-        for (char *c = copy; *c; c++)
-            if (*c & 0x80)
-                *c = '?';
-        json = json_string(copy);
-        free(copy);
-    }
-    rp_bench_put(o, key, json);
+    rp_bench_put(o, key, copy ? json_string(copy) : NULL);
+    free(copy);
 }
 
 void rp_bench_times(json_t *o, const char *key, const struct rp_times *t)

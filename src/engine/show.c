@@ -387,11 +387,24 @@ fail:
 
 /* ---- JSON ------------------------------------------------------------------------------------ */
 
-/* Takes over the value, which is NULL if there was no memory for it. */
+/* Takes over the value, which is NULL if there was no memory for it. A key may be a name of a
+ * model's file, in any bytes. */
 static void set(struct walk *w, json_t *object, const char *key, json_t *value)
 {
-    if (!value || json_object_set_new(object, key, value) < 0)
+    char *const clean = rp_utf8(key);
+
+    if (!clean || !value || json_object_set_new(object, clean, value) < 0)
         w->broken = true;
+    free(clean);
+}
+
+static json_t *text_json(const char *text)
+{
+    char *const clean = rp_utf8(text);
+    json_t *const json = clean ? json_string(clean) : NULL;
+
+    free(clean);
+    return json;
 }
 
 static void set_number(struct walk *w, json_t *object, const char *key, double v)
@@ -406,9 +419,9 @@ static json_t *line_json(struct walk *w)
 
     set(w, o, "kind", json_string(l->kind));
     if (*l->name)
-        set(w, o, "name", json_string(l->name));
+        set(w, o, "name", text_json(l->name));
     if (*l->text)
-        set(w, o, "text", json_string(l->text));
+        set(w, o, "text", text_json(l->text));
     for (int i = 0; i < l->refs; i++) {
         char name[16];
 
