@@ -90,6 +90,8 @@ models_and_twins() {
     rm -rf "$work/models"
     mkdir -p "$work/models"
     find "$packed/data/models" "$work/twins" -name '*.onnx' -exec ln -sf -t "$work/models" {} + 2>/dev/null || true
+    # a twin of the content check only where there is no real one: most builds refuse it
+    [ ! -f "$packed/data/models/nsfwjs.onnx" ] || ln -sf -t "$work/models" "$packed/data/models/nsfwjs.onnx"
     export REPRISE_MODELS=$work/models REPRISE_TWINS=$work/twins
 }
 
@@ -119,7 +121,8 @@ build_here() {
     nvcc=$(cuda_nvcc)
     PATH=$(dirname "$nvcc"):$PATH
     [ -f "$work/build/build.ninja" ] || meson setup "$work/build" --buildtype=release -Dmedia=auto \
-        -Dcuda=enabled -Dgpu_arch="$(gpu_query compute_cap | tr -d .)" -Dort_home="$work/ort"
+        -Dcuda=enabled -Dgpu_arch="$(gpu_query compute_cap | tr -d .)" -Dort_home="$work/ort" \
+        -Dcheck_standins=true
     ninja -C "$work/build"
 }
 

@@ -7,6 +7,7 @@ Each of them is called with the program to test:
 Real media lie beside the checkout ($REPRISE_SHARED, else ../shared); tests that need them are
 skipped without.
 """
+import functools
 import json
 import os
 import shutil
@@ -35,8 +36,11 @@ program = None
 _work = tempfile.TemporaryDirectory(prefix='reprise-test-')
 
 
-def main():
-    """Take the program from the command line, look at what is there, run the tests."""
+def main(standins=False):
+    """Take the program from the command line, look at what is there, run the tests.
+
+    standins: their networks are stand-ins, also for those of the content check, which only a build
+    with -Dcheck_standins=true takes."""
     global program
     if len(sys.argv) < 2:
         print(f'usage: {sys.argv[0]} PROGRAM [TEST...]')
@@ -50,6 +54,8 @@ def main():
     for tool in ('ffmpeg', 'ffprobe'):
         if not shutil.which(tool):
             skip_all(f'no {tool} program')
+    if standins:
+        needs_standins()
     os.environ['REPRISE_OFFLINE'] = '1'  # a test fetches nothing, whatever the machine could
     os.environ.setdefault('LSAN_OPTIONS', f'suppressions={HERE}/lsan.supp:print_suppressions=0')
     # 99: no exit code of the program, so that a finding of a sanitizer is none either
@@ -61,6 +67,17 @@ def main():
 def skip_all(why):
     print(f'skipped: {why}')
     sys.exit(77)
+
+
+@functools.lru_cache
+def takes_standins():
+    """Does the program take stand-ins for the networks of the content check?"""
+    return 'stand-ins' in run('--version').stdout
+
+
+def needs_standins():
+    if not takes_standins():
+        skip_all('the program takes no stand-ins for the content check (-Dcheck_standins=true)')
 
 
 def scratch(name=''):

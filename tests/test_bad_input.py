@@ -203,12 +203,17 @@ class Models(Case):
         self.swap_refused(code, e2e.PICTURE, 'out.png', said=name if said is None else said,
                           more=('--models-path', folder))
 
+    def with_another(self, name, path):
+        """A file is there, but with the content of another: for the content check as if it were not."""
+        standins = name != 'nsfwjs' or e2e.takes_standins()
+        self.with_model(1 if standins else 2, name, path)
+
     def test_cut_in_half(self):
         for name in e2e.LITE:
             whole = f'{e2e.MODELS}/{name}.onnx'
             cut = self.path('cut.onnx', head_of(whole, os.path.getsize(whole) // 2))
             if name not in ('fr_age', 'fr_gender'):  # not loaded by this job
-                self.with_model(1, name, cut)
+                self.with_another(name, cut)
             else:
                 folder = e2e.model_folder(f'{self.id()}-{name}', **{name: cut})
                 self.refused(1, 'analyse', '--models-path', folder, e2e.PICTURE, said=name)
@@ -217,7 +222,7 @@ class Models(Case):
         for name, other in (('fr_detect', 'fr_feature'), ('fr_landmark', 'fr_gender'),
                             ('fr_feature', 'nsfwjs'), ('nsfwjs', 'fr_detect'),
                             ('classic_256', 'fr_landmark')):
-            self.with_model(1, name, f'{e2e.MODELS}/{other}.onnx')
+            self.with_another(name, f'{e2e.MODELS}/{other}.onnx')
 
     def test_random(self):
         self.with_model(1, 'fr_detect', self.path('random.onnx', random.Random(3).randbytes(9999)))
@@ -241,6 +246,8 @@ class Models(Case):
 
     def test_blocked(self):
         """A content check that refuses what is bright."""
+        if not e2e.takes_standins():
+            self.skipTest('no stand-ins')
         tiny = self.path('tiny')
         os.mkdir(tiny)
         e2e.tool('/usr/bin/python3', e2e.HERE + '/tiny_models.py', tiny)

@@ -7,6 +7,7 @@ looked at, what is missing.
 The networks are made up: their answer is a vector that is written down here, or how far their input
 is from what it should be. Real weights pass real media where those are there.
 """
+import hashlib
 import itertools
 import json
 import os
@@ -67,8 +68,28 @@ def comparer(name, path, expected, tolerance):
     g.save(path)
 
 
-class Case(unittest.TestCase):
+class Job(unittest.TestCase):
+    def job(self, folder, target, *more, **kwargs):
+        """Exit code, report of a job that ran, and what it said. folder None: no --models-path."""
+        output = e2e.scratch('out' + os.path.splitext(target)[1])
+        if os.path.exists(output):
+            os.unlink(output)
+        where = ('--models-path', folder) if folder else ()
+        result = e2e.run('headless-run', '--json', '--processors', 'face_debugger', '-t', target,
+                         '-o', output, *where, *more, **kwargs)
+        self.assertEqual(os.path.exists(output), result.returncode == 0, result.stderr)
+        report = json.loads(result.stdout.splitlines()[-1]) if result.returncode == 0 else None
+        return result.returncode, report, result.stderr
+
+
+class Case(Job):
+    """Networks whose answers are known."""
     number = itertools.count()
+
+    @classmethod
+    def setUpClass(cls):
+        if not e2e.takes_standins():
+            raise unittest.SkipTest('the program takes no stand-ins (-Dcheck_standins=true)')
 
     def models(self, nsfwjs=None, **vectors):
         """A model folder with networks that give these vectors; a str is a file."""
@@ -80,17 +101,6 @@ class Case(unittest.TestCase):
             elif vector:
                 network(name, path, vector)
         return folder
-
-    def job(self, folder, target, *more):
-        """Exit code, report of a job that ran, and what it said."""
-        output = e2e.scratch('out' + os.path.splitext(target)[1])
-        if os.path.exists(output):
-            os.unlink(output)
-        result = e2e.run('headless-run', '--json', '--processors', 'face_debugger', '-t', target,
-                         '-o', output, '--models-path', folder, *more)
-        self.assertEqual(os.path.exists(output), result.returncode == 0, result.stderr)
-        report = json.loads(result.stdout.splitlines()[-1]) if result.returncode == 0 else None
-        return result.returncode, report, result.stderr
 
     def passes(self, folder, target, *more):
         code, report, said = self.job(folder, target, *more)
@@ -213,6 +223,14 @@ class Input(Case):
         self.check('nsfw_2', path, half)
 
 
+class Build(Case):
+    def test_says_so(self):
+        """A build that takes stand-ins: in the version, the doctor and the mark."""
+        self.passes(self.models(nsfwjs=SAFE['nsfwjs']), grey())
+        for command in (('--version',), ('doctor',), ('inspect', e2e.scratch('out.png'))):
+            self.assertIn('stand-ins', e2e.run(*command).stdout, command)
+
+
 class Choice(Case):
     def test_default_falls_back(self):
         """Not all three: the lite one decides alone, and the log says so."""
@@ -245,6 +263,124 @@ class Choice(Case):
         code, _, said = self.job(folder, grey(), '--content-analyser-model', 'nsfw_2')
         self.assertEqual(code, 1, said)
         self.assertIn('nsfw_2', said)
+
+
+class Published(Job):
+    """What every build for users does: another file under the name of a network of the content check is
+    as if it were not there. (fake: always neutral.)"""
+
+    @classmethod
+    def setUpClass(cls):
+        if e2e.takes_standins():
+            raise unittest.SkipTest('the program takes stand-ins (-Dcheck_standins=true)')
+        cls.fake = e2e.scratch('fake.onnx')
+        network('nsfwjs', cls.fake, SAFE['nsfwjs'])
+
+    def folder(self, **files):
+        path = e2e.model_folder(self.id(), nsfwjs=files.pop('nsfwjs', f'{e2e.MODELS}/nsfwjs.onnx'))
+        for name, file in files.items():
+            os.symlink(file, f'{path}/{name}.onnx')
+        return path
+
+    def refused(self, said, folder, *more, **kwargs):
+        code, _, stderr = self.job(folder, grey(), '--log-level', 'warn', *more, **kwargs)
+        self.assertEqual(code, 2, stderr)
+        errors = [line for line in stderr.splitlines() if line.startswith('error: ')]
+        self.assertEqual(len(errors), 1, stderr)
+        self.assertIn(said, errors[0])
+        return stderr
+
+    def changed(self):
+        """The published file but for one bit."""
+        path = e2e.scratch('changed.onnx')
+        with open(f'{e2e.MODELS}/nsfwjs.onnx', 'rb') as file:
+            data = bytearray(file.read())
+        data[-100000] ^= 1
+        with open(path, 'wb') as file:
+            file.write(data)
+        return path, hashlib.sha256(data).hexdigest()
+
+    def test_wherever(self):
+        """By option, by the environment, by an ini: the sentence says file, size and right size."""
+        folder = self.folder(nsfwjs=self.fake)
+        said = (f'{folder}/nsfwjs.onnx: not the published nsfwjs: its size in bytes is '
+                f'{os.path.getsize(self.fake)}, right would be 10322177, so it is not used')
+        self.refused(said, folder)
+        self.refused(said, folder, '--content-analyser-model', 'nsfwjs')
+        self.refused(said, None, env={**os.environ, 'REPRISE_MODELS': folder})
+        for name in ('reprise.ini', 'facefusion.ini'):
+            here = e2e.scratch(name + '.d')
+            os.mkdir(here)
+            with open(f'{here}/{name}', 'w', encoding='utf-8') as file:
+                file.write(f'[paths]\nmodels_path = {folder}\n')
+            self.refused(said, None, cwd=here)
+
+    def test_bytes(self):
+        """Size alone is not enough, and a remembered sum of a file is not believed."""
+        path, digest = self.changed()
+        os.utime(path, (1e9, 1e9))
+        cache = e2e.scratch('cache')
+        os.makedirs(f'{cache}/reprise')
+        right = next(line['sha256'] for line in map(json.loads, e2e.must(
+            'models', '--json').stdout.splitlines()) if line['name'] == 'nsfwjs')
+        with open(f'{cache}/reprise/model-sums.txt', 'w', encoding='ascii') as file:
+            file.write(f'{os.path.getsize(path)} 1000000000.000000000 12345678 {right} '
+                       f'{os.path.realpath(path)}\n')
+        self.refused(f'its SHA-256 is {digest}, right would be {right}', self.folder(nsfwjs=path),
+                     env={**os.environ, 'XDG_CACHE_HOME': cache})
+
+    def test_no_file(self):
+        """A pipe that nobody writes to, and a device, are neither waited for nor read."""
+        pipe = e2e.scratch('pipe')
+        os.mkfifo(pipe)
+        for path in (pipe, '/dev/zero', os.path.dirname(self.fake)):
+            with self.subTest(path):
+                folder = e2e.model_folder(f'none{path.replace("/", "-")}', nsfwjs=path)
+                self.refused('nsfwjs', folder, timeout=20)
+
+    def test_three(self):
+        """One of the three is another: as a default it is replaced, with a warning; named it is missing."""
+        folder = self.folder(nsfw_1=self.fake, nsfw_2=self.fake, nsfw_3=self.fake)
+        code, _, said = self.job(folder, grey())
+        self.assertEqual(code, 0, said)
+        self.assertIn(f'warning: {folder}/nsfw_1.onnx: not the published nsfw_1', said)
+        for name in (*THREE, 'many'):
+            self.refused('not the published nsfw_', folder, '--content-analyser-model', name)
+        os.unlink(f'{folder}/nsfwjs.onnx')
+        self.refused('nsfwjs', folder)
+
+    def test_not_said(self):
+        """Such a build has nothing to say, and so has its mark."""
+        self.assertEqual(self.job(None, grey())[0], 0)
+        mark, = (json.loads(line) for line in
+                 e2e.must('inspect', '--json', e2e.scratch('out.png')).stdout.splitlines())
+        self.assertRegex(mark['software'], r'^reprise [0-9.]+$')
+        self.assertNotIn('stand-in', e2e.run('doctor').stdout)
+
+
+class Ini(Job):
+    """What an ini that lies in the current folder may not decide without a word."""
+
+    def lines(self, text, *more):
+        here = e2e.scratch(self.id())
+        os.makedirs(here, exist_ok=True)
+        with open(f'{here}/reprise.ini', 'w', encoding='utf-8') as file:
+            file.write(text)
+        said = e2e.run('models', *more, cwd=here).stderr.splitlines()
+        return [line for line in said if 'says where models come from' in line]
+
+    def test_one_line(self):
+        trusting = ('[paths]\nmodels_path = x\n[download]\ndownload_mirrors = github=http://[::1]:1\n'
+                    'download_providers = huggingface\n[cuda_graph]\ncuda_graph_cache = x\n')
+        line, = self.lines(trusting + '[misc]\nlog_level = error\n')
+        self.assertTrue(line.startswith('warning: reprise.ini'), line)
+        for name in ('models-path', 'download-mirrors', 'download-providers', 'cuda-graph-cache'):
+            self.assertIn(name, line)
+        # the command line has the last word, and a file that it names is its own
+        line, = self.lines(trusting, '--models-path', 'y')
+        self.assertNotIn('models-path', line)
+        self.assertEqual(self.lines(trusting, '--config-path', 'reprise.ini'), [])
+        self.assertEqual(self.lines('[output_creation]\noutput_video_quality = 70\n'), [])
 
 
 SAFE_THREE = {name: SAFE[name] for name in THREE}

@@ -93,5 +93,6 @@ if __name__ == '__main__':
     e2e.program = os.path.abspath(sys.argv.pop(1))
     if not shutil.which('ffmpeg'):
         e2e.skip_all('no ffmpeg program')
+    e2e.needs_standins()
     os.environ['REPRISE_OFFLINE'] = '1'
     unittest.main(verbosity=1)

@@ -2,7 +2,9 @@
 #include "test_media.h"
 
 #include <math.h>
+#include <sys/stat.h>
 
+#include "base/hash.h"
 #include "base/path.h"
 #include "engine/engine.h"
 
@@ -131,6 +133,36 @@ static void test_broken_files(void **state)
         assert_null(m);
         assert_said(in_dir(files[i].name), "");
     }
+}
+
+/* Where a sum is asked for, only the file that has it is opened. */
+static void test_sum(void **state)
+{
+    struct rp_model *m;
+    struct rp_sums sums;
+    struct stat st;
+    struct rp_model_params p = {.path = in_dir("double.onnx"), .name = "double", .threads = 1};
+    char other[RP_SHA256_HEX], digits[32];
+
+    (void) state;
+    assert_int_equal(stat(p.path, &st), 0);
+    assert_int_equal(rp_sums_file(p.path, &sums), 0);
+    p.sum = (struct rp_model_sum){st.st_size, sums.sha256};
+    assert_int_equal(rp_model_open(&m, engine, device, &p), 0);
+    assert_string_equal(rp_model_name(m), "double");
+    rp_model_close(&m);
+
+    memcpy(other, sums.sha256, sizeof(other));
+    other[63] = other[63] == '0' ? '1' : '0';
+    p.sum.sha256 = other;
+    assert_int_equal(rp_model_open(&m, engine, device, &p), RP_ERR_MISSING);
+    assert_null(m);
+    assert_said(sums.sha256, other);
+    assert_said("double.onnx: not the published double", "SHA-256");
+    p.sum = (struct rp_model_sum){st.st_size + 1, sums.sha256};
+    assert_int_equal(rp_model_open(&m, engine, device, &p), RP_ERR_MISSING);
+    snprintf(digits, sizeof(digits), "%lld", (long long) st.st_size + 1);
+    assert_said("size in bytes", digits);
 }
 
 /* A file cut at any length is refused or, if what is left is complete by itself, opened. */
@@ -381,6 +413,7 @@ int main(void)
         cmocka_unit_test(test_no_library),
         cmocka_unit_test(test_engines),
         cmocka_unit_test(test_broken_files),
+        cmocka_unit_test(test_sum),
         cmocka_unit_test(test_every_cut),
         cmocka_unit_test(test_tensors),
         cmocka_unit_test(test_expected_inputs),

@@ -7,6 +7,7 @@ steps of their own).
 """
 import base64
 import glob
+import hashlib
 import json
 import os
 import re
@@ -147,6 +148,14 @@ class ImportNsfwjs(unittest.TestCase):
         self.convert(SOURCE, again)
         self.assertEqual(ort.read(again), ort.read(self.model))
         self.assertEqual(glob.glob(ort.scratch('*.part')), [])
+
+    def test_published(self):
+        """The content check uses these bytes only, so every Python must make them."""
+        with open(f'{ort.ROOT}/src/models/catalogue.c', encoding='utf-8') as file:
+            entry = file.read().split('"nsfwjs.onnx"')[1].split(',\n\n')[0]
+        data = ort.read(self.model)
+        self.assertIn(f' {len(data)}, ', entry)
+        self.assertIn(f'"{hashlib.sha256(data).hexdigest()}"', entry)
 
     def test_broken_source(self):
         for cut in (1000, 60000):

@@ -340,4 +340,4 @@ class Odd(unittest.TestCase):
 
 
 if __name__ == '__main__':
-    e2e.main()
+    e2e.main(standins=True)

@@ -366,23 +366,65 @@ static bool takes_option(const struct app *app, const char *name)
     return false;
 }
 
+/* What a file that merely lies in the current folder must not decide without a word: hosts and
+ * folders that models, and what is made of them, are loaded from. (No option names a library.) */
+static const char *const trusting[] = {"models-path", "download-providers", "download-mirrors",
+                                       "cuda-graph-cache", "benchmark-models"};
+enum { TRUSTING = sizeof(trusting) / sizeof(*trusting) };
+
+static void get_trusting(const struct app *app, char *text[TRUSTING])
+{
+    for (int i = 0; i < TRUSTING; i++)
+        text[i] = rp_options_text(app->options, trusting[i]);
+}
+
+/* One line that lists those which the file has set. */
+static void say_trusting(const char *path, char *const before[TRUSTING], char *const now[TRUSTING])
+{
+    char list[256] = "";
+
+    for (int i = 0; i < TRUSTING; i++) {
+        const size_t n = strlen(list);
+
+        if (now[i] && (!before[i] || strcmp(before[i], now[i]) != 0))
+            snprintf(list + n, sizeof(list) - n, "%s%s", n ? ", " : "", trusting[i]);
+    }
+    if (*list)
+        app_log(RP_LOG_WARN, "%s in the current folder says where models come from: %s", path, list);
+}
+
+static int read_found_config(struct app *app, const char *path)
+{
+    char *before[TRUSTING], *now[TRUSTING];
+
+    app_log(RP_LOG_INFO, "settings from %s in the current folder", path);
+    get_trusting(app, before);
+    const int ret = rp_options_read_config(app->options, path);
+    get_trusting(app, now);
+    if (ret >= 0) /* at the level from before, which the file cannot set */
+        say_trusting(path, before, now);
+    for (int i = 0; i < TRUSTING; i++) {
+        rp_free(before[i]);
+        rp_free(now[i]);
+    }
+    return ret;
+}
+
 static int read_config(struct app *app)
 {
     static const char *const usual[] = {"reprise.ini", "facefusion.ini"};
-    const char *path = app->config_path;
+    const char *found = NULL;
     int ret;
 
     if (!takes_option(app, "config-path"))
         return RP_OK;
-    for (size_t i = 0; !path && i < sizeof(usual) / sizeof(*usual); i++) {
-        if (!access(usual[i], F_OK)) {
-            path = usual[i];
-            app_log(RP_LOG_INFO, "settings from %s in the current folder", path);
-        }
-    }
-    if (!path)
+    for (size_t i = 0; !found && i < sizeof(usual) / sizeof(*usual); i++)
+        found = access(usual[i], F_OK) ? NULL : usual[i];
+    if (!app->config_path && !found)
         return RP_OK;
-    if ((ret = rp_options_read_config(app->options, path)) >= 0)
+    ret = app->config_path ? rp_options_read_config(app->options, app->config_path)
+                           : read_found_config(app, found);
+    if (ret >= 0)
         apply_log_level(app);
     return ret;
 }

@@ -192,28 +192,39 @@ static int unknown_command(const char *name)
     return RP_ERR_USAGE;
 }
 
-static void find_onnxruntime(void *priv, const rp_finding *finding)
+struct version_lines {
+    char *onnxruntime, *check;
+};
+
+static void find_lines(void *priv, const rp_finding *finding)
 {
+    struct version_lines *const lines = priv;
+
     if (finding->ok && finding->detail && !strcmp(finding->name, "ONNX Runtime"))
-        *(char **) priv = strdup(finding->detail);
+        lines->onnxruntime = strdup(finding->detail);
+    if (finding->advice && !strcmp(finding->name, "content check"))
+        lines->check = strdup(finding->detail);
 }
 
 static void print_version(void)
 {
     rp_runtime *runtime = NULL;
-    char *onnxruntime = NULL;
+    struct version_lines lines = {0};
 
     app_log_level(RP_LOG_QUIET); /* the version is shown without ONNX Runtime too */
     if (rp_runtime_create(&runtime, NULL) >= 0)
-        rp_doctor(runtime, find_onnxruntime, &onnxruntime);
+        rp_doctor(runtime, find_lines, &lines);
     rp_runtime_destroy(&runtime);
     app_log_level(RP_LOG_INFO);
     printf("reprise %s\n", rp_version());
-    if (onnxruntime) {
-        app_print("ONNX Runtime %s", onnxruntime);
+    if (lines.onnxruntime) {
+        app_print("ONNX Runtime %s", lines.onnxruntime);
         putchar('\n');
     }
-    free(onnxruntime);
+    if (lines.check)
+        printf("a build for tests: the content check %s\n", lines.check);
+    free(lines.onnxruntime);
+    free(lines.check);
 #ifdef APP_LINKS_FFMPEG
     puts("source MIT; this binary links Debian's GPL build of FFmpeg, so as a whole it is under "
          "the GPL");

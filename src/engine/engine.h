@@ -39,6 +39,13 @@ struct rp_tensor_info {
 /* Memory layout of a network's tensors on a GPU; without meaning on the CPU. */
 enum rp_layout { RP_LAYOUT_NCHW = 0, RP_LAYOUT_NHWC, RP_LAYOUT_AUTO };
 
+/* The only file that will do. What is loaded are the very bytes that were summed, never a form of
+ * them that is kept on disk. */
+struct rp_model_sum {
+    int64_t size;
+    const char *sha256; /* NULL: any file will do; else a text that outlives the model */
+};
+
 struct rp_model_params {
     const char *path;
     const char *name; /* for messages and reports; NULL: the file's name */
@@ -50,6 +57,7 @@ struct rp_model_params {
     const struct rp_onnx_image *edited; /* these bytes instead of the file's (rows.c); only read
                                          * while opening */
     int rows;               /* rows of the edited file, for the cache */
+    struct rp_model_sum sum;
 };
 
 /* The model's layout (never auto), and whether it was opened as deterministic. */
@@ -73,7 +81,8 @@ bool rp_engine_has_cuda(const struct rp_engine *engine);
 int rp_engine_check_tensorrt(struct rp_engine *engine);
 
 /* Open a model file. RP_ERR_IO when it cannot be read, RP_ERR_MODEL when it is not a model or needs
- * something that this ONNX Runtime does not have; the sentence names the file. */
+ * something that this ONNX Runtime does not have, RP_ERR_MISSING, without a log line, when it is
+ * not the file that `sum` asks for; the sentence names the file. */
 int rp_model_open(struct rp_model **out, struct rp_engine *engine, struct rp_device *device,
                   const struct rp_model_params *params);
 void rp_model_close(struct rp_model **model);

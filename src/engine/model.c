@@ -126,9 +126,10 @@ int rp_model_open(struct rp_model **out, struct rp_engine *engine, struct rp_dev
     m->device = device;
     m->layout = params->layout == RP_LAYOUT_NHWC ? RP_LAYOUT_NHWC : RP_LAYOUT_NCHW;
     m->deterministic = params->deterministic;
-    m->tensorrt = params->tensorrt;
+    m->sum = params->sum;
+    m->tensorrt = params->tensorrt && !m->sum.sha256; /* it would keep engines */
     m->threads = params->threads;
-    m->cache = params->cache;
+    m->cache = m->sum.sha256 ? NULL : params->cache;
     m->edited = params->edited;
     m->nrows = params->rows;
     m->path = strdup(params->path);
@@ -141,7 +142,7 @@ int rp_model_open(struct rp_model **out, struct rp_engine *engine, struct rp_dev
         ret = rp_fail(RP_ERR_IO, "%s: no such file", m->path);
         goto fail;
     }
-    RP_TRY(rp_ort_open_session(m, params->threads, params->cache));
+    RP_TRY(rp_ort_open_session(m, params->threads, m->cache));
     m->edited = NULL;
     RP_TRY(read_tensors(m));
     rp_log(RP_LOG_DEBUG, "loading model %s succeeded in %.2f seconds", m->name, rp_now() - start);

@@ -38,6 +38,7 @@ struct rp_model {
     bool deterministic, tensorrt;
     int threads;
     struct rp_cache *cache;
+    struct rp_model_sum sum;
     struct rp_model *rows[RP_MAX_LANES + 1]; /* by number of rows (rows.c); itself if the file
                                               * leaves that open; NULL: not opened */
     int nrows;               /* rows of this one; 0: as in the file */

@@ -60,7 +60,7 @@ static int try_open(struct rp_model *m, int n)
 int rp_model_rows(struct rp_model **out, struct rp_model *m, int n)
 {
     *out = NULL;
-    if (m->one_row || m->tensorrt || n < 2 || n > RP_MAX_LANES)
+    if (m->one_row || m->tensorrt || m->sum.sha256 || n < 2 || n > RP_MAX_LANES)
         return 0;
     if (!m->rows[n])
         RP_CHECK(try_open(m, n));

@@ -1,8 +1,11 @@
 /* Making a session: its options, the CUDA provider, and the cache of optimised models. */
 #include "onnx/sizes.h"
+#include "base/hash.h"
 #include "engine/ort.h"
 #include "engine/cache.h"
 
+#include <errno.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 struct request {
@@ -38,6 +41,37 @@ fail:
     return ret;
 }
 
+/* Not the only file that will do: the sentence is the caller's to log. */
+static int fail_sum(const struct rp_model *m, const char *what, const char *got, const char *want)
+{
+    rp_log_hold(true);
+    rp_fail(RP_ERR_MISSING, "%s: not the published %s: its %s is %s, right would be %s", m->path,
+            m->name, what, got, want);
+    rp_log_hold(false);
+    return RP_ERR_MISSING;
+}
+
+/* The bytes of the only file that will do. */
+static int read_summed(const struct rp_model *m, struct rp_onnx_image *out)
+{
+    struct stat st;
+    char got[RP_SHA256_HEX], want[32];
+
+    if (stat(m->path, &st))
+        return rp_fail(RP_ERR_IO, "%s: %s", m->path, strerror(errno));
+    if (st.st_size != m->sum.size) {
+        snprintf(got, sizeof(got), "%lld", (long long) st.st_size);
+        snprintf(want, sizeof(want), "%lld", (long long) m->sum.size);
+        return fail_sum(m, "size in bytes", got, want);
+    }
+    RP_CHECK(rp_onnx_copy(out, m->path, m->sum.size));
+    RP_CHECK(rp_sha256_data(out->data, out->size, got));
+    if (strcmp(got, m->sum.sha256) != 0)
+        return fail_sum(m, "SHA-256", got, m->sum.sha256);
+    rp_onnx_open_sizes(out);
+    return 0;
+}
+
 /* Load the edited bytes, or the file; if the sizes that the file states need not hold, with those
  * sizes open. */
 static int load(const struct rp_model *m, const struct request *r, const OrtSessionOptions *options,
@@ -47,7 +81,9 @@ static int load(const struct rp_model *m, const struct request *r, const OrtSess
     struct rp_onnx_image open = {0};
     struct rp_engine *const e = m->engine;
 
-    if (!r->optimised && !m->edited)
+    if (m->sum.sha256)
+        RP_TRY(read_summed(m, &open));
+    else if (!r->optimised && !m->edited)
         rp_onnx_map_open(&open, r->path);
     const struct rp_onnx_image *const from = m->edited ? m->edited : &open;
     if (from->data && !r->optimised)
@@ -156,8 +192,8 @@ static int open_gpu(struct rp_model *m, struct rp_cache *cache)
     if (ret < 0)
         ret = recordable(m, cache, key);
     m->recordable = ret >= 0;
-    if (ret >= 0)
-        return 0;
+    if (ret >= 0 || ret == RP_ERR_MISSING)
+        return ret;
     snprintf(why, sizeof(why), "%s", rp_last_error());
     RP_CHECK(create(m, &(struct request){.threads = 1, .path = m->path}, &m->session));
     rp_log(RP_LOG_WARN, "%s cannot be recorded as a CUDA graph and runs eagerly: %s", m->name, why);

@@ -1,5 +1,7 @@
 #include "models/pool.h"
 
+#include "models/standins.h"
+
 #define MAX_MODELS 64
 
 struct rp_pool {
@@ -75,6 +77,14 @@ static enum rp_layout layout_of(const struct rp_pool *pool, const struct rp_mode
                : pool->p.layout;
 }
 
+/* The networks of the content check must be the published ones. */
+static struct rp_model_sum sum_of(const struct rp_model_entry *entry)
+{
+    return entry->kind == RP_KIND_CONTENT_ANALYSER && !rp_standins_allowed()
+               ? (struct rp_model_sum){entry->size, entry->sha256}
+               : (struct rp_model_sum){0};
+}
+
 static int get(struct rp_pool *pool, const struct rp_model_entry *entry, const char *path,
                struct rp_model **model)
 {
@@ -86,7 +96,9 @@ static int get(struct rp_pool *pool, const struct rp_model_entry *entry, const c
             return 0;
         }
     }
-    rp_store_look(pool->store, entry, path);
+    const struct rp_model_sum sum = sum_of(entry);
+    if (!sum.sha256)
+        rp_store_look(pool->store, entry, path);
     if (pool->n == MAX_MODELS)
         return rp_fail(RP_ERR_LIMIT, "more than %d models in one pipeline", MAX_MODELS);
     ret = rp_shelf_take(pool->p.shelf, pool->engine, pool->device,
@@ -94,7 +106,7 @@ static int get(struct rp_pool *pool, const struct rp_model_entry *entry, const c
                             .model = {.path = path, .name = entry->name,
                                       .threads = pool->p.threads, .cache = pool->p.cache,
                                       .layout = layout_of(pool, entry),
-                                      .tensorrt = pool->p.tensorrt},
+                                      .tensorrt = pool->p.tensorrt, .sum = sum},
                             .measure = pool->p.measure}, model);
     if (ret < 0)
         return ret;
@@ -109,8 +121,10 @@ int rp_pool_get(struct rp_pool *pool, enum rp_model_kind kind, const char *name,
     char *path = NULL;
     int ret = rp_store_resolve(pool->store, kind, name, named, entry, &path);
 
-    if (ret >= 0)
-        ret = get(pool, *entry, path, model);
+    while (ret >= 0 && (ret = get(pool, *entry, path, model)) == RP_ERR_MISSING) {
+        free(path);
+        ret = rp_store_instead(pool->store, named, rp_last_error(), entry, &path);
+    }
     free(path);
     return ret;
 }

@@ -260,6 +260,28 @@ int rp_store_resolve(const struct rp_store *store, enum rp_model_kind kind, cons
     return RP_OK;
 }
 
+int rp_store_instead(const struct rp_store *store, bool named, const char *why,
+                     const struct rp_model_entry **entry, char **path)
+{
+    const struct rp_model_entry *const wanted = *entry;
+    char *const command = rp_store_fetch_command(store, wanted);
+    int ret = RP_OK;
+
+    *path = NULL;
+    if (!command)
+        return rp_fail(RP_ERR_NOMEM, "out of memory");
+    if (named || wanted->flags & RP_MODEL_LITE) {
+        ret = rp_fail(RP_ERR_MISSING, "%s, so it is not used; get it with: %s", why, command);
+    } else {
+        rp_log(RP_LOG_WARN, "%s, so it is not used; get it with: %s", why, command);
+        *entry = rp_catalogue_lite(wanted->kind);
+        if (!*entry || !(*path = rp_store_file(store, *entry)))
+            ret = fail_missing(store, wanted, *entry, "");
+    }
+    free(command);
+    return ret;
+}
+
 /* ---- content -------------------------------------------------------------------------------- */
 
 static int fail_content(const struct rp_store *store, const struct rp_model_entry *entry,

@@ -74,6 +74,10 @@ struct rp_onnx_image {
 /* @param edit  the bytes in memory may be changed; the file never is. RP_ERR_IO, and then *out is
  * empty. */
 int rp_onnx_map(struct rp_onnx_image *out, const char *path, bool edit);
+/* The first `size` bytes of a file, read into memory that no other process can change, as it can a
+ * mapped file. RP_ERR_IO, also for a file that is shorter; then *out is empty. End it with
+ * rp_onnx_unmap(). */
+int rp_onnx_copy(struct rp_onnx_image *out, const char *path, int64_t size);
 void rp_onnx_unmap(struct rp_onnx_image *image);
 
 /* RP_ERR_IO, or RP_ERR_MODEL when it is not an ONNX file. */

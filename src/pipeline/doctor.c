@@ -1,6 +1,7 @@
 /* What the machine has and what it lacks: the library side of `reprise doctor`. It must work where
  * nothing else does, so findings do not depend on each other, and a failure becomes a sentence. */
 #include "media/media.h"
+#include "models/standins.h"
 #include "pipeline/runtime.h"
 
 struct lite_count {
@@ -47,6 +48,16 @@ static bool find_models(rp_runtime *rt, rp_finding *f, char *detail, size_t size
     snprintf(detail, size, "%d of %d files of the lite set in %s%s%s", c.installed, c.all,
              rp_store_path(rt->store), c.missing[0] ? "; missing: " : "", c.missing);
     return f->ok;
+}
+
+static void find_check(rp_finding *f)
+{
+    *f = (rp_finding){.name = "content check", .ok = true, .needed = true,
+                      .detail = "uses the published networks only"};
+    if (rp_standins_allowed()) {
+        f->detail = "accepts stand-ins for its networks, as every output's mark says";
+        f->advice = "this is a build for tests; build without -Dcheck_standins=true";
+    }
 }
 
 /* Record one operation and replay it: does the GPU give the CPU's result? */
@@ -166,6 +177,8 @@ int rp_doctor(rp_runtime *runtime, void (*fn)(void *priv, const rp_finding *find
     rp_log_hold(false);
     fn(priv, &f);
     ok &= find_models(runtime, &f, detail, sizeof(detail));
+    fn(priv, &f);
+    find_check(&f);
     fn(priv, &f);
     find_video(&f, detail, sizeof(detail));
     ok &= f.ok;

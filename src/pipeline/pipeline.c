@@ -1,6 +1,7 @@
 #include "pipeline/pipeline.h"
 
 #include "base/memory.h"
+#include "models/standins.h"
 #include "pipeline/face_map.h"
 #include "pipeline/key.h"
 #include "pipeline/reference.h"
@@ -315,7 +316,8 @@ void rp_pipeline_mark(const struct rp_pipeline *p, struct rp_mark *mark)
     *mark = (struct rp_mark){.present = true};
     snprintf(mark->source_type, sizeof(mark->source_type), "%s",
              "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia");
-    snprintf(mark->software, sizeof(mark->software), "reprise %s", rp_version());
+    snprintf(mark->software, sizeof(mark->software), "reprise %s%s", rp_version(),
+             rp_standins_allowed() ? " (its content check accepts stand-ins)" : "");
     for (int i = 0; i < p->plan.nprocessors; i++) {
         const struct rp_processor *const def = p->plan.processor[i].def;
         const char *const model = def->models ? def->models(p->plan.processor[i].self) : "";
