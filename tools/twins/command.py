@@ -5,7 +5,7 @@ import os
 import sys
 import time
 
-from twins import colour, deep, detect, face, lips, net, planted, portrait, restore, swap, tiny
+from twins import age, colour, deep, detect, face, lips, net, planted, portrait, restore, swap, tiny
 from twins.planted import Plan
 
 # Of the real files: bytes (a quarter of them is taken as the number of parameters), or parameters
@@ -41,6 +41,7 @@ TWINS = {
     'real_esrgan_x4': (restore.real_esrgan, None, None, 16.698e6, 2353),
     'deep_swapper_224': (deep.dfm, 'iperov/elon_musk_224.dfm', None, None, None),
     'fran': (deep.fran, None, None, None, None),
+    'styleganex_age': (age.styleganex, None, 1340360455, None, None),
     'ddcolor': (colour.ddcolor, None, None, None, None),
     'deoldify_artistic': (colour.deoldify, None, None, None, None),
     'live_portrait_motion_extractor': (portrait.motion_extractor, None, None, 28.12e6, None),
