@@ -3,9 +3,9 @@
 BUILD  ?= build
 PREFIX ?= /usr/local
 DEST   := $(DESTDIR)$(PREFIX)
-export SOURCE TARGET OUTPUT
+export SOURCE TARGET OUTPUT RUNS
 
-.PHONY: build gpu isnet run test check-long bench lint install uninstall clean help
+.PHONY: build gpu isnet run test check-long fuzz bench lint install uninstall clean help
 
 build:       ## install what is missing, build $(BUILD)/reprise
 	@scripts/build.sh "$(BUILD)" "-Dprefix=$(PREFIX)"
@@ -27,6 +27,11 @@ test:        ## install what the tests need and pass every test
 check-long:  ## the tests that take long (a 10-minute clip)
 	@scripts/build.sh "$(BUILD)" --tests
 	@tests/long.sh "$(BUILD)"
+
+fuzz:        ## each fuzzer a million times, or RUNS=N; takes hours; FUZZERS="onnx video" for some
+	@scripts/build.sh "$(BUILD)" --tests
+	@tests/run.sh "$(BUILD)" build-clang
+	@tests/fuzz.sh "$(BUILD)-clang" $(FUZZERS)
 
 bench:       ## build and run the benchmarks
 	@scripts/build.sh "$(BUILD)" --media -Dbench=true

@@ -139,8 +139,8 @@ scripts() {
 
 # ---- text -----------------------------------------------------------------------------------------
 
-texts() { # all but pictures and the like
-    sources | while read -r file; do
+texts() { # all but pictures and the like, and what fuzzers begin with
+    sources | grep -v '^tests/corpus/' | while read -r file; do
         grep -qI '' "$file" 2>/dev/null && echo "$file"
     done || true
 }

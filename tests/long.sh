@@ -9,11 +9,7 @@ program=$(realpath "${1:-build}")/reprise
 tests/test_sync.py "$program" --all -v
 # As `make test` does, but farther; it makes the build.
 [ ! -d "${1:-build}-test" ] || REPRISE_LINT_NODES=225000 tests/lint.sh "${1:-build}-test"
-# Five minutes each, begun anywhere; what ends one is kept beside it.
-export LSAN_OPTIONS=suppressions=$PWD/tests/lsan.supp:print_suppressions=0
-for fuzzer in "${1:-build}"-clang/tests/fuzz_*; do
-    [ ! -x "$fuzzer" ] || [ -d "$fuzzer" ] ||
-        "$fuzzer" -max_total_time=300 -timeout=10 -rss_limit_mb=2000 -verbosity=0 \
-            -artifact_prefix="$fuzzer-"
-done
+# Two minutes each, begun with what they found before; what ends one is kept.
+[ ! -x "${1:-build}-clang/tests/fuzz" ] ||
+    RUNS=1000000000 SECONDS_EACH=120 tests/fuzz.sh "${1:-build}-clang"
 exec tests/test_long.py "$program" -v

@@ -97,7 +97,7 @@ build_in_advance() {
     renice -n 19 $BASHPID >"$logs/renice.log" 2>&1
     in_advance 'build asan' compile "$build-asan" '-Db_sanitize=address,undefined -Doptimization=1'
     in_advance 'build tsan' compile "$build-tsan" '-Db_sanitize=thread' reprise tests/test_{queue,ring,log,pipeline}
-    CC=clang in_advance 'build clang' compile "$build-clang" '-Dfuzz=true' reprise "${fuzzers[@]/#/tests/}"
+    CC=clang in_advance 'build clang' compile "$build-clang" '-Dfuzz=true' reprise tests/fuzz
 }
 
 done_in_advance() {
@@ -122,26 +122,12 @@ meson_suite() {
     suite "$1" in_meson "${@:2}"
 }
 
-# ---- fuzzers --------------------------------------------------------------------------------------
-
-# fuzz PROGRAM: ten seconds from nothing, each time the same way, so that what passed once passes
-# again; the long suite tries other ways.
-fuzz() {
-    local work code=0
-    work=$(mktemp -d)
-    (cd "$work" && "$root/$1" -seed=1 -max_total_time=10 -timeout=10 -rss_limit_mb=2000 \
-        -print_final_stats=1 -verbosity=0) || code=$?
-    rm -rf "$work"
-    return "$code"
-}
-
 # ---- all of it ------------------------------------------------------------------------------------
 
 run_all() {
     # standins: for suites that replace the content check's networks, which the product refuses
-    local program=$build/reprise standins=$build-test/reprise test fuzzers behind
+    local program=$build/reprise standins=$build-test/reprise test behind
 
-    mapfile -t fuzzers < <(for test in tests/fuzz_*.c; do basename "$test" .c; done)
     suite 'build debug' compile "$build-test" ''
     build_in_advance &
     behind=$!
@@ -189,9 +175,7 @@ run_all() {
     meson_suite 'threads tsan' "$build-tsan" -t 6 queue ring log pipeline
 
     suite 'build clang' done_in_advance 'build clang'
-    for test in "${fuzzers[@]}"; do
-        suite "fuzz ${test#fuzz_}" fuzz "$build-clang/tests/$test"
-    done
+    suite 'fuzz' env RUNS=smoke tests/fuzz.sh "$build-clang"
 }
 
 main() {

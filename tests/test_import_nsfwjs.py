@@ -10,9 +10,11 @@ import glob
 import hashlib
 import json
 import os
+import random
 import re
 import subprocess
 import sys
+import tarfile
 import unittest
 
 sys.dont_write_bytecode = True
@@ -22,6 +24,9 @@ except ImportError:
     print('skipped: no NumPy (python3-numpy)')
     sys.exit(77)
 import ort
+
+sys.path.insert(0, os.path.join(ort.ROOT, 'tools'))
+import import_nsfwjs  # noqa: E402
 
 SOURCE = os.environ.get('NSFWJS') or ort.CACHE + '/npm/nsfwjs-4.4.0'
 
@@ -169,6 +174,118 @@ class ImportNsfwjs(unittest.TestCase):
             self.assertIn('is not nsfwjs 4.4.0', caught.exception.stderr)
             self.assertEqual(caught.exception.stderr.count('\n'), 1)
             self.assertFalse(os.path.exists(ort.scratch('broken.onnx')))
+
+
+def tiny_layer(kind, name, source, **config):
+    nodes = [[[source, 0, 0, {}]]] if source else []
+    return {'class_name': kind, 'name': name, 'config': config, 'inbound_nodes': nodes}
+
+
+def tiny_package():
+    """The two files of a network of a few numbers, with every kind of layer but one."""
+    shapes = {'c/kernel': [3, 3, 3, 2], 'd/depthwise_kernel': [1, 1, 2, 1], 'f/kernel': [2, 5],
+              'f/bias': [5], **{'b/' + n: [2] for n in ('gamma', 'beta', 'moving_mean',
+                                                        'moving_variance')}}
+    plain = {'data_format': 'channels_last', 'dilation_rate': [1, 1], 'activation': 'linear',
+             'use_bias': False}
+    layers = [
+        tiny_layer('InputLayer', 'i', None, batch_input_shape=[None, 224, 224, 3]),
+        tiny_layer('ZeroPadding2D', 'z', 'i', padding=[[0, 1], [0, 1]]),
+        tiny_layer('Conv2D', 'c', 'z', padding='valid', strides=[2, 2], **plain),
+        tiny_layer('BatchNormalization', 'b', 'c', epsilon=0.001),
+        tiny_layer('ReLU', 'r', 'b', max_value=6, negative_slope=0, threshold=0),
+        tiny_layer('DepthwiseConv2D', 'd', 'r', padding='same', strides=[1, 1], **plain),
+        tiny_layer('AveragePooling2D', 'p', 'd', padding='valid', pool_size=[112, 112]),
+        tiny_layer('Flatten', 'g', 'p'), tiny_layer('Dropout', 'o', 'g'),
+        tiny_layer('Dense', 'f', 'o', activation='softmax')]
+    weights = [{'name': n, 'shape': s, 'dtype': 'float32',
+                'quantization': {'dtype': 'uint8', 'scale': .5, 'min': 0}} for n, s in shapes.items()]
+    topology = json.dumps({'modelTopology': {'model_config': {'config': {'layers': layers}}},
+                           'weightsManifest': [{'weights': weights}]})
+    topology = topology.replace('true', '!0').replace('false', '!1').replace('"modelTopology"',
+                                                                             'modelTopology', 1)
+    data = base64.b64encode(bytes(sum(int(np.prod(s)) for s in shapes.values()))).decode()
+    return [f'x.exports={re.sub("[ ]+", "", topology)}', f'x.exports="{data}"']
+
+
+class Mutated(unittest.TestCase):
+    """A package that is not the right one ends in a sentence, soon and in little memory."""
+
+    def attempt(self, texts):
+        import_nsfwjs.read_sources = lambda _: texts
+        try:
+            import_nsfwjs.convert('', ort.scratch('mutated.onnx'))
+        except import_nsfwjs.NOT_IT:
+            return False
+        return True
+
+    def setUp(self):
+        self.read = import_nsfwjs.read_sources
+
+    def tearDown(self):
+        import_nsfwjs.read_sources = self.read
+
+    def test_texts(self):
+        right = tiny_package()
+        self.assertTrue(self.attempt(right))
+        luck = random.Random(6)
+        pieces = ['0', '-1', '1e9', '99999999', '[', ']', '{', '}', 'null', '""', ',', ':', '!0', '"x"',
+                  '4096', '[' * 2000]
+        refused = 0
+        for _ in range(3000):
+            texts = list(right)
+            which = luck.random() < .1
+            for _ in range(luck.choice((1, 1, 2, 5))):
+                text = texts[which]
+                at = luck.randrange(12, len(text))
+                end = at + luck.choice((0, 1, 1, 2, 8))
+                texts[which] = text[:at] + luck.choice(pieces) + text[end:]
+            refused += not self.attempt(texts)
+        self.assertGreater(refused, 1500)
+
+    def test_sizes(self):
+        """A shape without elements, but with many rows; numbers that overflow."""
+        for old, new in (('[3,3,3,2]', '[0,99999999,3,99999999]'), ('[3,3,3,2]', '[3,3,3,1e400]'),
+                         ('0.001', '1e999'), ('[2,5]', '[-2,-5]')):
+            texts = tiny_package()
+            self.assertIn(old, texts[0])
+            texts[0] = texts[0].replace(old, new)
+            self.assertEqual(self.attempt(texts), new == '1e999', new)
+
+    def test_tarballs(self):
+        folder, path = import_nsfwjs.FOLDER, ort.scratch('package.tgz')
+        names = [import_nsfwjs.TOPOLOGY, import_nsfwjs.WEIGHTS]
+        for name, text in zip(names, tiny_package()):
+            with open(ort.scratch(name), 'w', encoding='ascii') as file:
+                file.write(text)
+        with tarfile.open(path, 'w:gz') as tar:
+            for name in names:
+                tar.add(ort.scratch(name), f'{folder}/{name}')
+        with tarfile.open(ort.scratch('folders.tgz'), 'w:gz') as tar:
+            for name in names:
+                tar.add(ort.ROOT + '/docs', f'{folder}/{name}', recursive=False)
+        self.assertEqual(import_nsfwjs.read_sources(path), tiny_package())
+        data, luck = ort.read(path), random.Random(7)
+        with self.assertRaises(import_nsfwjs.NOT_IT):
+            import_nsfwjs.read_sources(ort.scratch('folders.tgz'))
+        for _ in range(300):
+            bad = bytearray(data[:luck.randrange(len(data))] if luck.random() < .3 else data)
+            for _ in range(luck.choice((1, 3))):
+                if bad:
+                    bad[luck.randrange(len(bad))] = luck.randrange(256)
+            with open(path, 'wb') as file:
+                file.write(bad)
+            try:
+                import_nsfwjs.read_sources(path)
+            except (*import_nsfwjs.NOT_IT, OSError):
+                pass
+
+    def test_too_large(self):
+        path = ort.scratch(import_nsfwjs.TOPOLOGY)
+        with open(path, 'wb') as file:
+            file.truncate(1 << 34)
+        with self.assertRaises(import_nsfwjs.Broken):
+            import_nsfwjs.read_sources(ort.scratch(''))
 
 
 if __name__ == '__main__':

@@ -387,7 +387,8 @@ static void test_foreign_xmp(void **state)
     /* what other software would write: elements instead of attributes, after the pixels of a BMP
      */
     static const char xmp[] =
-        "<x:xmpmeta><rdf:RDF><rdf:Description><Iptc4xmpExt:DigitalSourceType>http://a/b?c&amp;d"
+        "<x:xmpmeta><rdf:RDF><rdf:Description xmp:Label='a Iptc4xmpExt:DigitalSourceType, no'>"
+        "<Iptc4xmpExt:DigitalSourceType>http://a/b?c&amp;d"
         "</Iptc4xmpExt:DigitalSourceType></rdf:Description></rdf:RDF></x:xmpmeta>";
     rp_image from = make_image(4, 4, RP_PIXEL_BGR);
     rp_mark back;

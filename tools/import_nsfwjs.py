@@ -24,6 +24,7 @@ import os
 import re
 import sys
 import tarfile
+import zlib
 from array import array
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -31,6 +32,8 @@ from onnx_writer import FLOAT, Graph, floats  # noqa: E402
 
 FOLDER = 'package/dist/models/mobilenet_v2'
 TOPOLOGY, WEIGHTS = 'model.min.js', 'group1-shard1of1.min.js'
+LIMIT = 1 << 24  # bytes of each, four times what they have
+SIDE = 4096      # of a weight: the largest has 1280
 
 
 class Broken(Exception):
@@ -44,11 +47,18 @@ def read_sources(source):
     if os.path.isdir(source):
         texts = []
         for name in (TOPOLOGY, WEIGHTS):
-            with open(os.path.join(source, name), encoding='ascii') as file:
-                texts.append(file.read())
+            with open(os.path.join(source, name), 'rb') as file:
+                texts.append(read_text(file, name))
         return texts
     with tarfile.open(source, 'r:gz') as tar:
-        return [tar.extractfile(f'{FOLDER}/{n}').read().decode('ascii') for n in (TOPOLOGY, WEIGHTS)]
+        return [read_text(tar.extractfile(f'{FOLDER}/{n}'), n) for n in (TOPOLOGY, WEIGHTS)]
+
+
+def read_text(file, name):
+    data = file.read(LIMIT + 1)
+    if len(data) > LIMIT:
+        raise Broken(f'{name} is larger than {LIMIT} bytes')
+    return data.decode('ascii')
 
 
 TOKEN = re.compile(r'''(?P<string>"(?:[^"\\]|\\.)*")
@@ -117,6 +127,8 @@ def read_weights(manifest, text):
             q = w.get('quantization')
             if w['dtype'] != 'float32' or not q or q['dtype'] != 'uint8':
                 raise Broken(f"weight {w['name']} is not 8 bit")
+            if not all(type(n) is int and 0 < n <= SIDE for n in w['shape']):
+                raise Broken(f"weight {w['name']} has the shape {w['shape']}")
             size = math.prod(w['shape'])
             table = [v * q['scale'] + q['min'] for v in range(256)]
             part = data[start:start + size]
@@ -325,13 +337,19 @@ def convert(source, out):
     Importer(topology, weights).run().save(out)
 
 
+# What a source that is something else leads to, wherever it differs from what is expected.
+NOT_IT = (Broken, ArithmeticError, AttributeError, EOFError, LookupError, RecursionError, TypeError,
+          ValueError, tarfile.TarError, zlib.error)
+
+
 def main():
     if len(sys.argv) != 3:
         sys.exit('usage: import_nsfwjs.py TARBALL-OR-FOLDER OUT.onnx')
     try:
         convert(sys.argv[1], sys.argv[2])
-    except (Broken, KeyError, ValueError, tarfile.TarError) as error:
-        sys.exit(f'import_nsfwjs: {sys.argv[1]} is not nsfwjs 4.4.0: {error}')
+    except NOT_IT as error:
+        sys.exit(f'import_nsfwjs: {sys.argv[1]} is not nsfwjs 4.4.0: '
+                 f'{type(error).__name__}: {error}')
     except OSError as error:
         sys.exit(f'import_nsfwjs: {error}')
 

@@ -85,11 +85,10 @@ static RP_PRINTF(3, 0) char *format_raw(char *small, size_t size, const char *fm
 }
 
 /* The line as it is shown: values from outside may contain line ends and terminal escapes. In
- * `small` or on the heap, as above. */
-static RP_PRINTF(3, 0) char *format_line(char *small, size_t size, const char *fmt, va_list args)
+ * `small` or on the heap, as above. Frees `raw` if it is not `start`. */
+static char *make_line(char *raw, const char *start, char *small, size_t size)
 {
-    char start[512], *line = small;
-    char *const raw = format_raw(start, sizeof(start), fmt, args);
+    char *line = small;
     const size_t len = rp_text_clean(RP_TEXT_TERMINAL, raw, small, size);
     char *const large = len >= size ? malloc(len + 1) : NULL;
 
@@ -104,14 +103,15 @@ static RP_PRINTF(3, 0) char *format_line(char *small, size_t size, const char *f
 
 void rp_log(enum rp_log_level level, const char *fmt, ...)
 {
-    char small[512];
+    char start[512], small[512];
     va_list args;
 
     if (!rp_log_enabled(level))
         return;
     va_start(args, fmt);
-    char *const line = format_line(small, sizeof(small), fmt, args);
+    char *const raw = format_raw(start, sizeof(start), fmt, args);
     va_end(args);
+    char *const line = make_line(raw, start, small, sizeof(small));
     deliver(level, line);
     if (line != small)
         free(line);
@@ -145,12 +145,13 @@ bool rp_log_held(void)
 
 int rp_fail(int status, const char *fmt, ...)
 {
-    char small[512];
+    char start[512], small[512];
     va_list args;
 
     va_start(args, fmt);
-    char *const line = format_line(small, sizeof(small), fmt, args);
+    char *const raw = format_raw(start, sizeof(start), fmt, args);
     va_end(args);
+    char *const line = make_line(raw, start, small, sizeof(small));
     rp_take_error(line);
     if (!held)
         deliver(RP_LOG_ERROR, line);

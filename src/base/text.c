@@ -40,7 +40,7 @@ static size_t show_char(enum rp_text_form form, const unsigned char *s, char sho
     const size_t n = utf8_char(s, &code);
 
     if (!n && form == RP_TEXT_UTF8)
-        strcpy(shown, "\xef\xbf\xbd");
+        memcpy(shown, "\xef\xbf\xbd", 4);
     else if (!n || (form == RP_TEXT_TERMINAL && code < 0x20))
         snprintf(shown, 8, "\\x%02x", s[0]);
     else if (form == RP_TEXT_TERMINAL && commands(code))

@@ -121,22 +121,29 @@ static void unescape(char *to, size_t room, const uint8_t *from, size_t size)
     to[n] = 0;
 }
 
-/* The value of name="value" or <name>value</name>; others write the second form. */
-static void find_value(struct field field, const uint8_t *xmp, size_t size, const char *name)
+/* The value of name="value" or <name>value</name>; others write the second form. False if the name
+ * stands there in another way, such as in a value. */
+static bool take_value(struct field field, const uint8_t *p, const uint8_t *end)
 {
-    const size_t len = strlen(name);
-    const uint8_t *p = memmem(xmp, size, name, len), *const end = xmp + size;
-
-    if (!p || (size_t) (end - p) < len + 2)
-        return;
-    p += len;
+    if (end - p < 2)
+        return false;
     const bool attribute = p[0] == '=' && (p[1] == '"' || p[1] == '\'');
     if (!attribute && *p != '>')
-        return;
+        return false;
     const uint8_t *const value = p + (attribute ? 2 : 1);
     const uint8_t *const last = memchr(value, attribute ? p[1] : '<', (size_t) (end - value));
     if (last)
         unescape(field.text, field.size, value, (size_t) (last - value));
+    return last != NULL;
+}
+
+static void find_value(struct field field, const uint8_t *xmp, size_t size, const char *name)
+{
+    const size_t len = strlen(name);
+    const uint8_t *const end = xmp + size, *p = xmp;
+
+    while ((p = memmem(p, (size_t) (end - p), name, len)) && !take_value(field, p += len, end))
+        ;
 }
 
 bool rp_mark_parse(struct rp_mark *mark, const uint8_t *xmp, size_t size)

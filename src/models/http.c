@@ -78,27 +78,33 @@ static void read_header(struct rp_http_reply *reply, const char *line)
     } else if ((v = header_value(line, "Last-Modified")) && reply->validator[0] != '"') {
         snprintf(reply->validator, sizeof(reply->validator), "%s", v);
     } else if ((v = header_value(line, "Content-Range"))) {
-        if (sscanf(v, "bytes %lld-%*d/%lld", &first, &total) == 2) {
+        if (sscanf(v, "bytes %lld-%*d/%lld", &first, &total) == 2 && first >= 0 && total >= 0) {
             reply->first = first;
             reply->total = total;
         }
     } else if ((v = header_value(line, "Content-Length")) && reply->status == 200) {
-        reply->total = strtoll(v, NULL, 10);
+        reply->total = RP_MAX(strtoll(v, NULL, 10), -1);
     }
 }
 
-static size_t on_header(char *data, size_t one, size_t size, void *priv)
+void rp_http_header(struct rp_http_reply *reply, const char *data, size_t size)
 {
     char line[512];
-    struct transfer *const t = priv;
     size_t n = RP_MIN(size, sizeof(line) - 1);
 
-    (void) one;
     memcpy(line, data, n);
     while (n && isspace((unsigned char) line[n - 1]))
         n--;
     line[n] = '\0';
-    read_header(t->reply, line);
+    read_header(reply, line);
+}
+
+static size_t on_header(char *data, size_t one, size_t size, void *priv)
+{
+    struct transfer *const t = priv;
+
+    (void) one;
+    rp_http_header(t->reply, data, size);
     return size;
 }
 

@@ -38,6 +38,9 @@ struct rp_http_request {
 
 enum rp_http_end rp_http_get(const struct rp_http_request *request, struct rp_http_reply *reply);
 
+/* Take the facts from one line of a header, with its end. For rp_http_get() and the fuzzer. */
+void rp_http_header(struct rp_http_reply *reply, const char *data, size_t size);
+
 struct rp_http_host {
     const char *url; /* scheme and host; anything after that is ignored */
     bool answers;

@@ -1,0 +1,195 @@
+#!/usr/bin/python3
+"""Makes what the fuzzers begin with: tests/corpus/FUZZER/NAME. It is in the tree, so that a test
+needs none of the tools; run this only to change it. It needs ffmpeg.
+The HEIC file is one of test_media_heif.c, which makes it with libheif.
+
+
+All of it is made here: test patterns, noise, words.
+"""
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import zlib
+
+sys.dont_write_bytecode = True
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, os.path.join(ROOT, 'tools'))
+sys.path.insert(0, os.path.join(ROOT, 'tests'))
+import onnx_writer as w  # noqa: E402
+import tiny_models  # noqa: E402
+
+FOLDER = os.path.join(ROOT, 'tests', 'corpus')
+WORK = tempfile.mkdtemp()
+XMP = b"""<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF><rdf:Description
+Iptc4xmpExt:DigitalSourceType="compositeWithTrainedAlgorithmicMedia" xmp:CreatorTool="a &amp; b"
+reprise:Processors="x"><reprise:Models>y</reprise:Models></rdf:Description></rdf:RDF></x:xmpmeta>"""
+EXIF = b'II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0'
+SUBTITLES = '1\n00:00:00,000 --> 00:00:00,080\n<i>one</i>\n\n2\n00:00:00,080 --> 00:00:01,000\ntwo\n'
+
+
+def put(fuzzers, name, data):
+    for fuzzer in fuzzers.split():
+        os.makedirs(f'{FOLDER}/{fuzzer}', exist_ok=True)
+        with open(f'{FOLDER}/{fuzzer}/{name}', 'wb') as file:
+            file.write(data if isinstance(data, bytes) else data.encode())
+
+
+def made(name, *args):
+    """Bytes of a file that ffmpeg makes."""
+    path = f'{WORK}/{name}'
+    subprocess.run(['ffmpeg', '-v', 'error', '-y', *args, path], check=True)
+    with open(path, 'rb') as file:
+        return file.read()
+
+
+def pattern(size='32x32', frames=2):
+    return ['-f', 'lavfi', '-i', f'testsrc=s={size}:r=25:d={frames / 25}']
+
+
+TONE = ['-f', 'lavfi', '-i', 'sine=f=400:r=16000:d=0.1']
+
+
+def texts():
+    put('options', 'values', 'look-fast\nlook-score 0.55\nangles 0 90 270\nmargin 1 2 3 4\n'
+        'look-size 320x320\nlook-memory 3G\nlook-name own/x\nsources "a b" c\n')
+    put('config', 'ini', '[look]\nlook_score = 0.55\nlook_box = 12x13\n; no\n[lists]\nangles = 0 90\n'
+        'sources =\n  a\n  b\n[more]\nkeep = 1\n')
+    put('args', 'words', '--face-detector-score=0.5\n--face-detector-angles\n0\n90\n-o\nx.png\n'
+        '--json\n--\nfile\n')
+    put('args', 'help', 'a.png\n--log-level\ndebug\n-h\n')
+    put('text', 'evil', b'a\x1b[31m\xc2\x9b\xe2\x80\xae\xf0\x9f\x98\x80\xe2\x82\xff\r\n')
+    put('cache', 'entry', '{"key": "fuzz", "value": {"slots": 4, "form": "nhwc"}}')
+    put('cache', 'file', '{"key": "file fuzz", "value": {"size": 7, "crc": 1, "file": "x.onnx"}}')
+    put('sums', 'lines', b'\x01 0123abcd ' + b'ab' * 32 + b' \x02\n7 1.000000001 1 ' + b'0' * 64 + b' /x\n')
+    put('hash', 'right', f'{zlib.crc32(b"a model" + bytes(1)):08x}')
+    put('hash', 'other', 'ABCDEF01\n')
+    put('headers', 'reply', 'HTTP/1.1 206 Partial\r\nETag: "abc"\r\nLast-Modified: Mon\r\n'
+        'Content-Range: bytes 5-9/10\r\nContent-Length: 10\r\n\r\nHTTP/2 200\r\ncontent-length: 7\r\n')
+    put('names', 'model', 'My face (2).dfm')
+    put('names', 'part', '.out.mp4.999999-1.part.mp4')
+
+
+def models():
+    makers = (tiny_models.double, tiny_models.sum_and_types, tiny_models.open_size, network)
+    for make in makers:
+        make().save(f'{WORK}/net.onnx')
+        with open(f'{WORK}/net.onnx', 'rb') as file:
+            put('onnx rows', make.__name__, file.read())
+
+
+def network():
+    """A convolution, shapes that are worked out, a loop."""
+    g = w.Graph('network')
+    g.input('x', w.FLOAT, [1, 3, 'h', 'w'])
+    g.initializer('k', w.FLOAT, [2, 3, 1, 1], w.floats([1] * 6))
+    g.initializer('s', w.INT64, [2], w.ints([1, -1]))
+    g.node('Conv', ['x', 'k'], ['c'], strides=[2, 2], pads=[0, 0, 0, 0], group=1)
+    g.node('Shape', ['c'], ['n'])
+    g.node('Gather', ['n', 's'], ['m'], axis=0)
+    g.node('Reshape', ['c', 's'], ['r'])
+    g.node('Concat', ['r', 'r'], ['y'], axis=0)
+    g.output('y', w.FLOAT, ['a', 12800])
+    return g
+
+
+# ---- media ---------------------------------------------------------------------------------------
+
+
+def segment(marker, data):
+    return b'\xff' + bytes([marker]) + (len(data) + 2).to_bytes(2, 'big') + data
+
+
+def chunk(kind, data):
+    return len(data).to_bytes(4, 'big') + kind + data + zlib.crc32(kind + data).to_bytes(4, 'big')
+
+
+def riff(kind, data):
+    return kind + len(data).to_bytes(4, 'little') + data + bytes(len(data) % 2)
+
+
+def profile():
+    """A small profile of RGB with a matrix: tags of the primaries, of the white and of a gamma."""
+    def xyz(*values):
+        return b'XYZ \0\0\0\0' + b''.join(round(v * 65536).to_bytes(4, 'big') for v in values)
+    gamma = b'curv\0\0\0\0\0\0\0\x01\x02\x33\0\0'
+    tags = {b'rXYZ': xyz(.436, .222, .014), b'gXYZ': xyz(.385, .717, .097), b'bXYZ': xyz(.143, .061, .714),
+            b'wtpt': xyz(.9642, 1, .8249), b'rTRC': gamma, b'gTRC': gamma, b'bTRC': gamma}
+    table, body = len(tags).to_bytes(4, 'big'), b''
+    start = 128 + 4 + 12 * len(tags)
+    for name, data in tags.items():
+        table += name + (start + len(body)).to_bytes(4, 'big') + len(data).to_bytes(4, 'big')
+        body += data
+    size = start + len(body)
+    head = size.to_bytes(4, 'big') + bytes(4) + b'\x02\x10\0\0mntrRGB XYZ ' + bytes(12) + b'acsp'
+    head += bytes(28) + xyz(.9642, 1, .8249)[8:]
+    return head.ljust(128, b'\0') + table + body
+
+
+def pictures():
+    icc = profile()
+    for kind in range(7):
+        put('profile', f'from-{kind}', bytes([kind]) + icc)
+    jpeg = made('a.jpg', *pattern('16x16', 1))
+    more = (segment(0xe1, b'Exif\0\0' + EXIF) + segment(0xe1, b'http://ns.adobe.com/xap/1.0/\0' + XMP) +
+            segment(0xe2, b'ICC_PROFILE\0\x01\x01' + icc))
+    put('picture metadata inspect', 'jpeg', jpeg[:2] + more + jpeg[2:])
+    png = made('a.png', *pattern('16x16', 1))
+    more = (chunk(b'iCCP', b'x\0\0' + zlib.compress(icc)) + chunk(b'eXIf', EXIF) +
+            chunk(b'iTXt', b'XML:com.adobe.xmp\0\0\0\0\0' + XMP))
+    put('picture metadata inspect', 'png', png[:33] + more + png[33:])
+    put('picture metadata', 'apng', made('a.apng', *pattern('16x16')))
+    put('picture', 'png16', made('b.png', *pattern('16x16', 1), '-pix_fmt', 'rgba64be'))
+    webp = made('a.webp', *pattern('16x16', 1))
+    extended = b'\x2c\0\0\0' + b'\x0f\0\0' * 2
+    body = b'WEBP' + riff(b'VP8X', extended) + riff(b'ICCP', icc) + webp[12:] + riff(b'EXIF', EXIF)
+    put('picture metadata inspect', 'webp', riff(b'RIFF', body + riff(b'XMP ', XMP)))
+    put('picture metadata inspect', 'bmp', made('a.bmp', *pattern('8x8', 1)))
+    for name, form in (('rgb', 'rgb24'), ('grey16', 'gray16le'), ('palette', 'pal8')):
+        put('picture', 'tiff-' + name, made('a.tiff', *pattern('8x8', 1), '-pix_fmt', form))
+    put('metadata inspect', 'tiff', EXIF[:8] + b'\x01\0\xbc\x02\x01\0' + len(XMP).to_bytes(4, 'little') +
+        b'\x1a\0\0\0' + bytes(4) + XMP)
+    put('picture video inspect', 'gif', made('a.gif', *pattern('16x16'), '-loop', '3'))
+    put('picture', 'avif', made('a.avif', *pattern('16x16', 1), '-c:v', 'libaom-av1', '-still-picture', '1'))
+
+
+def films():
+    with open(f'{WORK}/a.srt', 'w', encoding='utf-8') as file:
+        file.write(SUBTITLES)
+    sound = [*TONE, '-i', f'{WORK}/a.srt']
+    tags = ['-metadata', 'comment=synthetic_media=x; software=y; reprise_processors=z; reprise_models=m']
+    small = ['-c:v', 'libx264', '-preset', 'veryfast', '-pix_fmt', 'yuv420p']
+    bare = ['-fflags', '+bitexact', '-flags', '+bitexact']
+    for name, args in (
+            ('mp4', [*small, '-c:a', 'aac', '-b:a', '16k', '-c:s', 'mov_text', *tags]),
+            ('mkv', [*small, '-c:a', 'libopus', '-b:a', '16k', '-c:s', 'srt', *tags]),
+            ('webm', ['-c:v', 'libvpx-vp9', '-pix_fmt', 'yuva420p', '-c:a', 'libopus', '-b:a', '16k',
+                      '-c:s', 'webvtt']),
+            ('mov', ['-c:v', 'mpeg4', '-c:a', 'pcm_s16le', '-c:s', 'mov_text']),
+            ('avi', ['-c:v', 'mjpeg', '-q:v', '20', '-c:a', 'libmp3lame', '-b:a', '16k', '-sn'])):
+        put('video tracks inspect' + (' sound' if name != 'mov' else ''), name,
+            made('a.' + name, *pattern(frames=3), *sound, *args, '-shortest', *bare))
+    put('video', 'turned', made('t.mp4', '-i', f'{WORK}/a.mp4', '-c', 'copy', '-map', '0:v',
+                                '-metadata:s:v', 'rotate=90', *bare))
+    put('video', 'y4m', made('a.y4m', *pattern('8x8'), '-pix_fmt', 'yuv420p'))
+    put('video', 'apng', made('v.apng', *pattern('16x16')))
+    put('video', 'ts', made('a.ts', *pattern(), '-c:v', 'mpeg2video', *bare))
+    put('video', 'hevc', made('h.mp4', *pattern(), '-c:v', 'libx265', '-x265-params',
+                              'log-level=none:info=0:hdr10=1:master-display=G(13250,34500)B(7500,3000)'
+                              'R(34000,16000)WP(15635,16450)L(10000000,1):max-cll=1000,400',
+                              '-pix_fmt', 'yuv420p10le', *bare))
+    put('sound', 'wav', made('a.wav', *TONE, '-ac', '1', '-ar', '8000'))
+    put('sound', 'flac', made('a.flac', *TONE, '-ar', '8000'))
+    put('sound', 'mp3', made('a.mp3', *TONE, '-b:a', '16k'))
+    put('sound', 'ogg', made('a.ogg', *TONE, '-c:a', 'libvorbis', '-ar', '16000'))
+
+
+def main():
+    for make in (texts, models, pictures, films):
+        make()
+    shutil.rmtree(WORK)
+
+
+if __name__ == '__main__':
+    main()
