@@ -1,8 +1,7 @@
 #!/usr/bin/python3
 """Makes what the fuzzers begin with: tests/corpus/FUZZER/NAME. It is in the tree, so that a test
 needs none of the tools; run this only to change it. It needs ffmpeg.
-The HEIC file is one of test_media_heif.c, which makes it with libheif.
-
+The HEIC file was made with libheif; files named after a fault are what a fuzzer found.
 
 All of it is made here: test patterns, noise, words.
 """
@@ -61,7 +60,8 @@ def texts():
     put('args', 'help', 'a.png\n--log-level\ndebug\n-h\n')
     put('text', 'evil', b'a\x1b[31m\xc2\x9b\xe2\x80\xae\xf0\x9f\x98\x80\xe2\x82\xff\r\n')
     put('cache', 'entry', '{"key": "fuzz", "value": {"slots": 4, "form": "nhwc"}}')
-    put('cache', 'file', '{"key": "file fuzz", "value": {"size": 7, "crc": 1, "file": "x.onnx"}}')
+    crc = zlib.crc32(b'model' * 2)
+    put('cache', 'file', f'{{"key": "file fuzz", "value": {{"size": 5, "crc": {crc}}}}}')
     put('sums', 'lines', b'\x01 0123abcd ' + b'ab' * 32 + b' \x02\n7 1.000000001 1 ' + b'0' * 64 + b' /x\n')
     put('hash', 'right', f'{zlib.crc32(b"a model" + bytes(1)):08x}')
     put('hash', 'other', 'ABCDEF01\n')
@@ -182,7 +182,7 @@ def films():
     put('sound', 'wav', made('a.wav', *TONE, '-ac', '1', '-ar', '8000'))
     put('sound', 'flac', made('a.flac', *TONE, '-ar', '8000'))
     put('sound', 'mp3', made('a.mp3', *TONE, '-b:a', '16k'))
-    put('sound', 'ogg', made('a.ogg', *TONE, '-c:a', 'libvorbis', '-ar', '16000'))
+    put('sound', 'ogg', made('a.ogg', *TONE, '-c:a', 'libvorbis', '-ar', '16000', *bare))
 
 
 def main():

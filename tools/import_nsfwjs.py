@@ -348,8 +348,8 @@ def main():
     try:
         convert(sys.argv[1], sys.argv[2])
     except NOT_IT as error:
-        sys.exit(f'import_nsfwjs: {sys.argv[1]} is not nsfwjs 4.4.0: '
-                 f'{type(error).__name__}: {error}')
+        said = f'{type(error).__name__}: {error}'.encode('unicode_escape').decode()
+        sys.exit(f'import_nsfwjs: {sys.argv[1]} is not nsfwjs 4.4.0: {said[:200]}')
     except OSError as error:
         sys.exit(f'import_nsfwjs: {error}')
 

@@ -12,16 +12,17 @@
 #include "models/memory.h"
 #include "models/store.h"
 
-static void put_entry(const char *key, const uint8_t *data, size_t size)
+static const char *put_entry(const char *key, const char *ext, const void *data, size_t size)
 {
     char hex[RP_SHA256_HEX], name[64];
 
     fuzz_must(rp_sha256_data(key, strlen(key), hex) >= 0);
-    snprintf(name, sizeof(name), "%.32s.json", hex);
-    fuzz_file(name, data, size);
+    snprintf(name, sizeof(name), "%.32s.%s", hex, ext);
+    return fuzz_file(name, data, size);
 }
 
-/* An entry of the cache: one is given back only under its own key; then it can be made again. */
+/* An entry of the cache, and one that says which file belongs to a key: they are given back only
+ * under their own key, and can be made again. */
 void fuzz_cache(const uint8_t *data, size_t size)
 {
     static const char key[] = "fuzz", file_key[] = "file fuzz";
@@ -29,13 +30,16 @@ void fuzz_cache(const uint8_t *data, size_t size)
     json_t *const own = json_pack("{s:i}", "slots", 4);
 
     fuzz_must(own && rp_cache_open(&cache, fuzz_path(".")) >= 0);
-    put_entry(key, data, size);
-    put_entry(file_key, data, size);
+    put_entry(key, "json", data, size);
+    put_entry(file_key, "json", data, size);
+    const char *const model = put_entry(key, "onnx", "model", 5);
     json_t *const value = rp_cache_get(cache, key);
     fuzz_must(!value || memmem(data, size, "fuzz", 4) || memmem(data, size, "\\u", 2));
     json_integer_value(json_object_get(value, "slots"));
     json_decref(value);
-    free(rp_cache_file(cache, key));
+    char *const path = rp_cache_file(cache, key);
+    fuzz_must(!path || !strcmp(rp_path_base(path), rp_path_base(model)));
+    free(path);
     rp_cache_put(cache, key, own);
     json_t *const again = rp_cache_get(cache, key);
     fuzz_must(json_equal(own, again));
