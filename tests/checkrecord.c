@@ -5,7 +5,8 @@
  *   verbs      two loops in one graph, a loop in a loop, a choice in a loop, a loop in a choice,
  *              with numbers that only the device knows: replay, eager and CPU give the same bytes
  *   beside     the same is recorded many times while another thread uses the GPU as a decoder does
- *   faults     recording is made to fail; no memory for recordings; no GPU visible
+ *   faults     recording is made to fail; it differs from eager runs, or these from each other; no
+ *              memory for recordings; no GPU visible
  *   models     FOLDER comes from tests/fault_models.py: all kinds of networks that cannot be
  *              recorded
  *   batches    a network over 0 to 19 items in groups of 8, 4, 2, 1: compared with one at a time
@@ -110,6 +111,8 @@ struct scene {
     struct rp_list list;
     struct rp_graph *graph;
     bool spoil;      /* do what must not be done while recording */
+    unsigned other;  /* a bit for each run that gives something else than the rest */
+    int runs;
 };
 
 enum { COUNT = 0, CHOICE = 3, INDEX = 5, NUMBERS = 10 };
@@ -165,7 +168,8 @@ static int play(void *priv)
 
     if (s->spoil)
         RP_CHECK(rp_slot_sync(s->slot));
-    return rp_play(&s->list, s->slot);
+    RP_CHECK(rp_play(&s->list, s->slot));
+    return s->other && s->other >> s->runs++ & 1 ? rp_slot_zero(s->slot, s->img.data, SIDE) : 0;
 }
 
 static int open_scene(struct scene *s, struct rp_device *dev)
@@ -355,6 +359,31 @@ static void check_spoiled(void)
          "a wait while recording: eager, %d wrong (%s)", wrong, stats.reason);
     close_scene(&s);
     check_verbs(); /* nothing is left of it */
+}
+
+/* Runs 1 to 4 go before the recording, which is run 5; what follows is eager. */
+static void check_unsteady(const char *what, unsigned other, bool recorded)
+{
+    struct scene s;
+    struct rp_graph_stats stats;
+    const int32_t number[NUMBERS] = {0};
+    uint8_t out[SIDE * SIDE * 4];
+
+    if (!here.gpu) {
+        skip("unsteady work: no GPU");
+        return;
+    }
+    if (!must(what, open_scene(&s, here.dev)))
+        return;
+    s.other = other;
+    s.runs = 1;
+    if (must(what, run_scene(&s, number, true, out)) &&
+        must(what, run_scene(&s, number, true, out))) {
+        rp_graph_get_stats(s.graph, &stats);
+        tell(stats.recorded == recorded && !stats.identical && stats.deterministic != recorded,
+             "%s: %srecorded (%s)", what, stats.recorded ? "" : "not ", stats.reason);
+    }
+    close_scene(&s);
 }
 
 static void check_no_room(void)
@@ -965,6 +994,8 @@ static void check_all(void)
         check_verbs();
         check_beside();
         check_spoiled();
+        check_unsteady("a recording unlike all other runs", 1 << 5, false);
+        check_unsteady("a recording like some of the other runs", 1 << 5 | 1 << 10, true);
         check_no_room();
         check_blind();
         check_pressure();
