@@ -156,8 +156,8 @@ run_all() {
     suite 'real media' tests/test_real_media.py "$program" -v
     suite 'selection' tests/test_selection.py "$program" -v
     suite 'face blur' tests/test_face_blur.py "$program" -v
-    suite 'content check' tests/test_content_check.py "$standins" -v
-    suite 'content check published' tests/test_content_check.py "$program" -v Published
+    suite 'content check' tests/test_content_check.py "$standins" -v Verdict Input Build Choice Ini Sampling Real
+    suite 'content check published' tests/test_content_check.py "$program" -v Published Clips
     suite 'lifetime' tests/test_lifetime.py "$program" -v
     suite 'download' tests/test_download.py "$program" -v
     suite 'bad world' tests/test_bad_input.py "$program" -v World

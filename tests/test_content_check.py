@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 """The content check through whole jobs: input, verdict and vote of each network, which frames are
-looked at, what is missing.
+looked at, what is missing or another file.
 
     test_content_check.py PROGRAM
 
@@ -11,6 +11,8 @@ import hashlib
 import itertools
 import json
 import os
+import re
+import struct
 import sys
 import unittest
 
@@ -387,38 +389,103 @@ SAFE_THREE = {name: SAFE[name] for name in THREE}
 
 
 class Sampling(Case):
-    """The first frame, and those whose number is a multiple of the whole frame rate."""
+    """Which frames are examined: the rule is in face/content.h, and test_content.c has it in numbers."""
 
-    def test_rates(self):
-        folder = self.models(nsfwjs=SAFE['nsfwjs'])
-        for rate, frames, looked in (('1/2', 6, 6), ('1', 5, 5), ('3/2', 7, 7), ('12', 60, 5),
-                                     ('24000/1001', 120, 6), ('25', 76, 4), ('30000/1001', 90, 4),
-                                     ('60', 240, 4), ('120', 361, 4)):
-            report = self.passes(folder, clip(rate, frames))
-            self.assertEqual(report['content_checked'], looked, rate)
-            over, under = (int(v) for v in (rate + '/1').split('/')[:2])
-            if over / under >= 2:  # about one a second
-                self.assertLessEqual(abs(looked - frames * under / over), 1.3, rate)
-
-    def test_which(self):
-        """White frames count where they are looked at, and only there."""
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
         tiny = e2e.scratch('tiny')
         os.mkdir(tiny)
         e2e.tool('/usr/bin/python3', e2e.HERE + '/tiny_models.py', tiny)
-        folder = self.models(nsfwjs=tiny + '/gate.onnx')
-        white = "drawbox=color=white:t=fill:enable='{}'"
-        target = clip('10', 60, 'unseen.mkv', white.format('mod(n\\,10)'))
-        report = self.passes(folder, target)
-        self.assertEqual(report['content_checked'], 6)
-        self.blocked(folder, clip('10', 60, 'seen.mkv', white.format('eq(n\\,40)')))
-        # of a part that begins between two, its first frame is looked at too
-        self.blocked(folder, target, '--trim-frame-start', '41', '--trim-frame-end', '49')
-        # one of ten is not more than 10 %
-        target = clip('10', 100, 'tenth.mkv', white.format('eq(n\\,50)'))
-        for more in ((), ('--face-tracker-score', '0.3'), ('--execution-thread-count', '1')):
-            code, report, said = self.job(folder, target, *more)
-            self.assertEqual((code, report and report['content_checked'],
-                              report and report['content_positive']), (0, 10, 1), said)
+        cls.folder = e2e.model_folder('gate', nsfwjs=tiny + '/gate.onnx')
+
+    def white(self, rate, frames, which, name, *more):
+        """A clip that is white where `which` is true, else black."""
+        path = e2e.scratch(name)
+        e2e.ffmpeg('-f', 'lavfi', '-i', f'color=black:s=64x48:r={rate}', '-frames:v', str(frames),
+                   '-vf', f"drawbox=color=white:t=fill:enable='{which}'", '-c:v', 'libx264', '-crf',
+                   '0', '-preset', 'ultrafast', *more, path)
+        return path
+
+    def told(self, target, *more):
+        """Exit code, examined, against it."""
+        code, report, said = self.job(self.folder, target, '--log-level', 'error', *more)
+        if code == 3:
+            positive, checked = re.search(r'\((\d+) of (\d+) checked frames', said).groups()
+            return code, int(checked), int(positive)
+        self.assertEqual(code, 0, said)
+        return code, report['content_checked'], report['content_positive']
+
+    def test_rates(self):
+        for rate, frames, looked in (('1/2', 6, 6), ('25', 76, 26), ('25', 700, 29), ('480', 361, 21),
+                                     ('60', 19, 19)):
+            self.assertEqual(self.told(self.white(rate, frames, '0', 'rate.mkv')), (0, looked, 0), rate)
+
+    def test_which(self):
+        """White frames count where they are looked at, and only there, whatever the options are."""
+        target = self.white('10', 60, 'eq(mod(n,3),1)', 'unseen.mkv')
+        self.assertEqual(self.told(target), (0, 21, 0))
+        # of a part, its own first and last frames, and all if it is short
+        self.assertEqual(self.told(target, '--trim-frame-start', '40', '--trim-frame-end', '44')[0], 3)
+        self.assertEqual(self.told(target, '--trim-frame-start', '9', '--trim-frame-end', '50'),
+                         (3, 9, 3))
+        target = self.white('10', 100, 'between(n,50,55)', 'tenth.mkv')
+        for more in ((), ('--face-tracker-score', '0.3'), ('--execution-thread-count', '1'),
+                     ('--output-video-fps', '60'), ('--output-video-fps', '1'),
+                     ('--cuda-graph-frames', '4')):
+            self.assertEqual(self.told(target, *more), (0, 21, 2), more)
+        target = self.white('10', 100, 'between(n,45,55)', 'over.mkv')
+        for more in ((), ('--face-tracker-score', '0.3'), ('--cuda-graph-frames', '4')):
+            self.assertEqual(self.told(target, *more), (3, 21, 3), more)
+
+    def claims(self, path, frames, rate=None):
+        """An AVI that claims to have so many frames, and so many a second."""
+        with open(path, 'rb') as file:
+            data = bytearray(file.read())
+        main, stream = data.index(b'avih'), data.index(b'strh')
+        struct.pack_into('<I', data, main + 24, frames)
+        struct.pack_into('<I', data, stream + 40, frames)
+        if rate:
+            struct.pack_into('<II', data, stream + 28, 1, rate)
+        path = e2e.scratch('claims.avi')
+        with open(path, 'wb') as file:
+            file.write(data)
+        return path
+
+    def test_claims(self):
+        """What a file says of itself decides nothing: neither to pass, nor to be refused."""
+        bad = self.white('25', 90, 'mod(n,25)*lt(n,89)', 'bad.avi')  # not where each second is
+        for frames, rate in ((1, None), (1 << 30, None), (1 << 30, 90000), (90, 1)):
+            with self.subTest(frames=frames, rate=rate):
+                self.assertEqual(self.told(self.claims(bad, frames, rate))[0], 3)
+        good = self.white('25', 200, 'lt(n,12)', 'good.avi')  # 6 %
+        for frames in (200, 20, 1 << 30):
+            with self.subTest(frames=frames):
+                self.assertEqual(self.told(self.claims(good, frames))[0], 0)
+
+    def test_times(self):
+        """Frames that are shown for a moment, and some for long, in several containers."""
+        for name, pts in (('fast.mkv', 'N/480/TB'), ('uneven.mkv', '(N/1000+floor(N/30)*5)/TB'),
+                          ('slow.mp4', 'N*3/TB'), ('growing.mp4', 'N*N/500/TB')):
+            target = self.white('25', 90, 'gt(n,0)', name, '-vf',
+                                "drawbox=color=white:t=fill:enable='gt(n,0)',setpts=" + pts,
+                                '-fps_mode', 'passthrough', '-enc_time_base', '1/90000')
+            self.assertEqual(self.told(target)[0], 3, name)
+
+
+class Clips(Job):
+    """A picture that the lite network refuses, as 99 of 100 frames, at several rates; any build."""
+
+    def test_same_verdict(self):
+        rates = [e2e.shared(f'cases/hostile/v{rate}.mp4') for rate in (25, 100, 480)]
+        self.assertEqual([self.job(None, rate)[0] for rate in rates], [3, 3, 3])
+        for more in (('--face-tracker-score', '0.3', '--trim-frame-start', '3', '--trim-frame-end', '97'),
+                     ('--execution-thread-count', '1', '--trim-frame-start', '99'),
+                     ('--output-video-fps', '1')):
+            code, _, said = self.job(None, rates[2], *more)
+            self.assertEqual(code, 3, f'{more}: {said}')
+        code, _, _ = self.job(None, e2e.shared('cases/hostile/refused-harmless.png'))
+        self.assertEqual(code, 3)
 
 
 class Real(Case):

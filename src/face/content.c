@@ -247,9 +247,58 @@ struct rp_verdict *rp_content_verdict(const struct rp_content_slot *at)
     return at->verdict;
 }
 
-int rp_content_interval(double fps)
+/* ---- which frames of a video ----------------------------------------------------------------- */
+
+#define SECOND (1 + 1e-6) /* times are rounded */
+
+/* With every n-th frame, at least RP_CONTENT_LEAST are examined. */
+static int64_t spread(int64_t frames)
 {
-    return fps >= 1 ? (int) fps : 1; /* below 1 fps every frame: FaceFusion would divide by zero */
+    return RP_MAX((frames - 1) / (RP_CONTENT_LEAST - 1), 1);
+}
+
+void rp_content_sample_begin(struct rp_content_sampler *s, int64_t frames)
+{
+    *s = (struct rp_content_sampler){
+        .step = frames > 0 ? RP_MIN(spread(frames), RP_CONTENT_APART) : RP_CONTENT_APART};
+}
+
+/* Times that are no numbers make every frame due. */
+bool rp_content_sample(struct rp_content_sampler *s, double time, double next)
+{
+    const int64_t number = s->seen++;
+    const bool due = !s->chosen || number - s->last >= s->step || !(next - s->time <= SECOND);
+
+    if (!due)
+        return false;
+    if (s->chosen < RP_CONTENT_LEAST)
+        s->number[s->chosen] = number;
+    s->chosen++;
+    s->last = number;
+    s->time = time;
+    return true;
+}
+
+bool rp_content_is_late(const struct rp_content_sampler *s, int64_t number)
+{
+    if (s->chosen >= RP_MIN(s->seen, RP_CONTENT_LEAST))
+        return false;
+    if (number < 0)
+        return true;
+    for (int64_t i = 0; i < s->chosen; i++)
+        if (s->number[i] == number)
+            return false;
+    return number < s->seen && number % spread(s->seen) == 0;
+}
+
+/* By time two in a row are more than a second apart less a frame, by number a step. */
+int64_t rp_content_most(const struct rp_content_sampler *s, int64_t frames, double seconds,
+                        double longest)
+{
+    const double by_time = seconds / RP_CLAMP(1 - 2 * longest, 0.5, 1); /* twice: to be sure */
+
+    return by_time >= 0 && by_time < 1e15 ? frames / s->step + (int64_t) by_time + 4
+                                          : INT64_MAX / 200;
 }
 
 bool rp_content_blocks(int64_t checked, int64_t positive)

@@ -34,9 +34,49 @@ void rp_content_detach(struct rp_content_slot **at);
 void rp_content_record(struct rp_content_slot *at, const struct rp_img *frame);
 struct rp_verdict *rp_content_verdict(const struct rp_content_slot *at);
 
-/* FaceFusion's rules: a frame is checked if its number is a multiple of this; a video is blocked if
- * more than 10 % of the checked frames were positive. */
-int rp_content_interval(double fps);
+/* ---- which frames of a video ------------------------------------------------------------------
+ *
+ * Examined are, of the part that is worked on:
+ *
+ *  - the first frame and the last;
+ *  - a frame for each second of play by the frames' own times: the last one before more than a second
+ *    would have passed since the last examined one (at 25 frames a second each 25th, at 29.97 each
+ *    29th, as in FaceFusion; below 1 a second every one);
+ *  - one of at most RP_CONTENT_APART frames, whatever their times say;
+ *  - at least RP_CONTENT_LEAST frames, evenly spread, or all of a shorter video.
+ *
+ * So that the last can be done while the video is read, how many frames it has is taken from what the
+ * file claims. What comes of that does not depend on the claim: if too few frames were examined in
+ * the end, which needs a false claim, the missing ones are examined afterwards.
+ *
+ * A frame is chosen when the next one is known, before it is worked on, by one thread in the order of
+ * the video. So it depends on the video alone, and neither on speed, devices, threads nor options. */
+enum { RP_CONTENT_LEAST = 20, RP_CONTENT_APART = 60 };
+
+struct rp_content_sampler {
+    int64_t step;   /* between two examined frames at most */
+    int64_t seen;   /* frames so far */
+    int64_t last;   /* number of the last examined one, from 0 */
+    double time;    /* of that, seconds */
+    int64_t chosen; /* so far */
+    int64_t number[RP_CONTENT_LEAST]; /* of the first ones */
+};
+
+/* @param frames  that the video is said to have, in the part that is worked on; 0: unknown */
+void rp_content_sample_begin(struct rp_content_sampler *sampler, int64_t frames);
+
+/* Is the next frame examined? @param time  of it, seconds  @param next  of the frame after it;
+ * INFINITY after the last */
+bool rp_content_sample(struct rp_content_sampler *sampler, double time, double next);
+
+/* After the last frame: is frame `number` (from 0) to be examined afterwards? `number` < 0: is any? */
+bool rp_content_is_late(const struct rp_content_sampler *sampler, int64_t number);
+
+/* At most so many frames are examined of a video. @param longest  seconds that a frame is shown */
+int64_t rp_content_most(const struct rp_content_sampler *sampler, int64_t frames, double seconds,
+                        double longest);
+
+/* FaceFusion's rule: a video is blocked if more than 10 % of the examined frames were positive. */
 bool rp_content_blocks(int64_t checked, int64_t positive);
 
 #endif /* RP_CONTENT_H */

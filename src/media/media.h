@@ -47,6 +47,7 @@ struct rp_media_frame {
     int64_t duration;  /* same; 0 when unknown */
     double time;       /* seconds after the file's first frame */
     bool key;
+    bool check, positive; /* the pipeline's: is it for the content check, which is against it? */
     bool aside;        /* outside the reader's range: to be looked at, not to be put out */
     rp_image *device;  /* not NULL: the frame has no planes; its pixels are in this picture, on the
                         * device that works on it (RP_FMT_BGR24, RP_FMT_BGR24_ALPHA) */
@@ -118,6 +119,16 @@ const struct rp_video_info *rp_reader_info(const struct rp_reader *reader);
 /* Next frame in presentation order; *frame is NULL at the end. Broken packets are skipped, with one
  * warning for each file; a file with no decodable frame at all fails with RP_ERR_FORMAT. */
 int rp_reader_next(struct rp_reader *reader, struct rp_media_frame **frame);
+
+/* How much there is in the packets of the reader's whole video, from its file alone: nothing that the
+ * file says of itself counts. Nothing is decoded, so there may be fewer frames, but not more.
+ * Threads: any, also while frames are read. */
+struct rp_video_count {
+    int64_t frames;
+    double seconds; /* from the first packet to the last */
+    double longest; /* between two packets in a row */
+};
+int rp_reader_count(const struct rp_reader *reader, struct rp_video_count *count);
 
 /* One frame by its number, or the last if there are fewer: for the reference frame. */
 int rp_reader_frame(const char *path, int64_t index, struct rp_media_frame **frame);

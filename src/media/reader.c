@@ -642,3 +642,8 @@ fail:
     rp_reader_close(&r);
     return ret;
 }
+
+int rp_reader_count(const struct rp_reader *r, struct rp_video_count *count)
+{
+    return rp_count_packets(r->path, r->stream->index, count);
+}

@@ -8,6 +8,8 @@
  */
 #include "media/seek.h"
 
+#include <math.h>
+
 static bool is_one_frame_a_packet(const AVFormatContext *ic, enum AVCodecID codec)
 {
     static const enum AVCodecID known[] = {
@@ -86,4 +88,35 @@ int rp_seek_time(const char *path, const AVFormatContext *ic, const AVStream *st
     }
     free(t.pts);
     return ok;
+}
+
+int rp_count_packets(const char *path, int stream, struct rp_video_count *count)
+{
+    int ret;
+    int64_t last = AV_NOPTS_VALUE;
+    AVFormatContext *ic = NULL;
+    AVPacket *p = av_packet_alloc();
+
+    *count = (struct rp_video_count){0};
+    if (!p)
+        return RP_NOMEM(path);
+    RP_TRY(rp_av_open(&ic, path, false));
+    while (av_read_frame(ic, p) >= 0) {
+        if (p->stream_index == stream) {
+            const double base = av_q2d(ic->streams[stream]->time_base);
+            const double gap = last == AV_NOPTS_VALUE || p->dts == AV_NOPTS_VALUE
+                                   ? 0
+                                   : fabs((double) p->dts - (double) last) * base;
+            count->frames++;
+            count->seconds += gap;
+            count->longest = RP_MAX(count->longest, gap);
+            last = p->dts;
+        }
+        av_packet_unref(p);
+    }
+
+fail:
+    avformat_close_input(&ic);
+    av_packet_free(&p);
+    return ret;
 }

@@ -9,4 +9,7 @@
 int rp_seek_time(const char *path, const AVFormatContext *ic, const AVStream *st, int64_t index,
                  int64_t first, int64_t *before, int64_t *at);
 
+/* See rp_reader_count(). */
+int rp_count_packets(const char *path, int stream, struct rp_video_count *count);
+
 #endif /* RP_MEDIA_SEEK_H */

@@ -88,7 +88,7 @@ static int begin(struct worker *w, int n)
     for (int i = 0; i < n; i++)
         frame[i] = (struct rp_frame_in){
             .frame = w->ticket[i].frame,
-            .check = !w->ticket[i].aside && p->check(p->priv, w->ticket[i].frame->index),
+            .check = !w->ticket[i].aside && p->check(p->priv, w->ticket[i].frame),
         };
     if (w->ticket[0].pass == RP_PASS_PROCESS)
         RP_CHECK(rp_tracker_faces(p->tracker, w->ticket[0].number, faces_of(w)));
@@ -117,7 +117,7 @@ static int end(struct worker *w, int n)
             RP_CHECK(rp_tracker_put(p->tracker, w->ticket[i].number, faces_of(w),
                                     rp_program_glance(w->program)));
         if (!w->ticket[i].aside)
-            RP_CHECK(p->count(p->priv, &result[i]));
+            RP_CHECK(p->count(p->priv, w->ticket[i].frame, &result[i]));
         rp_ring_done(p->ring, w->ticket[i].place);
     }
     return 0;

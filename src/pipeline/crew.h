@@ -27,8 +27,9 @@ struct rp_crew_params {
     struct rp_colour colour;
 
     /* Called from any worker thread. */
-    bool (*check)(void *priv, int64_t frame_index);                 /* with the content check? */
-    int (*count)(void *priv, const struct rp_frame_result *result); /* < 0 stops all sides */
+    bool (*check)(void *priv, const struct rp_media_frame *frame); /* with the content check? */
+    int (*count)(void *priv, struct rp_media_frame *frame,
+                 const struct rp_frame_result *result); /* < 0 stops all sides */
     void *priv;
 };
 

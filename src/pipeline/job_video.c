@@ -33,75 +33,117 @@ struct video {
     struct helper helper[MAX_GPUS];
     pthread_t read_thread, write_thread;
     bool reading, writing;
-    int interval;              /* of the content check */
+    struct rp_content_sampler sampler; /* the reading thread's */
+    int64_t most;              /* frames for the content check at most; known for sure if `counted` */
+    bool counted;
+    int64_t checked, positive; /* by the content check, in the order of the video */
     int64_t first;             /* number of the first frame */
     int64_t total;             /* estimated number of frames */
+    bool ends;                 /* they end where it was asked for, not with the file */
     double read_seconds, write_seconds;
     int write_status;
 
     pthread_mutex_t lock;      /* guards what follows, and the report's clocks */
-    int64_t faces, changed, checked, positive;
+    int64_t faces, changed;
     bool overflow;
 };
 
-/* The content check runs on the first frame and on every frame whose number is a multiple of the
- * frame rate. (FaceFusion checks only the multiples, so a short cut may contain none.) */
-static bool checked_at(void *priv, int64_t index)
+static bool is_checked(void *priv, const struct rp_media_frame *frame)
 {
-    const struct video *const v = priv;
-
-    return index == v->first || index % v->interval == 0;
+    (void) priv;
+    return frame->check;
 }
 
 /* ---- threads --------------------------------------------------------------------------------- */
+
+/* A frame leaves when the next one is known: whether the content check sees it depends on that. */
+static int pass_on(struct video *v, struct rp_media_frame **frame,
+                   const struct rp_media_frame *next)
+{
+    const bool last = !next || next->aside;
+    struct rp_media_frame *const f = *frame;
+
+    if (!f)
+        return 0;
+    if (!f->aside)
+        f->check = rp_content_sample(&v->sampler, f->time, last ? INFINITY : next->time);
+    RP_CHECK(rp_ring_put(v->ring, f));
+    *frame = NULL;
+    return 0;
+}
 
 static void *read_frames(void *priv)
 {
     int ret = 0;
     struct video *const v = priv;
+    struct rp_media_frame *frame = NULL, *next = NULL;
 
     while (!atomic_load(&v->job->cancelled)) {
-        struct rp_media_frame *frame = NULL;
         const double start = rp_now();
 
-        ret = rp_reader_next(v->reader, &frame);
+        ret = rp_reader_next(v->reader, &next);
         v->read_seconds += rp_now() - start;
-        if (ret < 0 || !frame)
+        if (ret < 0 || (ret = pass_on(v, &frame, next)) < 0 || !next)
             break;
-        if ((ret = rp_ring_put(v->ring, frame)) < 0) {
-            rp_media_frame_free(&frame);
-            break;
-        }
+        frame = next;
+        next = NULL;
     }
+    rp_media_frame_free(&frame);
+    rp_media_frame_free(&next);
     if (ret < 0 && ret != RP_ERR_CLOSED)
         rp_ring_fail(v->ring, ret);
     rp_ring_end(v->ring);
     return NULL;
 }
 
-/* True as soon as the rest of the video cannot bring the rate below the limit again. */
-static bool surely_blocked(const struct video *v)
+static int count_frame(void *priv, struct rp_media_frame *frame,
+                       const struct rp_frame_result *result)
 {
-    const int64_t expected = v->total > 0 ? v->total / v->interval + 2 : INT64_MAX / 200;
-
-    return rp_content_blocks(RP_MAX(v->checked, expected + expected / 16), v->positive);
-}
-
-static int count_frame(void *priv, const struct rp_frame_result *result)
-{
-    int ret = 0;
     struct video *const v = priv;
+
+    frame->positive |= result->positive;
 
     pthread_mutex_lock(&v->lock);
     v->faces += result->faces;
     v->changed += result->selected;
     v->overflow |= result->overflow;
-    v->checked += result->checked;
-    v->positive += result->positive;
-    if (result->positive && surely_blocked(v))
-        ret = RP_ERR_BLOCKED;
     pthread_mutex_unlock(&v->lock);
-    return ret;
+    return 0;
+}
+
+/* How many frames the content check sees at most, by the packets that are there. */
+static void count_most(struct video *v)
+{
+    struct rp_video_count count;
+    const int64_t end = v->first + v->total;
+
+    v->counted = true;
+    v->most = INT64_MAX / 200;
+    if (rp_reader_count(v->reader, &count) < 0)
+        return; /* the reader will say what is wrong */
+    const int64_t frames = RP_MAX(RP_MIN(count.frames, v->ends ? end : INT64_MAX) - v->first, 0);
+    v->most = rp_content_most(&v->sampler, frames,
+                              RP_MIN(count.seconds, (double) frames * count.longest),
+                              count.longest);
+}
+
+/* Can the rest of the video not bring the share below the limit again? It is asked in the order of
+ * the video, so the answer does not depend on how fast the frames come, and when the file's claims
+ * say so, its packets must say so too. */
+static bool surely_blocked(struct video *v)
+{
+    if (!rp_content_blocks(RP_MAX(v->checked, v->most), v->positive))
+        return false;
+    if (!v->counted)
+        count_most(v);
+    return rp_content_blocks(RP_MAX(v->checked, v->most), v->positive);
+}
+
+static int take_verdict(struct video *v, const struct rp_media_frame *frame)
+{
+    v->checked += frame->check;
+    v->positive += frame->positive;
+    return frame->positive && surely_blocked(v) ? RP_ERR_BLOCKED : 0;
 }
 
 /* Writes the frames in order. */
@@ -119,7 +161,8 @@ static int write_frames(struct video *v)
             return 0;
 
         const double start = rp_now();
-        ret = rp_writer_write(v->writer, frame);
+        if ((ret = take_verdict(v, frame)) >= 0)
+            ret = rp_writer_write(v->writer, frame);
         v->write_seconds += rp_now() - start;
         rp_media_frame_free(&frame);
         if (ret >= 0 && atomic_load(&job->cancelled))
@@ -214,7 +257,12 @@ static int open_reader(struct video *v)
     const int64_t end = has_end ? RP_MIN(info->frames, o->end) : info->frames;
     v->first = o->start;
     v->total = RP_MAX(end - o->start, 0);
-    v->interval = rp_content_interval(frame_rate(info));
+    v->ends = has_end;
+    rp_content_sample_begin(&v->sampler, v->total);
+    v->most = v->total > 0 && frame_rate(info) > 0
+                  ? rp_content_most(&v->sampler, v->total, (double) v->total / frame_rate(info),
+                                    1 / frame_rate(info))
+                  : INT64_MAX / 200;
     v->job->report.progress.frames_total = v->total;
     return 0;
 }
@@ -339,7 +387,7 @@ static struct rp_crew_params crew_params(struct video *v, struct rp_pipeline *pi
         .h = info->h,
         .fmt = info->fmt,
         .colour = info->colour,
-        .check = checked_at,
+        .check = is_checked,
         .count = count_frame,
         .priv = v,
     };
@@ -577,6 +625,54 @@ fail:
     return ret;
 }
 
+/* ---- frames that are examined afterwards ----------------------------------------------------- */
+
+static int check_late(struct video *v, const struct rp_media_frame *frame)
+{
+    bool positive;
+    struct rp_program *program;
+    struct rp_pipeline *const p = v->job->pipeline;
+
+    RP_CHECK(rp_programs_take_for(&p->programs, &p->plan, frame, &program));
+    const int ret = rp_program_check(program, frame, &positive);
+    rp_programs_give(&p->programs, &program);
+    if (ret >= 0) {
+        v->checked++;
+        v->positive += positive;
+    }
+    return ret;
+}
+
+/* The file has more frames than it claims, or fewer: it is read once more. */
+static int check_missing(struct video *v)
+{
+    int ret = 0;
+    struct rp_reader *reader = NULL;
+    struct rp_media_frame *frame = NULL;
+    const struct rp_trim_options *const o = rp_settings_get(v->job->settings, &rp_trim_group);
+    const struct rp_reader_params range = {.start = o->start, .end = v->ends ? o->end : 0,
+                                           .rgb = writes_rgb(v)};
+
+    if (!rp_content_is_late(&v->sampler, -1))
+        return 0;
+    RP_TRY(rp_reader_open(&reader, v->job->target, &range));
+    for (int64_t i = 0; i < v->sampler.seen; i++) {
+        if (atomic_load(&v->job->cancelled))
+            break;
+        RP_TRY(rp_reader_next(reader, &frame));
+        if (!frame)
+            break;
+        if (rp_content_is_late(&v->sampler, i))
+            RP_TRY(check_late(v, frame));
+        rp_media_frame_free(&frame);
+    }
+
+fail:
+    rp_media_frame_free(&frame);
+    rp_reader_close(&reader);
+    return ret;
+}
+
 int rp_job_run_video(struct rp_job *job, struct rp_partial *out)
 {
     int ret;
@@ -588,6 +684,8 @@ int rp_job_run_video(struct rp_job *job, struct rp_partial *out)
     job->slots = RP_MIN(job->slots, RP_MAX_SLOTS);
     pthread_mutex_init(&v->lock, NULL);
     ret = run(v, out->temp);
+    if (ret >= 0)
+        ret = check_missing(v);
     fill_report(v);
     if (ret == RP_ERR_BLOCKED || (ret >= 0 && rp_content_blocks(v->checked, v->positive)))
         ret = rp_fail(RP_ERR_BLOCKED,
