@@ -4,6 +4,7 @@ is wrong, the documented exit code, and nothing left behind.
 
     test_bad_input.py PROGRAM
 """
+import json
 import os
 import random
 import resource
@@ -152,15 +153,21 @@ class Files(Case):
                  self.path('out.png'))
 
     def test_cut_videos(self):
-        """A cut MP4 has no index; of a cut MKV the frames that are there are used."""
+        """A cut MP4 has no index; of a cut MKV the frames that are there are used, if asked to."""
         cut = self.path('cut.mp4', head_of(self.short, os.path.getsize(self.short) // 2))
         self.swap_refused(1, cut, said='cut.mp4')
         whole = self.path('whole.mkv')
         e2e.ffmpeg('-i', self.clip, '-c', 'copy', whole)
         cut = self.path('cut.mkv', head_of(whole, os.path.getsize(whole) // 2))
         output = self.path('out.mkv')
-        e2e.must('headless-run', '-s', self.source, '-t', cut, '-o', output)
-        self.assertGreater(len(e2e.times(output)), 10)
+        self.swap_refused(1, cut, 'out.mkv', said='cut short')
+        said = e2e.must('headless-run', '-s', self.source, '-t', cut, '-o', output,
+                        '--damaged-input', 'accept').stderr
+        self.assertEqual(said.count('is damaged'), 1)
+        count = len(e2e.times(output))
+        self.assertGreater(count, 10)
+        mark = json.loads(e2e.must('inspect', '--json', output).stdout)
+        self.assertRegex(mark['damage'], f'video: {count} of about 1[0-9]+ frames, cut short')
         self.assertEqual(e2e.leftovers(self.folder), [])
         cut = self.path('stub.mkv', head_of(whole, 300))
         self.swap_refused(1, cut, 'stub-out.mkv', said='stub.mkv')

@@ -506,6 +506,7 @@ typedef struct rp_mark {
     char software[64];     ///< "reprise 0.1.0"
     char processors[256];  ///< "face_swapper"
     char models[512];      ///< "face_swapper=classic_256 ..."
+    char damage[256];      ///< what was wrong with the input: "video: 156 of 277 frames, cut short"
 } rp_mark;
 
 RP_API int rp_inspect_sized(const char *path, rp_mark *out, size_t size);

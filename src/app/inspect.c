@@ -17,6 +17,7 @@ static int print_json(const char *path, const rp_mark *m)
     put_if_any(o, "software", m->software);
     put_if_any(o, "processors", m->processors);
     put_if_any(o, "models", m->models);
+    put_if_any(o, "damage", m->damage);
     return app_json_line(o);
 }
 
@@ -37,6 +38,7 @@ static int print_text(const char *path, const rp_mark *m)
         print_field("software", m->software);
         print_field("processors", m->processors);
         print_field("models", m->models);
+        print_field("damage", m->damage);
     }
     return app_flush();
 }

@@ -12,17 +12,98 @@
 
 /* ---- log and errors -------------------------------------------------------------------------- */
 
+static atomic_uint shortages;
+
+unsigned rp_av_shortages(void)
+{
+    return atomic_load(&shortages);
+}
+
+/* Of their own words for it, libraries have many: "Cannot allocate memory", "Failed to allocate a
+ * frame", "malloc of size 64 failed". But "channel element 3.4 is not allocated". */
+static bool tells_of_shortage(const char *line)
+{
+    static const char *const words[] = {"cannot", "fail", "could not", "unable", "error", "no space"};
+
+    if (strcasestr(line, "out of memory"))
+        return true;
+    if (!strcasestr(line, "alloc"))
+        return false;
+    for (size_t i = 0; i < RP_ARRAY_LEN(words); i++)
+        if (strcasestr(line, words[i]))
+            return true;
+    return false;
+}
+
+void rp_dict_set(AVDictionary **dict, const char *key, const char *value, int flags)
+{
+    if (av_dict_set(dict, key, value, flags) < 0)
+        atomic_fetch_add(&shortages, 1);
+}
+
+void rp_dict_set_int(AVDictionary **dict, const char *key, int64_t value, int flags)
+{
+    if (av_dict_set_int(dict, key, value, flags) < 0)
+        atomic_fetch_add(&shortages, 1);
+}
+
+bool rp_watch_trusts(enum AVCodecID codec)
+{
+    static const enum AVCodecID trusted[] = {
+        AV_CODEC_ID_MJPEG, AV_CODEC_ID_VP8,  AV_CODEC_ID_VP9,     AV_CODEC_ID_FFV1,
+        AV_CODEC_ID_GIF,   AV_CODEC_ID_WMV1, AV_CODEC_ID_WMV2,    AV_CODEC_ID_WMV3,
+        AV_CODEC_ID_VC1,   AV_CODEC_ID_APNG, AV_CODEC_ID_HUFFYUV, AV_CODEC_ID_FFVHUFF,
+        AV_CODEC_ID_PRORES, AV_CODEC_ID_DVVIDEO, AV_CODEC_ID_PNG, AV_CODEC_ID_UTVIDEO,
+        AV_CODEC_ID_DNXHD, AV_CODEC_ID_QTRLE,
+    };
+
+    for (size_t i = 0; i < RP_ARRAY_LEN(trusted); i++)
+        if (trusted[i] == codec)
+            return true;
+    return false;
+}
+
+/* The watch of a context, which libav copies for each of its threads. */
+static struct rp_watch *watch_of(void *avcl)
+{
+    const AVClass *const c = avcl ? *(const AVClass **) avcl : NULL;
+
+    if (c && c == avcodec_get_class())
+        return ((AVCodecContext *) avcl)->opaque;
+    return c && c == avformat_get_class() ? ((AVFormatContext *) avcl)->opaque : NULL;
+}
+
+/* Of these, warnings are looked at too. */
+static bool is_demuxer(void *avcl, const struct rp_watch *watch)
+{
+    return watch && *(const AVClass **) avcl == avformat_get_class();
+}
+
+static bool is_hint(const char *line)
+{
+    return strstr(line, "mismatch") || strstr(line, "nvalid") || strstr(line, "orrupt");
+}
+
 static void on_log(void *avcl, int level, const char *fmt, va_list args)
 {
     char line[1024];
     int prefix = 1;
 
-    if (level > av_log_get_level() || !rp_log_enabled(RP_LOG_DEBUG))
+    struct rp_watch *const watch = watch_of(avcl);
+    if (level > av_log_get_level() + 8 * is_demuxer(avcl, watch))
         return;
     av_log_format_line2(avcl, level, fmt, args, line, sizeof(line), &prefix);
     size_t n = strlen(line);
     while (n > 0 && (line[n - 1] == '\n' || line[n - 1] == '\r'))
         line[--n] = 0;
+    if (is_demuxer(avcl, watch) && is_hint(line))
+        atomic_fetch_add(&watch->hints, 1);
+    if (level > av_log_get_level())
+        return;
+    if (watch)
+        atomic_fetch_add(&watch->errors, 1);
+    if (tells_of_shortage(line))
+        atomic_fetch_add(&shortages, 1);
     if (n > 0)
         rp_log(RP_LOG_DEBUG, "libav: %s", line);
 }
@@ -145,7 +226,7 @@ static int look_at_streams(AVFormatContext *ic)
         return AVERROR(ENOMEM);
     snprintf(max, sizeof(max), "%d", RP_PIXELS_MAX);
     for (unsigned i = 0; i < n; i++)
-        av_dict_set(&opts[i], "max_pixels", max, 0);
+        rp_dict_set(&opts[i], "max_pixels", max, 0);
     const int ret = avformat_find_stream_info(ic, opts);
     for (unsigned i = 0; i < n; i++)
         av_dict_free(&opts[i]);
@@ -155,6 +236,12 @@ static int look_at_streams(AVFormatContext *ic)
 
 int rp_av_open(AVFormatContext **out, const char *path, bool streams)
 {
+    return rp_av_open_watched(out, path, streams, NULL);
+}
+
+int rp_av_open_watched(AVFormatContext **out, const char *path, bool streams,
+                       struct rp_watch *watch)
+{
     int ret;
     AVDictionary *opts = NULL;
     char *url = NULL;
@@ -163,9 +250,11 @@ int rp_av_open(AVFormatContext **out, const char *path, bool streams)
     *out = NULL;
     RP_TRY(rp_file_check(path));
     ret = RP_ERR_NOMEM;
-    if (!(url = rp_asprintf("file:%s", path))) /* a colon in a name is no protocol */
+    if (!(url = rp_asprintf("file:%s", path)) || /* a colon in a name is no protocol */
+        !(*out = avformat_alloc_context()))
         goto fail;
-    av_dict_set(&opts, "protocol_whitelist", "file", 0);
+    (*out)->opaque = watch;
+    rp_dict_set(&opts, "protocol_whitelist", "file", 0);
     if ((ret = avformat_open_input(out, url, NULL, &opts)) < 0) {
         ret = rp_av_fail(ret, path, "opening");
         goto fail;

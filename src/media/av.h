@@ -2,6 +2,8 @@
 #ifndef RP_MEDIA_AV_H
 #define RP_MEDIA_AV_H
 
+#include <stdatomic.h>
+
 #include <libavcodec/avcodec.h>
 #include <libavformat/avformat.h>
 #include <libavutil/pixdesc.h>
@@ -29,6 +31,21 @@ static inline void rp_put_bytes(uint8_t *to, const void *from, size_t n)
 /* Route libav's log to ours (debug level). Cheap: everything that enters libav calls it. */
 void rp_av_init(void);
 
+/* Counts errors that a decoder or demuxer logs, from whatever thread: put its address into `opaque`
+ * of the context. Errors that end in a status are logged too. */
+struct rp_watch {
+    atomic_uint errors;
+    atomic_uint hints; /* warnings of a demuxer that something in the file was not as it should be */
+};
+
+/* Do errors that this decoder logs mean that pixels or samples are lost? Some decoders complain of
+ * harmless things at this level; they also mark what is damaged. */
+bool rp_watch_trusts(enum AVCodecID codec);
+
+/* How often libav has said that it got no memory, in this process. Not all of it says so by a
+ * status: some goes on without. */
+unsigned rp_av_shortages(void);
+
 /* Status for an AVERROR, without words. */
 int rp_av_status(int averror);
 
@@ -44,6 +61,11 @@ int rp_file_head(const char *path, uint8_t *head, size_t size);
 /* Open a local media file; no other protocol, and no format that opens further files. With
  * `streams` also find out about its streams, within our limits of size. */
 int rp_av_open(AVFormatContext **out, const char *path, bool streams);
+
+/* The same, with what the demuxer logs counted, also while it is opened: it may then read far ahead.
+ * `watch` must outlive it. */
+int rp_av_open_watched(AVFormatContext **out, const char *path, bool streams,
+                       struct rp_watch *watch);
 
 /* Seconds at the beginning of an audio track, from its first packet's time on, that are not meant
  * to be heard: what encoder and decoder put there, as the file tells; if it does not, what every
@@ -169,6 +191,8 @@ struct rp_tracks_params {
     const char *audio_encoder;
     int audio_quality, audio_volume;
     bool cut_start;
+    bool to_end; /* nothing is cut at the end */
+    bool refuse; /* fail as soon as it is certain that a track is cut short or damaged */
 };
 int rp_tracks_open(struct rp_tracks **out, AVFormatContext *oc, const char *path,
                    const struct rp_tracks_params *params);
@@ -183,6 +207,9 @@ int rp_tracks_until(struct rp_tracks *tracks, int64_t time);
 /* Write the rest: to the end of the video if it is `cut` there, else to the end of the tracks. */
 int rp_tracks_finish(struct rp_tracks *tracks, int64_t end, bool cut);
 
+/* Append what of the tracks is lost, as far as they were read, to a text. */
+void rp_tracks_damage(const struct rp_tracks *tracks, char *text, size_t size);
+
 /* ---- mark.c ---------------------------------------------------------------------------------- */
 
 #define RP_MARK_SOURCE_TYPE \
@@ -196,6 +223,16 @@ bool rp_mark_parse(struct rp_mark *mark, const uint8_t *xmp, size_t size);
 
 /* After the muxer has finished the file: for formats whose muxer keeps no tags (GIF). */
 int rp_mark_append(const struct rp_mark *mark, const char *path, const AVOutputFormat *format);
+
+/* What is wrong with the input is known when the tags are already written: first they get a text
+ * that keeps the place, which is then replaced in the finished file, by blanks if there is nothing
+ * to say. */
+void rp_mark_hold(struct rp_mark *mark);
+int rp_mark_fill(const char *path, const char *text);
+
+/* What a decoder of pictures calls when it has pixels, but not all or not the right ones: a failure
+ * with a sentence or, if the caller of rp_image_read_damaged() takes such pictures, 0. */
+int rp_image_damaged(const char *name, const char *why);
 
 /* ---- image*.c -------------------------------------------------------------------------------- */
 

@@ -41,6 +41,11 @@ bool rp_clock_jumps(const AVFormatContext *ic)
     return ic->iformat->flags & AVFMT_TS_DISCONT;
 }
 
+bool rp_clock_jumped(const struct rp_clock *c)
+{
+    return c->turn > 0;
+}
+
 bool rp_clock_shared(const AVFormatContext *ic, int video, int stream)
 {
     AVFormatContext *const any = (AVFormatContext *) ic; /* the search changes nothing */

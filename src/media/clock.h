@@ -26,6 +26,9 @@ void rp_clock_close(struct rp_clock **clock);
 /* As av_read_frame(), with the times put right. Packets of streams that were discarded may come. */
 int rp_clock_read(struct rp_clock *clock, AVPacket *packet);
 
+/* Has it jumped so far, as where recordings were joined? */
+bool rp_clock_jumped(const struct rp_clock *clock);
+
 /* Can the clock of this format jump? */
 bool rp_clock_jumps(const AVFormatContext *ic);
 

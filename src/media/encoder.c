@@ -167,16 +167,16 @@ static void set_preset(AVDictionary **opts, enum preset kind, const char *preset
     case PRESET_NONE:
         break;
     case PRESET_SAME:
-        av_dict_set(opts, "preset", preset, 0);
+        rp_dict_set(opts, "preset", preset, 0);
         break;
     case PRESET_NVENC:
-        av_dict_set(opts, "preset", place <= 4 ? "fast" : place == 5 ? "medium" : "slow", 0);
+        rp_dict_set(opts, "preset", place <= 4 ? "fast" : place == 5 ? "medium" : "slow", 0);
         break;
     case PRESET_AMF:
-        av_dict_set(opts, "quality", place <= 2 ? "speed" : place <= 5 ? "balanced" : "quality", 0);
+        rp_dict_set(opts, "quality", place <= 2 ? "speed" : place <= 5 ? "balanced" : "quality", 0);
         break;
     case PRESET_QSV:
-        av_dict_set(opts, "preset", place <= 2 ? "veryfast" : preset, 0);
+        rp_dict_set(opts, "preset", place <= 2 ? "veryfast" : preset, 0);
         break;
     }
 }
@@ -192,15 +192,15 @@ static void set_quality(AVCodecContext *enc, AVDictionary **opts, enum scale sca
     switch (scale) {
     case SCALE_CRF:
     case SCALE_CRF63:
-        av_dict_set_int(opts, "crf", value, 0);
+        rp_dict_set_int(opts, "crf", value, 0);
         break;
     case SCALE_CQ:
-        av_dict_set_int(opts, "cq", value, 0);
+        rp_dict_set_int(opts, "cq", value, 0);
         break;
     case SCALE_QP_AMF:
-        av_dict_set_int(opts, "qp_i", value, 0);
-        av_dict_set_int(opts, "qp_p", value, 0);
-        av_dict_set_int(opts, "qp_b", value, 0);
+        rp_dict_set_int(opts, "qp_i", value, 0);
+        rp_dict_set_int(opts, "qp_p", value, 0);
+        rp_dict_set_int(opts, "qp_b", value, 0);
         break;
     case SCALE_BITRATE:
         enc->bit_rate = value * INT64_C(1000);
@@ -223,19 +223,19 @@ void rp_encoder_setup_video(AVCodecContext *enc, AVDictionary **opts, const char
     set_quality(enc, opts, v->scale, rp_quality_video(name, quality));
     set_preset(opts, v->preset, preset && preset[0] ? preset : "veryfast");
     if (!strncmp(name, "libvpx", 6) || !strcmp(name, "libaom-av1"))
-        av_dict_set(opts, "row-mt", "1", 0); /* same quality, more threads */
+        rp_dict_set(opts, "row-mt", "1", 0); /* same quality, more threads */
     if (!strcmp(name, "libvpx") && enc->pix_fmt == AV_PIX_FMT_YUVA420P)
-        av_dict_set(opts, "auto-alt-ref", "0", 0); /* it refuses hidden frames with alpha */
+        rp_dict_set(opts, "auto-alt-ref", "0", 0); /* it refuses hidden frames with alpha */
     if (!strcmp(name, "libaom-av1"))
-        av_dict_set(opts, "cpu-used", "6", 0);
+        rp_dict_set(opts, "cpu-used", "6", 0);
     if (!strcmp(name, "libx264") || !strcmp(name, "libx264rgb")) {
         /* Levels depend on the rate, which the time base, the container's, does not give. */
         char fps[64];
         snprintf(fps, sizeof(fps), "fps=%d/%d", enc->framerate.num, enc->framerate.den);
-        av_dict_set(opts, "x264-params", fps, 0);
+        rp_dict_set(opts, "x264-params", fps, 0);
     }
     if (!strcmp(name, "libx265"))
-        av_dict_set(opts, "x265-params", "log-level=none", 0); /* it would write to stderr */
+        rp_dict_set(opts, "x265-params", "log-level=none", 0); /* it would write to stderr */
 }
 
 void rp_encoder_setup_audio(AVCodecContext *enc, int quality)

@@ -52,14 +52,14 @@ bool rp_fields_to_encoder(const struct rp_fields *fields, AVCodecContext *enc, A
 
     enc->field_order = fields->order;
     if (!strcmp(name, "libx265")) { /* coded whole, with a message that they are two fields */
-        av_dict_set(opts, "x265-params", fields->top_first ? ":pic-struct=3" : ":pic-struct=4",
+        rp_dict_set(opts, "x265-params", fields->top_first ? ":pic-struct=3" : ":pic-struct=4",
                     AV_DICT_APPEND);
         return true;
     }
     if (x264 && enc->height % (2 << d->log2_chroma_h) != 0)
         return false;                   /* each field must have whole lines of chroma */
     if (x264 && !is_top(fields->order)) /* frames cannot tell it in time */
-        av_dict_set(opts, "x264-params", ":bff=1", AV_DICT_APPEND);
+        rp_dict_set(opts, "x264-params", ":bff=1", AV_DICT_APPEND);
     for (size_t i = 0; i < RP_ARRAY_LEN(coded); i++)
         if (!strcmp(coded[i], name)) {
             enc->flags |= AV_CODEC_FLAG_INTERLACED_DCT | AV_CODEC_FLAG_INTERLACED_ME;

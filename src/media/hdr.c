@@ -131,7 +131,7 @@ static void append(AVDictionary **opts, const char *key, const char *name, const
     const bool more = av_dict_get(*opts, key, NULL, 0);
 
     snprintf(text, sizeof(text), "%s%s=%s", more ? ":" : "", name, value);
-    av_dict_set(opts, key, text, AV_DICT_APPEND);
+    rp_dict_set(opts, key, text, AV_DICT_APPEND);
 }
 
 void rp_hdr_to_encoder(const struct rp_hdr *hdr, const AVCodec *codec, AVDictionary **opts)

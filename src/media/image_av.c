@@ -3,6 +3,7 @@
 
 #include <libavutil/imgutils.h>
 
+#include "media/damage.h"
 #include "media/icc.h"
 
 /* ---- a file in memory ------------------------------------------------------------------------ */
@@ -95,7 +96,8 @@ static int whole_packet(const uint8_t *data, size_t size, AVPacket *packet)
 
 /* ---- decoding -------------------------------------------------------------------------------- */
 
-static int decode_packet(const AVPacket *packet, enum AVCodecID id, AVFrame *frame)
+static int decode_packet(const AVPacket *packet, enum AVCodecID id, AVFrame *frame,
+                         struct rp_watch *watch)
 {
     const AVCodec *const codec = avcodec_find_decoder(id);
     AVCodecContext *dec = codec ? avcodec_alloc_context3(codec) : NULL;
@@ -104,6 +106,7 @@ static int decode_packet(const AVPacket *packet, enum AVCodecID id, AVFrame *fra
     if (!dec)
         return ret;
     dec->max_pixels = RP_PIXELS_MAX;
+    dec->opaque = watch;
     dec->thread_count = 1;
     if ((ret = avcodec_open2(dec, codec, NULL)) >= 0 &&
         (ret = avcodec_send_packet(dec, packet)) >= 0 &&
@@ -138,20 +141,45 @@ fail:
     return ret;
 }
 
+#define RP_DAMAGED 1 /* and the sentence was said */
+
+/* Decoders of pictures give what they have, and log what was wrong. */
+static int check_damage(const AVPacket *packet, const AVFrame *frame, struct rp_watch *watch,
+                        const char *name)
+{
+    const bool cut = packet->flags & AV_PKT_FLAG_CORRUPT;
+
+    if (!cut && !rp_damage_of_frame(frame) && !atomic_load(&watch->errors))
+        return 0;
+    return rp_image_damaged(name, cut ? "it is cut short" : "errors in its data") < 0 ? RP_DAMAGED
+                                                                                      : 0;
+}
+
 int rp_image_av_decode(rp_image *out, const uint8_t *data, size_t size, enum AVCodecID codec,
                        const char *name)
 {
     AVPacket *packet = av_packet_alloc();
     AVFrame *frame = av_frame_alloc();
+    struct rp_watch watch = {0};
     int ret = AVERROR(ENOMEM);
+    const unsigned shortages = rp_av_shortages();
 
     rp_av_init();
     if (packet && frame)
         ret = codec == AV_CODEC_ID_NONE ? first_packet(data, size, packet, &codec)
                                         : whole_packet(data, size, packet);
     if (ret >= 0)
-        ret = decode_packet(packet, codec, frame);
+        ret = decode_packet(packet, codec, frame, &watch);
+    if (ret >= 0)
+        ret = check_damage(packet, frame, &watch, name);
+    else if (rp_av_shortages() != shortages)
+        ret = AVERROR(ENOMEM);
+    if (ret == RP_DAMAGED) {
+        ret = RP_ERR_FORMAT;
+        goto end;
+    }
     ret = ret < 0 ? rp_av_fail(ret, name, "reading the picture") : to_image(out, frame, name);
+end:
     av_packet_free(&packet);
     av_frame_free(&frame);
     return ret;

@@ -51,15 +51,19 @@ static int decompress(tjhandle tj, const uint8_t *data, size_t size, uint8_t *to
                       int format, const char *name)
 {
     const int pitch = w * tjPixelSize[format];
+    char why[200];
 
     if (tjDecompress2(tj, data, size, to, w, pitch, h, format, TJFLAG_LIMITSCANS) == 0)
         return 0;
     if (tjGetErrorCode(tj) != TJERR_WARNING)
         return rp_fail(RP_ERR_FORMAT, "%s: broken JPEG: %s", name, tjGetErrorStr2(tj));
+    snprintf(why, sizeof(why), "%s", tjGetErrorStr2(tj));
     if (is_cut(tj, data, size, to, w, h, format))
-        return rp_fail(RP_ERR_FORMAT, "%s: the JPEG is cut short", name);
-    rp_log(RP_LOG_WARN, "%s: damaged JPEG (%s); what can be decoded is used", name,
-           tjGetErrorStr2(tj));
+        return rp_image_damaged(name, "the JPEG is cut short");
+    /* without the end marker, or with bytes too many, all pixels may be right */
+    if (strncmp(why, "Premature end of JPEG file", 26) != 0 && !strstr(why, "extraneous bytes"))
+        return rp_image_damaged(name, why);
+    rp_log(RP_LOG_WARN, "%s: damaged JPEG (%s); what can be decoded is used", name, why);
     return 0;
 }
 

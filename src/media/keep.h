@@ -10,6 +10,12 @@
 
 #include "base/base.h"
 
+/* ---- av.c ------------------------------------------------------------------------------------ */
+
+/* Set an option of libav's; that there was no memory for it counts as a shortage. */
+void rp_dict_set(AVDictionary **dict, const char *key, const char *value, int flags);
+void rp_dict_set_int(AVDictionary **dict, const char *key, int64_t value, int flags);
+
 /* ---- hdr.c ----------------------------------------------------------------------------------- */
 
 struct rp_hdr {

@@ -7,19 +7,23 @@
 
 /* Keys of container tags. If a container has only a few fixed tags, all of it goes into the comment
  * as "key=value; key=value". */
-static const char *const keys[4] = {
+#define FIELDS 5
+
+static const char *const keys[FIELDS] = {
     "synthetic_media",
     "software",
     "reprise_processors",
     "reprise_models",
+    "reprise_damage",
 };
 
 /* The same fields in XMP. */
-static const char *const names[4] = {
+static const char *const names[FIELDS] = {
     "Iptc4xmpExt:DigitalSourceType",
     "xmp:CreatorTool",
     "reprise:Processors",
     "reprise:Models",
+    "reprise:Damage",
 };
 
 struct field {
@@ -27,12 +31,13 @@ struct field {
     size_t size;
 };
 
-static void fields_of(struct rp_mark *mark, struct field fields[4])
+static void fields_of(struct rp_mark *mark, struct field fields[FIELDS])
 {
     fields[0] = (struct field){mark->source_type, sizeof(mark->source_type)};
     fields[1] = (struct field){mark->software, sizeof(mark->software)};
     fields[2] = (struct field){mark->processors, sizeof(mark->processors)};
     fields[3] = (struct field){mark->models, sizeof(mark->models)};
+    fields[4] = (struct field){mark->damage, sizeof(mark->damage)};
 }
 
 /* A copy in which mandatory fields are filled in. */
@@ -79,12 +84,13 @@ static void escape(char *to, const char *from)
 char *rp_mark_xmp(const struct rp_mark *mark)
 {
     struct rp_mark m = complete(mark);
-    struct field fields[4];
-    char text[4][6 * sizeof(m.models)];
+    struct field fields[FIELDS];
+    char text[FIELDS][6 * sizeof(m.models)];
 
     fields_of(&m, fields);
-    for (int i = 0; i < 4; i++)
+    for (int i = 0; i < FIELDS; i++)
         escape(text[i], fields[i].text);
+    const bool damaged = m.damage[0];
     return rp_asprintf("<?xpacket begin=\"\xef\xbb\xbf\" id=\"W5M0MpCehiHzreSzNTczkc9d\"?>\n"
                        "<x:xmpmeta xmlns:x=\"adobe:ns:meta/\" x:xmptk=\"reprise %s\">\n"
                        " <rdf:RDF xmlns:rdf=\"http://www.w3.org/1999/02/22-rdf-syntax-ns#\">\n"
@@ -92,10 +98,11 @@ char *rp_mark_xmp(const struct rp_mark *mark)
                        "    xmlns:xmp=\"http://ns.adobe.com/xap/1.0/\"\n"
                        "    xmlns:Iptc4xmpExt=\"http://iptc.org/std/Iptc4xmpExt/2008-02-29/\"\n"
                        "    xmlns:reprise=\"urn:reprise:mark:1\"\n"
-                       "    %s=\"%s\"\n    %s=\"%s\"\n    %s=\"%s\"\n    %s=\"%s\"/>\n"
+                       "    %s=\"%s\"\n    %s=\"%s\"\n    %s=\"%s\"\n    %s=\"%s\"%s%s%s%s%s/>\n"
                        " </rdf:RDF>\n</x:xmpmeta>\n<?xpacket end=\"w\"?>",
                        rp_version(), names[0], text[0], names[1], text[1], names[2], text[2],
-                       names[3], text[3]);
+                       names[3], text[3], damaged ? "\n    " : "", damaged ? names[4] : "",
+                       damaged ? "=\"" : "", damaged ? text[4] : "", damaged ? "\"" : "");
 }
 
 static void unescape(char *to, size_t room, const uint8_t *from, size_t size)
@@ -148,11 +155,11 @@ static void find_value(struct field field, const uint8_t *xmp, size_t size, cons
 
 bool rp_mark_parse(struct rp_mark *mark, const uint8_t *xmp, size_t size)
 {
-    struct field fields[4];
+    struct field fields[FIELDS];
 
     memset(mark, 0, sizeof(*mark));
     fields_of(mark, fields);
-    for (int i = 0; i < 4; i++)
+    for (int i = 0; i < FIELDS; i++)
         find_value(fields[i], xmp, size, names[i]);
     if (!mark->source_type[0]) /* the software alone is no mark */
         memset(mark, 0, sizeof(*mark));
@@ -162,12 +169,14 @@ bool rp_mark_parse(struct rp_mark *mark, const uint8_t *xmp, size_t size)
 /* ---- container tags -------------------------------------------------------------------------- */
 
 /* Appends the mark to the comment, in the order of keys[]. */
-static int set_comment(AVDictionary **dict, const struct field fields[4])
+static int set_comment(AVDictionary **dict, const struct field fields[FIELDS])
 {
     const AVDictionaryEntry *const old = av_dict_get(*dict, "comment", NULL, 0);
+    const bool damaged = fields[4].text[0];
     char *const text = rp_asprintf(
-        "%s%s%s=%s; %s=%s; %s=%s; %s=%s", old ? old->value : "", old ? "\n" : "", keys[0],
-        fields[0].text, keys[1], fields[1].text, keys[2], fields[2].text, keys[3], fields[3].text);
+        "%s%s%s=%s; %s=%s; %s=%s; %s=%s%s%s%s%s", old ? old->value : "", old ? "\n" : "", keys[0],
+        fields[0].text, keys[1], fields[1].text, keys[2], fields[2].text, keys[3], fields[3].text,
+        damaged ? "; " : "", damaged ? keys[4] : "", damaged ? "=" : "", fields[4].text);
     const int ret = text ? av_dict_set(dict, "comment", text, 0) : AVERROR(ENOMEM);
 
     free(text);
@@ -177,11 +186,11 @@ static int set_comment(AVDictionary **dict, const struct field fields[4])
 int rp_mark_to_dict(const struct rp_mark *mark, AVDictionary **dict, bool any_key)
 {
     struct rp_mark m = complete(mark);
-    struct field fields[4];
+    struct field fields[FIELDS];
     int ret = 0;
 
     fields_of(&m, fields);
-    for (int i = 0; any_key && i < 4 && ret >= 0; i++)
+    for (int i = 0; any_key && i < FIELDS && ret >= 0; i++)
         ret = fields[i].text[0] ? av_dict_set(dict, keys[i], fields[i].text, 0) : 0;
     if (ret >= 0 && (!any_key || !av_dict_get(*dict, "comment", NULL, 0)))
         ret = set_comment(dict, fields);
@@ -208,10 +217,10 @@ static void mark_from_dict(struct rp_mark *mark, const AVDictionary *dict)
     const AVDictionaryEntry *const comment = av_dict_get(dict, "comment", NULL, 0);
     /* Without the first key the others are not ours: AVI has the muxer as "software". */
     const bool own = av_dict_get(dict, keys[0], NULL, 0);
-    struct field fields[4];
+    struct field fields[FIELDS];
 
     fields_of(mark, fields);
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < FIELDS; i++) {
         const AVDictionaryEntry *const e = own ? av_dict_get(dict, keys[i], NULL, 0) : NULL;
         if (e)
             snprintf(fields[i].text, fields[i].size, "%s", e->value);
@@ -221,6 +230,72 @@ static void mark_from_dict(struct rp_mark *mark, const AVDictionary *dict)
     if (!mark->source_type[0])
         memset(mark, 0, sizeof(*mark));
     mark->present = mark->source_type[0] != 0;
+    for (size_t n = strlen(mark->damage); n > 0 && mark->damage[n - 1] == ' ';)
+        mark->damage[--n] = 0;
+}
+
+#define HELD 200 /* bytes of the text that keeps the place */
+
+static const char held[] = "reprise: nothing is known yet of the input";
+
+void rp_mark_hold(struct rp_mark *mark)
+{
+    memset(mark->damage, '.', HELD);
+    memcpy(mark->damage, held, sizeof(held) - 1);
+    mark->damage[HELD] = 0;
+}
+
+/* `wide`: each character has two bytes, as in ASF. */
+static bool is_held(const uint8_t *p, int wide)
+{
+    for (size_t i = 0; i < HELD; i++)
+        if (p[i << wide] != (uint8_t) (i < sizeof(held) - 1 ? held[i] : '.') ||
+            (wide && p[(i << wide) + 1]))
+            return false;
+    return true;
+}
+
+static bool put_text(FILE *f, long at, const char *text, int wide)
+{
+    uint8_t out[2 * HELD] = {0};
+    const size_t n = strlen(text);
+
+    for (size_t i = 0; i < HELD; i++)
+        out[i << wide] = i < n ? (uint8_t) text[i] : ' ';
+    return fseek(f, at, SEEK_SET) == 0 && fwrite(out, (size_t) HELD << wide, 1, f) == 1;
+}
+
+/* In pieces that overlap, so that none is overlooked at their ends. */
+static bool fill_all(FILE *f, uint8_t *piece, size_t room, const char *text)
+{
+    long at = 0;
+    bool ok = true;
+
+    for (;;) {
+        const size_t n = fseek(f, at, SEEK_SET) == 0 ? fread(piece, 1, room, f) : 0;
+        const size_t step = n > 2 * HELD ? n - 2 * HELD + 1 : n;
+        for (const uint8_t *p = piece, *q; ok && (q = memchr(p, held[0], (size_t) (piece + n - p)));
+             p = q + 1)
+            for (int wide = 0; wide < 2; wide++)
+                if ((size_t) (piece + n - q) >= (size_t) HELD << wide && is_held(q, wide))
+                    ok = put_text(f, at + (q - piece), text, wide);
+        if (!ok || n < room)
+            return ok && !ferror(f);
+        at += (long) step;
+    }
+}
+
+int rp_mark_fill(const char *path, const char *text)
+{
+    const size_t room = 1 << 20;
+    uint8_t *const piece = malloc(room);
+    FILE *const f = fopen(path, "r+be");
+    bool ok = f && piece && fill_all(f, piece, room, text);
+
+    free(piece);
+    if (f && fclose(f) != 0)
+        ok = false;
+    return ok ? 0 : rp_fail(RP_ERR_IO, "%s: writing: %m", path);
 }
 
 /* GIF: an application extension, as the XMP specification describes it: the packet, then a ramp of

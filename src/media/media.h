@@ -90,6 +90,7 @@ struct rp_reader_params {
     int around;         /* so many frames before `start` and from `end` on come as well, `aside` */
     int threads;        /* of the decoder; 0: one for each core */
     bool rgb;           /* frames come as RP_FMT_BGR24, unless they have alpha */
+    bool refuse;        /* fail as soon as it is certain that the part is cut or damaged */
 };
 
 struct rp_video_info {
@@ -116,8 +117,9 @@ int rp_reader_open(struct rp_reader **out, const char *path, const struct rp_rea
 void rp_reader_close(struct rp_reader **reader);
 const struct rp_video_info *rp_reader_info(const struct rp_reader *reader);
 
-/* Next frame in presentation order; *frame is NULL at the end. Broken packets are skipped, with one
- * warning for each file; a file with no decodable frame at all fails with RP_ERR_FORMAT. */
+/* Next frame in presentation order; *frame is NULL at the end. Broken packets are skipped and
+ * counted, or with `refuse` are a failure; a file with no decodable frame at all fails with
+ * RP_ERR_FORMAT. */
 int rp_reader_next(struct rp_reader *reader, struct rp_media_frame **frame);
 
 /* How much there is in the packets of the reader's whole video, from its file alone: nothing that the
@@ -129,6 +131,10 @@ struct rp_video_count {
     double longest; /* between two packets in a row */
 };
 int rp_reader_count(const struct rp_reader *reader, struct rp_video_count *count);
+
+/* Is anything of the frames that have come so far, or should have, lost? Then `text` says what:
+ * "video: 156 of 277 frames, cut short". */
+bool rp_reader_damage(struct rp_reader *reader, char *text, size_t size);
 
 /* One frame by its number, or the last if there are fewer: for the reference frame. */
 int rp_reader_frame(const char *path, int64_t index, struct rp_media_frame **frame);
@@ -151,6 +157,8 @@ struct rp_writer_params {
     const char *replace_audio;  /* a file whose first audio track replaces the target's; or NULL */
     const struct rp_mark *mark; /* written to the metadata */
     bool alpha;                 /* frames will have alpha, which must not be lost */
+    bool refuse;                /* fail when a track that is kept is cut short or damaged */
+    bool note;                  /* say so in the mark and in a warning, with rp_writer_note() */
     int threads;
     const char *name;           /* of the output in messages; NULL: the path */
 };
@@ -173,6 +181,9 @@ int rp_writer_open(struct rp_writer **out, const char *path, const char *target,
  * the disk is full. */
 int rp_writer_write(struct rp_writer *writer, const struct rp_media_frame *frame);
 
+/* What is lost of the input, for the mark and a warning; before rp_writer_finish(). "" is nothing. */
+void rp_writer_note(struct rp_writer *writer, const char *damage);
+
 /* Flush and finish the file. After a failure only rp_writer_close() may be called. */
 int rp_writer_finish(struct rp_writer *writer);
 void rp_writer_close(struct rp_writer **writer);
@@ -184,6 +195,10 @@ const char *const *rp_audio_encoders(void);
 /* ---- pictures -------------------------------------------------------------------------------- */
 
 /* The functions of rp_image of the public header are in this folder too. */
+
+/* Like rp_image_read(), which refuses a damaged file; if `accept`, what can be decoded of it is the
+ * picture, and `note` says what is wrong, else it is "". */
+int rp_image_read_damaged(rp_image *out, const char *path, bool accept, char *note, size_t size);
 
 /* Like rp_image_write(), but to exactly this name, and with the mark, as an XMP packet. `format_of`
  * is the name whose extension chooses the format, and which messages use. */

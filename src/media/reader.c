@@ -5,6 +5,8 @@
  * really gives, whatever the container says.
  */
 #include "media/clock.h"
+#include "media/damage.h"
+#include "media/expect.h"
 #include "media/seek.h"
 
 #define ERRORS_MAX 1000 /* broken packets in a row after which no video is expected any more */
@@ -32,7 +34,15 @@ struct rp_reader {
     int64_t last_pts; /* of the frame before */
     int64_t step;     /* guess of a frame's duration */
     int errors;       /* in a row */
-    bool drained, warned, warned_size, warned_alpha;
+    bool drained, warned_size, warned_alpha;
+
+    struct rp_whole whole;
+    struct rp_damage damage;
+    struct rp_expect expect;
+    unsigned shortages; /* of memory, before */
+    struct rp_watch watch;
+    unsigned seen; /* errors that the watch had counted */
+    bool fed, ended;    /* the first packet has come; all of the range has */
 };
 
 /* ---- opening --------------------------------------------------------------------------------- */
@@ -65,6 +75,8 @@ static int open_decoder(struct rp_reader *r)
     if ((ret = avcodec_parameters_to_context(r->codec, r->stream->codecpar)) < 0)
         return rp_av_fail(ret, r->path, "opening the decoder");
     r->codec->pkt_timebase = r->stream->time_base;
+    if (rp_watch_trusts(codec->id))
+        r->codec->opaque = &r->watch;
     r->codec->max_pixels = RP_PIXELS_MAX;
     r->codec->thread_count = r->range.threads > 0 ? r->range.threads : rp_cpu_count();
     r->codec->flags |= AV_CODEC_FLAG_OUTPUT_CORRUPT; /* a damaged frame still counts */
@@ -217,9 +229,67 @@ static int64_t start_of(const struct rp_reader *r)
     return start == first ? r->origin : av_rescale_q(start, AV_TIME_BASE_Q, base);
 }
 
+/* What the log has told since the last frame: errors that decoder or reader went on after. */
+static bool has_told(struct rp_reader *r)
+{
+    const unsigned n = atomic_load(&r->watch.errors), seen = r->seen;
+
+    r->seen = n;
+    return n != seen;
+}
+
+/* Frames of the range; 0: unknown. */
+static int64_t promised_frames(const struct rp_reader *r, bool *exact)
+{
+    int64_t promised, there;
+
+    rp_whole_samples(&r->whole, r->format, r->stream, &promised, &there);
+    *exact = promised > 0;
+    if (!promised && !r->whole.promises)
+        return 0;
+    if (!promised) /* a guess; what has come may be more */
+        promised = RP_MAX(r->info.frames, r->index);
+    if (r->range.end > 0)
+        promised = RP_MIN(promised, r->range.end);
+    return RP_MAX(promised - r->range.start, 0);
+}
+
+static void begin_account(struct rp_reader *r)
+{
+    rp_damage_begin(&r->damage, &r->whole, "frames", "video");
+    rp_expect_begin(&r->expect, r->format, r->stream, r->codec->thread_count);
+    r->fed = r->ended = false;
+}
+
+/* Is the part that is wanted cut short? `there`: frames before that. */
+static bool is_cut(const struct rp_reader *r, int64_t there)
+{
+    const int64_t wanted = r->range.end > 0 ? r->range.end + r->range.around : INT64_MAX;
+
+    return there < wanted;
+}
+
+/* If the file is cut, a whole job need not be done to find out. */
+static int check_whole(struct rp_reader *r)
+{
+    int64_t promised, there;
+
+    rp_whole_samples(&r->whole, r->format, r->stream, &promised, &there);
+    if (promised > 0 ? there == promised : !r->whole.cut)
+        return 0;
+    if (!promised && (there = rp_seek_packets(r->path, r->stream->index)) < 0)
+        return 0;
+    if (!is_cut(r, there))
+        return 0;
+    r->damage.good = RP_MAX(there - r->range.start, 0);
+    r->damage.promised = promised_frames(r, &r->damage.exact);
+    r->damage.cut = true;
+    return rp_damage_fail(&r->damage, r->path);
+}
+
 static int open_file(struct rp_reader *r)
 {
-    RP_CHECK(rp_av_open(&r->format, r->path, true));
+    RP_CHECK(rp_av_open_watched(&r->format, r->path, true, &r->watch));
     const int n = rp_av_video_stream(r->format);
     if (n < 0)
         return rp_fail(RP_ERR_FORMAT, "%s: there is no video in it", r->path);
@@ -232,6 +302,9 @@ static int open_file(struct rp_reader *r)
         RP_CHECK(rp_size_check(r->path, r->stream->codecpar->width, r->stream->codecpar->height));
     RP_CHECK(open_decoder(r));
     find_orientation(r);
+    rp_whole_look(&r->whole, r->path, r->format);
+    begin_account(r);
+    has_told(r); /* of what lies anywhere in the file */
     RP_CHECK(decode(r, &r->first));
     if (!r->first)
         return rp_fail(RP_ERR_FORMAT, "%s: no frame of its video can be decoded", r->path);
@@ -243,7 +316,7 @@ static int open_file(struct rp_reader *r)
     r->info.start = start_of(r);
     r->info.jumps = rp_clock_jumps(r->format);
     fill_tags(r, r->first);
-    return 0;
+    return r->range.refuse ? check_whole(r) : 0;
 }
 
 int rp_reader_open(struct rp_reader **out, const char *path, const struct rp_reader_params *params)
@@ -257,6 +330,7 @@ int rp_reader_open(struct rp_reader **out, const char *path, const struct rp_rea
         r->range = *params;
     r->range.start = RP_MAX(r->range.start, 0);
     r->last_pts = AV_NOPTS_VALUE;
+    r->shortages = rp_av_shortages();
     if (!(r->path = strdup(path)) || !(r->packet = av_packet_alloc()))
         goto fail;
     RP_TRY(open_file(r));
@@ -303,16 +377,43 @@ const struct rp_reader_params *rp_reader_range(const struct rp_reader *reader)
 
 /* ---- decoding -------------------------------------------------------------------------------- */
 
-static void warn_damage(struct rp_reader *r, int averror)
+/* Seconds on the file's clock at which the picture is. */
+static double now_at(const struct rp_reader *r)
+{
+    return r->last_pts == AV_NOPTS_VALUE ? 0 : (double) r->last_pts * av_q2d(r->stream->time_base);
+}
+
+static void note_error(struct rp_reader *r, int averror)
 {
     r->errors++;
-    if (!r->warned)
-        rp_log(RP_LOG_WARN, "%s: damaged near %.2f s (%s); what cannot be decoded is skipped",
-               r->path,
-               r->last_pts == AV_NOPTS_VALUE ? 0.0
-                                             : (double) r->last_pts * av_q2d(r->stream->time_base),
-               av_err2str(averror));
-    r->warned = true;
+    has_told(r);
+    rp_log(RP_LOG_DEBUG, "%s: damaged near %.2f s (%s)", r->path, now_at(r), av_err2str(averror));
+    rp_damage_bad(&r->damage, now_at(r), av_err2str(averror), false);
+}
+
+static void note_frame(struct rp_reader *r, const AVFrame *f)
+{
+    const bool told = has_told(r);
+    const char *const why = rp_damage_of_frame(f) ? rp_damage_of_frame(f)
+                            : told                ? "errors in its data"
+                                                  : NULL;
+
+    r->errors = 0;
+    rp_expect_frame(&r->expect, f);
+    if (why)
+        rp_damage_bad(&r->damage, now_at(r), why, true);
+    else
+        rp_damage_good(&r->damage);
+}
+
+/* Reading failed: the file, or the disk that it is on. */
+static void note_read_error(struct rp_reader *r, int averror)
+{
+    const int broken = r->format->pb ? r->format->pb->error : 0;
+
+    note_error(r, averror);
+    if (broken < 0 && broken != AVERROR_EOF)
+        rp_damage_end(&r->damage, true);
 }
 
 /* Hand the decoder one more packet, or the end. */
@@ -324,15 +425,22 @@ static int feed(struct rp_reader *r)
         if (ret == AVERROR(ENOMEM))
             return ret;
         if (ret < 0 && ret != AVERROR_EOF)
-            warn_damage(r, ret);
+            note_read_error(r, ret);
         av_packet_unref(r->packet);
         r->drained = true;
-        return avcodec_send_packet(r->codec, NULL);
+        ret = avcodec_send_packet(r->codec, NULL); /* may tell of an earlier packet */
+        if (ret < 0 && ret != AVERROR(ENOMEM) && ret != AVERROR_EOF)
+            note_error(r, ret);
+        return ret == AVERROR(ENOMEM) ? ret : 0;
     }
     if (r->packet->stream_index == r->stream->index) {
+        if (!r->fed)
+            r->damage.loose |= !(r->packet->flags & AV_PKT_FLAG_KEY);
+        r->fed = true;
+        rp_expect_packet(&r->expect, r->packet);
         ret = avcodec_send_packet(r->codec, r->packet);
         if (ret < 0 && ret != AVERROR(ENOMEM) && ret != AVERROR(EAGAIN)) {
-            warn_damage(r, ret);
+            note_error(r, ret);
             ret = 0;
         }
     }
@@ -350,7 +458,7 @@ static int decode(struct rp_reader *r, AVFrame **out)
     while (ret >= 0) {
         ret = avcodec_receive_frame(r->codec, f);
         if (ret >= 0) {
-            r->errors = 0;
+            note_frame(r, f);
             *out = f;
             return 0;
         }
@@ -359,7 +467,7 @@ static int decode(struct rp_reader *r, AVFrame **out)
         if (ret != AVERROR(EAGAIN)) {
             if (ret == AVERROR(ENOMEM))
                 break;
-            warn_damage(r, ret);
+            note_error(r, ret);
             if (r->drained && r->errors > ERRORS_MAX)
                 break;
             ret = 0;
@@ -395,6 +503,7 @@ static bool decode_to(struct rp_reader *r, int64_t at, int64_t back)
         return false;
     avcodec_flush_buffers(r->codec);
     r->drained = false;
+    begin_account(r);
     while (decode(r, &f) >= 0 && f) {
         const int64_t pts = f->best_effort_timestamp;
         whole = whole || (f->key_frame && pts <= at);
@@ -599,23 +708,112 @@ fail:
     return ret;
 }
 
+/* Before the range, what came before a key frame does not matter. */
+static void forget_before(struct rp_reader *r, const AVFrame *f)
+{
+    if (r->index <= first_frame(r) && f->key_frame) {
+        r->damage.bad = r->damage.pending = 0;
+        r->damage.missing = 0;
+    }
+}
+
+/* Frames of the range that have come so far. */
+static void count_frames(struct rp_reader *r)
+{
+    const int64_t end = r->range.end > 0 ? RP_MIN(r->index, r->range.end) : r->index;
+
+    r->damage.good = RP_MAX(end - r->range.start, 0);
+    r->damage.promised = promised_frames(r, &r->damage.exact);
+}
+
+/* Is what the demuxer gave much shorter than the file says? After damage it may find no way on. */
+static bool ends_early(const struct rp_reader *r)
+{
+    const double length = (double) r->format->duration / AV_TIME_BASE;
+
+    if (!r->whole.promises || r->format->duration <= 0)
+        return false;
+    const double start = r->format->start_time == AV_NOPTS_VALUE
+                             ? 0
+                             : (double) r->format->start_time / AV_TIME_BASE;
+    const double short_by = start + length - now_at(r), slack = RP_MAX(1, length / 50);
+    return short_by > slack && start + length - rp_seek_reach(r->path) > slack;
+}
+
+/* The file has come to its end. */
+static void end_account(struct rp_reader *r)
+{
+    int64_t promised, there;
+
+    rp_whole_samples(&r->whole, r->format, r->stream, &promised, &there);
+    if (has_told(r))
+        rp_damage_bad(&r->damage, now_at(r), "errors in its data", true);
+    rp_damage_end(&r->damage, promised > 0 ? there < promised : r->whole.cut || ends_early(r));
+    if (!r->damage.cut)
+        r->damage.missing += rp_expect_end(&r->expect);
+    if (rp_damage_any(&r->damage))
+        return;
+    if (r->whole.torn || r->damage.tail)
+        rp_log(RP_LOG_WARN,
+               "%s: it ends in the middle of a frame or packet, as a recording does that was "
+               "stopped, or a file that was cut; all that came before is used",
+               r->path);
+    else if (atomic_load(&r->watch.hints) && !rp_clock_jumped(r->clock))
+        rp_log(RP_LOG_WARN,
+               "%s: the container has errors, as after bad reception; frames may be missing there",
+               r->path);
+}
+
+/* Whatever libav does without the memory that it did not get, it may not be what was asked for. */
+static int check_memory(const struct rp_reader *r)
+{
+    return rp_av_shortages() == r->shortages ? 0 : RP_NOMEM(r->path);
+}
+
+static int check_damage(struct rp_reader *r)
+{
+    RP_CHECK(check_memory(r));
+    if (!r->range.refuse || !rp_damage_any(&r->damage))
+        return 0;
+    count_frames(r);
+    return rp_damage_fail(&r->damage, r->path);
+}
+
 int rp_reader_next(struct rp_reader *r, struct rp_media_frame **frame)
 {
     AVFrame *f = NULL;
-    int ret;
 
     *frame = NULL;
     if (r->range.end > 0 && r->index - r->range.around >= r->range.end)
-        return 0;
+        return check_damage(r);
     do {
         av_frame_free(&f);
-        if ((ret = next_raw(r, &f)) < 0 || !f)
-            return ret;
-    } while (r->index <= first_frame(r));
+        RP_CHECK(next_raw(r, &f));
+        if (f)
+            forget_before(r, f);
+    } while (f && r->index <= first_frame(r));
+    if (!f && !r->ended)
+        end_account(r);
+    r->ended |= !f;
+    const int ret = check_damage(r);
+    if (ret < 0 || !f) {
+        av_frame_free(&f);
+        return ret;
+    }
     RP_CHECK(finish_frame(r, &f, frame));
     (*frame)->aside =
         (*frame)->index < r->range.start || (r->range.end > 0 && (*frame)->index >= r->range.end);
     return 0;
+}
+
+bool rp_reader_damage(struct rp_reader *r, char *text, size_t size)
+{
+    text[0] = 0;
+    if (!rp_damage_any(&r->damage))
+        return false;
+    count_frames(r);
+    rp_damage_text(&r->damage, text, size);
+    return true;
 }
 
 int rp_reader_frame(const char *path, int64_t index, struct rp_media_frame **frame)

@@ -18,7 +18,8 @@ struct rp_resound {
     AVFilterContext *source, *sink;
     AVFrame *frame;
     AVPacket *packet;
-    bool warned;
+    struct rp_damage *damage;
+    double at; /* of the latest packet, seconds */
 
     bool apart;
     bool placed;     /* samples are counted, not taken at their times */
@@ -93,7 +94,7 @@ static int open_encoder(struct rp_resound *r, AVStream *to, const struct rp_reso
         enc->flags |= AV_CODEC_FLAG_GLOBAL_HEADER;
     rp_encoder_setup_audio(enc, params->quality);
     if (params->apart && !strcmp(codec->name, "libmp3lame"))
-        av_dict_set(&opts, "reservoir", "0", 0);
+        rp_dict_set(&opts, "reservoir", "0", 0);
     if ((ret = set_layout(enc, &r->dec->ch_layout)) >= 0 &&
         (ret = avcodec_open2(enc, codec, &opts)) >= 0)
         ret = avcodec_parameters_from_context(to->codecpar, enc);
@@ -112,6 +113,7 @@ int rp_resound_open(struct rp_resound **out, const AVStream *in, AVStream *to,
     r->in_base = in->time_base;
     r->volume = params->volume;
     r->apart = params->apart;
+    r->damage = params->damage;
     r->frame = av_frame_alloc();
     r->packet = av_packet_alloc();
     if (!(r->path = strdup(path)) || !r->frame || !r->packet)
@@ -220,7 +222,13 @@ static int drain_filters(struct rp_resound *r, rp_resound_fn *fn, void *priv)
     AVFrame *out = av_frame_alloc();
     int ret = out ? 0 : RP_NOMEM(r->path);
 
-    while (ret >= 0 && av_buffersink_get_frame(r->sink, out) >= 0) {
+    while (ret >= 0) {
+        const int got = av_buffersink_get_frame(r->sink, out);
+        if (got < 0) {
+            if (got != AVERROR(EAGAIN) && got != AVERROR_EOF)
+                ret = rp_av_fail(got, r->path, "converting audio");
+            break;
+        }
         out->pts = av_rescale_q(out->pts, av_buffersink_get_time_base(r->sink), r->enc->time_base);
         ret = encode(r, out, fn, priv);
         av_frame_unref(out);
@@ -378,23 +386,54 @@ static int place(struct rp_resound *r, rp_resound_fn *fn, void *priv)
 
 /* ---- packets in ------------------------------------------------------------------------------ */
 
+static void note_error(struct rp_resound *r, int averror)
+{
+    rp_log(RP_LOG_DEBUG, "%s: damaged audio (%s)", r->path, av_err2str(averror));
+    rp_damage_bad(r->damage, r->at, av_err2str(averror), false);
+}
+
+static void note_frame(struct rp_resound *r)
+{
+    const char *const why = rp_damage_of_frame(r->frame);
+
+    if (why)
+        rp_damage_bad(r->damage, r->at, why, true);
+    else
+        rp_damage_good(r->damage);
+}
+
+/* All that the decoder has ready. */
+static int receive(struct rp_resound *r, rp_resound_fn *fn, void *priv)
+{
+    int ret;
+
+    while ((ret = avcodec_receive_frame(r->dec, r->frame)) >= 0) {
+        note_frame(r);
+        r->frame->pts = r->frame->best_effort_timestamp;
+        RP_CHECK(r->placed ? place(r, fn, priv) : filter(r, r->frame, fn, priv));
+        av_frame_unref(r->frame);
+    }
+    if (ret == AVERROR(ENOMEM))
+        return RP_NOMEM(r->path);
+    if (ret != AVERROR(EAGAIN) && ret != AVERROR_EOF)
+        note_error(r, ret);
+    return 0;
+}
+
 int rp_resound_packet(struct rp_resound *r, const AVPacket *packet, rp_resound_fn *fn, void *priv)
 {
     int ret = avcodec_send_packet(r->dec, packet);
 
-    if (ret < 0 && !r->warned) {
-        rp_log(RP_LOG_WARN, "%s: damaged audio (%s) is skipped", r->path, av_err2str(ret));
-        r->warned = true;
-    }
-    while (ret >= 0 && avcodec_receive_frame(r->dec, r->frame) >= 0) {
-        r->frame->pts = r->frame->best_effort_timestamp;
-        if ((ret = r->placed ? place(r, fn, priv) : filter(r, r->frame, fn, priv)) < 0)
-            return ret;
-        av_frame_unref(r->frame);
-    }
+    if (packet && packet->pts != AV_NOPTS_VALUE)
+        r->at = (double) packet->pts * av_q2d(r->in_base);
+    if (ret == AVERROR(ENOMEM))
+        return RP_NOMEM(r->path);
+    if (ret < 0 && ret != AVERROR_EOF)
+        note_error(r, ret);
+    else
+        RP_CHECK(receive(r, fn, priv));
     if (packet)
         return 0;
-    if ((ret = filter(r, NULL, fn, priv)) < 0)
-        return ret;
+    RP_CHECK(filter(r, NULL, fn, priv));
     return r->graph ? encode(r, NULL, fn, priv) : 0;
 }

@@ -2,7 +2,7 @@
 #ifndef RP_MEDIA_RESOUND_H
 #define RP_MEDIA_RESOUND_H
 
-#include "media/av.h"
+#include "media/damage.h"
 
 struct rp_resound;
 
@@ -11,6 +11,7 @@ struct rp_resound_params {
     int quality, volume; /* 0..100 */
     int least_rate;      /* Hz; sound of fewer is resampled */
     bool global_header;
+    struct rp_damage *damage; /* what cannot be decoded is counted in it */
     bool apart; /* the first packets may be left out: none uses bytes of those before it */
 };
 

@@ -7,6 +7,7 @@ struct rp_retext {
     AVRational base; /* of the packets that come in */
     AVCodecContext *dec, *enc;
     AVPacket *out;
+    struct rp_damage *damage;
     bool warned;
 };
 
@@ -60,7 +61,7 @@ static int open_encoder(struct rp_retext *r, enum AVCodecID id)
 }
 
 int rp_retext_open(struct rp_retext **out, const AVStream *in, AVStream *to, enum AVCodecID codec,
-                   const char *path)
+                   struct rp_damage *damage, const char *path)
 {
     int ret = AVERROR(ENOMEM);
     struct rp_retext *const r = *out = calloc(1, sizeof(*r));
@@ -68,6 +69,7 @@ int rp_retext_open(struct rp_retext **out, const AVStream *in, AVStream *to, enu
     if (!r)
         return RP_NOMEM(path);
     r->base = in->time_base;
+    r->damage = damage;
     if (!(r->path = strdup(path)) || !(r->out = av_packet_alloc()) ||
         (ret = open_decoder(r, in)) < 0 || (ret = open_encoder(r, codec)) < 0 ||
         (ret = avcodec_parameters_from_context(to->codecpar, r->enc)) < 0) {
@@ -120,13 +122,23 @@ int rp_retext_packet(struct rp_retext *r, const AVPacket *packet, rp_resound_fn 
     if (!in)
         return RP_NOMEM(r->path);
     ret = avcodec_decode_subtitle2(r->dec, &sub, &got, in);
+    if (ret == AVERROR(ENOMEM))
+        goto end;
+    if (ret < 0)
+        rp_damage_bad(r->damage, (double) in->pts * av_q2d(r->base), av_err2str(ret), false);
+    else
+        rp_damage_good(r->damage);
     if (ret >= 0 && got && in->pts != AV_NOPTS_VALUE)
         ret = encode(r, in, &sub);
     if (ret < 0 && !r->warned) {
         rp_log(RP_LOG_WARN, "%s: a subtitle cannot be converted: %s", r->path, av_err2str(ret));
         r->warned = true;
     }
-    ret = ret > 0 && r->out->size > 0 ? fn(priv, r->out, AV_TIME_BASE_Q) : 0;
+    if (ret != AVERROR(ENOMEM))
+        ret = ret > 0 && r->out->size > 0 ? fn(priv, r->out, AV_TIME_BASE_Q) : 0;
+end:
+    if (ret == AVERROR(ENOMEM))
+        ret = RP_NOMEM(r->path);
     av_packet_unref(r->out);
     avsubtitle_free(&sub);
     av_packet_free(&in);

@@ -12,8 +12,9 @@ enum AVCodecID rp_retext_codec(const AVOutputFormat *format);
 /* Is it text that can be decoded? */
 bool rp_retext_can(enum AVCodecID codec);
 
+/* What cannot be decoded is counted in `damage`. */
 int rp_retext_open(struct rp_retext **out, const AVStream *in, AVStream *to, enum AVCodecID codec,
-                   const char *path);
+                   struct rp_damage *damage, const char *path);
 void rp_retext_close(struct rp_retext **retext);
 int rp_retext_packet(struct rp_retext *r, const AVPacket *packet, rp_resound_fn *fn, void *priv);
 

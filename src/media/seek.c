@@ -120,3 +120,40 @@ fail:
     av_packet_free(&p);
     return ret;
 }
+
+int64_t rp_seek_packets(const char *path, int stream)
+{
+    AVFormatContext *ic = NULL;
+    AVPacket *p = av_packet_alloc();
+    int64_t n = 0;
+    bool ok = p && rp_av_open(&ic, path, true) >= 0 && (unsigned) stream < ic->nb_streams;
+
+    if (!ok)
+        n = -1;
+    for (unsigned i = 0; ok && i < ic->nb_streams; i++)
+        ic->streams[i]->discard = (int) i == stream ? AVDISCARD_DEFAULT : AVDISCARD_ALL;
+    for (; ok && av_read_frame(ic, p) >= 0; av_packet_unref(p))
+        n += p->stream_index == stream && p->size > 0 &&
+             !(p->flags & (AV_PKT_FLAG_DISCARD | AV_PKT_FLAG_CORRUPT));
+    av_packet_free(&p);
+    avformat_close_input(&ic);
+    return n;
+}
+
+double rp_seek_reach(const char *path)
+{
+    AVFormatContext *ic = NULL;
+    AVPacket *p = av_packet_alloc();
+    double reach = -HUGE_VAL;
+
+    for (bool ok = p && rp_av_open(&ic, path, true) >= 0; ok && av_read_frame(ic, p) >= 0;
+         av_packet_unref(p)) {
+        const AVRational base = ic->streams[p->stream_index]->time_base;
+        const int64_t at = p->pts == AV_NOPTS_VALUE ? p->dts : p->pts;
+        if (at != AV_NOPTS_VALUE)
+            reach = fmax(reach, (double) (at + p->duration) * av_q2d(base));
+    }
+    av_packet_free(&p);
+    avformat_close_input(&ic);
+    return reach == -HUGE_VAL ? HUGE_VAL : reach;
+}

@@ -12,4 +12,11 @@ int rp_seek_time(const char *path, const AVFormatContext *ic, const AVStream *st
 /* See rp_reader_count(). */
 int rp_count_packets(const char *path, int stream, struct rp_video_count *count);
 
+/* Whole packets of a stream that are in the file; -1 if it cannot be read. Reads all of it. */
+int64_t rp_seek_packets(const char *path, int stream);
+
+/* Seconds at which the last packet of any stream ends; huge if they have no times. Reads all of it.
+ */
+double rp_seek_reach(const char *path);
+
 #endif /* RP_MEDIA_SEEK_H */

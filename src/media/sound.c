@@ -3,6 +3,7 @@
 #include <libswresample/swresample.h>
 
 #include "media/clock.h"
+#include "media/damage.h"
 
 #define ERRORS_MAX 1000 /* broken packets in a row after which no sound is expected any more */
 #define RATE_MIN 1000   /* Hz; both limit what one frame can grow to */
@@ -23,7 +24,7 @@ struct rp_sound {
     AVStream *stream;
     AVPacket *packet;
     AVFrame *frame; /* decoded; `fresh` until it went into the resampler */
-    bool fresh, drained, flushed, warned;
+    bool fresh, drained, flushed, ended;
     int errors; /* in a row */
     int64_t first;  /* pts of the first packet */
     double priming; /* what is before the sound in it, seconds; negative: no packet yet */
@@ -40,17 +41,73 @@ struct rp_sound {
     int64_t samples; /* of `rate`, since the first one */
     int64_t silence; /* of `rate`, to be put before the frame */
     int64_t drop;    /* of 48 kHz, to be left out */
+
+    struct rp_whole whole;
+    struct rp_damage damage;
+    unsigned shortages; /* of memory, before */
 };
 
 /* ---- decoding -------------------------------------------------------------------------------- */
 
-static void warn_damage(struct rp_sound *s, int averror)
+/* Seconds of sound that have come. */
+static double now_at(const struct rp_sound *s)
+{
+    return s->rate ? (double) s->samples / s->rate : 0;
+}
+
+/* Is what comes now of no use any more? */
+static bool is_past(const struct rp_sound *s)
+{
+    return s->params.until > 0 && s->start + now_at(s) >= s->params.until;
+}
+
+static void note_error(struct rp_sound *s, int averror)
 {
     s->errors++;
-    if (!s->warned && s->has_start)
-        rp_log(RP_LOG_WARN, "%s: the sound is damaged (%s); what cannot be decoded is skipped",
-               s->path, av_err2str(averror));
-    s->warned |= s->has_start;
+    rp_log(RP_LOG_DEBUG, "%s: its sound is damaged (%s)", s->path, av_err2str(averror));
+    if (!is_past(s))
+        rp_damage_bad(&s->damage, now_at(s), av_err2str(averror), false);
+}
+
+static void note_frame(struct rp_sound *s)
+{
+    const char *const why = rp_damage_of_frame(s->frame);
+
+    s->errors = 0;
+    if (why && !is_past(s))
+        rp_damage_bad(&s->damage, now_at(s), why, true);
+    else
+        rp_damage_good(&s->damage);
+}
+
+/* FLAC says how many samples there are. */
+static bool is_short(const struct rp_sound *s)
+{
+    const int64_t ticks = s->stream->duration;
+
+    return !strcmp(s->format->iformat->name, "flac") && ticks > 0 && s->rate &&
+           now_at(s) + JUMP_MIN < (double) ticks * av_q2d(s->stream->time_base);
+}
+
+/* The file has come to its end. */
+static void end_account(struct rp_sound *s)
+{
+    int64_t promised, there;
+
+    if (s->ended)
+        return;
+    s->ended = true;
+    if (is_past(s))
+        return;
+    rp_whole_samples(&s->whole, s->format, s->stream, &promised, &there);
+    s->damage.promised = promised;
+    s->damage.exact = true;
+    rp_damage_end(&s->damage, promised > 0 ? there < promised : s->whole.cut || is_short(s));
+    if (!rp_damage_any(&s->damage) && (s->whole.torn || s->damage.tail))
+        rp_log(RP_LOG_WARN,
+               "%s: its sound ends in the middle of a packet, as a recording does that was "
+               "stopped, or a file that was cut; all that came before is used",
+               s->path);
 }
 
 /* Hand the decoder one more packet, or the end. */
@@ -62,7 +119,7 @@ static int feed(struct rp_sound *s)
         return ret;
     if (ret < 0 || s->errors > ERRORS_MAX) {
         if (ret < 0 && ret != AVERROR_EOF)
-            warn_damage(s, ret);
+            note_error(s, ret);
         av_packet_unref(s->packet);
         s->drained = true;
         avcodec_send_packet(s->codec, NULL);
@@ -75,7 +132,7 @@ static int feed(struct rp_sound *s)
         }
         ret = avcodec_send_packet(s->codec, s->packet);
         if (ret < 0 && ret != AVERROR(ENOMEM) && ret != AVERROR(EAGAIN)) {
-            warn_damage(s, ret);
+            note_error(s, ret);
             ret = 0;
         }
     }
@@ -96,18 +153,22 @@ static int decode(struct rp_sound *s)
         int ret = avcodec_receive_frame(s->codec, s->frame);
 
         if (ret >= 0 && usable(s->frame)) {
-            s->errors = 0;
+            note_frame(s);
             s->fresh = true;
             return 1;
         }
-        if (ret == AVERROR_EOF || s->errors > 2 * ERRORS_MAX)
+        if (ret == AVERROR_EOF || s->errors > 2 * ERRORS_MAX) {
+            end_account(s);
             return 0;
+        }
         if (ret == AVERROR(ENOMEM))
             return RP_NOMEM(s->path);
-        if (ret >= 0 || ret != AVERROR(EAGAIN))
-            warn_damage(s, ret >= 0 ? AVERROR_INVALIDDATA : ret);
-        else if (s->drained)
+        if (ret >= 0 || ret != AVERROR(EAGAIN)) {
+            note_error(s, ret >= 0 ? AVERROR_INVALIDDATA : ret);
+        } else if (s->drained) {
+            end_account(s);
             return 0;
+        }
         if (ret == AVERROR(EAGAIN) && feed(s) < 0)
             return RP_NOMEM(s->path);
     }
@@ -120,7 +181,7 @@ static void close_file(struct rp_sound *s)
     rp_clock_close(&s->clock);
     avcodec_free_context(&s->codec);
     avformat_close_input(&s->format);
-    s->drained = s->fresh = false;
+    s->drained = s->fresh = s->ended = false;
     s->errors = 0;
     s->priming = -1;
 }
@@ -157,6 +218,10 @@ static int try_track(struct rp_sound *s, int index)
         s->format->streams[i]->discard = (int) i == index ? AVDISCARD_DEFAULT : AVDISCARD_ALL;
     RP_CHECK(rp_clock_open(&s->clock, s->format));
     RP_CHECK(open_decoder(s));
+    rp_whole_look(&s->whole, s->path, s->format);
+    rp_damage_begin(&s->damage, &s->whole, "packets", "sound, track %d (%s)", index,
+                    avcodec_get_name(s->stream->codecpar->codec_id));
+    s->damage.loose = true; /* the first packets of many refer to what was never there */
     if ((ret = decode(s)) > 0)
         return 0;
     return ret < 0 ? ret
@@ -236,6 +301,7 @@ int rp_sound_open(struct rp_sound **out, const char *path, const struct rp_sound
     if (!s)
         return RP_NOMEM(path);
     s->params = params ? *params : (struct rp_sound_params){0};
+    s->shortages = rp_av_shortages();
     s->packet = av_packet_alloc();
     s->frame = av_frame_alloc();
     if (!(s->path = strdup(path)) || !s->packet || !s->frame) {
@@ -391,16 +457,35 @@ static int put_silence(struct rp_sound *s)
     return ret;
 }
 
+static int check_damage(const struct rp_sound *s)
+{
+    if (rp_av_shortages() != s->shortages)
+        return RP_NOMEM(s->path);
+    return s->params.refuse && rp_damage_any(&s->damage) ? rp_damage_fail(&s->damage, s->path) : 0;
+}
+
+bool rp_sound_damage(const struct rp_sound *s, char *text, size_t size)
+{
+    text[0] = 0;
+    if (!rp_damage_any(&s->damage))
+        return false;
+    rp_damage_text(&s->damage, text, size);
+    return true;
+}
+
 /* Make more samples ready. Returns 0 when there are no more. */
 static int more(struct rp_sound *s)
 {
-    int ret;
+    int ret = 0;
 
     if (s->silence > 0) {
         RP_CHECK(put_silence(s));
         return 1;
     }
-    if (!s->fresh && (ret = decode(s)) <= 0) {
+    if (!s->fresh)
+        ret = decode(s);
+    RP_CHECK(check_damage(s));
+    if (!s->fresh && ret <= 0) {
         if (ret < 0 || s->flushed)
             return ret;
         s->flushed = true;

@@ -15,6 +15,8 @@ struct rp_sound_params {
                     * and what overlaps is dropped. Else samples follow each other whatever their
                     * times, as with the ffmpeg program. */
     double origin; /* in_place: the time of the picture's first frame, rp_video_info.origin */
+    bool refuse;   /* fail as soon as it is certain that sound is lost */
+    double until;  /* seconds of sound that matter; 0: all */
 };
 
 /* Open the first audio track of which something can be decoded; in a file without picture the one
@@ -33,9 +35,12 @@ void rp_sound_close(struct rp_sound **sound);
  * them (ADTS): less their time. */
 double rp_sound_start(const struct rp_sound *sound);
 
-/* The next n samples, left and right; fewer at the end. Broken packets are skipped, with one
- * warning.
+/* The next n samples, left and right; fewer at the end. Broken packets are skipped and counted, or
+ * with `refuse` are a failure.
  * @return how many; 0 at the end */
 int rp_sound_read(struct rp_sound *sound, int16_t (*samples)[2], int n);
+
+/* Is any of the sound lost, as far as it was read? Then `text` says what. */
+bool rp_sound_damage(const struct rp_sound *sound, char *text, size_t size);
 
 #endif /* RP_MEDIA_SOUND_H */

@@ -9,6 +9,7 @@
 #include <math.h>
 
 #include "media/clock.h"
+#include "media/damage.h"
 #include "media/resound.h"
 #include "media/retext.h"
 #include "media/steady.h"
@@ -29,6 +30,7 @@ struct track {
     bool begun;       /* a packet came that is heard */
     int64_t samples;  /* written, where packets follow each other whatever their times */
     bool whole;       /* this file is not cut at the start */
+    struct rp_damage damage;
 };
 
 struct source {
@@ -38,9 +40,11 @@ struct source {
     AVPacket *packet;
     bool pending, ended; /* `packet` was read but is not due yet; there are no more packets */
     bool replaces;       /* its sound begins with the output */
+    bool failed;         /* no memory */
     int64_t origin;      /* replaces: where its sound begins, microseconds on its clock */
     double priming;      /* replaces: seconds of its first packets that are before that */
     char *path;
+    struct rp_whole content;
 };
 
 struct rp_tracks {
@@ -149,6 +153,7 @@ static int open_resound(struct rp_tracks *t, struct track *track, const AVCodec 
         .least_rate = t->steady && encoder->id == AV_CODEC_ID_MP3 ? 44100 : 0, /* see bytes_max() */
         .global_header = t->oc->oformat->flags & AVFMT_GLOBALHEADER,
         .apart = t->steady,
+        .damage = &track->damage,
     };
 
     rp_log(RP_LOG_INFO, "%s: %s is encoded by %s", t->path, track_name(track->in), encoder->name);
@@ -206,7 +211,7 @@ static int add_subtitle(struct rp_tracks *t, struct track *track)
     if (text == AV_CODEC_ID_NONE || !rp_retext_can(id))
         return drop_track(t, track, "this container holds no such subtitles");
     RP_CHECK(add_stream(t, track));
-    return rp_retext_open(&track->retext, track->in, track->out, text, t->path);
+    return rp_retext_open(&track->retext, track->in, track->out, text, &track->damage, t->path);
     return 0;
 }
 
@@ -247,6 +252,7 @@ static int open_source(struct rp_tracks *t, const char *path, bool replaces)
     if (!(s->packet = av_packet_alloc()) || !(s->path = strdup(path)))
         return RP_NOMEM(path);
     RP_CHECK(rp_av_open(&s->ic, path, true));
+    rp_whole_look(&s->content, path, s->ic);
     const unsigned n = s->ic->nb_streams;
     if (!(s->tracks = calloc(n ? n : 1, sizeof(*s->tracks))))
         return RP_NOMEM(path);
@@ -256,6 +262,9 @@ static int open_source(struct rp_tracks *t, const char *path, bool replaces)
                                       .last_dts = AV_NOPTS_VALUE,
                                       .end = AV_NOPTS_VALUE,
                                       .whole = replaces};
+        rp_damage_begin(&s->tracks[i].damage, &s->content, "packets", "%s",
+                        track_name(s->ic->streams[i]));
+        s->tracks[i].damage.loose = true;
         s->ic->streams[i]->discard = AVDISCARD_ALL;
     }
     return 0;
@@ -316,6 +325,25 @@ static int add_replacement(struct rp_tracks *t)
     return add_track(t, s, &s->tracks[n], -1);
 }
 
+/* If the index already tells that samples of a track are missing, no work need be done first. */
+static int check_samples(const struct rp_tracks *t, const struct source *s)
+{
+    const unsigned n = track_count(s);
+    int64_t promised, there;
+
+    for (unsigned i = 0; t->params.refuse && t->params.to_end && i < n; i++) {
+        struct rp_damage *const d = &s->tracks[i].damage;
+        rp_whole_samples(&s->content, s->ic, s->tracks[i].in, &promised, &there);
+        if (!s->tracks[i].out || there == promised)
+            continue;
+        d->promised = promised;
+        d->good = there;
+        d->exact = d->cut = true;
+        return rp_damage_fail(d, s->path);
+    }
+    return 0;
+}
+
 static int read_only_kept(struct rp_tracks *t)
 {
     for (int k = 0; k < t->count; k++) {
@@ -330,6 +358,7 @@ static int read_only_kept(struct rp_tracks *t)
             any = any || kept;
         }
         s->ended = !any;
+        RP_CHECK(check_samples(t, s));
         RP_CHECK(rp_clock_open(&s->clock, s->ic));
     }
     return 0;
@@ -430,21 +459,24 @@ static AVChapter *new_chapter(const AVChapter *from, int64_t start, int64_t end)
 }
 
 /* Chapters of the part that is kept, with their times moved. */
-static void copy_chapters(struct rp_tracks *t)
+static int copy_chapters(struct rp_tracks *t)
 {
     const AVFormatContext *const ic = t->sources[0].ic;
     AVFormatContext *const oc = t->oc;
 
-    oc->chapters = av_calloc(ic->nb_chapters ? ic->nb_chapters : 1, sizeof(AVChapter *));
-    for (unsigned i = 0; oc->chapters && i < ic->nb_chapters; i++) {
+    if (!(oc->chapters = av_calloc(ic->nb_chapters ? ic->nb_chapters : 1, sizeof(AVChapter *))))
+        return RP_NOMEM(t->path);
+    for (unsigned i = 0; i < ic->nb_chapters; i++) {
         const AVChapter *const c = ic->chapters[i];
         const int64_t shift = av_rescale_q(t->start, AV_TIME_BASE_Q, c->time_base);
         if (t->start && c->end <= shift)
             continue;
         AVChapter *const to = new_chapter(c, RP_MAX(c->start - shift, 0), c->end - shift);
-        if (to)
-            oc->chapters[oc->nb_chapters++] = to;
+        if (!to)
+            return RP_NOMEM(t->path);
+        oc->chapters[oc->nb_chapters++] = to;
     }
+    return 0;
 }
 
 /* The encoder for sound that could be copied if its packets had times. */
@@ -488,8 +520,7 @@ int rp_tracks_start(struct rp_tracks *t, int64_t start)
             if (s->tracks[i].out && s->tracks[i].in->codecpar->codec_type == AVMEDIA_TYPE_AUDIO)
                 RP_CHECK(make_steady(t, s, &s->tracks[i]));
     }
-    copy_chapters(t);
-    return 0;
+    return copy_chapters(t);
 }
 
 /* ---- packets --------------------------------------------------------------------------------- */
@@ -660,20 +691,66 @@ static int take_packet(struct rp_tracks *t, struct track *track, AVPacket *p)
     return write_packet(track, p, track->in->time_base);
 }
 
+/* There are no more packets, whatever the reason. */
+static void end_source(struct source *s, int averror)
+{
+    const unsigned n = track_count(s);
+    const bool broken = averror != AVERROR_EOF && s->content.promises;
+    int64_t promised, there;
+
+    s->ended = true;
+    s->failed = averror == AVERROR(ENOMEM);
+    for (unsigned i = 0; i < n; i++) {
+        struct track *const track = &s->tracks[i];
+        if (!track->out || track->in->codecpar->codec_type == AVMEDIA_TYPE_ATTACHMENT)
+            continue;
+        rp_whole_samples(&s->content, s->ic, track->in, &promised, &there);
+        /* a file says how long all of it is: nobody knows whether there were more subtitles */
+        const bool cut = promised ? there < promised : (s->content.cut || broken) && is_audio(track);
+        track->damage.promised = track->resound ? 0 : promised;
+        track->damage.exact = true;
+        rp_damage_end(&track->damage, cut);
+    }
+}
+
+/* What the container says about a packet that is copied. */
+static void note_packet(const struct source *s, struct track *track, const AVPacket *p)
+{
+    if (track->resound || track->retext)
+        return;
+    if ((p->flags & AV_PKT_FLAG_CORRUPT) && !rp_clock_jumps(s->ic))
+        rp_damage_bad(&track->damage, (double) p->pts * av_q2d(track->in->time_base),
+                      "the packet is not whole", true);
+    else
+        rp_damage_good(&track->damage);
+}
+
 /* The next packet of a kept track into s->packet; false at the end. */
 static bool read_packet(struct source *s)
 {
     const unsigned n = track_count(s);
 
     while (!s->pending && !s->ended) {
-        if (rp_clock_read(s->clock, s->packet) < 0)
-            s->ended = true; /* if it is damage, the reader of the video reports it */
+        const int ret = rp_clock_read(s->clock, s->packet);
+        if (ret < 0)
+            end_source(s, ret);
         else if ((unsigned) s->packet->stream_index < n && s->tracks[s->packet->stream_index].out)
             s->pending = true;
         else
             av_packet_unref(s->packet);
     }
     return s->pending;
+}
+
+/* With `refuse` damage is a failure. */
+static int check_damage(const struct rp_tracks *t, const struct source *s)
+{
+    const unsigned n = track_count(s);
+
+    for (unsigned i = 0; t->params.refuse && i < n; i++)
+        if (s->tracks[i].out && rp_damage_any(&s->tracks[i].damage))
+            return rp_damage_fail(&s->tracks[i].damage, s->path);
+    return 0;
 }
 
 /* `time` is the target's; the sound of a replacing file begins with the output. */
@@ -687,12 +764,13 @@ static int source_until(struct rp_tracks *t, struct source *s, int64_t time)
         if (at != AV_NOPTS_VALUE && (s->replaces ? at - s->origin + t->start : at) >= time)
             return 0;
         s->pending = false;
+        note_packet(s, track, s->packet);
         ret = take_packet(t, track, s->packet);
         av_packet_unref(s->packet);
         if (ret < 0)
             return ret;
     }
-    return 0;
+    return s->failed ? RP_NOMEM(s->path) : check_damage(t, s);
 }
 
 int rp_tracks_until(struct rp_tracks *t, int64_t time)
@@ -727,5 +805,25 @@ int rp_tracks_finish(struct rp_tracks *t, int64_t end, bool cut)
         struct source *const s = &t->sources[i];
         ret = source_until(t, s, cut || s->replaces ? end : INT64_MAX);
     }
-    return ret < 0 ? ret : flush_encoders(t);
+    if (ret >= 0)
+        ret = flush_encoders(t);
+    for (int i = 0; i < t->count && ret >= 0; i++)
+        ret = check_damage(t, &t->sources[i]);
+    return ret;
+}
+
+void rp_tracks_damage(const struct rp_tracks *t, char *text, size_t size)
+{
+    char one[320];
+
+    for (int k = 0; k < t->count; k++) {
+        const unsigned n = track_count(&t->sources[k]);
+        for (unsigned i = 0; i < n; i++) {
+            const struct track *const track = &t->sources[k].tracks[i];
+            const size_t at = strlen(text);
+            if (track->out && rp_damage_any(&track->damage))
+                snprintf(text + at, size - at, "%s%s", at ? ", " : "",
+                         rp_damage_text(&track->damage, one, sizeof(one)));
+        }
+    }
 }

@@ -61,6 +61,8 @@ struct rp_writer {
     unsigned shown_at;
     bool begun, header;
     bool warned_alpha, warned_fields;
+    char damage[640]; /* of the input */
+    unsigned shortages; /* of memory, before */
     const char *fields_weak; /* why an encoder does not say that frames are interlaced, or NULL */
 };
 
@@ -195,6 +197,8 @@ static int keep_params(struct rp_writer *w, const struct rp_reader *reader,
     if (params->mark) {
         w->mark = *params->mark;
         w->marked = true;
+        if (params->note)
+            rp_mark_hold(&w->mark);
     }
     w->params.mark = NULL;
     w->params.name = NULL;
@@ -217,6 +221,7 @@ int rp_writer_open(struct rp_writer **out, const char *path, const char *target,
     if (!w)
         return RP_NOMEM(path);
     w->last_pts = AV_NOPTS_VALUE;
+    w->shortages = rp_av_shortages();
     for (unsigned i = 0; i < SHOWN_MAX; i++)
         w->shown[i][0] = AV_NOPTS_VALUE;
     w->file = strdup(path);
@@ -235,6 +240,8 @@ int rp_writer_open(struct rp_writer **out, const char *path, const char *target,
                               .audio_quality = params->audio_quality,
                               .audio_volume = params->audio_volume,
                               .cut_start = w->range.start > 0,
+                              .to_end = w->range.end <= 0,
+                              .refuse = params->refuse,
                           }));
     return 0;
 
@@ -441,7 +448,7 @@ static int try_encoder(struct rp_writer *w, const struct rp_media_frame *frame, 
     if (keeps_fields(w) && (!fields || !rp_fields_to_encoder(&w->tags.fields, enc, &opts)))
         only_in_header(w);
     if (w->gif_alpha) /* frames vanish, so each is whole */
-        av_dict_set(&opts, "gifflags", "0", 0);
+        rp_dict_set(&opts, "gifflags", "0", 0);
     const int ret = avcodec_open2(enc, w->codec, &opts);
     av_dict_free(&opts);
     return ret;
@@ -619,16 +626,18 @@ static int write_header(struct rp_writer *w, bool late)
         rp_log(RP_LOG_WARN, "%s: %s files have no place for the synthetic-media mark", w->path,
                w->oc->oformat->name);
     if (is_mov_family(w->oc)) {
-        av_dict_set(&opts, "movflags", "+faststart+use_metadata_tags", 0);
+        rp_dict_set(&opts, "movflags", "+faststart+use_metadata_tags", 0);
         if (w->enc->time_base.num == 1 || w->constant)
-            av_dict_set_int(&opts, "video_track_timescale", w->enc->time_base.den, 0);
+            rp_dict_set_int(&opts, "video_track_timescale", w->enc->time_base.den, 0);
         if (late) /* the start of a track is written in the clock of the whole file */
-            av_dict_set_int(&opts, "movie_timescale", w->enc->time_base.den, 0);
+            rp_dict_set_int(&opts, "movie_timescale", w->enc->time_base.den, 0);
     } else {
         w->oc->avoid_negative_ts = 0; /* audio that starts just before 0 must not move video */
     }
+    if (rp_is_matroska(w->oc->oformat) && w->marked && w->params.note)
+        rp_dict_set_int(&opts, "write_crc32", 0, 0); /* the mark is completed later */
     if (is_gif(w) && w->tags.loop != RP_LOOP_UNKNOWN)
-        av_dict_set_int(&opts, "loop", w->tags.loop, 0);
+        rp_dict_set_int(&opts, "loop", w->tags.loop, 0);
     ret = avformat_write_header(w->oc, &opts);
     av_dict_free(&opts);
     if (ret < 0)
@@ -940,6 +949,32 @@ fail:
     return ret;
 }
 
+/* The mark outside of tags, and what is now known of the input. */
+static int finish_mark(struct rp_writer *w)
+{
+    if (w->params.note) {
+        snprintf(w->mark.damage, sizeof(w->mark.damage), "%.255s", w->damage);
+        RP_CHECK(rp_mark_fill(w->file, w->damage));
+    }
+    return rp_mark_append(&w->mark, w->file, w->oc->oformat);
+}
+
+void rp_writer_note(struct rp_writer *w, const char *damage)
+{
+    const size_t n = strlen(w->damage);
+
+    if (damage[0])
+        snprintf(w->damage + n, sizeof(w->damage) - n, "%s%s", n ? ", " : "", damage);
+}
+
+static void say_damage(struct rp_writer *w)
+{
+    rp_tracks_damage(w->tracks, w->damage, sizeof(w->damage));
+    if (w->params.note && w->damage[0])
+        rp_log(RP_LOG_WARN, "%s is damaged, %s; the output has what there is of it", w->target,
+               w->damage);
+}
+
 static int end_file(struct rp_writer *w)
 {
     int ret = av_write_trailer(w->oc);
@@ -950,7 +985,7 @@ static int end_file(struct rp_writer *w)
     ret = ret < 0 ? ret : closed;
     if (ret < 0)
         return rp_av_fail(ret, w->path, "writing");
-    return w->marked ? rp_mark_append(&w->mark, w->file, w->oc->oformat) : 0;
+    return w->marked ? finish_mark(w) : 0;
 }
 
 /* Was the target cut before its end? Where its length is not known, at the frame that was asked. */
@@ -971,6 +1006,9 @@ int rp_writer_finish(struct rp_writer *w)
         RP_CHECK(fill_slots(w, RP_MAX(slot_of(w, w->end), w->next_slot + !w->shown_at)));
     RP_CHECK(encode(w, NULL));
     RP_CHECK(rp_tracks_finish(w->tracks, av_rescale_q(w->end, base, AV_TIME_BASE_Q), is_cut(w)));
+    if (rp_av_shortages() != w->shortages) /* libav went on without: something is missing */
+        return RP_NOMEM(w->path);
+    say_damage(w);
     return end_file(w);
     return 0;
 }

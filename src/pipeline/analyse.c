@@ -33,10 +33,12 @@ static int tell(struct analysis *a, const struct rp_media_frame *frame, double t
 static int analyse_image(struct analysis *a)
 {
     int ret;
+    char damage[256];
     rp_image image = {0};
     struct rp_media_frame frame;
 
-    if ((ret = rp_image_read(&image, a->path)) < 0)
+    if ((ret = rp_image_read_damaged(&image, a->path, rp_accepts_damage(a->settings), damage,
+                                     sizeof(damage))) < 0)
         return ret;
     rp_image_drop_alpha(&image);
     rp_frame_over_image(&frame, &image);
@@ -48,11 +50,14 @@ static int analyse_image(struct analysis *a)
 static int analyse_video(struct analysis *a, const struct rp_trim_options *trim)
 {
     int ret;
+    char damage[320];
     int64_t origin = INT64_MIN;
     struct rp_reader *reader = NULL;
+    const bool accept = rp_accepts_damage(a->settings);
 
     RP_TRY(rp_reader_open(&reader, a->path,
-                          &(struct rp_reader_params){.start = trim->start, .end = trim->end}));
+                          &(struct rp_reader_params){.start = trim->start, .end = trim->end,
+                                                     .refuse = !accept}));
     const struct rp_video_info *const info = rp_reader_info(reader);
     const double tick = info->tb_den ? (double) info->tb_num / info->tb_den : 0;
     const double begin = info->fps_num ? (double) trim->start * info->fps_den / info->fps_num : 0;
@@ -67,6 +72,8 @@ static int analyse_video(struct analysis *a, const struct rp_trim_options *trim)
         ret = tell(a, frame, begin + (double) (frame->pts - origin) * tick);
         rp_media_frame_free(&frame);
     }
+    if (rp_reader_damage(reader, damage, sizeof(damage)))
+        rp_log(RP_LOG_WARN, "%s is damaged, %s", a->path, damage);
 
 fail:
     rp_reader_close(&reader);

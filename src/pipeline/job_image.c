@@ -42,6 +42,7 @@ int rp_job_run_image(struct rp_job *job, struct rp_partial *out)
 {
     int ret, w, h;
     double start = rp_now();
+    char damage[256];
     rp_image image = {0};
     struct rp_mark mark;
     struct rp_frame_result result = {0};
@@ -51,7 +52,8 @@ int rp_job_run_image(struct rp_job *job, struct rp_partial *out)
     report->progress.frames_total = 1;
     if (job->pipeline->plan.alpha)
         RP_TRY(rp_image_needs_alpha(job->output));
-    RP_TRY(rp_image_read(&image, job->target));
+    RP_TRY(rp_image_read_damaged(&image, job->target, rp_accepts_damage(job->settings), damage,
+                                 sizeof(damage)));
     w = image.w;
     h = image.h;
     report->own_seconds[RP_STAGE_DECODE] += rp_now() - start;
@@ -64,6 +66,7 @@ int rp_job_run_image(struct rp_job *job, struct rp_partial *out)
 
     start = rp_now();
     rp_pipeline_mark(job->pipeline, &mark);
+    snprintf(mark.damage, sizeof(mark.damage), "%s", damage);
     RP_TRY(scale_image(job, &image, w, h));
     RP_TRY(rp_image_write_marked(&image, out->temp, job->output, o->image_quality, &mark));
     report->own_seconds[RP_STAGE_ENCODE] += rp_now() - start;

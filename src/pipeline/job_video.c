@@ -43,6 +43,8 @@ struct video {
     double read_seconds, write_seconds;
     int write_status;
 
+    char damage[320];          /* of the sound that is heard */
+
     pthread_mutex_t lock;      /* guards what follows, and the report's clocks */
     int64_t faces, changed;
     bool overflow;
@@ -248,7 +250,8 @@ static int open_reader(struct video *v)
     if (has_end && o->end <= o->start)
         return rp_fail(RP_ERR_USAGE, "--trim-frame-end: %d must be greater than the start, %d",
                        o->end, o->start);
-    struct rp_reader_params range = {.start = o->start, .end = o->end, .rgb = writes_rgb(v)};
+    struct rp_reader_params range = {.start = o->start, .end = o->end, .rgb = writes_rgb(v),
+                                     .refuse = !rp_accepts_damage(v->job->settings)};
     RP_CHECK(rp_reader_open(&v->reader, v->job->target, &range));
     if (v->job->pipeline->plan.split && (o->start > 0 || has_end))
         RP_CHECK(open_wider(v, &range));
@@ -288,6 +291,16 @@ fail:
     return ret;
 }
 
+/* Seconds of the sound that matter for the part that is worked on, with a little more; 0: all. */
+static double heard_until(const struct video *v)
+{
+    const struct rp_trim_options *const o = rp_settings_get(v->job->settings, &rp_trim_group);
+    const double fps = RP_MAX(frame_rate(rp_reader_info(v->reader)), 1);
+    const int64_t from = v->job->pipeline->replace_audio ? v->first : 0;
+
+    return o->end > 0 ? (double) (o->end - from) / fps + 1 : 0;
+}
+
 /* Lips follow the audio file among the sources from the first frame on that is worked on, as it will
  * be heard; or the target's own sound, which stays in its place. */
 static int hear(struct video *v)
@@ -302,7 +315,9 @@ static int hear(struct video *v)
         return 0;
     RP_TRY(rp_hear(&v->speech, &(const struct rp_hearing){
         .runtime = job->runtime, .settings = job->settings, .device = p->device, .path = path,
-        .sound = {.in_place = !p->replace_audio, .origin = rp_reader_info(v->reader)->origin},
+        .sound = {.in_place = !p->replace_audio, .origin = rp_reader_info(v->reader)->origin,
+                  .refuse = !rp_accepts_damage(job->settings), .until = heard_until(v)},
+        .damage = v->damage, .damage_size = sizeof(v->damage),
         .cancelled = &job->cancelled}));
     if (!v->speech)
         rp_log(RP_LOG_INFO, "%s: there is no sound in it; lips follow silence", path);
@@ -365,6 +380,8 @@ static int open_writer(struct video *v, const char *temp)
         .fps = o->video_fps,
         .replace_audio = job->pipeline->replace_audio,
         .alpha = job->pipeline->plan.alpha,
+        .refuse = !rp_accepts_damage(job->settings),
+        .note = rp_accepts_damage(job->settings),
         .name = job->output,
         .mark = &mark,
     });
@@ -673,6 +690,18 @@ fail:
     return ret;
 }
 
+/* What is lost of the input, for the mark; the writer adds what is lost of the tracks. */
+static void note_damage(struct video *v)
+{
+    char text[320];
+
+    if (!rp_accepts_damage(v->job->settings))
+        return;
+    rp_reader_damage(v->reader, text, sizeof(text));
+    rp_writer_note(v->writer, text);
+    rp_writer_note(v->writer, v->damage);
+}
+
 int rp_job_run_video(struct rp_job *job, struct rp_partial *out)
 {
     int ret;
@@ -701,6 +730,7 @@ int rp_job_run_video(struct rp_job *job, struct rp_partial *out)
     if (ret >= 0) {
         const double start = rp_now();
 
+        note_damage(v);
         ret = rp_writer_finish(v->writer);
         job->report.own_seconds[RP_STAGE_ENCODE] += rp_now() - start;
     }

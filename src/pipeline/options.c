@@ -15,6 +15,7 @@
 static const char *const presets[] = {"ultrafast", "superfast", "veryfast", "faster", "fast",
                                       "medium", "slow", "slower", "veryslow", NULL};
 static const char *const providers[] = {"cpu", "cuda", "tensorrt", NULL};
+static const char *const damaged[] = {"refuse", "accept", NULL};
 static const char *const levels[] = {"error", "warn", "info", "debug", NULL};
 
 /* clang-format off */
@@ -29,6 +30,8 @@ static const struct rp_opt path_opts[] = {
      .help = "picture or video to work on"},
     {"output-path", 'o', RP_OPT_STRING, offsetof(struct rp_path_options, output), .meta = "FILE",
      .help = "file to write"},
+    {"damaged-input", 0, RP_OPT_CHOICE, offsetof(struct rp_path_options, damaged), .def_text = "refuse",
+     .choices = damaged, .help = "what to do with a file that is cut short or broken: nothing, or use what there is"},
     {0},
 };
 const struct rp_opt_group rp_path_group = {"paths", "Paths", sizeof(struct rp_path_options), path_opts};
@@ -149,6 +152,13 @@ const struct rp_opt_group *const *rp_all_groups(void)
 
     pthread_once(&once, list_groups);
     return all;
+}
+
+bool rp_accepts_damage(const struct rp_settings *settings)
+{
+    const struct rp_path_options *const o = rp_settings_get(settings, &rp_path_group);
+
+    return o->damaged == 1;
 }
 
 /* ---- files ----------------------------------------------------------------------------------- */

@@ -8,7 +8,12 @@ struct rp_path_options {
     char *config, *models;
     struct rp_opt_strings sources;
     char *target, *output;
+    int damaged; /* 0: refuse; 1: accept */
 };
+
+/* Is input used that is damaged? */
+bool rp_accepts_damage(const struct rp_settings *settings);
+
 extern const struct rp_opt_group rp_path_group;
 
 struct rp_trim_options {

@@ -8,9 +8,11 @@
 int rp_source_look(struct rp_pipeline *p, const char *path, rp_image *image,
                    struct rp_dfaces *faces, int *best)
 {
+    char damage[256];
     struct rp_media_frame frame;
 
-    RP_CHECK(rp_image_read(image, path));
+    RP_CHECK(rp_image_read_damaged(image, path, rp_accepts_damage(p->settings), damage,
+                                   sizeof(damage)));
     rp_image_drop_alpha(image);
     rp_frame_over_image(&frame, image);
     RP_CHECK(rp_pipeline_faces(p, &frame, faces));

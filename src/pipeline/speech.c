@@ -80,6 +80,12 @@ static void say_progress(struct ears *e)
            (long long) rp_voice_done(e->voice), (long long) rp_voice_runs(e->voice, e->samples));
 }
 
+static void note_damage(const struct ears *e)
+{
+    if (e->h->damage && e->sound)
+        rp_sound_damage(e->sound, e->h->damage, e->h->damage_size);
+}
+
 static int open_sound(struct ears *e)
 {
     rp_sound_close(&e->sound);
@@ -119,6 +125,7 @@ static int listen(struct ears *e, struct rp_speech **out)
         say_progress(e);
     }
     RP_CHECK(n);
+    note_damage(e);
     if (e->voice)
         RP_CHECK(rp_voice_end(e->voice));
     RP_CHECK(rp_resampler_end(e->resampler));
@@ -190,6 +197,7 @@ static int hash_sound(struct ears *e, char hex[RP_SHA256_HEX])
     }
 
 fail:
+    note_damage(e);
     free(text);
     return ret;
 }

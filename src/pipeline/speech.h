@@ -14,6 +14,8 @@ struct rp_hearing {
     struct rp_device *device; /* where the voice extractor runs */
     const char *path;         /* a file with sound */
     struct rp_sound_params sound;
+    char *damage; /* of so many bytes: what of the sound is lost, "" if nothing; or NULL */
+    size_t damage_size;
     const atomic_int *cancelled; /* not 0: stop with RP_ERR_CANCELLED; NULL: never */
 };
 
