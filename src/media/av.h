@@ -230,9 +230,15 @@ int rp_mark_append(const struct rp_mark *mark, const char *path, const AVOutputF
 void rp_mark_hold(struct rp_mark *mark);
 int rp_mark_fill(const char *path, const char *text);
 
+/* ---- damage.c -------------------------------------------------------------------------------- */
+
 /* What a decoder of pictures calls when it has pixels, but not all or not the right ones: a failure
  * with a sentence or, if the caller of rp_image_read_damaged() takes such pictures, 0. */
 int rp_image_damaged(const char *name, const char *why);
+
+/* Whether this thread takes such pictures from now on; `note`, if not NULL, gets what was wrong with
+ * the last one, or "". */
+void rp_image_take_damaged(bool accept, char *note, size_t size);
 
 /* ---- image*.c -------------------------------------------------------------------------------- */
 

@@ -76,6 +76,14 @@ __attribute__((format(printf, 3, 4))) static void add(char *text, size_t size, c
     va_end(args);
 }
 
+/* Some containers keep it in a list with ';' between its words. */
+static void clean(char *text)
+{
+    for (char *p = text; *p; p++)
+        if (*p == ';' || (unsigned char) *p < ' ')
+            *p = ',';
+}
+
 char *rp_damage_text(const struct rp_damage *d, char *text, size_t size)
 {
     text[0] = 0;
@@ -88,9 +96,7 @@ char *rp_damage_text(const struct rp_damage *d, char *text, size_t size)
     if (d->bad)
         add(text, size, ", %lld damaged, the first near %.2f s (%s)", (long long) d->bad, d->at,
             d->why);
-    for (char *p = text; *p; p++)
-        if (*p == ';' || (unsigned char) *p < ' ')
-            *p = ',';
+    clean(text);
     return text;
 }
 
@@ -109,4 +115,31 @@ const char *rp_damage_of_frame(const AVFrame *f)
     if (f->decode_error_flags)
         return "the decoder had to guess parts of it";
     return f->flags & AV_FRAME_FLAG_CORRUPT ? "the decoder marks it as damaged" : NULL;
+}
+
+/* How the picture is taken that this thread reads. */
+static _Thread_local struct {
+    bool accept;
+    char why[200];
+} reading;
+
+void rp_image_take_damaged(bool accept, char *note, size_t size)
+{
+    if (note)
+        snprintf(note, size, "%s", reading.why);
+    reading.accept = accept;
+    reading.why[0] = 0;
+}
+
+int rp_image_damaged(const char *name, const char *why)
+{
+    if (!reading.accept)
+        return rp_fail(RP_ERR_FORMAT,
+                       "%s is damaged, picture: %s; give a whole file, or --damaged-input accept to "
+                       "use what there is of it",
+                       name, why);
+    snprintf(reading.why, sizeof(reading.why), "picture: %s", why);
+    clean(reading.why);
+    rp_log(RP_LOG_WARN, "%s is damaged, %s; what there is of it is used", name, reading.why);
+    return 0;
 }

@@ -35,34 +35,11 @@ fail:
     return ret;
 }
 
-/* How the picture is taken that this thread reads. */
-static _Thread_local struct {
-    bool accept;
-    char why[200];
-} reading;
-
-int rp_image_damaged(const char *name, const char *why)
-{
-    if (!reading.accept)
-        return rp_fail(RP_ERR_FORMAT,
-                       "%s is damaged, picture: %s; give a whole file, or --damaged-input accept to "
-                       "use what there is of it",
-                       name, why);
-    snprintf(reading.why, sizeof(reading.why), "picture: %s", why);
-    rp_log(RP_LOG_WARN, "%s is damaged, %s; what there is of it is used", name, reading.why);
-    return 0;
-}
-
 int rp_image_read_damaged(rp_image *out, const char *path, bool accept, char *note, size_t size)
 {
-    reading.accept = accept;
-    reading.why[0] = 0;
+    rp_image_take_damaged(accept, NULL, 0);
     const int ret = read_file(out, path);
-    reading.accept = false;
-    snprintf(note, size, "%s", reading.why);
-    for (char *p = note; *p; p++)
-        if (*p == ';' || (unsigned char) *p < ' ')
-            *p = ',';
+    rp_image_take_damaged(false, note, size);
     return ret;
 }
 
