@@ -5,6 +5,8 @@
 #include <turbojpeg.h>
 #include <zlib.h>
 
+#include "media/av.h"
+
 static const char *const formats[] = {"jpg", "png", "webp", "bmp", "tiff"};
 
 /* Smooth, but with different quadrants, so that turns and swapped channels are noticed. */
@@ -404,6 +406,24 @@ static void test_foreign_xmp(void **state)
     free(from.data);
 }
 
+/* A field that begins a hundred thousand times and never ends. */
+static void test_endless_fields(void **state)
+{
+    static const char begin[] = "reprise:Models>";
+    const size_t n = 100000, len = sizeof(begin) - 1;
+    uint8_t *const xmp = malloc(n * len);
+    const double start = rp_now();
+    rp_mark mark;
+
+    (void) state;
+    for (size_t i = 0; i < n; i++)
+        memcpy(xmp + i * len, begin, len);
+    for (int i = 0; i < 20; i++)
+        assert_false(rp_mark_parse(&mark, xmp, n * len));
+    assert_true(rp_now() - start < 5); /* half a minute, if each is followed to the end of all */
+    free(xmp);
+}
+
 /* Another packet in front of ours hides nothing. */
 static void test_several_packets(void **state)
 {
@@ -514,6 +534,7 @@ int main(void)
         cmocka_unit_test(test_cmyk_jpeg),
         cmocka_unit_test(test_marks),
         cmocka_unit_test(test_foreign_xmp),
+        cmocka_unit_test(test_endless_fields),
         cmocka_unit_test(test_several_packets),
         cmocka_unit_test(test_damage),
         cmocka_unit_test(test_bad_files),
