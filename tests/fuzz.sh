@@ -32,6 +32,8 @@ one() {
         found=$(mktemp -d)
         flags=(-seed=1)
     fi
+    # FFmpeg's muxer of MP4 leaks where the header cannot be written.
+    [ "$name" != tracks ] || flags+=(-detect_leaks=0)
     [ -z "${SECONDS_EACH:-}" ] || flags+=("-max_total_time=$SECONDS_EACH")
     mkdir -p "$found"
     "$fuzz" "--$name" "${flags[@]}" -runs="$runs" -max_len="$3" -timeout=10 -rss_limit_mb=2000 \
