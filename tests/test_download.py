@@ -49,6 +49,10 @@ class File:
         self.shift = 0           # lies about where its answer begins
         self.pause = 0           # seconds before each piece of 64 kB
         self.location = None     # redirect
+        self.says = None         # Content-Length, whatever comes
+        self.endless = False     # sends and sends; `sent` counts it
+        self.sent = 0
+        self.headers = 0         # so many more
         self.__dict__.update(how)
 
 
@@ -88,7 +92,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if first is not None:
             self.send_header('Content-Range', f'bytes {begin}-{size - 1}/{size}')
         if file.sized:
-            self.send_header('Content-Length', str(size - begin))
+            self.send_header('Content-Length', str(file.says or size - begin))
+        for i in range(file.headers):
+            self.send_header(f'X-{i}', 'x' * 1000)
         if file.etag:
             self.send_header('ETag', file.etag)
         self.end_headers()
@@ -98,6 +104,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             pass  # the program has gone
 
     def send_body(self, file, begin):
+        while file.endless:
+            file.sent += self.wfile.write(b'x' * (1 << 20))
         end = file.break_at.pop(0) if file.break_at else len(file.data)
         for at in range(begin, end, 65536):
             if file.pause:
@@ -438,6 +446,30 @@ class Wrong(Case):
         for size in (FAN_SIZE - 1, FAN_SIZE + 1, 3 * FAN_SIZE):
             self.put(FAN, b'x' * size, base='models-3.0.0/', sized=False)
             self.wrong(FAN, said='bytes')
+
+    def test_promises_too_much(self):
+        """No model of which nothing is known may be of any size: not a byte is stored."""
+        for says in (10**9, 10**18, 10**30):
+            file = self.put(says=says)
+            self.wrong(said='such a model has at most 134217728')
+            self.assertEqual(file.sent, 0)
+
+    def test_endless(self):
+        """It stops at the bound, and what came is not kept."""
+        file = self.put(sized=False, endless=True)
+        self.wrong(said='sends more than 134217728 bytes')
+        self.assertGreater(file.sent, 100 << 20)
+        self.assertLess(file.sent, 160 << 20)
+        file = self.put(FAN, b'', base='models-3.0.0/', sized=False, endless=True)
+        self.wrong(FAN, said='bytes')
+        self.assertLess(file.sent, 32 << 20)
+
+    def test_headers_without_end(self):
+        self.put(headers=300)
+        self.wrong(said='bytes of headers')
+        self.put(headers=20)
+        self.run_it()
+        self.assert_whole()
 
     def test_wrong_sha256(self):
         """What the catalogue knows counts, whatever the server's .hash says."""

@@ -280,6 +280,20 @@ class Mutated(unittest.TestCase):
             except (*import_nsfwjs.NOT_IT, OSError):
                 pass
 
+    def test_bomb(self):
+        """A package whose other files unpack to more than any has."""
+        path, kept = ort.scratch('bomb.tgz'), import_nsfwjs.UNPACKED
+        with open(ort.scratch('zeros'), 'wb') as file:
+            file.truncate(1 << 22)
+        with tarfile.open(path, 'w:gz') as tar:
+            tar.add(ort.scratch('zeros'), 'package/zeros')
+        try:
+            import_nsfwjs.UNPACKED = 1 << 21
+            with self.assertRaises(import_nsfwjs.Broken):
+                import_nsfwjs.read_sources(path)
+        finally:
+            import_nsfwjs.UNPACKED = kept
+
     def test_too_large(self):
         path = ort.scratch(import_nsfwjs.TOPOLOGY)
         with open(path, 'wb') as file:

@@ -6,6 +6,8 @@
 
 #include <cmocka.h>
 
+#include <unistd.h>
+
 #include "onnx/rows.h"
 #include "onnx/sizes.h"
 #include "onnx/write.h"
@@ -534,6 +536,76 @@ static void refuses_what_is_no_model(void **state)
     rp_set_log(RP_LOG_INFO, NULL, NULL);
 }
 
+/* Another process makes the file shorter, or it is larger than any ONNX file. */
+static void file_shrinks(void **state)
+{
+    struct rp_onnx_image image;
+    char path[] = "/tmp/reprise-shrinks-XXXXXX";
+    const int fd = mkstemp(path);
+    unsigned sum = 0;
+
+    (void) state;
+    assert_true(fd >= 0);
+    for (int i = 0; i < 100; i++)
+        assert_int_equal(pwrite(fd, &(uint8_t){(uint8_t) (i + 1)}, 1, 4096 * i), 1);
+    assert_int_equal(rp_onnx_load(&image, path), 0);
+    assert_int_equal(image.size, 4096 * 99 + 1);
+    assert_int_equal(ftruncate(fd, 10), 0);
+    for (int i = 0; i < 100; i++)
+        sum += ((const uint8_t *) image.data)[4096 * i];
+    assert_int_equal(sum, 5050);
+    rp_onnx_unmap(&image);
+    assert_int_equal(rp_onnx_copy(&image, path, 11), RP_ERR_IO);
+    assert_null(image.data);
+    assert_int_equal(ftruncate(fd, INT64_C(1) << 40), 0);
+    assert_int_equal(rp_onnx_load(&image, path), RP_ERR_MODEL);
+    assert_null(image.data);
+    close(fd);
+    unlink(path);
+}
+
+/* To find out whether sizes are to be opened, large weights are not read; then all of the file is. */
+static void weights_are_left_out(void **state)
+{
+    enum { ROOM = 1 << 20, N = 40000 };
+    static uint8_t room[ROOM];
+    static float weight[N];
+    struct rp_onnx_image image;
+    char path[] = "/tmp/reprise-outline-XXXXXX";
+    const int fd = mkstemp(path);
+    struct rp_onnx_out out = {.data = room, .size = ROOM};
+
+    (void) state;
+    for (int i = 0; i < N; i++)
+        weight[i] = (float) i + 1;
+    const size_t graph = rp_onnx_begin_model(&out, "test");
+    rp_onnx_put_weight(&out, "w", RP_ONNX_FLOAT, 1, DIMS(N), weight, sizeof(weight));
+    put_detector(&out, -1);
+    assert_int_equal(rp_onnx_end_model(&out, graph), 0);
+    assert_int_equal(write(fd, room, out.n), (ssize_t) out.n);
+    assert_int_equal(rp_onnx_outline(&image, path), 0);
+    assert_int_equal(image.size, out.n);
+    const uint8_t *const whole = memmem(room, out.n, weight, sizeof(weight)), *const got = image.data;
+    assert_non_null(whole);
+    assert_memory_equal(got + (whole - room) + sizeof(weight), whole + sizeof(weight),
+                        out.n - (size_t) (whole - room) - sizeof(weight));
+    for (size_t i = 32; i < sizeof(weight); i++) /* its head is read */
+        assert_int_equal(got[whole - room + i], 0);
+    rp_onnx_unmap(&image);
+    rp_onnx_load_open(&image, path);
+    assert_non_null(image.data);
+    assert_true(rp_onnx_open_sizes(&(struct rp_onnx_image){room, out.n}));
+    assert_memory_equal(image.data, room, out.n);
+    rp_onnx_unmap(&image);
+    for (size_t n = 1; n < 400; n++) { /* and any part of it does no harm */
+        assert_int_equal(ftruncate(fd, (off_t) (out.n - n)), 0);
+        rp_onnx_load_open(&image, path);
+        rp_onnx_unmap(&image);
+    }
+    close(fd);
+    unlink(path);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -545,7 +617,8 @@ int main(void)
         cmocka_unit_test(counts_products_and_turned_convolutions),
         cmocka_unit_test(follows_sizes_through_the_graph),
         cmocka_unit_test(says_what_it_cannot_count),
-        cmocka_unit_test(opens_sizes),
+        cmocka_unit_test(opens_sizes), cmocka_unit_test(file_shrinks),
+        cmocka_unit_test(weights_are_left_out),
         cmocka_unit_test(leaves_sizes_that_hold),
         cmocka_unit_test(sets_rows),
         cmocka_unit_test(refuses_rows),

@@ -19,6 +19,7 @@ What changes on the way, none of it in meaning:
 * Dropout does nothing at inference and is left out.
 """
 import base64
+import gzip
 import math
 import os
 import re
@@ -32,6 +33,7 @@ from onnx_writer import FLOAT, Graph, floats  # noqa: E402
 
 FOLDER = 'package/dist/models/mobilenet_v2'
 TOPOLOGY, WEIGHTS = 'model.min.js', 'group1-shard1of1.min.js'
+UNPACKED = 1 << 29  # bytes of the whole package
 LIMIT = 1 << 24  # bytes of each, four times what they have
 SIDE = 4096      # of a weight: the largest has 1280
 
@@ -50,8 +52,33 @@ def read_sources(source):
             with open(os.path.join(source, name), 'rb') as file:
                 texts.append(read_text(file, name))
         return texts
-    with tarfile.open(source, 'r:gz') as tar:
-        return [read_text(tar.extractfile(f'{FOLDER}/{n}'), n) for n in (TOPOLOGY, WEIGHTS)]
+    with gzip.open(source) as packed, tarfile.open(fileobj=Bounded(packed), mode='r|') as tar:
+        return read_members(tar)
+
+
+class Bounded:
+    """A stream that ends in an error when more comes out of it than a package may have."""
+
+    def __init__(self, stream):
+        self.stream, self.left = stream, UNPACKED
+
+    def read(self, size):
+        data = self.stream.read(size)
+        self.left -= len(data)
+        if self.left < 0:
+            raise Broken(f'the package unpacks to more than {UNPACKED} bytes')
+        return data
+
+
+def read_members(tar):
+    texts = {}
+    for member in tar:
+        name = member.name.rpartition('/')[2]
+        if member.isfile() and member.name == f'{FOLDER}/{name}' and name in (TOPOLOGY, WEIGHTS):
+            texts[name] = read_text(tar.extractfile(member), name)
+            if len(texts) == 2:
+                return [texts[TOPOLOGY], texts[WEIGHTS]]
+    raise KeyError('the package has not both files of the model')
 
 
 def read_text(file, name):

@@ -10,7 +10,7 @@ static int open_edited(struct rp_model *m, int n)
     int ret;
     struct rp_onnx_image file;
 
-    RP_CHECK(rp_onnx_map(&file, m->path, true));
+    RP_CHECK(rp_onnx_load(&file, m->path));
     ret = rp_onnx_set_rows(&file, m->path, n);
     if (ret >= 0)
         ret = rp_model_open(&m->rows[n], m->engine, m->device,

@@ -84,7 +84,7 @@ static int load(const struct rp_model *m, const struct request *r, const OrtSess
     if (m->sum.sha256)
         RP_TRY(read_summed(m, &open));
     else if (!r->optimised && !m->edited)
-        rp_onnx_map_open(&open, r->path);
+        rp_onnx_load_open(&open, r->path);
     const struct rp_onnx_image *const from = m->edited ? m->edited : &open;
     if (from->data && !r->optimised)
         ORT(e->api, m->path, CreateSessionFromArray(e->env, from->data, from->size, options, out));

@@ -282,6 +282,24 @@ const struct rp_model_entry *rp_catalogue(int *count)
     return entries;
 }
 
+int64_t rp_model_most(const struct rp_model_entry *entry)
+{
+    switch (entry->kind) {
+    case RP_KIND_FACE_DETECTOR:
+    case RP_KIND_FACE_LANDMARKER_5_68:
+        return entry->size > 0 ? entry->size : INT64_C(128) << 20;
+    case RP_KIND_FACE_LANDMARKER:
+    case RP_KIND_FACE_RECOGNIZER:
+    case RP_KIND_FACE_CLASSIFIER:
+    case RP_KIND_FACE_OCCLUDER:
+    case RP_KIND_FACE_PARSER:
+    case RP_KIND_VOICE_EXTRACTOR:
+        return entry->size > 0 ? entry->size : INT64_C(512) << 20;
+    default: /* the largest that is known has 1.34 GB, and no ONNX file has more than 2 GB */
+        return entry->size > 0 ? entry->size : INT64_C(2) << 30;
+    }
+}
+
 const struct rp_model_entry *rp_catalogue_find(enum rp_model_kind kind, const char *name)
 {
     for (size_t i = 0; name && i < RP_ARRAY_LEN(entries); i++) {

@@ -52,6 +52,10 @@ struct rp_model_entry {
     const char *sha256; /* NULL = unknown */
 };
 
+/* The most bytes that a file of this model may have: its size or, where that is not known, well over
+ * the largest of its kind. */
+int64_t rp_model_most(const struct rp_model_entry *entry);
+
 /* All models, grouped by kind, FaceFusion's first. count may be NULL. */
 const struct rp_model_entry *rp_catalogue(int *count);
 

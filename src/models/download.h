@@ -78,6 +78,8 @@ struct rp_fetch {
     const struct rp_host *host;
     char problem[RP_HTTP_PROBLEM]; /* of this host */
     double begun, told;
+    double asked;       /* when the first request to `asked_host` was made */
+    const struct rp_host *asked_host;
     int64_t begun_size;
 };
 

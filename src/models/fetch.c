@@ -16,7 +16,8 @@
 
 #define MAX_TRIES 3            /* per host, without a single byte between them */
 #define MAX_BREAKS 50          /* of connections, in all, per host */
-#define MAX_BYTES (16LL << 30) /* of a file of unknown size */
+#define MAX_SECONDS (12 * 3600.0) /* for a file from one host */
+#define HASH_SECONDS 60.0        /* for a .hash file */
 #define TELL_SECONDS 0.2
 
 RP_PRINTF(2, 3) static void problem(struct rp_fetch *f, const char *fmt, ...)
@@ -215,6 +216,18 @@ static int tell(void *priv)
     return -1;
 }
 
+/* About once a second: -1 to stop, as the caller wants or because it takes too long. */
+static int on_tick(void *priv)
+{
+    struct rp_fetch *const f = priv;
+
+    if (rp_now() - f->asked > MAX_SECONDS) {
+        problem(f, "not complete after %.0f hours", MAX_SECONDS / 3600);
+        return -1;
+    }
+    return tell(f);
+}
+
 static int check_room(struct rp_fetch *f)
 {
     struct statvfs st;
@@ -262,6 +275,12 @@ static int on_begin(void *priv, const struct rp_http_reply *reply)
         f->status = RP_ERR_MODEL;
         return -1;
     }
+    if (f->total > rp_model_most(f->entry)) {
+        problem(f, "%lld bytes there, and such a model has at most %lld", (long long) f->total,
+                (long long) rp_model_most(f->entry));
+        f->status = RP_ERR_MODEL;
+        return -1;
+    }
     if (check_room(f) < 0)
         return -1;
     if (reply->status != 206)
@@ -275,8 +294,10 @@ static int on_data(void *priv, const void *data, size_t size)
     struct rp_fetch *const f = priv;
     const char *at = data;
 
-    if (f->size + (int64_t) size > (f->total > 0 ? f->total : MAX_BYTES)) {
-        problem(f, "sends more than %lld bytes", (long long) (f->total > 0 ? f->total : MAX_BYTES));
+    const int64_t most = f->total > 0 ? f->total : rp_model_most(f->entry);
+
+    if (f->size + (int64_t) size > most) {
+        problem(f, "sends more than %lld bytes", (long long) most);
         f->status = RP_ERR_MODEL;
         restart(f);
         return -1;
@@ -347,6 +368,8 @@ struct small {
     struct rp_fetch *fetch;
     char text[64];
     size_t n;
+    double begun;
+    bool late;
 };
 
 static int on_small(void *priv, const void *data, size_t size)
@@ -363,9 +386,10 @@ static int on_small(void *priv, const void *data, size_t size)
 
 static int tick_small(void *priv)
 {
-    const struct small *const s = priv;
+    struct small *const s = priv;
 
-    return tell(s->fetch);
+    s->late = rp_now() - s->begun > HASH_SECONDS;
+    return s->late ? -1 : tell(s->fetch);
 }
 
 /* The CRC from the host's .hash file, for a file whose sums the catalogue does not know. */
@@ -378,7 +402,7 @@ static bool fetch_crc(struct rp_fetch *f, struct rp_host *host)
     char *const url = url_of(host, f->entry, "hash");
 
     do {
-        s = (struct small){.fetch = f};
+        s = (struct small){.fetch = f, .begun = rp_now()};
         end = !url ? RP_HTTP_STOPPED
                    : rp_http_get(&(struct rp_http_request){.url = url, .patience = f->patience,
                                                            .data = on_small, .tick = tick_small,
@@ -388,6 +412,8 @@ static bool fetch_crc(struct rp_fetch *f, struct rp_host *host)
     f->has_crc = end == RP_HTTP_DONE && s.n == 8 && strspn(s.text, "0123456789abcdefABCDEF") == 8;
     if (f->has_crc)
         f->crc = (uint32_t) strtoul(s.text, NULL, 16);
+    else if (end == RP_HTTP_STOPPED && s.late)
+        problem(f, "its .hash file is not complete after %.0f s", HASH_SECONDS);
     else if (end == RP_HTTP_DONE || end == RP_HTTP_STOPPED)
         problem(f, "its .hash file is not 8 hex digits");
     return f->has_crc;
@@ -452,6 +478,8 @@ static enum rp_http_end ask(struct rp_fetch *f, struct rp_http_reply *reply)
     enum rp_http_end end = RP_HTTP_STOPPED;
 
     *reply = (struct rp_http_reply){0};
+    f->asked = f->asked_host == f->host ? f->asked : rp_now();
+    f->asked_host = f->host;
     if (!url)
         local_failure(f, "out of memory");
     else
@@ -461,7 +489,7 @@ static enum rp_http_end ask(struct rp_fetch *f, struct rp_http_reply *reply)
                                                     .patience = f->patience,
                                                     .begin = on_begin,
                                                     .data = on_data,
-                                                    .tick = tell,
+                                                    .tick = on_tick,
                                                     .priv = f},
                           reply);
     free(url);

@@ -11,11 +11,13 @@
 #define CONNECT_SECONDS 5
 #define LEAST_BYTES 1024 /* per second, on average over `patience` */
 #define MAX_REDIRECTS 10L
+#define MAX_HEADERS 65536 /* bytes of all answers of a chain together */
 
 struct transfer {
     const struct rp_http_request *request;
     struct rp_http_reply *reply;
     CURL *curl;
+    size_t headers; /* bytes so far */
     bool begun, stopped;
 };
 
@@ -104,6 +106,8 @@ static size_t on_header(char *data, size_t one, size_t size, void *priv)
     struct transfer *const t = priv;
 
     (void) one;
+    if ((t->headers += size) > MAX_HEADERS)
+        return 0;
     rp_http_header(t->reply, data, size);
     return size;
 }
@@ -202,6 +206,11 @@ static enum rp_http_end end_of(const struct transfer *t, CURLcode code, const ch
     }
     if (t->stopped)
         return RP_HTTP_STOPPED;
+    if (t->headers > MAX_HEADERS) {
+        snprintf(reply->problem, sizeof(reply->problem), "sends more than %d bytes of headers",
+                 MAX_HEADERS);
+        return RP_HTTP_REFUSED;
+    }
     if (code == CURLE_HTTP_RETURNED_ERROR) {
         snprintf(reply->problem, sizeof(reply->problem), "HTTP status %ld", reply->status);
         return RP_HTTP_REFUSED;

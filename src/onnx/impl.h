@@ -11,7 +11,7 @@ struct rp_onnx {
     char *name;
     const uint8_t *data;
     size_t size;
-    struct rp_onnx_image file; /* the same memory, if it is mapped here; else empty */
+    struct rp_onnx_image file; /* the same memory, if it was read here; else empty */
     struct rp_onnx_node *node;
     struct rp_onnx_tensor *weight;
     struct rp_onnx_value *value;

@@ -1,7 +1,7 @@
 /* What an ONNX file contains: nodes, weights and shapes, and, counted from these, the floating
  * point operations and bytes of one run.
  *
- * It reads the protobuf wire format of a mapped file. Nothing in the file is trusted: every length
+ * It reads the protobuf wire format of a file in memory. Nothing in the file is trusted: every length
  * is checked against what is there, nesting has a fixed depth, and numbers that make no sense
  * become "unknown". To run a network, ONNX Runtime reads the file itself.
  *
@@ -65,15 +65,18 @@ struct rp_onnx_value {
 
 struct rp_onnx;
 
-/* A file in memory: a private mapping. */
+/* A file in memory, which may be changed there. */
 struct rp_onnx_image {
     void *data; /* NULL: empty */
     size_t size;
 };
 
-/* @param edit  the bytes in memory may be changed; the file never is. RP_ERR_IO, and then *out is
- * empty. */
-int rp_onnx_map(struct rp_onnx_image *out, const char *path, bool edit);
+/* All of a file. What becomes of the file afterwards does not matter; one that becomes shorter
+ * meanwhile is RP_ERR_IO, one that is too large to be ONNX RP_ERR_MODEL, and then *out is empty. */
+int rp_onnx_load(struct rp_onnx_image *out, const char *path);
+
+/* The same without the bytes of large weights, which take neither time nor memory: they are zero. */
+int rp_onnx_outline(struct rp_onnx_image *out, const char *path);
 /* The first `size` bytes of a file, read into memory that no other process can change, as it can a
  * mapped file. RP_ERR_IO, also for a file that is shorter; then *out is empty. End it with
  * rp_onnx_unmap(). */

@@ -335,7 +335,7 @@ int rp_onnx_open(struct rp_onnx **out, const char *path)
     struct rp_onnx *o = NULL;
 
     *out = NULL;
-    RP_CHECK(rp_onnx_map(&file, path, false));
+    RP_CHECK(rp_onnx_load(&file, path));
     ret = rp_onnx_read(&o, path, file.data, file.size);
     if (ret < 0 || !o) {
         rp_onnx_unmap(&file);

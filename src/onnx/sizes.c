@@ -55,11 +55,13 @@ bool rp_onnx_open_sizes(const struct rp_onnx_image *image)
     return true;
 }
 
-void rp_onnx_map_open(struct rp_onnx_image *out, const char *path)
+void rp_onnx_load_open(struct rp_onnx_image *out, const char *path)
 {
     rp_log_hold(true); /* a file that cannot be read is reported by ONNX Runtime */
-    const int ret = rp_onnx_map(out, path, true);
-    rp_log_hold(false);
-    if (ret >= 0 && !rp_onnx_open_sizes(out))
+    int ret = rp_onnx_outline(out, path);
+    const bool open = ret >= 0 && rp_onnx_open_sizes(out);
+    rp_onnx_unmap(out);
+    if (open && (ret = rp_onnx_load(out, path)) >= 0 && !rp_onnx_open_sizes(out))
         rp_onnx_unmap(out);
+    rp_log_hold(false);
 }

@@ -15,6 +15,6 @@ bool rp_onnx_open_sizes(const struct rp_onnx_image *image);
 
 /* A private copy of such a file with its sizes open; empty if the file is of another kind or cannot
  * be read. End it with rp_onnx_unmap(). */
-void rp_onnx_map_open(struct rp_onnx_image *out, const char *path);
+void rp_onnx_load_open(struct rp_onnx_image *out, const char *path);
 
 #endif /* RP_ONNX_SIZES_H */
