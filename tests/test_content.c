@@ -64,7 +64,8 @@ static void assert_promise(int64_t n, int64_t claimed)
 static void test_ordinary(void **state)
 {
     int64_t all;
-    static const double rates[] = {12, 24000 / 1001., 24, 25, 30000 / 1001., 30, 50, 60000 / 1001., 60};
+    static const double rates[] = {12, 24000 / 1001., 24, 25, 30000 / 1001., 30,
+                                   50, 60000 / 1001., 60};
 
     (void) state;
     for (size_t r = 0; r < RP_ARRAY_LEN(rates); r++) {
@@ -163,7 +164,7 @@ static void test_limit(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_ordinary),  cmocka_unit_test(test_short),
+        cmocka_unit_test(test_ordinary),     cmocka_unit_test(test_short),
         cmocka_unit_test(test_false_claims), cmocka_unit_test(test_any_times),
         cmocka_unit_test(test_limit),
     };

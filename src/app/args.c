@@ -390,7 +390,8 @@ static void say_trusting(const char *path, char *const before[TRUSTING], char *c
             snprintf(list + n, sizeof(list) - n, "%s%s", n ? ", " : "", trusting[i]);
     }
     if (*list)
-        app_log(RP_LOG_WARN, "%s in the current folder says where models come from: %s", path, list);
+        app_log(RP_LOG_WARN, "%s in the current folder says where models come from: %s", path,
+                list);
 }
 
 static int read_found_config(struct app *app, const char *path)

@@ -18,7 +18,7 @@ extern const struct rp_opt_group rp_content_group;
 
 /* RP_ERR_MISSING with the command that fetches what is missing. */
 int rp_content_create(struct rp_content_check **out, struct rp_pool *pool,
-                   const struct rp_settings *settings);
+                      const struct rp_settings *settings);
 void rp_content_destroy(struct rp_content_check **content);
 
 /* For the end of a sentence that refuses something: what to do if it is harmless. "" unless the
@@ -27,7 +27,7 @@ const char *rp_content_advice(const struct rp_content_check *content);
 
 /* @param w,h  size of the frames */
 int rp_content_attach(struct rp_content_slot **out, const struct rp_content_check *content,
-                   struct rp_slot *slot, int w, int h);
+                      struct rp_slot *slot, int w, int h);
 void rp_content_detach(struct rp_content_slot **at);
 
 /* Record: check the frame and add the result to the verdict (device memory of the slot). */
@@ -39,26 +39,26 @@ struct rp_verdict *rp_content_verdict(const struct rp_content_slot *at);
  * Examined are, of the part that is worked on:
  *
  *  - the first frame and the last;
- *  - a frame for each second of play by the frames' own times: the last one before more than a second
- *    would have passed since the last examined one (at 25 frames a second each 25th, at 29.97 each
- *    29th, as in FaceFusion; below 1 a second every one);
- *  - one of at most RP_CONTENT_APART frames, whatever their times say;
- *  - at least RP_CONTENT_LEAST frames, evenly spread, or all of a shorter video.
+ *  - a frame for each second of play by the frames' own times: the last one before more than a
+ *    second would have passed since the last examined one (at 25 frames a second each 25th, at
+ *    29.97 each 29th, as in FaceFusion; below 1 a second every one);
+ *  - one of RP_CONTENT_APART frames, whatever their times say;
+ *  - RP_CONTENT_LEAST frames, evenly spread, or all of a shorter video.
  *
- * So that the last can be done while the video is read, how many frames it has is taken from what the
- * file claims. What comes of that does not depend on the claim: if too few frames were examined in
- * the end, which needs a false claim, the missing ones are examined afterwards.
+ * So that the last can be done while the video is read, it is taken from the file how many frames
+ * it has. The promise does not depend on that: if too few were examined in the end, which needs a
+ * false claim, the missing ones are examined afterwards.
  *
- * A frame is chosen when the next one is known, before it is worked on, by one thread in the order of
- * the video. So it depends on the video alone, and neither on speed, devices, threads nor options. */
+ * A frame is chosen when the next one is known, before it is worked on, by one thread in the order
+ * of the video. So it depends on the video alone, not on speed, devices, threads or options. */
 enum { RP_CONTENT_LEAST = 20, RP_CONTENT_APART = 60 };
 
 struct rp_content_sampler {
-    int64_t step;   /* between two examined frames at most */
-    int64_t seen;   /* frames so far */
-    int64_t last;   /* number of the last examined one, from 0 */
-    double time;    /* of that, seconds */
-    int64_t chosen; /* so far */
+    int64_t step;                     /* between two examined frames at most */
+    int64_t seen;                     /* frames so far */
+    int64_t last;                     /* number of the last examined one, from 0 */
+    double time;                      /* of that, seconds */
+    int64_t chosen;                   /* so far */
     int64_t number[RP_CONTENT_LEAST]; /* of the first ones */
 };
 
@@ -69,7 +69,7 @@ void rp_content_sample_begin(struct rp_content_sampler *sampler, int64_t frames)
  * INFINITY after the last */
 bool rp_content_sample(struct rp_content_sampler *sampler, double time, double next);
 
-/* After the last frame: is frame `number` (from 0) to be examined afterwards? `number` < 0: is any? */
+/* After the last frame: is frame `number` (from 0) to be examined afterwards? Below 0: is any? */
 bool rp_content_is_late(const struct rp_content_sampler *sampler, int64_t number);
 
 /* At most so many frames are examined of a video. @param longest  seconds that a frame is shown */

@@ -48,8 +48,8 @@ int rp_store_resolve(const struct rp_store *store, enum rp_model_kind kind, cons
                      bool named, const struct rp_model_entry **entry, char **path);
 
 /* After rp_store_resolve(): the file of *entry is there, but not the published one, which alone may
- * be used, as `why` says. So it is as if it were not there (and nothing is fetched over it): the lite
- * model takes the place of a default, with a warning, or RP_ERR_MISSING. */
+ * be used, as `why` says. So it is as if it were not there (and nothing is fetched over it): the
+ * lite model takes the place of a default, with a warning, or RP_ERR_MISSING. */
 int rp_store_instead(const struct rp_store *store, bool named, const char *why,
                      const struct rp_model_entry **entry, char **path);
 
