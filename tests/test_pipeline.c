@@ -486,6 +486,8 @@ static void test_on_device(void **state)
     assert_false(back.on_device);
     assert_int_equal(image_size(&back), image_size(&image));
     assert_memory_equal(back.data, image.data, image_size(&image));
+    assert_non_null(back.mark);
+    assert_ptr_equal(back.mark, there.mark);
 
     rp_image_free(&there); /* it cannot know how */
     assert_non_null(there.data);
@@ -495,6 +497,52 @@ static void test_on_device(void **state)
     assert_null(back.data);
     rp_image_free(&image);
     close_pipe(&p);
+}
+
+static void assert_marked(const rp_image *image, const char *name, const char *processors)
+{
+    rp_mark mark;
+
+    assert_int_equal(rp_image_write(image, in_dir(name), 90), 0);
+    assert_int_equal(rp_inspect(in_dir(name), &mark), 0);
+    assert_int_equal(mark.present, processors != NULL);
+    assert_string_equal(mark.processors, processors ? processors : "");
+    if (processors)
+        assert_non_null(strstr(mark.models, "face_swapper=classic_256"));
+}
+
+/* A picture remembers what was done to it, and every file of it says so. */
+static void test_image_mark(void **state)
+{
+    static const char *const names[] = {"m.png", "m.jpg", "m.webp", "m.tiff", "m.bmp"};
+
+    (void) state;
+    need_all();
+    struct pipe swap = open_pipe(runtime, NULL, NULL),
+                draw = open_pipe(runtime, "processors", "face_debugger");
+    rp_image image = read_image("face.png"), other = read_image("grey.png"), mine = image;
+
+    assert_null(image.mark);
+    for (size_t i = 0; i < RP_ARRAY_LEN(names); i++)
+        assert_marked(&image, names[i], NULL);
+    mine.owned = false; /* pixels of the application */
+    assert_int_equal(rp_pipeline_process(swap.pipeline, &mine), 0);
+    assert_non_null(strstr(mine.mark, "compositeWithTrainedAlgorithmicMedia"));
+    for (size_t i = 0; i < RP_ARRAY_LEN(names); i++)
+        assert_marked(&mine, names[i], "face_swapper");
+
+    assert_int_equal(rp_pipeline_process(swap.pipeline, &other), 0);
+    assert_ptr_equal(other.mark, mine.mark); /* the same text, kept once */
+    assert_int_equal(rp_pipeline_process(draw.pipeline, &other), 0);
+    assert_marked(&other, "m.png", "face_swapper face_debugger");
+    assert_int_equal(rp_pipeline_process(swap.pipeline, &other), 0);
+    assert_marked(&other, "m.png", "face_swapper face_debugger");
+
+    rp_image_free(&other);
+    assert_null(other.mark);
+    rp_image_free(&image);
+    close_pipe(&draw);
+    close_pipe(&swap);
 }
 
 static void test_bad_images(void **state)
@@ -1364,6 +1412,7 @@ int main(void)
         cmocka_unit_test(test_process),
         cmocka_unit_test(test_layouts),
         cmocka_unit_test(test_on_device),
+        cmocka_unit_test(test_image_mark),
         cmocka_unit_test(test_bad_images),
         cmocka_unit_test(test_picture_job),
         cmocka_unit_test(test_sources),

@@ -253,6 +253,9 @@ typedef struct rp_image {
     enum rp_pixel format;
     bool on_device;   ///< data points to memory of the pipeline's device: rp_image_to_device()
     bool owned;
+    const char *mark; ///< XMP packet of the synthetic-media mark; NULL: nothing was done to the
+                      ///< picture. Set by rp_pipeline_process(), written by rp_image_write(). Not to
+                      ///< be freed: it is valid as long as the process lives
 } rp_image;
 
 RP_API int rp_image_read_sized(rp_image *out, size_t size, const char *path);
@@ -266,7 +269,8 @@ static inline int rp_image_read(rp_image *out, const char *path)
     return rp_image_read_sized(out, sizeof(*out), path);
 }
 
-/** Write in the format of the extension, completely or not at all.
+/** Write in the format of the extension, completely or not at all, with the picture's mark. Pixels
+ *  that an application writes by itself need it too: embed `mark` as the file's XMP packet.
  *  @param quality  0 to 100, for lossy formats */
 static inline int rp_image_write(const rp_image *image, const char *path, int quality)
 {

@@ -89,12 +89,11 @@ int rp_image_needs_alpha(const char *path)
                    path);
 }
 
-int rp_image_write_marked(const rp_image *image, const char *path, const char *format_of,
-                          int quality, const struct rp_mark *mark)
+static int write_with(const rp_image *image, const char *path, const char *format_of, int quality,
+                      const char *xmp)
 {
     const struct rp_image_codec *const codec = rp_image_codec_for(format_of);
     uint8_t *data = NULL;
-    char *xmp = NULL;
     size_t size = 0;
     int ret;
 
@@ -103,16 +102,21 @@ int rp_image_write_marked(const rp_image *image, const char *path, const char *f
         return rp_fail(RP_ERR_USAGE, "%s: pictures are written as jpg, png, webp, bmp or tiff",
                        format_of);
     RP_TRY(check_image(image, format_of));
-    if (mark && !(xmp = rp_mark_xmp(mark))) {
-        ret = RP_NOMEM(format_of);
-        goto fail;
-    }
     if (image->format == RP_PIXEL_BGRA && codec == &rp_image_jpeg)
         rp_log(RP_LOG_WARN, "%s: JPEG keeps no transparency", format_of);
     RP_TRY(codec->encode(image, RP_CLAMP(quality, 0, 100), xmp, &data, &size, format_of));
     ret = write_all(path, data, size, format_of);
 fail:
     free(data);
+    return ret;
+}
+
+int rp_image_write_marked(const rp_image *image, const char *path, const char *format_of,
+                          int quality, const struct rp_mark *mark)
+{
+    char *const xmp = rp_mark_xmp(mark);
+    const int ret = xmp ? write_with(image, path, format_of, quality, xmp) : RP_NOMEM(format_of);
+
     free(xmp);
     return ret;
 }
@@ -133,7 +137,7 @@ int rp_image_write_sized(const rp_image *image, size_t size, const char *path, i
                        "the host with rp_image_to_host()", path);
     if ((ret = rp_partial_begin(&partial, path)) < 0)
         return ret;
-    ret = rp_image_write_marked(&own, partial.temp, path, quality, NULL);
+    ret = write_with(&own, partial.temp, path, quality, own.mark);
     if (ret >= 0)
         ret = rp_partial_commit(&partial);
     rp_partial_abort(&partial);

@@ -217,6 +217,12 @@ int rp_image_scale(rp_image *out, const rp_image *image, int w, int h);
  * reprise:Processors, reprise:Models. NULL if out of memory. */
 char *rp_mark_xmp(const struct rp_mark *mark);
 
+/* The same text for rp_image.mark: kept as long as the process lives, and equal texts once.
+ * @param before  of what was done to the picture earlier, whose processors and models come first;
+ *                or NULL
+ * NULL if out of memory. */
+const char *rp_mark_keep(const struct rp_mark *mark, const char *before);
+
 /* rp_inspect() of the public header is in this folder. */
 
 #endif /* RP_MEDIA_H */

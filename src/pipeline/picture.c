@@ -265,15 +265,32 @@ static bool is_ordinary(const struct rp_pipeline *p)
     return rp_port_is_direct(p->device);
 }
 
+/* The picture remembers what was done to it. */
+static int put_mark(const struct rp_pipeline *p, rp_image *image)
+{
+    struct rp_mark mark;
+
+    rp_pipeline_mark(p, &mark);
+    const char *const kept = rp_mark_keep(&mark, image->mark);
+    if (!kept)
+        return rp_fail(RP_ERR_NOMEM, "out of memory");
+    image->mark = kept;
+    return 0;
+}
+
 static int process(void *priv)
 {
     struct rp_frame_result result;
     const struct call *const c = priv;
     const bool on_device = c->image->on_device;
+    const char *const before = c->image->mark;
 
     c->image->on_device = on_device && !is_ordinary(c->pipeline);
     const int ret = rp_pipeline_image(c->pipeline, c->image, &result);
     c->image->on_device = on_device && c->image->data;
+    c->image->mark = before;
+    if (ret >= 0)
+        RP_CHECK(put_mark(c->pipeline, c->image));
     c->pipeline->spoiled |= ret < 0 && ret != RP_ERR_BLOCKED && ret != RP_ERR_INVALID &&
                             ret != RP_ERR_UNSUPPORTED;
     return ret;
@@ -415,6 +432,7 @@ static int convey(rp_pipeline *p, const rp_image *image, rp_image *out, size_t i
                        on_device ? "host" : "device");
     ret = rp_executor_run(p->executor, on_device ? to_host : to_device,
                           &(struct call){p, .image = &made, .seen = &own});
+    made.mark = own.mark;
     rp_api_give(out, image_size, &made, sizeof(made));
     return ret;
 }
