@@ -178,7 +178,8 @@ static void test_errors(void **state)
 #define REGIONS "skin, left-eyebrow, right-eyebrow, left-eye, right-eye, glasses, nose, mouth, " \
                 "upper-lip, lower-lip"
     static const char *const bad[][3] = {
-        {"face-occluder-model", "xseg_4", "'xseg_4' is not one of many, xseg_1, xseg_2, xseg_3"},
+        {"face-occluder-model", "xseg_4",
+         "'xseg_4' is not one of many, xseg_1, xseg_2, xseg_3; did you mean xseg_1?"},
         {"face-occluder-model", "", "needs a value"},
         {"face-parser-model", "many", "'many' is not one of bisenet_resnet_18, bisenet_resnet_34"},
         {"face-parser-model", "", "needs a value"},

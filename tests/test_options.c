@@ -284,7 +284,8 @@ static void test_choice(void **state)
     good(s, "look-mode", "reference");
     assert_int_equal(look(s)->mode, 2);
     bad(s, "look-mode", "foo", "--look-mode: 'foo' is not one of many, one, reference");
-    bad(s, "look-mode", "Many", NULL);
+    bad(s, "look-mode", "Many",
+        "--look-mode: 'Many' is not one of many, one, reference; did you mean many?");
     good(s, "look-model", "model_z");
     assert_int_equal(look(s)->model, 25);
     bad(s, "look-model", "mdel_c",

@@ -251,11 +251,15 @@ static char *join(const char *const *words, int n, const char *separator)
     return text;
 }
 
-static int fail_choice(const char *label, const char *word, const char *const *choices)
+static int fail_choice(const struct rp_opt *opt, const char *label, const char *word,
+                       const char *const *choices)
 {
     const char *nearest = NULL;
     int n = 0, distance = INT_MAX;
 
+    if (rp_opt_is_list(opt->type) && strchr(word, ','))
+        return rp_fail(RP_ERR_USAGE, "%s: '%s' is one word; put blanks between several", label,
+                       word);
     for (; choices[n]; n++) {
         if (rp_opt_is_near(word, choices[n], &distance))
             nearest = choices[n];
@@ -266,7 +270,9 @@ static int fail_choice(const char *label, const char *word, const char *const *c
                        nearest ? "?" : "");
 
     char *const list = join(choices, n, ", ");
-    rp_fail(RP_ERR_USAGE, "%s: '%s' is not one of %s", label, word, list ? list : "its choices");
+    rp_fail(RP_ERR_USAGE, "%s: '%s' is not one of %s%s%s%s", label, word,
+            list ? list : "its choices", nearest ? "; did you mean " : "", nearest ? nearest : "",
+            nearest ? "?" : "");
     free(list);
     return RP_ERR_USAGE;
 }
@@ -281,7 +287,7 @@ static int parse_choice(const struct rp_opt *opt, const char *label, const char 
             return 0;
         }
     }
-    return fail_choice(label, word, choices);
+    return fail_choice(opt, label, word, choices);
 }
 
 static bool read_size(const char *word, struct rp_opt_size *out)
@@ -313,7 +319,7 @@ static int parse_size(const struct rp_opt *opt, const char *label, const char *w
                        word, MAX_SIDE);
     for (int i = 0; choices; i++) {
         if (!choices[i])
-            return fail_choice(label, word, choices);
+            return fail_choice(opt, label, word, choices);
         if (readable && read_size(choices[i], &choice) && v.w == choice.w && v.h == choice.h)
             break;
     }

@@ -1,5 +1,10 @@
 #include "pipeline/job.h"
 
+#include <errno.h>
+#include <unistd.h>
+
+#include "face/options.h"
+
 /* ---- checks before anything is opened -------------------------------------------------------- */
 
 static const char *const image_ext[] = {"jpg", "jpeg", "png", "webp", "bmp", "tif", "tiff", NULL};
@@ -63,6 +68,26 @@ static int check_output(struct rp_job *job)
     return check_overwritten(job);
 }
 
+/* Before a network is opened, and by the option's name. */
+static int check_there(const char *option, const char *path)
+{
+    return access(path, R_OK) ? rp_fail(RP_ERR_IO, "--%s: %s: %s", option, path, strerror(errno))
+                              : 0;
+}
+
+static int check_inputs(const struct rp_job *job)
+{
+    const struct rp_path_options *const o = rp_settings_get(job->settings, &rp_path_group);
+    const struct rp_selector_options *const s = rp_settings_get(job->settings, &rp_selector_group);
+
+    for (int i = 0; i < o->sources.n; i++)
+        RP_CHECK(check_there("source-paths", o->sources.v[i]));
+    RP_CHECK(check_there("target-path", o->target));
+    for (int i = 0; i < s->reference_paths.n; i++)
+        RP_CHECK(check_there("reference-face-paths", s->reference_paths.v[i]));
+    return 0;
+}
+
 static int check_paths(struct rp_job *job)
 {
     int ret;
@@ -73,6 +98,7 @@ static int check_paths(struct rp_job *job)
                        "--target-path is missing; give the picture or video to work on");
     if (!o->output || !*o->output)
         return rp_fail(RP_ERR_USAGE, "--output-path is missing; give the file to write");
+    RP_CHECK(check_inputs(job));
     job->target = strdup(o->target);
     job->output = strdup(o->output);
     if (!job->target || !job->output)
