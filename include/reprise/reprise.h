@@ -254,8 +254,8 @@ typedef struct rp_image {
     bool on_device;   ///< data points to memory of the pipeline's device: rp_image_to_device()
     bool owned;
     const char *mark; ///< XMP packet of the synthetic-media mark; NULL: nothing was done to the
-                      ///< picture. Set by rp_pipeline_process(), written by rp_image_write(). Not to
-                      ///< be freed: it is valid as long as the process lives
+                      ///< picture. Set by rp_pipeline_process(), written by rp_image_write().
+                      ///< Valid as long as the process lives, not to be freed
 } rp_image;
 
 RP_API int rp_image_read_sized(rp_image *out, size_t size, const char *path);

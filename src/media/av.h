@@ -10,7 +10,7 @@
 #include <libswscale/swscale.h>
 
 #include "media/keep.h"
-#include "media/media.h"
+#include "media/mark.h"
 
 #define RP_SIDE_MAX 32768              /* pixels a side */
 #define RP_PIXELS_MAX (1 << 28)        /* pixels a picture */
@@ -212,14 +212,8 @@ void rp_tracks_damage(const struct rp_tracks *tracks, char *text, size_t size);
 
 /* ---- mark.c ---------------------------------------------------------------------------------- */
 
-#define RP_MARK_SOURCE_TYPE \
-    "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
-
 /* Put the mark into container metadata; any_key: the container takes keys of any name. */
 int rp_mark_to_dict(const struct rp_mark *mark, AVDictionary **dict, bool any_key);
-
-/* Fill a mark from XMP text, which need not end in zero. False if there is none. */
-bool rp_mark_parse(struct rp_mark *mark, const uint8_t *xmp, size_t size);
 
 /* After the muxer has finished the file: for formats whose muxer keeps no tags (GIF). */
 int rp_mark_append(const struct rp_mark *mark, const char *path, const AVOutputFormat *format);

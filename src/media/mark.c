@@ -1,4 +1,4 @@
-/* The synthetic-media mark: its form in XMP and in container tags, and reading it back. */
+/* The synthetic-media mark in files: container tags, GIF, and reading it back. */
 #include "media/av.h"
 
 #include "base/api.h"
@@ -7,9 +7,7 @@
 
 /* Keys of container tags. If a container has only a few fixed tags, all of it goes into the comment
  * as "key=value; key=value". */
-#define FIELDS 5
-
-static const char *const keys[FIELDS] = {
+static const char *const keys[RP_MARK_FIELDS] = {
     "synthetic_media",
     "software",
     "reprise_processors",
@@ -17,160 +15,10 @@ static const char *const keys[FIELDS] = {
     "reprise_damage",
 };
 
-/* The same fields in XMP. */
-static const char *const names[FIELDS] = {
-    "Iptc4xmpExt:DigitalSourceType",
-    "xmp:CreatorTool",
-    "reprise:Processors",
-    "reprise:Models",
-    "reprise:Damage",
-};
-
-struct field {
-    char *text;
-    size_t size;
-};
-
-static void fields_of(struct rp_mark *mark, struct field fields[FIELDS])
-{
-    fields[0] = (struct field){mark->source_type, sizeof(mark->source_type)};
-    fields[1] = (struct field){mark->software, sizeof(mark->software)};
-    fields[2] = (struct field){mark->processors, sizeof(mark->processors)};
-    fields[3] = (struct field){mark->models, sizeof(mark->models)};
-    fields[4] = (struct field){mark->damage, sizeof(mark->damage)};
-}
-
-/* A copy in which mandatory fields are filled in. */
-static struct rp_mark complete(const struct rp_mark *mark)
-{
-    struct rp_mark m = *mark;
-
-    if (!m.source_type[0])
-        snprintf(m.source_type, sizeof(m.source_type), "%s", RP_MARK_SOURCE_TYPE);
-    if (!m.software[0])
-        snprintf(m.software, sizeof(m.software), "reprise %s", rp_version());
-    return m;
-}
-
-/* ---- XMP ------------------------------------------------------------------------------------- */
-
-/* clang-format off */
-static const struct { char c; const char *text; } escapes[] = {
-    {'&', "&amp;"}, {'<', "&lt;"}, {'>', "&gt;"}, {'"', "&quot;"}, {'\'', "&apos;"},
-};
-/* clang-format on */
-
-static const char *escape_of(char c)
-{
-    for (size_t i = 0; i < RP_ARRAY_LEN(escapes); i++)
-        if (escapes[i].c == c)
-            return escapes[i].text;
-    return NULL;
-}
-
-/* Writes at most six bytes for each. */
-static void escape(char *to, const char *from)
-{
-    for (; *from; from++) {
-        const char *const e = escape_of(*from);
-        if (e)
-            to = stpcpy(to, e);
-        else
-            *to++ = (unsigned char) *from < ' ' ? ' ' : *from;
-    }
-    *to = 0;
-}
-
-char *rp_mark_xmp(const struct rp_mark *mark)
-{
-    struct rp_mark m = complete(mark);
-    struct field fields[FIELDS];
-    char text[FIELDS][6 * sizeof(m.models)];
-
-    fields_of(&m, fields);
-    for (int i = 0; i < FIELDS; i++)
-        escape(text[i], fields[i].text);
-    const bool damaged = m.damage[0];
-    return rp_asprintf("<?xpacket begin=\"\xef\xbb\xbf\" id=\"W5M0MpCehiHzreSzNTczkc9d\"?>\n"
-                       "<x:xmpmeta xmlns:x=\"adobe:ns:meta/\" x:xmptk=\"reprise %s\">\n"
-                       " <rdf:RDF xmlns:rdf=\"http://www.w3.org/1999/02/22-rdf-syntax-ns#\">\n"
-                       "  <rdf:Description rdf:about=\"\"\n"
-                       "    xmlns:xmp=\"http://ns.adobe.com/xap/1.0/\"\n"
-                       "    xmlns:Iptc4xmpExt=\"http://iptc.org/std/Iptc4xmpExt/2008-02-29/\"\n"
-                       "    xmlns:reprise=\"urn:reprise:mark:1\"\n"
-                       "    %s=\"%s\"\n    %s=\"%s\"\n    %s=\"%s\"\n    %s=\"%s\"%s%s%s%s%s/>\n"
-                       " </rdf:RDF>\n</x:xmpmeta>\n<?xpacket end=\"w\"?>",
-                       rp_version(), names[0], text[0], names[1], text[1], names[2], text[2],
-                       names[3], text[3], damaged ? "\n    " : "", damaged ? names[4] : "",
-                       damaged ? "=\"" : "", damaged ? text[4] : "", damaged ? "\"" : "");
-}
-
-static void unescape(char *to, size_t room, const uint8_t *from, size_t size)
-{
-    size_t n = 0;
-
-    for (size_t i = 0; i < size && n + 1 < room;) {
-        size_t skip = 1;
-        to[n] = (char) from[i];
-        for (size_t k = 0; from[i] == '&' && k < RP_ARRAY_LEN(escapes); k++) {
-            const size_t len = strlen(escapes[k].text);
-            if (size - i >= len && !memcmp(from + i, escapes[k].text, len)) {
-                to[n] = escapes[k].c;
-                skip = len;
-                break;
-            }
-        }
-        if (from[i] == 0)
-            break;
-        i += skip;
-        n++;
-    }
-    to[n] = 0;
-}
-
-/* The value of name="value" or <name>value</name>; others write the second form. False if the name
- * stands there in another way, such as in a value. What has no end is empty, and the last: looking
- * for the end of each would take the square of the time. */
-static bool take_value(struct field field, const uint8_t *p, const uint8_t *end)
-{
-    if (end - p < 2)
-        return false;
-    const bool attribute = p[0] == '=' && (p[1] == '"' || p[1] == '\'');
-    if (!attribute && *p != '>')
-        return false;
-    const uint8_t *const value = p + (attribute ? 2 : 1);
-    const uint8_t *const last = memchr(value, attribute ? p[1] : '<', (size_t) (end - value));
-    if (last)
-        unescape(field.text, field.size, value, (size_t) (last - value));
-    return true;
-}
-
-static void find_value(struct field field, const uint8_t *xmp, size_t size, const char *name)
-{
-    const size_t len = strlen(name);
-    const uint8_t *const end = xmp + size, *p = xmp;
-
-    while ((p = memmem(p, (size_t) (end - p), name, len)) && !take_value(field, p += len, end))
-        ;
-}
-
-bool rp_mark_parse(struct rp_mark *mark, const uint8_t *xmp, size_t size)
-{
-    struct field fields[FIELDS];
-
-    memset(mark, 0, sizeof(*mark));
-    fields_of(mark, fields);
-    for (int i = 0; i < FIELDS; i++)
-        find_value(fields[i], xmp, size, names[i]);
-    if (!mark->source_type[0]) /* the software alone is no mark */
-        memset(mark, 0, sizeof(*mark));
-    return mark->present = mark->source_type[0] != 0;
-}
-
 /* ---- container tags -------------------------------------------------------------------------- */
 
 /* Appends the mark to the comment, in the order of keys[]. */
-static int set_comment(AVDictionary **dict, const struct field fields[FIELDS])
+static int set_comment(AVDictionary **dict, const struct rp_mark_field fields[RP_MARK_FIELDS])
 {
     const AVDictionaryEntry *const old = av_dict_get(*dict, "comment", NULL, 0);
     const bool damaged = fields[4].text[0];
@@ -186,12 +34,12 @@ static int set_comment(AVDictionary **dict, const struct field fields[FIELDS])
 
 int rp_mark_to_dict(const struct rp_mark *mark, AVDictionary **dict, bool any_key)
 {
-    struct rp_mark m = complete(mark);
-    struct field fields[FIELDS];
+    struct rp_mark m = rp_mark_complete(mark);
+    struct rp_mark_field fields[RP_MARK_FIELDS];
     int ret = 0;
 
-    fields_of(&m, fields);
-    for (int i = 0; any_key && i < FIELDS && ret >= 0; i++)
+    rp_mark_fields(&m, fields);
+    for (int i = 0; any_key && i < RP_MARK_FIELDS && ret >= 0; i++)
         ret = fields[i].text[0] ? av_dict_set(dict, keys[i], fields[i].text, 0) : 0;
     if (ret >= 0 && (!any_key || !av_dict_get(*dict, "comment", NULL, 0)))
         ret = set_comment(dict, fields);
@@ -199,7 +47,7 @@ int rp_mark_to_dict(const struct rp_mark *mark, AVDictionary **dict, bool any_ke
 }
 
 /* One "key=value" of a comment: the last, as a new mark is appended to an old one. */
-static void find_in_comment(struct field field, const char *comment, const char *key)
+static void find_in_comment(struct rp_mark_field field, const char *comment, const char *key)
 {
     const size_t n = strlen(key);
     const char *p = NULL;
@@ -218,10 +66,10 @@ static void mark_from_dict(struct rp_mark *mark, const AVDictionary *dict)
     const AVDictionaryEntry *const comment = av_dict_get(dict, "comment", NULL, 0);
     /* Without the first key the others are not ours: AVI has the muxer as "software". */
     const bool own = av_dict_get(dict, keys[0], NULL, 0);
-    struct field fields[FIELDS];
+    struct rp_mark_field fields[RP_MARK_FIELDS];
 
-    fields_of(mark, fields);
-    for (int i = 0; i < FIELDS; i++) {
+    rp_mark_fields(mark, fields);
+    for (int i = 0; i < RP_MARK_FIELDS; i++) {
         const AVDictionaryEntry *const e = own ? av_dict_get(dict, keys[i], NULL, 0) : NULL;
         if (e)
             snprintf(fields[i].text, fields[i].size, "%s", e->value);

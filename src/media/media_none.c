@@ -173,13 +173,6 @@ int rp_image_scale(rp_image *out, const rp_image *image, int w, int h)
     return none();
 }
 
-char *rp_mark_xmp(const struct rp_mark *mark)
-{
-    (void) mark;
-    none();
-    return NULL;
-}
-
 int rp_inspect_sized(const char *path, rp_mark *out, size_t size)
 {
     (void) path;

@@ -314,8 +314,6 @@ void rp_pipeline_destroy(rp_pipeline **out)
 void rp_pipeline_mark(const struct rp_pipeline *p, struct rp_mark *mark)
 {
     *mark = (struct rp_mark){.present = true};
-    snprintf(mark->source_type, sizeof(mark->source_type), "%s",
-             "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia");
     snprintf(mark->software, sizeof(mark->software), "reprise %s%s", rp_version(),
              rp_standins_allowed() ? " (its content check accepts stand-ins)" : "");
     for (int i = 0; i < p->plan.nprocessors; i++) {
