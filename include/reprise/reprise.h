@@ -205,7 +205,10 @@ RP_API int rp_options_set_words(rp_options *options, const char *name, int n,
 /** Read an ini file with FaceFusion's sections and keys. Options already set are not changed. */
 RP_API int rp_options_read_config(rp_options *options, const char *path);
 
-/** The value as text, to be freed with rp_free(); NULL if unset. */
+/** The value as text, to be freed with rp_free(); NULL if unset. RP_ERR_NOMEM if memory is out. */
+RP_API int rp_options_get_text(const rp_options *options, const char *name, char **text);
+
+/** The same, but NULL also if memory is out. */
 RP_API char *rp_options_text(const rp_options *options, const char *name);
 
 /** What help, completion and forms need of an option. Strings live as long as the library. */

@@ -326,7 +326,7 @@ static int set_one(struct app *app, const struct given *g)
     return rp_options_set_words(app->options, name, g->n, g->words);
 }
 
-static void apply_log_level(const struct app *app)
+static int apply_log_level(const struct app *app)
 {
     static const struct {
         const char *name;
@@ -336,13 +336,15 @@ static void apply_log_level(const struct app *app)
                   {"warn", RP_LOG_WARN},
                   {"info", RP_LOG_INFO},
                   {"debug", RP_LOG_DEBUG}};
-    char *text = rp_options_text(app->options, "log-level");
+    char *text;
+    const int ret = rp_options_get_text(app->options, "log-level", &text);
 
     for (size_t i = 0; text && i < sizeof(levels) / sizeof(*levels); i++) {
         if (!strcmp(text, levels[i].name))
             app_log_level(levels[i].level);
     }
     rp_free(text);
+    return ret;
 }
 
 /* @param log_level  true: set only --log-level; false: all others */
@@ -426,7 +428,7 @@ static int read_config(struct app *app)
     ret = app->config_path ? rp_options_read_config(app->options, app->config_path)
                            : read_found_config(app, found);
     if (ret >= 0)
-        apply_log_level(app);
+        ret = apply_log_level(app);
     return ret;
 }
 
@@ -474,9 +476,9 @@ int app_parse(struct app *app, int argc, char **argv)
         app_log(RP_LOG_ERROR, "out of memory");
         goto done;
     }
-    if ((ret = sort_words(&p)) < 0 || (ret = set_given(&p, true)) < 0)
+    if ((ret = sort_words(&p)) < 0 || (ret = set_given(&p, true)) < 0 ||
+        (ret = apply_log_level(app)) < 0)
         goto done;
-    apply_log_level(app);
     if ((ret = set_given(&p, false)) < 0 || app->help)
         goto done;
     if ((ret = check_args(&p)) >= 0)
@@ -490,25 +492,29 @@ done:
 
 int app_require(const struct app *app, const char *name, const char *what)
 {
-    char *text = rp_options_text(app->options, name);
+    char *text;
+    const int ret = rp_options_get_text(app->options, name, &text);
     bool there = text && *text;
 
     rp_free(text);
-    if (there)
-        return RP_OK;
+    if (there || ret < 0)
+        return ret;
     app_log(RP_LOG_ERROR, "--%s is missing: %s", name, what);
     return RP_ERR_USAGE;
 }
 
 int app_runtime(const struct app *app, rp_runtime **out)
 {
-    char *models = rp_options_text(app->options, "models-path");
+    char *models;
     const bool download = takes_option(app, "download-providers");
+    int ret = rp_options_get_text(app->options, "models-path", &models);
     const rp_runtime_params params = {.models_path = models,
                                       .download = download ? app->options : NULL,
                                       .on_download = app_download};
-    int ret = rp_runtime_create(out, &params);
 
+    *out = NULL;
+    if (ret >= 0)
+        ret = rp_runtime_create(out, &params);
     rp_free(models);
     return ret;
 }

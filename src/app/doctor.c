@@ -38,15 +38,10 @@ static void on_finding(void *priv, const rp_finding *finding)
 int app_doctor(struct app *app)
 {
     rp_runtime *runtime = NULL;
-    enum rp_log_level level = app_log_level_get();
-    int ret;
+    int ret = app_runtime(app, &runtime);
 
-    /* If the runtime cannot be made, that is a finding too. */
-    app_log_level(RP_LOG_QUIET);
-    if (app_runtime(app, &runtime) < 0)
-        runtime = NULL;
-    app_log_level(level);
-    ret = rp_doctor(runtime, on_finding, app);
+    if (ret >= 0)
+        ret = rp_doctor(runtime, on_finding, app);
     rp_runtime_destroy(&runtime);
     return ret;
 }

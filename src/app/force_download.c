@@ -69,11 +69,13 @@ static int fetch_all(struct fetcher *f)
 int app_force_download(struct app *app)
 {
     struct fetcher f = {.app = app};
-    char *scope = rp_options_text(app->options, "download-scope");
-    int ret = app_runtime(app, &f.runtime);
+    char *scope;
+    int ret = rp_options_get_text(app->options, "download-scope", &scope);
 
     f.full = scope && !strcmp(scope, "full");
     rp_free(scope);
+    if (ret >= 0)
+        ret = app_runtime(app, &f.runtime);
     if (ret >= 0)
         ret = fetch_all(&f);
     rp_runtime_destroy(&f.runtime);

@@ -99,7 +99,7 @@ static void report_text(const char *output, const rp_report *r)
 
 static void report(const struct app *app, int ret, const rp_job *job)
 {
-    char *output = rp_options_text(app->options, "output-path");
+    char *output = rp_options_text(app->options, "output-path"); /* to be shown, if there is memory */
     rp_report r = {0};
 
     if (job)

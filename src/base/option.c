@@ -207,11 +207,22 @@ const struct rp_opt *rp_settings_find(const struct rp_settings *settings, const 
     return e ? e->opt : NULL;
 }
 
-char *rp_settings_text(const struct rp_settings *settings, const char *name)
+int rp_settings_get_text(const struct rp_settings *settings, const char *name, char **text)
 {
     const struct rp_entry *const e = find_entry(settings, name, NULL);
 
-    return e && e->has_value ? rp_opt_text(e->opt, e->at) : NULL;
+    *text = NULL;
+    if (!e || !e->has_value || rp_opt_is_empty(e->opt, e->at))
+        return 0;
+    *text = rp_opt_text(e->opt, e->at);
+    return *text ? 0 : rp_fail(RP_ERR_NOMEM, "--%s: out of memory", e->opt->name);
+}
+
+char *rp_settings_text(const struct rp_settings *settings, const char *name)
+{
+    char *text;
+
+    return rp_settings_get_text(settings, name, &text) < 0 ? NULL : text;
 }
 
 void rp_settings_each(const struct rp_settings *settings,

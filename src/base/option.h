@@ -85,7 +85,11 @@ int rp_settings_set(struct rp_settings *settings, const char *name, int n,
 /* The same from one text: split at blanks for a list, else taken whole. NULL means no words. */
 int rp_settings_set_text(struct rp_settings *settings, const char *name, const char *text);
 
-/* The value as text ("640x640", "0 0 0 0"), a heap string; NULL when unset or out of memory. */
+/* The value as text ("640x640", "0 0 0 0"), a heap string; NULL when unset.
+ * @return 0 or RP_ERR_NOMEM */
+int rp_settings_get_text(const struct rp_settings *settings, const char *name, char **text);
+
+/* The same where it does not matter whether it is unset or memory is out: NULL. */
 char *rp_settings_text(const struct rp_settings *settings, const char *name);
 
 /* Read an ini file (inih). Keys without a value are skipped, known or not (FaceFusion's own file

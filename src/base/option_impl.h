@@ -49,6 +49,9 @@ int rp_opt_copy(const struct rp_opt *opt, void *to, const void *from);
 /* Free what a value points to and make it unset. */
 void rp_opt_clear(const struct rp_opt *opt, void *value);
 
+/* True for a value without a text. */
+bool rp_opt_is_empty(const struct rp_opt *opt, const void *value);
+
 /* Heap string; NULL when out of memory, or for an empty value. */
 char *rp_opt_text(const struct rp_opt *opt, const void *value);
 

@@ -556,6 +556,19 @@ static char *text_of_number(const struct rp_opt *opt, const void *value)
     return strdup(text);
 }
 
+bool rp_opt_is_empty(const struct rp_opt *opt, const void *value)
+{
+    switch (opt->type) {
+    case RP_OPT_STRING: return !*(char *const *) value;
+    case RP_OPT_CHOICE: return *(const int *) value < 0;
+    case RP_OPT_SIZE: return !((const struct rp_opt_size *) value)->w;
+    case RP_OPT_STRINGS: return !((const struct rp_opt_strings *) value)->n;
+    case RP_OPT_CHOICES: return !((const struct rp_opt_choices *) value)->n;
+    case RP_OPT_INTS: return !((const struct rp_opt_ints *) value)->n;
+    default: return false;
+    }
+}
+
 char *rp_opt_text(const struct rp_opt *opt, const void *value)
 {
     const struct rp_opt_strings *const strings = value;

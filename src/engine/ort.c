@@ -4,6 +4,7 @@
 #include "engine/ort.h"
 
 #include <dlfcn.h>
+#include <errno.h>
 #include <limits.h>
 #include <unistd.h>
 
@@ -35,45 +36,57 @@ static void program_folder(char *buf, size_t size)
         buf[0] = 0;
 }
 
+/* 1: loaded; 0: it cannot be. Fails only when memory is out, which is no reason to try another. */
 static int try_library(struct rp_engine *e, const char *path)
 {
     if (strchr(path, '/') && !rp_path_is_file(path))
-        return -1;
+        return 0;
     e->lib = dlopen(path, RTLD_NOW | RTLD_LOCAL);
     if (!e->lib) {
-        rp_log(RP_LOG_DEBUG, "%s: %s", path, dlerror());
-        return -1;
+        const char *const why = dlerror();
+
+        if (why && strstr(why, strerror(ENOMEM)))
+            return rp_fail(RP_ERR_NOMEM, "ONNX Runtime: %s: out of memory", path);
+        rp_log(RP_LOG_DEBUG, "%s: %s", path, why ? why : "cannot be loaded");
+        return 0;
     }
     e->library = strdup(path);
-    return e->library ? 0 : -1;
+    return e->library ? 1 : rp_fail(RP_ERR_NOMEM, "ONNX Runtime: %s: out of memory", path);
 }
 
 /* If a library is asked for by name, no other is tried. */
 static int load_library(struct rp_engine *e, const char *asked)
 {
+    int ret;
     char folder[PATH_MAX], path[2 * PATH_MAX];
     const char *const home = getenv("ORT_HOME");
 
     if (!asked)
         asked = getenv("REPRISE_ONNXRUNTIME");
     if (asked && *asked) {
-        if (try_library(e, asked) < 0)
+        RP_CHECK(ret = try_library(e, asked));
+        if (!ret)
             return rp_fail(RP_ERR_UNSUPPORTED, "ONNX Runtime: %s cannot be loaded; give the path "
                            "of a libonnxruntime.so for x86-64", asked);
         return 0;
     }
     if (home && *home) {
         snprintf(path, sizeof(path), "%s/lib/libonnxruntime.so", home);
-        if (try_library(e, path) < 0)
+        RP_CHECK(ret = try_library(e, path));
+        if (!ret)
             return rp_fail(RP_ERR_UNSUPPORTED, "ONNX Runtime: %s cannot be loaded; ORT_HOME must "
                            "name a folder with lib/libonnxruntime.so", path);
         return 0;
     }
     program_folder(folder, sizeof(folder));
     snprintf(path, sizeof(path), "%s../lib/reprise/libonnxruntime.so", folder);
-    if (try_library(e, path) == 0 || try_library(e, RP_ORT_HOME "/lib/libonnxruntime.so") == 0 ||
-        try_library(e, "libonnxruntime.so.1") == 0 || try_library(e, "libonnxruntime.so") == 0)
-        return 0;
+    const char *const usual[] = {path, RP_ORT_HOME "/lib/libonnxruntime.so", "libonnxruntime.so.1",
+                                 "libonnxruntime.so"};
+    for (size_t i = 0; i < RP_ARRAY_LEN(usual); i++) {
+        RP_CHECK(ret = try_library(e, usual[i]));
+        if (ret)
+            return 0;
+    }
     return rp_fail(RP_ERR_UNSUPPORTED, "ONNX Runtime was not found; run scripts/setup.sh, or set "
                    "ORT_HOME to a folder with lib/libonnxruntime.so");
 }

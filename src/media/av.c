@@ -185,7 +185,10 @@ int rp_file_head(const char *path, uint8_t *head, size_t size)
     if (!f)
         return rp_fail(RP_ERR_IO, "%s: opening: %m", path);
     const size_t n = fread(head, 1, size, f);
+    const int err = ferror(f) ? errno : 0;
     fclose(f);
+    if (err)
+        return rp_fail(RP_ERR_IO, "%s: reading: %s", path, strerror(err));
     return (int) n;
 }
 
@@ -225,9 +228,11 @@ static int look_at_streams(AVFormatContext *ic)
     if (!opts)
         return AVERROR(ENOMEM);
     snprintf(max, sizeof(max), "%d", RP_PIXELS_MAX);
-    for (unsigned i = 0; i < n; i++)
-        rp_dict_set(&opts[i], "max_pixels", max, 0);
-    const int ret = avformat_find_stream_info(ic, opts);
+    int ret = 0;
+    for (unsigned i = 0; i < n && ret >= 0; i++)
+        ret = av_dict_set(&opts[i], "max_pixels", max, 0);
+    if (ret >= 0)
+        ret = avformat_find_stream_info(ic, opts);
     for (unsigned i = 0; i < n; i++)
         av_dict_free(&opts[i]);
     av_free(opts);
@@ -249,12 +254,13 @@ int rp_av_open_watched(AVFormatContext **out, const char *path, bool streams,
     rp_av_init();
     *out = NULL;
     RP_TRY(rp_file_check(path));
-    ret = RP_ERR_NOMEM;
-    if (!(url = rp_asprintf("file:%s", path)) || /* a colon in a name is no protocol */
-        !(*out = avformat_alloc_context()))
+    url = rp_asprintf("file:%s", path); /* a colon in a name is no protocol */
+    if (!url || !(*out = avformat_alloc_context()) ||
+        av_dict_set(&opts, "protocol_whitelist", "file", 0) < 0) {
+        ret = RP_NOMEM(path);
         goto fail;
+    }
     (*out)->opaque = watch;
-    rp_dict_set(&opts, "protocol_whitelist", "file", 0);
     if ((ret = avformat_open_input(out, url, NULL, &opts)) < 0) {
         ret = rp_av_fail(ret, path, "opening");
         goto fail;

@@ -24,10 +24,44 @@ static void swap_red_blue(uint8_t *p, size_t pixels, int bytes)
     }
 }
 
+/* libspng takes a chunk for which there is no memory as a broken one, and zlib's lack of it as a
+ * broken stream. So its calls are watched; a picture is read and written by one thread. */
+static _Thread_local bool memory_is_out;
+
+static void *watched(void *p)
+{
+    memory_is_out |= !p;
+    return p;
+}
+
+static void *png_malloc(size_t size)
+{
+    return watched(malloc(size));
+}
+
+static void *png_realloc(void *p, size_t size)
+{
+    return watched(realloc(p, size));
+}
+
+static void *png_calloc(size_t n, size_t size)
+{
+    return watched(calloc(n, size));
+}
+
+static spng_ctx *png_open(int flags)
+{
+    struct spng_alloc alloc = {png_malloc, png_realloc, png_calloc, free};
+
+    memory_is_out = false;
+    return spng_ctx_new2(&alloc, flags);
+}
+
 static int png_fail(int err, const char *name)
 {
-    return rp_fail(err == SPNG_EMEM ? RP_ERR_NOMEM : RP_ERR_FORMAT, "%s: broken PNG: %s", name,
-                   spng_strerror(err));
+    if (err == SPNG_EMEM || memory_is_out)
+        return RP_NOMEM(name);
+    return rp_fail(RP_ERR_FORMAT, "%s: broken PNG: %s", name, spng_strerror(err));
 }
 
 /* The profile belongs to the decoder. */
@@ -124,13 +158,15 @@ fail:
 
 static int decode(rp_image *out, const uint8_t *data, size_t size, const char *name)
 {
-    spng_ctx *const png = spng_ctx_new(0);
+    spng_ctx *const png = png_open(0);
 
     if (!png)
         return RP_NOMEM(name);
     if (rp_png_is_animated(data, size))
         rp_image_is_animated(name);
-    const int ret = decode_with(png, out, data, size, name);
+    int ret = decode_with(png, out, data, size, name);
+    if (ret >= 0 && memory_is_out) /* a chunk that counts may be missing */
+        ret = RP_NOMEM(name);
     spng_ctx_free(png);
     return ret < 0 ? ret : rp_image_orient(out, rp_orient_exif(rp_png_orientation(data, size)));
 }
@@ -183,16 +219,16 @@ static int encode_with(spng_ctx *png, const rp_image *image, const char *xmp)
 static int encode(const rp_image *image, int quality, const char *xmp, uint8_t **data, size_t *size,
                   const char *name)
 {
-    spng_ctx *const png = spng_ctx_new(SPNG_CTX_ENCODER);
+    spng_ctx *const png = png_open(SPNG_CTX_ENCODER);
     int err = png ? encode_with(png, image, xmp) : SPNG_EMEM;
 
     (void) quality;
     if (!err)
         *data = spng_get_png_buffer(png, size, &err);
     spng_ctx_free(png);
-    return err ? rp_fail(err == SPNG_EMEM ? RP_ERR_NOMEM : RP_ERR_FORMAT, "%s: writing PNG: %s",
-                         name, spng_strerror(err))
-               : 0;
+    if (err == SPNG_EMEM || (err && memory_is_out))
+        return RP_NOMEM(name);
+    return err ? rp_fail(RP_ERR_FORMAT, "%s: writing PNG: %s", name, spng_strerror(err)) : 0;
 }
 
 const struct rp_image_codec rp_image_png = {

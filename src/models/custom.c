@@ -1,6 +1,7 @@
 #include "models/custom.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <pthread.h>
 
 #include "base/path.h"
@@ -94,18 +95,21 @@ static const struct rp_model_entry *entry_of(struct rp_customs *c, const char *n
 }
 
 /* The extension of the file of this name, NULL if there is none. */
-static const char *extension_of(const char *folder, const char *name)
+static int extension_of(const char *folder, const char *name, const char **extension)
 {
+    *extension = NULL;
     for (size_t i = 0; i < RP_ARRAY_LEN(extensions); i++) {
         char *const path =
             rp_asprintf("%s/" RP_CUSTOM_BEGINNING "%s.%s", folder, name, extensions[i]);
-        const bool there = path && rp_path_is_file(path);
-
+        if (!path)
+            return rp_fail(RP_ERR_NOMEM, "out of memory");
+        if (rp_path_is_file(path))
+            *extension = extensions[i];
         free(path);
-        if (there)
-            return extensions[i];
+        if (*extension)
+            break;
     }
-    return NULL;
+    return 0;
 }
 
 int rp_customs_find(struct rp_customs *c, const char *folder, const char *name,
@@ -120,7 +124,8 @@ int rp_customs_find(struct rp_customs *c, const char *folder, const char *name,
                        "extension, of at most %d letters, digits, blanks and _ - + . ( )",
                        name, RP_CUSTOM_NAME);
 
-    const char *const extension = extension_of(folder, stem);
+    const char *extension;
+    RP_CHECK(extension_of(folder, stem, &extension));
     if (!extension)
         return rp_fail(RP_ERR_MISSING,
                        "deep swapper %s: there is no file %s.dfm or %s.onnx in %s/custom", name,
@@ -164,7 +169,8 @@ static int one_file(struct rp_customs *c, const char *folder, char *file,
 
     *entry = NULL;
     file[n] = '\0';
-    const char *const used = extension_of(folder, file);
+    const char *used;
+    RP_CHECK(extension_of(folder, file, &used));
     if (!used || strcmp(used, extension) != 0)
         return 0;
     *entry = entry_of(c, file, used);
@@ -179,6 +185,8 @@ int rp_customs_each(struct rp_customs *c, const char *folder,
     char *const path = rp_path_join(folder, "custom");
     const int n = path ? scandir(path, &found, is_custom, by_name) : -1;
 
+    if (!path || (n < 0 && errno == ENOMEM))
+        ret = rp_fail(RP_ERR_NOMEM, "out of memory");
     free(path);
     for (int i = 0; i < n; i++) {
         const struct rp_model_entry *entry = NULL;

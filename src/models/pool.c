@@ -141,8 +141,11 @@ int rp_pool_get_optional(struct rp_pool *pool, enum rp_model_kind kind, const ch
                          struct rp_model **model)
 {
     const struct rp_model_entry *const entry = rp_catalogue_find(kind, name);
-    char *const path = entry ? rp_store_bring(pool->store, entry) : NULL;
-    const int ret = path ? get(pool, entry, path, model) : 0;
+    char *path = NULL;
+    int ret = entry ? rp_store_bring(pool->store, entry, &path) : 0;
+
+    if (path)
+        ret = get(pool, entry, path, model);
 
     if (!path)
         *model = NULL;

@@ -34,7 +34,7 @@ int rp_store_create(struct rp_store **out, const char *path)
     }
     if (!s->path) {
         rp_store_destroy(&s);
-        return rp_fail(RP_ERR_IO, "no model folder: there is no home folder; set REPRISE_MODELS");
+        return rp_fail(RP_ERR_NOMEM, "out of memory");
     }
     for (size_t n = strlen(s->path); n > 1 && s->path[n - 1] == '/'; n--)
         s->path[n - 1] = '\0';
@@ -72,13 +72,16 @@ static int64_t file_size(const char *path)
     return stat(path, &st) == 0 && S_ISREG(st.st_mode) ? st.st_size : 0;
 }
 
-char *rp_store_file(const struct rp_store *store, const struct rp_model_entry *entry)
+int rp_store_file(const struct rp_store *store, const struct rp_model_entry *entry, char **path)
 {
-    char *path = rp_path_join(store->path, entry->file);
-    if (path && file_size(path) > 0)
-        return path;
-    free(path);
-    return NULL;
+    *path = rp_path_join(store->path, entry->file);
+    if (!*path)
+        return rp_fail(RP_ERR_NOMEM, "out of memory");
+    if (file_size(*path) > 0)
+        return 0;
+    free(*path);
+    *path = NULL;
+    return 0;
 }
 
 /* Kind and name in words for messages, written to `text`. */
@@ -180,35 +183,42 @@ static int fail_missing(const struct rp_store *store, const struct rp_model_entr
 
 enum { WHY = 400 };
 
-/* Fetch a missing file. NULL if that is not possible, with a reason if there is one worth
- * showing. */
-static char *fetch_missing(const struct rp_store *store, const struct rp_model_entry *entry,
-                           char why[WHY], int *status)
+/* Fetch a missing file. *path is NULL if that is not possible, with a reason if there is one worth
+ * showing. Fails only if memory is out. */
+static int fetch_missing(const struct rp_store *store, const struct rp_model_entry *entry,
+                         char why[WHY], int *status, char **path)
 {
     const char *const refusal = rp_downloads_refuse(store->downloads, entry);
 
     why[0] = '\0';
+    *path = NULL;
     *status = RP_ERR_MISSING;
     if (refusal && store->downloads && entry->base)
         snprintf(why, WHY, "%s", refusal);
-    char *const path = refusal ? NULL : rp_path_join(store->path, entry->file);
-    if (path)
-        *status = rp_downloads_get(store->downloads, entry, path, false, why, WHY);
+    if (refusal)
+        return 0;
+    if (!(*path = rp_path_join(store->path, entry->file)))
+        return rp_fail(RP_ERR_NOMEM, "out of memory");
+    *status = rp_downloads_get(store->downloads, entry, *path, false, why, WHY);
     if (*status >= 0)
-        return path;
-    free(path);
-    return NULL;
+        return 0;
+    free(*path);
+    *path = NULL;
+    return *status == RP_ERR_NOMEM ? rp_fail(RP_ERR_NOMEM, "out of memory") : 0;
 }
 
-char *rp_store_bring(const struct rp_store *store, const struct rp_model_entry *entry)
+int rp_store_bring(const struct rp_store *store, const struct rp_model_entry *entry, char **path)
 {
     char why[WHY];
     int status;
-    char *path = rp_store_file(store, entry);
 
-    if (!path && !(path = fetch_missing(store, entry, why, &status)) && *why)
+    RP_CHECK(rp_store_file(store, entry, path));
+    if (*path)
+        return 0;
+    RP_CHECK(fetch_missing(store, entry, why, &status, path));
+    if (!*path && *why)
         rp_log(RP_LOG_DEBUG, "%s is not there: %s", entry->name, why);
-    return path;
+    return 0;
 }
 
 /* Log, once per process and kind, that `lite` replaces a default. If no host can be reached, the
@@ -239,17 +249,17 @@ int rp_store_resolve(const struct rp_store *store, enum rp_model_kind kind, cons
     *entry = NULL;
     *path = NULL;
     const struct rp_model_entry *wanted, *lite = NULL;
-    const int found = rp_store_find(store, kind, name, &wanted);
-    if (found < 0)
-        return found;
-    char *file = rp_store_file(store, wanted);
+    char *file;
+    RP_CHECK(rp_store_find(store, kind, name, &wanted));
+    RP_CHECK(rp_store_file(store, wanted, &file));
     if (!file && !rp_custom_is(kind, name))
-        file = fetch_missing(store, wanted, why, &status);
+        RP_CHECK(fetch_missing(store, wanted, why, &status, &file));
     if (status == RP_ERR_CANCELLED)
         return rp_fail(status, "interrupted while fetching %s", wanted->name);
     if (!file && !named && !(wanted->flags & (RP_MODEL_LITE | RP_MODEL_PART))) {
         lite = rp_catalogue_lite(kind);
-        file = lite ? rp_store_file(store, lite) : NULL;
+        if (lite)
+            RP_CHECK(rp_store_file(store, lite, &file));
     }
     if (!file)
         return fail_missing(store, wanted, lite, why);
@@ -353,7 +363,8 @@ static int check_content(const struct rp_model_entry *entry, const char *path, b
 int rp_store_verify(const struct rp_store *store, const struct rp_model_entry *entry)
 {
     char what[128];
-    char *path = rp_store_file(store, entry);
+    char *path;
+    RP_CHECK(rp_store_file(store, entry, &path));
     if (!path)
         return fail_missing(store, entry, NULL, "");
     int ret = check_content(entry, path, true, what, sizeof(what));
@@ -385,7 +396,8 @@ void rp_store_look(const struct rp_store *store, const struct rp_model_entry *en
 int rp_store_fetch(const struct rp_store *store, const struct rp_model_entry *entry)
 {
     char what[128] = "", why[WHY], text[128];
-    char *path = rp_store_file(store, entry);
+    char *path;
+    RP_CHECK(rp_store_file(store, entry, &path));
     const char *const refusal = rp_downloads_refuse(store->downloads, entry);
     const bool there = path != NULL;
     int ret = RP_ERR_MISSING;
@@ -425,7 +437,8 @@ static int list_one(void *priv, const struct rp_model_entry *e)
 {
     const struct lister *const l = priv;
     const bool custom = rp_custom_is(e->kind, e->name);
-    char *path = rp_store_file(l->store, e);
+    char *path;
+    RP_CHECK(rp_store_file(l->store, e, &path));
     char *fetch = custom ? NULL : rp_store_fetch_command(l->store, e);
 
     if (!fetch && !custom) {

@@ -30,13 +30,12 @@ int rp_store_downloads(struct rp_store *store, const struct rp_download_options 
 int rp_store_find(const struct rp_store *store, enum rp_model_kind kind, const char *name,
                   const struct rp_model_entry **entry);
 
-/* Path of the installed file or NULL. A file counts as installed when it is there and
- * not empty. */
-char *rp_store_file(const struct rp_store *store, const struct rp_model_entry *entry);
+/* Path of the installed file, or NULL, which is no failure: only RP_ERR_NOMEM is. A file counts as
+ * installed when it is there and not empty. */
+int rp_store_file(const struct rp_store *store, const struct rp_model_entry *entry, char **path);
 
-/* The same after fetching the file if it is not installed; NULL if it cannot be fetched, which is
- * no failure. */
-char *rp_store_bring(const struct rp_store *store, const struct rp_model_entry *entry);
+/* The same after fetching the file if it is not installed; NULL if it cannot be fetched. */
+int rp_store_bring(const struct rp_store *store, const struct rp_model_entry *entry, char **path);
 
 /* The file for a model that a job needs. RP_ERR_USAGE if the kind has no such model.
  *

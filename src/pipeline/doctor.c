@@ -22,10 +22,19 @@ static void count_lite(void *priv, const rp_model_info *info)
         snprintf(c->missing + n, sizeof(c->missing) - n, "%s%s", n ? ", " : "", info->name);
 }
 
-static bool find_engine(rp_runtime *rt, rp_finding *f, char *detail, size_t size)
+/* No finding of what the machine lacks: there it ends. The sentence was held back. */
+static int memory_is_out(int status)
+{
+    return status == RP_ERR_NOMEM ? rp_fail(status, "%s", rp_last_error()) : 0;
+}
+
+static int find_engine(rp_runtime *rt, rp_finding *f, char *detail, size_t size)
 {
     struct rp_engine *engine;
-    const bool ok = rp_runtime_engine(rt, &engine) >= 0;
+    rp_log_hold(true);
+    const int ret = rp_runtime_engine(rt, &engine);
+    const bool ok = ret >= 0;
+    rp_log_hold(false);
 
     *f = (rp_finding){.name = "ONNX Runtime", .needed = true, .detail = detail, .ok = ok};
     if (ok)
@@ -34,20 +43,20 @@ static bool find_engine(rp_runtime *rt, rp_finding *f, char *detail, size_t size
         snprintf(detail, size, "%s", rp_last_error());
     f->advice = ok ? NULL : "run scripts/setup.sh, or set ORT_HOME to a folder with "
                             "lib/libonnxruntime.so of version 1.29 or newer";
-    return ok;
+    return memory_is_out(ret);
 }
 
-static bool find_models(rp_runtime *rt, rp_finding *f, char *detail, size_t size)
+static int find_models(rp_runtime *rt, rp_finding *f, char *detail, size_t size)
 {
     struct lite_count c = {0};
 
-    rp_models_each(rt, count_lite, &c);
+    RP_CHECK(rp_models_each(rt, count_lite, &c));
     *f = (rp_finding){.name = "models", .needed = true, .detail = detail,
                       .ok = c.installed == c.all};
     f->advice = f->ok ? NULL : "run scripts/setup.sh, or give another folder with --models-path";
     snprintf(detail, size, "%d of %d files of the lite set in %s%s%s", c.installed, c.all,
              rp_store_path(rt->store), c.missing[0] ? "; missing: " : "", c.missing);
-    return f->ok;
+    return 0;
 }
 
 static void find_check(rp_finding *f)
@@ -125,18 +134,20 @@ static int check_gpu(void *priv)
     return 0;
 }
 
-static void find_gpu(rp_runtime *rt, rp_finding *f, char *detail, size_t size)
+static int find_gpu(rp_runtime *rt, rp_finding *f, char *detail, size_t size)
 {
+    int ret;
     struct rp_executor *executor;
     struct gpu_check check = {rt, f, detail, size};
 
     *f = (rp_finding){.name = "GPU", .detail = detail,
                       .advice = "for an NVIDIA GPU: driver 580 or newer, then make gpu"};
     rp_log_hold(true);
-    if (rp_runtime_executor(rt, 0, &executor) < 0 ||
-        rp_executor_run(executor, check_gpu, &check) < 0)
+    if ((ret = rp_runtime_executor(rt, 0, &executor)) < 0 ||
+        (ret = rp_executor_run(executor, check_gpu, &check)) < 0)
         snprintf(detail, size, "%s", rp_last_error());
     rp_log_hold(false);
+    return memory_is_out(ret);
 }
 
 static void find_provider(rp_runtime *rt, rp_finding *f, char *detail, size_t size, bool gpu)
@@ -165,25 +176,25 @@ int rp_doctor(rp_runtime *runtime, void (*fn)(void *priv, const rp_finding *find
 {
     rp_finding f;
     char detail[1024];
-    bool ok = true, gpu;
+    bool ok, gpu;
 
     if (!runtime)
         return rp_fail(RP_ERR_INVALID, "no runtime");
     f = (rp_finding){.name = "processor", .ok = true, .needed = true, .detail = detail};
     snprintf(detail, sizeof(detail), "%d core%s", rp_cpu_count(), rp_cpu_count() == 1 ? "" : "s");
     fn(priv, &f);
-    rp_log_hold(true);
-    ok &= find_engine(runtime, &f, detail, sizeof(detail));
-    rp_log_hold(false);
+    RP_CHECK(find_engine(runtime, &f, detail, sizeof(detail)));
+    ok = f.ok;
     fn(priv, &f);
-    ok &= find_models(runtime, &f, detail, sizeof(detail));
+    RP_CHECK(find_models(runtime, &f, detail, sizeof(detail)));
+    ok &= f.ok;
     fn(priv, &f);
     find_check(&f);
     fn(priv, &f);
     find_video(&f, detail, sizeof(detail));
     ok &= f.ok;
     fn(priv, &f);
-    find_gpu(runtime, &f, detail, sizeof(detail));
+    RP_CHECK(find_gpu(runtime, &f, detail, sizeof(detail)));
     gpu = f.ok;
     fn(priv, &f);
     rp_log_hold(true);

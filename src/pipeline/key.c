@@ -7,6 +7,7 @@
 struct writer {
     const struct rp_settings *settings;
     FILE *to;
+    int ret; /* of the first failure */
 };
 
 /* Not if it is of a group that decides only what happens before and after the work on frames. */
@@ -23,11 +24,15 @@ static bool is_of_pipeline(const struct rp_opt_group *group, const struct rp_opt
 
 static void write_option(void *priv, const struct rp_opt_group *group, const struct rp_opt *opt)
 {
-    const struct writer *const w = priv;
+    struct writer *const w = priv;
 
     if (!is_of_pipeline(group, opt) || !rp_settings_is_set(w->settings, opt->name))
         return;
-    char *const text = rp_settings_text(w->settings, opt->name);
+    char *text;
+    rp_log_hold(true); /* without a key the work is done anew */
+    if (rp_settings_get_text(w->settings, opt->name, &text) < 0)
+        w->ret = RP_ERR_NOMEM;
+    rp_log_hold(false);
     fprintf(w->to, "%s = %s\n", opt->name, text ? text : "");
     free(text);
 }
@@ -55,7 +60,7 @@ char *rp_pipeline_key(const struct rp_settings *settings, const char *models, co
 {
     char *text = NULL;
     size_t size = 0;
-    struct writer w = {settings, open_memstream(&text, &size)};
+    struct writer w = {settings, open_memstream(&text, &size), 0};
 
     if (!w.to)
         return NULL;
@@ -63,7 +68,8 @@ char *rp_pipeline_key(const struct rp_settings *settings, const char *models, co
     rp_settings_each(settings, write_option, &w);
     rp_option_files(settings, write_file, &w);
     write_state(w.to, models);
-    if (fclose(w.to)) {
+    const bool bad = ferror(w.to) || w.ret < 0;
+    if (fclose(w.to) || bad) {
         free(text);
         return NULL;
     }

@@ -265,6 +265,11 @@ int rp_options_read_config(rp_options *options, const char *path)
     return rp_settings_read_ini(options->settings, path);
 }
 
+int rp_options_get_text(const rp_options *options, const char *name, char **text)
+{
+    return rp_settings_get_text(options->settings, name, text);
+}
+
 char *rp_options_text(const rp_options *options, const char *name)
 {
     return rp_settings_text(options->settings, name);

@@ -145,7 +145,8 @@ static int find_model(struct ears *e)
         return rp_store_resolve(h->runtime->store, RP_KIND_VOICE_EXTRACTOR, name, true, &entry,
                                 &e->model);
     entry = rp_catalogue_find(RP_KIND_VOICE_EXTRACTOR, name);
-    e->model = entry ? rp_store_bring(h->runtime->store, entry) : NULL;
+    if (entry)
+        RP_CHECK(rp_store_bring(h->runtime->store, entry, &e->model));
     if (!e->model && is_cancelled(h))
         return RP_ERR_CANCELLED;
     if (!e->model)
