@@ -109,6 +109,14 @@ static void test_path(void **state)
     rp_store_destroy(&s);
 }
 
+static char *file_of(const struct rp_store *store, const struct rp_model_entry *entry)
+{
+    char *path;
+
+    assert_int_equal(rp_store_file(store, entry, &path), 0);
+    return path;
+}
+
 static void test_installed(void **state)
 {
     struct fixture *f = *state;
@@ -116,23 +124,23 @@ static void test_installed(void **state)
     const struct rp_model_entry *deep = rp_catalogue_default(RP_KIND_DEEP_SWAPPER);
     char want[256];
 
-    assert_null(rp_store_file(f->store, yolo));
+    assert_null(file_of(f->store, yolo));
     put(f, "yoloface_8n.onnx", "");
-    assert_null(rp_store_file(f->store, yolo)); /* empty */
+    assert_null(file_of(f->store, yolo)); /* empty */
     put(f, "yoloface_8n.onnx", "x");
-    char *path = rp_store_file(f->store, yolo);
+    char *path = file_of(f->store, yolo);
     snprintf(want, sizeof(want), "%s/yoloface_8n.onnx", f->dir);
     assert_string_equal(path, want);
     free(path);
 
     put_dir(f, "yunet_2023_mar.onnx"); /* a folder is no model */
-    assert_null(rp_store_file(f->store, find(RP_KIND_FACE_DETECTOR, "yunet")));
+    assert_null(file_of(f->store, find(RP_KIND_FACE_DETECTOR, "yunet")));
 
     /* FaceFusion's layout of deep swappers */
-    assert_null(rp_store_file(f->store, deep));
+    assert_null(file_of(f->store, deep));
     put_dir(f, "iperov");
     put(f, "iperov/elon_musk_224.dfm", "x");
-    path = rp_store_file(f->store, deep);
+    path = file_of(f->store, deep);
     snprintf(want, sizeof(want), "%s/iperov/elon_musk_224.dfm", f->dir);
     assert_string_equal(path, want);
     free(path);
@@ -146,7 +154,7 @@ static void test_no_folder(void **state)
     char *path;
     (void) state;
     assert_int_equal(rp_store_create(&s, "/nonexistent/models"), RP_OK);
-    assert_null(rp_store_file(s, find(RP_KIND_FACE_DETECTOR, "yolo_face")));
+    assert_null(file_of(s, find(RP_KIND_FACE_DETECTOR, "yolo_face")));
     assert_int_equal(rp_store_resolve(s, RP_KIND_FACE_DETECTOR, "yolo_face", false, &e, &path),
                      RP_ERR_MISSING);
     rp_store_destroy(&s);
@@ -312,7 +320,7 @@ static void test_verify(void **state)
     assert_non_null(strstr(rp_last_error(), "1 bytes instead of 1217758"));
 
     /* the right size, other content */
-    char *path = rp_store_file(f->store, ultraface);
+    char *path = file_of(f->store, ultraface);
     assert_int_equal(truncate(path, ultraface->size), 0);
     free(path);
     assert_int_equal(rp_store_verify(f->store, ultraface), RP_ERR_MODEL);

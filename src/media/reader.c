@@ -321,7 +321,7 @@ static int open_file(struct rp_reader *r)
 
 int rp_reader_open(struct rp_reader **out, const char *path, const struct rp_reader_params *params)
 {
-    int ret = RP_ERR_NOMEM;
+    int ret;
     struct rp_reader *const r = *out = calloc(1, sizeof(*r));
 
     if (!r)
@@ -331,8 +331,10 @@ int rp_reader_open(struct rp_reader **out, const char *path, const struct rp_rea
     r->range.start = RP_MAX(r->range.start, 0);
     r->last_pts = AV_NOPTS_VALUE;
     r->shortages = rp_av_shortages();
-    if (!(r->path = strdup(path)) || !(r->packet = av_packet_alloc()))
+    if (!(r->path = strdup(path)) || !(r->packet = av_packet_alloc())) {
+        ret = RP_NOMEM(path);
         goto fail;
+    }
     RP_TRY(open_file(r));
     if (first_frame(r) >= SEEK_FROM)
         RP_TRY(seek_start(r));

@@ -105,7 +105,7 @@ static int open_encoder(struct rp_resound *r, AVStream *to, const struct rp_reso
 int rp_resound_open(struct rp_resound **out, const AVStream *in, AVStream *to,
                     const struct rp_resound_params *params, const char *path)
 {
-    int ret = RP_ERR_NOMEM;
+    int ret;
     struct rp_resound *const r = *out = calloc(1, sizeof(*r));
 
     if (!r)
@@ -116,8 +116,10 @@ int rp_resound_open(struct rp_resound **out, const AVStream *in, AVStream *to,
     r->damage = params->damage;
     r->frame = av_frame_alloc();
     r->packet = av_packet_alloc();
-    if (!(r->path = strdup(path)) || !r->frame || !r->packet)
+    if (!(r->path = strdup(path)) || !r->frame || !r->packet) {
+        ret = RP_NOMEM(path);
         goto fail;
+    }
     RP_TRY(open_decoder(r, in));
     RP_TRY(open_encoder(r, to, params));
     return 0;

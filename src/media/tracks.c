@@ -382,7 +382,7 @@ static int copy_metadata(struct rp_tracks *t)
 int rp_tracks_open(struct rp_tracks **out, AVFormatContext *oc, const char *path,
                    const struct rp_tracks_params *params)
 {
-    int ret = RP_ERR_NOMEM;
+    int ret;
     struct rp_tracks *const t = *out = calloc(1, sizeof(*t));
 
     if (!t)
@@ -391,8 +391,10 @@ int rp_tracks_open(struct rp_tracks **out, AVFormatContext *oc, const char *path
     t->params = *params;
     t->steady = rp_steady_needed(oc->oformat);
     t->hides = !strcmp(oc->oformat->name, "mp4") || !strcmp(oc->oformat->name, "mov");
-    if (!(t->path = strdup(path)))
+    if (!(t->path = strdup(path))) {
+        ret = RP_NOMEM(path);
         goto fail;
+    }
     RP_TRY(open_source(t, params->target, false));
     if (params->replace_audio && params->audio_volume > 0)
         RP_TRY(open_source(t, params->replace_audio, true));

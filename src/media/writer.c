@@ -214,7 +214,7 @@ static int keep_params(struct rp_writer *w, const struct rp_reader *reader,
 int rp_writer_open(struct rp_writer **out, const char *path, const char *target,
                    const struct rp_reader *reader, const struct rp_writer_params *params)
 {
-    int ret = RP_ERR_NOMEM;
+    int ret;
     struct rp_writer *const w = *out = calloc(1, sizeof(*w));
 
     rp_av_init();
@@ -227,8 +227,10 @@ int rp_writer_open(struct rp_writer **out, const char *path, const char *target,
     w->file = strdup(path);
     w->path = strdup(params->name ? params->name : path);
     w->target = strdup(target);
-    if (!w->file || !w->path || !w->target || !(w->packet = av_packet_alloc()))
+    if (!w->file || !w->path || !w->target || !(w->packet = av_packet_alloc())) {
+        ret = RP_NOMEM(path);
         goto fail;
+    }
     RP_TRY(keep_params(w, reader, params));
     RP_TRY(open_output(w));
     w->params.video_encoder = NULL; /* the caller's, and no longer needed */
@@ -568,7 +570,7 @@ static bool takes_any_key(const AVFormatContext *oc)
 }
 
 /* Drops numbers of the old stream that are no longer true. */
-static void drop_stale(AVDictionary **dict)
+static int drop_stale(AVDictionary **dict)
 {
     static const char *const stale[] = {"BPS",     "DURATION", "NUMBER_OF_",    "_STATISTICS_",
                                         "encoder", "rotate",   "creation_time", "SOURCE_ID"};
@@ -577,11 +579,12 @@ static void drop_stale(AVDictionary **dict)
     for (size_t i = 0; i < RP_ARRAY_LEN(stale); i++)
         while ((e = av_dict_get(*dict, stale[i], NULL, AV_DICT_IGNORE_SUFFIX))) {
             char *const key = strdup(e->key);
-            if (!key)
-                return;
-            av_dict_set(dict, key, NULL, 0);
+            const int ret = key ? av_dict_set(dict, key, NULL, 0) : AVERROR(ENOMEM);
             free(key);
+            if (ret < 0)
+                return ret;
         }
+    return 0;
 }
 
 /* Does the container have a place for the mark: any key, a comment, or a packet from mark.c? */
@@ -608,7 +611,8 @@ static int describe_stream(struct rp_writer *w)
     st->avg_frame_rate = w->enc->framerate;
     st->sample_aspect_ratio = w->enc->sample_aspect_ratio;
     st->disposition = w->tags.disposition;
-    drop_stale(&w->stream_metadata);
+    if (drop_stale(&w->stream_metadata) < 0)
+        return RP_NOMEM(w->path);
     st->metadata = w->stream_metadata;
     w->stream_metadata = NULL;
     return 0;

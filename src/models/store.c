@@ -285,7 +285,9 @@ int rp_store_instead(const struct rp_store *store, bool named, const char *why,
     } else {
         rp_log(RP_LOG_WARN, "%s, so it is not used; get it with: %s", why, command);
         *entry = rp_catalogue_lite(wanted->kind);
-        if (!*entry || !(*path = rp_store_file(store, *entry)))
+        if (*entry)
+            ret = rp_store_file(store, *entry, path);
+        if (ret >= 0 && !*path)
             ret = fail_missing(store, wanted, *entry, "");
     }
     free(command);
