@@ -12,4 +12,5 @@ tests/test_sync.py "$program" --all -v
 # Two minutes each, begun with what they found before; what ends one is kept.
 [ ! -x "${1:-build}-clang/tests/fuzz" ] ||
     RUNS=1000000000 SECONDS_EACH=120 tests/fuzz.sh "${1:-build}-clang"
+tests/test_faults.py "$program" --all
 exec tests/test_long.py "$program" -v

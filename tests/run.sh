@@ -160,6 +160,7 @@ run_all() {
     suite 'content check published' tests/test_content_check.py "$program" -v Published Clips
     suite 'lifetime' tests/test_lifetime.py "$program" -v
     suite 'download' tests/test_download.py "$program" -v
+    suite 'faults' tests/test_faults.py "$program"
     suite 'bad world' tests/test_bad_input.py "$program" -v World
     suite 'escapes' tests/test_escapes.py "$program" -v
 

@@ -91,6 +91,7 @@ void app_print(const char *fmt, ...) APP_PRINTF(1, 2);
 
 void app_log_level(enum rp_log_level level);
 enum rp_log_level app_log_level_get(void);
+bool app_error_said(void); /* in this process so far */
 void app_log(enum rp_log_level level, const char *fmt, ...) APP_PRINTF(2, 3);
 
 /* Draw a bar on the last line, or replace it; remove it. */
@@ -127,6 +128,9 @@ bool app_interrupted(void);
 /* Flush stdout. RP_ERR_IO if it cannot be written: with a sentence the first time, but silently if
  * the reader has gone. */
 int app_flush(void);
+
+/* Something that belonged on stdout was not printed: memory is out. app_flush() then fails. */
+void app_output_lost(void);
 
 /* True if the reader of stdout has gone away, which is not a failure. */
 bool app_reader_gone(void);

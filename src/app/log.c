@@ -47,7 +47,10 @@ void app_print(const char *fmt, ...)
     if (vasprintf(&line, fmt, args) < 0)
         line = NULL;
     va_end(args);
-    app_put(stdout, line ? line : "out of memory");
+    if (line)
+        app_put(stdout, line);
+    else
+        app_output_lost();
     free(line);
 }
 
@@ -57,6 +60,16 @@ static void erase_bar(void)
 {
     if (atomic_load(&drawn))
         fputs("\r\033[K", stderr);
+}
+
+static bool error_said;
+
+bool app_error_said(void)
+{
+    pthread_mutex_lock(&lock);
+    const bool said = error_said;
+    pthread_mutex_unlock(&lock);
+    return said;
 }
 
 static void print_line(void *priv, enum rp_log_level level, const char *line)
@@ -72,6 +85,7 @@ static void print_line(void *priv, enum rp_log_level level, const char *line)
     if (level < RP_LOG_ERROR || level > RP_LOG_DEBUG)
         return;
     pthread_mutex_lock(&lock);
+    error_said |= level == RP_LOG_ERROR;
     erase_bar();
     fputs(prefix[level], stderr);
     app_put(stderr, line);

@@ -302,6 +302,8 @@ int main(int argc, char **argv)
     app_signals_install();
     app_log_level(RP_LOG_INFO);
     ret = dispatch(argc, argv);
+    if (ret == RP_ERR_NOMEM && !app_error_said())
+        app_log(RP_LOG_ERROR, "out of memory");
     flushed = app_flush();
     if (flushed < 0 && app_reader_gone())
         flushed = RP_OK;

@@ -16,12 +16,24 @@ bool app_reader_gone(void)
     return poll(&p, 1, 0) == 1 && (p.revents & POLLERR);
 }
 
+static bool output_lost;
+
+void app_output_lost(void)
+{
+    output_lost = true;
+}
+
 int app_flush(void)
 {
     static bool said;
     int bad = fflush(stdout);
     int error = errno;
 
+    if (output_lost) {
+        output_lost = false;
+        app_log(RP_LOG_ERROR, "stdout: out of memory");
+        return RP_ERR_NOMEM;
+    }
     if (!bad && !ferror(stdout))
         return RP_OK;
     if (!said && !app_reader_gone())
