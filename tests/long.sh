@@ -13,4 +13,5 @@ tests/test_sync.py "$program" --all -v
 [ ! -x "${1:-build}-clang/tests/fuzz" ] ||
     RUNS=1000000000 SECONDS_EACH=120 tests/fuzz.sh "${1:-build}-clang"
 tests/test_faults.py "$program" --all
+tests/test_load.py "$program" --all -v
 exec tests/test_long.py "$program" -v

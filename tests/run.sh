@@ -161,6 +161,7 @@ run_all() {
     suite 'lifetime' tests/test_lifetime.py "$program" -v
     suite 'download' tests/test_download.py "$program" -v
     suite 'faults' tests/test_faults.py "$program"
+    suite 'load' tests/test_load.py "$program" -v
     suite 'bad world' tests/test_bad_input.py "$program" -v World
     suite 'escapes' tests/test_escapes.py "$program" -v
 
