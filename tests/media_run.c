@@ -22,12 +22,13 @@ static int convert(char **job)
     struct rp_reader *r = NULL;
     struct rp_writer *w = NULL;
     struct rp_media_frame *f = NULL;
-    const struct rp_reader_params in = {.threads = 1, .rgb = !strcmp(job[3], "rgb")};
+    const struct rp_reader_params in = {.refuse = true, .threads = 1, .rgb = !strcmp(job[3], "rgb")};
     const struct rp_writer_params out = {.video_encoder = job[2][0] == '-' ? NULL : job[2],
                                          .video_preset = "ultrafast",
                                          .video_quality = 90,
                                          .audio_volume = 100,
                                          .out_h = atoi(job[3]),
+                                         .refuse = true,
                                          .threads = 1};
 
     RP_TRY(rp_reader_open(&r, job[0], &in));

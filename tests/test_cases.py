@@ -197,6 +197,23 @@ def floor():
     return 'refused by the lite network, with advice'
 
 
+def truncated():
+    """Refused; used with a note if asked to; and the part that is there is not damaged."""
+    name, out = 'hostile/truncated-half.mp4', e2e.scratch('half.mkv')
+    words = ('headless-run', '--processors', 'face_debugger', '--face-detector-score', '1', '-t',
+             case(name), '-o', out)
+    ran = e2e.run(*words)
+    expect(ran.returncode == 1 and '158 of 277 frames, cut short' in ran.stderr, ran.stderr[-200:])
+    expect(not os.path.exists(out), 'there is an output')
+    ran = e2e.run(*words, '--trim-frame-start', '150', '--damaged-input', 'accept')
+    expect(ran.returncode == 0 and ran.stderr.count('is damaged') == 1, ran.stderr[-200:])
+    mark = e2e.must('inspect', out).stdout
+    expect(' of 127 frames, cut short' in mark, mark)
+    ran = e2e.run(*words, '--trim-frame-end', '5')
+    expect(ran.returncode == 0 and 'damaged' not in ran.stderr, ran.stderr[-200:])
+    return 'refused, or used with a note'
+
+
 # ---- all -----------------------------------------------------------------------------------------
 
 SOUND = ('.mp4', '.mkv', '.avi')
@@ -225,6 +242,7 @@ CASES = [
     ('picture.heic', lambda: heif('picture.heic', 'HEIC')),
     ('picture.avif', lambda: heif('picture.avif', 'AVIF')),
     ('floor_refused.mp4', floor),
+    ('hostile/truncated-half.mp4', truncated),
 ]
 
 

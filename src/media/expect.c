@@ -1,7 +1,7 @@
 #include "media/expect.h"
 
 #define HELD_MAX 64 /* frames that a codec may hold back to put them in order */
-#define LOST_MIN 3  /* fewer are not said; nor less than a hundredth */
+#define TINY 256    /* bytes of a packet that may hold no picture: only a delimiter, or messages */
 
 static bool is_one_each(const AVFormatContext *ic, const AVCodecParameters *par)
 {
@@ -45,6 +45,8 @@ void rp_expect_packet(struct rp_expect *e, const AVPacket *p)
         e->key = p->pts;
     else if (e->key == AV_NOPTS_VALUE || p->pts < e->key)
         return;
+    if (p->size < TINY)
+        return;
     e->pts[e->count] = p->pts;
     e->sent[e->count++] = e->came;
 }
@@ -77,5 +79,5 @@ int64_t rp_expect_end(struct rp_expect *e)
     for (int i = 0; i < e->count; i++)
         e->lost += e->came == 0 || e->pts[i] > e->first;
     e->count = 0;
-    return e->lost >= LOST_MIN && e->lost * 100 >= e->came ? e->lost : 0;
+    return e->lost;
 }

@@ -1,9 +1,10 @@
 /* Frames that never come although nobody reports an error: where each packet becomes one frame, the
  * times of packets are remembered until a frame of that time has come out of the decoder.
  *
- * Only MP4, MOV and Matroska with codecs whose packets are whole frames, progressive ones: a field
- * may have a packet of its own. Leading pictures (before the key frame that they follow) may be
- * left out by the decoder, and so may what comes before the first frame. */
+ * Tiny packets may be without a picture. Only MP4, MOV and Matroska with codecs whose packets are
+ * whole frames, progressive ones: a field may have a packet of its own. Leading pictures (before
+ * the key frame that they follow) may be left out by the decoder, and so may what comes before the
+ * first frame. */
 #ifndef RP_MEDIA_EXPECT_H
 #define RP_MEDIA_EXPECT_H
 
@@ -26,7 +27,7 @@ void rp_expect_begin(struct rp_expect *e, const AVFormatContext *ic, const AVStr
 void rp_expect_packet(struct rp_expect *e, const AVPacket *p);
 void rp_expect_frame(struct rp_expect *e, const AVFrame *f);
 
-/* At the end: how many have not come. A few are nobody's fault: samples without a picture. */
+/* At the end: how many have not come. */
 int64_t rp_expect_end(struct rp_expect *e);
 
 #endif /* RP_MEDIA_EXPECT_H */

@@ -179,9 +179,11 @@ fail:
     return ret;
 }
 
-static char *copy_text(const char *s)
+/* NULL for no text. False if out of memory. */
+static bool copy_text(char **to, const char *s)
 {
-    return s && s[0] ? strdup(s) : NULL;
+    *to = s && s[0] ? strdup(s) : NULL;
+    return *to || !s || !s[0];
 }
 
 /* Copies the parameters: the caller may free its own. */
@@ -191,9 +193,13 @@ static int keep_params(struct rp_writer *w, const struct rp_reader *reader,
     const struct rp_reader_params *const range = rp_reader_range(reader);
 
     w->params = *params;
-    w->params.video_preset = w->preset = copy_text(params->video_preset);
-    w->params.audio_encoder = w->audio_encoder = copy_text(params->audio_encoder);
-    w->params.replace_audio = w->replace_audio = copy_text(params->replace_audio);
+    if (!copy_text(&w->preset, params->video_preset) ||
+        !copy_text(&w->audio_encoder, params->audio_encoder) ||
+        !copy_text(&w->replace_audio, params->replace_audio))
+        return RP_NOMEM(w->path);
+    w->params.video_preset = w->preset;
+    w->params.audio_encoder = w->audio_encoder;
+    w->params.replace_audio = w->replace_audio;
     if (params->mark) {
         w->mark = *params->mark;
         w->marked = true;
