@@ -113,6 +113,13 @@ class Escapes(unittest.TestCase):
             _, err = self.run_both(*words)
             self.assertIn('\\x1b', err, words)
 
+    def test_long_words(self):
+        """Whole characters stay whole, wherever the pieces end in which a line is printed."""
+        for n in range(4):
+            word = 'y' * n + '\N{EURO SIGN}' * 400 + '\x9b'
+            _, err = self.run_both('inspect', word)
+            self.assertIn(word.replace('\x9b', '\\u009b'), err)
+
     def test_folders(self):
         self.evil('doctor', '--models-path', self.folder, json_too=True)
         custom = os.path.join(self.folder, b'custom')

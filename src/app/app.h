@@ -89,6 +89,10 @@ void app_put_lines(FILE *f, char *text);
 /* The same to stdout, formatted by printf: line ends in it become visible too. */
 void app_print(const char *fmt, ...) APP_PRINTF(1, 2);
 
+/* One piece of such a text, for other writers. Returns where the next begins. */
+#define APP_CLEAN 1024
+const char *app_clean(const char *text, char out[APP_CLEAN]);
+
 void app_log_level(enum rp_log_level level);
 enum rp_log_level app_log_level_get(void);
 bool app_error_said(void); /* in this process so far */

@@ -13,16 +13,27 @@ static enum rp_log_level shown = RP_LOG_INFO;
 static atomic_bool drawn;
 static char bar[APP_BAR_SIZE];
 
+const char *app_clean(const char *text, char out[APP_CLEAN])
+{
+    char piece[APP_CLEAN / 6]; /* a byte becomes six at most */
+    size_t n = strnlen(text, sizeof(piece) - 1);
+
+    for (int i = 0; i < 3 && n > 1 && ((unsigned char) text[n] & 0xc0) == 0x80; i++)
+        n--; /* not within a character */
+    memcpy(piece, text, n);
+    piece[n] = '\0';
+    rp_text_clean(RP_TEXT_TERMINAL, piece, out, APP_CLEAN);
+    return text + n;
+}
+
 void app_put(FILE *f, const char *text)
 {
-    char small[256];
-    const size_t n = rp_text_clean(RP_TEXT_TERMINAL, text, small, sizeof(small));
-    char *const large = n >= sizeof(small) ? malloc(n + 1) : NULL;
+    char clean[APP_CLEAN];
 
-    if (large)
-        rp_text_clean(RP_TEXT_TERMINAL, text, large, n + 1);
-    fputs(large ? large : small, f);
-    free(large);
+    while (*text) {
+        text = app_clean(text, clean);
+        fputs(clean, f);
+    }
 }
 
 void app_put_lines(FILE *f, char *text)

@@ -1,7 +1,6 @@
 /* The benchmark as one HTML file: tables, and bars as inline SVG. It fetches nothing and has no
  * scripts. */
 #include <math.h>
-#include <stdlib.h>
 
 #include "app/report.h"
 
@@ -45,13 +44,13 @@ static void put_char(FILE *f, char c)
 /* Control characters, which a page must not have, are shown as on a terminal. */
 static void put_text(FILE *f, const char *text)
 {
-    const size_t size = rp_text_clean(RP_TEXT_TERMINAL, text, NULL, 0) + 1;
-    char *const clean = malloc(size);
+    char clean[APP_CLEAN];
 
-    rp_text_clean(RP_TEXT_TERMINAL, text, clean, clean ? size : 0);
-    for (const char *c = clean ? clean : "out of memory"; *c; c++)
-        put_char(f, *c);
-    free(clean);
+    while (*text) {
+        text = app_clean(text, clean);
+        for (const char *c = clean; *c; c++)
+            put_char(f, *c);
+    }
 }
 
 static void put_row(FILE *f, const char *name, const char *value)
