@@ -187,7 +187,8 @@ class Frames(unittest.TestCase):
         begin, end = seen[min(p for p in seen if p >= 0.1)], seen[max(seen)]
         print(f'\nMiB, threads, descriptors: {begin} at 10 %, {end} at the end')
         self.assertLess(end[0], begin[0] * 1.05 + 8)
-        self.assertEqual(end[1:], begin[1:])
+        self.assertLessEqual(end[1], begin[1])  # the reader may be done by then
+        self.assertLessEqual(end[2], begin[2])
 
 
 if __name__ == '__main__':
