@@ -280,6 +280,8 @@ OPENS(open64, (const char *path, int flags, ...), (path, flags, mode))
 OPENS(openat, (int at, const char *path, int flags, ...), (at, path, flags, mode))
 OPENS(openat64, (int at, const char *path, int flags, ...), (at, path, flags, mode))
 
+// NOLINTBEGIN(bugprone-macro-parentheses): parameters and arguments are whole lists
+
 /* (name) is no macro of the C library, which may have one. */
 #define WRAP(type, name, parameters, arguments, kind, error, bad)  \
     PUBLIC type(name) parameters                                   \
@@ -327,6 +329,8 @@ STREAM(char *, fgets, (char *to, int n, FILE *f), (to, n, f), READ, EIO, NULL)
 STREAM(size_t, fwrite, (const void *from, size_t size, size_t n, FILE *f), (from, size, n, f),
        WRITE, ENOSPC, 0)
 STREAM(int, fputs, (const char *text, FILE *f), (text, f), WRITE, ENOSPC, EOF)
+
+// NOLINTEND(bugprone-macro-parentheses)
 
 PUBLIC int fflush(FILE *f)
 {

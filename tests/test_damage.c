@@ -139,8 +139,7 @@ static void test_looks_cut(void **state)
         "-ss 0.7 -i a.mp4 -t 0.6 -c copy edit.mov",
         "-ss 1 -i og.mp4 -c copy og.mkv",
         "-ss 1 -i hevc.mp4 -c copy hevc.ts",
-        "-i a.mp4 -itsoffset -0.5 -i a.mp4 -map 0:v -map 1:a "
-        "-c copy early.mp4",
+        "-i a.mp4 -itsoffset -0.5 -i a.mp4 -map 0:v -map 1:a -c copy early.mp4",
         "-i a.flv -c copy -flvflags no_duration_filesize plain.flv",
     };
     char damage[400];

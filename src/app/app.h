@@ -86,9 +86,6 @@ void app_put(FILE *f, const char *text);
 /* The same for lines of this library, each with its end; they are overwritten. */
 void app_put_lines(FILE *f, char *text);
 
-/* The same to stdout, formatted by printf: line ends in it become visible too. */
-void app_print(const char *fmt, ...) APP_PRINTF(1, 2);
-
 /* One piece of such a text, for other writers. Returns where the next begins. */
 #define APP_CLEAN 1024
 const char *app_clean(const char *text, char out[APP_CLEAN]);
@@ -133,8 +130,9 @@ bool app_interrupted(void);
  * the reader has gone. */
 int app_flush(void);
 
-/* Something that belonged on stdout was not printed: memory is out. app_flush() then fails. */
-void app_output_lost(void);
+/* Print to stdout, formatted by printf, like app_put(): line ends in it become visible too. Without
+ * memory for it app_flush() fails. */
+void app_print(const char *fmt, ...) APP_PRINTF(1, 2);
 
 /* True if the reader of stdout has gone away, which is not a failure. */
 bool app_reader_gone(void);

@@ -49,22 +49,6 @@ void app_put_lines(FILE *f, char *text)
     }
 }
 
-void app_print(const char *fmt, ...)
-{
-    char *line = NULL;
-    va_list args;
-
-    va_start(args, fmt);
-    if (vasprintf(&line, fmt, args) < 0)
-        line = NULL;
-    va_end(args);
-    if (line)
-        app_put(stdout, line);
-    else
-        app_output_lost();
-    free(line);
-}
-
 /* ---- log lines ---- */
 
 static void erase_bar(void)

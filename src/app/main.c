@@ -202,7 +202,7 @@ static void find_lines(void *priv, const rp_finding *finding)
 
     if (finding->ok && finding->detail && !strcmp(finding->name, "ONNX Runtime"))
         lines->onnxruntime = strdup(finding->detail);
-    if (finding->advice && !strcmp(finding->name, "content check"))
+    if (finding->advice && finding->detail && !strcmp(finding->name, "content check"))
         lines->check = strdup(finding->detail);
 }
 

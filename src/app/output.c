@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <math.h>
 #include <poll.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -16,11 +17,22 @@ bool app_reader_gone(void)
     return poll(&p, 1, 0) == 1 && (p.revents & POLLERR);
 }
 
-static bool output_lost;
+static bool output_lost; /* something was not printed: memory was out */
 
-void app_output_lost(void)
+void app_print(const char *fmt, ...)
 {
-    output_lost = true;
+    char *line = NULL;
+    va_list args;
+
+    va_start(args, fmt);
+    if (vasprintf(&line, fmt, args) < 0)
+        line = NULL;
+    va_end(args);
+    if (line)
+        app_put(stdout, line);
+    else
+        output_lost = true;
+    free(line);
 }
 
 int app_flush(void)

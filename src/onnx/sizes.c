@@ -58,10 +58,9 @@ bool rp_onnx_open_sizes(const struct rp_onnx_image *image)
 void rp_onnx_load_open(struct rp_onnx_image *out, const char *path)
 {
     rp_log_hold(true); /* a file that cannot be read is reported by ONNX Runtime */
-    int ret = rp_onnx_outline(out, path);
-    const bool open = ret >= 0 && rp_onnx_open_sizes(out);
+    const bool open = rp_onnx_outline(out, path) >= 0 && rp_onnx_open_sizes(out);
     rp_onnx_unmap(out);
-    if (open && (ret = rp_onnx_load(out, path)) >= 0 && !rp_onnx_open_sizes(out))
+    if (open && rp_onnx_load(out, path) >= 0 && !rp_onnx_open_sizes(out))
         rp_onnx_unmap(out);
     rp_log_hold(false);
 }
