@@ -3,8 +3,6 @@
 #include <errno.h>
 #include <unistd.h>
 
-#include "face/options.h"
-
 /* ---- checks before anything is opened -------------------------------------------------------- */
 
 static const char *const image_ext[] = {"jpg", "jpeg", "png", "webp", "bmp", "tif", "tiff", NULL};
@@ -78,14 +76,10 @@ static int check_there(const char *option, const char *path)
 static int check_inputs(const struct rp_job *job)
 {
     const struct rp_path_options *const o = rp_settings_get(job->settings, &rp_path_group);
-    const struct rp_selector_options *const s = rp_settings_get(job->settings, &rp_selector_group);
 
     for (int i = 0; i < o->sources.n; i++)
         RP_CHECK(check_there("source-paths", o->sources.v[i]));
-    RP_CHECK(check_there("target-path", o->target));
-    for (int i = 0; i < s->reference_paths.n; i++)
-        RP_CHECK(check_there("reference-face-paths", s->reference_paths.v[i]));
-    return 0;
+    return check_there("target-path", o->target);
 }
 
 static int check_paths(struct rp_job *job)
