@@ -12,6 +12,12 @@ tests/test_sync.py "$program" --all -v
 # Two minutes each, begun with what they found before; what ends one is kept.
 [ ! -x "${1:-build}-clang/tests/fuzz" ] ||
     RUNS=1000000000 SECONDS_EACH=120 tests/fuzz.sh "${1:-build}-clang"
+# What `make test` leaves out of its suite with sanitizers.
+if [ -d "${1:-build}-asan" ]; then
+    export REPRISE_SOURCE=$PWD LSAN_OPTIONS=suppressions=$PWD/tests/lsan.supp
+    meson test -C "${1:-build}-asan" --no-rebuild --print-errorlogs --suite reference -t 4
+    tests/test_bad_input.py "${1:-build}-asan/reprise" -v World
+fi
 tests/test_faults.py "$program" --all
 tests/test_load.py "$program" --all -v
 exec tests/test_long.py "$program" -v
