@@ -238,18 +238,25 @@ static void test_flipped(void **state)
     }
 }
 
+/* The first half of fast.mov, as half.mov. */
+static void write_half(void)
+{
+    size_t size;
+    uint8_t *const data = bytes_of("fast.mov", &size);
+
+    write_part("half.mov", data, size / 2);
+    free(data);
+}
+
 /* What comes after the part that is wanted does not matter. */
 static void test_trimmed(void **state)
 {
     char damage[400];
-    size_t size;
 
     (void) state;
     if (!ready)
         skip();
-    uint8_t *const data = bytes_of("fast.mov", &size);
-    write_part("half.mov", data, size / 2);
-    free(data);
+    write_half();
     struct rp_reader_params params = {.refuse = true, .threads = 2, .start = 3, .end = 13};
     assert_int_equal(read_all(in_dir("half.mov"), params, damage), 10);
     assert_string_equal(damage, "");
@@ -353,15 +360,12 @@ static int transcode(const char *in, const char *out, bool accept)
 static void test_note(void **state)
 {
     static const char *const outs[] = {"o.mp4", "o.mkv", "o.avi", "o.wmv", "o.gif"};
-    size_t size;
     rp_mark mark;
 
     (void) state;
     if (!ready)
         skip();
-    uint8_t *const data = bytes_of("fast.mov", &size);
-    write_part("half.mov", data, size / 2);
-    free(data);
+    write_half();
     for (size_t i = 0; i < RP_ARRAY_LEN(outs); i++) {
         assert_int_equal(transcode(in_dir("half.mov"), in_dir(outs[i]), true), 0);
         assert_int_equal(rp_inspect(in_dir(outs[i]), &mark), 0);

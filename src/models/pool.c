@@ -146,8 +146,7 @@ int rp_pool_get_optional(struct rp_pool *pool, enum rp_model_kind kind, const ch
 
     if (path)
         ret = get(pool, entry, path, model);
-
-    if (!path)
+    else
         *model = NULL;
     free(path);
     return ret;
