@@ -52,7 +52,7 @@ mkdir -p out "$(dirname "$output")"
 export REPRISE_OFFLINE=${REPRISE_OFFLINE-1}
 
 # The exit code of the program is ours: 3 means the content check refused the target.
-"$build/reprise" headless-run --processors face_swapper --face-swapper-color-match 100 \
+"$build/reprise" headless-run --processors face_swapper \
     -s "$source" -t "$target" -o "$output"
 
 say "the result is $output"

@@ -247,6 +247,11 @@ class Models(Case):
     def test_default_is_replaced(self):
         result = e2e.must('headless-run', '-s', self.source, '-t', e2e.PICTURE, '-o',
                           self.path('out.png'))
+        self.assertEqual(len(result.stderr.splitlines()), 2, result.stderr)  # and what was done
+        self.assertIn('using the lite models', result.stderr)
+        self.assertNotIn('OFFLINE', result.stderr)
+        result = e2e.must('headless-run', '-s', self.source, '-t', e2e.PICTURE, '-o',
+                          self.path('out.png'), '--log-level', 'debug')
         lines = [line for line in result.stderr.splitlines() if 'is not installed; using' in line]
         self.assertTrue(any('yolo_face' in s and 'ultraface' in s for s in lines), result.stderr)
         self.assertTrue(any('hyperswap_1a_256' in s and 'classic_256' in s for s in lines))

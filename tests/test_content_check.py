@@ -239,7 +239,8 @@ class Choice(Case):
         folder = self.models(nsfw_1=UNSAFE['nsfw_1'], nsfw_3=UNSAFE['nsfw_3'],
                              nsfwjs=SAFE['nsfwjs'])
         self.passes(folder, grey())
-        self.assertIn('nsfw_2 is not installed; using nsfwjs', self.job(folder, grey())[2])
+        self.assertIn('nsfw_2 is not installed; using nsfwjs',
+                      self.job(folder, grey(), '--log-level', 'debug')[2])
         folder = self.models(nsfw_1=SAFE['nsfw_1'], nsfw_3=SAFE['nsfw_3'], nsfwjs=UNSAFE['nsfwjs'])
         self.blocked(folder, grey())
         folder = self.models(nsfwjs=UNSAFE['nsfwjs'], **SAFE_THREE)

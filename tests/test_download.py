@@ -714,7 +714,8 @@ class Job(Case):
         self.assertTrue(json.loads(result.stdout)['faces'])
         before = self.here()
         self.asked()
-        result = self.faces('--offline', said='face detector yolo_face is not installed; using ultraface')
+        result = self.faces('--offline', '--log-level', 'debug',
+                            said='face detector yolo_face is not installed; using ultraface')
         self.assertTrue(json.loads(result.stdout)['faces'])
         self.assertEqual(self.server.requests, [])
         self.assertEqual(self.here(), before)
@@ -723,7 +724,7 @@ class Job(Case):
         result = self.faces(mirrors=[f'github=http://127.0.0.1:{free_port()}',
                                      'huggingface=http://nowhere.invalid'], seconds=20)
         self.assertEqual(result.stderr.count('can be reached'), 1, result.stderr)
-        self.assertIn('face detector yolo_face is not installed; using ultraface', result.stderr)
+        self.assertEqual(result.stderr.count('using the lite models'), 1, result.stderr)
         self.assertTrue(json.loads(result.stdout)['faces'])
 
 

@@ -94,13 +94,13 @@ struct bump {
 
 /* clang-format off */
 static const struct bump bumps[] = {
-    {{225, 128}, 62, {1.14, 0.95}, { 0,  0}}, /* a wider, shorter face */
-    {{205, 102}, 13, {0.84, 0.80}, {-4,  2}}, /* smaller eyes, further apart */
-    {{246, 103}, 13, {0.84, 0.80}, { 4,  2}},
-    {{225, 122}, 12, {1.22, 1.05}, { 0, -2}}, /* a broad nose */
-    {{225, 147}, 20, {1.22, 1.25}, { 0,  3}}, /* a large mouth */
-    {{206,  89}, 11, {1.15, 1.50}, { 0, -2}}, /* heavy eyebrows */
-    {{246,  90}, 11, {1.15, 1.50}, { 0, -2}},
+    {{225, 128}, 62, {0.97, 1.03}, { 0,  0}}, /* a longer, narrower face */
+    {{205, 102}, 12, {1.14, 1.20}, { 1,  1}}, /* large eyes, nearer to each other */
+    {{246, 103}, 12, {1.14, 1.20}, {-1,  1}},
+    {{225, 118}, 12, {0.84, 1.15}, { 0,  2}}, /* a long, narrow nose */
+    {{225, 147}, 15, {0.92, 1.45}, { 0,  0}}, /* full lips */
+    {{206,  89}, 11, {1.10, 1.50}, { 0, -2}}, /* heavy eyebrows */
+    {{246,  90}, 11, {1.10, 1.50}, { 0, -2}},
 };
 /* clang-format on */
 
@@ -135,7 +135,7 @@ static float inside(struct vec p, struct vec centre, double rx, double ry)
     return 1 - smoothstep(0.8f, 1, (float) sqrt(dx * dx + dy * dy));
 }
 
-/* Darker, redder skin and dark brown hair. Both are told from the grey background by their red; in
+/* Darker, redder skin, dark brown hair and eyebrows. The first two are told from the grey background by their red; in
  * the face, highlights are not red and belong to it nevertheless. */
 static void recolour(struct vec p, float bgr[3])
 {
@@ -145,8 +145,12 @@ static void recolour(struct vec p, float bgr[3])
     const float red = RP_MAX(smoothstep(18, 48, bgr[2] - bgr[0]), inner);
     const float head = red * inside(p, (struct vec){226, 98}, 95, 100);
 
+    const float brows = inside(p, (struct vec){206, 87}, 16, 7) +
+                        inside(p, (struct vec){246, 87.5}, 16, 7);
+    const float dark = 1 - 0.62f * brows * (1 - smoothstep(150, 200, bgr[2]));
+
     for (int c = 0; c < 3; c++)
-        bgr[c] *= 1 - head + head * (front * skin[c] + (1 - front) * hair[c]);
+        bgr[c] *= dark * (1 - head + head * (front * skin[c] + (1 - front) * hair[c]));
 }
 
 static int make_source(const rp_image *portrait, const char *path)

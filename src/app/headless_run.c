@@ -72,7 +72,7 @@ static void report_json(int ret, const char *output, const rp_report *r)
 static void print_stage(const char *name, double own, double model, double frames)
 {
     if (own > 0 || model > 0)
-        app_log(RP_LOG_INFO, "  %-13s %12.2f %14.2f", name, 1e3 * own / frames,
+        app_log(RP_LOG_DEBUG, "  %-13s %12.2f %14.2f", name, 1e3 * own / frames,
                 1e3 * model / frames);
 }
 
@@ -87,7 +87,7 @@ static void report_text(const char *output, const rp_report *r)
             p->faces_changed == 1 ? "" : "s");
     if (p->frames_done <= 0)
         return;
-    app_log(RP_LOG_INFO, "  stage         own ms/frame model ms/frame");
+    app_log(RP_LOG_DEBUG, "  stage         own ms/frame model ms/frame");
     for (int i = 0; i < RP_STAGE_COUNT; i++) {
         print_stage(rp_stage_name((enum rp_stage) i), r->own_seconds[i], r->model_seconds[i],
                     frames);

@@ -101,7 +101,7 @@ static const struct rp_model_entry entries[] = {
     FF(FACE_SWAPPER, "uniface_256", "xc-csc101", "Unknown", 2022, "3.0.0", 0),
     /* Set-up makes it with a tool of ours: arithmetic in a graph, without trained weights. */
     LITE(FACE_SWAPPER, "classic_256", "classic_256.onnx", "reprise", "MIT", 2026, NULL, 0,
-         528276, 0, "a477a0697a40291276c35ba7c670cb40d714dc599a893f7d26aa0eef86a058fc"),
+         800952, 0, "57f3c86ce9e882b8b34f64d6dc799b526786602bfe7259c14e1bcbf32ba5ed7e"),
 
     /* FaceFusion gives no vendor, licence or year for the converters and the deep swappers. */
     FF(EMBEDDING_CONVERTER, "crossface_ghost", "FaceFusion", "not stated", 0, "3.4.0", PART),

@@ -221,23 +221,28 @@ int rp_store_bring(const struct rp_store *store, const struct rp_model_entry *en
     return 0;
 }
 
-/* Log, once per process and kind, that `lite` replaces a default. If no host can be reached, the
- * reason is long and the same for all kinds, so it is logged once. */
+/* Log that `lite` replaces a default: one line per process for whoever runs the program, with the
+ * reason if no host could be reached, and the names, once per kind, for whoever looks closer. A
+ * model that could not be fetched for a reason of its own is a line for everybody. */
 static void say_instead(const struct rp_model_entry *wanted, const struct rp_model_entry *lite,
                         const char *why, int status)
 {
-    static atomic_bool told[RP_KIND_COUNT], told_away;
+    static atomic_bool told[RP_KIND_COUNT], told_all;
+    const bool away = *why && status == RP_ERR_MISSING, failed = *why && !away;
     char text[128];
 
+    if (!failed && !atomic_exchange(&told_all, true))
+        rp_log(RP_LOG_INFO,
+               "using the lite models where FaceFusion's are not installed (reprise "
+               "force-download fetches those)%s%s",
+               away ? "; " : "", away ? why : "");
     if (atomic_exchange(&told[wanted->kind], true))
         return;
     spoken(wanted, text, sizeof(text));
-    if (*why && status == RP_ERR_MISSING && !atomic_exchange(&told_away, true))
-        rp_log(RP_LOG_INFO, "%s; models that are not installed are replaced", why);
-    if (*why && status != RP_ERR_MISSING)
+    if (failed)
         rp_log(RP_LOG_INFO, "%s cannot be fetched: %s; using %s", text, why, lite->name);
     else
-        rp_log(RP_LOG_INFO, "%s is not installed; using %s", text, lite->name);
+        rp_log(RP_LOG_DEBUG, "%s is not installed; using %s", text, lite->name);
 }
 
 int rp_store_resolve(const struct rp_store *store, enum rp_model_kind kind, const char *name,
@@ -249,9 +254,11 @@ int rp_store_resolve(const struct rp_store *store, enum rp_model_kind kind, cons
     *entry = NULL;
     *path = NULL;
     const struct rp_model_entry *wanted, *lite = NULL;
+    bool off; /* nothing is to be fetched: whoever said so need not be told */
     char *file;
     RP_CHECK(rp_store_find(store, kind, name, &wanted));
     RP_CHECK(rp_store_file(store, wanted, &file));
+    off = rp_downloads_refuse(store->downloads, wanted) != NULL;
     if (!file && !rp_custom_is(kind, name))
         RP_CHECK(fetch_missing(store, wanted, why, &status, &file));
     if (status == RP_ERR_CANCELLED)
@@ -264,7 +271,7 @@ int rp_store_resolve(const struct rp_store *store, enum rp_model_kind kind, cons
     if (!file)
         return fail_missing(store, wanted, lite, why);
     if (lite)
-        say_instead(wanted, lite, why, status);
+        say_instead(wanted, lite, off ? "" : why, status);
     *entry = lite ? lite : wanted;
     *path = file;
     return RP_OK;
