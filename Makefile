@@ -2,39 +2,40 @@
 
 BUILD  ?= build
 PREFIX ?= /usr/local
-DEST   := $(DESTDIR)$(PREFIX)
+# Debian's loader searches /usr/local/lib, and not always the lib64 that Meson would choose.
+INTO   := "-Dprefix=$(PREFIX)" -Dlibdir=lib
 export SOURCE TARGET OUTPUT RUNS
 
 .PHONY: build gpu isnet run test check-long fuzz bench lint install uninstall clean help
 
 build:       ## install what is missing, build $(BUILD)/reprise
-	@scripts/build.sh "$(BUILD)" "-Dprefix=$(PREFIX)"
+	@scripts/build.sh "$(BUILD)" $(INTO)
 
 gpu:         ## install ONNX Runtime's CUDA provider, build with CUDA 13; GPU_ARCH=90 for one architecture
-	@scripts/build.sh "$(BUILD)" --gpu "-Dprefix=$(PREFIX)" $(if $(GPU_ARCH),"-Dgpu_arch=$(GPU_ARCH)")
+	@scripts/build.sh "$(BUILD)" --gpu $(INTO) $(if $(GPU_ARCH),"-Dgpu_arch=$(GPU_ARCH)")
 
 isnet:       ## install ISNet for background_remover (113 MB, of an AGPL-3.0 package; part of nothing else)
 	@scripts/isnet.sh
 
 run:         ## build, then swap a face in a sample clip; or SOURCE=me.jpg TARGET=clip.mp4 OUTPUT=out.mp4
-	@scripts/build.sh "$(BUILD)" --media
+	@scripts/build.sh "$(BUILD)" --media $(INTO)
 	@BUILD="$(BUILD)" scripts/run.sh
 
 test:        ## install what the tests need and pass every test
-	@scripts/build.sh "$(BUILD)" --tests
+	@scripts/build.sh "$(BUILD)" --tests $(INTO)
 	@tests/run.sh
 
 check-long:  ## the tests that take long (a 10-minute clip)
-	@scripts/build.sh "$(BUILD)" --tests
+	@scripts/build.sh "$(BUILD)" --tests $(INTO)
 	@tests/long.sh "$(BUILD)"
 
 fuzz:        ## each fuzzer a million times, or RUNS=N; takes hours; FUZZERS="onnx video" for some
-	@scripts/build.sh "$(BUILD)" --tests
+	@scripts/build.sh "$(BUILD)" --tests $(INTO)
 	@tests/run.sh "$(BUILD)" build-clang
 	@tests/fuzz.sh "$(BUILD)-clang" $(FUZZERS)
 
 bench:       ## build and run the benchmarks
-	@scripts/build.sh "$(BUILD)" --media -Dbench=true
+	@scripts/build.sh "$(BUILD)" --media $(INTO) -Dbench=true
 	@meson test -C "$(BUILD)" --benchmark --verbose
 
 lint:        ## check the scripts and the spelling
@@ -46,9 +47,7 @@ install:     ## install below PREFIX (/usr/local), in DESTDIR if given
 	@scripts/install.sh "$(BUILD)" "$(DESTDIR)" "$(PREFIX)"
 
 uninstall:   ## take away what install put there
-	rm -f "$(DEST)/bin/reprise" "$(DEST)"/lib/*/libreprise.so* "$(DEST)/lib"/libreprise.so* \
-	  "$(DEST)/share/man/man1/reprise.1"
-	rm -rf "$(DEST)/lib/reprise" "$(DEST)/include/reprise"
+	@scripts/install.sh --remove "$(DESTDIR)" "$(PREFIX)"
 
 clean:       ## remove what was built and the results in out/
 	rm -rf "$(BUILD)" out

@@ -66,4 +66,5 @@ else
 fi
 touch_stamp
 echo "$ort" >"$folder/.ort_home"
+scripts/setup.sh --models-folder >"$folder/.models"
 exec ninja -C "$folder" >&2

@@ -2,6 +2,7 @@
 # Install what reprise needs; what is there and right is left alone.
 #
 #   scripts/setup.sh [--tests] [--media] [--gpu]
+#   scripts/setup.sh --models-folder      print the model folder, do nothing else
 #
 #   --gpu     ONNX Runtime with its CUDA provider, in a folder of its own (291 MB to fetch)
 #   --media   the sample picture as well
@@ -11,7 +12,7 @@
 # go to stderr. What exactly is installed is in scripts/pins.txt. A second run needs no network.
 #
 # Environment:
-#   ORT_HOME          use this ONNX Runtime (include/ and lib/) and fetch none
+#   ORT_HOME          use this ONNX Runtime (lib/) and fetch none
 #   REPRISE_MODELS    folder of the models (default: "models" in the cache)
 #   XDG_CACHE_HOME    the cache is "reprise" in it (default: ~/.cache)
 #   REPRISE_NO_APT=1  leave Debian packages alone: whoever sets it has installed them
@@ -135,6 +136,9 @@ need_space() {
 
 # ---- Debian packages ------------------------------------------------------------------------------
 
+# May sudo be used: without a password, or with a terminal to ask for it?
+may_ask() { [ "$(id -u)" = 0 ] || sudo -n true 2>/dev/null || { : </dev/tty; } 2>/dev/null; }
+
 may_be_root() { [ "$(id -u)" = 0 ] || command -v sudo >/dev/null; }
 
 as_root() {
@@ -166,6 +170,9 @@ apt_install() {
     may_be_root ||
         die "Debian packages are missing and there is no sudo: as root, run" \
             "apt-get install --no-install-recommends $* and then run this again as yourself."
+    may_ask ||
+        die "Debian packages are missing, and sudo wants a password but there is no terminal: run" \
+            "sudo apt-get install --no-install-recommends $* and then run this again."
     apt_update
     plan=$(apt-get install --assume-no --no-install-recommends "$@" 2>&1) || true
     say "installing $*"
@@ -282,16 +289,17 @@ install_npm_packages() {
 
 # ---- ONNX Runtime ---------------------------------------------------------------------------------
 
-# use_onnxruntime [gpu]: sets $ort, a folder with include/onnxruntime_c_api.h and lib/libonnxruntime.so*.
+# use_onnxruntime [gpu]: sets $ort, a folder with lib/libonnxruntime.so*.
 use_onnxruntime() {
-    local header provider
+    local library provider
     if [ -z "${ORT_HOME:-}" ]; then
-        header=$(pinned file | awk '$3 ~ /onnxruntime_c_api.h$/ { print $3 }')
-        ort=$cache/${header%/include/*}
+        library=$(pinned file | awk '$3 ~ /libonnxruntime.so$/ { print $3 }')
+        ort=$cache/${library%/lib/*}
         [ -n "$1" ] || return 0
         provider=$(pinned file | awk '$3 ~ /providers_cuda.so$/ { print $3 }')
-        ln -sfn "../${header%/include/*}/include" "$cache/${provider%/lib/*}/include"
         ort=$cache/${provider%/lib/*}
+        cmp -s "$cache/$library" "$ort/lib/libonnxruntime.so" ||
+            ln -f "$cache/$library" "$ort/lib/libonnxruntime.so" # beside it the providers are looked for
         return 0
     fi
     [ -d "$ORT_HOME" ] || die "ORT_HOME is $ORT_HOME, which is not a folder: correct or unset it."
@@ -300,20 +308,6 @@ use_onnxruntime() {
         "has no CUDA provider (lib/libonnxruntime_providers_cuda.so): correct or unset it."
     compgen -G "$ort/lib/libonnxruntime.so*" >/dev/null ||
         die "ORT_HOME is $ort, but it has no lib/libonnxruntime.so: correct or unset it."
-    for header in include include/onnxruntime include/onnxruntime/core/session; do
-        [ -f "$ort/$header/onnxruntime_c_api.h" ] || continue
-        [ $header = include ] || link_onnxruntime "$ort/$header" "$ort/lib"
-        return 0
-    done
-    die "ORT_HOME is $ort, but it has no include/onnxruntime_c_api.h: correct or unset it."
-}
-
-# Headers in a folder of their own: show them to the build in the usual place.
-link_onnxruntime() {
-    ort=$cache/onnxruntime-home
-    mkdir -p "$ort"
-    ln -sfn "$1" "$ort/include"
-    ln -sfn "$2" "$ort/lib"
 }
 
 # ---- files that we make, and the sample picture ---------------------------------------------------
@@ -342,7 +336,7 @@ apt_download() {
     err=$(cd "$tmp/deb" && apt-get -q download "$1" 2>&1 >/dev/null) && return 0
     rm -f "$tmp"/deb/*
     # Without the right to renew the lists the second try says what is wrong.
-    if [ -z "${REPRISE_NO_APT:-}" ] && may_be_root; then
+    if [ -z "${REPRISE_NO_APT:-}" ] && may_be_root && may_ask; then
         apt_update
     fi
     err=$(cd "$tmp/deb" && apt-get -q download "$1" 2>&1 >/dev/null) ||
@@ -375,8 +369,9 @@ main() {
             --tests) groups+=(tests) media=1 ;;
             --media) media=1 ;;
             --gpu) gpu=1 ;;
+            --models-folder) find_folders; echo "$models"; exit 0 ;;
             -h | --help) sed -n '2,/^set -/{/^#/!d;s/^# \{0,1\}//;p}' "${BASH_SOURCE[0]}"; exit 0 ;;
-            *) say "unknown option $arg: there are --tests, --media, --gpu and --help."; exit 2 ;;
+            *) say "unknown option $arg: there are --tests, --media, --gpu, --models-folder and --help."; exit 2 ;;
         esac
     done
     [ -r "$pins" ] || die "$pins is missing: this is not a whole copy of reprise."

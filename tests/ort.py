@@ -39,7 +39,7 @@ def read(path):
 
 
 def home():
-    for folder in [os.environ.get('ORT_HOME')] + sorted(glob.glob(CACHE + '/onnxruntime-[0-9]*')):
+    for folder in [os.environ.get('ORT_HOME')] + sorted(glob.glob(CACHE + '/onnxruntime-node-[0-9]*')):
         if folder and glob.glob(folder + '/lib/libonnxruntime.so*'):
             return folder
     return skip('no ONNX Runtime: run scripts/setup.sh or set ORT_HOME')
@@ -49,10 +49,9 @@ def program():
     global _program
     if not _program:
         out = scratch('ort_run')
-        include = home() + '/include'
         subprocess.run([os.environ.get('CC', 'cc'), '-std=gnu17', '-O1', '-g', '-Wall', '-Wextra',
-                        '-Werror', '-isystem', include, '-isystem', include + '/onnxruntime',
-                        HERE + '/ort_run.c', '-o', out, '-ldl'], check=True)
+                        '-Werror', '-isystem', HERE + '/../third_party/onnxruntime', HERE + '/ort_run.c',
+                        '-o', out, '-ldl'], check=True)
         _program = out
     return _program
 

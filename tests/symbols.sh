@@ -58,7 +58,7 @@ public_headers() {
 # Every header of the sources includes what it needs.
 own_headers() {
     local header flags=(-std=gnu17 -D_GNU_SOURCE "-I$root/include" "-I$root/src" "-I$build" -Wall
-        -isystem "$(sed -n 's/^#define RP_ORT_HOME "\(.*\)"$/\1/p' "$build/rp_config.h")/include")
+        -isystem "$root/third_party/onnxruntime")
     cd "$root/src"
     find . -name '*.h' ! -path './device/cuda/*' | sort | while read -r header; do
         case $header in
@@ -98,7 +98,10 @@ no_gpu() { # the CPU program starts where neither CUDA nor ONNX Runtime is
 }
 
 soname() {
-    readelf -d "$build/libreprise.so" | grep -qF '[libreprise.so.0]'
+    local v # until 1.0 one minor version, then one major
+    v=$(sed -n 's/^#define RP_VERSION_[A-Z]* \([0-9]*\)$/\1/p' "$root/include/reprise/version.h" |
+        paste -sd. | sed 's/^0\.\([0-9]*\).*/0.\1/; t; s/\..*//')
+    readelf -d "$build/libreprise.so" | grep -qF "[libreprise.so.$v]"
 }
 
 no_executable_stack() {

@@ -26,8 +26,8 @@ sha() { sha256sum <"$1" | cut -c1-64; }
 
 make_packages() {
     local p=$work/package
-    mkdir -p "$work/registry" "$work/bin" "$p/Headers~"
-    echo 'a header' >"$p/Headers~/onnxruntime_c_api.h"
+    mkdir -p "$work/registry" "$work/bin" "$p/Texts~"
+    echo 'a licence' >"$p/Texts~/LICENSE"
     head -c 300000 /dev/urandom >"$p/libonnxruntime.so"
     (cd "$work" && tar -czf registry/tiny.onnxruntime-1.0.tgz package)
     echo 'a model' >"$p/face.onnx"
@@ -35,7 +35,7 @@ make_packages() {
     "$root/tools/make_classic.py" "$work/classic.onnx"
     cat >"$work/pins" <<END
 npm tiny.onnxruntime 1.0 1 $(sha "$work/registry/tiny.onnxruntime-1.0.tgz")
-file tiny.onnxruntime $(sha "$p/Headers~/onnxruntime_c_api.h") ort-1/include/onnxruntime_c_api.h package/Headers~/onnxruntime_c_api.h
+file tiny.onnxruntime $(sha "$p/Texts~/LICENSE") ort-1/LICENSE package/Texts~/LICENSE
 file tiny.onnxruntime $(sha "$p/libonnxruntime.so") ort-1/lib/libonnxruntime.so package/libonnxruntime.so
 npm faces 2.0 1 $(sha "$work/registry/faces-2.0.tgz")
 file faces $(sha "$p/face.onnx") models/face.onnx package/face.onnx
@@ -79,7 +79,7 @@ asked() { # COUNT: how often npm was asked since the last time
 whole() {
     (cd "$work/cache/reprise" && diff -q models/face.onnx "$work/package/face.onnx" &&
         diff -q models/classic.onnx "$work/classic.onnx" &&
-        diff -q ort-1/lib/libonnxruntime.so "$work/package/libonnxruntime.so" && [ -f ort-1/include/onnxruntime_c_api.h ]) &&
+        diff -q ort-1/lib/libonnxruntime.so "$work/package/libonnxruntime.so" && [ -f ort-1/LICENSE ]) &&
         tidy
 }
 
@@ -167,16 +167,11 @@ ok 'after a kill: whole' whole
 
 fresh
 home=$work/own-ort
-mkdir -p "$home/lib" "$home/include/onnxruntime"
+mkdir -p "$home/lib"
 ok 'ORT_HOME is no folder' fails 'which is not a folder' ORT_HOME="$work/nowhere"
 ok 'ORT_HOME without a library' fails 'has no lib/libonnxruntime.so' ORT_HOME="$home"
 touch "$home/lib/libonnxruntime.so.1.29.0"
-ok 'ORT_HOME without a header' fails 'has no include/onnxruntime_c_api.h' ORT_HOME="$home"
-touch "$home/include/onnxruntime/onnxruntime_c_api.h"
 rm -f "$work/asked"
-ok 'ORT_HOME, headers in a folder' setup ORT_HOME="$home"
-ok 'ORT_HOME, headers in a folder: found' test -e "$(cat "$work/stdout")/include/onnxruntime_c_api.h"
-touch "$home/include/onnxruntime_c_api.h"
 ok 'ORT_HOME' setup ORT_HOME="$home"
 ok 'ORT_HOME: printed' test "$(cat "$work/stdout")" = "$home"
 ok 'ORT_HOME: fetches none' test ! -e "$work/cache/reprise/ort-1"
@@ -198,7 +193,7 @@ gpu=1
 ok 'GPU' setup REPRISE_PINS="$work/pins.gpu"
 ok 'GPU: fetches its package only' asked 1
 ok 'GPU: a folder of its own' test "$(cat "$work/stdout")" = "$work/cache/reprise/ort-1-gpu"
-ok 'GPU: library and the headers' test -f "$(cat "$work/stdout")/include/onnxruntime_c_api.h" -a \
+ok 'GPU: the library and the provider' test -f "$(cat "$work/stdout")/lib/libonnxruntime.so" -a \
     -f "$(cat "$work/stdout")/lib/libonnxruntime_providers_cuda.so"
 ok 'GPU: again' setup REPRISE_PINS="$work/pins.gpu" NPM_SAYS=ENOTFOUND
 touch "$home/lib/libonnxruntime_providers_cuda.so"
@@ -206,6 +201,24 @@ ok 'GPU: ORT_HOME' setup REPRISE_PINS="$work/pins.gpu" ORT_HOME="$home"
 rm "$home/lib/libonnxruntime_providers_cuda.so"
 ok 'GPU: ORT_HOME without the provider' fails 'has no CUDA provider' REPRISE_PINS="$work/pins.gpu" ORT_HOME="$home"
 gpu=''
+
+# Packages are missing, sudo asks for a password: without a terminal the line to run is said.
+says_apt_line() { # WORDS of the last line
+    mkdir -p "$work/sudo"
+    printf '#!/bin/sh\n[ "$1" != -n ] || exit 1\necho sudo was run\n' >"$work/sudo/sudo"
+    printf '#!/bin/sh\n[ "$1" = -u ] && echo 1000 || /usr/bin/id "$@"\n' >"$work/sudo/id"
+    printf '#!/bin/sh\nexit 1\n' >"$work/sudo/dpkg-query"
+    chmod +x "$work/sudo"/*
+    cp "$work/pins" "$work/pins.apt"
+    echo 'apt build one-library-dev' >>"$work/pins.apt"
+    ! setsid env PATH="$work/sudo:$work/bin:$PATH" WORK="$work" XDG_CACHE_HOME="$work/cache" \
+        REPRISE_PINS="$work/pins.apt" "$root/scripts/setup.sh" >"$work/stdout" 2>"$work/log" </dev/null &&
+        tail -n 1 "$work/log" | grep -qF "$1"
+}
+fresh
+ok 'sudo without a terminal' says_apt_line \
+    'run sudo apt-get install --no-install-recommends one-library-dev and then run this again'
+ok 'sudo without a terminal: not tried' test -z "$(grep 'sudo was run' "$work/log")"
 
 if [ "$(id -u)" = 0 ] && mkdir -p "$work/full" && mount -t tmpfs -o size=200k none "$work/full" 2>/dev/null; then
     ok 'full disk' fails 'free some space, or set XDG_CACHE_HOME' XDG_CACHE_HOME="$work/full"

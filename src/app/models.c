@@ -69,7 +69,8 @@ bool app_words_want(const struct app_words *words, const rp_model_info *m)
         const bool exact = i < 64 && (words->names & ~words->kinds) >> i & 1;
 
         if (exact ? !strcmp(m->name, app->args[i])
-                  : strstr(m->kind, app->args[i]) || strstr(m->name, app->args[i]))
+                  : strstr(m->kind, app->args[i]) || strstr(m->name, app->args[i]) ||
+                        (m->lite && !strcmp(app->args[i], "lite")))
             return true;
     }
     return app->n_args == 0;

@@ -28,6 +28,17 @@ int rp_path_mkdirs(const char *path);
 /* $XDG_CACHE_HOME/reprise or ~/.cache/reprise, with `sub` appended when not NULL. */
 char *rp_path_user_cache(const char *sub);
 
+/* A file beside the one that this code was loaded from: the program, or the library if that is what
+ * an application uses. *path is NULL if the folder is not known; only RP_ERR_NOMEM is a failure. */
+int rp_path_here(const char *name, char **path);
+
+/* A file that was installed with this code: in "lib/reprise" or "share/reprise" of the prefix,
+ * found from where the program or the library is. *path is NULL if neither is in a folder as after
+ * `make install` (a build folder); else the file need not be there. Only RP_ERR_NOMEM is a
+ * failure. */
+enum rp_path_kind { RP_PATH_LIB, RP_PATH_SHARE };
+int rp_path_installed(enum rp_path_kind kind, const char *name, char **path);
+
 /* Read a whole file into memory, with a zero byte after it. RP_ERR_IO, RP_ERR_NOMEM, or
  * RP_ERR_LIMIT if it is larger than max. */
 int rp_file_read(const char *path, size_t max, uint8_t **data, size_t *size);

@@ -2,7 +2,6 @@
 
 #include <dlfcn.h>
 #include <limits.h>
-#include <unistd.h>
 
 #include "base/path.h"
 #include "device/cuda/module.h"
@@ -28,28 +27,38 @@ static void *try_module(const char *path)
     return lib;
 }
 
-/* Next to the program (a build folder), then where `make install` puts it. */
-static void *find_module(char *path, size_t size)
+/* Try one and keep its path; *path is freed. */
+static void *take_module(char **path, char *kept, size_t size)
 {
-    static const char *const places[] = {"", "src/device/cuda/", "../lib/reprise/"};
-    char folder[PATH_MAX];
+    void *const lib = *path ? try_module(*path) : NULL;
+
+    if (lib)
+        snprintf(kept, size, "%s", *path);
+    free(*path);
+    *path = NULL;
+    return lib;
+}
+
+/* *lib: the module of $REPRISE_CUDA_MODULE; else the one that `make install` put there, or that of
+ * a build folder; NULL if there is none. */
+static int find_module(void **lib, char *kept, size_t size)
+{
+    static const char *const built[] = {"libreprise-cuda.so", "src/device/cuda/libreprise-cuda.so"};
+    char *path;
     const char *const asked = getenv("REPRISE_CUDA_MODULE");
-    const ssize_t n = readlink("/proc/self/exe", folder, sizeof(folder) - 1);
-    void *lib = NULL;
 
     if (asked && *asked) {
-        snprintf(path, size, "%s", asked);
-        return try_module(path);
+        snprintf(kept, size, "%s", asked);
+        *lib = try_module(kept);
+        return 0;
     }
-    folder[RP_MAX(n, 0)] = 0;
-    char *const slash = strrchr(folder, '/');
-    if (slash)
-        slash[1] = 0;
-    for (size_t i = 0; !lib && i < RP_ARRAY_LEN(places); i++) {
-        snprintf(path, size, "%s%slibreprise-cuda.so", folder, places[i]);
-        lib = try_module(path);
+    RP_CHECK(rp_path_installed(RP_PATH_LIB, "libreprise-cuda.so", &path));
+    *lib = take_module(&path, kept, size);
+    for (size_t i = 0; !*lib && i < RP_ARRAY_LEN(built); i++) {
+        RP_CHECK(rp_path_here(built[i], &path));
+        *lib = take_module(&path, kept, size);
     }
-    return lib;
+    return 0;
 }
 
 /* A module built from other sources would be called through tables with another layout. */
@@ -81,9 +90,10 @@ int rp_device_cuda(struct rp_device **out, int id)
     char path[PATH_MAX + 64];
     rp_module_open_fn *open = NULL;
     int ret;
-    void *const lib = find_module(path, sizeof(path));
+    void *lib;
 
     *out = NULL;
+    RP_CHECK(find_module(&lib, path, sizeof(path)));
     if (!lib)
         return rp_fail(RP_ERR_UNSUPPORTED,
                        "this installation has no CUDA module; build it with: make gpu");

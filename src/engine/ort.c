@@ -6,7 +6,6 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <limits.h>
-#include <unistd.h>
 
 #include "base/path.h"
 #include "rp_config.h"
@@ -21,19 +20,6 @@ static void ORT_API_CALL on_log(void *param, OrtLoggingLevel severity, const cha
     (void) logid;
     (void) location;
     rp_log(RP_LOG_DEBUG, "onnxruntime: %s", message);
-}
-
-/* Folder of the running program, with a slash at the end; "" if it is not known. */
-static void program_folder(char *buf, size_t size)
-{
-    const ssize_t n = readlink("/proc/self/exe", buf, size - 1);
-
-    buf[RP_MAX(n, 0)] = 0;
-    char *const slash = strrchr(buf, '/');
-    if (slash)
-        slash[1] = 0;
-    else
-        buf[0] = 0;
 }
 
 /* 1: loaded; 0: it cannot be. Fails only when memory is out, which is no reason to try another. */
@@ -54,11 +40,25 @@ static int try_library(struct rp_engine *e, const char *path)
     return e->library ? 1 : rp_fail(RP_ERR_NOMEM, "ONNX Runtime: %s: out of memory", path);
 }
 
+/* What `make install` put there (may be NULL), set-up's, the system's. */
+static int try_usual(struct rp_engine *e, const char *installed)
+{
+    const char *const usual[] = {installed, RP_ORT_LIBRARY, "libonnxruntime.so.1",
+                                 "libonnxruntime.so"};
+
+    for (size_t i = 0; i < RP_ARRAY_LEN(usual); i++) {
+        const int ret = usual[i] && *usual[i] ? try_library(e, usual[i]) : 0;
+        if (ret)
+            return ret;
+    }
+    return 0;
+}
+
 /* If a library is asked for by name, no other is tried. */
 static int load_library(struct rp_engine *e, const char *asked)
 {
     int ret;
-    char folder[PATH_MAX], path[2 * PATH_MAX];
+    char path[2 * PATH_MAX], *installed;
     const char *const home = getenv("ORT_HOME");
 
     if (!asked)
@@ -78,15 +78,11 @@ static int load_library(struct rp_engine *e, const char *asked)
                            "name a folder with lib/libonnxruntime.so", path);
         return 0;
     }
-    program_folder(folder, sizeof(folder));
-    snprintf(path, sizeof(path), "%s../lib/reprise/libonnxruntime.so", folder);
-    const char *const usual[] = {path, RP_ORT_HOME "/lib/libonnxruntime.so", "libonnxruntime.so.1",
-                                 "libonnxruntime.so"};
-    for (size_t i = 0; i < RP_ARRAY_LEN(usual); i++) {
-        RP_CHECK(ret = try_library(e, usual[i]));
-        if (ret)
-            return 0;
-    }
+    RP_CHECK(rp_path_installed(RP_PATH_LIB, "libonnxruntime.so", &installed));
+    ret = try_usual(e, installed);
+    free(installed);
+    if (ret)
+        return RP_MIN(ret, 0);
     return rp_fail(RP_ERR_UNSUPPORTED, "ONNX Runtime was not found; run scripts/setup.sh, or set "
                    "ORT_HOME to a folder with lib/libonnxruntime.so");
 }

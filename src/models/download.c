@@ -192,7 +192,8 @@ const char *rp_downloads_refuse(const struct rp_downloads *d, const struct rp_mo
     if (!d)
         return "downloads are off";
     if (!entry->base)
-        return "it comes with set-up, not from a download provider";
+        return "no download provider has the lite set; make install puts it beside the program for "
+               "everyone, and scripts/setup.sh into the model folder";
     if (d->off)
         return d->off;
     for (int i = 0; i < d->n_hosts; i++) {

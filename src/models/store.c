@@ -15,6 +15,7 @@ struct rp_store {
     struct rp_downloads *downloads; /* NULL: never fetch */
     struct rp_customs *customs;
     char *path;
+    char *shared;    /* the lite set that was installed with the program; NULL: not installed */
     bool is_default; /* the folder that set-up fills by default */
 };
 
@@ -28,7 +29,8 @@ int rp_store_create(struct rp_store **out, const char *path)
         path = getenv("REPRISE_MODELS");
     s->is_default = !path || !*path;
     s->path = s->is_default ? rp_path_user_cache("models") : strdup(path);
-    if (rp_customs_create(&s->customs) < 0) {
+    if (rp_customs_create(&s->customs) < 0 ||
+        rp_path_installed(RP_PATH_SHARE, "models", &s->shared) < 0) {
         rp_store_destroy(&s);
         return RP_ERR_NOMEM;
     }
@@ -49,6 +51,7 @@ void rp_store_destroy(struct rp_store **store)
     rp_downloads_destroy(&(*store)->downloads);
     rp_customs_destroy(&(*store)->customs);
     free((*store)->path);
+    free((*store)->shared);
     free(*store);
     *store = NULL;
 }
@@ -72,9 +75,15 @@ static int64_t file_size(const char *path)
     return stat(path, &st) == 0 && S_ISREG(st.st_mode) ? st.st_size : 0;
 }
 
-int rp_store_file(const struct rp_store *store, const struct rp_model_entry *entry, char **path)
+const char *rp_store_shared(const struct rp_store *store)
 {
-    *path = rp_path_join(store->path, entry->file);
+    return store->shared && rp_path_is_dir(store->shared) ? store->shared : NULL;
+}
+
+/* The file in one of the two folders; *path is NULL if it is not there. */
+static int file_in(const char *folder, const struct rp_model_entry *entry, char **path)
+{
+    *path = rp_path_join(folder, entry->file);
     if (!*path)
         return rp_fail(RP_ERR_NOMEM, "out of memory");
     if (file_size(*path) > 0)
@@ -82,6 +91,12 @@ int rp_store_file(const struct rp_store *store, const struct rp_model_entry *ent
     free(*path);
     *path = NULL;
     return 0;
+}
+
+int rp_store_file(const struct rp_store *store, const struct rp_model_entry *entry, char **path)
+{
+    RP_CHECK(file_in(store->path, entry, path));
+    return *path || !store->shared ? 0 : file_in(store->shared, entry, path);
 }
 
 /* Kind and name in words for messages, written to `text`. */
@@ -402,13 +417,18 @@ void rp_store_look(const struct rp_store *store, const struct rp_model_entry *en
         rp_log(RP_LOG_WARN, "%s is not the published file: %s; it is used as it is", path, what);
 }
 
+static bool starts_with(const char *text, const char *beginning)
+{
+    return !strncmp(text, beginning, strlen(beginning));
+}
+
 int rp_store_fetch(const struct rp_store *store, const struct rp_model_entry *entry)
 {
     char what[128] = "", why[WHY], text[128];
     char *path;
     RP_CHECK(rp_store_file(store, entry, &path));
     const char *const refusal = rp_downloads_refuse(store->downloads, entry);
-    const bool there = path != NULL;
+    const bool there = path != NULL, own = there && starts_with(path, store->path);
     int ret = RP_ERR_MISSING;
 
     rp_log_hold(true); /* a broken .hash file is just another reason to fetch */
@@ -422,13 +442,15 @@ int rp_store_fetch(const struct rp_store *store, const struct rp_model_entry *en
     spoken(entry, text, sizeof(text));
     if (*what)
         rp_log(RP_LOG_INFO, "%s: %s", path, what);
-    if (!there)
+    if (!own) { /* a wrong one that was installed with the program stays, behind the right one */
+        free(path);
         path = rp_path_join(store->path, entry->file);
+    }
     if (!path)
         ret = rp_fail(RP_ERR_NOMEM, "out of memory");
     else if (refusal)
         ret = rp_fail(RP_ERR_MISSING, "%s cannot be fetched: %s", text, refusal);
-    else if ((ret = rp_downloads_get(store->downloads, entry, path, there, why, WHY)) < 0)
+    else if ((ret = rp_downloads_get(store->downloads, entry, path, own, why, WHY)) < 0)
         ret = rp_fail(ret, "%s cannot be fetched: %s", text, why);
     free(path);
     return ret < 0 ? ret : 1;

@@ -20,6 +20,10 @@ int rp_store_create(struct rp_store **out, const char *path);
 void rp_store_destroy(struct rp_store **store);
 const char *rp_store_path(const struct rp_store *store);
 
+/* The folder of the models that were installed with the program, NULL if there is none. Files are
+ * looked for there, too, after the model folder; nothing writes into it. */
+const char *rp_store_shared(const struct rp_store *store);
+
 /* From now on fetch missing files. Without this call a store never fetches. */
 int rp_store_downloads(struct rp_store *store, const struct rp_download_options *options,
                        rp_download_fn *fn, void *priv);

@@ -49,13 +49,15 @@ static int find_engine(rp_runtime *rt, rp_finding *f, char *detail, size_t size)
 static int find_models(rp_runtime *rt, rp_finding *f, char *detail, size_t size)
 {
     struct lite_count c = {0};
+    const char *const shared = rp_store_shared(rt->store);
 
     RP_CHECK(rp_models_each(rt, count_lite, &c));
     *f = (rp_finding){.name = "models", .needed = true, .detail = detail,
                       .ok = c.installed == c.all};
     f->advice = f->ok ? NULL : "run scripts/setup.sh, or give another folder with --models-path";
-    snprintf(detail, size, "%d of %d files of the lite set in %s%s%s", c.installed, c.all,
-             rp_store_path(rt->store), c.missing[0] ? "; missing: " : "", c.missing);
+    snprintf(detail, size, "%d of %d files of the lite set in %s%s%s%s%s", c.installed, c.all,
+             rp_store_path(rt->store), shared ? " and " : "", shared ? shared : "",
+             c.missing[0] ? "; missing: " : "", c.missing);
     return 0;
 }
 
