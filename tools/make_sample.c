@@ -135,8 +135,8 @@ static float inside(struct vec p, struct vec centre, double rx, double ry)
     return 1 - smoothstep(0.8f, 1, (float) sqrt(dx * dx + dy * dy));
 }
 
-/* Darker, redder skin, dark brown hair and eyebrows. The first two are told from the grey background by their red; in
- * the face, highlights are not red and belong to it nevertheless. */
+/* Darker, redder skin, dark brown hair and eyebrows. The first two are told from the grey
+ * background by their red; in the face, highlights are not red and belong to it nevertheless. */
 static void recolour(struct vec p, float bgr[3])
 {
     static const float skin[3] = {0.50f, 0.60f, 0.76f}, hair[3] = {0.24f, 0.28f, 0.36f};
@@ -145,8 +145,8 @@ static void recolour(struct vec p, float bgr[3])
     const float red = RP_MAX(smoothstep(18, 48, bgr[2] - bgr[0]), inner);
     const float head = red * inside(p, (struct vec){226, 98}, 95, 100);
 
-    const float brows = inside(p, (struct vec){206, 87}, 16, 7) +
-                        inside(p, (struct vec){246, 87.5}, 16, 7);
+    const float brows =
+        inside(p, (struct vec){206, 87}, 16, 7) + inside(p, (struct vec){246, 87.5}, 16, 7);
     const float dark = 1 - 0.62f * brows * (1 - smoothstep(150, 200, bgr[2]));
 
     for (int c = 0; c < 3; c++)
