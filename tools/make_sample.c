@@ -147,7 +147,7 @@ static void recolour(struct vec p, float bgr[3])
 
     const float brows =
         inside(p, (struct vec){206, 87}, 16, 7) + inside(p, (struct vec){246, 87.5}, 16, 7);
-    const float dark = 1 - 0.62f * brows * (1 - smoothstep(150, 200, bgr[2]));
+    const float dark = 1 - 0.45f * brows * (1 - smoothstep(150, 200, bgr[2]));
 
     for (int c = 0; c < 3; c++)
         bgr[c] *= dark * (1 - head + head * (front * skin[c] + (1 - front) * hair[c]));
