@@ -18,6 +18,8 @@ if [ -d "${1:-build}-asan" ]; then
     meson test -C "${1:-build}-asan" --no-rebuild --print-errorlogs --suite reference -t 4
     tests/test_bad_input.py "${1:-build}-asan/reprise" -v World
 fi
+# All of FaceFusion's command lines; networks that stand in for the content check's are needed.
+[ ! -d "${1:-build}-test" ] || tests/test_dropin.py "${1:-build}-test/reprise" --all -v
 tests/test_faults.py "$program" --all
 tests/test_load.py "$program" --all -v
 exec tests/test_long.py "$program" -v

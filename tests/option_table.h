@@ -20,10 +20,12 @@ struct list_options {
     struct rp_opt_strings sources;
     struct rp_opt_choices angles;
     struct rp_opt_ints margin;
-    bool keep;
+    bool keep, keeper;
 };
 
 static const char *const modes[] = {"many", "one", "reference", NULL};
+static const struct rp_opt_elsewhere other_modes[] = {{"crowd", "a mode of others"}, {0}};
+static const struct rp_opt_elsewhere other_models[] = {{"model_0", "a model of others"}, {0}};
 static const char *const sizes[] = {"320x320", "640x640", NULL};
 static const char *const angles[] = {"0", "90", "180", "270", NULL};
 
@@ -50,8 +52,10 @@ static const struct rp_opt look_opts[] = {
     {"look-path",   'p', RP_OPT_STRING, AT(path)},
     {"look-name",    0,  RP_OPT_STRING, AT(name), .choices_fn = many_models, .beginning = "own/",
      .def_text = "model_b"},
-    {"look-mode",    0,  RP_OPT_CHOICE, AT(mode), .choices = modes, .def_text = "one"},
-    {"look-model",   0,  RP_OPT_CHOICE, AT(model), .choices_fn = many_models},
+    {"look-mode",    0,  RP_OPT_CHOICE, AT(mode), .choices = modes, .def_text = "one",
+     .elsewhere = other_modes},
+    {"look-model",   0,  RP_OPT_CHOICE, AT(model), .choices_fn = many_models,
+     .elsewhere = other_models},
     {"look-size",    0,  RP_OPT_SIZE,   AT(size), .choices = sizes, .def_text = "640x640"},
     {"look-box",     0,  RP_OPT_SIZE,   AT(box)},
     {"look-memory",  0,  RP_OPT_BYTES,  AT(memory), .min = 1024, .max = 1099511627776.,
@@ -65,15 +69,20 @@ static const struct rp_opt list_opts[] = {
     {"angles",   0,  RP_OPT_CHOICES, AT(angles), .choices = angles, .def_text = "0"},
     {"margin",   0,  RP_OPT_INTS,    AT(margin), .max = 100, .def_text = "0 0 0 0"},
     {"keep",     0,  RP_OPT_FLAG,    AT(keep)},
+    {"keeper",   0,  RP_OPT_FLAG,    AT(keeper), .ours = true},
+    {"kept",     0,  RP_OPT_FLAG,    AT(keeper), .ours = true},
     {0},
 };
 #undef AT
 /* clang-format on */
 
+static const struct rp_opt_former former_names[] = {
+    {"border", "margin", NULL}, {"bound", NULL, "--margin"}, {0}};
+
 static const struct rp_opt_group look_group = {"look", "Look", sizeof(struct look_options),
                                                look_opts};
-static const struct rp_opt_group list_group = {"lists", "Lists", sizeof(struct list_options),
-                                               list_opts, "more"};
+static const struct rp_opt_group list_group = {"lists",   "Lists", sizeof(struct list_options),
+                                               list_opts, "more",  former_names};
 static const struct rp_opt_group *const option_groups[] = {&look_group, &list_group, NULL};
 
 /* True while every value is one that the table allows. */

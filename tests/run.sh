@@ -146,6 +146,7 @@ run_all() {
     suite 'main job' tests/test_main_job.py "$program" -v
     suite 'contracts' tests/test_contracts.py "$standins" --halves -v
     suite 'cases' tests/test_cases.py "$program"
+    suite 'drop in' tests/test_dropin.py "$standins" -v
     suite 'sync' tests/test_sync.py "$program" -v
     suite 'face swapper' tests/test_face_swapper.py "$standins" -v
     suite 'background remover' tests/test_background.py "$standins" -v

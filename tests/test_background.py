@@ -35,6 +35,7 @@ MODELS = {  # size, mean, deviation: FaceFusion's
     'u2net_human': (320, *IMAGENET),
     'u2netp': (320, *IMAGENET),
 }
+FILL = '--background-remover-fill-color'
 ISNET_SHA = 'b6e8497ba978a6f5fbb647e419d2696cd80df5a23cb6a8ea532021911bd76acb'
 
 # The astronaut and the helmet in her hands, as seen in astronaut.png: corners read off the picture
@@ -306,23 +307,25 @@ class Alpha(unittest.TestCase):
             out = remove(clip, e2e.scratch(name), '--output-video-quality', '100')
             self.assertGreater(e2e.psnr(read(out, 'rgba', *decode)[0][..., 3], want), 36)
 
-    def test_refused(self):
-        """A format that would lose it: exit code 2, one sentence, no file."""
-        for target, name, options, said in (
-                (self.picture, 'no.jpg', (), 'JPEG keeps no transparency'),
-                (self.clip, 'no.mp4', (), 'keeps no transparency'),
-                (self.clip, 'no.avi', (), 'keeps no transparency'),
-                (self.clip, 'no.gif', (), 'keeps no transparency'),
-                (self.clip, 'no.mkv', ('--output-video-encoder', 'libx264'), 'libx264'),
-                (self.clip, 'no.mov', ('--output-video-encoder', 'libx264'), 'libx264'),
-                (self.clip, 'no.mp4', ('--output-video-encoder', 'libvpx-vp9'), 'libvpx-vp9')):
+    def test_filled(self):
+        """In a format that would lose it the colour is opaque, and a warning says so."""
+        for target, name, options in (
+                (self.picture, 'no.jpg', ()),
+                (self.clip, 'no.mp4', ()),
+                (self.clip, 'no.avi', ()),
+                (self.clip, 'no.gif', ()),
+                (self.clip, 'no.mkv', ('--output-video-encoder', 'libx264')),
+                (self.clip, 'no.mov', ('--output-video-encoder', 'libx264')),
+                (self.clip, 'no.mp4', ('--output-video-encoder', 'libvpx-vp9'))):
             with self.subTest(name=name, options=options):
-                result = e2e.run(*arguments(target, e2e.scratch(name), *options))
-                self.assertEqual(result.returncode, 2, result.stderr)
-                self.assertIn(said, result.stderr)
-                self.assertIn(f'{name}: ', result.stderr)
-                self.assertIn('opaque colour', result.stderr)
-                self.assertFalse(os.path.exists(e2e.scratch(name)))
+                said, seen = [], []
+                for more in ('200', '40', '90', '0'), ('200', '40', '90'):
+                    out = e2e.scratch(name)
+                    said.append(e2e.must(*arguments(target, out, *options, FILL, *more)).stderr)
+                    seen.append(read(out))
+                self.assertEqual(said[0].count(f'{name}: it keeps no transparency'), 1)
+                self.assertNotIn('transparency', said[1])
+                self.assertTrue(np.array_equal(*seen))
         self.assertEqual(e2e.leftovers(e2e.scratch()), [])
 
 

@@ -430,12 +430,54 @@ static void count(void *priv, const struct rp_opt_group *group, const struct rp_
     ++*(int *) priv;
 }
 
+/* A beginning is of an option that is not ours, if there is one; of ours only where it is of one.
+ */
+static void test_shortened(void **state)
+{
+    bool ambiguous;
+    struct rp_settings *const s = *state;
+
+    assert_string_equal(rp_settings_find(s, "kee", &ambiguous)->name, "keep");
+    assert_string_equal(rp_settings_find(s, "ke", &ambiguous)->name, "keep");
+    assert_string_equal(rp_settings_find(s, "keepe", &ambiguous)->name, "keeper");
+    assert_string_equal(rp_settings_find(s, "kept", &ambiguous)->name, "kept");
+    assert_false(ambiguous);
+}
+
+static void test_former(void **state)
+{
+    struct rp_settings *const s = *state;
+
+    good(s, "border", "7");
+    has_text(s, "margin", "7");
+    bad(s, "border", "x", "--margin: 'x' is not a whole number");
+    bad(s, "bound", "7", "--bound is an option of earlier versions of FaceFusion; use --margin");
+    assert_int_equal(rp_settings_read_ini_text(s, "c.ini", "[more]\nborder = 9\n"), 0);
+    has_text(s, "margin", "7"); /* what was given before stays */
+    assert_int_equal(rp_settings_read_ini_text(s, "c.ini", "[more]\nbound = 9\n"), RP_ERR_USAGE);
+    assert_string_equal(rp_last_error(),
+                        "c.ini:2: bound is a key of earlier versions of FaceFusion; use --margin");
+    assert_int_equal(rp_settings_read_ini_text(s, "c.ini", "[look]\nborder = 9\n"), RP_ERR_USAGE);
+    assert_string_equal(rp_last_error(), "c.ini:2: border belongs into [lists], not [look]");
+}
+
+static void test_elsewhere(void **state)
+{
+    struct rp_settings *const s = *state;
+
+    bad(s, "look-mode", "crowd",
+        "--look-mode: 'crowd' is a mode of others, which this program does "
+        "not have; choose among many, one, reference");
+    bad(s, "look-model", "model_0",
+        "--look-model: 'model_0' is a model of others, which this program does not have");
+}
+
 static void test_each(void **state)
 {
     int n = 0;
 
     rp_settings_each(*state, count, &n);
-    assert_int_equal(n, 17);
+    assert_int_equal(n, 19);
     assert_string_equal(rp_opt_choices(rp_settings_find(*state, "look-model", NULL))[1], "model_b");
     assert_null(rp_opt_choices(rp_settings_find(*state, "look-count", NULL)));
 }
@@ -682,6 +724,9 @@ int main(void)
         T(test_choices),
         T(test_ints),
         T(test_names),
+        T(test_shortened),
+        T(test_former),
+        T(test_elsewhere),
         T(test_each),
         T(test_wrong_tables),
         T(test_ini),

@@ -223,6 +223,8 @@ typedef struct rp_option_info {
     const char *const *choices; ///< NULL-terminated or NULL
     double min, max, step;   ///< numbers only
     bool is_number, is_flag, is_list;
+    bool is_ours;   ///< FaceFusion has no such option (since API 4)
+    bool no_effect; ///< FaceFusion's, taken and ignored; the help says why (since API 4)
 } rp_option_info;
 
 /** Call fn for each option in the order of the manual. */

@@ -12,13 +12,13 @@
 /* Options of the command line itself, in the same table as those of the library. */
 /* clang-format off */
 static const rp_option_info own_options[] = {
-    {.group = "app", .title = "General", .name = "json", .is_flag = true,
+    {.group = "app", .title = "General", .name = "json", .is_flag = true, .is_ours = true,
      .help = "results for programs: one JSON object a line on stdout"},
-    {.group = "verify", .title = "General", .name = "verify", .is_flag = true,
+    {.group = "verify", .title = "General", .name = "verify", .is_flag = true, .is_ours = true,
      .help = "read the installed files and compare them with the published checksums"},
-    {.group = "files", .title = "General", .name = "json", .meta = "FILE",
+    {.group = "files", .title = "General", .name = "json", .meta = "FILE", .is_ours = true,
      .help = "write the results as one JSON object"},
-    {.group = "files", .title = "General", .name = "html", .meta = "FILE",
+    {.group = "files", .title = "General", .name = "html", .meta = "FILE", .is_ours = true,
      .help = "write the results as one page with plots"},
     {.group = "help", .title = "General", .name = "help", .letter = 'h', .is_flag = true,
      .help = "show this and end"},
@@ -51,14 +51,23 @@ static bool takes_own(const struct app_command *command, const char *group)
                                       : true;
 }
 
+/* Groups of commands of their own, which "*" does not mean. */
+static bool is_apart(const char *group)
+{
+    return !strcmp(group, "benchmark") || !strcmp(group, "patterns");
+}
+
 static bool takes(const struct app_command *command, const rp_option_info *info)
 {
+    bool named = false, all = false;
+
     for (const char *const *t = command->takes; *t; t++) {
-        if (!strcmp(*t, info->group) || !strcmp(*t, info->name) ||
-            (!strcmp(*t, "*") && strcmp(info->group, "benchmark") != 0))
-            return true;
+        named = named || !strcmp(*t, info->group) || !strcmp(*t, info->name);
+        all = all || !strcmp(*t, "*");
     }
-    return false;
+    /* what has no effect is taken where FaceFusion takes it: with all the others */
+    return info->no_effect ? all && (named || !is_apart(info->group))
+                           : named || (all && !is_apart(info->group));
 }
 
 struct collect {
@@ -140,37 +149,56 @@ static void say_ambiguous(const struct app *app, const char *word, size_t n)
             used < sizeof(list) ? "" : " …");
 }
 
-/* No option of this command begins so; the library knows if it is mistyped or another command's. */
-static void say_unknown(const struct app *app, const char *word, size_t n)
+/* No option of this command begins so; the library knows the present name of an old one, and if it
+ * is mistyped or another command's. */
+static const rp_option_info *find_elsewhere(const struct app *app, const char *word, size_t n)
 {
     rp_option_info info;
+    const rp_option_info *found = NULL;
     char *name = strndup(word, n);
 
-    if (name && rp_options_find(app->options, name, &info) >= 0)
-        app_log(RP_LOG_ERROR, "--%s: not an option of 'reprise %s'", info.name, app->command->name);
+    if (name && rp_options_find(app->options, name, &info) >= 0) {
+        for (int i = 0; i < app->n_table && !found; i++)
+            found = strcmp(app->table[i].name, info.name) != 0 ? NULL : &app->table[i];
+        if (!found)
+            app_log(RP_LOG_ERROR, "--%s: not an option of 'reprise %s'%s%s", info.name,
+                    app->command->name, info.no_effect ? "; " : "",
+                    info.no_effect ? info.help : "");
+    }
     free(name);
+    return found;
 }
 
-static const rp_option_info *find_long(const struct app *app, const char *word, size_t n)
+/* How many options begin so: those of FaceFusion, or ours. */
+static int count_beginning(const struct app *app, const char *word, size_t n, bool ours,
+                           const rp_option_info **found)
 {
-    const rp_option_info *found = NULL;
     int count = 0;
 
     for (int i = 0; i < app->n_table; i++) {
-        const rp_option_info *o = &app->table[i];
-
-        if (!same_name(o->name, word, n))
+        if (app->table[i].is_ours != ours || !same_name(app->table[i].name, word, n))
             continue;
-        if (!o->name[n])
-            return o;
-        found = o;
+        *found = &app->table[i];
         count++;
     }
+    return count;
+}
+
+/* A shortened name means what it means to FaceFusion, whatever options there are besides. */
+static const rp_option_info *find_long(const struct app *app, const char *word, size_t n)
+{
+    const rp_option_info *found = NULL;
+    int count;
+
+    for (int i = 0; i < app->n_table; i++)
+        if (same_name(app->table[i].name, word, n) && !app->table[i].name[n])
+            return &app->table[i];
+    count = count_beginning(app, word, n, false, &found);
+    if (count == 0)
+        count = count_beginning(app, word, n, true, &found);
     if (count > 1)
         say_ambiguous(app, word, n);
-    else if (count == 0)
-        say_unknown(app, word, n);
-    return count == 1 ? found : NULL;
+    return count == 0 ? find_elsewhere(app, word, n) : count == 1 ? found : NULL;
 }
 
 static const rp_option_info *find_short(const struct app *app, char letter)
@@ -269,7 +297,7 @@ static int take_short(struct parser *p, const char *word)
     const char *inside = word[2] == '=' ? word + 3 : word + 2;
 
     if (!info) {
-        say_unknown(p->app, word + 1, 1);
+        find_elsewhere(p->app, word + 1, 1);
         return RP_ERR_USAGE;
     }
     return take_values(p, info, word[2] ? inside : NULL);
@@ -432,6 +460,40 @@ static int read_config(struct app *app)
     return ret;
 }
 
+/* ---- without effect ---- */
+
+static bool is_given(const struct app *app, const rp_option_info *info)
+{
+    char *const text = rp_options_text(app->options, info->name);
+    const bool given = text && !(info->is_flag && !strcmp(text, "no"));
+
+    rp_free(text);
+    return given;
+}
+
+/* One line for all of them, wherever they were given. */
+static void say_no_effect(const struct app *app)
+{
+    const rp_option_info *one = NULL;
+    char list[1024] = "";
+    int n = 0;
+
+    for (int i = 0; i < app->n_table; i++) {
+        const rp_option_info *const info = &app->table[i];
+        const size_t used = strlen(list);
+
+        if (!info->no_effect || !is_given(app, info))
+            continue;
+        snprintf(list + used, sizeof(list) - used, "%s--%s", used ? ", " : "", info->name);
+        one = info;
+        n++;
+    }
+    if (n == 1)
+        app_log(RP_LOG_INFO, "--%s has no effect here: %s", one->name, one->help);
+    else if (n > 1)
+        app_log(RP_LOG_INFO, "without effect here: %s", list);
+}
+
 /* The list that may have taken the files for its own words, or NULL. */
 static const struct given *long_list(const struct parser *p)
 {
@@ -481,8 +543,8 @@ int app_parse(struct app *app, int argc, char **argv)
         goto done;
     if ((ret = set_given(&p, false)) < 0 || app->help)
         goto done;
-    if ((ret = check_args(&p)) >= 0)
-        ret = read_config(app);
+    if ((ret = check_args(&p)) >= 0 && (ret = read_config(app)) >= 0)
+        say_no_effect(app);
 done:
     free(p.given);
     return ret;

@@ -135,6 +135,29 @@ static const struct app_command commands[] = {
     },
 };
 
+/* FaceFusion's other commands. */
+static const char a_job[] = "jobs of FaceFusion are not here yet; use headless-run for each step";
+static const struct {
+    const char *name, *why;
+} absent[] = {
+    {"run", "FaceFusion's page in the browser is not here; headless-run takes the same options"},
+    {"batch-run", "batches of FaceFusion are not here yet; use headless-run for each file"},
+    {"job-list", a_job},
+    {"job-create", a_job},
+    {"job-submit", a_job},
+    {"job-submit-all", a_job},
+    {"job-delete", a_job},
+    {"job-delete-all", a_job},
+    {"job-add-step", a_job},
+    {"job-remix-step", a_job},
+    {"job-insert-step", a_job},
+    {"job-remove-step", a_job},
+    {"job-run", a_job},
+    {"job-run-all", a_job},
+    {"job-retry", a_job},
+    {"job-retry-all", a_job},
+};
+
 /* ---- words before a command ---- */
 
 /* Edits that turn a into b: inserted, deleted and replaced characters. */
@@ -176,6 +199,13 @@ static int unknown_command(const char *name)
     const struct app_command *nearest = NULL;
     int least = 4; /* more edits than 3 make another word */
 
+    for (size_t i = 0; i < sizeof(absent) / sizeof(*absent); i++) {
+        if (!strcmp(name, absent[i].name)) {
+            app_log(RP_LOG_ERROR, "%s: %s", name, absent[i].why);
+            fputs("see 'reprise --help'\n", stderr);
+            return RP_ERR_USAGE;
+        }
+    }
     for (int i = 0; i < N_COMMANDS; i++) {
         int d = distance(name, commands[i].name);
 

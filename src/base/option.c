@@ -5,26 +5,53 @@
 
 /* ---- finding ------------------------------------------------------------------------------- */
 
-static struct rp_entry *find_entry(const struct rp_settings *s, const char *name, bool *ambiguous)
+static struct rp_entry *find_exact(const struct rp_settings *s, const char *name)
+{
+    for (int i = 0; i < s->n; i++)
+        if (rp_opt_name_is(s->entries[i].opt->name, name))
+            return &s->entries[i];
+    return NULL;
+}
+
+static const struct rp_opt_former *find_former(const struct rp_settings *s, const char *name)
+{
+    const struct rp_opt_former *f = NULL;
+
+    for (int i = 0; i < s->n_groups && !f; i++)
+        f = rp_opt_former(s->groups[i], name);
+    return f;
+}
+
+/* The last whose name begins so, and how many there are. */
+static struct rp_entry *find_beginning(const struct rp_settings *s, const char *name, bool ours,
+                                       int *n)
 {
     struct rp_entry *found = NULL;
-    bool several = false;
 
-    for (int i = 0; i < s->n && *name; i++) {
+    for (int i = 0; i < s->n; i++) {
         struct rp_entry *const e = &s->entries[i];
-        if (rp_opt_name_is(e->opt->name, name)) {
+        if (e->opt->ours == ours && rp_opt_name_begins(e->opt->name, name)) {
             found = e;
-            several = false;
-            break;
-        }
-        if (rp_opt_name_begins(e->opt->name, name)) {
-            several = several || found;
-            found = e;
+            ++*n;
         }
     }
+    return found;
+}
+
+/* A shortened name means what it means to FaceFusion, whatever options there are besides. */
+static struct rp_entry *find_entry(const struct rp_settings *s, const char *name, bool *ambiguous)
+{
+    const struct rp_opt_former *const former = find_former(s, name);
+    struct rp_entry *found = find_exact(s, former && former->now ? former->now : name);
+    int n = found != NULL;
+
+    if (!found && *name)
+        found = find_beginning(s, name, false, &n);
+    if (!found && *name)
+        found = find_beginning(s, name, true, &n);
     if (ambiguous)
-        *ambiguous = several;
-    return several ? NULL : found;
+        *ambiguous = n > 1;
+    return n > 1 ? NULL : found;
 }
 
 static int fail_ambiguous(const struct rp_settings *s, const char *name)
@@ -48,7 +75,11 @@ static int fail_unknown(const struct rp_settings *s, const char *name)
 {
     const char *nearest = NULL;
     int distance = INT_MAX;
+    const struct rp_opt_former *const former = find_former(s, name);
 
+    if (former)
+        return rp_fail(RP_ERR_USAGE, "--%s is an option of earlier versions of FaceFusion; use %s",
+                       name, former->instead);
     for (int i = 0; i < s->n; i++) {
         if (rp_opt_is_near(name, s->entries[i].opt->name, &distance))
             nearest = s->entries[i].opt->name;

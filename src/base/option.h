@@ -33,6 +33,18 @@ struct rp_opt_strings { int n; char **v; };
 struct rp_opt_choices { int n; int v[RP_OPT_MAX_LIST]; };
 struct rp_opt_ints { int n; int v[8]; };
 
+/* A choice that FaceFusion has and this program has not. */
+struct rp_opt_elsewhere {
+    const char *word, *what; /* "coreml", "Apple's Core ML" */
+};
+
+/* A name from an earlier FaceFusion. */
+struct rp_opt_former {
+    const char *name;
+    const char *now;     /* the option that takes its values today; NULL: none does */
+    const char *instead; /* without .now: what to use, the end of a sentence */
+};
+
 struct rp_opt {
     const char *name;     /* without dashes: "face-detector-model" */
     char letter;          /* short form, 0 for none */
@@ -46,6 +58,9 @@ struct rp_opt {
     const char *beginning; /* RP_OPT_STRING: words that begin so are taken besides the choices */
     const char *meta;     /* placeholder in --help: "FILE", "N" */
     const char *help;     /* one line, lower case, no full stop */
+    const struct rp_opt_elsewhere *elsewhere; /* ends with {0}; NULL: none */
+    bool ours;                                /* FaceFusion has no such option */
+    bool no_effect; /* a value is checked, and nothing reads it: .help says why */
 };
 
 struct rp_opt_group {
@@ -54,6 +69,7 @@ struct rp_opt_group {
     size_t size;         /* of the struct */
     const struct rp_opt *opts; /* ends with {0} */
     const char *also;    /* another section of the config file that may hold its keys, or NULL */
+    const struct rp_opt_former *former; /* ends with {0}; NULL: none */
 };
 
 struct rp_settings;

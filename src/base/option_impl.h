@@ -59,6 +59,9 @@ char *rp_opt_text(const struct rp_opt *opt, const void *value);
 bool rp_opt_name_is(const char *name, const char *other);
 bool rp_opt_name_begins(const char *name, const char *beginning);
 
+/* What the name was in an earlier FaceFusion; NULL if it was none there. */
+const struct rp_opt_former *rp_opt_former(const struct rp_opt_group *group, const char *name);
+
 /* True if `candidate` may be what `typed` was meant to be (at most two letters off) and is nearer
  * than *distance, which is then updated. Start with INT_MAX. */
 bool rp_opt_is_near(const char *typed, const char *candidate, int *distance);

@@ -105,18 +105,28 @@ static void fail_section(struct ini *ini, const char *section, const char *key)
 static void fail_key(struct ini *ini, const char *section, const char *key)
 {
     const char *nearest = NULL, *home = NULL;
+    const struct rp_opt_former *former = NULL;
     int distance = INT_MAX;
 
     for (int i = 0; i < ini->settings->n; i++) {
         const struct rp_entry *const e = &ini->settings->entries[i];
-        if (rp_opt_name_is(e->opt->name, key))
+        const struct rp_opt_former *const f = rp_opt_former(e->group, key);
+        if (rp_opt_name_is(e->opt->name, key) || (f && f->now))
             home = e->group->name;
+        else if (f)
+            former = f;
         if (rp_opt_is_near(key, e->opt->name, &distance))
             nearest = e->opt->name;
     }
     if (home) {
         ini->ret = rp_fail(RP_ERR_USAGE, "%s:%d: %s belongs into [%s], not [%s]", ini->file,
                            ini->line, key, home, section);
+        return;
+    }
+    if (former) {
+        ini->ret =
+            rp_fail(RP_ERR_USAGE, "%s:%d: %s is a key of earlier versions of FaceFusion; use %s",
+                    ini->file, ini->line, key, former->instead);
         return;
     }
     char *const name = nearest ? name_in_files(nearest) : NULL;
@@ -136,7 +146,9 @@ static struct rp_entry *find_key(const struct ini *ini, const char *section, con
 {
     for (int i = 0; i < ini->settings->n; i++) {
         struct rp_entry *const e = &ini->settings->entries[i];
-        if (is_section(e->group, section) && rp_opt_name_is(e->opt->name, key))
+        const struct rp_opt_former *const former = rp_opt_former(e->group, key);
+        const char *const name = former && former->now ? former->now : key;
+        if (is_section(e->group, section) && rp_opt_name_is(e->opt->name, name))
             return e;
     }
     return NULL;

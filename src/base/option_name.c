@@ -22,6 +22,14 @@ bool rp_opt_name_is(const char *name, const char *other)
     return strlen(name) == strlen(other) && rp_opt_name_begins(name, other);
 }
 
+const struct rp_opt_former *rp_opt_former(const struct rp_opt_group *group, const char *name)
+{
+    for (const struct rp_opt_former *f = group->former; f && f->name; f++)
+        if (rp_opt_name_is(f->name, name))
+            return f;
+    return NULL;
+}
+
 /* Letters to insert, remove or replace to turn one into the other (Levenshtein). */
 static int edit_distance(const char *a, const char *b)
 {

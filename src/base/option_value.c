@@ -251,6 +251,22 @@ static char *join(const char *const *words, int n, const char *separator)
     return text;
 }
 
+/* True, with the sentence, if FaceFusion has this choice. */
+static bool fail_elsewhere(const struct rp_opt *opt, const char *label, const char *word,
+                           const char *const *choices, int n)
+{
+    for (const struct rp_opt_elsewhere *e = opt->elsewhere; e && e->word; e++) {
+        if (strcmp(e->word, word) != 0)
+            continue;
+        char *const list = n > MAX_SHOWN_CHOICES ? NULL : join(choices, n, ", ");
+        rp_fail(RP_ERR_USAGE, "%s: '%s' is %s, which this program does not have%s%s", label, word,
+                e->what, list ? "; choose among " : "", list ? list : "");
+        free(list);
+        return true;
+    }
+    return false;
+}
+
 static int fail_choice(const struct rp_opt *opt, const char *label, const char *word,
                        const char *const *choices)
 {
@@ -264,6 +280,8 @@ static int fail_choice(const struct rp_opt *opt, const char *label, const char *
         if (rp_opt_is_near(word, choices[n], &distance))
             nearest = choices[n];
     }
+    if (fail_elsewhere(opt, label, word, choices, n))
+        return RP_ERR_USAGE;
     if (n > MAX_SHOWN_CHOICES)
         return rp_fail(RP_ERR_USAGE, "%s: '%s' is not one of its %d choices%s%s%s", label, word, n,
                        nearest ? "; did you mean " : "", nearest ? nearest : "",

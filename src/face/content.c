@@ -56,7 +56,7 @@ static const char *const *choices(void)
 static const struct rp_opt opts[] = {
     {"content-analyser-model", 0, RP_OPT_CHOICE, offsetof(struct rp_content_options, model),
      .def_text = "many", .choices_fn = choices,
-     .help = "what checks the content; many: FaceFusion's three models, of which two must agree"},
+     .ours = true, .help = "what checks the content; many: FaceFusion's three models, of which two must agree"},
     {0},
 };
 /* clang-format on */

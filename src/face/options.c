@@ -70,7 +70,7 @@ static const struct rp_opt selector_opts[] = {
     {"reference-face-position", 0, RP_OPT_INT, offsetof(struct rp_selector_options, reference_position),
      0, 127, 1, .def_text = "0", .meta = "N", .help = "which face of the reference frame, in the chosen order"},
     {"reference-face-paths", 0, RP_OPT_STRINGS, offsetof(struct rp_selector_options, reference_paths),
-     .meta = "FILE...", .help = "pictures of reference faces, instead of a frame of the target"},
+     .meta = "FILE...", .ours = true, .help = "pictures of reference faces, instead of a frame of the target"},
     {"reference-face-distance", 0, RP_OPT_FLOAT, offsetof(struct rp_selector_options, reference_distance),
      0, 1, 0.05, .def_text = "0.3", .meta = "DISTANCE", .help = "how far a face may differ from the reference"},
     {"reference-frame-number", 0, RP_OPT_INTS, offsetof(struct rp_selector_options, reference_frames),
@@ -88,7 +88,7 @@ static const struct rp_opt tracker_opts[] = {
      .help = "overlap above which faces of near frames are one; fills gaps of a video; 0: off"},
     {"face-landmark-smoothing", 0, RP_OPT_FLOAT, offsetof(struct rp_tracker_options, smoothing), 0, 1, 0.05,
      .def_text = "0.0", .meta = "AMOUNT",
-     .help = "steadier landmarks in a video: how much the frames around a frame count; 0: off"},
+     .ours = true, .help = "steadier landmarks in a video: how much the frames around a frame count; 0: off"},
     {0},
 };
 

@@ -79,14 +79,9 @@ static int write_all(const char *path, const uint8_t *data, size_t size, const c
     return ok ? 0 : RP_ERR_IO;
 }
 
-int rp_image_needs_alpha(const char *path)
+bool rp_image_keeps_alpha(const char *path)
 {
-    if (rp_image_codec_for(path) != &rp_image_jpeg)
-        return 0;
-    return rp_fail(RP_ERR_USAGE,
-                   "%s: JPEG keeps no transparency; write a png, webp, tiff or bmp, or "
-                   "fill the background with an opaque colour",
-                   path);
+    return rp_image_codec_for(path) != &rp_image_jpeg;
 }
 
 static int write_with(const rp_image *image, const char *path, const char *format_of, int quality,

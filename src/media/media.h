@@ -192,6 +192,10 @@ void rp_writer_close(struct rp_writer **writer);
 const char *const *rp_video_encoders(void);
 const char *const *rp_audio_encoders(void);
 
+/* Does a video of this name keep alpha with this encoder (NULL: the one that is chosen for frames
+ * with alpha)? True also where such a file cannot be written at all. */
+bool rp_video_keeps_alpha(const char *path, const char *encoder);
+
 /* ---- pictures -------------------------------------------------------------------------------- */
 
 /* The functions of rp_image of the public header are in this folder too. */
@@ -205,8 +209,8 @@ int rp_image_read_damaged(rp_image *out, const char *path, bool accept, char *no
 int rp_image_write_marked(const rp_image *image, const char *path, const char *format_of,
                           int quality, const struct rp_mark *mark);
 
-/* RP_ERR_USAGE with a sentence if a picture file of this name keeps no alpha. */
-int rp_image_needs_alpha(const char *path);
+/* Does a picture file of this name keep alpha? */
+bool rp_image_keeps_alpha(const char *path);
 
 /* A copy in another size (bicubic). RP_ERR_LIMIT over the limits of rp_image. */
 int rp_image_scale(rp_image *out, const rp_image *image, int w, int h);

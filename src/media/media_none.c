@@ -44,10 +44,16 @@ int rp_media_frame_scale(struct rp_media_frame *frame, int w, int h)
     return none();
 }
 
-int rp_image_needs_alpha(const char *path)
+bool rp_image_keeps_alpha(const char *path)
 {
     (void) path;
-    return none();
+    return true;
+}
+
+bool rp_video_keeps_alpha(const char *path, const char *encoder)
+{
+    (void) path, (void) encoder;
+    return true;
 }
 
 int rp_media_probe(const char *path, enum rp_media_kind *kind)

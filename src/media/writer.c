@@ -112,37 +112,40 @@ static const char *alpha_encoder(const AVOutputFormat *format)
     return NULL;
 }
 
-static int check_alpha(const struct rp_writer *w)
+/* The encoder by its name; without one the container's default. */
+static const char *encoder_name(const AVOutputFormat *format, const char *name, bool alpha)
 {
-    const AVOutputFormat *const format = w->oc->oformat;
+    if (!name || !name[0])
+        name = alpha ? alpha_encoder(format) : NULL;
+    return name ? name : rp_video_encoders()[0];
+}
 
-    if (!w->params.alpha || rp_keeps_alpha(format, w->codec))
-        return 0;
-    return rp_fail(RP_ERR_USAGE, "%s: %s with %s keeps no transparency; use webm or mkv with "
-                   "libvpx-vp9, mov with prores_ks, or fill the background with an opaque colour",
-                   w->path, format->name, w->codec->name);
+bool rp_video_keeps_alpha(const char *path, const char *encoder)
+{
+    rp_av_init();
+    const AVOutputFormat *const format = guess_format(path);
+    const char *const name = format ? encoder_name(format, encoder, true) : NULL;
+    const AVCodec *codec = name ? avcodec_find_encoder_by_name(name) : NULL;
+
+    if (codec && !rp_container_takes(format, codec->id))
+        codec = substitute(format);
+    return !codec || rp_keeps_alpha(format, codec); /* opening the writer tells what is wrong */
 }
 
 static int choose_encoder(struct rp_writer *w)
 {
-    const char *name = w->params.video_encoder;
     const AVOutputFormat *const format = w->oc->oformat;
+    const char *const name = encoder_name(format, w->params.video_encoder, w->params.alpha);
 
-    if (!name || !name[0])
-        name = w->params.alpha ? alpha_encoder(format) : NULL;
-    if (!name)
-        name = rp_video_encoders()[0];
     w->codec = name ? avcodec_find_encoder_by_name(name) : NULL;
     if (!w->codec || w->codec->type != AVMEDIA_TYPE_VIDEO)
         return rp_fail(RP_ERR_USAGE, "%s: this FFmpeg has no video encoder '%s'", w->path,
                        name ? name : "");
     if (rp_container_takes(format, w->codec->id))
-        return check_alpha(w);
+        return 0;
     if (!(w->codec = substitute(format)))
         return rp_fail(RP_ERR_USAGE, "%s: a %s file holds no video of %s", w->path, format->name,
                        name);
-    if (check_alpha(w) < 0)
-        return RP_ERR_USAGE;
     rp_log(w->params.video_encoder ? RP_LOG_WARN : RP_LOG_INFO,
            "%s: a %s file holds no video of %s; %s is used", w->path, format->name, name,
            w->codec->name);

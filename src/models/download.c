@@ -34,11 +34,11 @@ static const struct rp_opt download_opts[] = {
     {"download-scope", 0, RP_OPT_CHOICE, AT(scope), .def_text = "lite", .choices = scopes,
      .help = "deep swappers that force-download fetches: 24, or all 157"},
     {"download-mirrors", 0, RP_OPT_STRINGS, AT(mirrors), .meta = "PROVIDER=URL...",
-     .help = "hosts to use instead of a provider's own; default $REPRISE_MIRRORS"},
+     .ours = true, .help = "hosts to use instead of a provider's own; default $REPRISE_MIRRORS"},
     {"download-patience", 0, RP_OPT_INT, AT(patience), 1, 3600, 1, .def_text = "30", .meta = "SECONDS",
-     .help = "a host that sends next to nothing for so long is given up"},
+     .ours = true, .help = "a host that sends next to nothing for so long is given up"},
     {"offline", 0, RP_OPT_FLAG, AT(offline),
-     .help = "fetch nothing; also with $REPRISE_OFFLINE=1"},
+     .ours = true, .help = "fetch nothing; also with $REPRISE_OFFLINE=1"},
     {0},
 };
 #undef AT

@@ -150,15 +150,36 @@ static double shrink_of(const struct rp_job *job)
     return job->kind == RP_MEDIA_VIDEO && o->video_scale < 1 ? o->video_scale : 0;
 }
 
+static bool keeps_alpha(const struct rp_job *job)
+{
+    const struct rp_output_options *const o = rp_settings_get(job->settings, &rp_output_group);
+    const char *const encoder = o->video_encoder < 0 ? NULL : rp_video_encoders()[o->video_encoder];
+
+    return job->kind == RP_MEDIA_IMAGE ? rp_image_keeps_alpha(job->output)
+                                       : rp_video_keeps_alpha(job->output, encoder);
+}
+
 static int open_pipeline(void *priv)
 {
     struct rp_job *const job = priv;
 
     /* Several frames at once: each on its own thread. One picture: all cores in each network. */
-    return rp_pipeline_open(&job->pipeline, job->runtime, job->settings,
-                            &(const struct rp_pipeline_params){
-        .use = RP_USE_PROCESS | (job->kind == RP_MEDIA_VIDEO ? RP_USE_MEASURE : 0),
-        .threads = job->slots > 1 ? 1 : RP_MIN(rp_cpu_count(), 8), .shrink = shrink_of(job)});
+    RP_CHECK(rp_pipeline_open(
+        &job->pipeline, job->runtime, job->settings,
+        &(const struct rp_pipeline_params){
+            .use = RP_USE_PROCESS | (job->kind == RP_MEDIA_VIDEO ? RP_USE_MEASURE : 0),
+            .threads = job->slots > 1 ? 1 : RP_MIN(rp_cpu_count(), 8),
+            .shrink = shrink_of(job),
+            .opaque = !keeps_alpha(job)}));
+    if (job->pipeline->filled)
+        rp_log(RP_LOG_WARN,
+               "%s: it keeps no transparency, so the background gets the colour of "
+               "--background-remover-fill-color; %s",
+               job->output,
+               job->kind == RP_MEDIA_IMAGE
+                   ? "png, webp, tiff and bmp are transparent"
+                   : "webm and mkv with libvpx-vp9, and mov with prores_ks, are transparent");
+    return 0;
 }
 
 int rp_job_create(rp_job **out, rp_runtime *runtime, const rp_options *options)

@@ -50,8 +50,6 @@ int rp_job_run_image(struct rp_job *job, struct rp_partial *out)
     const struct rp_output_options *const o = rp_settings_get(job->settings, &rp_output_group);
 
     report->progress.frames_total = 1;
-    if (job->pipeline->plan.alpha)
-        RP_TRY(rp_image_needs_alpha(job->output));
     RP_TRY(rp_image_read_damaged(&image, job->target, rp_accepts_damage(job->settings), damage,
                                  sizeof(damage)));
     w = image.w;

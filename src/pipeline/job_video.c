@@ -508,10 +508,13 @@ static int help(void *priv)
     struct rp_crew *crew = NULL;
     struct rp_pipeline *pipeline = NULL;
 
-    RP_TRY(rp_pipeline_open(&pipeline, v->job->runtime, v->job->settings,
-                            &(const struct rp_pipeline_params){
-        .use = RP_USE_PROCESS | RP_USE_MEASURE, .threads = 1, .gpu = h->gpu,
-        .shrink = v->job->pipeline->plan.shrink}));
+    RP_TRY(
+        rp_pipeline_open(&pipeline, v->job->runtime, v->job->settings,
+                         &(const struct rp_pipeline_params){.use = RP_USE_PROCESS | RP_USE_MEASURE,
+                                                            .threads = 1,
+                                                            .gpu = h->gpu,
+                                                            .shrink = v->job->pipeline->plan.shrink,
+                                                            .opaque = v->job->pipeline->opaque}));
     rp_pipeline_share_reference(pipeline, v->job->pipeline);
     set_speech(v, pipeline);
     const struct rp_crew_params params = crew_params(v, pipeline);

@@ -19,6 +19,8 @@ static bool is_of_pipeline(const struct rp_opt_group *group, const struct rp_opt
     for (size_t i = 0; i < RP_ARRAY_LEN(others); i++)
         if (group == others[i])
             return false;
+    if (opt->no_effect)
+        return false;
     return group != &rp_path_group || !strcmp(opt->name, "source-paths");
 }
 

@@ -23,7 +23,7 @@ static const struct rp_opt path_opts[] = {
     {"config-path", 0, RP_OPT_STRING, offsetof(struct rp_path_options, config), .meta = "FILE",
      .help = "ini file with defaults; else reprise.ini or facefusion.ini in the current folder"},
     {"models-path", 0, RP_OPT_STRING, offsetof(struct rp_path_options, models), .meta = "DIR",
-     .help = "folder of the model files; default: $REPRISE_MODELS, else the user's cache"},
+     .ours = true, .help = "folder of the model files; default: $REPRISE_MODELS, else the user's cache"},
     {"source-paths", 's', RP_OPT_STRINGS, offsetof(struct rp_path_options, sources), .meta = "FILE...",
      .help = "pictures of the source face; an audio file among them replaces the target's sound"},
     {"target-path", 't', RP_OPT_STRING, offsetof(struct rp_path_options, target), .meta = "FILE",
@@ -31,7 +31,7 @@ static const struct rp_opt path_opts[] = {
     {"output-path", 'o', RP_OPT_STRING, offsetof(struct rp_path_options, output), .meta = "FILE",
      .help = "file to write"},
     {"damaged-input", 0, RP_OPT_CHOICE, offsetof(struct rp_path_options, damaged), .def_text = "refuse",
-     .choices = damaged, .help = "what to do with a file that is cut short or broken: nothing, or use what there is"},
+     .choices = damaged, .ours = true, .help = "what to do with a file that is cut short or broken: nothing, or use what there is"},
     {0},
 };
 const struct rp_opt_group rp_path_group = {"paths", "Paths", sizeof(struct rp_path_options), path_opts};
@@ -57,7 +57,7 @@ static const struct rp_opt output_opts[] = {
     {"output-audio-volume", 0, RP_OPT_INT, offsetof(struct rp_output_options, audio_volume), 0, 100, 1,
      .def_text = "100", .meta = "PERCENT", .help = "loudness; 0 leaves the sound out, less than 100 encodes it"},
     {"output-video-encoder", 0, RP_OPT_CHOICE, offsetof(struct rp_output_options, video_encoder),
-     .choices_fn = rp_video_encoders, .help = "video encoder; default: the first of the list that fits the container"},
+     .choices_fn = rp_video_encoders, .elsewhere = rp_elsewhere_encoders, .help = "video encoder; default: the first of the list that fits the container"},
     {"output-video-preset", 0, RP_OPT_CHOICE, offsetof(struct rp_output_options, video_preset),
      .def_text = "veryfast", .choices = presets, .help = "speed of the encoder against size"},
     {"output-video-quality", 0, RP_OPT_INT, offsetof(struct rp_output_options, video_quality), 0, 100, 1,
@@ -68,7 +68,8 @@ static const struct rp_opt output_opts[] = {
      .meta = "FPS", .help = "constant frame rate; default: the target's timestamps as they are"},
     {0},
 };
-const struct rp_opt_group rp_output_group = {"output_creation", "Output", sizeof(struct rp_output_options), output_opts};
+const struct rp_opt_group rp_output_group = {"output_creation", "Output", sizeof(struct rp_output_options), output_opts,
+    .former = rp_former_output};
 
 static const struct rp_opt processors_opts[] = {
     {"processors", 0, RP_OPT_CHOICES, offsetof(struct rp_processors_options, processors),
@@ -79,7 +80,7 @@ const struct rp_opt_group rp_processors_group = {"processors", "Processors", siz
 
 static const struct rp_opt execution_opts[] = {
     {"execution-providers", 0, RP_OPT_CHOICES, offsetof(struct rp_execution_options, providers),
-     .def_text = "cpu", .choices = providers, .help = "where networks run"},
+     .def_text = "cpu", .choices = providers, .elsewhere = rp_elsewhere_providers, .help = "where networks run"},
     {"execution-device-ids", 0, RP_OPT_INTS, offsetof(struct rp_execution_options, device_ids), 0, 15, 1,
      .def_text = "0", .meta = "N...", .help = "GPUs to use"},
     {"execution-thread-count", 0, RP_OPT_INT, offsetof(struct rp_execution_options, threads), 1, 32, 1,
@@ -104,15 +105,15 @@ static const struct rp_opt bench_opts[] = {
     {"benchmark-cycle-count", 0, RP_OPT_INT, offsetof(struct rp_benchmark_options, cycles), 1, 10, 1,
      .def_text = "5", .meta = "N", .help = "whole jobs: how many"},
     {"benchmark-parts", 0, RP_OPT_CHOICES, offsetof(struct rp_benchmark_options, parts),
-     .def_text = "roof models frame analyse jobs", .choices = bench_parts, .help = "what to measure"},
+     .def_text = "roof models frame analyse jobs", .choices = bench_parts, .ours = true, .help = "what to measure"},
     {"benchmark-models", 0, RP_OPT_STRINGS, offsetof(struct rp_benchmark_options, models), .meta = "FILE...",
-     .help = "further networks to measure, any ONNX file"},
+     .ours = true, .help = "further networks to measure, any ONNX file"},
     {"benchmark-frame", 0, RP_OPT_SIZE, offsetof(struct rp_benchmark_options, frame), .def_text = "1920x1080",
-     .meta = "WxH", .help = "size of the frame that is worked on"},
+     .meta = "WxH", .ours = true, .help = "size of the frame that is worked on"},
     {"benchmark-soak", 0, RP_OPT_INT, offsetof(struct rp_benchmark_options, soak), 0, 100000000, 1,
-     .def_text = "0", .meta = "N", .help = "replay the frame N times, a network 5 N times, and watch the memory"},
+     .def_text = "0", .meta = "N", .ours = true, .help = "replay the frame N times, a network 5 N times, and watch the memory"},
     {"benchmark-quick", 0, RP_OPT_FLAG, offsetof(struct rp_benchmark_options, quick),
-     .help = "fewer runs of everything"},
+     .ours = true, .help = "fewer runs of everything"},
     {0},
 };
 const struct rp_opt_group rp_benchmark_group = {
@@ -128,22 +129,26 @@ static const struct rp_opt_group *const fixed[] = {
 static const struct rp_opt_group *const last[] = {
     &rp_benchmark_group, &rp_execution_group, &rp_graph_group, &rp_download_group, &rp_misc_group};
 
-#define MAX_GROUPS 32
+#define MAX_GROUPS 64
 
 static const struct rp_opt_group *all[MAX_GROUPS];
 
 /* The processors' own groups come from their table, between the fixed ones and the last. */
 static void list_groups(void)
 {
-    size_t n = 0;
+    size_t n = 0, most = MAX_GROUPS - 1 - RP_ARRAY_LEN(last);
 
     for (size_t i = 0; i < RP_ARRAY_LEN(fixed); i++)
         all[n++] = fixed[i];
-    for (int i = 0; rp_processors[i] && n < MAX_GROUPS - RP_ARRAY_LEN(last) - 1; i++)
+    for (int i = 0; rp_facefusion_groups[i]; i++)
+        most--;
+    for (int i = 0; rp_processors[i] && n < most; i++)
         if (rp_processors[i]->group)
             all[n++] = rp_processors[i]->group;
     for (size_t i = 0; i < RP_ARRAY_LEN(last); i++)
         all[n++] = last[i];
+    for (int i = 0; rp_facefusion_groups[i]; i++)
+        all[n++] = rp_facefusion_groups[i];
 }
 
 const struct rp_opt_group *const *rp_all_groups(void)
@@ -294,6 +299,8 @@ static void describe(rp_option_info *out, const struct rp_opt_group *group,
         .step = opt->step,
         .is_number = type == RP_OPT_INT || type == RP_OPT_FLOAT || type == RP_OPT_INTS,
         .is_flag = type == RP_OPT_FLAG,
+        .is_ours = opt->ours,
+        .no_effect = opt->no_effect,
         .is_list = type == RP_OPT_STRINGS || type == RP_OPT_CHOICES || type == RP_OPT_INTS,
     };
 }

@@ -69,6 +69,12 @@ enum rp_bench_part {
     RP_BENCH_JOBS,
 };
 
+/* facefusion.c: FaceFusion's options that have no effect here, NULL-terminated; names that are
+ * elsewhere, and former ones. */
+extern const struct rp_opt_group *const rp_facefusion_groups[];
+extern const struct rp_opt_elsewhere rp_elsewhere_providers[], rp_elsewhere_encoders[];
+extern const struct rp_opt_former rp_former_output[];
+
 /* Every group, NULL-terminated. */
 extern const struct rp_opt_group *const *rp_all_groups(void);
 

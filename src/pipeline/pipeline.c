@@ -77,7 +77,12 @@ static int create_processors(struct rp_pipeline *p)
         const struct rp_processor *const def = p->plan.processor[i].def;
 
         RP_CHECK(rp_processor_create(def, &p->plan.processor[i].self, &context));
-        p->plan.alpha |= def->makes_alpha && def->makes_alpha(p->plan.processor[i].self);
+        void *const self = p->plan.processor[i].self;
+        const bool alpha = def->makes_alpha && def->makes_alpha(self);
+        if (alpha && p->opaque)
+            def->make_opaque(self);
+        p->filled |= alpha && p->opaque;
+        p->plan.alpha |= alpha && !p->opaque;
     }
     return 0;
 }
@@ -165,6 +170,7 @@ static int create(struct rp_pipeline *p, struct rp_engine *engine,
     const struct rp_graph_options *const graph = rp_settings_get(p->settings, &rp_graph_group);
 
     p->use = params->use;
+    p->opaque = params->opaque;
     p->plan.shrink = params->shrink;
     RP_CHECK(rp_pipeline_executor(p->runtime, p->settings, params->gpu, &p->executor));
     if (p->device->fns->record_begin)
@@ -183,8 +189,8 @@ static char *make_key(const rp_runtime *runtime, const struct rp_settings *setti
 {
     char more[128];
 
-    snprintf(more, sizeof(more), "use %u, threads %d, gpu %d, shrink %.17g", params->use,
-             params->threads, params->gpu, params->shrink);
+    snprintf(more, sizeof(more), "use %u, threads %d, gpu %d, shrink %.17g, opaque %d", params->use,
+             params->threads, params->gpu, params->shrink, params->opaque);
     return rp_pipeline_key(settings, rp_store_path(runtime->store), more);
 }
 

@@ -24,6 +24,7 @@ struct rp_pipeline {
     struct rp_pool *pool;
     struct rp_analyser *analyser;       /* what the job needs */
     struct rp_analyser *full_analyser;  /* for sources, reference, reports; made when first used */
+    bool opaque, filled;                /* nothing is transparent; something would have been */
     unsigned use, needs;                /* enum rp_pipeline_use; rp_need bits of the job */
     unsigned source_needs;              /* and additional ones for source faces */
     struct rp_selector selector;
@@ -50,6 +51,7 @@ struct rp_pipeline_params {
     int threads;    /* inside one run of a network; 0 = all cores */
     int gpu;        /* as above */
     double shrink;  /* see struct rp_plan */
+    bool opaque;    /* what is made must not be transparent */
 };
 
 /* Take a pipeline that an earlier job left, with its networks open and its work recorded, or open a

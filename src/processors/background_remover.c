@@ -65,8 +65,13 @@ static const struct rp_opt opts[] = {
     {0},
 };
 
+static const struct rp_opt_former former[] = {
+    {"background-remover-color", "background-remover-fill-color", NULL}, /* before 3.6 */
+    {0},
+};
+
 static const struct rp_opt_group group = {
-    "background_remover", "Background remover", sizeof(struct options), opts, "processors",
+    "background_remover", "Background remover", sizeof(struct options), opts, "processors", former,
 };
 
 /* ---- shared ---------------------------------------------------------------------------------- */
@@ -153,6 +158,11 @@ static const char *models_used(const void *self)
 static bool makes_alpha(const void *self)
 {
     return ((const struct remover *) self)->fill[3] < 255;
+}
+
+static void make_opaque(void *self)
+{
+    ((struct remover *) self)->fill[3] = 255;
 }
 
 /* ---- one slot -------------------------------------------------------------------------------- */
@@ -286,6 +296,7 @@ const struct rp_processor rp_background_remover = {
     .create = create,
     .models = models_used,
     .makes_alpha = makes_alpha,
+    .make_opaque = make_opaque,
     .at_size = sizeof(struct remover_slot),
     .attach = attach,
     .detach = detach,

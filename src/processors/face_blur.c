@@ -24,18 +24,18 @@ static const char *const modes[] = {"blur", "pixelate", "cover", NULL};
 /* clang-format off */
 static const struct rp_opt opts[] = {
     {"face-blur-mode", 0, RP_OPT_CHOICE, offsetof(struct options, mode),
-     .def_text = "pixelate", .choices = modes, .help = "smooth, in squares, or covered with a colour"},
+     .def_text = "pixelate", .choices = modes, .ours = true, .help = "smooth, in squares, or covered with a colour"},
     {"face-blur-amount", 0, RP_OPT_INT, offsetof(struct options, amount), 0, 100, 1,
      .def_text = "50", .meta = "AMOUNT",
-     .help = "how coarse, whatever the size: 0 leaves 32 x 32 cells of a head, 50 8 x 8, 100 2 x 2"},
+     .ours = true, .help = "how coarse, whatever the size: 0 leaves 32 x 32 cells of a head, 50 8 x 8, 100 2 x 2"},
     {"face-blur-color", 0, RP_OPT_INTS, offsetof(struct options, colour), 0, 255, 1,
-     .most = 3, .def_text = "0 0 0", .meta = "R G B", .help = "colour of the cover"},
+     .most = 3, .def_text = "0 0 0", .meta = "R G B", .ours = true, .help = "colour of the cover"},
     {"face-blur-margin", 0, RP_OPT_INT, offsetof(struct options, margin), 0, 100, 1,
      .def_text = "30", .meta = "PERCENT",
-     .help = "how much more than the detector's box is covered on each side"},
+     .ours = true, .help = "how much more than the detector's box is covered on each side"},
     {"face-blur-hold", 0, RP_OPT_FLOAT, offsetof(struct options, hold), 0, 2, 0.05,
      .def_text = "0.5", .meta = "SECONDS",
-     .help = "a face of a video stays covered so long where it is not found, before and after; 0: off"},
+     .ours = true, .help = "a face of a video stays covered so long where it is not found, before and after; 0: off"},
     {0},
 };
 /* clang-format on */

@@ -62,10 +62,10 @@ static const struct rp_opt opts[] = {
          "how much of the source's identity: less lets the target's through, more drives it out"},
     {"face-swapper-color-match", 0, RP_OPT_INT, offsetof(struct rp_swapper_options, match), 0, 100,
      1, .def_text = "0", .meta = "PERCENT",
-     .help = "how far the new face takes the light and the colours of the one it replaces"},
+     .ours = true, .help = "how far the new face takes the light and the colours of the one it replaces"},
     {"face-map", 0, RP_OPT_STRINGS, offsetof(struct rp_swapper_options, map),
      .meta = "SOURCE=REFERENCE...",
-     .help = "pictures of a source and of the face that gets it; other faces get --source-paths, "
+     .ours = true, .help = "pictures of a source and of the face that gets it; other faces get --source-paths, "
              "if any"},
     {0},
 };

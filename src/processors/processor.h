@@ -89,6 +89,8 @@ struct rp_processor {
     /* Does it make the frame transparent? NULL: never. If so, the canvas has an alpha plane, which
      * holds the alpha that came with the frame, or is opaque. */
     bool (*makes_alpha)(const void *self);
+    /* The output keeps no alpha: make it no more. Called before attach(), and only if it would. */
+    void (*make_opaque)(void *self);
 
     /* Size of the frames it makes from frames of w x h. NULL: the same. */
     void (*size)(const void *self, int w, int h, int *out_w, int *out_h);
