@@ -6,7 +6,7 @@ PREFIX ?= /usr/local
 INTO   := "-Dprefix=$(PREFIX)" -Dlibdir=lib
 export SOURCE TARGET OUTPUT RUNS
 
-.PHONY: build gpu isnet run test check-long fuzz bench lint install uninstall clean help
+.PHONY: build gpu isnet run test check-long check-minbase fuzz bench lint install uninstall deb clean help
 
 build:       ## install what is missing, build $(BUILD)/reprise
 	@scripts/build.sh "$(BUILD)" $(INTO)
@@ -29,6 +29,9 @@ check-long:  ## the tests that take long (a 10-minute clip)
 	@scripts/build.sh "$(BUILD)" --tests $(INTO)
 	@tests/long.sh "$(BUILD)"
 
+check-minbase: ## root: all of the first steps on bare Debian 12 systems, below $TMPDIR; downloads 3 GB
+	@tests/minbase.sh
+
 fuzz:        ## each fuzzer a million times, or RUNS=N; takes hours; FUZZERS="onnx video" for some
 	@scripts/build.sh "$(BUILD)" --tests $(INTO)
 	@tests/run.sh "$(BUILD)" build-clang
@@ -49,8 +52,11 @@ install:     ## install below PREFIX (/usr/local), in DESTDIR if given
 uninstall:   ## take away what install put there
 	@scripts/install.sh --remove "$(DESTDIR)" "$(PREFIX)"
 
+deb:         ## make a Debian package, out/reprise_VERSION_amd64.deb
+	@scripts/deb.sh "$(BUILD)-deb" out
+
 clean:       ## remove what was built and the results in out/
-	rm -rf "$(BUILD)" out
+	rm -rf "$(BUILD)" "$(BUILD)-deb" out
 
 help:        ## this text
 	@sed -n 's/^\([a-z-]*\): *## /\1|/p' Makefile | sed 's/$$(BUILD)/$(BUILD)/' | \

@@ -55,7 +55,8 @@ print(*(o["value"] for o in json.load(sys.stdin) if o["name"] == sys.argv[1]))' 
 # The one that the build was made for, and for a build with CUDA its provider.
 stage_onnxruntime() { # FOLDER
     local file provider
-    file=$(sed -n 's/^#define RP_ORT_LIBRARY "\(.*\)"$/\1/p' "$build/rp_config.h")
+    file=$(sed 's|$|/lib/libonnxruntime.so|' "$build/.ort_home" 2>/dev/null) ||
+        file=$(sed -n 's/^#define RP_ORT_LIBRARY "\(.*\)"$/\1/p' "$build/rp_config.h")
     ort=${file%/lib/*}
     # A library that has only its versioned name is found under the plain one, too.
     [ -z "$file" ] || [ -e "$file" ] || file=$(find "$ort/lib" -name 'libonnxruntime.so*' | sort | tail -n 1)

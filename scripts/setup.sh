@@ -1,11 +1,12 @@
 #!/bin/bash
 # Install what reprise needs; what is there and right is left alone.
 #
-#   scripts/setup.sh [--tests] [--media] [--gpu]
+#   scripts/setup.sh [--tests] [--media] [--gpu] [--deb]
 #   scripts/setup.sh --models-folder      print the model folder, do nothing else
 #
 #   --gpu     ONNX Runtime with its CUDA provider, in a folder of its own (291 MB to fetch)
 #   --media   the sample picture as well
+#   --deb     what makes Debian packages as well
 #   --tests   the sample picture and the packages of the tests as well
 #
 # Prints one line on stdout: the folder of ONNX Runtime, for Meson's ort_home. All words for people
@@ -368,10 +369,11 @@ main() {
         case $arg in
             --tests) groups+=(tests) media=1 ;;
             --media) media=1 ;;
+            --deb) groups+=(deb) ;;
             --gpu) gpu=1 ;;
             --models-folder) find_folders; echo "$models"; exit 0 ;;
             -h | --help) sed -n '2,/^set -/{/^#/!d;s/^# \{0,1\}//;p}' "${BASH_SOURCE[0]}"; exit 0 ;;
-            *) say "unknown option $arg: there are --tests, --media, --gpu, --models-folder and --help."; exit 2 ;;
+            *) say "unknown option $arg: there are --tests, --media, --gpu, --deb, --models-folder and --help."; exit 2 ;;
         esac
     done
     [ -r "$pins" ] || die "$pins is missing: this is not a whole copy of reprise."

@@ -139,8 +139,8 @@ scripts() {
 
 # ---- text -----------------------------------------------------------------------------------------
 
-texts() { # all but pictures and the like, and what fuzzers begin with
-    sources | grep -v '^tests/corpus/' | while read -r file; do
+texts() { # all but pictures and the like, what fuzzers begin with, and files of others
+    sources | grep -vE '^(tests/corpus|third_party)/' | while read -r file; do
         grep -qI '' "$file" 2>/dev/null && echo "$file"
     done || true
 }
@@ -176,6 +176,32 @@ no_own_paths() {
         xargs -d '\n' grep -nE '(^|[^[:alnum:]_.$}"*-])/(root|work|tmp/[a-z0-9]+)/' || true
 }
 
+# ---- files of others, and the Dockerfile ----------------------------------------------------------
+
+third_party_is_unchanged() {
+    (cd third_party && sha256sum --quiet -c SHA256SUMS)
+    diff <(cd third_party && find . -mindepth 2 -type f | sed 's|^\./||' | sort) \
+        <(cut -c67- third_party/SHA256SUMS | sort)
+}
+
+# The packages that set-up would install, and files that are there.
+dockerfile_is_true() {
+    local file
+    diff <(sed -e ':a' -e '/\\$/{N;s/\\\n//;ba' -e '}' Dockerfile | sed -n 's/^RUN .*--no-install-recommends \(.*\) && rm.*/\1/p' |
+        head -n 1 | tr -s ' ' '\n' | sed '/^$/d' | sort) \
+        <({ sed -n 's/^apt \(build\|deb\) //p' scripts/pins.txt; echo npm ca-certificates; } | tr ' ' '\n' | sort)
+    sed -n 's/^COPY \([^-].*\) [^ ]*$/\1/p' Dockerfile | tr ' ' '\n' | while read -r file; do
+        [ -e "$file" ] || echo "Dockerfile: there is no $file"
+    done
+    # what the build reads
+    for file in $(sed -n "s/.*subdir('\([a-z]*\).*/\1/p" meson.build | sort -u) scripts packaging third_party; do
+        case $file in
+            tests | bench) ;;
+            *) grep -qx "COPY $file $file" Dockerfile || echo "Dockerfile: $file is not copied" ;;
+        esac
+    done
+}
+
 # ---- who includes what ----------------------------------------------------------------------------
 
 # who PATTERN FOLDER...: only these folders of src include such headers.
@@ -204,6 +230,8 @@ ok 'no carriage returns' no_carriage_returns
 ok 'UTF-8' utf8
 ok 'newline at the end of a file' newline_at_the_end
 ok 'no path of one machine' no_own_paths
+ok 'files of others are unchanged' third_party_is_unchanged
+ok 'Dockerfile' dockerfile_is_true
 ok 'circles and long functions are found' python3 -B tests/layers.py --self-test
 ok 'folders, circles, long functions' python3 -B tests/layers.py "$build"
 ok 'only media includes FFmpeg and picture libraries' \

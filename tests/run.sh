@@ -143,6 +143,7 @@ run_all() {
 
     [ -x "$program" ] || program=$build-test/reprise
     suite 'command line' tests/cli.sh "$program"
+    suite 'install' tests/test_install.py "$program" -v Install
     suite 'main job' tests/test_main_job.py "$program" -v
     suite 'contracts' tests/test_contracts.py "$standins" --halves -v
     suite 'cases' tests/test_cases.py "$program"

@@ -159,8 +159,10 @@ typedef struct rp_download {
 typedef int rp_download_fn(void *priv, const rp_download *download);
 
 typedef struct rp_runtime_params {
-    const char *models_path; ///< default: $REPRISE_MODELS, else ~/.cache/reprise/models
-    const char *onnxruntime; ///< library file; default: $REPRISE_ONNXRUNTIME, $ORT_HOME, set-up's
+    const char *models_path; ///< default: $REPRISE_MODELS, else ~/.cache/reprise/models; what is
+                             ///< not there is looked for in what was installed with the library
+    const char *onnxruntime; ///< library file; default: $REPRISE_ONNXRUNTIME, $ORT_HOME, the one
+                             ///< installed with the library, set-up's, the system's
     const rp_options *download; ///< fetch missing models as these options say; NULL: never
     rp_download_fn *on_download;
     void *download_priv;
