@@ -21,6 +21,8 @@ if [ -d "${1:-build}-asan" ]; then
 fi
 # All of FaceFusion's command lines; networks that stand in for the content check's are needed.
 [ ! -d "${1:-build}-test" ] || tests/test_dropin.py "${1:-build}-test/reprise" --all -v
+[ ! -x "${1:-build}-test/tests/report_page" ] ||
+    tests/test_report.py "${1:-build}-test/tests/report_page" --measure "$program"
 tests/test_faults.py "$program" --all
 tests/test_load.py "$program" --all -v
 exec tests/test_long.py "$program" -v

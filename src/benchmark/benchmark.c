@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/path.h"
+#include "processors/processor.h"
 
 #define MAX_MODELS 64
 
@@ -279,12 +280,34 @@ static double plain_of(const json_t *models, const char *name, size_t n)
     return NAN;
 }
 
-/* What the networks of the analysing stage take as plain runs with host tensors, one after the
- * other: the detector once, the others once for each face. What else a program would have to do is
- * not counted. */
+/* The networks of the processors: once for each selected face, those for whole frames once. NaN where
+ * the number of runs is not known: a processor of several networks, or of tiles. */
+static double plain_of_processors(const json_t *part, const json_t *models)
+{
+    size_t i;
+    double sum = 0;
+    const json_t *name;
+    const json_t *const used = json_object_get(part, "processor_models");
+    const double selected = json_number_value(json_object_get(part, "selected"));
+
+    json_array_foreach(json_object_get(part, "processors"), i, name) {
+        const struct rp_processor *const p = rp_processor_find(json_string_value(name));
+        const char *const model = json_string_value(json_array_get(used, i));
+
+        if (!p || !model || !*model)
+            continue;
+        sum += plain_of(models, model, strlen(model)) *
+               (!p->whole_frame ? selected : p->size ? NAN : 1);
+    }
+    return sum;
+}
+
+/* What the networks take as plain runs with host tensors, one after the other: the detector once,
+ * the others of the analysing stage once for each face, then those of the processors. What else a
+ * program would have to do is not counted. */
 static void put_plain(json_t *part, const json_t *models)
 {
-    double sum = 0;
+    double sum = plain_of_processors(part, models);
     const char *at = json_string_value(json_object_get(part, "analyser"));
     const double faces = json_number_value(json_object_get(part, "faces"));
 
