@@ -166,6 +166,7 @@ run_all() {
     suite 'load' tests/test_load.py "$program" -v
     suite 'bad world' tests/test_bad_input.py "$program" -v World
     suite 'escapes' tests/test_escapes.py "$program" -v
+    suite 'words and screens' tests/test_words.py "$program" -v
 
     suite 'build asan' done_in_advance 'build asan'
     # the reference is most of the work of that suite, and not ours; check-long has it

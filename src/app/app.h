@@ -18,6 +18,9 @@
 
 struct app;
 
+/* What the words of a command are, for completion. */
+enum app_words_kind { APP_WORDS_NONE, APP_WORDS_FILES, APP_WORDS_MODELS, APP_WORDS_SHELLS };
+
 struct app_command {
     const char *name;
     const char *args;         /* what follows the options in the usage line, NULL: nothing */
@@ -27,6 +30,7 @@ struct app_command {
     bool takes_json;
     bool takes_files; /* --json FILE and --html FILE instead */
     bool takes_verify;
+    enum app_words_kind words;
     int min_args, max_args;
     int (*run)(struct app *app);
 };
@@ -73,6 +77,11 @@ bool app_words_want(const struct app_words *words, const rp_model_info *model);
 
 void app_help(const struct app *app);
 void app_help_overview(const struct app_command *commands, int n);
+
+/* The placeholder of an option's value, NULL for a flag; and what it does, with its choices, range and
+ * default: to be freed, NULL if out of memory. More than `most` choices are only counted. */
+const char *app_help_meta(const rp_option_info *option);
+char *app_help_text(const rp_option_info *option, int most);
 
 /* Columns of the terminal of fd: $COLUMNS, else what the terminal says, else 80. */
 int app_width(int fd);
@@ -152,6 +161,15 @@ void app_json_add(json_t *array, json_t *value);
  * memory. */
 int app_json_line(json_t *object);
 
+/* ---- main.c ---- */
+
+const struct app_command *app_commands(int *n);
+
+/* ---- complete.c ---- */
+
+/* Print the options of all commands as the text of a man page. */
+int app_man_options(void);
+
 /* ---- the commands ---- */
 
 int app_headless_run(struct app *app);
@@ -162,5 +180,6 @@ int app_doctor(struct app *app);
 int app_inspect(struct app *app);
 int app_benchmark(struct app *app);
 int app_plan(struct app *app);
+int app_completion(struct app *app);
 
 #endif /* APP_H */

@@ -1,5 +1,6 @@
 /* --help, made from the table of options. */
 #include <ctype.h>
+#include <limits.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -56,9 +57,9 @@ static void describe_range(FILE *f, const rp_option_info *o)
         fprintf(f, " in steps of %g", o->step);
 }
 
-/* What follows the name; to be freed. NULL if out of memory. */
-static char *describe(const rp_option_info *o)
+char *app_help_text(const rp_option_info *o, int most)
 {
+    int n = 0;
     size_t size = 0;
     char *text = NULL;
     FILE *f = open_memstream(&text, &size);
@@ -66,7 +67,11 @@ static char *describe(const rp_option_info *o)
     if (!f)
         return NULL;
     fputs(o->help ? o->help : "", f);
-    for (const char *const *c = o->choices; c && *c; c++)
+    while (o->choices && o->choices[n])
+        n++;
+    if (n > most)
+        fprintf(f, "; %s of %d names", o->is_list ? "any" : "one", n);
+    for (const char *const *c = o->choices; c && *c && n <= most; c++)
         fprintf(f, "%s%s", c != o->choices ? ", " : o->is_list ? "; any of " : "; one of ", *c);
     describe_range(f, o);
     if (o->def_text && *o->def_text && !o->is_flag)
@@ -78,11 +83,16 @@ static char *describe(const rp_option_info *o)
     return text;
 }
 
+const char *app_help_meta(const rp_option_info *o)
+{
+    return o->is_flag ? NULL : o->meta ? o->meta : o->choices ? "NAME" : "VALUE";
+}
+
 static void print_option(const rp_option_info *o, int width)
 {
     char letter[] = "-x,";
-    const char *meta = o->is_flag ? NULL : o->meta ? o->meta : o->choices ? "NAME" : "VALUE";
-    char *text = describe(o);
+    const char *meta = app_help_meta(o);
+    char *text = app_help_text(o, INT_MAX);
     int column;
 
     letter[1] = o->letter;

@@ -57,6 +57,7 @@ static const struct app_command commands[] = {
                  "  reprise analyse --json clip.mp4 > faces.jsonl\n",
         .takes = takes_finding,
         .takes_json = true,
+        .words = APP_WORDS_FILES,
         .min_args = 1,
         .max_args = INT_MAX,
         .run = app_analyse,
@@ -73,6 +74,7 @@ static const struct app_command commands[] = {
         .takes = takes_models,
         .takes_json = true,
         .takes_verify = true,
+        .words = APP_WORDS_MODELS,
         .max_args = INT_MAX,
         .run = app_models,
     },
@@ -89,6 +91,7 @@ static const struct app_command commands[] = {
                  "  reprise force-download --download-mirrors github=https://mirror.example\n",
         .takes = takes_download,
         .takes_json = true,
+        .words = APP_WORDS_MODELS,
         .max_args = INT_MAX,
         .run = app_force_download,
     },
@@ -105,6 +108,7 @@ static const struct app_command commands[] = {
         .help = "read the synthetic-media mark of pictures and videos",
         .takes = takes_log,
         .takes_json = true,
+        .words = APP_WORDS_FILES,
         .min_args = 1,
         .max_args = INT_MAX,
         .run = app_inspect,
@@ -133,6 +137,19 @@ static const struct app_command commands[] = {
         .takes_json = true,
         .run = app_plan,
     },
+    {
+        .name = "completion",
+        .args = "bash|zsh|fish",
+        .help = "print the script that lets a shell complete the words of reprise",
+        .notes = "An installed reprise has its scripts where the shells look for them. Else:\n"
+                 "  bash  source <(reprise completion bash)\n"
+                 "  zsh   source <(reprise completion zsh)\n"
+                 "  fish  reprise completion fish | source\n",
+        .takes = takes_log,
+        .words = APP_WORDS_SHELLS,
+        .max_args = 1,
+        .run = app_completion,
+    },
 };
 
 /* FaceFusion's other commands. */
@@ -157,6 +174,12 @@ static const struct {
     {"job-retry", a_job},
     {"job-retry-all", a_job},
 };
+
+const struct app_command *app_commands(int *n)
+{
+    *n = N_COMMANDS;
+    return commands;
+}
 
 /* ---- words before a command ---- */
 
@@ -301,6 +324,8 @@ static int dispatch(int argc, char **argv)
         print_version();
         return RP_OK;
     }
+    if (!strcmp(word, "help") && argc > 2 && !strcmp(argv[2], "--man"))
+        return app_man_options(); /* for the build */
     if (!strcmp(word, "help") && argc > 2)
         return help_command(argv[2]);
     if (!strcmp(word, "--help") || !strcmp(word, "-h") || !strcmp(word, "help")) {
