@@ -175,7 +175,8 @@ class Detectors(unittest.TestCase):
                    *map(str, angles)]
         if any(margin):
             options += ['--face-detector-margin', *map(str, margin)]
-        faces = e2e.analyse(picture(*frame)[0], *options)[0]['faces']
+        faces = e2e.analyse(picture(*frame)[0], '--face-selector-order', 'best-worst',
+                            *options)[0]['faces']
         self.assertEqual(len(faces), len(kept))
         for face, i in zip(faces, kept):  # floats at some hundreds of pixels
             np.testing.assert_allclose(face['score'], scores[i], atol=1e-6)

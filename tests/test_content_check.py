@@ -439,6 +439,21 @@ class Sampling(Case):
         for more in ((), ('--face-tracker-score', '0.3'), ('--cuda-graph-frames', '4')):
             self.assertEqual(self.told(target, *more), (3, 21, 3), more)
 
+    def test_still(self):
+        """--frame: that very frame is examined, and no other."""
+        target = self.white('10', 30, 'eq(n,17)', 'still.mkv')
+        for frame, code in ((16, 0), (17, 3), (18, 0), (0, 0), (29, 0)):
+            path = e2e.scratch('still.png')
+            result = e2e.run('headless-run', '--json', '--processors', 'face_debugger', '-t', target,
+                             '-o', path, '--models-path', self.folder, '--frame', str(frame))
+            self.assertEqual(result.returncode, code, result.stderr)
+            self.assertEqual(os.path.exists(path), code == 0)
+            if code:
+                self.assertIn(f'refuses frame {frame}', result.stderr)
+            else:
+                self.assertEqual(json.loads(result.stdout.splitlines()[-1])['content_checked'], 1)
+                os.unlink(path)
+
     def claims(self, path, frames, rate=None):
         """An AVI that claims to have so many frames, and so many a second."""
         with open(path, 'rb') as file:

@@ -4,6 +4,7 @@ faces, one frame as a picture, and what is said when a thing is not there.
 
     test_words.py PROGRAM
 """
+import json
 import os
 import re
 import shutil
@@ -148,6 +149,173 @@ class ManPage(unittest.TestCase):
         said = subprocess.run(['groff', '-man', '-ww', '-Tutf8', '-Kutf8'], input=page,
                               capture_output=True, check=True)
         self.assertEqual(said.stderr, b'')
+
+
+class Still(unittest.TestCase):
+    """One frame of a video as a picture."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.source, target = e2e.sample()
+        cls.target = e2e.scratch('still.mp4')
+        e2e.ffmpeg('-i', target, '-t', '0.6', '-vf', 'scale=320:-2', '-c:v', 'libx264', '-bf', '2',
+                   '-g', '9', cls.target)
+
+    def still(self, frame, *options, name='still.png', target=None):
+        path = e2e.scratch(name)
+        result = e2e.must('headless-run', '--json', '-t', target or self.target, '-o', path,
+                          '--frame', str(frame), *options)
+        report = json.loads(result.stdout.splitlines()[-1])
+        self.assertEqual((report['frames_done'], report['content_checked']), (1, 1))
+        return e2e.pixels(path)[0]
+
+    def test_same_as_in_the_video(self):
+        """Also with what looks at the frames around it."""
+        job = e2e.scratch('still.mkv')
+        for options in (('--processors', 'face_debugger'),
+                        ('--processors', 'face_swapper', 'face_debugger', '-s', self.source,
+                         '--face-swapper-model', 'classic_256'),
+                        ('--processors', 'face_blur', '--face-blur-hold', '0.2'),
+                        ('--processors', 'face_debugger', '--face-landmark-smoothing', '0.5'),
+                        ('--processors', 'face_debugger', '--face-selector-mode', 'reference',
+                         '--reference-frame-number', '3')):
+            e2e.must('headless-run', '-t', self.target, '-o', job, '--output-video-encoder',
+                     'libx264rgb', '--output-video-quality', '100', *options)
+            frames = e2e.pixels(job)
+            plain = e2e.pixels(self.target)
+            for frame in (0, 7, len(frames) - 1) if options[-1] == 'face_debugger' else (7,):
+                still = self.still(frame, *options)
+                self.assertTrue((still == frames[frame]).all(), f'{options} frame {frame}')
+                self.assertFalse((still == plain[frame]).all(), f'{options}: nothing was done')
+
+    def test_picture(self):
+        """Size, format and mark are those of a picture."""
+        w, h = e2e.size_of(self.target)
+        small = self.still(2, '--processors', 'face_debugger', '--output-image-scale', '0.5',
+                           '--output-video-scale', '2')
+        self.assertEqual(small.shape, (h // 2, w // 2, 3))
+        mark = json.loads(e2e.must('inspect', '--json', e2e.scratch('still.png')).stdout)
+        self.assertEqual(mark['processors'], 'face_debugger')
+        for name in ('q90.jpg', 'q10.jpg'):
+            self.still(2, '--processors', 'face_debugger', '--output-image-quality', name[1:3],
+                       name=name)
+        self.assertGreater(os.path.getsize(e2e.scratch('q90.jpg')),
+                           2 * os.path.getsize(e2e.scratch('q10.jpg')))
+
+    def test_sentences(self):
+        out, debug = e2e.scratch('none.png'), ('--processors', 'face_debugger')
+        for words, said in (
+                (('-t', self.target, '--frame', '15'), 'has no frame 15; it has 15, counted from 0'),
+                (('-t', self.target, '--frame', '2147483646'), 'has no frame 2147483646; it has 15'),
+                (('-t', self.target, '--frame', '-1'), '--frame: -1'),
+                (('-t', self.target), 'or give --frame N for a picture of one frame'),
+                (('-t', e2e.PICTURE, '--frame', '0'), 'is a picture; leave the option out'),
+                (('-t', self.target, '--frame', '0', '--trim-frame-end', '3'), 'leave out --trim'),
+                (('-t', self.target, '--frame', '0', '-o', e2e.scratch('none.mp4')),
+                 'as --frame makes a picture')):
+            result = e2e.run('headless-run', '-o', out, *words, *debug, '--log-level', 'error')
+            self.assertEqual(result.returncode, 2, result.stderr)
+            self.assertIn(said, result.stderr)
+            self.assertEqual(len(result.stderr.splitlines()), 2)  # a sentence, and where the help is
+            self.assertFalse(os.path.exists(out))
+
+    def test_analyse(self):
+        frame, = e2e.analyse('--frame', '4', self.target)
+        self.assertEqual(frame['frame'], 4)
+        self.assertEqual(frame, e2e.analyse(self.target)[4])
+
+
+class Faces(unittest.TestCase):
+    """Numbers of faces, and the sheet."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.group = e2e.scratch('group.png')
+        e2e.ffmpeg('-i', e2e.shared('media/obama_and_biden.jpg'), '-vf', 'scale=640:-2', cls.group)
+
+    def test_numbers(self):
+        """--reference-face-position means the face of that number, whatever the order."""
+        plain = e2e.pixels(self.group)[0]
+        for options in ((), ('--face-selector-order', 'left-right'),
+                        ('--face-selector-gender', 'male')):
+            faces = e2e.analyse(*options, self.group)[0]['faces']
+            self.assertEqual(len(faces), 3)
+            counted = 2 if options and options[1] == 'male' else 3
+            self.assertEqual([f['position'] for f in faces], [0, 1, 2][:counted] + [None] * (3 - counted))
+            if options[1:] == ('left-right',):
+                self.assertEqual(faces, sorted(faces, key=lambda f: f['box'][0]))
+            for position in (0, counted - 1):
+                out = e2e.scratch('number.png')
+                e2e.must('headless-run', '--processors', 'face_debugger', '-t', self.group, '-o', out,
+                         '--face-selector-mode', 'reference', '--face-debugger-items', 'bounding-box',
+                         '--reference-face-position', str(position), '--reference-face-distance',
+                         '0.05', *options)
+                changed = (e2e.pixels(out)[0] != plain).any(2)
+                self.assertGreater(changed.sum(), 100)
+                self.assertTrue(e2e.inside(changed.shape, faces[position]['box'], 0.2)[changed].all())
+
+    def test_table(self):
+        said = e2e.must('analyse', '--face-selector-gender', 'male', self.group).stdout
+        self.assertEqual([line.split()[:2] for line in said.splitlines()[1:]],
+                         [['frame', 'face'], ['0', '0'], ['0', '1'], ['0', '-']])
+
+    def cells(self, path, top):
+        """The faces of a sheet, [n,192,192,3]: the row that begins at `top`."""
+        page = e2e.pixels(path)[0]
+        return [page[top:top + 192, left:left + 192]
+                for left in range(20, page.shape[1] - 192, 212)]
+
+    def test_sheet(self):
+        sheet = e2e.scratch('sheet.png')
+        said = e2e.must('analyse', '--sheet', sheet, self.group)
+        self.assertIn('3 of 3 faces', said.stderr)
+        self.assertEqual(e2e.size_of(sheet), (656, 408))
+        self.assertFalse(json.loads(e2e.must('inspect', '--json', sheet).stdout)['present'])
+        picture = e2e.pixels(self.group)[0]
+        for cell, face in zip(self.cells(sheet, 104), e2e.analyse(self.group)[0]['faces']):
+            x1, y1, x2, y2 = face['box']
+            side = 1.5 * max(x2 - x1, y2 - y1)
+            for fx, fy in ((.3, .3), (.5, .5), (.6, .4), (.4, .7)):
+                x, y = (x1 + x2 - side) / 2 + fx * side, (y1 + y2 - side) / 2 + fy * side
+                there = picture[int(y) - 3:int(y) + 3, int(x) - 3:int(x) + 3].mean((0, 1))
+                n = int(192 * 3 / side) + 1
+                here = cell[int(fy * 192) - n:int(fy * 192) + n,
+                            int(fx * 192) - n:int(fx * 192) + n].mean((0, 1))
+                self.assertLess(abs(there - here).max(), 30, (face['box'], fx, fy))
+        text = e2e.pixels(sheet)[0][300:360, 20:212]
+        self.assertGreater((text < 128).all(2).mean(), 0.01)  # letters are there
+
+    def test_sheet_of_a_video(self):
+        """People come first, one picture of each; then further sightings, as many as a page holds."""
+        clip, sheet = e2e.scratch('two.mp4'), e2e.scratch('two.png')
+        e2e.ffmpeg('-loop', '1', '-t', '1', '-r', '12', '-i', e2e.shared('media/obama.jpg'), '-vf',
+                   'scale=320:320', clip)
+        said = e2e.must('analyse', '--json', '--sheet', sheet, clip, e2e.shared('media/biden.jpg'),
+                        '--log-level', 'info')
+        self.assertEqual(len(said.stdout.splitlines()), 13)
+        self.assertIn('13 of 13 faces', said.stderr)
+        first = self.cells(sheet, 104)
+        more = self.cells(sheet, 104 + 192 + 12 + 4 * 20 + 20 + 44)
+        near = lambda a, b: abs(a.astype(int) - b).mean() < 12  # noqa: E731
+        self.assertFalse(near(first[0], first[1]))
+        self.assertTrue(near(first[0], more[0]))
+        self.assertTrue(all(near(more[0], cell) for cell in more))
+
+    def test_sheet_sentences(self):
+        for sheet, code, said in (('x.gif', 2, 'must end in png'), ('x', 2, 'must end in png'),
+                                  ('nowhere/x.png', 1, 'nowhere')):
+            result = e2e.run('analyse', '--sheet', e2e.scratch(sheet), self.group)
+            self.assertEqual(result.returncode, code, result.stderr)
+            self.assertIn(said, result.stderr)
+        link = e2e.scratch('link.png')
+        os.symlink(self.group, link)
+        result = e2e.run('analyse', '--sheet', link, self.group)
+        self.assertEqual(result.returncode, 2, result.stderr)
+        self.assertIn('one of the files to look at', result.stderr)
+        nobody = e2e.scratch('nobody.png')
+        e2e.ffmpeg('-f', 'lavfi', '-i', 'color=gray:s=64x48', '-frames:v', '1', nobody)
+        e2e.must('analyse', '--sheet', e2e.scratch('none.png'), nobody)
+        self.assertEqual(e2e.size_of(e2e.scratch('none.png'))[0], 656)
 
 
 if __name__ == '__main__':

@@ -487,8 +487,22 @@ typedef struct rp_frame_faces {
     double time;   ///< seconds from the start
     int w, h;
     int count;
-    const rp_face *faces; ///< each as large as the application's rp_face
+    const rp_face *faces; ///< each as large as the application's rp_face; in the order of
+                          ///< --face-selector-order, those that the selector's filters of age,
+                          ///< gender and race leave out last
+    const int *positions; ///< of each face: its --reference-face-position if this is the reference
+                          ///< frame; -1 for one that the filters leave out
+    const struct rp_frame_pixels *pixels; ///< for rp_frame_image()
 } rp_frame_faces;
+
+RP_API int rp_frame_image_sized(const rp_frame_faces *frame, rp_image *out, size_t size);
+
+/** The frame as a picture, upright, 8 bits, BGR or BGRA; to be freed with rp_image_free(). Only
+ *  while the callback that got `frame` runs. */
+static inline int rp_frame_image(const rp_frame_faces *frame, rp_image *out)
+{
+    return rp_frame_image_sized(frame, out, sizeof(*out));
+}
 
 /** Return non-zero to stop. */
 typedef int rp_frame_faces_fn(void *priv, const rp_frame_faces *frame);

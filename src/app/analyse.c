@@ -1,19 +1,34 @@
 /* analyse: the faces of pictures and videos, as a table or one JSON object a frame. */
+#include <stdlib.h>
+
 #include "app/app.h"
+#include "app/sheet.h"
 
 struct printer {
     bool json;
+    struct app_sheet *sheet; /* NULL: none is wanted */
     bool headed; /* the heading of the file was printed */
     int failed;  /* status of a line that could not be written */
 };
 
 /* ---- names ---- */
 
-static const char *gender_name(enum rp_gender gender)
+const char *app_gender_name(const rp_face *f)
 {
-    static const char *const names[] = {[RP_FEMALE] = "female", [RP_MALE] = "male"};
+    return !(f->has & RP_HAS_GENDER)   ? NULL
+           : f->gender == RP_FEMALE ? "female"
+           : f->gender == RP_MALE   ? "male"
+                                       : NULL;
+}
 
-    return gender >= RP_FEMALE && gender <= RP_MALE ? names[gender] : NULL;
+const char *app_age_text(const rp_face *f, char out[32])
+{
+    snprintf(out, 32, "-");
+    if (f->has & RP_HAS_AGE && f->age_to > f->age_from + 1)
+        snprintf(out, 32, "%d-%d", f->age_from, f->age_to - 1);
+    else if (f->has & RP_HAS_AGE)
+        snprintf(out, 32, "%d", f->age_from);
+    return out;
 }
 
 static const char *race_name(enum rp_race race)
@@ -46,12 +61,13 @@ static json_t *json_points(const float (*v)[2], int n)
     return a;
 }
 
-static json_t *json_face(const rp_face *f)
+static json_t *json_face(const rp_face *f, int position)
 {
-    const char *gender = f->has & RP_HAS_GENDER ? gender_name(f->gender) : NULL;
+    const char *gender = app_gender_name(f);
     const char *race = f->has & RP_HAS_RACE ? race_name(f->race) : NULL;
     json_t *o = json_object();
 
+    app_json_put(o, "position", position >= 0 ? json_integer(position) : json_null());
     app_json_put(o, "box", json_numbers(f->box, 4));
     app_json_put(o, "score", app_json_number((double) f->score));
     if (f->has & RP_HAS_LANDMARK_5)
@@ -79,7 +95,7 @@ static int print_json(const rp_frame_faces *frame)
     json_t *faces = json_array();
 
     for (int i = 0; i < frame->count; i++)
-        app_json_add(faces, json_face(&frame->faces[i]));
+        app_json_add(faces, json_face(&frame->faces[i], frame->positions[i]));
     app_json_put(o, "file", app_json_text(frame->path));
     app_json_put(o, "frame", json_integer(frame->frame));
     app_json_put(o, "time", app_json_number(frame->time));
@@ -89,31 +105,29 @@ static int print_json(const rp_frame_faces *frame)
 
 /* ---- table ---- */
 
-static void print_row(int64_t number, const rp_face *f)
+static void print_row(int64_t number, const rp_face *f, int position)
 {
-    const char *gender = f->has & RP_HAS_GENDER ? gender_name(f->gender) : NULL;
-    char box[64], age[32] = "-";
+    const char *gender = app_gender_name(f);
+    char box[64], age[32], place[16] = "-";
 
     snprintf(box, sizeof(box), "%.0f %.0f %.0f %.0f", (double) f->box[0], (double) f->box[1],
              (double) f->box[2], (double) f->box[3]);
-    if (f->has & RP_HAS_AGE && f->age_to > f->age_from + 1)
-        snprintf(age, sizeof(age), "%d-%d", f->age_from, f->age_to - 1);
-    else if (f->has & RP_HAS_AGE)
-        snprintf(age, sizeof(age), "%d", f->age_from);
-    printf("%7lld  %-21s  %5.2f  %-6s  %-6s  %5d\n", (long long) number, box, (double) f->score,
-           gender ? gender : "-", age, f->angle);
+    if (position >= 0)
+        snprintf(place, sizeof(place), "%d", position);
+    printf("%7lld  %4s  %-21s  %5.2f  %-6s  %-6s  %5d\n", (long long) number, place, box,
+           (double) f->score, gender ? gender : "-", app_age_text(f, age), f->angle);
 }
 
 static int print_table(struct printer *p, const rp_frame_faces *frame)
 {
     if (!p->headed) {
         app_put(stdout, frame->path);
-        printf(" (%dx%d)\n  frame  %-21s  score  %-6s  %-6s  angle\n", frame->w, frame->h,
+        printf(" (%dx%d)\n  frame  face  %-21s  score  %-6s  %-6s  angle\n", frame->w, frame->h,
                "box (x1 y1 x2 y2)", "gender", "age");
         p->headed = true;
     }
     for (int i = 0; i < frame->count; i++)
-        print_row(frame->frame, &frame->faces[i]);
+        print_row(frame->frame, &frame->faces[i], frame->positions[i]);
     if (frame->count == 0)
         printf("%7lld  no face\n", (long long) frame->frame);
     return app_flush();
@@ -126,15 +140,17 @@ static int on_frame(void *priv, const rp_frame_faces *frame)
     struct printer *p = priv;
 
     p->failed = p->json ? print_json(frame) : print_table(p, frame);
+    if (p->sheet && p->failed >= 0)
+        p->failed = app_sheet_add(p->sheet, frame);
     return p->failed < 0 || app_interrupted();
 }
 
-static int analyse_files(const struct app *app, rp_runtime *runtime)
+static int analyse_files(const struct app *app, rp_runtime *runtime, struct app_sheet *sheet)
 {
     int first = RP_OK;
 
     for (int i = 0; i < app->n_args && !app_interrupted(); i++) {
-        struct printer p = {.json = app->json};
+        struct printer p = {.json = app->json, .sheet = sheet};
         int ret = rp_analyse_file(runtime, app->options, app->args[i], on_frame, &p);
 
         if (p.failed < 0)
@@ -145,16 +161,44 @@ static int analyse_files(const struct app *app, rp_runtime *runtime)
     return app_interrupted() ? RP_ERR_CANCELLED : first;
 }
 
+/* @param sheet  becomes NULL if none is wanted */
+static int open_sheet(const struct app *app, struct app_sheet **sheet)
+{
+    int ret;
+    char *distance;
+
+    *sheet = NULL;
+    if (!app->sheet_path)
+        return RP_OK;
+    if ((ret = app_sheet_check(app->sheet_path, app->n_args, app->args)) < 0 ||
+        (ret = rp_options_get_text(app->options, "reference-face-distance", &distance)) < 0)
+        return ret;
+    *sheet = app_sheet_create(app->sheet_path, app->n_args, distance ? atof(distance) : 0);
+    rp_free(distance);
+    if (*sheet)
+        return RP_OK;
+    app_log(RP_LOG_ERROR, "out of memory");
+    return RP_ERR_NOMEM;
+}
+
 int app_analyse(struct app *app)
 {
     rp_runtime *runtime = NULL;
-    int ret = app_runtime(app, &runtime);
+    struct app_sheet *sheet = NULL;
+    int ret = open_sheet(app, &sheet);
 
-    if (ret < 0)
-        return ret;
+    if (ret < 0 || (ret = app_runtime(app, &runtime)) < 0)
+        goto done;
     app_signals_defer(true);
-    ret = analyse_files(app, runtime);
+    ret = analyse_files(app, runtime, sheet);
+    if (sheet && ret != RP_ERR_CANCELLED && !app_interrupted()) {
+        const int written = app_sheet_write(sheet);
+
+        ret = ret < 0 ? ret : written;
+    }
     app_signals_defer(false);
+done:
+    app_sheet_destroy(&sheet);
     rp_runtime_destroy(&runtime);
     return ret;
 }

@@ -30,6 +30,7 @@ struct app_command {
     bool takes_json;
     bool takes_files; /* --json FILE and --html FILE instead */
     bool takes_verify;
+    bool takes_sheet;
     enum app_words_kind words;
     int min_args, max_args;
     int (*run)(struct app *app);
@@ -44,7 +45,7 @@ struct app {
     const char **args; /* words that belong to no option */
     int n_args;
     const char *config_path; /* as given, NULL: look for the usual names */
-    const char *json_path, *html_path;
+    const char *json_path, *html_path, *sheet_path;
     bool json, help, verify;
 };
 
@@ -78,8 +79,8 @@ bool app_words_want(const struct app_words *words, const rp_model_info *model);
 void app_help(const struct app *app);
 void app_help_overview(const struct app_command *commands, int n);
 
-/* The placeholder of an option's value, NULL for a flag; and what it does, with its choices, range and
- * default: to be freed, NULL if out of memory. More than `most` choices are only counted. */
+/* The placeholder of an option's value, NULL for a flag; and what it does, with its choices, range
+ * and default: to be freed, NULL if out of memory. More than `most` choices are only counted. */
 const char *app_help_meta(const rp_option_info *option);
 char *app_help_text(const rp_option_info *option, int most);
 
@@ -169,6 +170,14 @@ const struct app_command *app_commands(int *n);
 
 /* Print the options of all commands as the text of a man page. */
 int app_man_options(void);
+
+/* ---- analyse.c ---- */
+
+/* "female", "male" or NULL. */
+const char *app_gender_name(const rp_face *face);
+
+/* "20-29", or "-" if it is not known; written to `out`. */
+const char *app_age_text(const rp_face *face, char out[32]);
 
 /* ---- the commands ---- */
 

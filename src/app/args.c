@@ -20,6 +20,8 @@ static const rp_option_info own_options[] = {
      .help = "write the results as one JSON object"},
     {.group = "files", .title = "General", .name = "html", .meta = "FILE", .is_ours = true,
      .help = "write the results as one page with plots"},
+    {.group = "sheet", .title = "General", .name = "sheet", .meta = "FILE", .is_ours = true,
+     .help = "write a picture that shows the faces, each with what is known of it"},
     {.group = "help", .title = "General", .name = "help", .letter = 'h', .is_flag = true,
      .help = "show this and end"},
 };
@@ -48,6 +50,7 @@ static bool takes_own(const struct app_command *command, const char *group)
     return !strcmp(group, "app")      ? command->takes_json
            : !strcmp(group, "files")  ? command->takes_files
            : !strcmp(group, "verify") ? command->takes_verify
+           : !strcmp(group, "sheet")  ? command->takes_sheet
                                       : true;
 }
 
@@ -341,6 +344,10 @@ static int set_one(struct app *app, const struct given *g)
 
     if (!strcmp(g->info->group, "files")) {
         *(!strcmp(name, "json") ? &app->json_path : &app->html_path) = g->n ? g->words[0] : NULL;
+        return RP_OK;
+    }
+    if (!strcmp(g->info->group, "sheet")) {
+        app->sheet_path = g->n ? g->words[0] : NULL;
         return RP_OK;
     }
     if (!strcmp(name, "json"))

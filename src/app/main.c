@@ -51,12 +51,17 @@ static const struct app_command commands[] = {
         .name = "analyse",
         .args = "FILE...",
         .help = "show the faces of pictures and videos",
-        .notes = "With --json: one object a frame and line, coordinates in pixels of the file.\n\n"
+        .notes = "The faces of a frame are numbered as --reference-face-position counts them, in\n"
+                 "the order of --face-selector-order; those without a number are left out by the\n"
+                 "selector's age, gender or race.\n"
+                 "With --json: one object a frame and line, coordinates in pixels of the file.\n\n"
                  "Examples:\n"
                  "  reprise analyse group.jpg\n"
+                 "  reprise analyse --sheet faces.png clip.mp4\n"
                  "  reprise analyse --json clip.mp4 > faces.jsonl\n",
         .takes = takes_finding,
         .takes_json = true,
+        .takes_sheet = true,
         .words = APP_WORDS_FILES,
         .min_args = 1,
         .max_args = INT_MAX,

@@ -49,6 +49,8 @@ struct rp_verdict *rp_content_verdict(const struct rp_content_slot *at);
  * it has. The promise does not depend on that: if too few were examined in the end, which needs a
  * false claim, the missing ones are examined afterwards.
  *
+ * With --frame the part is that frame, which is therefore examined, and it alone decides.
+ *
  * A frame is chosen when the next one is known, before it is worked on, by one thread in the order
  * of the video. So it depends on the video alone, not on speed, devices, threads or options. */
 enum { RP_CONTENT_LEAST = 20, RP_CONTENT_APART = 60 };

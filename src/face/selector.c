@@ -64,13 +64,19 @@ unsigned rp_selector_needs(const struct rp_settings *settings)
     return needs;
 }
 
+void rp_selector_sort(const struct rp_selector *s, const struct rp_dfaces *faces,
+                      struct rp_selection *out)
+{
+    rp_c_select(NULL, &(struct rp_op_select){
+        .faces = faces, .mode = RP_SELECT_MANY, .order = s->order, .gender = s->gender,
+        .race = s->race, .age_from = s->age_from, .age_to = s->age_to, .dst = out});
+}
+
 bool rp_selector_add_reference(struct rp_selector *s, const struct rp_dfaces *faces)
 {
     struct rp_selection found;
 
-    rp_c_select(NULL, &(struct rp_op_select){
-        .faces = faces, .mode = RP_SELECT_MANY, .order = s->order, .gender = s->gender,
-        .race = s->race, .age_from = s->age_from, .age_to = s->age_to, .dst = &found});
+    rp_selector_sort(s, faces, &found);
     if (found.count == 0)
         return false;
     return rp_selector_add_face(

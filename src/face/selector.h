@@ -29,6 +29,11 @@ bool rp_selector_wants_source(const struct rp_settings *settings);
 /* rp_need bits: what this selection needs of the analysing stage. */
 unsigned rp_selector_needs(const struct rp_settings *settings);
 
+/* The faces of a reference frame (host memory) as they are counted: sorted, without those that the
+ * filters leave out. */
+void rp_selector_sort(const struct rp_selector *selector, const struct rp_dfaces *faces,
+                      struct rp_selection *out);
+
 /* Take a reference identity from the faces of a reference frame (host memory): they are sorted and
  * filtered, and the one at reference_position, or the last, is taken. A face like any of the
  * references is selected, or all other faces are. False if no face is left, or if there are as many

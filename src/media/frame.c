@@ -475,3 +475,68 @@ fail:
     sws_freeContext(sws);
     return ret;
 }
+
+/* ---- as a picture ---------------------------------------------------------------------------- */
+
+/* BGR24 with alpha in plane 3, row by row. */
+static void interleave(const struct rp_media_frame *frame, const rp_image *out)
+{
+    for (int y = 0; y < out->h; y++) {
+        const uint8_t *const bgr = frame->plane[0] + (ptrdiff_t) y * frame->stride[0];
+        const uint8_t *const alpha = frame->plane[3] + (ptrdiff_t) y * frame->stride[3];
+        uint8_t *const to = out->data + y * out->stride;
+
+        for (int x = 0; x < out->w; x++) {
+            memcpy(to + 4 * x, bgr + 3 * x, 3);
+            to[4 * x + 3] = alpha[x];
+        }
+    }
+}
+
+/* Other formats: as the reader's `rgb` does it. */
+static int convert_to_image(const struct rp_media_frame *frame, const rp_image *out)
+{
+    int ret;
+    struct SwsContext *sws = NULL;
+    AVFrame *const to = av_frame_alloc();
+    const bool alpha = out->format == RP_PIXEL_BGRA;
+
+    if (!to)
+        return rp_fail(RP_ERR_NOMEM, "out of memory");
+    to->format = alpha ? AV_PIX_FMT_BGRA : AV_PIX_FMT_BGR24;
+    to->width = out->w;
+    to->height = out->h;
+    to->data[0] = out->data;
+    to->linesize[0] = (int) out->stride;
+    ret = rp_sws_run_with(&sws, SWS_BICUBIC, frame->ref, frame->colour, to, frame->colour);
+    sws_freeContext(sws);
+    av_frame_free(&(AVFrame *){to});
+    return ret;
+}
+
+int rp_media_frame_image(const struct rp_media_frame *frame, rp_image *out)
+{
+    int ret = 0;
+    const bool alpha = rp_pixfmt_alpha(frame->fmt);
+    const int bytes = alpha ? 4 : 3;
+
+    *out = (rp_image){.w = frame->w, .h = frame->h, .owned = true,
+                      .format = alpha ? RP_PIXEL_BGRA : RP_PIXEL_BGR};
+    /* swscale writes a little past the ends of rows that are not aligned */
+    out->stride = FFALIGN(frame->w * bytes, ALIGN);
+    out->data = malloc((size_t) out->stride * (size_t) frame->h + ALIGN);
+    if (!out->data)
+        return rp_fail(RP_ERR_NOMEM, "no memory for a picture of %dx%d", frame->w, frame->h);
+    if (frame->fmt == RP_FMT_BGR24)
+        copy_rows(out->data, (int) out->stride, frame->plane[0], frame->stride[0],
+                  (size_t) frame->w * 3, frame->h);
+    else if (frame->fmt == RP_FMT_BGR24_ALPHA)
+        interleave(frame, out);
+    else
+        ret = convert_to_image(frame, out);
+    if (ret < 0) {
+        free(out->data);
+        *out = (rp_image){0};
+    }
+    return ret;
+}

@@ -74,6 +74,10 @@ int rp_media_frame_resize(struct rp_media_frame *frame, int w, int h);
 /* Scale a frame, bicubic as the writer does. */
 int rp_media_frame_scale(struct rp_media_frame *frame, int w, int h);
 
+/* A copy as a picture, BGR, or BGRA if the frame has alpha; 8 bits, converted as a reader's `rgb`
+ * does. To be freed with rp_image_free(). */
+int rp_media_frame_image(const struct rp_media_frame *frame, rp_image *out);
+
 enum rp_media_kind { RP_MEDIA_UNKNOWN = 0, RP_MEDIA_IMAGE, RP_MEDIA_VIDEO, RP_MEDIA_AUDIO };
 
 /* What a file is, by its content and, if that is not enough, its extension. A GIF with one frame is

@@ -44,6 +44,13 @@ int rp_media_frame_scale(struct rp_media_frame *frame, int w, int h)
     return none();
 }
 
+int rp_media_frame_image(const struct rp_media_frame *frame, rp_image *out)
+{
+    (void) frame;
+    *out = (rp_image){0};
+    return none();
+}
+
 bool rp_image_keeps_alpha(const char *path)
 {
     (void) path;

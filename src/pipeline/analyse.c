@@ -1,7 +1,12 @@
 /* The faces of every frame of a file: the library side of `reprise analyse`. */
 #include "base/api.h"
+#include "face/selector.h"
 #include "pipeline/alpha.h"
 #include "pipeline/pipeline.h"
+
+struct rp_frame_pixels {
+    const struct rp_media_frame *frame;
+};
 
 struct analysis {
     rp_runtime *runtime;
@@ -12,22 +17,60 @@ struct analysis {
     rp_frame_faces_fn *fn;
     void *priv;
     struct rp_dfaces *found;
+    struct rp_selector selector; /* order and filters */
     size_t face_size;   /* of the application's rp_face */
     uint8_t *faces;     /* room for RP_MAX_FACES of them */
 };
 
+/* The order in which a reference face is counted, then the faces that the filters leave out.
+ * @param order      becomes the place of each face in `found`
+ * @param positions  become 0, 1, ... and -1 for those left out */
+static void sort_faces(const struct analysis *a, int order[RP_MAX_FACES],
+                       int positions[RP_MAX_FACES])
+{
+    struct rp_selection counted;
+    int n = 0;
+    bool in[RP_MAX_FACES] = {0};
+
+    rp_selector_sort(&a->selector, a->found, &counted);
+    for (; n < counted.count; n++) {
+        order[n] = counted.index[n];
+        positions[n] = n;
+        in[order[n]] = true;
+    }
+    for (int i = 0; i < a->found->count; i++) {
+        if (in[i])
+            continue;
+        order[n] = i;
+        positions[n++] = -1;
+    }
+}
+
 static int tell(struct analysis *a, const struct rp_media_frame *frame, double time)
 {
     rp_face face;
+    int order[RP_MAX_FACES], positions[RP_MAX_FACES];
 
     RP_CHECK(rp_pipeline_faces(a->pipeline, frame, a->found));
+    sort_faces(a, order, positions);
     for (int i = 0; i < a->found->count; i++) {
-        rp_face_public(&face, &a->found->face[i]);
+        rp_face_public(&face, &a->found->face[order[i]]);
         rp_api_give(a->faces + (size_t) i * a->face_size, a->face_size, &face, sizeof(face));
     }
     return a->fn(a->priv, &(const rp_frame_faces){
         .path = a->path, .frame = frame->index, .time = time, .w = frame->w, .h = frame->h,
-        .count = a->found->count, .faces = (const rp_face *) (const void *) a->faces});
+        .count = a->found->count, .faces = (const rp_face *) (const void *) a->faces,
+        .positions = positions, .pixels = &(const struct rp_frame_pixels){frame}});
+}
+
+int rp_frame_image_sized(const rp_frame_faces *frame, rp_image *out, size_t size)
+{
+    rp_image own;
+
+    RP_CHECK(rp_api_check_size("rp_image", size, sizeof(own)));
+    const int ret = rp_media_frame_image(frame->pixels->frame, &own);
+    rp_api_give(out, size, &own, sizeof(own));
+    return ret;
 }
 
 static int analyse_image(struct analysis *a)
@@ -47,7 +90,7 @@ static int analyse_image(struct analysis *a)
     return ret;
 }
 
-static int analyse_video(struct analysis *a, const struct rp_trim_options *trim)
+static int analyse_video(struct analysis *a, struct rp_range range)
 {
     int ret;
     char damage[320];
@@ -56,11 +99,11 @@ static int analyse_video(struct analysis *a, const struct rp_trim_options *trim)
     const bool accept = rp_accepts_damage(a->settings);
 
     RP_TRY(rp_reader_open(&reader, a->path,
-                          &(struct rp_reader_params){.start = trim->start, .end = trim->end,
+                          &(struct rp_reader_params){.start = range.start, .end = range.end,
                                                      .refuse = !accept}));
     const struct rp_video_info *const info = rp_reader_info(reader);
     const double tick = info->tb_den ? (double) info->tb_num / info->tb_den : 0;
-    const double begin = info->fps_num ? (double) trim->start * info->fps_den / info->fps_num : 0;
+    const double begin = info->fps_num ? (double) range.start * info->fps_den / info->fps_num : 0;
     for (ret = 0; ret == 0;) {
         struct rp_media_frame *frame = NULL;
 
@@ -91,7 +134,7 @@ static int analyse(void *priv)
     if (a->kind == RP_MEDIA_IMAGE)
         RP_TRY(analyse_image(a));
     else
-        RP_TRY(analyse_video(a, rp_settings_get(a->settings, &rp_trim_group)));
+        RP_TRY(analyse_video(a, rp_frame_range(a->settings)));
     ret = 0;
 
 fail:
@@ -120,6 +163,7 @@ int rp_analyse_file_sized(rp_runtime *runtime, const rp_options *options, const 
         ret = rp_fail(RP_ERR_NOMEM, "out of memory");
         goto fail;
     }
+    RP_TRY(rp_selector_init(&a->selector, a->settings, NULL));
     RP_TRY(rp_media_probe(path, &a->kind));
     if (a->kind != RP_MEDIA_IMAGE && a->kind != RP_MEDIA_VIDEO) {
         ret = rp_fail(RP_ERR_FORMAT, "%s: neither a picture nor a video", path);

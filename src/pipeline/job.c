@@ -9,6 +9,12 @@ static const char *const image_ext[] = {"jpg", "jpeg", "png", "webp", "bmp", "ti
 static const char *const video_ext[] = {"mp4", "m4v", "mkv", "mov", "webm",
                                         "avi", "wmv", "gif", NULL};
 
+/* Is a picture put out? */
+static bool is_picture(const struct rp_job *job)
+{
+    return job->kind == RP_MEDIA_IMAGE || job->still;
+}
+
 static bool has_ext(const char *path, const char *const *list)
 {
     const char *const ext = rp_path_ext(path);
@@ -54,15 +60,19 @@ static int check_overwritten(const struct rp_job *job)
 
 static int check_output(struct rp_job *job)
 {
-    const bool image = job->kind == RP_MEDIA_IMAGE;
+    const bool image = is_picture(job);
 
     if (rp_path_is_dir(job->output))
         return rp_fail(RP_ERR_USAGE, "--output-path: %s is a folder; give a file name in it",
                        job->output);
     if (!has_ext(job->output, image ? image_ext : video_ext))
         return rp_fail(RP_ERR_USAGE, "--output-path: %s must end in %s", job->output,
-                       image ? "jpg, png, webp, bmp or tiff, as the target is a picture"
-                             : "mp4, mkv, mov, webm, avi, wmv or gif, as the target is a video");
+                       job->still ? "jpg, png, webp, bmp or tiff, as --frame makes a picture"
+                       : image    ? "jpg, png, webp, bmp or tiff, as the target is a picture"
+                       : has_ext(job->output, image_ext)
+                           ? "mp4, mkv, mov, webm, avi, wmv or gif, as the target is a video; or "
+                             "give --frame N for a picture of one frame"
+                           : "mp4, mkv, mov, webm, avi, wmv or gif, as the target is a video");
     return check_overwritten(job);
 }
 
@@ -101,6 +111,8 @@ static int check_paths(struct rp_job *job)
         return ret;
     if (job->kind != RP_MEDIA_IMAGE && job->kind != RP_MEDIA_VIDEO)
         return rp_fail(RP_ERR_FORMAT, "%s: neither a picture nor a video", job->target);
+    job->still = rp_settings_is_set(job->settings, "frame");
+    RP_CHECK(rp_job_still_check(job));
     return check_output(job);
 }
 
@@ -137,7 +149,7 @@ static int choose_slots(const struct rp_job *job, int *slots)
     } else if (gpu) {
         *slots = 0; /* measured once the frames are known */
     }
-    if (job->kind != RP_MEDIA_VIDEO)
+    if (is_picture(job))
         *slots = 1;
     return 0;
 }
@@ -147,7 +159,9 @@ static double shrink_of(const struct rp_job *job)
 {
     const struct rp_output_options *const o = rp_settings_get(job->settings, &rp_output_group);
 
-    return job->kind == RP_MEDIA_VIDEO && o->video_scale < 1 ? o->video_scale : 0;
+    const double scale = job->still ? o->image_scale : o->video_scale;
+
+    return job->kind == RP_MEDIA_VIDEO && scale < 1 ? scale : 0;
 }
 
 static bool keeps_alpha(const struct rp_job *job)
@@ -155,8 +169,8 @@ static bool keeps_alpha(const struct rp_job *job)
     const struct rp_output_options *const o = rp_settings_get(job->settings, &rp_output_group);
     const char *const encoder = o->video_encoder < 0 ? NULL : rp_video_encoders()[o->video_encoder];
 
-    return job->kind == RP_MEDIA_IMAGE ? rp_image_keeps_alpha(job->output)
-                                       : rp_video_keeps_alpha(job->output, encoder);
+    return is_picture(job) ? rp_image_keeps_alpha(job->output)
+                           : rp_video_keeps_alpha(job->output, encoder);
 }
 
 static int open_pipeline(void *priv)
@@ -167,7 +181,7 @@ static int open_pipeline(void *priv)
     RP_CHECK(rp_pipeline_open(
         &job->pipeline, job->runtime, job->settings,
         &(const struct rp_pipeline_params){
-            .use = RP_USE_PROCESS | (job->kind == RP_MEDIA_VIDEO ? RP_USE_MEASURE : 0),
+            .use = RP_USE_PROCESS | (is_picture(job) ? 0 : RP_USE_MEASURE),
             .threads = job->slots > 1 ? 1 : RP_MIN(rp_cpu_count(), 8),
             .shrink = shrink_of(job),
             .opaque = !keeps_alpha(job)}));
@@ -176,7 +190,7 @@ static int open_pipeline(void *priv)
                "%s: it keeps no transparency, so the background gets the colour of "
                "--background-remover-fill-color; %s",
                job->output,
-               job->kind == RP_MEDIA_IMAGE
+               is_picture(job)
                    ? "png, webp, tiff and bmp are transparent"
                    : "webm and mkv with libvpx-vp9, and mov with prores_ks, are transparent");
     return 0;
@@ -238,7 +252,7 @@ static int run(void *priv)
     RP_TRY(rp_partial_commit(&out));
     rp_job_tell(job, true);
     rp_log(RP_LOG_DEBUG, "processing to %s succeeded in %.2f seconds",
-           job->kind == RP_MEDIA_IMAGE ? "image" : "video", job->report.progress.seconds);
+           is_picture(job) ? "image" : "video", job->report.progress.seconds);
 
 fail:
     job->pipeline->spoiled |= ret < 0 && ret != RP_ERR_BLOCKED;

@@ -13,6 +13,7 @@ struct rp_job {
     struct rp_executor *executor; /* its thread opens and runs the job; NULL: the caller's does */
     struct rp_pipeline *pipeline;
     enum rp_media_kind kind;
+    bool still; /* one frame of a video becomes a picture */
     char *target, *output;
     int slots; /* 0: to be measured */
     atomic_int cancelled;
@@ -26,6 +27,17 @@ struct rp_job {
 
 int rp_job_run_image(struct rp_job *job, struct rp_partial *out);
 int rp_job_run_video(struct rp_job *job, struct rp_partial *out);
+
+/* ---- job_still.c: --frame ---- */
+
+/* RP_ERR_USAGE with a sentence if --frame does not fit the target or other options. */
+int rp_job_still_check(const struct rp_job *job);
+/* The sentence for a frame that is not there. */
+int rp_job_still_missing(const struct rp_job *job, const struct rp_reader *reader);
+/* Write the frame. @param w,h  size of the picture */
+int rp_job_still_write(const struct rp_job *job, struct rp_partial *out,
+                       const struct rp_media_frame *frame, int w, int h,
+                       const struct rp_mark *mark);
 
 /* Report progress to the caller, at most a few times a second unless `now`. */
 void rp_job_tell(struct rp_job *job, bool now);

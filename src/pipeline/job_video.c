@@ -25,7 +25,8 @@ struct helper {
 struct video {
     struct rp_job *job;
     struct rp_reader *reader;
-    struct rp_writer *writer;
+    struct rp_writer *writer;   /* NULL for a still */
+    struct rp_media_frame *still; /* the frame that becomes a picture, once it is done */
     struct rp_ring *ring;
     struct rp_tracker *tracker; /* NULL: off */
     struct rp_crew *crew;
@@ -148,6 +149,17 @@ static int take_verdict(struct video *v, const struct rp_media_frame *frame)
     return frame->positive && surely_blocked(v) ? RP_ERR_BLOCKED : 0;
 }
 
+/* A still is kept until the job cannot fail any more. */
+static int put_out(struct video *v, struct rp_media_frame **frame)
+{
+    if (!v->job->still)
+        return rp_writer_write(v->writer, *frame);
+    rp_media_frame_free(&v->still);
+    v->still = *frame;
+    *frame = NULL;
+    return 0;
+}
+
 /* Writes the frames in order. */
 static int write_frames(struct video *v)
 {
@@ -164,7 +176,7 @@ static int write_frames(struct video *v)
 
         const double start = rp_now();
         if ((ret = take_verdict(v, frame)) >= 0)
-            ret = rp_writer_write(v->writer, frame);
+            ret = put_out(v, &frame);
         v->write_seconds += rp_now() - start;
         rp_media_frame_free(&frame);
         if (ret >= 0 && atomic_load(&job->cancelled))
@@ -205,8 +217,8 @@ static bool writes_rgb(const struct video *v)
 {
     const struct rp_output_options *const o = rp_settings_get(v->job->settings, &rp_output_group);
 
-    return o->video_encoder >= 0 &&
-           !strcmp(rp_video_encoders()[o->video_encoder], "libx264rgb");
+    return v->job->still || (o->video_encoder >= 0 &&
+                             !strcmp(rp_video_encoders()[o->video_encoder], "libx264rgb"));
 }
 
 /* Held faces grow by half of their size in a second. */
@@ -244,23 +256,22 @@ static int open_wider(struct video *v, struct rp_reader_params *range)
 
 static int open_reader(struct video *v)
 {
-    const struct rp_trim_options *const o = rp_settings_get(v->job->settings, &rp_trim_group);
-    const bool has_end = rp_settings_is_set(v->job->settings, "trim-frame-end");
+    const struct rp_range part = rp_frame_range(v->job->settings);
 
-    if (has_end && o->end <= o->start)
-        return rp_fail(RP_ERR_USAGE, "--trim-frame-end: %d must be greater than the start, %d",
-                       o->end, o->start);
-    struct rp_reader_params range = {.start = o->start, .end = o->end, .rgb = writes_rgb(v),
+    if (part.ends && part.end <= part.start)
+        return rp_fail(RP_ERR_USAGE, "--trim-frame-end: %lld must be greater than the start, %lld",
+                       (long long) part.end, (long long) part.start);
+    struct rp_reader_params range = {.start = part.start, .end = part.end, .rgb = writes_rgb(v),
                                      .refuse = !rp_accepts_damage(v->job->settings)};
     RP_CHECK(rp_reader_open(&v->reader, v->job->target, &range));
-    if (v->job->pipeline->plan.split && (o->start > 0 || has_end))
+    if (v->job->pipeline->plan.split && (part.start > 0 || part.ends))
         RP_CHECK(open_wider(v, &range));
 
     const struct rp_video_info *const info = rp_reader_info(v->reader);
-    const int64_t end = has_end ? RP_MIN(info->frames, o->end) : info->frames;
-    v->first = o->start;
-    v->total = RP_MAX(end - o->start, 0);
-    v->ends = has_end;
+    const int64_t end = part.ends ? RP_MIN(info->frames, part.end) : info->frames;
+    v->first = part.start;
+    v->total = v->job->still ? 1 : RP_MAX(end - part.start, 0);
+    v->ends = part.ends;
     rp_content_sample_begin(&v->sampler, v->total);
     v->most = v->total > 0 && frame_rate(info) > 0
                   ? rp_content_most(&v->sampler, v->total, (double) v->total / frame_rate(info),
@@ -294,11 +305,11 @@ fail:
 /* Seconds of the sound that matter for the part that is worked on, with a little more; 0: all. */
 static double heard_until(const struct video *v)
 {
-    const struct rp_trim_options *const o = rp_settings_get(v->job->settings, &rp_trim_group);
+    const struct rp_range range = rp_frame_range(v->job->settings);
     const double fps = RP_MAX(frame_rate(rp_reader_info(v->reader)), 1);
     const int64_t from = v->job->pipeline->replace_audio ? v->first : 0;
 
-    return o->end > 0 ? (double) (o->end - from) / fps + 1 : 0;
+    return range.end > 0 ? (double) (range.end - from) / fps + 1 : 0;
 }
 
 /* Lips follow the audio file among the sources from the first frame on that is worked on, as it will
@@ -354,8 +365,17 @@ static int check_size(const struct video *v)
     const struct rp_video_info *const info = rp_reader_info(v->reader);
 
     RP_CHECK(rp_plan_size(&v->job->pipeline->plan, info->w, info->h, &w, &h));
-    rp_job_tell_size(v->job, "output-video-scale", info->w, w);
+    rp_job_tell_size(v->job, v->job->still ? "output-image-scale" : "output-video-scale", info->w,
+                     w);
     return 0;
+}
+
+/* A side of what is put out. */
+static int out_side(const struct video *v, int side)
+{
+    const struct rp_output_options *const o = rp_settings_get(v->job->settings, &rp_output_group);
+
+    return rp_scaled_side(side, v->job->still ? o->image_scale : o->video_scale);
 }
 
 static int open_writer(struct video *v, const char *temp)
@@ -364,6 +384,9 @@ static int open_writer(struct video *v, const char *temp)
     const struct rp_job *const job = v->job;
     const struct rp_output_options *const o = rp_settings_get(job->settings, &rp_output_group);
     const struct rp_video_info *const info = rp_reader_info(v->reader);
+
+    if (job->still)
+        return 0; /* rp_job_still_write() does it */
     static const char *const presets[] = {"ultrafast", "superfast", "veryfast", "faster", "fast",
                                           "medium", "slow", "slower", "veryslow"};
 
@@ -375,8 +398,8 @@ static int open_writer(struct video *v, const char *temp)
         .audio_encoder = o->audio_encoder < 0 ? NULL : rp_audio_encoders()[o->audio_encoder],
         .audio_quality = o->audio_quality,
         .audio_volume = o->audio_volume,
-        .out_w = rp_scaled_side(info->w, o->video_scale),
-        .out_h = rp_scaled_side(info->h, o->video_scale),
+        .out_w = out_side(v, info->w),
+        .out_h = out_side(v, info->h),
         .fps = o->video_fps,
         .replace_audio = job->pipeline->replace_audio,
         .alpha = job->pipeline->plan.alpha,
@@ -390,11 +413,10 @@ static int open_writer(struct video *v, const char *temp)
 static struct rp_crew_params crew_params(struct video *v, struct rp_pipeline *pipeline)
 {
     const struct rp_video_info *const info = rp_reader_info(v->reader);
-    const struct rp_output_options *const o = rp_settings_get(v->job->settings, &rp_output_group);
 
     return (struct rp_crew_params){
-        .out_w = rp_scaled_side(info->w, o->video_scale),
-        .out_h = rp_scaled_side(info->h, o->video_scale),
+        .out_w = out_side(v, info->w),
+        .out_h = out_side(v, info->h),
         .ring = v->ring,
         .plan = &pipeline->plan,
         .programs = &pipeline->programs,
@@ -415,7 +437,9 @@ static int gpu_count(const struct rp_job *job)
     const struct rp_execution_options *const o = rp_settings_get(job->settings,
                                                                  &rp_execution_group);
 
-    return job->pipeline->device->fns->one_thread ? RP_CLAMP(o->device_ids.n, 1, MAX_GPUS) : 1;
+    return job->pipeline->device->fns->one_thread && !job->still
+               ? RP_CLAMP(o->device_ids.n, 1, MAX_GPUS)
+               : 1;
 }
 
 /* What the best number of slots depends on: the work on a frame, and the device. */
@@ -618,6 +642,7 @@ static void close_all(struct video *v)
     rp_ring_destroy(&v->ring);
     rp_tracker_destroy(&v->tracker);
     rp_writer_close(&v->writer);
+    rp_media_frame_free(&v->still);
     rp_reader_close(&v->reader);
     unset_speech(v->job->pipeline);
     rp_speech_free(&v->speech);
@@ -669,8 +694,8 @@ static int check_missing(struct video *v)
     int ret = 0;
     struct rp_reader *reader = NULL;
     struct rp_media_frame *frame = NULL;
-    const struct rp_trim_options *const o = rp_settings_get(v->job->settings, &rp_trim_group);
-    const struct rp_reader_params range = {.start = o->start, .end = v->ends ? o->end : 0,
+    const struct rp_range part = rp_frame_range(v->job->settings);
+    const struct rp_reader_params range = {.start = part.start, .end = v->ends ? part.end : 0,
                                            .rgb = writes_rgb(v)};
 
     if (!rp_content_is_late(&v->sampler, -1))
@@ -705,6 +730,57 @@ static void note_damage(struct video *v)
     rp_writer_note(v->writer, v->damage);
 }
 
+static int write_still(struct video *v, struct rp_partial *out)
+{
+    char text[320];
+    struct rp_mark mark;
+    const struct rp_video_info *const info = rp_reader_info(v->reader);
+
+    rp_pipeline_mark(v->job->pipeline, &mark);
+    if (rp_accepts_damage(v->job->settings) &&
+        rp_reader_damage(v->reader, text, sizeof(text))) {
+        rp_log(RP_LOG_WARN, "%s is damaged, %s", v->job->target, text);
+        snprintf(mark.damage, sizeof(mark.damage), "%.255s", text);
+    }
+    return rp_job_still_write(v->job, out, v->still, out_side(v, info->w), out_side(v, info->h),
+                              &mark);
+}
+
+static int finish(struct video *v, struct rp_partial *out)
+{
+    int ret;
+    const double start = rp_now();
+
+    if (v->job->still) {
+        ret = write_still(v, out);
+    } else {
+        note_damage(v);
+        ret = rp_writer_finish(v->writer);
+    }
+    v->job->report.own_seconds[RP_STAGE_ENCODE] += rp_now() - start;
+    return ret;
+}
+
+static int refuse(const struct video *v)
+{
+    const struct rp_job *const job = v->job;
+    const char *const advice = rp_content_advice(job->pipeline->plan.content);
+
+    if (job->still)
+        return rp_fail(RP_ERR_BLOCKED, "%s: the content check refuses frame %lld%s", job->target,
+                       (long long) v->first, advice);
+    return rp_fail(RP_ERR_BLOCKED,
+                   "%s: the content check refuses this video (%lld of %lld checked frames)%s",
+                   job->target, (long long) v->positive, (long long) v->checked, advice);
+}
+
+static int fail_empty(const struct video *v)
+{
+    return v->job->still ? rp_job_still_missing(v->job, v->reader)
+                         : rp_fail(RP_ERR_USAGE, "--trim-frame-start: the video has no frame %lld",
+                                   (long long) v->first);
+}
+
 int rp_job_run_video(struct rp_job *job, struct rp_partial *out)
 {
     int ret;
@@ -720,23 +796,13 @@ int rp_job_run_video(struct rp_job *job, struct rp_partial *out)
         ret = check_missing(v);
     fill_report(v);
     if (ret == RP_ERR_BLOCKED || (ret >= 0 && rp_content_blocks(v->checked, v->positive)))
-        ret = rp_fail(RP_ERR_BLOCKED,
-                      "%s: the content check refuses this video (%lld of %lld checked "
-                      "frames)%s",
-                      job->target, (long long) v->positive, (long long) v->checked,
-                      rp_content_advice(job->pipeline->plan.content));
+        ret = refuse(v);
     else if (ret == RP_ERR_CANCELLED || (ret >= 0 && atomic_load(&job->cancelled)))
         ret = rp_fail(RP_ERR_CANCELLED, "interrupted; nothing was written");
     else if (ret >= 0 && job->report.progress.frames_done == 0)
-        ret = rp_fail(RP_ERR_USAGE, "--trim-frame-start: the video has no frame %lld",
-                      (long long) v->first);
-    if (ret >= 0) {
-        const double start = rp_now();
-
-        note_damage(v);
-        ret = rp_writer_finish(v->writer);
-        job->report.own_seconds[RP_STAGE_ENCODE] += rp_now() - start;
-    }
+        ret = fail_empty(v);
+    if (ret >= 0)
+        ret = finish(v, out);
     close_all(v);
     return ret;
 }

@@ -41,6 +41,9 @@ static const struct rp_opt trim_opts[] = {
      .meta = "N", .help = "first frame"},
     {"trim-frame-end", 0, RP_OPT_INT, offsetof(struct rp_trim_options, end), 0, 2147483647, 1,
      .meta = "N", .help = "frame after the last"},
+    {"frame", 0, RP_OPT_INT, offsetof(struct rp_trim_options, frame), 0, 2147483646, 1,
+     .meta = "N", .help = "only this frame of a video, counted from 0; the output is a picture",
+     .ours = true},
     {0},
 };
 const struct rp_opt_group rp_trim_group = {"frame_extraction", "Frame extraction", sizeof(struct rp_trim_options), trim_opts};
@@ -164,6 +167,15 @@ bool rp_accepts_damage(const struct rp_settings *settings)
     const struct rp_path_options *const o = rp_settings_get(settings, &rp_path_group);
 
     return o->damaged == 1;
+}
+
+struct rp_range rp_frame_range(const struct rp_settings *settings)
+{
+    const struct rp_trim_options *const o = rp_settings_get(settings, &rp_trim_group);
+
+    if (rp_settings_is_set(settings, "frame"))
+        return (struct rp_range){o->frame, (int64_t) o->frame + 1, true};
+    return (struct rp_range){o->start, o->end, rp_settings_is_set(settings, "trim-frame-end")};
 }
 
 /* ---- files ----------------------------------------------------------------------------------- */

@@ -18,8 +18,16 @@ extern const struct rp_opt_group rp_path_group;
 
 struct rp_trim_options {
     int start, end; /* frame numbers; end excluded */
+    int frame;
 };
 extern const struct rp_opt_group rp_trim_group;
+
+/* The frames of a video that are worked on, by --trim-frame-start and --trim-frame-end or --frame. */
+struct rp_range {
+    int64_t start, end; /* end excluded; 0: to the last */
+    bool ends;          /* an end was given */
+};
+struct rp_range rp_frame_range(const struct rp_settings *settings);
 
 struct rp_output_options {
     int image_quality;
