@@ -203,7 +203,7 @@ class Still(unittest.TestCase):
                            2 * os.path.getsize(e2e.scratch('q10.jpg')))
 
     def test_sentences(self):
-        out, debug = e2e.scratch('none.png'), ('--processors', 'face_debugger')
+        out, debug = e2e.scratch('never.png'), ('--processors', 'face_debugger')
         for words, said in (
                 (('-t', self.target, '--frame', '15'), 'has no frame 15; it has 15, counted from 0'),
                 (('-t', self.target, '--frame', '2147483646'), 'has no frame 2147483646; it has 15'),
