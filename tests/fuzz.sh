@@ -23,9 +23,11 @@ corpus=${CORPUS:-$build/fuzz}
 mkdir -p "$corpus/failed"
 corpus=$(realpath "$corpus")
 export LSAN_OPTIONS=suppressions=$root/tests/lsan.supp:print_suppressions=0
+# An input frees little, so that a small quarantine holds what it freed; its memory stays warm.
 export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_stack_use_after_return=1}:allocator_may_return_null=1
+ASAN_OPTIONS+=:quarantine_size_mb=16:malloc_context_size=8:allocator_release_to_os_interval_ms=-1
 
-# one NAME RUNS MAX_LEN: a line of the table
+# one NAME RUNS MAX_LEN DICT: a line of the table
 one() {
     local name=$1 runs=$2 log=$corpus/failed/$1.log code=0 found=$corpus/$1 flags=()
     if [ "$RUNS" = smoke ]; then
@@ -33,7 +35,8 @@ one() {
         flags=(-seed=1)
     fi
     # FFmpeg's muxer of MP4 leaks where the header cannot be written.
-    [ "$name" != tracks ] || flags+=(-detect_leaks=0)
+    [ "$name" != tracks ] || ASAN_OPTIONS+=:detect_leaks=0
+    [ "$4" = - ] || flags+=("-dict=$root/tests/fuzz/$4.dict")
     [ -z "${SECONDS_EACH:-}" ] || flags+=("-max_total_time=$SECONDS_EACH")
     mkdir -p "$found"
     "$fuzz" "--$name" "${flags[@]}" -runs="$runs" -max_len="$3" -timeout=10 -rss_limit_mb=2000 \
@@ -59,10 +62,10 @@ export -f one
 export root fuzz corpus RUNS=$runs SECONDS_EACH
 
 # Slow ones first, so that all cores are busy to the end.
-"$fuzz" --list | while read -r name smoke max_len; do
+"$fuzz" --list | while read -r name smoke max_len dict; do
     if [ $# = 0 ] || [[ " $* " == *" $name "* ]]; then
         [ "$runs" = smoke ] && n=$smoke || n=$runs
-        echo "$smoke $name $n $max_len"
+        echo "$smoke $name $n $max_len $dict"
     fi
 done | sort -n | cut -d' ' -f2- | xargs -r -P "$(nproc)" -L 1 bash -c 'one "$@"' one |
     tee "$corpus/table" || true

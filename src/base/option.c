@@ -114,20 +114,30 @@ static int set_default(struct rp_entry *entry)
     return ret;
 }
 
+static uint32_t sum_of(const char *name)
+{
+    uint32_t sum = 0;
+
+    while (*name)
+        sum = sum * 31 + (unsigned char) *name++;
+    return sum;
+}
+
 static int add_entry(struct rp_settings *s, const struct rp_opt_group *group, void *values,
                      const struct rp_opt *opt)
 {
     struct rp_entry *const entry = &s->entries[s->n];
+    const uint32_t sum = sum_of(opt->name);
 
     if (!table_is_sound(group, opt))
         return rp_fail(RP_ERR_INVALID, "the table of --%s is wrong", opt->name);
     for (int i = 0; i < s->n; i++) {
-        if (rp_opt_name_is(s->entries[i].opt->name, opt->name))
+        if (s->entries[i].sum == sum && rp_opt_name_is(s->entries[i].opt->name, opt->name))
             return rp_fail(RP_ERR_INVALID, "there are two options --%s", opt->name);
     }
     *entry = (struct rp_entry){
         .opt = opt, .group = group, .at = (char *) values + opt->offset,
-        .has_value = opt->type == RP_OPT_FLAG};
+        .has_value = opt->type == RP_OPT_FLAG, .sum = sum};
     s->n++;
     rp_opt_clear(opt, entry->at);
     return set_default(entry);

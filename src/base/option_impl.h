@@ -24,6 +24,7 @@ struct rp_entry {
     bool has_value; /* given, or has a default */
     bool given;
     int line;       /* of the file being read, to find keys given twice */
+    uint32_t sum;   /* of the name: names of another sum are other names */
 };
 
 struct rp_settings {

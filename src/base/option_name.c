@@ -19,7 +19,11 @@ bool rp_opt_name_begins(const char *name, const char *beginning)
 
 bool rp_opt_name_is(const char *name, const char *other)
 {
-    return strlen(name) == strlen(other) && rp_opt_name_begins(name, other);
+    while (*other && fold(*name) == fold(*other)) {
+        name++;
+        other++;
+    }
+    return !*name && !*other;
 }
 
 const struct rp_opt_former *rp_opt_former(const struct rp_opt_group *group, const char *name)
@@ -56,10 +60,14 @@ static int edit_distance(const char *a, const char *b)
 
 bool rp_opt_is_near(const char *typed, const char *candidate, int *distance)
 {
-    const int d = edit_distance(typed, candidate);
+    enum { MOST = 2 };
+    const int longer = (int) strnlen(typed, INT_MAX) - (int) strnlen(candidate, INT_MAX);
 
+    if (abs(longer) > MOST) /* as many letters at least differ: most of the options */
+        return false;
+    const int d = edit_distance(typed, candidate);
     /* with two letters changed a short word is another word */
-    if (d > 2 || d >= *distance || (size_t) d * 2 >= strlen(candidate))
+    if (d > MOST || d >= *distance || (size_t) d * 2 >= strlen(candidate))
         return false;
     *distance = d;
     return true;

@@ -8,16 +8,24 @@
 
 #include <lcms2.h>
 #include <math.h>
+#include <pthread.h>
 
 #define PROFILE_MIN 128         /* bytes: its head */
 #define PROFILE_MAX (32u << 20) /* bytes; printers' profiles have up to a few million */
 #define SAME 1                  /* levels: a profile this near to sRGB is sRGB */
 
+/* All values of 16 bits are measured, but by a fuzzer, which looks at those that is_shaper() asks
+ * for and few others: not the colours count there, but how many inputs a second there are. */
+#ifdef FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION
+#define STEP 15
+#else
+#define STEP 1
+#endif
+
 /* A profile that is curves and a matrix, measured: linear sRGB is m times the curves' values. */
 struct shaper {
     float curve[3][65536];
     float m[3][3];
-    uint8_t to_srgb[65536]; /* bytes of linear values */
 };
 
 struct rp_icc {
@@ -92,12 +100,13 @@ static bool is_srgb(cmsContext context, cmsHPROFILE profile)
 static bool make_grey(struct rp_icc *icc, cmsHPROFILE profile, bool *same)
 {
     const size_t n = (size_t) 1 << icc->from.bits, step = icc->from.bits == 8 ? 257 : 1;
+    const size_t next = n > 256 ? STEP : 1;
     const cmsHTRANSFORM transform =
         make(icc->context, profile, TYPE_GRAY_16, TYPE_BGR_8, cmsFLAGS_NOOPTIMIZE);
 
     icc->grey = transform ? malloc(3 * n) : NULL;
     *same = true;
-    for (size_t i = 0; icc->grey && i < n; i++) {
+    for (size_t i = 0; icc->grey && i < n; i += next) {
         const uint16_t value = (uint16_t) (i * step);
         cmsDoTransform(transform, &value, icc->grey + 3 * i, 1);
         for (size_t c = 0; c < 3; c++)
@@ -109,6 +118,17 @@ static bool make_grey(struct rp_icc *icc, cmsHPROFILE profile, bool *same)
 }
 
 /* ---- 16 bits --------------------------------------------------------------------------------- */
+
+static uint8_t to_srgb[65536]; /* bytes of linear values */
+
+static void make_to_srgb(void)
+{
+    for (int i = 0; i < 65536; i++) {
+        const double v = i / 65535.0;
+        to_srgb[i] =
+            (uint8_t) (255 * (v <= 0.0031308 ? v * 12.92 : 1.055 * pow(v, 1 / 2.4) - 0.055) + 0.5);
+    }
+}
 
 static cmsHTRANSFORM to_linear(cmsContext context, cmsHPROFILE profile)
 {
@@ -147,7 +167,7 @@ static bool measure(struct shaper *s, int channel, cmsHTRANSFORM transform)
     const double full = out[best];
     if (!(fabs(full) > 1e-3)) /* also what is no number */
         return false;
-    for (int i = 0; i < 65536; i++) {
+    for (int i = 0; i < 65536; i += STEP) {
         in[channel] = i / 65535.0;
         cmsDoTransform(transform, in, out, 1);
         s->curve[channel][i] = (float) (out[best] / full);
@@ -161,7 +181,7 @@ static void shape(const struct shaper *s, const uint16_t *rgb, uint8_t *bgr)
 
     for (int k = 0; k < 3; k++) {
         const float sum = s->m[k][0] * v[0] + s->m[k][1] * v[1] + s->m[k][2] * v[2];
-        bgr[2 - k] = s->to_srgb[sum >= 1 ? 65535 : sum > 0 ? (int) (sum * 65535 + 0.5f) : 0];
+        bgr[2 - k] = to_srgb[sum >= 1 ? 65535 : sum > 0 ? (int) (sum * 65535 + 0.5f) : 0];
     }
 }
 
@@ -189,15 +209,12 @@ static bool is_shaper(const struct shaper *s, cmsContext context, cmsHPROFILE pr
 /* Little CMS goes through a profile step by step where its tables would be too coarse. */
 static struct shaper *make_shaper(cmsContext context, cmsHPROFILE profile)
 {
+    static pthread_once_t made = PTHREAD_ONCE_INIT;
     struct shaper *s = malloc(sizeof(*s));
     const cmsHTRANSFORM transform = to_linear(context, profile);
     bool good = s && transform;
 
-    for (int i = 0; good && i < 65536; i++) {
-        const double v = i / 65535.0;
-        s->to_srgb[i] =
-            (uint8_t) (255 * (v <= 0.0031308 ? v * 12.92 : 1.055 * pow(v, 1 / 2.4) - 0.055) + 0.5);
-    }
+    pthread_once(&made, make_to_srgb);
     for (int c = 0; good && c < 3; c++)
         good = measure(s, c, transform);
     if (transform)

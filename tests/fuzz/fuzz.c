@@ -1,6 +1,7 @@
 /* All fuzzers in one program.
  *
- *     fuzz --list                     name, runs of a smoke test, largest input; one a line
+ *     fuzz --list                     name, runs of a smoke test, largest input, its dictionary or
+ *                                     a dash; one a line
  *     fuzz --NAME [FLAG...] CORPUS    libFuzzer's flags
  *
  * Everything that a fuzzer says is the library's log, which is off, and what other libraries write
@@ -24,10 +25,11 @@ static const struct fuzzer {
     const char *name;
     fuzz_fn *fn;
     int smoke, max_len;
+    const char *dict; /* beside this file, without its ending; or NULL */
 } fuzzers[] = {
     {"options", fuzz_options, 4000, 120},
     {"config", fuzz_config, 8000, 1000},
-    {"args", fuzz_args, 1000, 120},
+    {"args", fuzz_args, 4000, 160, "args"},
     {"text", fuzz_text, 30000, 100},
     {"onnx", fuzz_onnx, 20000, 4000},
     {"rows", fuzz_rows, 10000, 4000},
@@ -38,12 +40,12 @@ static const struct fuzzer {
     {"names", fuzz_names, 8000, 100},
 #if RP_HAVE_MEDIA
     {"metadata", fuzz_metadata, 8000, 4000},
-    {"profile", fuzz_profile, 300, 2000},
+    {"profile", fuzz_profile, 4000, 2000, "profile"},
     {"picture", fuzz_picture, 3000, 20000},
-    {"video", fuzz_video, 300, 20000},
-    {"sound", fuzz_sound, 400, 20000},
-    {"inspect", fuzz_inspect, 2000, 20000},
-    {"tracks", fuzz_tracks, 200, 20000},
+    {"video", fuzz_video, 1500, 4000, "media"},
+    {"sound", fuzz_sound, 1500, 4000, "media"},
+    {"inspect", fuzz_inspect, 2000, 4000, "media"},
+    {"tracks", fuzz_tracks, 600, 4000, "media"},
 #endif
 };
 /* clang-format on */
@@ -88,7 +90,8 @@ const char *fuzz_file(const char *name, const void *data, size_t size)
 static void list(void)
 {
     for (size_t i = 0; i < RP_ARRAY_LEN(fuzzers); i++)
-        printf("%s %d %d\n", fuzzers[i].name, fuzzers[i].smoke, fuzzers[i].max_len);
+        printf("%s %d %d %s\n", fuzzers[i].name, fuzzers[i].smoke, fuzzers[i].max_len,
+               fuzzers[i].dict ? fuzzers[i].dict : "-");
 }
 
 /* libFuzzer ignores words that begin with two signs. */

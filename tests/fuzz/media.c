@@ -1,5 +1,6 @@
 /* Pictures, video and sound. Our parsers are instrumented, FFmpeg and the other libraries are not:
  * what is hostile to these must end in time and in bounded memory. */
+#include <lcms2.h>
 #include <unistd.h>
 
 #include "fuzz.h"
@@ -8,7 +9,13 @@
 #include "media/meta.h"
 #include "media/sound.h"
 
-enum { PIXELS_MAX = 1 << 20, FRAMES = 3 };
+enum { PIXELS_MAX = 1 << 16, FRAMES = 3 };
+
+/* What is costly and not ours is done for few inputs; the size says for which. */
+static bool seldom(size_t size, size_t of)
+{
+    return size % of == of - 1;
+}
 
 /* ---- our parsers ---- */
 
@@ -105,6 +112,24 @@ void fuzz_metadata(const uint8_t *data, size_t size)
     rp_heif_is_animated(data, size);
 }
 
+cmsHTRANSFORM __real_cmsCreateTransformTHR(cmsContext, cmsHPROFILE, cmsUInt32Number, cmsHPROFILE,
+                                           cmsUInt32Number, cmsUInt32Number, cmsUInt32Number);
+cmsHTRANSFORM __wrap_cmsCreateTransformTHR(cmsContext, cmsHPROFILE, cmsUInt32Number, cmsHPROFILE,
+                                           cmsUInt32Number, cmsUInt32Number, cmsUInt32Number);
+
+static cmsUInt32Number more_flags;
+
+/* What icc.c calls. To make the tables of a transform takes Little CMS a hundred times as long as
+ * to read the profile. */
+cmsHTRANSFORM __wrap_cmsCreateTransformTHR(cmsContext context, cmsHPROFILE from,
+                                           cmsUInt32Number from_type, cmsHPROFILE to,
+                                           cmsUInt32Number to_type, cmsUInt32Number intent,
+                                           cmsUInt32Number flags)
+{
+    return __real_cmsCreateTransformTHR(context, from, from_type, to, to_type, intent,
+                                        flags | more_flags);
+}
+
 /* A colour profile, for pixels as the first byte says. */
 void fuzz_profile(const uint8_t *data, size_t size)
 {
@@ -122,6 +147,7 @@ void fuzz_profile(const uint8_t *data, size_t size)
 
     if (size < 1)
         return;
+    more_flags = seldom(size, 8) ? 0 : cmsFLAGS_NOOPTIMIZE;
     const struct rp_icc_from *const from = &kinds[data[0] % RP_ARRAY_LEN(kinds)];
     struct rp_icc *icc =
         rp_icc_open(data + 1, size - 1, from, from->extra ? RP_PIXEL_BGRA : RP_PIXEL_BGR, "fuzz");
@@ -147,7 +173,7 @@ static void read_frames(struct rp_reader *r)
 
     fuzz_must(info->w > 0 && info->h > 0 && info->w <= RP_SIDE_MAX && info->h <= RP_SIDE_MAX);
     fuzz_must(info->fmt < RP_FMT_COUNT && info->fps_den > 0 && info->tb_den > 0);
-    for (int i = 0; i < FRAMES; i++) {
+    for (int i = 0; i < ((int64_t) info->w * info->h > PIXELS_MAX ? 1 : FRAMES); i++) {
         struct rp_media_frame *frame = NULL;
 
         if (rp_reader_next(r, &frame) < 0 || !frame)
@@ -163,7 +189,9 @@ static int open_reader(struct rp_reader **out, const char *path, size_t size)
         .threads = 1, .rgb = size % 3 == 0, .start = size % 5 == 0 ? 40 : 0};
     enum rp_media_kind kind;
 
-    RP_CHECK(rp_media_probe(path, &kind));
+    /* It opens the file as the reader does, which must stand what a job would not give it too. */
+    if (seldom(size, 4))
+        RP_CHECK(rp_media_probe(path, &kind));
     return rp_reader_open(out, path, &params);
 }
 
@@ -197,11 +225,11 @@ void fuzz_inspect(const uint8_t *data, size_t size)
     rp_inspect(fuzz_file("target", data, size), &mark);
 }
 
-static int write_output(const char *target, const char *output, struct rp_reader *r)
+static int write_output(const char *target, const char *output, struct rp_reader *r, bool x264)
 {
     struct rp_writer *w = NULL;
     const rp_mark mark = {.present = true};
-    const struct rp_writer_params params = {.video_encoder = "libx264",
+    const struct rp_writer_params params = {.video_encoder = x264 ? "libx264" : "mpeg4",
                                             .video_preset = "ultrafast",
                                             .video_quality = 50,
                                             .audio_quality = 50,
@@ -233,7 +261,7 @@ void fuzz_tracks(const uint8_t *data, size_t size)
 
     if (open_reader(&r, target, size) >= 0 &&
         (int64_t) rp_reader_info(r)->w * rp_reader_info(r)->h <= PIXELS_MAX)
-        write_output(target, output, r);
+        write_output(target, output, r, seldom(size, 16));
     rp_reader_close(&r);
     unlink(output);
 }
