@@ -97,9 +97,8 @@ static void report_text(const char *output, const rp_report *r)
     print_stage("all", own, model, frames);
 }
 
-static void report(const struct app *app, int ret, const rp_job *job)
+static void report(const struct app *app, int ret, const char *output, const rp_job *job)
 {
-    char *output = rp_options_text(app->options, "output-path"); /* to be shown, if there is memory */
     rp_report r = {0};
 
     if (job)
@@ -107,8 +106,7 @@ static void report(const struct app *app, int ret, const rp_job *job)
     if (app->json)
         report_json(ret, output, &r);
     else if (ret >= 0)
-        report_text(output ? output : "", &r);
-    rp_free(output);
+        report_text(output, &r);
 }
 
 /* ---- the command ---- */
@@ -128,18 +126,21 @@ int app_headless_run(struct app *app)
 {
     rp_runtime *runtime = NULL;
     rp_job *job = NULL;
+    char *output = NULL; /* for the report; when the job is done, it is too late to have no memory */
     int ret;
 
     if ((ret = app_require(app, "target-path", "the picture or video to work on")) < 0 ||
-        (ret = app_require(app, "output-path", "the file to write")) < 0)
+        (ret = app_require(app, "output-path", "the file to write")) < 0 ||
+        (ret = rp_options_get_text(app->options, "output-path", &output)) < 0)
         return ret;
     ret = app_runtime(app, &runtime);
     if (ret >= 0)
         ret = rp_job_create(&job, runtime, app->options);
     if (ret >= 0)
         ret = run_job(app, job);
-    report(app, ret, job);
+    report(app, ret, output, job);
     rp_job_destroy(&job);
     rp_runtime_destroy(&runtime);
+    rp_free(output);
     return ret;
 }

@@ -13,10 +13,54 @@
 /* ---- log and errors -------------------------------------------------------------------------- */
 
 static atomic_uint shortages;
+static _Thread_local bool lacks; /* in this thread, since rp_av_begin() */
+
+/* Takes from errno that memory was short. */
+static void look_at_errno(void)
+{
+    if (errno != ENOMEM)
+        return;
+    errno = 0;
+    lacks = true;
+    atomic_fetch_add(&shortages, 1);
+}
 
 unsigned rp_av_shortages(void)
 {
+    look_at_errno();
     return atomic_load(&shortages);
+}
+
+void rp_av_begin(void)
+{
+    rp_av_init();
+    lacks = false;
+    errno = 0;
+}
+
+bool rp_av_lacks(void)
+{
+    look_at_errno();
+    return lacks;
+}
+
+static int get_buffer(AVCodecContext *dec, AVFrame *f, int flags)
+{
+    look_at_errno(); /* of the frame before that this thread decoded */
+    const int ret = avcodec_default_get_buffer2(dec, f, flags);
+    look_at_errno();
+    return ret;
+}
+
+void rp_av_watch_buffers(AVCodecContext *dec)
+{
+    dec->get_buffer2 = get_buffer;
+#if LIBAVCODEC_VERSION_MAJOR < 60
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+    dec->thread_safe_callbacks = 1; /* as the default has it */
+#pragma GCC diagnostic pop
+#endif
 }
 
 /* Of their own words for it, libraries have many: "Cannot allocate memory", "Failed to allocate a
@@ -84,11 +128,23 @@ static bool is_hint(const char *line)
     return strstr(line, "mismatch") || strstr(line, "nvalid") || strstr(line, "orrupt");
 }
 
+/* Does code of a driver run inside? What it leaves in errno means nothing. */
+static bool is_hardware(void *avcl)
+{
+    const AVClass *const c = avcl ? *(const AVClass **) avcl : NULL;
+    const AVCodec *const codec =
+        c && c == avcodec_get_class() ? ((AVCodecContext *) avcl)->codec : NULL;
+
+    return codec && (codec->capabilities & (AV_CODEC_CAP_HARDWARE | AV_CODEC_CAP_HYBRID));
+}
+
 static void on_log(void *avcl, int level, const char *fmt, va_list args)
 {
     char line[1024];
     int prefix = 1;
 
+    if (!is_hardware(avcl))
+        look_at_errno();
     struct rp_watch *const watch = watch_of(avcl);
     if (level > av_log_get_level() + 8 * is_demuxer(avcl, watch))
         return;
@@ -150,6 +206,8 @@ int rp_av_fail(int averror, const char *path, const char *doing)
 {
     char reason[AV_ERROR_MAX_STRING_SIZE] = "";
 
+    if (rp_av_lacks())
+        averror = AVERROR(ENOMEM);
     av_strerror(averror, reason, sizeof(reason));
     return rp_fail(rp_av_status(averror), "%s: %s: %s", path, doing, reason);
 }
@@ -273,7 +331,7 @@ int rp_av_open_watched(AVFormatContext **out, const char *path, bool streams,
         ret = rp_av_fail(ret, path, "reading");
         goto fail;
     }
-    ret = 0;
+    ret = rp_av_lacks() ? RP_NOMEM(path) : 0; /* of its tables something may be missing */
 fail:
     if (ret < 0)
         avformat_close_input(out);

@@ -42,9 +42,20 @@ struct rp_watch {
  * harmless things at this level; they also mark what is damaged. */
 bool rp_watch_trusts(enum AVCodecID codec);
 
-/* How often libav has said that it got no memory, in this process. Not all of it says so by a
- * status: some goes on without. */
+/* How often libav got no memory, in this process. Not all of it says so by a status: some goes on
+ * without. It is known from its log and from errno, where the allocators of C leave ENOMEM: of this
+ * thread, when this is called, and of libav's own threads, whenever they log anything or ask for a
+ * frame (rp_av_get_buffer()). */
 unsigned rp_av_shortages(void);
+
+/* At the beginning of what the folder offers: what errno holds from before is not libav's. */
+void rp_av_begin(void);
+
+/* Has a library got no memory in this thread since then? For failures that it gives other names. */
+bool rp_av_lacks(void);
+
+/* For a decoder: looks at errno in the threads where it decodes. */
+void rp_av_watch_buffers(AVCodecContext *dec);
 
 /* Status for an AVERROR, without words. */
 int rp_av_status(int averror);
@@ -193,6 +204,7 @@ struct rp_tracks_params {
     bool cut_start;
     bool to_end; /* nothing is cut at the end */
     bool refuse; /* fail as soon as it is certain that a track is cut short or damaged */
+    struct rp_written *written; /* the account of the output; of the caller */
 };
 int rp_tracks_open(struct rp_tracks **out, AVFormatContext *oc, const char *path,
                    const struct rp_tracks_params *params);

@@ -1,10 +1,10 @@
 /* Frames that never come although nobody reports an error: where each packet becomes one frame, the
  * times of packets are remembered until a frame of that time has come out of the decoder.
  *
- * Tiny packets may be without a picture. Only MP4, MOV and Matroska with codecs whose packets are
+ * Tiny packets may be without a picture; those of H.264 and HEVC are looked at. Only MP4, MOV and Matroska with codecs whose packets are
  * whole frames, progressive ones: a field may have a packet of its own. Leading pictures (before
  * the key frame that they follow) may be left out by the decoder, and so may what comes before the
- * first frame. */
+ * first frame, but not the first of all packets if it is a key frame. */
 #ifndef RP_MEDIA_EXPECT_H
 #define RP_MEDIA_EXPECT_H
 
@@ -14,9 +14,13 @@
 
 struct rp_expect {
     bool on;
+    enum AVCodecID codec;
+    int length;   /* bytes of the length before each part of a packet (H.264, HEVC); 0: unknown */
     int patience; /* frames after which a packet counts as lost */
     int64_t pts[RP_EXPECT_ROOM], sent[RP_EXPECT_ROOM]; /* sent: frames that had come by then */
+    bool begins[RP_EXPECT_ROOM]; /* the first packet of all, a key frame */
     int count;
+    bool begun;
     int64_t key, first; /* times of the last key packet and of the first frame */
     int64_t came, lost;
 };

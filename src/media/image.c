@@ -12,9 +12,11 @@ int rp_image_decode(rp_image *out, const uint8_t *data, size_t size, const char 
     int ret;
 
     memset(out, 0, sizeof(*out));
-    rp_av_init();
+    rp_av_begin();
     ret = codec ? codec->decode(out, data, size, name)
                 : rp_image_av_decode(out, data, size, AV_CODEC_ID_NONE, name);
+    if (ret >= 0 && rp_av_lacks()) /* a library went on without */
+        ret = RP_NOMEM(name);
     if (ret < 0)
         rp_image_free(out);
     return ret;
@@ -92,7 +94,7 @@ static int write_with(const rp_image *image, const char *path, const char *forma
     size_t size = 0;
     int ret;
 
-    rp_av_init();
+    rp_av_begin();
     if (!codec)
         return rp_fail(RP_ERR_USAGE, "%s: pictures are written as jpg, png, webp, bmp or tiff",
                        format_of);
@@ -100,6 +102,10 @@ static int write_with(const rp_image *image, const char *path, const char *forma
     if (image->format == RP_PIXEL_BGRA && codec == &rp_image_jpeg)
         rp_log(RP_LOG_WARN, "%s: JPEG keeps no transparency", format_of);
     RP_TRY(codec->encode(image, RP_CLAMP(quality, 0, 100), xmp, &data, &size, format_of));
+    if (rp_av_lacks()) {
+        ret = RP_NOMEM(format_of);
+        goto fail;
+    }
     ret = write_all(path, data, size, format_of);
 fail:
     free(data);

@@ -164,7 +164,6 @@ int rp_image_av_decode(rp_image *out, const uint8_t *data, size_t size, enum AVC
     int ret = AVERROR(ENOMEM);
     const unsigned shortages = rp_av_shortages();
 
-    rp_av_init();
     if (packet && frame)
         ret = codec == AV_CODEC_ID_NONE ? first_packet(data, size, packet, &codec)
                                         : whole_packet(data, size, packet);

@@ -221,7 +221,7 @@ static int inspect(const char *path, rp_mark *out)
     int ret;
 
     memset(out, 0, sizeof(*out));
-    rp_av_init();
+    rp_av_begin();
     RP_TRY(rp_file_check(path));
     RP_TRY(rp_file_head(path, head, sizeof(head)));
     if ((codec = rp_image_codec_of(head, (size_t) ret)))

@@ -33,6 +33,7 @@ static int probe_av(const char *path, enum rp_media_kind *kind)
         const bool still = has_suffix(format, "_pipe") || !strcmp(format, "image2") ||
                            (!strcmp(format, "gif") && !is_animated(ic));
         *kind = still ? RP_MEDIA_IMAGE : RP_MEDIA_VIDEO;
+        ret = rp_av_lacks() ? RP_NOMEM(path) : 0;
     } else if (av_find_best_stream(ic, AVMEDIA_TYPE_AUDIO, -1, -1, NULL, 0) >= 0) {
         *kind = RP_MEDIA_AUDIO;
     } else {
@@ -49,6 +50,7 @@ int rp_media_probe(const char *path, enum rp_media_kind *kind)
     int ret;
 
     *kind = RP_MEDIA_UNKNOWN;
+    rp_av_begin();
     RP_TRY(rp_file_check(path));
     RP_TRY(rp_file_head(path, head, sizeof(head)));
     const struct rp_image_codec *const codec = rp_image_codec_of(head, (size_t) ret);

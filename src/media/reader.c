@@ -77,6 +77,7 @@ static int open_decoder(struct rp_reader *r)
     r->codec->pkt_timebase = r->stream->time_base;
     if (rp_watch_trusts(codec->id))
         r->codec->opaque = &r->watch;
+    rp_av_watch_buffers(r->codec);
     r->codec->max_pixels = RP_PIXELS_MAX;
     r->codec->thread_count = r->range.threads > 0 ? r->range.threads : rp_cpu_count();
     r->codec->flags |= AV_CODEC_FLAG_OUTPUT_CORRUPT; /* a damaged frame still counts */
@@ -208,6 +209,7 @@ static void fill_tags(struct rp_reader *r, const AVFrame *f)
 }
 
 static int decode(struct rp_reader *r, AVFrame **out);
+static int check_memory(const struct rp_reader *r);
 static int64_t first_frame(const struct rp_reader *r);
 static int seek_start(struct rp_reader *r);
 
@@ -306,6 +308,7 @@ static int open_file(struct rp_reader *r)
     begin_account(r);
     has_told(r); /* of what lies anywhere in the file */
     RP_CHECK(decode(r, &r->first));
+    RP_CHECK(check_memory(r));
     if (!r->first)
         return rp_fail(RP_ERR_FORMAT, "%s: no frame of its video can be decoded", r->path);
     r->origin = r->first->best_effort_timestamp == AV_NOPTS_VALUE
@@ -326,6 +329,7 @@ int rp_reader_open(struct rp_reader **out, const char *path, const struct rp_rea
 
     if (!r)
         return RP_NOMEM(path);
+    rp_av_begin();
     if (params)
         r->range = *params;
     r->range.start = RP_MAX(r->range.start, 0);
@@ -786,6 +790,7 @@ int rp_reader_next(struct rp_reader *r, struct rp_media_frame **frame)
     AVFrame *f = NULL;
 
     *frame = NULL;
+    rp_av_begin();
     if (r->range.end > 0 && r->index - r->range.around >= r->range.end)
         return check_damage(r);
     do {
@@ -803,6 +808,10 @@ int rp_reader_next(struct rp_reader *r, struct rp_media_frame **frame)
         return ret;
     }
     RP_CHECK(finish_frame(r, &f, frame));
+    if (check_memory(r) < 0) {
+        rp_media_frame_free(frame);
+        return RP_ERR_NOMEM;
+    }
     (*frame)->aside =
         (*frame)->index < r->range.start || (r->range.end > 0 && (*frame)->index >= r->range.end);
     return 0;
@@ -837,6 +846,8 @@ int rp_reader_frame(const char *path, int64_t index, struct rp_media_frame **fra
         ret = rp_fail(RP_ERR_FORMAT, "%s: no frame of its video can be decoded", path);
     else
         ret = finish_frame(r, &last, frame);
+    if (ret >= 0 && (ret = check_memory(r)) < 0)
+        rp_media_frame_free(frame);
 fail:
     av_frame_free(&last);
     rp_reader_close(&r);
@@ -845,5 +856,6 @@ fail:
 
 int rp_reader_count(const struct rp_reader *r, struct rp_video_count *count)
 {
+    rp_av_begin();
     return rp_count_packets(r->path, r->stream->index, count);
 }

@@ -114,6 +114,7 @@ int rp_count_packets(const char *path, int stream, struct rp_video_count *count)
         }
         av_packet_unref(p);
     }
+    ret = rp_av_lacks() ? RP_NOMEM(path) : 0;
 
 fail:
     avformat_close_input(&ic);

@@ -292,6 +292,13 @@ static void find_start(struct rp_sound *s)
         s->start = start;
 }
 
+static int check_damage(const struct rp_sound *s)
+{
+    if (rp_av_shortages() != s->shortages)
+        return RP_NOMEM(s->path);
+    return s->params.refuse && rp_damage_any(&s->damage) ? rp_damage_fail(&s->damage, s->path) : 0;
+}
+
 int rp_sound_open(struct rp_sound **out, const char *path, const struct rp_sound_params *params)
 {
     bool any;
@@ -300,6 +307,7 @@ int rp_sound_open(struct rp_sound **out, const char *path, const struct rp_sound
 
     if (!s)
         return RP_NOMEM(path);
+    rp_av_begin();
     s->params = params ? *params : (struct rp_sound_params){0};
     s->shortages = rp_av_shortages();
     s->packet = av_packet_alloc();
@@ -312,7 +320,8 @@ int rp_sound_open(struct rp_sound **out, const char *path, const struct rp_sound
     RP_TRY(find_track(s, &any));
     if (any)
         find_start(s);
-    else
+    RP_TRY(check_damage(s));
+    if (!any)
         rp_sound_close(out);
     return 0;
 
@@ -457,13 +466,6 @@ static int put_silence(struct rp_sound *s)
     return ret;
 }
 
-static int check_damage(const struct rp_sound *s)
-{
-    if (rp_av_shortages() != s->shortages)
-        return RP_NOMEM(s->path);
-    return s->params.refuse && rp_damage_any(&s->damage) ? rp_damage_fail(&s->damage, s->path) : 0;
-}
-
 bool rp_sound_damage(const struct rp_sound *s, char *text, size_t size)
 {
     text[0] = 0;
@@ -502,6 +504,8 @@ static int more(struct rp_sound *s)
     s->samples += s->frame->nb_samples;
     ret = convert(s, (const uint8_t **) s->frame->extended_data, s->frame->nb_samples);
     av_frame_unref(s->frame);
+    if (ret >= 0 && rp_av_lacks())
+        ret = RP_NOMEM(s->path);
     return ret < 0 ? ret : 1;
 }
 
@@ -509,6 +513,7 @@ int rp_sound_read(struct rp_sound *s, int16_t (*samples)[2], int n)
 {
     int done = 0;
 
+    rp_av_begin();
     while (done < n) {
         const int now = RP_MIN(n - done, s->count - s->taken);
 

@@ -13,6 +13,7 @@
 #include "media/resound.h"
 #include "media/retext.h"
 #include "media/steady.h"
+#include "media/written.h"
 
 #define SOURCES_MAX 2 /* the target, and the file that replaces its audio */
 #define PRIMING_MAX 0.2 /* seconds */
@@ -612,7 +613,7 @@ static int write_packet(void *priv, AVPacket *p, AVRational base)
     keep_rising(track, p);
     p->stream_index = track->out->index;
     p->pos = -1;
-    ret = av_interleaved_write_frame(t->oc, p);
+    ret = rp_written_packet(t->params.written, t->oc, p);
     if (ret >= 0)
         return 0;
     if (ret == AVERROR(ENOMEM) || (t->oc->pb && t->oc->pb->error < 0))

@@ -12,11 +12,13 @@
 
 #include <libavutil/imgutils.h>
 
+#include <errno.h>
 #include <math.h>
 
 #include "base/path.h"
 #include "media/palette.h"
 #include "media/steady.h"
+#include "media/written.h"
 
 #define SHOWN_MAX 1024 /* frames inside an encoder; libx264 looks ahead at most 250 */
 
@@ -63,6 +65,8 @@ struct rp_writer {
     bool warned_alpha, warned_fields;
     char damage[640]; /* of the input */
     unsigned shortages; /* of memory, before */
+    int64_t frames, packets;   /* that the encoder was given, and gave */
+    struct rp_written written; /* what the muxer was given */
     const char *fields_weak; /* why an encoder does not say that frames are interlaced, or NULL */
 };
 
@@ -220,13 +224,19 @@ static int keep_params(struct rp_writer *w, const struct rp_reader *reader,
     return 0;
 }
 
+/* Whatever a library does without the memory that it did not get, something is missing. */
+static int check_memory(const struct rp_writer *w)
+{
+    return rp_av_shortages() == w->shortages ? 0 : RP_NOMEM(w->path);
+}
+
 int rp_writer_open(struct rp_writer **out, const char *path, const char *target,
                    const struct rp_reader *reader, const struct rp_writer_params *params)
 {
     int ret;
     struct rp_writer *const w = *out = calloc(1, sizeof(*w));
 
-    rp_av_init();
+    rp_av_begin();
     if (!w)
         return RP_NOMEM(path);
     w->last_pts = AV_NOPTS_VALUE;
@@ -253,7 +263,9 @@ int rp_writer_open(struct rp_writer **out, const char *path, const char *target,
                               .cut_start = w->range.start > 0,
                               .to_end = w->range.end <= 0,
                               .refuse = params->refuse,
+                              .written = &w->written,
                           }));
+    RP_TRY(check_memory(w));
     return 0;
 
 fail:
@@ -278,6 +290,7 @@ void rp_writer_close(struct rp_writer **writer)
     sws_freeContext(w->sws);
     av_buffer_pool_uninit(&w->pool.buffers);
     av_dict_free(&w->stream_metadata);
+    rp_written_free(&w->written);
     free(w->target);
     free(w->preset);
     free(w->audio_encoder);
@@ -482,6 +495,13 @@ static void name_losses(struct rp_writer *w)
                lost.text);
 }
 
+/* Drivers of hardware try what need not succeed: after them errno means nothing. */
+static void forgive_driver(const struct rp_writer *w)
+{
+    if (w->codec->capabilities & (AV_CODEC_CAP_HARDWARE | AV_CODEC_CAP_HYBRID))
+        errno = 0;
+}
+
 static int open_encoder(struct rp_writer *w, const struct rp_media_frame *frame)
 {
     int ret = try_encoder(w, frame, true);
@@ -490,7 +510,9 @@ static int open_encoder(struct rp_writer *w, const struct rp_media_frame *frame)
         avcodec_free_context(&w->enc);
         ret = try_encoder(w, frame, false);
     }
-    if (ret == AVERROR(ENOMEM))
+    if (ret >= 0)
+        forgive_driver(w);
+    if (ret == AVERROR(ENOMEM) || rp_av_lacks())
         return RP_NOMEM(w->path);
     if (ret < 0) /* whatever libav calls it: missing hardware, an unsupported size */
         return rp_fail(RP_ERR_UNSUPPORTED, "%s: opening encoder %s: %s", w->path, w->codec->name,
@@ -656,7 +678,7 @@ static int write_header(struct rp_writer *w, bool late)
     if (ret < 0)
         return rp_av_fail(ret, w->path, "writing the header");
     w->header = true;
-    return 0;
+    return rp_written_begin(&w->written, w->oc, w->stream->index);
 fail:
     return ret;
 }
@@ -857,7 +879,7 @@ static int write_packet(struct rp_writer *w)
         p->pts = p->dts;
     av_packet_rescale_ts(p, w->enc->time_base, w->stream->time_base);
     p->stream_index = w->stream->index;
-    ret = av_interleaved_write_frame(w->oc, p);
+    ret = rp_written_packet(&w->written, w->oc, p);
     if (ret >= 0 && w->oc->pb && w->oc->pb->error < 0)
         ret = w->oc->pb->error;
     return ret < 0 ? rp_av_fail(ret, w->path, "writing") : 0;
@@ -868,14 +890,18 @@ static int encode(struct rp_writer *w, const AVFrame *f)
 {
     int ret = avcodec_send_frame(w->enc, f);
 
+    w->frames += f && ret >= 0;
     while (ret >= 0) {
+        forgive_driver(w);
         if ((ret = avcodec_receive_packet(w->enc, w->packet)) < 0)
             break;
+        w->packets++;
         const int wrote = write_packet(w);
         av_packet_unref(w->packet);
         if (wrote < 0)
             return wrote;
     }
+    forgive_driver(w);
     return ret == AVERROR(EAGAIN) || ret == AVERROR_EOF ? 0 : rp_av_fail(ret, w->path, "encoding");
 }
 
@@ -942,6 +968,7 @@ int rp_writer_write(struct rp_writer *w, const struct rp_media_frame *frame)
     AVFrame *f = NULL;
     int ret;
 
+    rp_av_begin();
     if (!w->begun)
         RP_TRY(begin(w, frame));
     if (frame->w != w->w || frame->h != w->h)
@@ -957,6 +984,8 @@ int rp_writer_write(struct rp_writer *w, const struct rp_media_frame *frame)
         ret = write_constant(w, &f, frame);
     else
         ret = write_as_it_is(w, f, frame);
+    if (ret >= 0)
+        ret = check_memory(w);
 fail:
     av_frame_free(&f);
     return ret;
@@ -1013,15 +1042,22 @@ int rp_writer_finish(struct rp_writer *w)
 {
     const AVRational base = {w->info.tb_num, w->info.tb_den};
 
+    rp_av_begin();
     if (!w->begun)
         return rp_fail(RP_ERR_FORMAT, "%s: there is no frame to write", w->path);
     if (w->constant)
         RP_CHECK(fill_slots(w, RP_MAX(slot_of(w, w->end), w->next_slot + !w->shown_at)));
     RP_CHECK(encode(w, NULL));
     RP_CHECK(rp_tracks_finish(w->tracks, av_rescale_q(w->end, base, AV_TIME_BASE_Q), is_cut(w)));
-    if (rp_av_shortages() != w->shortages) /* libav went on without: something is missing */
-        return RP_NOMEM(w->path);
+    RP_CHECK(check_memory(w));
+    if (w->packets < w->frames)
+        return rp_fail(RP_ERR_IO,
+                       "%s: the encoder %s gave %lld packets for %lld frames, as when it has no "
+                       "memory; nothing is kept, so try again",
+                       w->path, w->codec->name, (long long) w->packets, (long long) w->frames);
     say_damage(w);
-    return end_file(w);
+    RP_CHECK(end_file(w));
+    RP_CHECK(check_memory(w));
+    return rp_written_check(&w->written, w->oc, w->file, w->path, w->frames);
     return 0;
 }
