@@ -59,13 +59,22 @@ int rp_crc32_file(const char *path, uint32_t *crc)
     return each_piece(path, crc_piece, crc);
 }
 
+/* OpenSSL says no more than that it failed; malloc() says why in errno, which was 0 before. */
+static int sha_fail(const char *how)
+{
+    if (errno == ENOMEM)
+        return rp_fail(RP_ERR_NOMEM, "SHA-256: out of memory");
+    return rp_fail(RP_ERR_UNSUPPORTED, "SHA-256: OpenSSL %s", how);
+}
+
 static int sha_begin(EVP_MD_CTX **ctx)
 {
+    errno = 0;
     *ctx = EVP_MD_CTX_new();
     if (!*ctx)
         return rp_fail(RP_ERR_NOMEM, "SHA-256: out of memory");
     if (!EVP_DigestInit_ex(*ctx, EVP_sha256(), NULL))
-        return rp_fail(RP_ERR_UNSUPPORTED, "SHA-256: OpenSSL refuses it");
+        return sha_fail("refuses it");
     return 0;
 }
 
@@ -73,8 +82,9 @@ static int sha_piece(void *priv, const void *data, size_t size)
 {
     EVP_MD_CTX *const ctx = priv;
 
+    errno = 0;
     if (!EVP_DigestUpdate(ctx, data, size))
-        return rp_fail(RP_ERR_UNSUPPORTED, "SHA-256: OpenSSL failed");
+        return sha_fail("failed");
     return 0;
 }
 
@@ -84,8 +94,9 @@ static int sha_end(EVP_MD_CTX *ctx, char hex[RP_SHA256_HEX])
     unsigned char sum[EVP_MAX_MD_SIZE];
     unsigned size = 0;
 
+    errno = 0;
     if (!EVP_DigestFinal_ex(ctx, sum, &size) || size * 2 + 1 != RP_SHA256_HEX)
-        return rp_fail(RP_ERR_UNSUPPORTED, "SHA-256: OpenSSL failed");
+        return sha_fail("failed");
     for (unsigned i = 0; i < size; i++) {
         hex[2 * i] = digits[sum[i] >> 4];
         hex[2 * i + 1] = digits[sum[i] & 15];

@@ -10,6 +10,8 @@
 #include <math.h>
 #include <pthread.h>
 
+#include "media/av.h"
+
 #define PROFILE_MIN 128         /* bytes: its head */
 #define PROFILE_MAX (32u << 20) /* bytes; printers' profiles have up to a few million */
 #define SAME 1                  /* levels: a profile this near to sRGB is sRGB */
@@ -281,7 +283,7 @@ struct rp_icc *rp_icc_open(const uint8_t *profile, size_t size, const struct rp_
         why = prepare(icc, opened, to, &same);
         cmsCloseProfile(opened);
     }
-    if (why)
+    if (why && !rp_av_lacks()) /* else the picture fails, see rp_image_decode() */
         rp_icc_warn(name, why);
     if (why || same)
         rp_icc_close(&icc);
