@@ -41,7 +41,8 @@ static const char style[] =
     "border-radius:3px;margin-right:.5em}"
     ".bar{display:grid;grid-template-columns:10.5em 1fr 12em;gap:.2em .8em;align-items:center;"
     "margin:.35em 0}.bar svg{display:block;width:100%;height:18px;background:var(--soft);"
-    "border-radius:4px}.bar b{font-weight:600}.pair{border-top:1px solid var(--line);padding:.3em "
+    "border-radius:4px}.bar strong{font-weight:600}.pair{border-top:1px solid "
+    "var(--line);padding:.3em "
     "0}"
     ".share{display:block;width:100%;height:28px;border-radius:4px;margin:.6em 0}"
     "table{border-collapse:collapse;font-variant-numeric:tabular-nums;margin:.5em 0}"
@@ -219,12 +220,16 @@ static void put_bar(FILE *f, const struct bar *bar, double most, enum unit unit)
     put_text(f, bar->name);
     fprintf(f,
             "</span><svg viewBox=\"0 0 100 1\" preserveAspectRatio=none aria-hidden=true>"
-            "<rect class=w%d width=%.2f height=1 /></svg><span><b>",
+            "<rect class=w%d width=%.2f height=1 /></svg><span><strong>",
             (int) bar->way, fmin(fmax(100 * bar->value / most, 0.5), 100));
     put_text(f, text);
-    fputs("</b> <small>", f);
-    put_text(f, bar->more ? bar->more : "");
-    fputs("</small></span></div>\n", f);
+    fputs("</strong>", f);
+    if (bar->more) {
+        fputs(" <small>", f);
+        put_text(f, bar->more);
+        fputs("</small>", f);
+    }
+    fputs("</span></div>\n", f);
 }
 
 /* All to the same scale. Nothing if there are fewer than two: one has nothing to be compared with.
@@ -263,7 +268,8 @@ static void put_key(FILE *f)
 {
     fputs("<ul class=key>\n", f);
     for (int i = 0; i < N_WAYS; i++)
-        fprintf(f, "<li><i class=w%d></i><b>%s</b>: %s</li>\n", i, ways[i].name, ways[i].meaning);
+        fprintf(f, "<li><i class=w%d></i><strong>%s</strong>: %s</li>\n", i, ways[i].name,
+                ways[i].meaning);
     fputs("</ul>\n", f);
 }
 
