@@ -10,6 +10,7 @@ test files is run; with it also the program is run for each option, and all line
 """
 import contextlib
 import ctypes
+import functools
 import os
 import sys
 import unittest
@@ -106,6 +107,11 @@ def library():
     if not _library:
         _library.append(Library())
     return _library[0]
+
+
+@functools.lru_cache
+def help_of(command):
+    return e2e.run(command, '--help')
 
 
 def is_there(name, word):
@@ -293,7 +299,7 @@ class Program(unittest.TestCase):
         table = library().table()
         shown = set()
         for command in 'headless-run', 'benchmark', 'force-download':
-            text = e2e.must(command, '--help').stdout
+            text = help_of(command).stdout
             shown |= {line.split('--', 1)[1].split()[0] for line in text.splitlines()
                       if line[:10].strip().startswith('-') and '--' in line[:10]}
         own = {'json', 'html', 'help', 'frame', 'sheet', 'all'}  # of the program, not the library
@@ -302,7 +308,7 @@ class Program(unittest.TestCase):
     def test_commands(self):
         for command, state in ff.COMMANDS.items():
             with self.subTest(command):
-                ran = e2e.run(command, '--help')
+                ran = help_of(command)
                 self.assertEqual(ran.returncode, 0 if state == ff.WORKS else 2)
                 self.assertNotIn('unknown', ran.stderr)
                 if state != ff.WORKS:
@@ -419,7 +425,7 @@ def write_options(table):
 
 def write_page():
     table = library().table()
-    said = {c: e2e.run(c).stderr.splitlines()[0].split(': ', 2)[2] for c, state
+    said = {c: help_of(c).stderr.splitlines()[0].split(': ', 2)[2] for c, state
             in ff.COMMANDS.items() if state != ff.WORKS}
     lines = list(ff.lines())
     waits = len([x for x in lines if x.waits])
