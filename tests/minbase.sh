@@ -148,15 +148,21 @@ package() {
     step deb root 'apt-get purge' 'apt-get -qy purge reprise && ! ls -d /usr/share/reprise /usr/bin/reprise /usr/lib/*/libreprise*'
 }
 
-make_base
-[ $# -gt 0 ] || set -- root user deb
-for what; do
-    case $what in
-        root) as_root ;;
-        user) as_user ;;
-        deb) package ;;
-        *) echo "minbase: there are root, user and deb, not $what." >&2; exit 2 ;;
-    esac
-done
-echo "minbase: $passed passed, $failed failed"
-[ $failed = 0 ]
+main() {
+    local what
+    make_base
+    [ $# -gt 0 ] || set -- root user deb
+    for what; do
+        case $what in
+            root) as_root ;;
+            user) as_user ;;
+            deb) package ;;
+            *) echo "minbase: there are root, user and deb, not $what." >&2; exit 2 ;;
+        esac
+    done
+    echo "minbase: $passed passed, $failed failed"
+    [ $failed = 0 ]
+}
+
+main "$@" # at the end: Bash has read all of the file by then
+exit

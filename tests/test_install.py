@@ -138,6 +138,18 @@ class Install(unittest.TestCase):
         with open(self.user + '/mark.xmp', encoding='utf-8') as file:
             self.assertIn('TrainedAlgorithmicMedia', file.read())
 
+    def test_cuda_module(self):
+        """One that tells a wrong number is found where it is installed, and named."""
+        module = self.libdir() + '/reprise/libreprise-cuda.so'
+        self.addCleanup(os.remove, module)
+        subprocess.run(['cc', '-shared', '-fPIC', '-xc', '-', '-o', module], check=True, text=True,
+                       input='void rp_module_abi(void *abi) { (void) abi; }')
+        options = {'source-paths': 'face.png', 'target-path': 'in/target.png',
+                   'output-path': 'no.png', 'execution-providers': 'cuda'}
+        for command in (['reprise', 'headless-run'], [self.built() + '/job']):
+            done = self.run_user(*command, *(f'--{k}={v}' for k, v in options.items()), code=1)
+            self.assertIn(f'the CUDA module {module} is of another build', done.stderr.decode())
+
     def test_batch(self):
         done = self.run_user('./batch.sh', 'face.png', 'in', 'out')
         self.assertIn(b'1 done, 0 refused, 0 failed', done.stdout)
