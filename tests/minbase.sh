@@ -21,6 +21,7 @@ command -v debootstrap >/dev/null || { echo "minbase: install debootstrap." >&2;
 [ -n "${MINBASE_ALONE:-}" ] || MINBASE_ALONE=1 exec unshare --mount --propagation private "$0" "$@"
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/reprise-minbase-XXXXXX")
+# shellcheck disable=SC2317 # called by the trap
 clean_up() {
     local m
     awk -v w="$work/" 'index($2, w) == 1 { print $2 }' /proc/mounts | sort -r | while read -r m; do
