@@ -175,7 +175,7 @@ apt_install() {
         die "Debian packages are missing, and sudo wants a password but there is no terminal: run" \
             "sudo apt-get install --no-install-recommends $* and then run this again."
     apt_update
-    plan=$(apt-get install --assume-no --no-install-recommends "$@" 2>&1) || true
+    plan=$(as_root apt-get install --assume-no --no-install-recommends "$@" 2>&1) || true
     say "installing $*"
     { grep -E '^(Need to get|After this operation)' <<<"$plan" || true; } | sed 's/^/setup:   /' >&2
     as_root env DEBIAN_FRONTEND=noninteractive apt-get -y -q -o DPkg::Lock::Timeout=300 \
