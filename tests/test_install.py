@@ -52,8 +52,11 @@ class Install(unittest.TestCase):
 
     @classmethod
     def script(cls, what):
-        return subprocess.run([e2e.ROOT + '/scripts/install.sh', what, cls.dest, PREFIX], check=True,
-                              stderr=subprocess.PIPE, text=True).stderr
+        done = subprocess.run([e2e.ROOT + '/scripts/install.sh', what, cls.dest, PREFIX],
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        if done.returncode:
+            raise AssertionError(f'install.sh {what}: {done.stdout}')
+        return done.stdout
 
     @classmethod
     def make_user(cls):
