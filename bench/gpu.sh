@@ -15,6 +15,7 @@
 #               replays against eager
 #   bench    *  reprise benchmark on the twins; what becomes bench/results/GPU.json
 #   contracts   each processor's models, tiny, recorded, against the CPU
+#   faults      one call of the CUDA runtime after the other fails, of a short job with a clip
 #   sanitize    checkgpu under compute-sanitizer's memcheck and racecheck
 #
 # In $OUT: gpu.log (everything), gpu.json (what ran, on what), benchmark.json. A table comes last.
@@ -26,7 +27,7 @@
 #   OUT             results (out/gpu)
 #   TMPDIR          what is unpacked goes to reprise-gpu in it (/tmp) and is used again
 #   LIMIT           seconds for all steps together (560); LIMIT_BENCH etc.: for one
-#   *_ARGS          of BENCH, CHECKGPU, CHECKGRAPH, RECORD, SANITIZE, TWINS: more arguments, apart at blanks
+#   *_ARGS          of BENCH, CHECKGPU, CHECKGRAPH, FAULTS, RECORD, SANITIZE, TWINS: more arguments, apart at blanks
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -50,7 +51,7 @@ limit_of() {
         unpack) echo "${!own:-120}" ;;
         doctor) echo "${!own:-60}" ;;
         twins) echo "${!own:-150}" ;;
-        bench) echo "${!own:-300}" ;;
+        bench | faults) echo "${!own:-300}" ;;
         *) echo "${!own:-240}" ;;
     esac
 }
@@ -207,6 +208,14 @@ step_contracts() {
     python3 -c 'import cv2, numpy' 2>/dev/null || skip "Python has no OpenCV here"
     python3 tests/gpu_contracts.py "$(programs)/reprise" "$packed/data/models" \
         "$packed/data/media/cisco_vt_2people_320x192_12fps.mp4" "$packed/data/source.jpg"
+}
+
+step_faults() {
+    surroundings
+    [ -n "$(program fault_cuda.so)" ] || skip "there is no fault_cuda.so: build with -Dcuda=enabled -Dtests=true"
+    # shellcheck disable=SC2086
+    python3 tests/test_cuda_faults.py "$(programs)/reprise" "$packed/data/models" \
+        "$packed/data/media/cisco_vt_2people_320x192_12fps.mp4" "$packed/data/source.jpg" ${FAULTS_ARGS:-}
 }
 
 step_sanitize() {
