@@ -484,7 +484,7 @@ static void test_each(void **state)
 
 static void wrong_table(const struct rp_opt opt)
 {
-    const struct rp_opt opts[] = {opt, {"other", 0, RP_OPT_FLAG, 0}, {0}};
+    const struct rp_opt opts[] = {opt, {"the-other", 0, RP_OPT_FLAG, 0}, {0}};
     const struct rp_opt_group group = {"g", "G", 8, opts};
     struct rp_settings *s;
 
@@ -501,7 +501,8 @@ static void test_wrong_tables(void **state)
     wrong_table((struct rp_opt){"a", 0, RP_OPT_CHOICE, 0});
     wrong_table((struct rp_opt){"a", 0, (enum rp_opt_type) 99, 0});
     wrong_table((struct rp_opt){"a", 0, RP_OPT_INT, 0, .min = 1});
-    wrong_table((struct rp_opt){"other", 0, RP_OPT_INT, 0});
+    wrong_table((struct rp_opt){"the-other", 0, RP_OPT_INT, 0});
+    wrong_table((struct rp_opt){"the_other", 0, RP_OPT_INT, 0});
     wrong_table((struct rp_opt){"a", 0, RP_OPT_INT, 0, .max = 3, .def_text = "4"});
     assert_non_null(strstr(rp_last_error(), "default of --a"));
 }

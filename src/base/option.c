@@ -114,30 +114,35 @@ static int set_default(struct rp_entry *entry)
     return ret;
 }
 
-static uint32_t sum_of(const char *name)
+/* Names are compared only where their sums meet. */
+static bool is_there(struct rp_settings *s, const char *name)
 {
     uint32_t sum = 0;
 
-    while (*name)
-        sum = sum * 31 + (unsigned char) *name++;
-    return sum;
+    for (const char *c = name; *c; c++)
+        sum = sum * 31 + (unsigned char) (*c == '_' ? '-' : *c);
+    uint64_t *const word = &s->sums[sum / 64 % RP_ARRAY_LEN(s->sums)];
+    const uint64_t bit = UINT64_C(1) << sum % 64;
+    const bool may_be = *word & bit;
+    *word |= bit;
+    for (int i = 0; may_be && i < s->n; i++)
+        if (rp_opt_name_is(s->entries[i].opt->name, name))
+            return true;
+    return false;
 }
 
 static int add_entry(struct rp_settings *s, const struct rp_opt_group *group, void *values,
                      const struct rp_opt *opt)
 {
     struct rp_entry *const entry = &s->entries[s->n];
-    const uint32_t sum = sum_of(opt->name);
 
     if (!table_is_sound(group, opt))
         return rp_fail(RP_ERR_INVALID, "the table of --%s is wrong", opt->name);
-    for (int i = 0; i < s->n; i++) {
-        if (s->entries[i].sum == sum && rp_opt_name_is(s->entries[i].opt->name, opt->name))
-            return rp_fail(RP_ERR_INVALID, "there are two options --%s", opt->name);
-    }
+    if (is_there(s, opt->name))
+        return rp_fail(RP_ERR_INVALID, "there are two options --%s", opt->name);
     *entry = (struct rp_entry){
         .opt = opt, .group = group, .at = (char *) values + opt->offset,
-        .has_value = opt->type == RP_OPT_FLAG, .sum = sum};
+        .has_value = opt->type == RP_OPT_FLAG};
     s->n++;
     rp_opt_clear(opt, entry->at);
     return set_default(entry);

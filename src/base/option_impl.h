@@ -24,7 +24,6 @@ struct rp_entry {
     bool has_value; /* given, or has a default */
     bool given;
     int line;       /* of the file being read, to find keys given twice */
-    uint32_t sum;   /* of the name: names of another sum are other names */
 };
 
 struct rp_settings {
@@ -32,6 +31,7 @@ struct rp_settings {
     int n_groups, n;
     void **values; /* one struct per group */
     struct rp_entry *entries;
+    uint64_t sums[64]; /* bits: those of the names of entries */
 };
 
 /* Bytes of a value of this type, 0 for an unknown type. */
