@@ -29,7 +29,7 @@ check-long:  ## the tests that take long (a 10-minute clip)
 	@scripts/build.sh "$(BUILD)" --tests $(INTO)
 	@tests/long.sh "$(BUILD)"
 
-check-minbase: ## root: all of the first steps on bare Debian 12 systems, below $TMPDIR; downloads 3 GB
+check-minbase: ## as root: the first steps on bare Debian 12 systems, downloads 1 GB
 	@tests/minbase.sh
 
 fuzz:        ## each fuzzer a million times, or RUNS=N; takes hours; FUZZERS="onnx video" for some
@@ -60,4 +60,4 @@ clean:       ## remove what was built and the results in out/
 
 help:        ## this text
 	@sed -n 's/^\([a-z-]*\): *## /\1|/p' Makefile | sed 's/$$(BUILD)/$(BUILD)/' | \
-	  awk -F'|' '{ printf "  make %-12s %s\n", $$1, $$2 }'
+	  awk -F'|' '{ printf "  make %-13s %s\n", $$1, $$2 }'

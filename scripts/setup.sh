@@ -4,7 +4,7 @@
 #   scripts/setup.sh [--tests] [--media] [--gpu] [--deb]
 #   scripts/setup.sh --models-folder      print the model folder, do nothing else
 #
-#   --gpu     ONNX Runtime with its CUDA provider, in a folder of its own (291 MB to fetch)
+#   --gpu     ONNX Runtime with its CUDA provider, in a folder of its own (179 MB more to fetch)
 #   --media   the sample picture as well
 #   --deb     what makes Debian packages as well
 #   --tests   the sample picture and the packages of the tests as well
