@@ -562,6 +562,13 @@ typedef struct rp_model_info {
 RP_API int rp_models_each(rp_runtime *runtime,
                           void (*fn)(void *priv, const rp_model_info *info), void *priv);
 
+/** The models that a job with these options needs, whether they are installed or not. A default that
+ *  is not installed is fetched by the job; the lite models of its kind follow with `stands_in` set,
+ *  which are used if that is impossible. Nothing is opened. */
+RP_API int rp_models_needed(rp_runtime *runtime, const rp_options *options,
+                            void (*fn)(void *priv, const rp_model_info *info, bool stands_in),
+                            void *priv);
+
 /** Fetch a model unless it is installed and agrees with the catalogue or its .hash file. A wrong
  *  file is replaced once the right one is complete. The runtime must have been made with `download`.
  *  @return 0 if it was installed, 1 if it was fetched, else a failure: RP_ERR_MISSING if no host

@@ -66,10 +66,10 @@ int app_runtime(const struct app *app, rp_runtime **out);
 
 /* Selects the models whose kind or name contains one of the command's words, or all if there are no
  * words. A word that is the whole name of a model, and of no kind, means only that model.
- * RP_ERR_USAGE if there is no such model. */
+ * RP_ERR_USAGE if a word means no model: with what it may have been meant to be. */
 struct app_words {
     const struct app *app;
-    uint64_t names, kinds; /* a bit for each word */
+    uint64_t names, kinds, found; /* a bit for each word */
 };
 int app_words_open(struct app_words *words, const struct app *app, rp_runtime *runtime);
 bool app_words_want(const struct app_words *words, const rp_model_info *model);
@@ -165,6 +165,9 @@ int app_json_line(json_t *object);
 /* ---- main.c ---- */
 
 const struct app_command *app_commands(int *n);
+
+/* May `typed` have been meant to be `name`, and more likely so than what *least is of? */
+bool app_is_near(const char *typed, const char *name, int *least);
 
 /* ---- complete.c ---- */
 

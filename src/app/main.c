@@ -70,13 +70,17 @@ static const struct app_command commands[] = {
     {
         .name = "models",
         .args = "[WORD...]",
-        .help = "list the models: installed or not, size, licence",
-        .notes = "WORD keeps the models whose kind or name contains it, or the one of that name.\n"
+        .help = "list the models: what is installed, and what a job with these options needs",
+        .notes = "WORD: the models whose kind or name contains it, or the one of that name;\n"
+                 "the word all: all. --json and --verify mean all where no word is given.\n"
                  "With --verify the exit code is 1 if a file is not the published one.\n\n"
                  "Examples:\n"
+                 "  reprise models\n"
+                 "  reprise models --processors face_swapper lip_syncer\n"
                  "  reprise models face_swapper\n"
+                 "  reprise models all\n"
                  "  reprise models --verify\n",
-        .takes = takes_models,
+        .takes = takes_all,
         .takes_json = true,
         .takes_verify = true,
         .words = APP_WORDS_MODELS,
@@ -211,6 +215,16 @@ static int distance(const char *a, const char *b)
         }
     }
     return row[n];
+}
+
+bool app_is_near(const char *typed, const char *name, int *least)
+{
+    const int d = distance(typed, name);
+
+    if (d >= *least || (size_t) d * 2 >= strlen(name))
+        return false;
+    *least = d;
+    return true;
 }
 
 static const struct app_command *find_command(const char *name)

@@ -4,12 +4,24 @@
 
 #include "app/app.h"
 
+enum { MOST_NEEDED = 64 };
+
+struct needed {
+    char kind[64], name[128];
+    bool stands_in;
+};
+
 struct lister {
     const struct app *app;
     struct app_words words;
     rp_runtime *runtime;
     int kind, name, licence; /* widths of the columns */
+    struct needed needed[MOST_NEEDED]; /* by a job with the options that were given */
+    int n_needed;
+    bool brief; /* only what is installed or needed */
     int shown, installed;
+    int missing; /* of what is needed */
+    int64_t missing_bytes;
     int right, wrong, unknown; /* with --verify */
     int failed;
 };
@@ -29,36 +41,50 @@ static void find_name(void *priv, const rp_model_info *m)
     struct app_words *w = priv;
 
     for (int i = 0; i < w->app->n_args && i < 64; i++) {
-        w->names |= (uint64_t) !strcmp(m->name, w->app->args[i]) << i;
-        w->kinds |= (uint64_t) !strcmp(m->kind, w->app->args[i]) << i;
+        const char *const word = w->app->args[i];
+
+        w->names |= (uint64_t) !strcmp(m->name, word) << i;
+        w->kinds |= (uint64_t) !strcmp(m->kind, word) << i;
+        w->found |= (uint64_t) (strstr(m->kind, word) || strstr(m->name, word)) << i;
     }
 }
 
-struct any {
-    const struct app_words *words;
-    bool found;
+struct near {
+    const char *word;
+    char name[128];
+    int least;
 };
 
-static void find_any(void *priv, const rp_model_info *m)
+static void find_near(void *priv, const rp_model_info *m)
 {
-    struct any *a = priv;
+    struct near *const n = priv;
 
-    a->found |= app_words_want(a->words, m);
+    if (app_is_near(n->word, m->name, &n->least))
+        snprintf(n->name, sizeof(n->name), "%s", m->name);
+    if (app_is_near(n->word, m->kind, &n->least))
+        snprintf(n->name, sizeof(n->name), "%s", m->kind);
 }
 
 int app_words_open(struct app_words *words, const struct app *app, rp_runtime *runtime)
 {
-    struct any any = {.words = words};
     int ret;
 
     *words = (struct app_words){.app = app};
-    if ((ret = rp_models_each(runtime, find_name, words)) < 0 ||
-        (ret = rp_models_each(runtime, find_any, &any)) < 0)
+    if ((ret = rp_models_each(runtime, find_name, words)) < 0)
         return ret;
-    if (any.found)
-        return RP_OK;
-    app_log(RP_LOG_ERROR, "%s: no kind or name contains '%s'", app->command->name, app->args[0]);
-    return RP_ERR_USAGE;
+    for (int i = 0; i < app->n_args && i < 64; i++) {
+        struct near near = {.word = app->args[i], .least = 4};
+
+        if (words->found >> i & 1)
+            continue;
+        if ((ret = rp_models_each(runtime, find_near, &near)) < 0)
+            return ret;
+        app_log(RP_LOG_ERROR, "%s: no kind or name contains '%s'%s%s%s", app->command->name,
+                app->args[i], *near.name ? "; did you mean " : "", near.name,
+                *near.name ? "?" : "");
+        return RP_ERR_USAGE;
+    }
+    return RP_OK;
 }
 
 bool app_words_want(const struct app_words *words, const rp_model_info *m)
@@ -69,16 +95,46 @@ bool app_words_want(const struct app_words *words, const rp_model_info *m)
         const bool exact = i < 64 && (words->names & ~words->kinds) >> i & 1;
 
         if (exact ? !strcmp(m->name, app->args[i])
-                  : strstr(m->kind, app->args[i]) || strstr(m->name, app->args[i]) ||
-                        (m->lite && !strcmp(app->args[i], "lite")))
+                  : strstr(m->kind, app->args[i]) || strstr(m->name, app->args[i]))
             return true;
     }
     return app->n_args == 0;
 }
 
+/* ---- what the job needs ---- */
+
+static void add_needed(void *priv, const rp_model_info *m, bool stands_in)
+{
+    struct lister *const l = priv;
+
+    if (l->n_needed == MOST_NEEDED)
+        return;
+    struct needed *const n = &l->needed[l->n_needed++];
+
+    snprintf(n->kind, sizeof(n->kind), "%s", m->kind);
+    snprintf(n->name, sizeof(n->name), "%s", m->name);
+    n->stands_in = stands_in;
+}
+
+static const struct needed *need_of(const struct lister *l, const rp_model_info *m)
+{
+    for (int i = 0; i < l->n_needed; i++)
+        if (!strcmp(l->needed[i].kind, m->kind) && !strcmp(l->needed[i].name, m->name))
+            return &l->needed[i];
+    return NULL;
+}
+
+static bool want(const struct lister *l, const rp_model_info *m)
+{
+    return l->brief ? m->installed || need_of(l, m) : app_words_want(&l->words, m);
+}
+
+/* ---- the table ---- */
+
 static void print_json(struct lister *l, const rp_model_info *m)
 {
     json_t *o = json_object();
+    const struct needed *const need = need_of(l, m);
 
     app_json_put(o, "kind", app_json_text(m->kind));
     app_json_put(o, "name", app_json_text(m->name));
@@ -89,6 +145,8 @@ static void print_json(struct lister *l, const rp_model_info *m)
     app_json_put(o, "lite", json_boolean(m->lite));
     app_json_put(o, "default", json_boolean(m->is_default));
     app_json_put(o, "installed", json_boolean(m->installed));
+    app_json_put(o, "needed", json_boolean(need && !need->stands_in));
+    app_json_put(o, "stands_in", json_boolean(need && need->stands_in));
     app_json_put(o, "size", json_integer(m->size));
     app_json_put(o, "sha256", app_json_text(m->sha256));
     app_json_put(o, "path", app_json_text(m->path));
@@ -121,9 +179,29 @@ static void format_size(char *out, size_t size, int64_t bytes)
         snprintf(out, size, "%.1f MB", (double) bytes / 1e6);
 }
 
+/* @param need  NULL: the job does not need it */
+static void print_brief(const struct lister *l, const rp_model_info *m, const struct needed *need)
+{
+    char size[32];
+
+    format_size(size, sizeof(size), m->size);
+    app_print("%-*s  %-*s  %-9s  %-9s  %9s  %s", l->kind, m->kind, l->name, m->name,
+              m->installed ? "yes" : "no",
+              !need              ? "-"
+              : need->stands_in ? "stands in"
+                                 : "needed",
+              size, or_dash(m->licence));
+    putchar('\n');
+}
+
 static void print_row(struct lister *l, const rp_model_info *m)
 {
     char size[32];
+
+    if (l->brief) {
+        print_brief(l, m, need_of(l, m));
+        return;
+    }
 
     if (l->app->verify) {
         if (m->installed) {
@@ -144,8 +222,14 @@ static void measure(void *priv, const rp_model_info *m)
 {
     struct lister *l = priv;
 
-    if (!app_words_want(&l->words, m))
+    const struct needed *const need = need_of(l, m);
+
+    if (!want(l, m))
         return;
+    if (need && !need->stands_in && !m->installed) {
+        l->missing++;
+        l->missing_bytes += m->size;
+    }
     widen(&l->kind, m->kind);
     widen(&l->name, m->name);
     widen(&l->licence, m->licence);
@@ -157,7 +241,7 @@ static void print_model(void *priv, const rp_model_info *m)
 {
     struct lister *l = priv;
 
-    if (!app_words_want(&l->words, m) || l->failed < 0)
+    if (!want(l, m) || l->failed < 0)
         return;
     if (l->app->json)
         print_json(l, m);
@@ -180,26 +264,54 @@ static int end_verify(const struct lister *l)
     return l->wrong ? RP_ERR_MODEL : RP_OK;
 }
 
+static void print_head(const struct lister *l)
+{
+    if (l->app->json)
+        return;
+    if (l->app->verify)
+        printf("%-*s  %-*s  content  file\n", l->kind, "kind", l->name, "name");
+    else if (l->brief)
+        printf("%-*s  %-*s  installed  this job   %9s  licence\n", l->kind, "kind", l->name, "name",
+               "size");
+    else
+        printf("%-*s  %-*s  installed  %9s  %-*s  file\n", l->kind, "kind", l->name, "name", "size",
+               l->licence, "licence");
+}
+
+static void end_brief(const struct lister *l)
+{
+    char size[32];
+
+    format_size(size, sizeof(size), l->missing_bytes);
+    if (l->missing)
+        app_log(RP_LOG_INFO,
+                "%d installed; this job needs %d more (%s), which it fetches, or does without where "
+                "another stands in",
+                l->installed, l->missing, size);
+    else
+        app_log(RP_LOG_INFO, "%d installed; this job needs no other", l->installed);
+    app_log(RP_LOG_INFO, "all models: reprise models all");
+}
+
 static int list(struct lister *l, rp_runtime *runtime)
 {
-    bool json = l->app->json;
     int ret;
 
     if ((ret = app_words_open(&l->words, l->app, runtime)) < 0 ||
+        (ret = rp_models_needed(runtime, l->app->options, add_needed, l)) < 0 ||
         (ret = rp_models_each(runtime, measure, l)) < 0)
         return ret;
-    if (!json && l->app->verify)
-        printf("%-*s  %-*s  content  file\n", l->kind, "kind", l->name, "name");
-    else if (!json)
-        printf("%-*s  %-*s  installed  %9s  %-*s  file\n", l->kind, "kind", l->name, "name", "size",
-               l->licence, "licence");
+    print_head(l);
     if ((ret = rp_models_each(runtime, print_model, l)) < 0 || (ret = app_flush()) < 0)
         return ret;
     if (l->app->verify)
         return end_verify(l);
-    if (json)
+    if (l->app->json)
         return RP_OK;
-    app_log(RP_LOG_INFO, "%d of %d installed", l->installed, l->shown);
+    if (l->brief)
+        end_brief(l);
+    else
+        app_log(RP_LOG_INFO, "%d of %d installed", l->installed, l->shown);
     if (l->app->n_args > 0)
         rp_models_each(runtime, print_fetch, l);
     return RP_OK;
@@ -209,7 +321,12 @@ int app_models(struct app *app)
 {
     struct lister l = {.app = app, .kind = 4, .name = 4, .licence = 7};
     rp_runtime *runtime = NULL;
+    const bool all = app->n_args == 1 && !strcmp(app->args[0], "all");
     int ret = app_runtime(app, &runtime);
+
+    if (all)
+        app->n_args = 0;
+    l.brief = !all && !app->n_args && !app->json && !app->verify;
 
     l.runtime = runtime;
     if (ret >= 0)

@@ -67,6 +67,10 @@ const struct rp_opt_former *rp_opt_former(const struct rp_opt_group *group, cons
  * than *distance, which is then updated. Start with INT_MAX. */
 bool rp_opt_is_near(const char *typed, const char *candidate, int *distance);
 
+/* What a word was most likely meant to be: a candidate that is near; else the first that begins with
+ * it or, for four letters or more, contains it. NULL: none. @param candidates  NULL-terminated */
+const char *rp_opt_nearest(const char *typed, const char *const *candidates);
+
 int rp_entry_set(struct rp_entry *entry, const char *label, int n, const char *const *words);
 int rp_entry_set_text(struct rp_entry *entry, const char *label, const char *text);
 

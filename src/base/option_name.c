@@ -72,3 +72,28 @@ bool rp_opt_is_near(const char *typed, const char *candidate, int *distance)
     *distance = d;
     return true;
 }
+
+static bool contains(const char *name, const char *part)
+{
+    for (; *name; name++)
+        if (rp_opt_name_begins(name, part))
+            return true;
+    return false;
+}
+
+const char *rp_opt_nearest(const char *typed, const char *const *candidates)
+{
+    const char *nearest = NULL, *begins = NULL, *holds = NULL;
+    int distance = INT_MAX;
+    const size_t n = strlen(typed);
+
+    for (int i = 0; candidates[i]; i++) {
+        if (rp_opt_is_near(typed, candidates[i], &distance))
+            nearest = candidates[i];
+        if (!begins && n >= 3 && rp_opt_name_begins(candidates[i], typed))
+            begins = candidates[i];
+        if (!holds && n >= 4 && contains(candidates[i], typed))
+            holds = candidates[i];
+    }
+    return nearest ? nearest : begins ? begins : holds;
+}

@@ -270,16 +270,14 @@ static bool fail_elsewhere(const struct rp_opt *opt, const char *label, const ch
 static int fail_choice(const struct rp_opt *opt, const char *label, const char *word,
                        const char *const *choices)
 {
-    const char *nearest = NULL;
-    int n = 0, distance = INT_MAX;
+    const char *const nearest = rp_opt_nearest(word, choices);
+    int n = 0;
 
     if (rp_opt_is_list(opt->type) && strchr(word, ','))
         return rp_fail(RP_ERR_USAGE, "%s: '%s' is one word; put blanks between several", label,
                        word);
-    for (; choices[n]; n++) {
-        if (rp_opt_is_near(word, choices[n], &distance))
-            nearest = choices[n];
-    }
+    while (choices[n])
+        n++;
     if (fail_elsewhere(opt, label, word, choices, n))
         return RP_ERR_USAGE;
     if (n > MAX_SHOWN_CHOICES)
