@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import subprocess
+import time
 import unittest
 
 import e2e
@@ -223,6 +224,59 @@ class Still(unittest.TestCase):
         frame, = e2e.analyse('--frame', '4', self.target)
         self.assertEqual(frame['frame'], 4)
         self.assertEqual(frame, e2e.analyse(self.target)[4])
+
+
+class Terminal(unittest.TestCase):
+    """The bar, in a terminal that wraps lines anew when it is resized."""
+
+    def tmux(self, *words):
+        return subprocess.run(['tmux', '-f', '/dev/null', '-S', e2e.scratch('tmux'), *words],
+                              check=True, capture_output=True, text=True).stdout
+
+    def lines(self):
+        return [line for line in self.tmux('capture-pane', '-p', '-t', 'bar').split('\n') if line]
+
+    def wait(self, what, seconds=60):
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            found = [line for line in self.lines() if re.search(what, line)]
+            if found:
+                return found
+            time.sleep(0.05)
+        return self.fail(f'no {what} in {self.lines()}')
+
+    def test_bar(self):
+        if not shutil.which('tmux'):
+            self.skipTest('tmux is not installed')
+        source, target = e2e.sample()
+        clip = e2e.scratch('bar.mp4')
+        e2e.ffmpeg('-stream_loop', '-1', '-i', target, '-t', '60', '-c', 'copy', clip)
+        job = (f'{e2e.program} headless-run --processors face_swapper -s {source} -t {clip} -o '
+               f'{e2e.scratch("bar.mkv")} --face-swapper-model classic_256 --offline; sleep 100')
+        self.addCleanup(subprocess.run, ['tmux', '-S', e2e.scratch('tmux'), 'kill-server'],
+                        check=False)
+        self.tmux('new-session', '-d', '-s', 'bar', '-x', '100', '-y', '20',
+                  f'COLUMNS=100 REPRISE_OFFLINE=1 {job}')
+        bar = self.wait(r'%.* left$')
+        self.assertEqual(len(bar), 1, self.lines())
+        self.assertRegex(bar[0], r'^ +\d+ % \|[= ]{5,}\| \d+/\d+ frames  [\d.]+ fps  [\d:]+ left$')
+        self.assertLess(len(bar[0]), 100)
+        for width in (38, 24, 12, 80):
+            self.tmux('resize-window', '-t', 'bar', '-x', str(width))
+            before = self.wait(' %')[-1]
+            end = time.monotonic() + 20
+            while self.lines()[-1] == before and time.monotonic() < end:
+                time.sleep(0.05)
+            lines = self.lines()
+            self.assertEqual(len([line for line in lines if ' %' in line]), 1, lines)
+            self.assertEqual(lines[-1][5:6], '%', lines)
+            self.assertLess(len(lines[-1]), width)
+            if width >= 24:
+                self.assertRegex(lines[-1], r'\d+/\d+')
+            self.assertNotRegex('\n'.join(lines[:-1]), r'fps|\|')
+        self.tmux('send-keys', '-t', 'bar', 'C-c')
+        self.wait('interrupted')
+        self.assertFalse([line for line in self.lines() if '%' in line], self.lines())
 
 
 class Faces(unittest.TestCase):

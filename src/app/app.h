@@ -108,6 +108,7 @@ void app_log(enum rp_log_level level, const char *fmt, ...) APP_PRINTF(2, 3);
 /* Draw a bar on the last line, or replace it; remove it. */
 #define APP_BAR_SIZE 512
 void app_bar_draw(const char *text);
+int app_bar_width(void);
 void app_bar_end(void);
 
 /* True while there is a bar on the last line. Safe in a signal handler. */

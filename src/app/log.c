@@ -5,6 +5,8 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
 #include "app/app.h"
 
@@ -51,10 +53,45 @@ void app_put_lines(FILE *f, char *text)
 
 /* ---- log lines ---- */
 
+/* Columns of the terminal now. What it says itself comes first: it may have been resized since
+ * $COLUMNS was set. */
+int app_bar_width(void)
+{
+    struct winsize size = {0};
+    const char *const columns = getenv("COLUMNS");
+    const long n = columns ? strtol(columns, NULL, 10) : 0;
+
+    if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
+        return size.ws_col;
+    return n > 0 && n < APP_BAR_SIZE ? (int) n : 80;
+}
+
+/* Go to where the bar begins. A terminal that became narrower than the bar has wrapped it, so that
+ * it takes several lines; the cursor is in the last one. True if so. */
+static bool go_to_bar(void)
+{
+    const int length = (int) strlen(bar), width = app_bar_width();
+    const int above = atomic_load(&drawn) && length > width ? (length - 1) / width : 0;
+
+    if (above)
+        fprintf(stderr, "\033[%dA", above);
+    fputc('\r', stderr);
+    return above > 0;
+}
+
 static void erase_bar(void)
 {
     if (atomic_load(&drawn))
-        fputs("\r\033[K", stderr);
+        fputs(go_to_bar() ? "\033[J" : "\033[K", stderr);
+}
+
+/* For a terminal that became narrower. */
+static void cut_bar(void)
+{
+    const size_t width = (size_t) app_bar_width();
+
+    if (strlen(bar) >= width)
+        bar[width - 1] = '\0';
 }
 
 static bool error_said;
@@ -85,8 +122,10 @@ static void print_line(void *priv, enum rp_log_level level, const char *line)
     fputs(prefix[level], stderr);
     app_put(stderr, line);
     putc('\n', stderr);
-    if (atomic_load(&drawn))
+    if (atomic_load(&drawn)) {
+        cut_bar();
         fputs(bar, stderr);
+    }
     fflush(stderr);
     pthread_mutex_unlock(&lock);
 }
@@ -122,8 +161,10 @@ void app_log(enum rp_log_level level, const char *fmt, ...)
 void app_bar_draw(const char *text)
 {
     pthread_mutex_lock(&lock);
+    const bool wrapped = go_to_bar();
     rp_text_clean(RP_TEXT_TERMINAL, text, bar, sizeof(bar));
-    fprintf(stderr, "\r%s\033[K", bar); /* overwrite the old one: erasing first would flicker */
+    /* overwrite the old one: erasing first would flicker */
+    fprintf(stderr, "%s%s\033[K", wrapped ? "\033[J" : "", bar);
     fflush(stderr);
     atomic_store(&drawn, true);
     pthread_mutex_unlock(&lock);

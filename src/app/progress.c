@@ -22,9 +22,19 @@ static void format_time(char *out, size_t size, double seconds)
         snprintf(out, size, "%ld:%02ld", s / 60, s % 60);
 }
 
-static void format_counts(char *out, size_t size, const rp_progress *p)
+/* What is said beside the bar, in several lengths for terminals of several widths; the rooms are the
+ * columns that each takes at most, so that the bar keeps its length while the text changes. */
+enum { LENGTHS = 4 };
+struct counts {
+    char text[LENGTHS][240]; /* the longest first */
+    int room[LENGTHS];
+};
+
+static void format_counts(struct counts *out, const rp_progress *p)
 {
-    char frames[64], left[48] = "";
+    char frames[64], left[48] = "", fps[32];
+    const int digits = snprintf(NULL, 0, "%lld", (long long) p->frames_total);
+    const int n = 2 * digits + 1;
 
     if (p->frames_total > 0)
         snprintf(frames, sizeof(frames), "%lld/%lld", (long long) p->frames_done,
@@ -37,38 +47,42 @@ static void format_counts(char *out, size_t size, const rp_progress *p)
         format_time(time, sizeof(time), (double) (p->frames_total - p->frames_done) / p->fps);
         snprintf(left, sizeof(left), "  %s left", time);
     }
-    snprintf(out, size, "%s frames  %.1f fps%s", frames, p->fps, left);
-}
-
-/* Columns that the counts take at most, so that the bar keeps its length while they change. */
-static int counts_room(const rp_progress *p)
-{
-    int digits = snprintf(NULL, 0, "%lld", (long long) p->frames_total);
-
-    return 2 * digits + (int) strlen("/ frames  999.9 fps  9:59:59 left");
+    snprintf(fps, sizeof(fps), "  %.1f fps", p->fps);
+    snprintf(out->text[0], sizeof(out->text[0]), "%s frames%s%s", frames, fps, left);
+    snprintf(out->text[1], sizeof(out->text[1]), "%s frames%s", frames, left);
+    snprintf(out->text[2], sizeof(out->text[2]), "%s%s", frames, left);
+    snprintf(out->text[3], sizeof(out->text[3]), "%s", frames);
+    out->room[0] = n + (int) strlen(" frames  999.9 fps  9:59:59 left");
+    out->room[1] = n + (int) strlen(" frames  9:59:59 left");
+    out->room[2] = n + (int) strlen("  9:59:59 left");
+    out->room[3] = n;
 }
 
 /* "  43 % |=======      | 130/301 frames  24.8 fps  0:07 left", as wide as the terminal less one
- * column, because a character in the last one makes some terminals wrap.
- * @param part  share that is done, 0 to 1; negative when the total is unknown
- * @param room  columns that the counts take at most */
-static void format_bar(char *out, size_t size, double part, const char *counts, int room, int width)
+ * column, because a character in the last one makes some terminals wrap. Less is said where there is
+ * less room; the bar itself goes first, the share last.
+ * @param part  share that is done, 0 to 1; negative when the total is unknown */
+static void format_bar(char *out, size_t size, double part, const struct counts *counts, int width)
 {
+    int k = 0;
     char line[40];
-    int cells = width - 1 - (int) strlen("  43 % || ") - room;
 
+    while (k < LENGTHS - 1 && (int) strlen("  43 % ") + counts->room[k] > width - 1)
+        k++;
+    int cells = width - 1 - (int) strlen("  43 % || ") - counts->room[k];
     if (cells > (int) sizeof(line))
         cells = (int) sizeof(line);
     if (part < 0)
-        snprintf(out, size, "  %s", counts);
+        snprintf(out, size, "  %s", counts->text[k]);
     else if (cells < 5)
-        snprintf(out, size, " %3.0f %% %s", floor(100 * part), counts);
+        snprintf(out, size, " %3.0f %% %s", floor(100 * part), counts->text[k]);
     else {
         memset(line, ' ', sizeof(line));
         memset(line, '=', (size_t) (part * cells));
-        snprintf(out, size, " %3.0f %% |%.*s| %s", floor(100 * part), cells, line, counts);
+        snprintf(out, size, " %3.0f %% |%.*s| %s", floor(100 * part), cells, line,
+                 counts->text[k]);
     }
-    if (width > 1 && (size_t) width <= size)
+    if (width >= 1 && (size_t) width <= size)
         out[width - 1] = '\0';
 }
 
@@ -85,11 +99,11 @@ static double part_of(int64_t done, int64_t total)
     return total > 0 ? fmin((double) done / (double) total, 1) : -1;
 }
 
-static void draw_bar(double part, const char *counts, int room)
+static void draw_bar(double part, const struct counts *counts)
 {
     char bar[APP_BAR_SIZE];
 
-    format_bar(bar, sizeof(bar), part, counts, room, app_width(STDERR_FILENO));
+    format_bar(bar, sizeof(bar), part, counts, app_bar_width());
     app_bar_draw(bar);
 }
 
@@ -106,24 +120,25 @@ static void print_now_and_then(double seconds, const char *counts)
 
 void app_progress(void *priv, const rp_progress *progress)
 {
-    char counts[160];
+    struct counts counts;
 
     (void) priv;
     if (app_log_level_get() < RP_LOG_INFO || progress->frames_total == 1)
         return; /* a picture is done before anyone could read a bar */
-    format_counts(counts, sizeof(counts), progress);
+    format_counts(&counts, progress);
     if (can_redraw())
-        draw_bar(part_of(progress->frames_done, progress->frames_total), counts,
-                 counts_room(progress));
+        draw_bar(part_of(progress->frames_done, progress->frames_total), &counts);
     else
-        print_now_and_then(progress->seconds, counts);
+        print_now_and_then(progress->seconds, counts.text[0]);
 }
 
 /* "inswapper_128 173.2/555.3 MB  12.3 MB/s  0:31 left" */
-static void format_download(char *out, size_t size, const rp_download *d)
+static void format_download(struct counts *out, const rp_download *d)
 {
-    char total[32] = "", left[48] = "", time[24];
+    char total[32] = "", left[48] = "", time[24], speed[32];
     const int64_t rest = d->bytes_total - d->bytes_done;
+    const double done = (double) d->bytes_done / 1e6;
+    const int name = (int) strnlen(d->name, 60);
 
     if (d->bytes_total > 0)
         snprintf(total, sizeof(total), "/%.1f", (double) d->bytes_total / 1e6);
@@ -131,25 +146,31 @@ static void format_download(char *out, size_t size, const rp_download *d)
         format_time(time, sizeof(time), (double) rest / d->bytes_per_second);
         snprintf(left, sizeof(left), "  %s left", time);
     }
-    snprintf(out, size, "%.60s %.1f%s MB  %.1f MB/s%s", d->name, (double) d->bytes_done / 1e6,
-             total, d->bytes_per_second / 1e6, left);
+    snprintf(speed, sizeof(speed), "  %.1f MB/s", d->bytes_per_second / 1e6);
+    snprintf(out->text[0], sizeof(out->text[0]), "%.60s %.1f%s MB%s%s", d->name, done, total, speed,
+             left);
+    snprintf(out->text[1], sizeof(out->text[1]), "%.60s %.1f%s MB%s", d->name, done, total, left);
+    snprintf(out->text[2], sizeof(out->text[2]), "%.60s%s", d->name, left);
+    snprintf(out->text[3], sizeof(out->text[3]), "%.60s", d->name);
+    out->room[0] = name + (int) strlen(" 9999.9/9999.9 MB  999.9 MB/s  9:59 left");
+    out->room[1] = name + (int) strlen(" 9999.9/9999.9 MB  9:59 left");
+    out->room[2] = name + (int) strlen("  9:59 left");
+    out->room[3] = name;
 }
 
 int app_download(void *priv, const rp_download *download)
 {
-    char counts[240];
+    struct counts counts;
 
     (void) priv;
     if (download->ended)
         app_bar_end();
     if (download->ended || app_log_level_get() < RP_LOG_INFO)
         return app_interrupted();
-    format_download(counts, sizeof(counts), download);
+    format_download(&counts, download);
     if (can_redraw())
-        draw_bar(part_of(download->bytes_done, download->bytes_total), counts,
-                 (int) strlen(download->name) +
-                     (int) strlen(" 9999.9/9999.9 MB  999.9 MB/s  9:59 left"));
+        draw_bar(part_of(download->bytes_done, download->bytes_total), &counts);
     else
-        print_now_and_then(download->seconds, counts);
+        print_now_and_then(download->seconds, counts.text[0]);
     return app_interrupted();
 }
