@@ -279,6 +279,111 @@ class Terminal(unittest.TestCase):
         self.assertFalse([line for line in self.lines() if '%' in line], self.lines())
 
 
+class Models(unittest.TestCase):
+    def needed(self, *options):
+        """Kinds and names that a job needs, and those that stand in."""
+        models = [json.loads(line) for line in e2e.must('models', '--json', *options).stdout.splitlines()]
+        return ({(m['kind'], m['name']) for m in models if m['needed']},
+                {(m['kind'], m['name']) for m in models if m['stands_in']}, models)
+
+    def test_what_a_job_opens(self):
+        """The networks of the plan are those that are needed or stand in, and installed."""
+        source, target = e2e.sample()
+        for options in (('--processors', 'face_swapper', '-s', source),
+                        ('--processors', 'face_debugger', '--face-selector-mode', 'many'),
+                        ('--processors', 'face_blur', '--face-selector-gender', 'female'),
+                        ('--processors', 'face_swapper', '-s', source, '--face-detector-model',
+                         'ultraface', '--face-swapper-model', 'classic_256')):
+            plan = json.loads(e2e.must('plan', '--json', '-t', target, *options).stdout)
+            opened = set(re.findall(r'"kind": "network", "name": "([^"]+)"', json.dumps(plan)))
+            needed, stands_in, models = self.needed(*options)
+            self.assertEqual(opened, {m['name'] for m in models if m['installed'] and
+                                      (m['kind'], m['name']) in needed | stands_in}, options)
+
+    def test_rules(self):
+        """What no lite model can show."""
+        for options, names in (
+                (('--processors', 'frame_enhancer'), {'span_kendata_x4', 'nsfw_1', 'nsfw_2', 'nsfw_3'}),
+                (('--processors', 'face_editor', '--content-analyser-model', 'nsfwjs',
+                  '--face-selector-mode', 'many'),
+                 {'nsfwjs', 'yolo_face', '2dfan4', 'live_portrait', 'live_portrait_generator',
+                  'live_portrait_feature_extractor', 'live_portrait_eye_retargeter',
+                  'live_portrait_lip_retargeter', 'live_portrait_stitcher'}),
+                (('--processors', 'face_swapper', '--face-swapper-model', 'ghost_2_256',
+                  '--content-analyser-model', 'nsfwjs', '--face-mask-types', 'occlusion', 'region',
+                  '--face-occluder-model', 'many'),
+                 {'nsfwjs', 'yolo_face', '2dfan4', 'arcface', 'ghost_2_256', 'crossface_ghost',
+                  'xseg_1', 'xseg_2', 'xseg_3', 'bisenet_resnet_34'}),
+                (('--processors', 'lip_syncer', '--content-analyser-model', 'nsfwjs',
+                  '--face-selector-mode', 'many', '--voice-extractor-model', 'uvr_mdxnet'),
+                 {'nsfwjs', 'yolo_face', '2dfan4', 'uvr_mdxnet', 'wav2lip_gan_96'})):
+            self.assertEqual({name for _, name in self.needed(*options)[0]}, names, options)
+
+    def test_short(self):
+        said = e2e.must('models')
+        rows = [line.split()[:2] for line in said.stdout.splitlines()[1:]]
+        needed, stands_in, models = self.needed()
+        self.assertEqual({tuple(row) for row in rows}, needed | stands_in |
+                         {(m['kind'], m['name']) for m in models if m['installed']})
+        self.assertIn('reprise models all', said.stderr)
+        self.assertEqual(len(e2e.must('models', 'all').stdout.splitlines()), len(models) + 1)
+
+    def test_did_you_mean(self):
+        for words, said in (
+                (('models', 'inswaper_128'), 'did you mean inswapper_128?'),
+                (('models', 'face_swapper', 'face_detecter'), 'did you mean face_detector?'),
+                (('force-download', '2dfan5'), 'did you mean 2dfan4?'),
+                (('headless-run', '--face-swapper-model', 'inswapper'), 'did you mean inswapper_128?'),
+                (('headless-run', '--deep-swapper-model', 'keanu'), 'mean iperov/keanu_reeves_320?'),
+                (('headless-run', '--face-detector-model', 'yoloface'), 'did you mean yolo_face?'),
+                (('headless-run', '--processors', 'face_swaper'), 'did you mean face_swapper?'),
+                (('headless-run', '--processors', 'face_swapper,face_enhancer'), 'put blanks')):
+            result = e2e.run(*words)
+            self.assertEqual(result.returncode, 2)
+            self.assertIn(said, result.stderr)
+            self.assertEqual(result.stdout, '')
+
+    def test_missing_source(self):
+        source, target = e2e.sample()
+        result = e2e.run('headless-run', '-s', source, e2e.scratch('nobody.jpg'), '-t', target, '-o',
+                         e2e.scratch('x.mp4'))
+        self.assertEqual(result.returncode, 1)
+        self.assertRegex(result.stderr, r'--source-paths: .*nobody\.jpg: No such file')
+
+
+class Hardware(unittest.TestCase):
+    """An encoder is offered because FFmpeg was built with it; whether it works is another matter."""
+
+    def test_encoders(self):
+        found = [json.loads(line) for line in e2e.must('doctor', '--json').stdout.splitlines()]
+        text = options_of('headless-run')['output-video-encoder']
+        offered = re.findall(r'\w+_(?:nvenc|qsv|amf)', text)
+        if not offered:
+            self.skipTest('this FFmpeg was built without such encoders')
+        listed = ' '.join(f['detail'] for f in found if f['name'].endswith(' encoders'))
+        self.assertNotIn('_nvenc', ' '.join(f['detail'] for f in found if f['name'] == 'video'))
+        for encoder in offered:
+            self.assertIn(encoder, listed)
+        works = {encoder: not subprocess.run(
+            ['ffmpeg', '-v', 'quiet', '-f', 'lavfi', '-i', 'color=s=640x480', '-frames:v', '1',
+             '-c:v', encoder, '-f', 'null', '-'], check=False).returncode for encoder in offered}
+        for finding in found:
+            if finding['name'].endswith(' encoders'):
+                mine = [e for e in offered if e in finding['detail']]
+                self.assertEqual(finding['ok'], all(works[e] for e in mine), finding)
+                self.assertFalse(finding['needed'])
+                self.assertEqual(bool(finding['advice']), not finding['ok'])
+        bad = [encoder for encoder in offered if not works[encoder]]
+        for encoder in bad[:1]:
+            target = e2e.sample()[1]
+            result = e2e.run('headless-run', '--processors', 'face_debugger', '-t', target,
+                             '--trim-frame-end', '2', '-o', e2e.scratch('hardware.mp4'),
+                             '--output-video-encoder', encoder, '--log-level', 'error')
+            self.assertEqual(result.returncode, 1)
+            self.assertRegex(result.stderr, rf'--output-video-encoder: {encoder} cannot be opened '
+                                            r'here \(.*\): it needs an \w+ GPU .*; use libx26')
+
+
 class Faces(unittest.TestCase):
     """Numbers of faces, and the sheet."""
 

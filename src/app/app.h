@@ -84,6 +84,9 @@ void app_help_overview(const struct app_command *commands, int n);
 const char *app_help_meta(const rp_option_info *option);
 char *app_help_text(const rp_option_info *option, int most);
 
+/* Print words on stdout from `column` on, and an end of line; further lines begin at `indent`. */
+void app_wrap(const char *text, int column, int indent, int width);
+
 /* Columns of the terminal of fd: $COLUMNS, else what the terminal says, else 80. */
 int app_width(int fd);
 

@@ -1,4 +1,7 @@
 /* doctor: what the machine has, what is missing and how to get it. */
+#include <limits.h>
+#include <unistd.h>
+
 #include "app/app.h"
 
 static void print_json(const rp_finding *f)
@@ -13,15 +16,29 @@ static void print_json(const rp_finding *f)
     app_json_line(o);
 }
 
+/* Words below each other, on a terminal; as one line for other readers. */
+static void print_words(const char *text, int column, int indent)
+{
+    char clean[APP_CLEAN];
+    const int width = isatty(STDOUT_FILENO) ? app_width(STDOUT_FILENO) : INT_MAX;
+
+    app_clean(text, clean);
+    app_wrap(clean, column, indent, width);
+}
+
 static void print_text(const rp_finding *f)
 {
     const char *state = f->ok ? "ok" : f->needed ? "missing" : "optional";
+    const bool narrow = isatty(STDOUT_FILENO) && app_width(STDOUT_FILENO) < 72;
+    const int indent = narrow ? 4 : 33;
 
-    app_print("%-9s %-22s %s", state, f->name, f->detail ? f->detail : "");
-    putchar('\n');
+    app_print(narrow ? "%-9s %s" : "%-9s %-22s ", state, f->name);
+    if (narrow)
+        printf("\n%*s", indent, "");
+    print_words(f->detail ? f->detail : "", indent, indent);
     if (f->advice && *f->advice) {
-        app_print("%-9s %-22s %s", "", "", f->advice);
-        putchar('\n');
+        printf("%*s", indent, "");
+        print_words(f->advice, indent, indent);
     }
 }
 

@@ -20,11 +20,10 @@ int app_width(int fd)
 
     if (n <= 0 && ioctl(fd, TIOCGWINSZ, &size) == 0)
         n = size.ws_col;
-    return n <= 0 ? 80 : n < 40 ? 40 : n > 1000 ? 1000 : (int) n;
+    return n <= 0 ? 80 : n < 20 ? 20 : n > 1000 ? 1000 : (int) n;
 }
 
-/* Print words from the current column on; further lines begin at `indent`. */
-static void wrap(const char *text, int column, int indent, int width)
+void app_wrap(const char *text, int column, int indent, int width)
 {
     while (*(text += strspn(text, " "))) {
         int n = (int) strcspn(text, " ");
@@ -103,7 +102,7 @@ static void print_option(const rp_option_info *o, int width)
         column = 0;
     }
     printf("%*s", COLUMN - column, "");
-    wrap(text ? text : "", COLUMN, COLUMN, width);
+    app_wrap(text ? text : "", COLUMN, COLUMN, width);
     free(text);
 }
 
@@ -122,7 +121,7 @@ void app_help(const struct app *app)
            c->args ? c->args : "");
     snprintf(sentence, sizeof(sentence), "%s.", c->help);
     sentence[0] = (char) toupper((unsigned char) sentence[0]);
-    wrap(sentence, 0, 0, width);
+    app_wrap(sentence, 0, 0, width);
     for (int i = 0; i < app->n_table; i++) {
         const rp_option_info *o = &app->table[i];
 
@@ -144,7 +143,7 @@ void app_help_overview(const struct app_command *commands, int n)
           stdout);
     for (int i = 0; i < n; i++) {
         printf("  %-15s", commands[i].name);
-        wrap(commands[i].help, 17, 17, width < MAX_WIDTH ? width : MAX_WIDTH);
+        app_wrap(commands[i].help, 17, 17, width < MAX_WIDTH ? width : MAX_WIDTH);
     }
     printf("  %-15sshow the options of a command\n\n"
            "  %-15sthis list\n  %-15sversion and licence\n\n",

@@ -1,6 +1,8 @@
 /* models: the catalogue, as a table or one JSON object an entry; with --verify, whether the files
  * are right. */
+#include <limits.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "app/app.h"
 
@@ -179,19 +181,37 @@ static void format_size(char *out, size_t size, int64_t bytes)
         snprintf(out, size, "%.1f MB", (double) bytes / 1e6);
 }
 
-/* @param need  NULL: the job does not need it */
-static void print_brief(const struct lister *l, const rp_model_info *m, const struct needed *need)
+static const char *job_word(const struct needed *need)
+{
+    return !need ? "-" : need->stands_in ? "stands in" : "needed";
+}
+
+/* Columns are left out where the terminal has no room for them: licence, then kind and size. */
+static void print_cells(const struct lister *l, const char *kind, const char *name,
+                        const char *installed, const char *job, const char *size,
+                        const char *licence)
+{
+    const int most = l->kind + l->name + 2 + 34 + l->licence;
+    const int width = isatty(STDOUT_FILENO) ? app_width(STDOUT_FILENO) : INT_MAX;
+    const int room = width - 20 < l->name ? width - 20 : l->name;
+
+    if (width < most - l->licence - 2)
+        app_print("%-*.*s %-9s %s", room, room, name, installed, job);
+    else if (width < most)
+        app_print("%-*s  %-*s  %-9s  %-9s  %9s", l->kind, kind, l->name, name, installed, job, size);
+    else
+        app_print("%-*s  %-*s  %-9s  %-9s  %9s  %s", l->kind, kind, l->name, name, installed, job,
+                  size, licence);
+    putchar('\n');
+}
+
+static void print_brief(const struct lister *l, const rp_model_info *m)
 {
     char size[32];
 
     format_size(size, sizeof(size), m->size);
-    app_print("%-*s  %-*s  %-9s  %-9s  %9s  %s", l->kind, m->kind, l->name, m->name,
-              m->installed ? "yes" : "no",
-              !need              ? "-"
-              : need->stands_in ? "stands in"
-                                 : "needed",
-              size, or_dash(m->licence));
-    putchar('\n');
+    print_cells(l, m->kind, m->name, m->installed ? "yes" : "no", job_word(need_of(l, m)), size,
+                or_dash(m->licence));
 }
 
 static void print_row(struct lister *l, const rp_model_info *m)
@@ -199,7 +219,7 @@ static void print_row(struct lister *l, const rp_model_info *m)
     char size[32];
 
     if (l->brief) {
-        print_brief(l, m, need_of(l, m));
+        print_brief(l, m);
         return;
     }
 
@@ -271,8 +291,7 @@ static void print_head(const struct lister *l)
     if (l->app->verify)
         printf("%-*s  %-*s  content  file\n", l->kind, "kind", l->name, "name");
     else if (l->brief)
-        printf("%-*s  %-*s  installed  this job   %9s  licence\n", l->kind, "kind", l->name, "name",
-               "size");
+        print_cells(l, "kind", "name", "installed", "this job", "size", "licence");
     else
         printf("%-*s  %-*s  installed  %9s  %-*s  file\n", l->kind, "kind", l->name, "name", "size",
                l->licence, "licence");
@@ -285,8 +304,7 @@ static void end_brief(const struct lister *l)
     format_size(size, sizeof(size), l->missing_bytes);
     if (l->missing)
         app_log(RP_LOG_INFO,
-                "%d installed; this job needs %d more (%s), which it fetches, or does without where "
-                "another stands in",
+                "%d installed; this job needs %d more (%s): it fetches them, or uses what stands in",
                 l->installed, l->missing, size);
     else
         app_log(RP_LOG_INFO, "%d installed; this job needs no other", l->installed);

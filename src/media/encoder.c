@@ -95,6 +95,46 @@ const char *const *rp_audio_encoders(void)
     return audio_names;
 }
 
+/* ---- hardware -------------------------------------------------------------------------------- */
+
+const struct rp_hardware *rp_encoder_hardware(const char *encoder)
+{
+    static const struct rp_hardware table[] = {
+        {"_nvenc", "NVIDIA", "an NVIDIA GPU and its driver with libnvidia-encode"},
+        {"_qsv", "Intel", "an Intel GPU and its media runtime (intel-media-va-driver, libmfx-gen)"},
+        {"_amf", "AMD", "an AMD GPU and its AMF runtime"},
+        {"_videotoolbox", "Apple", "macOS"},
+    };
+
+    for (size_t i = 0; i < RP_ARRAY_LEN(table); i++) {
+        const size_t n = strlen(encoder), end = strlen(table[i].end);
+
+        if (n > end && !strcmp(encoder + n - end, table[i].end))
+            return &table[i];
+    }
+    return NULL;
+}
+
+bool rp_encoder_opens(const char *encoder, char *why, size_t size)
+{
+    const AVCodec *const codec = avcodec_find_encoder_by_name(encoder);
+    AVCodecContext *enc = codec ? avcodec_alloc_context3(codec) : NULL;
+    int ret = codec ? AVERROR(ENOMEM) : AVERROR_ENCODER_NOT_FOUND;
+
+    rp_av_init();
+    if (enc) {
+        enc->width = 640; /* more than the least that any of them takes */
+        enc->height = 480;
+        enc->time_base = (AVRational){1, 25};
+        enc->pix_fmt = rp_encoder_pixfmt(codec, RP_FMT_YUV420P);
+        ret = avcodec_open2(enc, codec, NULL);
+        avcodec_free_context(&enc);
+    }
+    if (ret < 0)
+        snprintf(why, size, "%s", av_err2str(ret));
+    return ret >= 0;
+}
+
 /* ---- quality and preset ---------------------------------------------------------------------- */
 
 static const struct video_encoder *find_video(const char *name)

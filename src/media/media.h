@@ -196,6 +196,17 @@ void rp_writer_close(struct rp_writer **writer);
 const char *const *rp_video_encoders(void);
 const char *const *rp_audio_encoders(void);
 
+/* What an encoder of the list needs besides this program: {"NVIDIA", "an NVIDIA GPU with its driver"};
+ * NULL: nothing. */
+struct rp_hardware {
+    const char *end; /* of the encoders' names */
+    const char *brand, *needs;
+};
+const struct rp_hardware *rp_encoder_hardware(const char *encoder);
+
+/* Can this encoder be opened here? If not, `why` is libav's word for it. */
+bool rp_encoder_opens(const char *encoder, char *why, size_t size);
+
 /* Does a video of this name keep alpha with this encoder (NULL: the one that is chosen for frames
  * with alpha)? True also where such a file cannot be written at all. */
 bool rp_video_keeps_alpha(const char *path, const char *encoder);

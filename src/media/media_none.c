@@ -63,6 +63,19 @@ bool rp_video_keeps_alpha(const char *path, const char *encoder)
     return true;
 }
 
+const struct rp_hardware *rp_encoder_hardware(const char *encoder)
+{
+    (void) encoder;
+    return NULL;
+}
+
+bool rp_encoder_opens(const char *encoder, char *why, size_t size)
+{
+    (void) encoder;
+    snprintf(why, size, "built without FFmpeg");
+    return false;
+}
+
 int rp_media_probe(const char *path, enum rp_media_kind *kind)
 {
     (void) path;

@@ -514,7 +514,15 @@ static int open_encoder(struct rp_writer *w, const struct rp_media_frame *frame)
         forgive_driver(w);
     if (ret == AVERROR(ENOMEM) || rp_av_lacks())
         return RP_NOMEM(w->path);
-    if (ret < 0) /* whatever libav calls it: missing hardware, an unsupported size */
+    const struct rp_hardware *const hardware = rp_encoder_hardware(w->codec->name);
+    char why[128];
+    if (ret < 0 && hardware && !rp_encoder_opens(w->codec->name, why, sizeof(why)))
+        return rp_fail(RP_ERR_UNSUPPORTED,
+                       "--output-video-encoder: %s cannot be opened here (%s): it needs %s; use %s, "
+                       "which needs nothing of that",
+                       w->codec->name, why, hardware->needs,
+                       w->codec->id == AV_CODEC_ID_HEVC ? "libx265" : "libx264");
+    if (ret < 0) /* whatever libav calls it, such as an unsupported size */
         return rp_fail(RP_ERR_UNSUPPORTED, "%s: opening encoder %s: %s", w->path, w->codec->name,
                        av_err2str(ret));
     name_losses(w);

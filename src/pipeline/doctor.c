@@ -169,9 +169,57 @@ static void find_video(rp_finding *f, char *detail, size_t size)
     size_t n = (size_t) snprintf(detail, size, encoders[0] ? "encoders:" : "no encoder");
 
     for (int i = 0; encoders[i] && n < size; i++)
-        n += (size_t) snprintf(detail + n, size - n, " %s", encoders[i]);
+        if (!rp_encoder_hardware(encoders[i]))
+            n += (size_t) snprintf(detail + n, size - n, " %s", encoders[i]);
     *f = (rp_finding){.name = "video", .ok = encoders[0] != NULL, .needed = true, .detail = detail,
                       .advice = encoders[0] ? NULL : "install FFmpeg's libraries and build again"};
+}
+
+/* That FFmpeg was built with an encoder does not mean that it works here: each is opened.
+ * @param first  index of the first encoder of its brand */
+static void find_hardware(int first, rp_finding *f, char text[3][256])
+{
+    size_t n = 0, bad = 0;
+    char why[128] = "";
+    const char *const *const encoders = rp_video_encoders();
+    const struct rp_hardware *const hardware = rp_encoder_hardware(encoders[first]);
+
+    *f = (rp_finding){.name = text[0], .detail = text[1], .ok = true};
+    snprintf(text[0], sizeof(text[0]), "%s encoders", hardware->brand);
+    for (int i = first; encoders[i] && n < sizeof(text[1]); i++) {
+        if (rp_encoder_hardware(encoders[i]) != hardware)
+            continue;
+        n += (size_t) snprintf(text[1] + n, sizeof(text[1]) - n, "%s%s", n ? " " : "", encoders[i]);
+        bad += !rp_encoder_opens(encoders[i], why, sizeof(why));
+    }
+    f->ok = !bad;
+    if (f->ok)
+        return;
+    if (n < sizeof(text[1]))
+        snprintf(text[1] + n, sizeof(text[1]) - n, " cannot be opened: %s", why);
+    f->advice = text[2];
+    snprintf(text[2], sizeof(text[2]), "for these: %s; libx264 and libx265 need nothing of that",
+             hardware->needs);
+}
+
+static void tell_hardware(void (*fn)(void *priv, const rp_finding *finding), void *priv)
+{
+    char text[3][256];
+    rp_finding f;
+    const struct rp_hardware *last = NULL;
+    const char *const *const encoders = rp_video_encoders();
+
+    for (int i = 0; encoders[i]; i++) {
+        const struct rp_hardware *const hardware = rp_encoder_hardware(encoders[i]);
+
+        if (!hardware || hardware == last)
+            continue;
+        rp_log_hold(true);
+        find_hardware(i, &f, text);
+        rp_log_hold(false);
+        fn(priv, &f);
+        last = hardware;
+    }
 }
 
 int rp_doctor(rp_runtime *runtime, void (*fn)(void *priv, const rp_finding *finding), void *priv)
@@ -196,6 +244,7 @@ int rp_doctor(rp_runtime *runtime, void (*fn)(void *priv, const rp_finding *find
     find_video(&f, detail, sizeof(detail));
     ok &= f.ok;
     fn(priv, &f);
+    tell_hardware(fn, priv);
     RP_CHECK(find_gpu(runtime, &f, detail, sizeof(detail)));
     gpu = f.ok;
     fn(priv, &f);
