@@ -55,7 +55,8 @@ static int add_chosen(struct needs *s, enum rp_model_kind kind, const char *opti
 static int add_faces(struct needs *s, unsigned needs)
 {
     RP_CHECK(add_chosen(s, RP_KIND_FACE_DETECTOR, "face-detector-model"));
-    RP_CHECK(add_chosen(s, RP_KIND_FACE_LANDMARKER, "face-landmarker-model"));
+    if (needs)
+        RP_CHECK(add_chosen(s, RP_KIND_FACE_LANDMARKER, "face-landmarker-model"));
     if (needs & RP_NEED_EMBEDDING)
         add(s, RP_KIND_FACE_RECOGNIZER, "arcface", false);
     if (needs & RP_NEED_CLASSES)
@@ -120,6 +121,18 @@ static int add_processor(struct needs *s, const struct rp_processor *def)
     return 0;
 }
 
+/* Do all processors take every face unless told otherwise? (take_care() of pipeline.c) */
+static bool takes_every_face(const struct rp_settings *settings)
+{
+    const struct rp_processors_options *const o = rp_settings_get(settings, &rp_processors_group);
+
+    for (int i = 0; i < o->processors.n; i++)
+        if (!rp_processors[o->processors.v[i]]->hold)
+            return false;
+    return !rp_settings_is_set(settings, "reference-face-paths") &&
+           !rp_settings_is_set(settings, "face-selector-mode");
+}
+
 static int collect(struct needs *s)
 {
     unsigned needs = rp_selector_needs(s->settings);
@@ -127,6 +140,8 @@ static int collect(struct needs *s)
     const struct rp_processors_options *const o = rp_settings_get(s->settings,
                                                                   &rp_processors_group);
 
+    if (takes_every_face(s->settings))
+        needs &= ~(unsigned) RP_NEED_EMBEDDING; /* which only references need */
     for (int i = 0; i < o->processors.n; i++) {
         const struct rp_processor *const def = rp_processors[o->processors.v[i]];
 
