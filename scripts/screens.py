@@ -162,6 +162,7 @@ def resized(terminal):
     terminal.wait(r'^ +[3-9]\d % ')
     terminal.tmux('resize-window', '-t', 's', '-x', '38')
     time.sleep(1.5)
+    # tmux keeps what is above in its history
 
 
 def models(terminal):
@@ -183,7 +184,7 @@ def terminal_screen(name, columns, options, folder):
     terminal = Terminal(folder, options.program, columns)
     try:
         SCREENS[name](terminal)
-        text = terminal.text('-e')
+        text = terminal.text('-e', '-S', '-')
     finally:
         terminal.close()
     if name == 'resized':
