@@ -167,11 +167,12 @@ def state(pid):
 @unittest.skipUnless(ALL, 'long')
 class Frames(unittest.TestCase):
     """What a frame costs besides the work on it: tiny ones, a tiny network on each, one frame of 60
-    for the content check, and the fastest encoder. About 1 ms of a core each."""
+    for the content check, and the fastest encoder. About 1 ms of a core each. The output is a
+    Matroska file, as a table in MP4 has some 90 bytes for each frame, in memory up to the end."""
     FRAMES = 100000
 
     def test_flat(self):
-        clip, output = e2e.scratch('many.mp4'), e2e.scratch('many-out.mp4')
+        clip, output = e2e.scratch('many.mp4'), e2e.scratch('many-out.mkv')
         part, models = e2e.scratch('some.mp4'), e2e.scratch('many-models')
         e2e.tool(f'{e2e.ROOT}/tools/twins.py', '--tiny', '--out', models, 'deoldify')
         for name in e2e.LITE:
@@ -196,7 +197,7 @@ class Frames(unittest.TestCase):
         begin, end = seen[min(p for p in seen if p >= 0.1)], seen[max(seen)]
         print(f'\n{self.FRAMES} frames in {time.time() - started:.0f} s; MiB, threads, descriptors: '
               f'{begin} at 10 %, {end} at the end')
-        self.assertLess(end[0], begin[0] * 1.05 + 8)
+        self.assertLess(end[0], begin[0] + 4)
         self.assertLessEqual(end[1], begin[1])  # the reader may be done by then
         self.assertLessEqual(end[2], begin[2])
 
