@@ -146,6 +146,14 @@ class Files(Case):
             for part in (0.02, 0.5):
                 self.path('cut.' + ext, head_of(whole, int(size * part)))
                 self.everywhere(cut)
+        # of a source as of a target: what was accepted is in the mark
+        source, output = self.path('half.jpg'), self.path('half-out.png')
+        e2e.ffmpeg('-i', e2e.PICTURE, source)
+        self.path('half.jpg', head_of(source, os.path.getsize(source) * 9 // 10))
+        e2e.must('headless-run', '-s', source, '-t', self.source, '-o', output, '--damaged-input',
+                 'accept')
+        mark = json.loads(e2e.must('inspect', '--json', output).stdout)
+        self.assertEqual(mark['damage'], 'source picture: the JPEG is cut short')
         # some cameras leave out the end marker: nothing is missing then
         whole = self.path('whole.jpg')
         self.path('cut.jpg', head_of(whole, os.path.getsize(whole) - 2))

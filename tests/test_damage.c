@@ -404,6 +404,43 @@ static void test_tracks(void **state)
 
 /* ---- pictures -------------------------------------------------------------------------------- */
 
+/* Formats whose decoders fill up what is missing. */
+static void test_silent_pictures(void **state)
+{
+    static const char *const made[] = {
+        "-pix_fmt gbrpf32le p.exr", "-pix_fmt gbrpf32le -compression zip1 z.exr",
+        "-pix_fmt rgba p.qoi",      "-pix_fmt rgb24 p.sun",
+        "-pix_fmt pal8 q.sun",
+    };
+    rp_image image;
+    char note[200];
+
+    (void) state;
+    if (!ready)
+        skip();
+    for (size_t i = 0; i < RP_ARRAY_LEN(made); i++) {
+        const char *const name = strrchr(made[i], ' ') + 1;
+        size_t size;
+        if (shell("ffmpeg -v quiet -nostdin -y -i a.mp4 -frames:v 1 -update 1 %s", made[i]) != 0)
+            continue;
+        uint8_t *const data = bytes_of(name, &size);
+        if (rp_image_read(&image, in_dir(name)) < 0)
+            fail_msg("%s: %s", name, rp_last_error());
+        rp_image_free(&image);
+        const size_t cuts[] = {size / 3, size * 9 / 10, size - 1};
+        for (size_t k = 0; k < RP_ARRAY_LEN(cuts); k++) {
+            write_part("cut.bin", data, cuts[k]);
+            if (rp_image_read(&image, in_dir("cut.bin")) >= 0)
+                fail_msg("%s: %zu of %zu bytes are enough", name, cuts[k], size);
+        }
+        assert_int_equal(rp_image_read_damaged(&image, in_dir("cut.bin"), true, note, sizeof(note)),
+                         0);
+        assert_string_equal(note, "picture: it is cut short");
+        rp_image_free(&image);
+        free(data);
+    }
+}
+
 static void test_pictures(void **state)
 {
     rp_image image;
@@ -444,7 +481,7 @@ int main(void)
         cmocka_unit_test(test_cut),      cmocka_unit_test(test_flipped),
         cmocka_unit_test(test_trimmed),  cmocka_unit_test(test_sound),
         cmocka_unit_test(test_note),     cmocka_unit_test(test_tracks),
-        cmocka_unit_test(test_pictures),
+        cmocka_unit_test(test_pictures), cmocka_unit_test(test_silent_pictures),
     };
 
     return cmocka_run_group_tests(tests, make_clips, remove_dir);

@@ -2,6 +2,7 @@
 #include "media/av.h"
 
 #include <libavutil/imgutils.h>
+#include <libavutil/intreadwrite.h>
 
 #include "media/damage.h"
 #include "media/icc.h"
@@ -94,6 +95,78 @@ static int whole_packet(const uint8_t *data, size_t size, AVPacket *packet)
     return 0;
 }
 
+/* ---- cut files ------------------------------------------------------------------------------- */
+
+/* The end of the attributes of an OpenEXR file: its table of chunks; 0 if there is none. */
+static size_t exr_table(const uint8_t *data, size_t size)
+{
+    size_t at = 8;
+
+    while (at < size && data[at]) { /* name, type, size, value */
+        for (int k = 0; k < 2; k++) {
+            const uint8_t *const end = memchr(data + at, 0, size - at);
+            if (!end)
+                return 0;
+            at = (size_t) (end - data) + 1;
+        }
+        if (size - at < 4 || AV_RL32(data + at) > size - at - 4)
+            return 0;
+        at += 4 + AV_RL32(data + at);
+    }
+    return at < size ? at + 1 : 0;
+}
+
+/* FFmpeg leaves out chunks that are not there. Files of several parts or depths are not looked at. */
+static bool exr_is_cut(const uint8_t *data, size_t size)
+{
+    enum { TILED = 0x200, DEEP = 0x800, PARTS = 0x1000 };
+    const uint32_t flags = size < 8 ? PARTS : AV_RL32(data + 4);
+    const size_t head = flags & TILED ? 20 : 8; /* of a chunk; its last number is the size */
+
+    if (flags & (DEEP | PARTS))
+        return false;
+    const size_t table = exr_table(data, size);
+    if (!table)
+        return true;
+    for (size_t at = table, first = SIZE_MAX; at + 8 <= first; at += 8) {
+        const uint64_t chunk = size - at < 8 ? UINT64_MAX : AV_RL64(data + at);
+        if (chunk > size || size - chunk < head || chunk < at + 8 ||
+            AV_RL32(data + chunk + head - 4) > size - chunk - head)
+            return true;
+        first = RP_MIN(first, (size_t) chunk); /* the table ends there */
+    }
+    return false;
+}
+
+/* Sun raster: rows of whole 16 bits or, run by run, as many bytes as it says. */
+static bool sun_is_cut(const uint8_t *data, size_t size)
+{
+    if (size < 32)
+        return true;
+    const uint64_t w = AV_RB32(data + 4), h = AV_RB32(data + 8), depth = AV_RB32(data + 12);
+    const uint64_t pixels = AV_RB32(data + 20) == 2 ? AV_RB32(data + 16)
+                                                    : (w * depth + 15) / 16 * 2 * h;
+
+    return pixels > size - 32 || AV_RB32(data + 28) > size - 32 - pixels;
+}
+
+static bool qoi_is_cut(const uint8_t *data, size_t size)
+{
+    static const uint8_t end[8] = {0, 0, 0, 0, 0, 0, 0, 1};
+
+    return size < 22 || memcmp(data + size - 8, end, 8) != 0;
+}
+
+/* Of these formats FFmpeg's decoders fill up what is missing, without a word. */
+static bool is_cut(enum AVCodecID codec, const uint8_t *data, size_t size)
+{
+    if (codec == AV_CODEC_ID_EXR)
+        return exr_is_cut(data, size);
+    if (codec == AV_CODEC_ID_SUNRAST)
+        return sun_is_cut(data, size);
+    return codec == AV_CODEC_ID_QOI && qoi_is_cut(data, size);
+}
+
 /* ---- decoding -------------------------------------------------------------------------------- */
 
 static int decode_packet(const AVPacket *packet, enum AVCodecID id, AVFrame *frame,
@@ -145,9 +218,9 @@ fail:
 
 /* Decoders of pictures give what they have, and log what was wrong. */
 static int check_damage(const AVPacket *packet, const AVFrame *frame, struct rp_watch *watch,
-                        const char *name)
+                        bool cut, const char *name)
 {
-    const bool cut = packet->flags & AV_PKT_FLAG_CORRUPT;
+    cut |= (packet->flags & AV_PKT_FLAG_CORRUPT) != 0;
 
     if (!cut && !rp_damage_of_frame(frame) && !atomic_load(&watch->errors))
         return 0;
@@ -170,7 +243,7 @@ int rp_image_av_decode(rp_image *out, const uint8_t *data, size_t size, enum AVC
     if (ret >= 0)
         ret = decode_packet(packet, codec, frame, &watch);
     if (ret >= 0)
-        ret = check_damage(packet, frame, &watch, name);
+        ret = check_damage(packet, frame, &watch, is_cut(codec, data, size), name);
     else if (rp_av_shortages() != shortages)
         ret = AVERROR(ENOMEM);
     if (ret == RP_DAMAGED) {

@@ -35,6 +35,14 @@ struct rp_mark rp_mark_complete(const struct rp_mark *mark)
     return m;
 }
 
+void rp_mark_add_damage(struct rp_mark *mark, const char *damage)
+{
+    const size_t n = strlen(mark->damage);
+
+    if (damage[0])
+        snprintf(mark->damage + n, sizeof(mark->damage) - n, "%s%s", n ? ", " : "", damage);
+}
+
 /* ---- writing --------------------------------------------------------------------------------- */
 
 /* clang-format off */

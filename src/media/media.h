@@ -232,6 +232,9 @@ int rp_image_scale(rp_image *out, const rp_image *image, int w, int h);
 
 /* ---- marking --------------------------------------------------------------------------------- */
 
+/* One more thing that was wrong with the input; "" is nothing. What does not fit is left out. */
+void rp_mark_add_damage(struct rp_mark *mark, const char *damage);
+
 /* The XMP packet of a mark (heap string): Iptc4xmpExt:DigitalSourceType, xmp:CreatorTool,
  * reprise:Processors, reprise:Models. NULL if out of memory. */
 char *rp_mark_xmp(const struct rp_mark *mark);

@@ -64,6 +64,7 @@ struct rp_writer {
     bool begun, header;
     bool warned_alpha, warned_fields;
     char damage[640]; /* of the input */
+    char others[sizeof((struct rp_mark *) 0)->damage]; /* of other files, for the mark only */
     unsigned shortages; /* of memory, before */
     int64_t frames, packets;   /* that the encoder was given, and gave */
     struct rp_written written; /* what the muxer was given */
@@ -210,6 +211,7 @@ static int keep_params(struct rp_writer *w, const struct rp_reader *reader,
     if (params->mark) {
         w->mark = *params->mark;
         w->marked = true;
+        memcpy(w->others, params->mark->damage, sizeof(w->others));
         if (params->note)
             rp_mark_hold(&w->mark);
     }
@@ -1003,6 +1005,7 @@ fail:
 static int finish_mark(struct rp_writer *w)
 {
     if (w->params.note) {
+        rp_writer_note(w, w->others);
         snprintf(w->mark.damage, sizeof(w->mark.damage), "%.255s", w->damage);
         RP_CHECK(rp_mark_fill(w->file, w->damage));
     }

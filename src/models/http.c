@@ -3,6 +3,7 @@
 #include "models/http.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <pthread.h>
 #include <strings.h>
 
@@ -21,9 +22,12 @@ struct transfer {
     bool begun, stopped;
 };
 
+static bool works;
+
+/* Also begins OpenSSL, which is not to be used when that failed. */
 static void init_once(void)
 {
-    curl_global_init(CURL_GLOBAL_DEFAULT);
+    works = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
 }
 
 /* A handle with the settings that all our connections have; NULL when out of memory. */
@@ -33,10 +37,13 @@ static CURL *new_handle(const char *url, long connect_seconds)
     const char *const bundle = getenv("CURL_CA_BUNDLE"); /* as the curl program does */
 
     pthread_once(&once, init_once);
-    CURL *const curl = curl_easy_init();
+    CURL *const curl = works ? curl_easy_init() : NULL;
     if (!curl)
         return NULL;
-    curl_easy_setopt(curl, CURLOPT_URL, url);
+    if (curl_easy_setopt(curl, CURLOPT_URL, url) != CURLE_OK) {
+        curl_easy_cleanup(curl);
+        return NULL;
+    }
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, connect_seconds);
 #if LIBCURL_VERSION_NUM >= 0x075500
@@ -50,6 +57,15 @@ static CURL *new_handle(const char *url, long connect_seconds)
     if (bundle && *bundle)
         curl_easy_setopt(curl, CURLOPT_CAINFO, bundle);
     return curl;
+}
+
+/* Why it failed. Without memory libcurl calls it by other names, but malloc() left ENOMEM in errno,
+ * which was 0 before. */
+static const char *problem_of(CURLcode code, const char *words)
+{
+    if (code == CURLE_OUT_OF_MEMORY || errno == ENOMEM)
+        return "out of memory";
+    return *words ? words : curl_easy_strerror(code);
 }
 
 /* ---- headers --------------------------------------------------------------------------------- */
@@ -197,8 +213,7 @@ static enum rp_http_end end_of(const struct transfer *t, CURLcode code, const ch
     struct rp_http_reply *const reply = t->reply;
     double taken = 0;
 
-    snprintf(reply->problem, sizeof(reply->problem), "%s",
-             *words ? words : curl_easy_strerror(code));
+    snprintf(reply->problem, sizeof(reply->problem), "%s", problem_of(code, words));
     curl_easy_getinfo(t->curl, CURLINFO_PRETRANSFER_TIME, &taken);
     if (code == CURLE_OK) {
         reply->problem[0] = '\0';
@@ -242,6 +257,7 @@ enum rp_http_end rp_http_get(const struct rp_http_request *request, struct rp_ht
     struct curl_slist *const headers = headers_of(request);
     curl_easy_setopt(t.curl, CURLOPT_ERRORBUFFER, words);
     set_request(&t, headers);
+    errno = 0;
     CURLcode code = curl_easy_perform(t.curl);
     if (code == CURLE_OK && !begin(&t)) /* an empty body */
         code = CURLE_WRITE_ERROR;
@@ -271,9 +287,7 @@ static void take_results(CURLM *multi, struct rp_http_host *hosts, struct probe 
                 continue;
             hosts[i].answers = m->data.result == CURLE_OK;
             snprintf(hosts[i].problem, sizeof(hosts[i].problem), "%s",
-                     hosts[i].answers   ? ""
-                     : *probes[i].words ? probes[i].words
-                                        : curl_easy_strerror(m->data.result));
+                     hosts[i].answers ? "" : problem_of(m->data.result, probes[i].words));
         }
     }
 }
@@ -288,11 +302,14 @@ void rp_http_probe(struct rp_http_host *hosts, int n, int seconds)
     for (int i = 0; i < n; i++) {
         hosts[i].answers = false;
         snprintf(hosts[i].problem, sizeof(hosts[i].problem), "no answer in %d s", seconds);
-        if (!(probes[i].curl = new_handle(hosts[i].url, seconds)))
+        if (!(probes[i].curl = new_handle(hosts[i].url, seconds))) {
+            snprintf(hosts[i].problem, sizeof(hosts[i].problem), "out of memory");
             continue;
+        }
         curl_easy_setopt(probes[i].curl, CURLOPT_CONNECT_ONLY, 1L);
         curl_easy_setopt(probes[i].curl, CURLOPT_ERRORBUFFER, probes[i].words);
     }
+    errno = 0;
     CURLM *const multi = curl_multi_init();
     for (int i = 0; multi && i < n; i++) {
         if (probes[i].curl)

@@ -35,7 +35,7 @@ static int read_pair(struct rp_pipeline *p, const char *path, const char *refere
     RP_TRY(rp_source_add(p, &s->map[s->n], path, faces));
     if (!s->map[s->n].count)
         return rp_fail(RP_ERR_FORMAT, "--face-map: no face found in the source %s", path);
-    RP_TRY(rp_source_look(p, reference, &image, faces, &best));
+    RP_TRY(rp_source_look(p, reference, "reference", &image, faces, &best));
     if (best < 0) {
         ret = rp_fail(RP_ERR_FORMAT, "--face-map: no face found in the reference %s", reference);
         goto fail;

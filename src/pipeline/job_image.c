@@ -64,7 +64,7 @@ int rp_job_run_image(struct rp_job *job, struct rp_partial *out)
 
     start = rp_now();
     rp_pipeline_mark(job->pipeline, &mark);
-    snprintf(mark.damage, sizeof(mark.damage), "%s", damage);
+    rp_mark_add_damage(&mark, damage);
     RP_TRY(scale_image(job, &image, w, h));
     RP_TRY(rp_image_write_marked(&image, out->temp, job->output, o->image_quality, &mark));
     report->own_seconds[RP_STAGE_ENCODE] += rp_now() - start;

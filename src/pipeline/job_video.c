@@ -740,7 +740,7 @@ static int write_still(struct video *v, struct rp_partial *out)
     if (rp_accepts_damage(v->job->settings) &&
         rp_reader_damage(v->reader, text, sizeof(text))) {
         rp_log(RP_LOG_WARN, "%s is damaged, %s", v->job->target, text);
-        snprintf(mark.damage, sizeof(mark.damage), "%.255s", text);
+        rp_mark_add_damage(&mark, text);
     }
     return rp_job_still_write(v->job, out, v->still, out_side(v, info->w), out_side(v, info->h),
                               &mark);

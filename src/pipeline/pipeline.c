@@ -322,6 +322,7 @@ void rp_pipeline_mark(const struct rp_pipeline *p, struct rp_mark *mark)
     *mark = (struct rp_mark){.present = true};
     snprintf(mark->software, sizeof(mark->software), "reprise %s%s", rp_version(),
              rp_standins_allowed() ? " (its content check accepts stand-ins)" : "");
+    snprintf(mark->damage, sizeof(mark->damage), "%s", p->sources.damage);
     for (int i = 0; i < p->plan.nprocessors; i++) {
         const struct rp_processor *const def = p->plan.processor[i].def;
         const char *const model = def->models ? def->models(p->plan.processor[i].self) : "";

@@ -16,7 +16,7 @@ static int read_picture(struct rp_pipeline *p, const char *path, struct rp_dface
                        "--reference-face-paths: %s is not a picture; give a picture "
                        "of a face",
                        path);
-    RP_TRY(rp_source_look(p, path, &image, faces, &best));
+    RP_TRY(rp_source_look(p, path, "reference", &image, faces, &best));
     if (best < 0 || !(faces->face[best].has & RP_HAS_EMBEDDING)) {
         ret = rp_fail(RP_ERR_FORMAT,
                       "--reference-face-paths: no face found in %s; give a picture "

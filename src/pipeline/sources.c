@@ -5,14 +5,26 @@
 
 /* ---- one picture ----------------------------------------------------------------------------- */
 
-int rp_source_look(struct rp_pipeline *p, const char *path, rp_image *image,
+/* For the mark; what is there already is said once. */
+static void note_damage(struct rp_sources *s, const char *what, const char *damage)
+{
+    char text[256];
+    const size_t n = strlen(s->damage);
+
+    snprintf(text, sizeof(text), "%s %.230s", what, damage);
+    if (damage[0] && !strstr(s->damage, text))
+        snprintf(s->damage + n, sizeof(s->damage) - n, "%s%s", n ? ", " : "", text);
+}
+
+int rp_source_look(struct rp_pipeline *p, const char *path, const char *what, rp_image *image,
                    struct rp_dfaces *faces, int *best)
 {
-    char damage[256];
+    char damage[200];
     struct rp_media_frame frame;
 
     RP_CHECK(rp_image_read_damaged(image, path, rp_accepts_damage(p->settings), damage,
                                    sizeof(damage)));
+    note_damage(&p->sources, what, damage);
     rp_image_drop_alpha(image);
     rp_frame_over_image(&frame, image);
     RP_CHECK(rp_pipeline_faces(p, &frame, faces));
@@ -41,7 +53,7 @@ int rp_source_add(struct rp_pipeline *p, struct rp_source *s, const char *path,
     int ret, best;
     rp_image image = {0};
 
-    RP_TRY(rp_source_look(p, path, &image, faces, &best));
+    RP_TRY(rp_source_look(p, path, "source", &image, faces, &best));
     if (best < 0) {
         rp_log(RP_LOG_WARN, "%s: no face found in this source", path);
         goto fail;

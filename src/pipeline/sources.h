@@ -12,9 +12,10 @@ int rp_sources_check(const struct rp_pipeline *pipeline);
 
 /* ---- for reading the sources of other options ------------------------------------------------ */
 
-/* Read a picture and find its faces; *best is the largest, -1 if there is none. */
-int rp_source_look(struct rp_pipeline *pipeline, const char *path, rp_image *image,
-                   struct rp_dfaces *faces, int *best);
+/* Read a picture and find its faces; *best is the largest, -1 if there is none. `what` it is goes
+ * into the mark if it is damaged. */
+int rp_source_look(struct rp_pipeline *pipeline, const char *path, const char *what,
+                   rp_image *image, struct rp_dfaces *faces, int *best);
 
 /* Add a picture to a source. One without a face is left out, with a warning.
  * @param faces  scratch; holds all faces of the picture afterwards */
