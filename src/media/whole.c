@@ -270,6 +270,13 @@ static void look_at_gif(struct rp_whole *w, const struct file *f)
 #undef TABLE
 }
 
+/* Nothing says where it should end, but it ends within something of a stated length. */
+static void cut_within(struct rp_whole *w)
+{
+    w->cut = true;
+    w->should = w->size + 1;
+}
+
 /* The last page. A stream that was stopped has none that says it is the last. */
 static void look_at_ogg(struct rp_whole *w, const struct file *f)
 {
@@ -283,7 +290,10 @@ static void look_at_ogg(struct rp_whole *w, const struct file *f)
             size_t end = i + 27 + tail[i + 26];
             for (size_t k = i + 27; k < RP_MIN(i + 27 + tail[i + 26], n); k++)
                 end += tail[k];
-            w->torn = !(tail[i + 5] & 4) || end > n;
+            const bool last = tail[i + 5] & 4;
+            w->torn = !last;
+            if (end > n || (!last && end < n)) /* within it, or within the head of the next */
+                cut_within(w);
             return;
         }
     w->torn = true;
@@ -321,10 +331,38 @@ static void look_at_ts(struct rp_whole *w, const struct file *f)
         for (int64_t k = 0; k < 8 && fits && k * sizes[i] < f->size; k++)
             fits = get(f, k * sizes[i] + (sizes[i] == 192 ? 4 : 0), &b, 1) && b == 0x47;
         if (fits) {
-            w->torn = f->size % sizes[i] != 0;
+            if (f->size % sizes[i] != 0)
+                cut_within(w);
             return;
         }
     }
+}
+
+/* The packets of an MPEG program stream after its last pack header. */
+static void look_at_ps(struct rp_whole *w, const struct file *f)
+{
+    static const uint8_t pack[4] = {0, 0, 1, 0xba};
+    uint8_t tail[65536 + 14], b[14];
+    const size_t n = (size_t) RP_MIN(f->size, (int64_t) sizeof(tail));
+    const uint8_t *last = NULL;
+
+    if (!get(f, f->size - (int64_t) n, tail, n))
+        return;
+    for (const uint8_t *p = tail; (p = memmem(p, (size_t) (tail + n - p), pack, 4)); p++)
+        last = p;
+    int64_t at = last ? f->size - (tail + n - last) : f->size;
+    while (at < f->size) {
+        const size_t head = (size_t) RP_MIN(f->size - at, 14);
+        if (!get(f, at, b, head) || memcmp(b, pack, RP_MIN(head, 3)) != 0 ||
+            (head > 3 && (b[3] < 0xba || (b[3] != 0xba && head > 5 && !AV_RB16(b + 4)))))
+            return; /* something else, the code of the end, or no length */
+        at += head < 6              ? 6
+              : b[3] != 0xba        ? 6 + AV_RB16(b + 4)
+              : (b[4] & 0xc0) != 64 ? 12
+                                    : 14 + (head > 13 ? b[13] & 7 : 0);
+    }
+    if (at > f->size)
+        cut_within(w);
 }
 
 /* ---------------------------------------------------------------------------------------------- */
@@ -360,6 +398,8 @@ void rp_whole_look(struct rp_whole *out, const char *path, const AVFormatContext
             look_at_mp3(out, &f);
         else if (!strcmp(format, "mpegts"))
             look_at_ts(out, &f);
+        else if (!strcmp(format, "mpeg"))
+            look_at_ps(out, &f);
     }
     close(f.fd);
 }

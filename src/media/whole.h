@@ -12,8 +12,10 @@
  *   FLAC            the number of samples in its head (sound.c asks for it)
  *   GIF             nothing, but its blocks end with an empty one
  *   MP3             the bytes that the first frame of most encoders tells (Xing, Info)
- *   MPEG-TS, -PS, raw streams, Ogg: nothing. A recording ends where it was stopped, so what
- *                   is cut there is only said, and only errors before good data count as damage.
+ *   MPEG-TS, -PS, raw streams, Ogg: nothing. A recording ends where it was stopped, so that it
+ *                   ends early is only said, and only errors before good data count as damage. But
+ *                   the packets of MPEG-TS, of MPEG-PS and the pages of Ogg have their lengths: a
+ *                   file that ends within one is cut.
  *
  * Reading heads only; no decoding. */
 #ifndef RP_MEDIA_WHOLE_H
@@ -23,7 +25,7 @@
 
 struct rp_whole {
     bool promises;  /* the container says where it ends */
-    bool cut;       /* and the file ends before that */
+    bool cut;       /* the file ends before that, or within a packet of a stated length */
     bool torn;      /* it promises nothing, and ends in the middle of a piece */
     int64_t size;   /* bytes there */
     int64_t should; /* bytes there should be at least, if cut */
