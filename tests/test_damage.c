@@ -29,7 +29,8 @@ static const struct clip {
     {"one.mpg", "-c:v mpeg1video -c:a mp2 -f mpeg", REFUSED, false},
     {"a.gif", "-an", REFUSED, false},
     {"og.mp4", X264 " -x264-params open-gop=1:keyint=8:bframes=3 -c:a aac", UNREADABLE, false},
-    {"og.ts", X264 " -x264-params open-gop=1:keyint=8:bframes=3 -c:a aac -f mpegts", REFUSED, false},
+    {"og.ts", X264 " -x264-params open-gop=1:keyint=8:bframes=3 -c:a aac -f mpegts", REFUSED,
+     false},
     {"hevc.mp4",
      "-c:v libx265 -preset ultrafast -x265-params log-level=none:pools=none:open-gop=1:"
      "keyint=8 -an",

@@ -20,6 +20,9 @@
  * its sign. */
 #define RP_NOMEM(path) (rp_fail(RP_ERR_NOMEM, "%s: no memory", path), RP_ERR_NOMEM)
 
+/* rp_fail() for what a library failed at: without memory it has many names for it. */
+#define RP_LIB_FAIL(path, ...) (rp_av_lacks() ? RP_NOMEM(path) : rp_fail(__VA_ARGS__))
+
 /* Copies bytes that are not text: no zero at the end. */
 static inline void rp_put_bytes(uint8_t *to, const void *from, size_t n)
 {

@@ -116,7 +116,8 @@ static size_t exr_table(const uint8_t *data, size_t size)
     return at < size ? at + 1 : 0;
 }
 
-/* FFmpeg leaves out chunks that are not there. Files of several parts or depths are not looked at. */
+/* FFmpeg leaves out chunks that are not there. Files of several parts or depths are not looked at.
+ */
 static bool exr_is_cut(const uint8_t *data, size_t size)
 {
     enum { TILED = 0x200, DEEP = 0x800, PARTS = 0x1000 };
@@ -144,8 +145,8 @@ static bool sun_is_cut(const uint8_t *data, size_t size)
     if (size < 32)
         return true;
     const uint64_t w = AV_RB32(data + 4), h = AV_RB32(data + 8), depth = AV_RB32(data + 12);
-    const uint64_t pixels = AV_RB32(data + 20) == 2 ? AV_RB32(data + 16)
-                                                    : (w * depth + 15) / 16 * 2 * h;
+    const uint64_t pixels =
+        AV_RB32(data + 20) == 2 ? AV_RB32(data + 16) : (w * depth + 15) / 16 * 2 * h;
 
     return pixels > size - 32 || AV_RB32(data + 28) > size - 32 - pixels;
 }

@@ -28,11 +28,12 @@ static int heif_failed(const struct heif_in *h, struct heif_error error)
     case heif_error_Unsupported_filetype:
     case heif_error_Unsupported_feature:
     case heif_error_Decoder_plugin_error:
-        return rp_fail(RP_ERR_UNSUPPORTED,
-                       "%s: this %s is not supported (%s); convert it to JPEG or PNG", h->name,
-                       h->kind, error.message);
+        return RP_LIB_FAIL(h->name, RP_ERR_UNSUPPORTED,
+                           "%s: this %s is not supported (%s); convert it to JPEG or PNG", h->name,
+                           h->kind, error.message);
     default:
-        return rp_fail(RP_ERR_FORMAT, "%s: broken %s: %s", h->name, h->kind, error.message);
+        return RP_LIB_FAIL(h->name, RP_ERR_FORMAT, "%s: broken %s: %s", h->name, h->kind,
+                           error.message);
     }
 }
 

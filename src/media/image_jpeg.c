@@ -56,7 +56,7 @@ static int decompress(tjhandle tj, const uint8_t *data, size_t size, uint8_t *to
     if (tjDecompress2(tj, data, size, to, w, pitch, h, format, TJFLAG_LIMITSCANS) == 0)
         return 0;
     if (tjGetErrorCode(tj) != TJERR_WARNING)
-        return rp_fail(RP_ERR_FORMAT, "%s: broken JPEG: %s", name, tjGetErrorStr2(tj));
+        return RP_LIB_FAIL(name, RP_ERR_FORMAT, "%s: broken JPEG: %s", name, tjGetErrorStr2(tj));
     snprintf(why, sizeof(why), "%s", tjGetErrorStr2(tj));
     if (is_cut(tj, data, size, to, w, h, format))
         return rp_image_damaged(name, "the JPEG is cut short");
@@ -122,7 +122,7 @@ static int decode(rp_image *out, const uint8_t *data, size_t size, const char *n
     /* It also warns about rare chroma samplings that it decodes well. */
     if (tjDecompressHeader3(tj, data, size, &w, &h, &subsampling, &space) != 0 &&
         (w < 1 || h < 1)) {
-        ret = rp_fail(RP_ERR_FORMAT, "%s: broken JPEG: %s", name, tjGetErrorStr2(tj));
+        ret = RP_LIB_FAIL(name, RP_ERR_FORMAT, "%s: broken JPEG: %s", name, tjGetErrorStr2(tj));
         goto fail;
     }
     RP_TRY(rp_image_alloc(out, w, h, RP_PIXEL_BGR, name));
@@ -182,7 +182,7 @@ static int encode(const rp_image *image, int quality, const char *xmp, uint8_t *
         return RP_NOMEM(name);
     if (tjCompress2(tj, image->data, image->w, (int) image->stride, image->h, format, &buffer, &n,
                     sampling, RP_MAX(quality, 1), TJFLAG_ACCURATEDCT) != 0) {
-        ret = rp_fail(RP_ERR_FORMAT, "%s: writing JPEG: %s", name, tjGetErrorStr2(tj));
+        ret = RP_LIB_FAIL(name, RP_ERR_FORMAT, "%s: writing JPEG: %s", name, tjGetErrorStr2(tj));
     } else if (!(*data = malloc(n))) {
         ret = RP_NOMEM(name);
     } else {

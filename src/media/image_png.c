@@ -61,7 +61,7 @@ static int png_fail(int err, const char *name)
 {
     if (err == SPNG_EMEM || memory_is_out)
         return RP_NOMEM(name);
-    return rp_fail(RP_ERR_FORMAT, "%s: broken PNG: %s", name, spng_strerror(err));
+    return RP_LIB_FAIL(name, RP_ERR_FORMAT, "%s: broken PNG: %s", name, spng_strerror(err));
 }
 
 /* The profile belongs to the decoder. */
@@ -228,7 +228,8 @@ static int encode(const rp_image *image, int quality, const char *xmp, uint8_t *
     spng_ctx_free(png);
     if (err == SPNG_EMEM || (err && memory_is_out))
         return RP_NOMEM(name);
-    return err ? rp_fail(RP_ERR_FORMAT, "%s: writing PNG: %s", name, spng_strerror(err)) : 0;
+    return err ? RP_LIB_FAIL(name, RP_ERR_FORMAT, "%s: writing PNG: %s", name, spng_strerror(err))
+               : 0;
 }
 
 const struct rp_image_codec rp_image_png = {

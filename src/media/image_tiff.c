@@ -110,14 +110,14 @@ static bool open_file(struct tiff_in *t)
 
 static int broken(const struct tiff_in *t)
 {
-    return rp_fail(RP_ERR_FORMAT, "%s: broken TIFF: %s", t->name,
-                   t->why[0] ? t->why : "its parts do not fit together");
+    return RP_LIB_FAIL(t->name, RP_ERR_FORMAT, "%s: broken TIFF: %s", t->name,
+                       t->why[0] ? t->why : "its parts do not fit together");
 }
 
 static int unsupported(const struct tiff_in *t, const char *what)
 {
-    return rp_fail(RP_ERR_UNSUPPORTED, "%s: TIFF with %s is not supported; convert it to PNG",
-                   t->name, what);
+    return RP_LIB_FAIL(t->name, RP_ERR_UNSUPPORTED,
+                       "%s: TIFF with %s is not supported; convert it to PNG", t->name, what);
 }
 
 /* ---- pages ----------------------------------------------------------------------------------- */
@@ -183,7 +183,8 @@ static int read_map(struct tiff_in *t)
     if (t->bits > 16 || t->kind != SAMPLEFORMAT_UINT)
         return unsupported(t, "such a palette");
     if (TIFFGetField(t->tif, TIFFTAG_COLORMAP, &t->map[0], &t->map[1], &t->map[2]) != 1)
-        return rp_fail(RP_ERR_FORMAT, "%s: broken TIFF: the palette is missing", t->name);
+        return RP_LIB_FAIL(t->name, RP_ERR_FORMAT, "%s: broken TIFF: the palette is missing",
+                           t->name);
     t->small_map = true;
     for (size_t i = 0; i < (size_t) 1 << t->bits && t->small_map; i++)
         t->small_map = t->map[0][i] < 256 && t->map[1][i] < 256 && t->map[2][i] < 256;
@@ -585,7 +586,8 @@ static int read_block(struct tiff_in *t, const struct blocks *b, uint32_t x, uin
         const uint32_t i =
             b->tiled ? TIFFComputeTile(t->tif, x, y, 0, plane) : TIFFComputeStrip(t->tif, y, plane);
         if (TIFFGetStrileByteCount(t->tif, i) == 0) /* libtiff would read elsewhere */
-            return rp_fail(RP_ERR_FORMAT, "%s: broken TIFF: part %u is missing", t->name, i);
+            return RP_LIB_FAIL(t->name, RP_ERR_FORMAT, "%s: broken TIFF: part %u is missing",
+                               t->name, i);
         const tmsize_t done = b->tiled ? TIFFReadEncodedTile(t->tif, i, to, (tmsize_t) b->size)
                                        : TIFFReadEncodedStrip(t->tif, i, to, (tmsize_t) b->size);
         if (done < 0)
@@ -658,8 +660,8 @@ static int read_special(struct tiff_in *t, rp_image *out)
     int ret;
 
     if (!TIFFRGBAImageOK(t->tif, why) || !TIFFRGBAImageBegin(&image, t->tif, 1, why))
-        return rp_fail(RP_ERR_UNSUPPORTED, "%s: this TIFF is not supported (%s); convert it to PNG",
-                       t->name, why);
+        return RP_LIB_FAIL(t->name, RP_ERR_UNSUPPORTED,
+                           "%s: this TIFF is not supported (%s); convert it to PNG", t->name, why);
     image.orientation = image.req_orientation = ORIENTATION_TOPLEFT; /* turned later */
     t->alpha = image.alpha ? 3 : -1;
     RP_TRY(rp_image_alloc(out, t->w, t->h, image.alpha ? RP_PIXEL_BGRA : RP_PIXEL_BGR, t->name));

@@ -15,7 +15,7 @@ static bool is_webp(const uint8_t *data, size_t size)
 
 static int broken(const char *name)
 {
-    return rp_fail(RP_ERR_FORMAT, "%s: broken WebP", name);
+    return RP_LIB_FAIL(name, RP_ERR_FORMAT, "%s: broken WebP", name);
 }
 
 static int decode_still(rp_image *out, const uint8_t *data, size_t size, const char *name)
@@ -90,7 +90,7 @@ static int add_xmp(const uint8_t *picture, size_t n, const char *xmp, uint8_t **
         WebPMuxAssemble(mux, &all) == WEBP_MUX_OK)
         ret = take(all.bytes, all.size, data, size, name);
     else
-        ret = rp_fail(RP_ERR_NOMEM, "%s: writing WebP failed", name);
+        ret = RP_LIB_FAIL(name, RP_ERR_NOMEM, "%s: writing WebP failed", name);
     WebPDataClear(&all);
     WebPMuxDelete(mux);
     return ret;
@@ -109,7 +109,7 @@ static int encode(const rp_image *image, int quality, const char *xmp, uint8_t *
     const size_t n = (alpha ? WebPEncodeBGRA : WebPEncodeBGR)(
         image->data, image->w, image->h, (int) image->stride, (float) quality, &buffer);
     if (n == 0)
-        ret = rp_fail(RP_ERR_NOMEM, "%s: writing WebP failed", name);
+        ret = RP_LIB_FAIL(name, RP_ERR_NOMEM, "%s: writing WebP failed", name);
     else
         ret = xmp ? add_xmp(buffer, n, xmp, data, size, name) : take(buffer, n, data, size, name);
     WebPFree(buffer);

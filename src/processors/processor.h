@@ -29,7 +29,7 @@ struct rp_sources {
     int n;                    /* --face-map: each a source for faces like a reference */
     struct rp_source map[RP_MAX_REFERENCES];
     struct rp_references references; /* of map[], in the same order */
-    char damage[256];         /* what is damaged of their pictures, for the mark; "" is nothing */
+    char damage[256]; /* what is damaged of their pictures, for the mark; "" is nothing */
 };
 
 struct rp_processor_context {
