@@ -31,6 +31,9 @@ struct rp_device_fns {
     bool one_thread;  /* all work must come from the thread that opened it */
 
     void (*destroy)(struct rp_device *dev);
+    /* From here on the calling thread opens and runs networks on behalf of the device's own, which
+     * records nothing meanwhile. NULL: any thread may do any work. */
+    int (*enter)(struct rp_device *dev);
 
     /* Zeroed, 64-byte aligned. RP_ERR_NOMEM or RP_ERR_DEVICE_MEM. */
     int (*alloc)(struct rp_device *dev, size_t size, void **out);
@@ -103,7 +106,8 @@ int rp_device_cpu(struct rp_device **out);
 
 /* GPU number `id` through the CUDA module. RP_ERR_UNSUPPORTED with a sentence that names what is
  * missing (module, driver, GPU). A device serves one thread: all work on it must come from the
- * thread that opened it, and whatever lives on it must be made and destroyed there. */
+ * thread that opened it, and whatever lives on it must be made and destroyed there. Only networks
+ * may be opened by threads that called enter(). */
 int rp_device_cuda(struct rp_device **out, int id);
 void rp_device_destroy(struct rp_device **dev);
 

@@ -94,6 +94,11 @@ const int64_t *rp_model_used_dim(const struct rp_model *model, int input);
 int rp_model_inputs(const struct rp_model *model, const struct rp_tensor_info **info);
 int rp_model_outputs(const struct rp_model *model, const struct rp_tensor_info **info);
 
+/* Run it once on zeros, so that whoever runs it first need not wait until its algorithms are chosen
+ * (on a GPU up to seconds). `dim`: sizes of its inputs where the file leaves them open, as in
+ * rp_model_used_dim(). */
+int rp_model_warm(struct rp_model *model, const int64_t (*dim)[RP_MAX_RANK]);
+
 /* Index of the input of this name, or -1. */
 int rp_model_find_input(const struct rp_model *model, const char *name);
 

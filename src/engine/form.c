@@ -299,6 +299,22 @@ static void keep_choice(struct rp_cache *cache, const char *key, int form)
     json_decref(entry);
 }
 
+/* Is there anything to choose? */
+static bool has_forms(const struct rp_device *device, const struct rp_model_params *params)
+{
+    return params->layout == RP_LAYOUT_AUTO && device->fns->record_begin && !params->tensorrt;
+}
+
+bool rp_form_is_known(struct rp_engine *engine, const struct rp_device *device,
+                      const struct rp_model_params *params)
+{
+    char key[1200];
+
+    return !has_forms(device, params) ||
+           (rp_ort_cache_key(engine, device, params->path, "form of", key, sizeof(key)) >= 0 &&
+            known_choice(params->cache, key) >= 0);
+}
+
 int rp_form_open(struct rp_model **out, struct rp_engine *engine, struct rp_device *device,
                  const struct rp_model_params *params, bool may_measure)
 {
@@ -306,7 +322,7 @@ int rp_form_open(struct rp_model **out, struct rp_engine *engine, struct rp_devi
     char key[1200];
     struct trial trial[FORMS] = {0};
 
-    if (params->layout != RP_LAYOUT_AUTO || !device->fns->record_begin || params->tensorrt)
+    if (!has_forms(device, params))
         return rp_model_open(out, engine, device, params);
     *out = NULL;
     RP_TRY(rp_ort_cache_key(engine, device, params->path, "form of", key, sizeof(key)));

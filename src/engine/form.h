@@ -10,4 +10,8 @@
 int rp_form_open(struct rp_model **out, struct rp_engine *engine, struct rp_device *device,
                  const struct rp_model_params *params, bool measure);
 
+/* Does the cache have the form, so that nothing would be measured? */
+bool rp_form_is_known(struct rp_engine *engine, const struct rp_device *device,
+                      const struct rp_model_params *params);
+
 #endif /* RP_FORM_H */

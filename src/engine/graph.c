@@ -17,7 +17,7 @@ static const struct rp_opt opts[] = {
     {"cuda-graph", 0, RP_OPT_CHOICE, offsetof(struct rp_graph_options, mode), .def_text = "frame",
      .choices = modes, .ours = true, .help = "record the work of a whole frame, of each model, or nothing, and replay it"},
     {"cuda-graph-warmup", 0, RP_OPT_INT, offsetof(struct rp_graph_options, warmup), 1, 100, 1,
-     .def_text = "3", .meta = "N", .ours = true, .help = "eager runs before work is recorded"},
+     .def_text = "3", .meta = "N", .ours = true, .help = "eager runs before work is recorded for the first time; one before further slots record it"},
     {"cuda-graph-slots", 0, RP_OPT_STRING, offsetof(struct rp_graph_options, slots), .def_text = "auto",
      .meta = "N|auto", .ours = true, .help = "frames in flight on a GPU"},
     {"cuda-graph-frames", 0, RP_OPT_CHOICE, offsetof(struct rp_graph_options, frames), .def_text = "1",
@@ -71,6 +71,8 @@ struct rp_graph {
     bool eager;    /* for good */
     bool flying;   /* a replay was launched and not waited for */
     bool inline_;
+    int *recorded; /* by all that do this work; NULL: by itself alone */
+    uint8_t *seen; /* what the last two eager runs wrote, and the replay */
     struct rp_graph_stats stats;
 };
 
@@ -88,6 +90,11 @@ int rp_graph_create(struct rp_graph **out, struct rp_slot *slot, const char *nam
     snprintf(g->stats.name, sizeof(g->stats.name), "%s", name);
     g->stats.deterministic = true;
     return 0;
+}
+
+void rp_graph_share(struct rp_graph *g, int *recorded)
+{
+    g->recorded = recorded;
 }
 
 void rp_graph_destroy(struct rp_graph **graph)
@@ -134,6 +141,12 @@ static int run_eager(struct rp_graph *g, rp_record_fn *fn, void *priv)
         ret = rp_slot_sync(g->slot);
     g->stats.eager_runs++;
     return ret;
+}
+
+/* Has another slot recorded this work? Then its networks have run and chosen their algorithms. */
+static bool is_known(const struct rp_graph *g)
+{
+    return g->recorded && *g->recorded > 0;
 }
 
 /* Stay eager from now on, and log the reason once. */
@@ -186,18 +199,15 @@ static size_t differences(const uint8_t *a, const uint8_t *b, size_t n)
     return sum;
 }
 
-/* Eager runs are compared with each other: where these differ, a replay cannot be expected to equal
- * them. It may differ in at most twice as many places. A network whose runs differ now and then is
- * given several chances to show it. */
-static int verify(struct rp_graph *g, rp_record_fn *fn, void *priv, uint8_t *buf, size_t n)
+/* The replay is compared with the last eager run. Eager runs are compared with each other: where
+ * these differ, a replay cannot be expected to equal them. It may differ in at most twice as many
+ * places. A network whose runs differ now and then is given several chances to show it. */
+static int verify(struct rp_graph *g, rp_record_fn *fn, void *priv)
 {
     char why[160];
-    uint8_t *const first = buf, *const second = buf + n, *const third = second + n;
+    const size_t n = watched(g);
+    uint8_t *const first = g->seen, *const second = first + n, *const third = second + n;
 
-    RP_CHECK(run_eager(g, fn, priv));
-    RP_CHECK(snapshot(g, first));
-    RP_CHECK(run_eager(g, fn, priv));
-    RP_CHECK(snapshot(g, second));
     RP_CHECK(replay(g));
     RP_CHECK(rp_graph_wait(g));
     RP_CHECK(snapshot(g, third));
@@ -222,31 +232,28 @@ static int verify(struct rp_graph *g, rp_record_fn *fn, void *priv, uint8_t *buf
     return 0;
 }
 
-static int check(struct rp_graph *g, rp_record_fn *fn, void *priv)
-{
-    const size_t n = watched(g);
-    uint8_t *const buf = n && g->options->verify == 0 ? malloc(3 * n) : NULL;
-    int ret = 0;
-
-    if (buf)
-        ret = verify(g, fn, priv, buf, n);
-    free(buf);
-    return ret;
-}
-
 /* ---- capture --------------------------------------------------------------------------------- */
 
+/* Eager runs, of which the last two are kept for verification. */
 static int warm_up(struct rp_graph *g, rp_record_fn *fn, void *priv)
 {
-    int ret = 0;
     const double start = rp_now();
+    const size_t n = watched(g);
+    const int runs = is_known(g) ? 1 : g->options->warmup;
 
-    for (int i = 0; i < g->options->warmup && ret >= 0; i++)
-        ret = run_eager(g, fn, priv);
-    if (ret >= 0)
-        ret = rp_slot_sync(g->slot);
+    g->seen = n && g->options->verify == 0 ? malloc(3 * n) : NULL;
+    for (int i = 0; i < runs; i++) {
+        RP_CHECK(run_eager(g, fn, priv));
+        if (g->seen && i > 0)
+            memcpy(g->seen, g->seen + n, n);
+        if (g->seen)
+            RP_CHECK(snapshot(g, g->seen + n));
+    }
+    if (g->seen && runs == 1)
+        memcpy(g->seen, g->seen + n, n);
+    RP_CHECK(rp_slot_sync(g->slot));
     g->stats.warmup_s = rp_now() - start;
-    return ret;
+    return 0;
 }
 
 /* True while the slot's buffers and recordings have not used up the allowed memory. */
@@ -290,20 +297,32 @@ fail:
     return 0;
 }
 
+static int record(struct rp_graph *g, rp_record_fn *fn, void *priv)
+{
+    RP_CHECK(warm_up(g, fn, priv));
+    rp_log(RP_LOG_DEBUG, "CUDA graph warmup completed for %s in %.2f seconds", g->stats.name,
+           g->stats.warmup_s);
+    RP_CHECK(capture(g, fn, priv));
+    if (g->recording && g->seen)
+        RP_CHECK(verify(g, fn, priv));
+    if (g->recording && g->recorded)
+        ++*g->recorded;
+    return 0;
+}
+
 int rp_graph_run(struct rp_graph *g, rp_record_fn *fn, void *priv, bool inline_)
 {
     g->inline_ = inline_;
     RP_CHECK(rp_graph_wait(g));
     if (g->recording)
         return replay(g);
-    if (g->eager || ++g->uses < RECORD_AFTER)
+    if (g->eager || (++g->uses < RECORD_AFTER && !is_known(g)))
         return run_eager(g, fn, priv);
-    RP_CHECK(warm_up(g, fn, priv));
-    rp_log(RP_LOG_DEBUG, "CUDA graph warmup completed for %s in %.2f seconds", g->stats.name,
-           g->stats.warmup_s);
-    RP_CHECK(capture(g, fn, priv));
-    if (g->recording)
-        RP_CHECK(check(g, fn, priv));
+    const int ret = record(g, fn, priv);
+    free(g->seen);
+    g->seen = NULL;
+    if (ret < 0)
+        return ret;
     return g->recording ? replay(g) : run_eager(g, fn, priv);
 }
 

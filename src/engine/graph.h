@@ -2,7 +2,8 @@
  *
  * A graph object stands for one work function on one slot, with everything fixed that a capture
  * bakes in (shapes, addresses, chain of processors). It runs eagerly until it is worth recording,
- * warms up, captures, compares one replay bit for bit with an eager run, and from then on replays.
+ * warms up, captures, compares one replay bit for bit with the last eager run, and from then on
+ * replays.
  * If anything goes wrong on the way it stays eager for good, with one log line that says why, so
  * that no pixel is ever wrong.
  *
@@ -17,7 +18,7 @@ enum rp_graph_mode { RP_GRAPH_FRAME = 0, RP_GRAPH_MODEL, RP_GRAPH_OFF };
 
 struct rp_graph_options {
     int mode;       /* enum rp_graph_mode */
-    int warmup;     /* eager runs before the capture */
+    int warmup;     /* eager runs before the capture, where it is the first of this work */
     char *slots;    /* "auto" or a number */
     int64_t memory; /* bytes of device memory that recordings may take; 0 = what is free */
     int verify;     /* index: 0 on, 1 off */
@@ -51,6 +52,11 @@ struct rp_graph_stats {
 int rp_graph_create(struct rp_graph **out, struct rp_slot *slot, const char *name,
                     const struct rp_graph_options *options);
 void rp_graph_destroy(struct rp_graph **graph);
+
+/* Other slots do the same work: *recorded counts their recordings and this one's. Once there is one,
+ * the networks have chosen their algorithms, so that work is recorded at its first use, after one
+ * eager run. All of them are used by one thread; *recorded must outlive the graph. */
+void rp_graph_share(struct rp_graph *graph, int *recorded);
 
 /* Add device memory that the work writes, to be compared by verification. */
 int rp_graph_watch(struct rp_graph *graph, const void *data, size_t size);

@@ -261,6 +261,26 @@ void rp_net_close(struct rp_net **out)
     *out = NULL;
 }
 
+int rp_model_warm(struct rp_model *model, const int64_t (*dim)[RP_MAX_RANK])
+{
+    int ret;
+    struct rp_slot *slot = NULL;
+    struct rp_net *net = NULL;
+    const int64_t *dims[RP_MAX_TENSORS];
+
+    for (int i = 0; i < model->nin; i++)
+        dims[i] = dim[i];
+    RP_TRY(rp_slot_create(&slot, model->device));
+    RP_TRY(rp_net_open_over(&net, slot, model, dims, NULL));
+    RP_TRY(rp_net_run(net));
+    ret = rp_slot_sync(slot);
+
+fail:
+    rp_net_close(&net);
+    rp_slot_destroy(&slot);
+    return ret;
+}
+
 int rp_net_bind_input(struct rp_net *net, int index, void *data)
 {
     net->in[index].data = data;

@@ -3,6 +3,8 @@
 #ifndef RP_POOL_H
 #define RP_POOL_H
 
+#include <jansson.h>
+
 #include "engine/engine.h"
 #include "models/shelf.h"
 #include "models/store.h"
@@ -29,6 +31,17 @@ bool rp_pool_current(const struct rp_pool *pool);
 
 /* Model number `index` of those opened so far, in order of opening; NULL after the last. */
 const struct rp_model *rp_pool_model(const struct rp_pool *pool, int index);
+
+/* Which models this pool has opened, and with which sizes: for the next pool of its kind. New
+ * reference; NULL when out of memory. */
+json_t *rp_pool_list(const struct rp_pool *pool);
+
+/* Open and warm the models of such a list, each on a thread of its own, while the caller asks for
+ * one after the other and waits only for that one. Models that would be measured first, or cannot
+ * be opened, are left to the caller. NULL: nothing. */
+void rp_pool_ahead(struct rp_pool *pool, const json_t *list);
+/* Wait for these threads. Nothing may be recorded before. */
+void rp_pool_ahead_end(struct rp_pool *pool);
 
 /* The model of this name or, if it is only a default (not `named`) and not installed, the lite one
  * of its kind; *entry says which. Errors as of rp_store_resolve(). The model goes back to the shelf

@@ -229,6 +229,9 @@ static int open_item(struct rp_shelf *s, struct rp_engine *engine, struct item *
 
     pthread_mutex_unlock(&s->lock);
     const int ret = rp_form_open(&model, engine, it->device, &it->wish.model, it->wish.measure);
+    if (ret >= 0 && it->wish.warm)
+        rp_model_warm(model, it->wish.warm); /* whoever runs it will say what is wrong */
+    it->wish.warm = NULL;
     pthread_mutex_lock(&s->lock);
     it->model = ret < 0 ? NULL : model;
     if (ret < 0) {

@@ -6,7 +6,7 @@
  * model keep it.
  *
  * Threads: any. But models on a GPU must be taken, given back and cleared on that GPU's thread,
- * where they are opened and closed. */
+ * where they are opened and closed, or by threads that entered the device. */
 #ifndef RP_SHELF_H
 #define RP_SHELF_H
 
@@ -23,6 +23,7 @@ void rp_shelf_destroy(struct rp_shelf **shelf); /* no model may be in use */
 struct rp_shelf_wish {
     struct rp_model_params model;
     bool measure; /* see rp_form_open() */
+    const int64_t (*warm)[RP_MAX_RANK]; /* NULL, or run it once if it was not open: rp_model_warm() */
 };
 
 /* Take the model of this file, which is opened unless it is on the shelf. Not for edited files.

@@ -450,7 +450,7 @@ static int slots_key(struct video *v, const struct rp_program_params *kind, char
     struct rp_pipeline *const p = v->job->pipeline;
 
     RP_CHECK(rp_programs_take(&p->programs, &p->plan, kind, &program));
-    const int ret = rp_list_hash(rp_program_list(program, RP_PASS_WHOLE, false), hash);
+    const int ret = rp_list_hash(rp_program_list(program, RP_PASS_WHOLE), hash);
     rp_programs_give(&p->programs, &program); /* the crew will take it */
     if (ret >= 0)
         snprintf(key, size, "slots of %s | %s %s | %d in lockstep | memory %lld | reprise %s", hash,
@@ -477,6 +477,14 @@ fail:
     return ret;
 }
 
+/* A slot's recording takes as long as about ten frames in one slot do: it must pay. */
+static int worthwhile(const struct video *v, int slots)
+{
+    const int64_t launches = v->total / rp_plan_frames(&v->job->pipeline->plan);
+
+    return v->total > 0 ? (int) RP_CLAMP(1 + launches / 100, 1, slots) : slots;
+}
+
 /* The ring of frames; with the tracker it also holds the frames that are analysed ahead. */
 static int make_ring(struct video *v, int *places)
 {
@@ -501,8 +509,10 @@ static int make_crew(struct video *v)
     int places;
     struct rp_job *const job = v->job;
 
-    if (!job->slots)
+    if (!job->slots) {
         RP_CHECK(measure_slots(v));
+        job->slots = worthwhile(v, job->slots);
+    }
     RP_CHECK(make_ring(v, &places));
     const struct rp_crew_params params = crew_params(v, job->pipeline);
     RP_CHECK(rp_crew_create(&v->crew, &params));

@@ -7,7 +7,8 @@
 struct writer {
     const struct rp_settings *settings;
     FILE *to;
-    int ret; /* of the first failure */
+    bool sources; /* the sources count, too */
+    int ret;      /* of the first failure */
 };
 
 /* Not if it is of a group that decides only what happens before and after the work on frames. */
@@ -28,7 +29,8 @@ static void write_option(void *priv, const struct rp_opt_group *group, const str
 {
     struct writer *const w = priv;
 
-    if (!is_of_pipeline(group, opt) || !rp_settings_is_set(w->settings, opt->name))
+    if (!is_of_pipeline(group, opt) || !rp_settings_is_set(w->settings, opt->name) ||
+        (group == &rp_path_group && !w->sources))
         return;
     char *text;
     rp_log_hold(true); /* without a key the work is done anew */
@@ -58,17 +60,19 @@ static void write_file(void *priv, const struct rp_opt_group *group, const struc
         write_state(w->to, path);
 }
 
-char *rp_pipeline_key(const struct rp_settings *settings, const char *models, const char *more)
+static char *write_key(const struct rp_settings *settings, bool files, const char *models,
+                       const char *more)
 {
     char *text = NULL;
     size_t size = 0;
-    struct writer w = {settings, open_memstream(&text, &size), 0};
+    struct writer w = {settings, open_memstream(&text, &size), files, 0};
 
     if (!w.to)
         return NULL;
     fprintf(w.to, "%s\n", more);
     rp_settings_each(settings, write_option, &w);
-    rp_option_files(settings, write_file, &w);
+    if (files)
+        rp_option_files(settings, write_file, &w);
     write_state(w.to, models);
     const bool bad = ferror(w.to) || w.ret < 0;
     if (fclose(w.to) || bad) {
@@ -76,4 +80,14 @@ char *rp_pipeline_key(const struct rp_settings *settings, const char *models, co
         return NULL;
     }
     return text;
+}
+
+char *rp_pipeline_key(const struct rp_settings *settings, const char *models, const char *more)
+{
+    return write_key(settings, true, models, more);
+}
+
+char *rp_pipeline_kind(const struct rp_settings *settings, const char *models, const char *more)
+{
+    return write_key(settings, false, models, more);
 }

@@ -8,4 +8,7 @@
  * model folder, and what the caller adds. Heap string; NULL if out of memory. */
 char *rp_pipeline_key(const struct rp_settings *settings, const char *models, const char *more);
 
+/* The same without the sources: what tells which models are needed. */
+char *rp_pipeline_kind(const struct rp_settings *settings, const char *models, const char *more);
+
 #endif /* RP_PIPELINE_KEY_H */

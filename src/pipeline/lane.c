@@ -271,8 +271,8 @@ static const int32_t *worked_on(const struct rp_lane *l)
     return l->selection.held ? &l->selection.held->count : &l->selection.selection->count;
 }
 
-/* Counts and verdict to the host. */
-static void record_facts(struct rp_lane *l, enum rp_pass pass, bool check)
+/* Counts to the host. */
+static void record_facts(struct rp_lane *l, enum rp_pass pass)
 {
     struct rp_frame_facts *const r = l->facts;
 
@@ -281,19 +281,9 @@ static void record_facts(struct rp_lane *l, enum rp_pass pass, bool check)
                            2 * sizeof(int32_t)); /* count, overflow */
     if (l->plan->selector && pass != RP_PASS_ANALYSE)
         rp_record_download(l->slot, &r->selected, worked_on(l), sizeof(r->selected));
-    if (check)
-        rp_record_download(l->slot, &r->verdict, rp_content_verdict(l->content),
-                           sizeof(r->verdict));
 }
 
 /* ---- recording: the work --------------------------------------------------------------------- */
-
-/* The content check of what is on the canvas. */
-static void record_check(struct rp_lane *l)
-{
-    rp_record_zero(l->check_slot, rp_content_verdict(l->content), sizeof(struct rp_verdict));
-    rp_content_record(l->content, &l->first->canvas.img);
-}
 
 /* Alpha and faces follow the pixels into another size. */
 static void record_following(struct rp_lane *l, const struct rp_view *from,
@@ -357,15 +347,13 @@ static void record_glance(struct rp_lane *l)
     rp_record_download(l->slot, l->glance, l->shrunk[1].data, RP_GLANCE_BYTES);
 }
 
-void rp_lane_record(struct rp_lane *l, enum rp_pass pass, bool check)
+void rp_lane_record(struct rp_lane *l, enum rp_pass pass)
 {
     struct rp_dfaces *faces = l->first->faces; /* NULL when no processor works on faces */
 
     rp_record_stage(l->slot, RP_STAGE_CONVERT);
     record_unchanged(l);
     record_input(l, l->slot);
-    if (check)
-        record_check(l);
     if (pass == RP_PASS_PROCESS) {
         rp_record_upload(l->slot, l->tracked, l->host_faces, sizeof(*l->tracked));
         faces = l->tracked;
@@ -383,7 +371,7 @@ void rp_lane_record(struct rp_lane *l, enum rp_pass pass, bool check)
         if (!l->port.direct)
             record_out(l);
     }
-    record_facts(l, pass, check);
+    record_facts(l, pass);
 }
 
 void rp_lane_record_check(struct rp_lane *l)
@@ -392,6 +380,7 @@ void rp_lane_record_check(struct rp_lane *l)
 
     rp_record_stage(l->check_slot, RP_STAGE_CONVERT);
     record_input(l, l->check_slot);
-    record_check(l);
+    rp_record_zero(l->check_slot, rp_content_verdict(l->content), sizeof(struct rp_verdict));
+    rp_content_record(l->content, &l->first->canvas.img);
     rp_record_download(l->check_slot, to, rp_content_verdict(l->content), sizeof(*to));
 }

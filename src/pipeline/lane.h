@@ -58,9 +58,9 @@ int rp_lane_create(struct rp_lane **out, const struct rp_plan *plan,
                    struct rp_slot *check_slot);
 void rp_lane_destroy(struct rp_lane **lane);
 
-/* Record a pass over the frame on the lane's slot. @param check  with the content check */
-void rp_lane_record(struct rp_lane *lane, enum rp_pass pass, bool check);
-/* Record the content check alone on its slot. */
+/* Record a pass over the frame on the lane's slot. */
+void rp_lane_record(struct rp_lane *lane, enum rp_pass pass);
+/* Record the content check of the frame on its slot. */
 void rp_lane_record_check(struct rp_lane *lane);
 
 /* Before the work: take the frame, and feed the processors what they need to know of it. */

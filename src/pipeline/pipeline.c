@@ -138,6 +138,7 @@ static int open_processing(struct rp_pipeline *p)
     p->plan.selector = faces ? &p->selector : NULL;
     p->plan.content = p->content;
     p->plan.graph = rp_settings_get(p->settings, &rp_graph_group);
+    p->plan.recorded = p->recorded;
     p->plan.batch = rp_graph_batch(p->plan.graph);
     p->plan.scenes = faces && (tracker->smoothing > 0 || p->plan.hold > 0);
     p->plan.split = faces && (tracker->score > 0 || p->plan.scenes);
@@ -164,8 +165,8 @@ static void destroy(void *pipeline)
     free(p);
 }
 
-static int create(struct rp_pipeline *p, struct rp_engine *engine,
-                  const struct rp_pipeline_params *params)
+static int open_pool(struct rp_pipeline *p, struct rp_engine *engine,
+                     const struct rp_pipeline_params *params)
 {
     const struct rp_graph_options *const graph = rp_settings_get(p->settings, &rp_graph_group);
 
@@ -175,23 +176,65 @@ static int create(struct rp_pipeline *p, struct rp_engine *engine,
     RP_CHECK(rp_pipeline_executor(p->runtime, p->settings, params->gpu, &p->executor));
     if (p->device->fns->record_begin)
         RP_CHECK(rp_runtime_cache(p->runtime, graph->cache, &p->cache));
-    RP_CHECK(rp_pool_create(&p->pool, engine, p->device, p->runtime->store,
-                            &(struct rp_pool_params){
-                                .shelf = p->runtime->shelf, .cache = p->cache,
-                                .threads = params->threads, .layout = rp_graph_layout(graph),
-                                .measure = (params->use & RP_USE_MEASURE) != 0,
-                                .tensorrt = provider_of(p->settings) == RP_PROVIDER_TENSORRT}));
-    return params->use & RP_USE_PROCESS ? open_processing(p) : 0;
+    return rp_pool_create(&p->pool, engine, p->device, p->runtime->store,
+                          &(struct rp_pool_params){
+                              .shelf = p->runtime->shelf, .cache = p->cache,
+                              .threads = params->threads, .layout = rp_graph_layout(graph),
+                              .measure = (params->use & RP_USE_MEASURE) != 0,
+                              .tensorrt = provider_of(p->settings) == RP_PROVIDER_TENSORRT});
+}
+
+static void write_use(const struct rp_pipeline_params *params, char *text, size_t size)
+{
+    snprintf(text, size, "use %u, threads %d, gpu %d, shrink %.17g, opaque %d", params->use,
+             params->threads, params->gpu, params->shrink, params->opaque);
 }
 
 static char *make_key(const rp_runtime *runtime, const struct rp_settings *settings,
                       const struct rp_pipeline_params *params)
 {
-    char more[128];
+    char use[128];
 
-    snprintf(more, sizeof(more), "use %u, threads %d, gpu %d, shrink %.17g, opaque %d", params->use,
-             params->threads, params->gpu, params->shrink, params->opaque);
-    return rp_pipeline_key(settings, rp_store_path(runtime->store), more);
+    write_use(params, use, sizeof(use));
+    return rp_pipeline_key(settings, rp_store_path(runtime->store), use);
+}
+
+/* What the cache calls the list of this pipeline's models; NULL: it has none. */
+static char *list_key(const struct rp_pipeline *p, const struct rp_pipeline_params *params)
+{
+    char use[128], *kind, *key = NULL;
+
+    if (!p->cache)
+        return NULL;
+    write_use(params, use, sizeof(use));
+    kind = rp_pipeline_kind(p->settings, rp_store_path(p->runtime->store), use);
+    if (kind)
+        key = rp_asprintf("models of %s| reprise %s", kind, rp_version());
+    free(kind);
+    return key;
+}
+
+/* Which models are needed is known only as one part after the other asks for its own. So a GPU's
+ * cache keeps what the last pipeline with these options asked for, and these models are opened all
+ * at once. */
+static int create(struct rp_pipeline *p, struct rp_engine *engine,
+                  const struct rp_pipeline_params *params)
+{
+    RP_CHECK(open_pool(p, engine, params));
+    if (!(params->use & RP_USE_PROCESS))
+        return 0;
+    char *const key = list_key(p, params);
+    json_t *const before = key ? rp_cache_get(p->cache, key) : NULL;
+    rp_pool_ahead(p->pool, before);
+    const int ret = open_processing(p);
+    rp_pool_ahead_end(p->pool);
+    json_t *const list = ret >= 0 && key ? rp_pool_list(p->pool) : NULL;
+    if (list && !json_equal(list, before))
+        rp_cache_put(p->cache, key, list);
+    json_decref(list);
+    json_decref(before);
+    free(key);
+    return ret;
 }
 
 /* A pipeline that an earlier job left, reset to be like a new one; NULL if there is none. */

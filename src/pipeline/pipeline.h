@@ -33,6 +33,7 @@ struct rp_pipeline {
     struct rp_references pictures;      /* of --reference-face-paths */
     bool has_reference;
     struct rp_plan plan, analyse_plan;
+    int recorded[RP_PASS_COUNT + 1];    /* the plan's */
     /* For pictures that are scaled down or give the reference: content check and faces of the large
      * one; the processors, on the small one. */
     struct rp_plan large_plan, small_plan;

@@ -17,6 +17,7 @@ struct rp_plan {
     const struct rp_selector *selector;
     const struct rp_content_check *content;
     const struct rp_graph_options *graph; /* NULL: no CUDA graphs */
+    int *recorded; /* NULL, or numbers of recordings: of each pass, then of the content check */
     int batch;  /* so many faces at most in one run of a network whose file allows it; 0 is 1 */
     bool split; /* the host acts between analysing and processing, which are two passes */
     double hold; /* a face of a video is held for so many seconds (face/hold.h); 0: not at all */

@@ -17,8 +17,8 @@ struct rp_program {
     struct rp_lockstep *lockstep; /* NULL: one frame */
     struct rp_slot *lead;         /* the slot on which all the work is played */
     struct rp_lane *lane[RP_MAX_LANES];
-    struct work work[RP_PASS_COUNT][2];  /* without and with the content check */
-    struct work check[RP_MAX_LANES];     /* the content check alone */
+    struct work work[RP_PASS_COUNT];
+    struct work check[RP_MAX_LANES]; /* the content check, which few frames need */
 
     /* submitted, not finished */
     struct rp_frame_in frame[RP_MAX_LANES];
@@ -80,10 +80,10 @@ static int create_lanes(struct rp_program *p)
 
 /* ---- making: lists --------------------------------------------------------------------------- */
 
-static int record_alone(const struct rp_program *p, struct work *w, enum rp_pass pass, bool check)
+static int record_alone(const struct rp_program *p, struct work *w, enum rp_pass pass)
 {
     rp_list_begin(&w->list, p->lead);
-    rp_lane_record(p->lane[0], pass, check);
+    rp_lane_record(p->lane[0], pass);
     return rp_list_end(p->lead);
 }
 
@@ -94,7 +94,7 @@ static int record_lockstep(const struct rp_program *p, struct work *w, enum rp_p
 
     for (int i = 0; i < p->p.frames && ret >= 0; i++) {
         rp_list_begin(&list[i], p->lane[i]->slot);
-        rp_lane_record(p->lane[i], pass, false);
+        rp_lane_record(p->lane[i], pass);
         ret = rp_list_end(p->lane[i]->slot);
     }
     if (ret >= 0)
@@ -104,7 +104,8 @@ static int record_lockstep(const struct rp_program *p, struct work *w, enum rp_p
     return ret;
 }
 
-static int make_graph(const struct rp_program *p, struct work *w, struct rp_slot *slot,
+/* @param kind  the pass, or RP_PASS_COUNT for the content check */
+static int make_graph(const struct rp_program *p, struct work *w, struct rp_slot *slot, int kind,
                       const char *name)
 {
     const struct rp_graph_options *const o = p->plan->graph;
@@ -113,27 +114,26 @@ static int make_graph(const struct rp_program *p, struct work *w, struct rp_slot
     w->playback = (struct rp_playback){&w->list, slot};
     if (!o || o->mode != RP_GRAPH_FRAME)
         return 0;
-    return rp_graph_create(&w->graph, slot, name, o);
+    RP_CHECK(rp_graph_create(&w->graph, slot, name, o));
+    if (p->plan->recorded)
+        rp_graph_share(w->graph, &p->plan->recorded[kind]);
+    return 0;
 }
 
-static int make_work(struct rp_program *p, enum rp_pass pass, bool check)
+static int make_work(struct rp_program *p, enum rp_pass pass)
 {
     char name[96];
-    struct work *const w = &p->work[pass][check];
+    struct work *const w = &p->work[pass];
     static const char *const parts[] = {"frame", "analysing", "processing"};
 
-    RP_CHECK(p->lockstep ? record_lockstep(p, w, pass) : record_alone(p, w, pass, check));
+    RP_CHECK(p->lockstep ? record_lockstep(p, w, pass) : record_alone(p, w, pass));
     if (p->lockstep)
         snprintf(name, sizeof(name), "%d frames", p->p.frames);
     else
-        snprintf(name, sizeof(name), "%s %dx%d%s", parts[pass], p->p.w, p->p.h,
-                 check ? " with content check" : "");
-    RP_CHECK(make_graph(p, w, p->lead, name));
-    for (int i = 0; w->graph && i < p->p.frames; i++) {
+        snprintf(name, sizeof(name), "%s %dx%d", parts[pass], p->p.w, p->p.h);
+    RP_CHECK(make_graph(p, w, p->lead, (int) pass, name));
+    for (int i = 0; w->graph && i < p->p.frames; i++)
         RP_CHECK(rp_lane_watch(p->lane[i], w->graph));
-        if (check)
-            RP_CHECK(rp_lane_watch_check(p->lane[i], w->graph));
-    }
     return 0;
 }
 
@@ -142,7 +142,7 @@ static int make_check(const struct rp_program *p, struct rp_lane *lane, struct w
     rp_list_begin(&w->list, lane->check_slot);
     rp_lane_record_check(lane);
     RP_CHECK(rp_list_end(lane->check_slot));
-    RP_CHECK(make_graph(p, w, lane->check_slot, "content check"));
+    RP_CHECK(make_graph(p, w, lane->check_slot, RP_PASS_COUNT, "content check"));
     return w->graph ? rp_lane_watch_check(lane, w->graph) : 0;
 }
 
@@ -158,9 +158,7 @@ static int make_lists(struct rp_program *p)
     for (int pass = 0; pass < RP_PASS_COUNT; pass++) {
         if (!has_pass(p, pass) || (p->lockstep && pass != RP_PASS_WHOLE))
             continue;
-        RP_CHECK(make_work(p, pass, false));
-        if (p->plan->content && !p->lockstep && pass != RP_PASS_PROCESS)
-            RP_CHECK(make_work(p, pass, true));
+        RP_CHECK(make_work(p, pass));
     }
     for (int i = 0; p->plan->content && i < p->p.frames; i++)
         RP_CHECK(make_check(p, p->lane[i], &p->check[i]));
@@ -203,8 +201,7 @@ void rp_program_destroy(struct rp_program **out)
     if (!p)
         return;
     for (int pass = 0; pass < RP_PASS_COUNT; pass++)
-        for (int check = 0; check < 2; check++)
-            clear_work(&p->work[pass][check]);
+        clear_work(&p->work[pass]);
     for (int i = 0; i < RP_MAX_LANES; i++)
         clear_work(&p->check[i]);
     for (int i = 0; i < RP_MAX_LANES; i++)
@@ -286,7 +283,7 @@ static int take(struct rp_program *p, int i, const struct rp_frame_in *in)
     p->frame[i] = *in;
     p->frame[i].check = in->check && lane->content && p->pass != RP_PASS_PROCESS;
     RP_TRY(rp_lane_take(lane, in->frame));
-    if (p->lockstep && p->frame[i].check)
+    if (p->frame[i].check)
         RP_TRY(do_work(&p->check[i]));
     ret = 0;
 
@@ -316,7 +313,7 @@ int rp_program_submit(struct rp_program *p, const struct rp_frame_in *frame, int
         in.check &= i < n;
         RP_CHECK(take(p, i, &in));
     }
-    return run(p, &p->work[pass][!p->lockstep && p->frame[0].check]);
+    return run(p, &p->work[pass]);
 }
 
 static int collect(struct rp_program *p, int i, struct rp_frame_result *result)
@@ -325,7 +322,7 @@ static int collect(struct rp_program *p, int i, struct rp_frame_result *result)
     const struct rp_frame_facts *const r = lane->facts;
     const bool analysed = p->pass != RP_PASS_PROCESS, processed = p->pass != RP_PASS_ANALYSE;
 
-    if (p->lockstep && p->frame[i].check)
+    if (p->frame[i].check)
         RP_CHECK(wait_for(&p->check[i]));
     *result = (struct rp_frame_result){
         .faces = analysed ? r->faces : 0,
@@ -408,7 +405,7 @@ int rp_program_check(struct rp_program *p, const struct rp_media_frame *frame, b
 int rp_program_analyse(struct rp_program *p, const struct rp_media_frame *frame,
                        struct rp_dfaces *faces)
 {
-    RP_CHECK(look_at(p, &p->work[RP_PASS_ANALYSE][0], frame));
+    RP_CHECK(look_at(p, &p->work[RP_PASS_ANALYSE], frame));
     *faces = *rp_program_faces(p);
     return 0;
 }
@@ -433,7 +430,7 @@ int rp_program_load_all(struct rp_program *p, const struct rp_media_frame *frame
 
 int rp_program_repeat(struct rp_program *p)
 {
-    return run(p, &p->work[RP_PASS_WHOLE][0]);
+    return run(p, &p->work[RP_PASS_WHOLE]);
 }
 
 int rp_program_rate(struct rp_program *const *program, int n, double seconds, double *fps)
@@ -502,14 +499,19 @@ int rp_program_frames(const struct rp_program *p)
     return p->p.frames;
 }
 
-const struct rp_list *rp_program_list(const struct rp_program *p, enum rp_pass pass, bool check)
+const struct rp_list *rp_program_list(const struct rp_program *p, enum rp_pass pass)
 {
-    return p->work[pass][check].there ? &p->work[pass][check].list : NULL;
+    return p->work[pass].there ? &p->work[pass].list : NULL;
+}
+
+const struct rp_list *rp_program_check_list(const struct rp_program *p)
+{
+    return p->check[0].there ? &p->check[0].list : NULL;
 }
 
 const struct rp_graph *rp_program_graph(const struct rp_program *p)
 {
-    return p->work[RP_PASS_WHOLE][0].graph;
+    return p->work[RP_PASS_WHOLE].graph;
 }
 
 const struct rp_slot *rp_program_slot(const struct rp_program *p)

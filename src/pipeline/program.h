@@ -103,9 +103,9 @@ int rp_program_pixels(struct rp_program *program, int i, uint8_t *out);
 
 int rp_program_frames(const struct rp_program *program);
 
-/* The list of a pass; NULL if there is none. */
-const struct rp_list *rp_program_list(const struct rp_program *program, enum rp_pass pass,
-                                      bool check);
+/* The list of a pass, and that of the content check; NULL if there is none. */
+const struct rp_list *rp_program_list(const struct rp_program *program, enum rp_pass pass);
+const struct rp_list *rp_program_check_list(const struct rp_program *program);
 
 /* The graph of all the work on a frame; NULL if the plan has no CUDA graphs. */
 const struct rp_graph *rp_program_graph(const struct rp_program *program);

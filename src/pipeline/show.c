@@ -30,7 +30,7 @@ static int no_memory(void)
 }
 
 /* Appends to s->out. */
-static int write_text(struct show *s, enum rp_pass pass, bool check, const struct rp_list *list)
+static int write_text(struct show *s, const char *name, const struct rp_list *list)
 {
     int ret = 0;
     char hex[RP_SHA256_HEX];
@@ -41,8 +41,8 @@ static int write_text(struct show *s, enum rp_pass pass, bool check, const struc
         goto fail;
     }
     RP_TRY(rp_list_hash(list, hex));
-    all = rp_asprintf("%s%s%s%s, %s\n\n%s", s->out ? s->out : "", s->out ? "\n" : "",
-                      pass_name(pass), check ? " with content check" : "", hex, text);
+    all = rp_asprintf("%s%s%s, %s\n\n%s", s->out ? s->out : "", s->out ? "\n" : "", name, hex,
+                      text);
     if (!all) {
         ret = no_memory();
         goto fail;
@@ -55,13 +55,11 @@ fail:
     return ret;
 }
 
-static int add_json(struct show *s, json_t *lists, enum rp_pass pass, bool check,
-                    const struct rp_list *list)
+static int add_json(struct show *s, json_t *lists, const char *name, const struct rp_list *list)
 {
     json_t *const o = rp_list_json(list, rp_program_buffers(s->program));
 
-    if (!o || json_object_set_new(o, "pass", json_string(pass_name(pass))) < 0 ||
-        json_object_set_new(o, "content_check", json_boolean(check)) < 0) {
+    if (!o || json_object_set_new(o, "pass", json_string(name)) < 0) {
         json_decref(o);
         return no_memory();
     }
@@ -74,17 +72,19 @@ static bool is_used(const struct rp_plan *plan, enum rp_pass pass)
     return plan->split == (pass != RP_PASS_WHOLE);
 }
 
+static int write_list(struct show *s, json_t *lists, const char *name, const struct rp_list *list)
+{
+    if (!list)
+        return 0;
+    return s->json ? add_json(s, lists, name, list) : write_text(s, name, list);
+}
+
 static int write_lists(struct show *s, json_t *lists)
 {
+    RP_CHECK(write_list(s, lists, "content check", rp_program_check_list(s->program)));
     for (int pass = 0; pass < RP_PASS_COUNT; pass++)
-        for (int check = 1; check >= 0; check--) {
-            const struct rp_list *const list = rp_program_list(s->program, pass, check);
-
-            if (!list || !is_used(&s->pipeline->plan, pass))
-                continue;
-            RP_CHECK(s->json ? add_json(s, lists, pass, check, list)
-                             : write_text(s, pass, check, list));
-        }
+        if (is_used(&s->pipeline->plan, pass))
+            RP_CHECK(write_list(s, lists, pass_name(pass), rp_program_list(s->program, pass)));
     return 0;
 }
 

@@ -14,6 +14,7 @@ struct rp_module_host rp_host;
 struct cuda_device {
     struct rp_device base;
     cudaStream_t record;
+    pthread_t thread; /* that opened it */
 };
 
 struct rp_recording {
@@ -39,6 +40,16 @@ int rp_cuda_launched(const char *op)
 static struct cuda_device *self(struct rp_device *dev)
 {
     return (struct cuda_device *) dev;
+}
+
+static int cuda_enter(struct rp_device *dev)
+{
+    int ret = 0;
+
+    CU_TRY("device", cudaSetDevice(dev->id));
+    rp_workspace_serve(self(dev)->thread);
+fail:
+    return ret;
 }
 
 /* ---- memory ---------------------------------------------------------------------------------- */
@@ -568,6 +579,7 @@ static const struct rp_device_fns cuda_fns = {
     .name = "cuda",
     .one_thread = true,
     .host_memory = false,
+    .enter = cuda_enter,
     .destroy = cuda_destroy,
     .alloc = cuda_alloc,
     .free = cuda_free,
@@ -660,6 +672,7 @@ int rp_module_open(struct rp_device **out, int id, const struct rp_module_host *
     d->base.fns = &cuda_fns;
     d->base.ops = &rp_ops_cuda;
     d->base.id = id;
+    d->thread = pthread_self();
     CU_TRY("device", cudaSetDevice(id));
     CU_TRY("device", cudaGetDeviceProperties(&prop, id));
     RP_TRY(check_arch(&prop));

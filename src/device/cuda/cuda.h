@@ -4,6 +4,8 @@
 #ifndef RP_CUDA_H
 #define RP_CUDA_H
 
+#include <pthread.h>
+
 #include <cuda_runtime_api.h>
 
 #ifdef __cplusplus
@@ -72,6 +74,9 @@ void *rp_pool_alloc(int id, size_t size, bool pinned);
 void rp_pool_free(int id, void *p, bool pinned);
 size_t rp_pool_bytes(int pool);
 
+/* cuBLAS workspaces (workspace.c): handles that the calling thread makes will be used by this one.
+ */
+void rp_workspace_serve(pthread_t thread);
 /* cuBLAS workspaces (workspace.c): give every known handle this block; NULL = the shared one. */
 #define RP_CUBLAS_WORKSPACE (32u << 20)
 void rp_workspace_use(void *block);

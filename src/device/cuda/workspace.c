@@ -25,10 +25,21 @@ static struct {
     struct {
         void *handle, *block;
         int gpu;
-        pthread_t thread; /* that uses the handle: ONNX Runtime has one per thread */
+        pthread_t thread; /* that uses the handle: each session has one */
     } known[MAX_HANDLES];
     int n;
 } ws = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+static _Thread_local struct {
+    pthread_t thread;
+    bool set;
+} served; /* the thread that this one makes handles for */
+
+void rp_workspace_serve(pthread_t thread)
+{
+    served.thread = thread;
+    served.set = true;
+}
 
 static void load(void)
 {
@@ -58,7 +69,7 @@ static void *block_of(void *handle)
     }
     cudaGetDevice(&ws.known[i].gpu);
     ws.known[i].handle = handle;
-    ws.known[i].thread = pthread_self();
+    ws.known[i].thread = served.set ? served.thread : pthread_self();
     ws.n++;
     return ws.known[i].block;
 }
