@@ -76,8 +76,10 @@ stage() {
     local ort models share=$work/stage$prefix/share text file sha
     if [ "$(option_of prefix)" != "$prefix" ]; then
         meson setup --reconfigure "$build" -Dprefix="$prefix" >/dev/null
-        sed -i '/^-Dprefix=/d' "$build/.options"
-        echo "-Dprefix=$prefix" >>"$build/.options"
+        if [ -f "$build/.options" ]; then # scripts/build.sh's
+            sed -i '/^-Dprefix=/d' "$build/.options"
+            echo "-Dprefix=$prefix" >>"$build/.options"
+        fi
     fi
     libdir=$(option_of libdir)
     DESTDIR=$work/stage meson install -C "$build" --no-rebuild --quiet
