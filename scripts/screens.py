@@ -157,12 +157,13 @@ def done(terminal):
 
 
 def resized(terminal):
-    """The bar after the terminal became narrower; the picture is of 38 columns then."""
+    """The bar after the terminal became narrower; the picture is of 38 columns then. The screen is
+    full, since tmux loses the cursor's line when it resizes one that is not."""
+    terminal.run('seq 60')
     terminal.type('reprise headless-run -s me.jpg -t clip.mp4 -o out.mp4')
     terminal.wait(r'^ +[3-9]\d % ')
     terminal.tmux('resize-window', '-t', 's', '-x', '38')
-    time.sleep(1.5)
-    # tmux keeps what is above in its history
+    time.sleep(3)
 
 
 def models(terminal):
@@ -185,6 +186,7 @@ def terminal_screen(name, columns, options, folder):
     try:
         SCREENS[name](terminal)
         text = terminal.text('-e', '-S', '-')
+        text = text[text.index('$ reprise'):]
     finally:
         terminal.close()
     if name == 'resized':

@@ -32,7 +32,7 @@ XMP = ('<x:xmpmeta><rdf:Description Iptc4xmpExt:DigitalSourceType="{0}" xmp:Crea
 
 # The only controls: line ends, and of the bar on a terminal also these.
 RAW = re.compile('[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]')
-BAR = re.compile(rb'\r\x1b\[K|\r(?=[^\n])|\x1b\[K|\r\n')
+BAR = re.compile(rb'\x1b\[\?7[lh]|\x1b\[\d*[AJ]|\r\x1b\[K|\r(?=[^\n])|\x1b\[K|\r\n')
 
 
 class Escapes(unittest.TestCase):

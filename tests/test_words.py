@@ -234,7 +234,9 @@ class Terminal(unittest.TestCase):
                               check=True, capture_output=True, text=True).stdout
 
     def lines(self):
-        return [line for line in self.tmux('capture-pane', '-p', '-t', 'bar').split('\n') if line]
+        """Also of the history above."""
+        return [line for line in self.tmux('capture-pane', '-p', '-S', '-', '-t', 'bar').split('\n')
+                if line]
 
     def wait(self, what, seconds=60):
         end = time.monotonic() + seconds
@@ -256,7 +258,7 @@ class Terminal(unittest.TestCase):
         self.addCleanup(subprocess.run, ['tmux', '-S', e2e.scratch('tmux'), 'kill-server'],
                         check=False)
         self.tmux('new-session', '-d', '-s', 'bar', '-x', '100', '-y', '20',
-                  f'COLUMNS=100 REPRISE_OFFLINE=1 {job}')
+                  f'seq 30; COLUMNS=100 REPRISE_OFFLINE=1 {job}')  # a screen that is full
         bar = self.wait(r'%.* left$')
         self.assertEqual(len(bar), 1, self.lines())
         self.assertRegex(bar[0], r'^ +\d+ % \|[= ]{5,}\| \d+/\d+ frames  [\d.]+ fps  [\d:]+ left$')
@@ -265,17 +267,23 @@ class Terminal(unittest.TestCase):
             self.tmux('resize-window', '-t', 'bar', '-x', str(width))
             before = self.wait(' %')[-1]
             end = time.monotonic() + 20
-            while self.lines()[-1] == before and time.monotonic() < end:
+            while time.monotonic() < end:  # until it knows the new width
+                last = self.lines()[-1]
+                if re.match(r' +\d+ %', last) and last != before and len(last) < width:
+                    break
                 time.sleep(0.05)
             lines = self.lines()
             self.assertEqual(len([line for line in lines if ' %' in line]), 1, lines)
-            self.assertEqual(lines[-1][5:6], '%', lines)
+            self.assertRegex(lines[-1], r'^ +\d+ %', (width, lines))
             self.assertLess(len(lines[-1]), width)
             if width >= 24:
                 self.assertRegex(lines[-1], r'\d+/\d+')
             self.assertNotRegex('\n'.join(lines[:-1]), r'fps|\|')
         self.tmux('send-keys', '-t', 'bar', 'C-c')
         self.wait('interrupted')
+        end = time.monotonic() + 20
+        while any('%' in line for line in self.lines()) and time.monotonic() < end:
+            time.sleep(0.05)
         self.assertFalse([line for line in self.lines() if '%' in line], self.lines())
 
 

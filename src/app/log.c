@@ -66,6 +66,13 @@ int app_bar_width(void)
     return n > 0 && n < APP_BAR_SIZE ? (int) n : 80;
 }
 
+/* Without wrapping at the end of the line: the terminal may be narrower already, before it says so,
+ * and the bar must not take more lines then. */
+static void put_bar(void)
+{
+    fprintf(stderr, "\033[?7l%s\033[?7h", bar);
+}
+
 /* Go to where the bar begins. A terminal that became narrower than the bar has wrapped it, so that
  * it takes several lines; the cursor is in the last one. True if so. */
 static bool go_to_bar(void)
@@ -124,7 +131,7 @@ static void print_line(void *priv, enum rp_log_level level, const char *line)
     putc('\n', stderr);
     if (atomic_load(&drawn)) {
         cut_bar();
-        fputs(bar, stderr);
+        put_bar();
     }
     fflush(stderr);
     pthread_mutex_unlock(&lock);
@@ -164,7 +171,10 @@ void app_bar_draw(const char *text)
     const bool wrapped = go_to_bar();
     rp_text_clean(RP_TEXT_TERMINAL, text, bar, sizeof(bar));
     /* overwrite the old one: erasing first would flicker */
-    fprintf(stderr, "%s%s\033[K", wrapped ? "\033[J" : "", bar);
+    if (wrapped)
+        fputs("\033[J", stderr);
+    put_bar();
+    fputs("\033[K", stderr);
     fflush(stderr);
     atomic_store(&drawn, true);
     pthread_mutex_unlock(&lock);
