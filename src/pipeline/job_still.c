@@ -1,6 +1,6 @@
-/* --frame: one frame of a video to a picture. It is a job of a video with one frame (job_video.c), so
- * reference, sound, tracker and content check see what they see in a job of the whole video. Only the
- * end differs: instead of a writer there is this. */
+/* --frame: one frame of a video to a picture. It is a job of a video with one frame (job_video.c),
+ * so reference, sound, tracker and content check see what they see in a job of the whole video.
+ * Only the end differs: instead of a writer there is this. */
 #include "pipeline/job.h"
 
 int rp_job_still_check(const struct rp_job *job)
@@ -12,7 +12,7 @@ int rp_job_still_check(const struct rp_job *job)
     if (rp_settings_is_set(job->settings, "trim-frame-start") ||
         rp_settings_is_set(job->settings, "trim-frame-end"))
         return rp_fail(RP_ERR_USAGE, "--frame names the only frame; leave out --trim-frame-start "
-                       "and --trim-frame-end");
+                                     "and --trim-frame-end");
     return 0;
 }
 

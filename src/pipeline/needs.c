@@ -104,8 +104,8 @@ static int add_processor(struct needs *s, const struct rp_processor *def)
 {
     char option[80];
     enum rp_model_kind kind = 0;
-    const bool portrait = !strcmp(def->name, "face_editor") ||
-                          !strcmp(def->name, "expression_restorer");
+    const bool portrait =
+        !strcmp(def->name, "face_editor") || !strcmp(def->name, "expression_restorer");
     const char *const name = portrait ? "live_portrait" : def->name;
 
     snprintf(option, sizeof(option), "%s-model", def->name);
@@ -137,8 +137,8 @@ static int collect(struct needs *s)
 {
     unsigned needs = rp_selector_needs(s->settings);
     bool faces = false, speech = false;
-    const struct rp_processors_options *const o = rp_settings_get(s->settings,
-                                                                  &rp_processors_group);
+    const struct rp_processors_options *const o =
+        rp_settings_get(s->settings, &rp_processors_group);
 
     if (takes_every_face(s->settings))
         needs &= ~(unsigned) RP_NEED_EMBEDDING; /* which only references need */
