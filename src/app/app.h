@@ -39,6 +39,8 @@ struct app_command {
 /* One run of one command. */
 struct app {
     const struct app_command *command;
+    const struct app_command *commands; /* all of them */
+    int n_commands;
     rp_options *options;
     rp_option_info *table; /* the options that this command takes, in the order of the manual */
     int n_table;
@@ -57,6 +59,9 @@ void app_close(struct app *app);
 
 /* Read the words after the command, then the config file. Prints messages. */
 int app_parse(struct app *app, int argc, char **argv);
+
+/* May `typed` have been meant to be `name`, and more likely so than what *least is of? */
+bool app_is_near(const char *typed, const char *name, int *least);
 
 /* RP_ERR_USAGE with a sentence if the option has no value. `what` says what it is for. */
 int app_require(const struct app *app, const char *name, const char *what);
@@ -166,19 +171,12 @@ void app_json_add(json_t *array, json_t *value);
  * memory. */
 int app_json_line(json_t *object);
 
-/* ---- main.c ---- */
-
-const struct app_command *app_commands(int *n);
-
-/* May `typed` have been meant to be `name`, and more likely so than what *least is of? */
-bool app_is_near(const char *typed, const char *name, int *least);
-
 /* ---- complete.c ---- */
 
 /* Print the options of all commands as the text of a man page. */
-int app_man_options(void);
+int app_man_options(const struct app_command *commands, int n);
 
-/* ---- analyse.c ---- */
+/* ---- sheet.c ---- */
 
 /* "female", "male" or NULL. */
 const char *app_gender_name(const rp_face *face);

@@ -213,6 +213,43 @@ static const rp_option_info *find_short(const struct app *app, char letter)
     return NULL;
 }
 
+/* ---- names that are nearly right ---- */
+
+/* Edits that turn a into b: inserted, deleted and replaced characters. */
+static int distance(const char *a, const char *b)
+{
+    int row[64];
+    int n = (int) strlen(b);
+
+    if (n >= 64)
+        return n;
+    for (int j = 0; j <= n; j++)
+        row[j] = j;
+    for (int i = 1; a[i - 1]; i++) {
+        int diagonal = row[0];
+
+        row[0] = i;
+        for (int j = 1; j <= n; j++) {
+            int change = diagonal + (a[i - 1] != b[j - 1]);
+            int shift = (row[j] < row[j - 1] ? row[j] : row[j - 1]) + 1;
+
+            diagonal = row[j];
+            row[j] = change < shift ? change : shift;
+        }
+    }
+    return row[n];
+}
+
+bool app_is_near(const char *typed, const char *name, int *least)
+{
+    const int d = distance(typed, name);
+
+    if (d >= *least || (size_t) d * 2 >= strlen(name))
+        return false;
+    *least = d;
+    return true;
+}
+
 /* ---- sorting the words ---- */
 
 static bool is_digit(char c)

@@ -462,12 +462,13 @@ static void put_script(const struct scripter *s)
     fputs(end[s->shell], stdout);
 }
 
-static int open_scripter(struct scripter *s)
+static int open_scripter(struct scripter *s, const struct app_command *commands, int n)
 {
     int ret;
     rp_runtime *runtime = NULL;
 
-    s->commands = app_commands(&s->n);
+    s->commands = commands;
+    s->n = n;
     if (!(s->apps = calloc((size_t) s->n, sizeof(*s->apps))))
         return RP_ERR_NOMEM;
     for (int c = 0; c < s->n; c++)
@@ -501,7 +502,7 @@ int app_completion(struct app *app)
         app_log(RP_LOG_ERROR, "completion: '%s' is not one of bash, zsh, fish", name);
         return RP_ERR_USAGE;
     }
-    if ((ret = open_scripter(&s)) >= 0)
+    if ((ret = open_scripter(&s, app->commands, app->n_commands)) >= 0)
         put_script(&s);
     close_scripter(&s);
     return ret;
@@ -571,13 +572,13 @@ static void put_man_own(const struct scripter *s)
     }
 }
 
-int app_man_options(void)
+int app_man_options(const struct app_command *commands, int n)
 {
     int ret;
     const char *title = "";
     struct scripter s = {0};
 
-    if ((ret = open_scripter(&s)) < 0)
+    if ((ret = open_scripter(&s, commands, n)) < 0)
         goto done;
     /* The benchmark takes all that a job takes, and its own. */
     for (int c = 0; c < s.n; c++) {

@@ -184,48 +184,7 @@ static const struct {
     {"job-retry-all", a_job},
 };
 
-const struct app_command *app_commands(int *n)
-{
-    *n = N_COMMANDS;
-    return commands;
-}
-
 /* ---- words before a command ---- */
-
-/* Edits that turn a into b: inserted, deleted and replaced characters. */
-static int distance(const char *a, const char *b)
-{
-    int row[64];
-    int n = (int) strlen(b);
-
-    if (n >= 64)
-        return n;
-    for (int j = 0; j <= n; j++)
-        row[j] = j;
-    for (int i = 1; a[i - 1]; i++) {
-        int diagonal = row[0];
-
-        row[0] = i;
-        for (int j = 1; j <= n; j++) {
-            int change = diagonal + (a[i - 1] != b[j - 1]);
-            int shift = (row[j] < row[j - 1] ? row[j] : row[j - 1]) + 1;
-
-            diagonal = row[j];
-            row[j] = change < shift ? change : shift;
-        }
-    }
-    return row[n];
-}
-
-bool app_is_near(const char *typed, const char *name, int *least)
-{
-    const int d = distance(typed, name);
-
-    if (d >= *least || (size_t) d * 2 >= strlen(name))
-        return false;
-    *least = d;
-    return true;
-}
 
 static const struct app_command *find_command(const char *name)
 {
@@ -249,12 +208,8 @@ static int unknown_command(const char *name)
         }
     }
     for (int i = 0; i < N_COMMANDS; i++) {
-        int d = distance(name, commands[i].name);
-
-        if (d < least) {
-            least = d;
+        if (app_is_near(name, commands[i].name, &least))
             nearest = &commands[i];
-        }
     }
     if (nearest)
         app_log(RP_LOG_ERROR, "%s: unknown command, did you mean %s?", name, nearest->name);
@@ -314,6 +269,8 @@ static int run_command(const struct app_command *command, int argc, char **argv)
 
     if ((ret = app_open(&app, command)) < 0 || (ret = app_parse(&app, argc, argv)) < 0)
         goto done;
+    app.commands = commands;
+    app.n_commands = N_COMMANDS;
     if (app.help)
         app_help(&app);
     else
@@ -344,7 +301,7 @@ static int dispatch(int argc, char **argv)
         return RP_OK;
     }
     if (!strcmp(word, "help") && argc > 2 && !strcmp(argv[2], "--man"))
-        return app_man_options(); /* for the build */
+        return app_man_options(commands, N_COMMANDS); /* for the build */
     if (!strcmp(word, "help") && argc > 2)
         return help_command(argv[2]);
     if (!strcmp(word, "--help") || !strcmp(word, "-h") || !strcmp(word, "help")) {

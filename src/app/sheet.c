@@ -114,6 +114,24 @@ int app_sheet_check(const char *path, int n, const char *const *files)
 
 /* ---- a face ---------------------------------------------------------------------------------- */
 
+const char *app_gender_name(const rp_face *f)
+{
+    return !(f->has & RP_HAS_GENDER)   ? NULL
+           : f->gender == RP_FEMALE ? "female"
+           : f->gender == RP_MALE   ? "male"
+                                       : NULL;
+}
+
+const char *app_age_text(const rp_face *f, char out[32])
+{
+    snprintf(out, 32, "-");
+    if (f->has & RP_HAS_AGE && f->age_to > f->age_from + 1)
+        snprintf(out, 32, "%d-%d", f->age_from, f->age_to - 1);
+    else if (f->has & RP_HAS_AGE)
+        snprintf(out, 32, "%d", f->age_from);
+    return out;
+}
+
 /* Add the picture's value at a point, linear between pixels; outside the picture it is grey. */
 static void add_value(const rp_image *image, double x, double y, double sum[3])
 {
