@@ -198,7 +198,8 @@ static void print_cells(const struct lister *l, const char *kind, const char *na
     if (width < most - l->licence - 2)
         app_print("%-*.*s %-9s %s", room, room, name, installed, job);
     else if (width < most)
-        app_print("%-*s  %-*s  %-9s  %-9s  %9s", l->kind, kind, l->name, name, installed, job, size);
+        app_print("%-*s  %-*s  %-9s  %-9s  %9s", l->kind, kind, l->name, name, installed, job,
+                  size);
     else
         app_print("%-*s  %-*s  %-9s  %-9s  %9s  %s", l->kind, kind, l->name, name, installed, job,
                   size, licence);
@@ -304,7 +305,8 @@ static void end_brief(const struct lister *l)
     format_size(size, sizeof(size), l->missing_bytes);
     if (l->missing)
         app_log(RP_LOG_INFO,
-                "%d installed; this job needs %d more (%s): it fetches them, or uses what stands in",
+                "%d installed; this job needs %d more (%s): it fetches them, or uses what stands "
+                "in",
                 l->installed, l->missing, size);
     else
         app_log(RP_LOG_INFO, "%d installed; this job needs no other", l->installed);

@@ -22,8 +22,8 @@ static void format_time(char *out, size_t size, double seconds)
         snprintf(out, size, "%ld:%02ld", s / 60, s % 60);
 }
 
-/* What is said beside the bar, in several lengths for terminals of several widths; the rooms are the
- * columns that each takes at most, so that the bar keeps its length while the text changes. */
+/* What is said beside the bar, in several lengths for terminals of several widths; the rooms are
+ * the columns that each takes at most, so that the bar keeps its length while the text changes. */
 enum { LENGTHS = 4 };
 struct counts {
     char text[LENGTHS][240]; /* the longest first */
@@ -59,8 +59,8 @@ static void format_counts(struct counts *out, const rp_progress *p)
 }
 
 /* "  43 % |=======      | 130/301 frames  24.8 fps  0:07 left", as wide as the terminal less one
- * column, because a character in the last one makes some terminals wrap. Less is said where there is
- * less room; the bar itself goes first, the share last.
+ * column, because a character in the last one makes some terminals wrap. Less is said where there
+ * is less room; the bar itself goes first, the share last.
  * @param part  share that is done, 0 to 1; negative when the total is unknown */
 static void format_bar(char *out, size_t size, double part, const struct counts *counts, int width)
 {
