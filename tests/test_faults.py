@@ -56,6 +56,7 @@ LIBRARY = [
     ('av_buffer', 'signal 6', 'an assertion of its decoder about a reference that was not made'),
     ('avformat_open_input', 'signal 11', 'FFmpeg 5.1 makes an index of a name that it has not got'),
     ('liblcms2', 'signal 11', 'Little CMS frees a transform that it could not make'),
+    ('libcrypto', 'signal 11', 'OpenSSL 3.0 goes on with what it could not make when it began'),
     ('libheif', 'signal 6', 'libheif lets an exception of C++ out'),
 ]
 

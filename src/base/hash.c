@@ -70,6 +70,10 @@ static int sha_fail(const char *how)
 static int sha_begin(EVP_MD_CTX **ctx)
 {
     errno = 0;
+#if OPENSSL_VERSION_NUMBER >= 0x30000000L
+    if (!OSSL_LIB_CTX_get0_global_default()) /* it could not begin, and would crash */
+        return rp_fail(RP_ERR_NOMEM, "SHA-256: out of memory");
+#endif
     *ctx = EVP_MD_CTX_new();
     if (!*ctx)
         return rp_fail(RP_ERR_NOMEM, "SHA-256: out of memory");
