@@ -38,6 +38,12 @@ static const char *verify(struct lister *l, const rp_model_info *m)
     }
 }
 
+/* A part of its kind or name, or the word for the set that is installed with the program. */
+static bool contains(const rp_model_info *m, const char *word)
+{
+    return strstr(m->kind, word) || strstr(m->name, word) || (m->lite && !strcmp(word, "lite"));
+}
+
 static void find_name(void *priv, const rp_model_info *m)
 {
     struct app_words *w = priv;
@@ -47,7 +53,7 @@ static void find_name(void *priv, const rp_model_info *m)
 
         w->names |= (uint64_t) !strcmp(m->name, word) << i;
         w->kinds |= (uint64_t) !strcmp(m->kind, word) << i;
-        w->found |= (uint64_t) (strstr(m->kind, word) || strstr(m->name, word)) << i;
+        w->found |= (uint64_t) contains(m, word) << i;
     }
 }
 
@@ -96,8 +102,7 @@ bool app_words_want(const struct app_words *words, const rp_model_info *m)
     for (int i = 0; i < app->n_args; i++) {
         const bool exact = i < 64 && (words->names & ~words->kinds) >> i & 1;
 
-        if (exact ? !strcmp(m->name, app->args[i])
-                  : strstr(m->kind, app->args[i]) || strstr(m->name, app->args[i]))
+        if (exact ? !strcmp(m->name, app->args[i]) : contains(m, app->args[i]))
             return true;
     }
     return app->n_args == 0;
