@@ -506,17 +506,19 @@ static int read_config(struct app *app)
 
 /* ---- without effect ---- */
 
-static bool is_given(const struct app *app, const rp_option_info *info)
+/* 1, 0 or a status. */
+static int is_given(const struct app *app, const rp_option_info *info)
 {
-    char *const text = rp_options_text(app->options, info->name);
+    char *text;
+    const int ret = rp_options_get_text(app->options, info->name, &text);
     const bool given = text && !(info->is_flag && !strcmp(text, "no"));
 
     rp_free(text);
-    return given;
+    return ret < 0 ? ret : given;
 }
 
 /* One line for all of them, wherever they were given. */
-static void say_no_effect(const struct app *app)
+static int say_no_effect(const struct app *app)
 {
     const rp_option_info *one = NULL;
     char list[1024] = "";
@@ -526,7 +528,10 @@ static void say_no_effect(const struct app *app)
         const rp_option_info *const info = &app->table[i];
         const size_t used = strlen(list);
 
-        if (!info->no_effect || !is_given(app, info))
+        const int given = info->no_effect ? is_given(app, info) : 0;
+        if (given < 0)
+            return given;
+        if (!given)
             continue;
         snprintf(list + used, sizeof(list) - used, "%s--%s", used ? ", " : "", info->name);
         one = info;
@@ -536,6 +541,7 @@ static void say_no_effect(const struct app *app)
         app_log(RP_LOG_INFO, "--%s has no effect here: %s", one->name, one->help);
     else if (n > 1)
         app_log(RP_LOG_INFO, "without effect here: %s", list);
+    return 0;
 }
 
 /* The list that may have taken the files for its own words, or NULL. */
@@ -588,7 +594,7 @@ int app_parse(struct app *app, int argc, char **argv)
     if ((ret = set_given(&p, false)) < 0 || app->help)
         goto done;
     if ((ret = check_args(&p)) >= 0 && (ret = read_config(app)) >= 0)
-        say_no_effect(app);
+        ret = say_no_effect(app);
 done:
     free(p.given);
     return ret;
