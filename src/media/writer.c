@@ -688,7 +688,7 @@ static int write_header(struct rp_writer *w, bool late)
     if (ret < 0)
         return rp_av_fail(ret, w->path, "writing the header");
     w->header = true;
-    return rp_written_begin(&w->written, w->oc, w->stream->index);
+    return rp_written_begin(&w->written, w->oc, w->stream->index) < 0 ? RP_NOMEM(w->path) : 0;
 fail:
     return ret;
 }

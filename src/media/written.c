@@ -9,7 +9,7 @@ int rp_written_begin(struct rp_written *w, const AVFormatContext *oc, int video)
     w->count = oc->nb_streams;
     w->video = video;
     if (!(w->streams = calloc(RP_MAX(w->count, 1u), sizeof(*w->streams))))
-        return RP_NOMEM(oc->url);
+        return AVERROR(ENOMEM);
     return 0;
 }
 
@@ -371,8 +371,7 @@ int rp_written_check(const struct rp_written *w, const AVFormatContext *oc, cons
 
     f.loose = !f.mov && !is_one_of(format, kept);
     f.mixed = !strcmp(format, "flv");
-    RP_CHECK(rp_written_begin(&f.read, oc, w->video));
-    if ((ret = open_back(&f, path)) >= 0)
+    if ((ret = rp_written_begin(&f.read, oc, w->video)) >= 0 && (ret = open_back(&f, path)) >= 0)
         ret = compare(&f, frames);
     if (ret < 0 && rp_av_status(ret) == RP_ERR_FORMAT) {
         lose(&f, "it cannot be read: %s", av_err2str(ret));

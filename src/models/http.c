@@ -321,7 +321,10 @@ void rp_http_probe(struct rp_http_host *hosts, int n, int seconds)
             break;
         take_results(multi, hosts, probes, n);
     }
+    const bool lacks = errno == ENOMEM;
     for (int i = 0; i < n; i++) {
+        if (lacks && !hosts[i].answers)
+            snprintf(hosts[i].problem, sizeof(hosts[i].problem), "out of memory");
         if (multi && probes[i].curl)
             curl_multi_remove_handle(multi, probes[i].curl);
         curl_easy_cleanup(probes[i].curl);
