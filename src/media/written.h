@@ -34,8 +34,8 @@ struct rp_written {
     int video; /* the stream that is the picture */
 };
 
-/* After the header is written. Freed by rp_written_free(). 0 or, without a sentence, AVERROR(ENOMEM).
- */
+/* After the header is written. 0 or, without a sentence, AVERROR(ENOMEM). Freed by
+ * rp_written_free(). */
 int rp_written_begin(struct rp_written *w, const AVFormatContext *oc, int video);
 void rp_written_free(struct rp_written *w);
 
