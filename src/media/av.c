@@ -351,6 +351,11 @@ int rp_av_video_stream(const AVFormatContext *ic)
     return -1;
 }
 
+bool rp_av_rate_is_real(int rate)
+{
+    return rate >= 1000 && rate <= 1536000;
+}
+
 /* Samples before the sound for which a file need not have a word: the delay of the codec's filters,
  * for MP3 with that of LAME, which most encoders share. */
 static double untold(const AVStream *st, const AVPacket *first)

@@ -89,6 +89,10 @@ double rp_av_priming(const AVStream *st, const AVPacket *first);
 /* Index of the first video stream that is not a cover picture; -1 if there is none. */
 int rp_av_video_stream(const AVFormatContext *ic);
 
+/* Can sound have this sample rate (1 kHz to 1.5 MHz)? Others, which a file may claim, would make a
+ * resampler work for minutes, or one frame grow without limit. */
+bool rp_av_rate_is_real(int rate);
+
 /* RP_ERR_LIMIT with a sentence if a picture may not be this large. */
 int rp_size_check(const char *path, int64_t w, int64_t h);
 

@@ -410,6 +410,10 @@ static int receive(struct rp_resound *r, rp_resound_fn *fn, void *priv)
     int ret;
 
     while ((ret = avcodec_receive_frame(r->dec, r->frame)) >= 0) {
+        if (!rp_av_rate_is_real(r->frame->sample_rate)) {
+            note_error(r, AVERROR_INVALIDDATA);
+            continue;
+        }
         note_frame(r);
         r->frame->pts = r->frame->best_effort_timestamp;
         RP_CHECK(r->placed ? place(r, fn, priv) : filter(r, r->frame, fn, priv));

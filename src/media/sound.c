@@ -6,8 +6,6 @@
 #include "media/damage.h"
 
 #define ERRORS_MAX 1000 /* broken packets in a row after which no sound is expected any more */
-#define RATE_MIN 1000   /* Hz; both limit what one frame can grow to */
-#define RATE_MAX 1536000
 #define CHANNELS_MAX 64
 #define JUMP_MIN 0.05   /* seconds that times may be off before samples are moved */
 #define JUMP_MAX 3600.0 /* seconds that no gap lasts: such times are wrong */
@@ -142,7 +140,7 @@ static int feed(struct rp_sound *s)
 
 static bool usable(const AVFrame *f)
 {
-    return f->nb_samples > 0 && f->sample_rate >= RATE_MIN && f->sample_rate <= RATE_MAX &&
+    return f->nb_samples > 0 && rp_av_rate_is_real(f->sample_rate) &&
            f->ch_layout.nb_channels > 0 && f->ch_layout.nb_channels <= CHANNELS_MAX;
 }
 

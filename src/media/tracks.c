@@ -195,7 +195,7 @@ static int add_audio(struct rp_tracks *t, struct track *track)
         return drop_track(t, track, "it belongs to another programme");
     if (copy)
         return copy_track(t, track);
-    if (!avcodec_find_decoder(id) || track->in->codecpar->sample_rate <= 0)
+    if (!avcodec_find_decoder(id) || !rp_av_rate_is_real(track->in->codecpar->sample_rate))
         return drop_track(t, track, "it can neither be copied nor decoded");
     if (t->oc->oformat->audio_codec == AV_CODEC_ID_NONE)
         return drop_track(t, track, "this container holds no audio");
