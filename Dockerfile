@@ -28,9 +28,9 @@ USER builder
 RUN REPRISE_NO_APT=1 make deb
 
 FROM debian:12-slim
-COPY --from=build /source/out /tmp/reprise
-RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates /tmp/reprise/*.deb \
-    && rm -rf /var/lib/apt/lists/* /tmp/reprise && useradd --create-home reprise
+COPY --from=build /source/out /packages
+RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates /packages/*.deb \
+    && rm -rf /var/lib/apt/lists/* /packages && useradd --create-home reprise
 USER reprise
 WORKDIR /data
 ENTRYPOINT ["reprise"]

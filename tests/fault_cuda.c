@@ -27,7 +27,7 @@
 #define STRING(x) STRING_(x)
 #define RUNTIME "libcudart.so." STRING(CUDART_MAJOR)
 #define CUDART_MAJOR 13
-#if CUDART_VERSION / 1000 != CUDART_MAJOR
+#if defined(CUDART_VERSION) && CUDART_VERSION / 1000 != CUDART_MAJOR
 #error "the runtime's name has another number"
 #endif
 

@@ -549,7 +549,7 @@ class Wrong(Case):
         self.run_it()
 
     def test_not_at_a_provider(self):
-        self.wrong('classic_256', said='set-up')
+        self.wrong('classic_256', said='scripts/setup.sh')
 
     def test_folder_cannot_be_written(self):
         self.put()

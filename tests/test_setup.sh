@@ -205,7 +205,9 @@ gpu=''
 # Packages are missing, sudo asks for a password: without a terminal the line to run is said.
 says_apt_line() { # WORDS of the last line
     mkdir -p "$work/sudo"
+    # shellcheck disable=SC2016
     printf '#!/bin/sh\n[ "$1" != -n ] || exit 1\necho sudo was run\n' >"$work/sudo/sudo"
+    # shellcheck disable=SC2016
     printf '#!/bin/sh\n[ "$1" = -u ] && echo 1000 || /usr/bin/id "$@"\n' >"$work/sudo/id"
     printf '#!/bin/sh\nexit 1\n' >"$work/sudo/dpkg-query"
     chmod +x "$work/sudo"/*

@@ -77,14 +77,13 @@ static void add_word(struct scripter *s, const char *word)
 
     if (has_word(s, word))
         return;
-    grown = realloc(s->models, (s->n_models + 2) * sizeof(*grown));
-    copy = strdup(word);
-    s->models = grown ? grown : s->models;
-    s->failed |= !grown || !copy;
-    if (!grown || !copy) {
+    if (!(copy = strdup(word)) ||
+        !(grown = realloc(s->models, (s->n_models + 2) * sizeof(*grown)))) {
         free(copy);
+        s->failed = true;
         return;
     }
+    s->models = grown;
     s->models[s->n_models++] = copy;
     s->models[s->n_models] = NULL;
 }

@@ -120,7 +120,7 @@ static void print_now_and_then(double seconds, const char *counts)
 
 void app_progress(void *priv, const rp_progress *progress)
 {
-    struct counts counts;
+    struct counts counts = {0};
 
     (void) priv;
     if (app_log_level_get() < RP_LOG_INFO || progress->frames_total == 1)
@@ -160,7 +160,7 @@ static void format_download(struct counts *out, const rp_download *d)
 
 int app_download(void *priv, const rp_download *download)
 {
-    struct counts counts;
+    struct counts counts = {0};
 
     (void) priv;
     if (download->ended)

@@ -251,7 +251,7 @@ static struct person *find(const struct app_sheet *s, const rp_face *face)
 /* NULL if out of memory. */
 static struct person *add_person(struct app_sheet *s, const rp_face *face)
 {
-    if (s->n_person == s->room) {
+    if (!s->person || s->n_person == s->room) {
         const int room = s->room ? 2 * s->room : 16;
         struct person *const grown = realloc(s->person, (size_t) room * sizeof(*grown));
 

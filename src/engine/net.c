@@ -261,26 +261,6 @@ void rp_net_close(struct rp_net **out)
     *out = NULL;
 }
 
-int rp_model_warm(struct rp_model *model, const int64_t (*dim)[RP_MAX_RANK])
-{
-    int ret;
-    struct rp_slot *slot = NULL;
-    struct rp_net *net = NULL;
-    const int64_t *dims[RP_MAX_TENSORS];
-
-    for (int i = 0; i < model->nin; i++)
-        dims[i] = dim[i];
-    RP_TRY(rp_slot_create(&slot, model->device));
-    RP_TRY(rp_net_open_over(&net, slot, model, dims, NULL));
-    RP_TRY(rp_net_run(net));
-    ret = rp_slot_sync(slot);
-
-fail:
-    rp_net_close(&net);
-    rp_slot_destroy(&slot);
-    return ret;
-}
-
 int rp_net_bind_input(struct rp_net *net, int index, void *data)
 {
     net->in[index].data = data;
@@ -327,4 +307,25 @@ int rp_net_run(struct rp_net *net)
     if (!net->graph)
         RP_CHECK(make_graph(net));
     return rp_graph_run(net->graph, run_now, net, true);
+}
+
+int rp_model_warm(struct rp_model *model, const int64_t (*dim)[RP_MAX_RANK])
+{
+    int ret;
+    struct rp_slot *slot = NULL;
+    struct rp_net *net = NULL;
+    const int64_t *dims[RP_MAX_TENSORS] = {0};
+
+    for (int i = 0; i < model->nin; i++)
+        dims[i] = dim[i];
+    RP_TRY(rp_slot_create(&slot, model->device));
+    RP_TRY(rp_net_open_over(&net, slot, model, dims, NULL));
+    ret = net ? run_now(net) : RP_ERR_NOMEM;
+    if (ret >= 0)
+        ret = rp_slot_sync(slot);
+
+fail:
+    rp_net_close(&net);
+    rp_slot_destroy(&slot);
+    return ret;
 }

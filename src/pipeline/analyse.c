@@ -49,7 +49,7 @@ static void sort_faces(const struct analysis *a, int order[RP_MAX_FACES],
 static int tell(struct analysis *a, const struct rp_media_frame *frame, double time)
 {
     rp_face face;
-    int order[RP_MAX_FACES], positions[RP_MAX_FACES];
+    int order[RP_MAX_FACES] = {0}, positions[RP_MAX_FACES];
 
     RP_CHECK(rp_pipeline_faces(a->pipeline, frame, a->found));
     sort_faces(a, order, positions);
