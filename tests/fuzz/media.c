@@ -1,6 +1,7 @@
 /* Pictures, video and sound. Our parsers are instrumented, FFmpeg and the other libraries are not:
  * what is hostile to these must end in time and in bounded memory. */
 #include <lcms2.h>
+#include <libavutil/mem.h>
 #include <unistd.h>
 
 #include "fuzz.h"
@@ -185,6 +186,8 @@ static void read_frames(struct rp_reader *r)
 
 static int open_reader(struct rp_reader **out, const char *path, size_t size)
 {
+    /* FFmpeg reserves up to 2 GB for a table whose size a file states, libFuzzer's limit for all */
+    av_max_alloc((size_t) 1 << 30);
     const struct rp_reader_params params = {
         .threads = 1, .rgb = size % 3 == 0, .start = size % 5 == 0 ? 40 : 0};
     enum rp_media_kind kind;
