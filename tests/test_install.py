@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """What `make install` puts somewhere works there for another user who has nothing, applications are
 built with it, and `make uninstall` leaves the folder as it was. The examples are those applications.
 

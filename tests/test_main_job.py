@@ -72,8 +72,9 @@ class MainJob(unittest.TestCase):
     def test_the_face_stays_a_face(self):
         again = e2e.analyse(self.output)
         for frame, old in zip(again, self.faces):
-            self.assertEqual(len(frame['faces']), 1)
-            self.assertGreater(e2e.overlap(frame['faces'][0]['box'], old['faces'][0]['box']), 0.7)
+            faces = [face for face in frame['faces'] if face['score'] > 0.6]  # not a curl of hair
+            self.assertEqual(len(faces), 1)
+            self.assertGreater(e2e.overlap(faces[0]['box'], old['faces'][0]['box']), 0.7)
 
     def test_mark(self):
         mark = json.loads(e2e.must('inspect', '--json', self.output).stdout)
