@@ -175,7 +175,7 @@ class Verdict(Case):
             folder = self.models(**{name: UNSAFE[name] for name in THREE})
             code, _, said = self.job(folder, target)
             self.assertEqual(code, 3)
-            self.assertNotIn('force-download', said)
+            self.assertNotIn('force-download nsfw', said)
 
     def test_video(self):
         folder = self.models(**{name: UNSAFE[name] for name in THREE})
