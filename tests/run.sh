@@ -150,14 +150,19 @@ run_all() {
     suite 'drop in' tests/test_dropin.py "$standins" -v
     suite 'sync' tests/test_sync.py "$program" -v
     suite 'face swapper' tests/test_face_swapper.py "$standins" -v
-    suite 'background remover' tests/test_background.py "$standins" -v
+    suite 'background remover' tests/beside.py tests/test_background.py "$standins" \
+        Contracts -- Alpha BadInput Chains Untouched Isnet
     suite 'frame enhancer' tests/test_frame_enhancer.py "$standins" -v
     suite 'source sound' tests/test_source_sound.py "$standins" -v
-    suite 'lip syncer' tests/test_lip_syncer.py "$standins" -v
+    suite 'lip syncer' tests/beside.py tests/test_lip_syncer.py "$standins" \
+        Hears -- Sound Odd
     suite 'analysis' tests/test_analysis.py "$program" -v
-    suite 'real media' tests/test_real_media.py "$program" -v
+    suite 'real media' tests/beside.py tests/test_real_media.py "$program" \
+        Lite Yunet Landmarkers Turned SameFrames AtOnce -- \
+        Steady Classes Identity Jobs Occlusion Enhancer
     suite 'selection' tests/test_selection.py "$program" -v
-    suite 'face blur' tests/test_face_blur.py "$program" -v
+    suite 'face blur' tests/beside.py tests/test_face_blur.py "$program" \
+        Kept -- Nobody Gaps Scenes BadInput
     suite 'content check' tests/test_content_check.py "$standins" -v Verdict Input Build Choice Ini Sampling Real
     suite 'content check published' tests/test_content_check.py "$program" -v Published Clips
     suite 'lifetime' tests/test_lifetime.py "$program" -v
@@ -175,7 +180,8 @@ run_all() {
     suite 'main job asan' tests/test_main_job.py "$build-asan/reprise" -v MainJob
     suite 'download asan' tests/test_download.py "$build-asan/reprise" -v Whole Resume Wrong Room
     suite 'background remover asan' tests/test_background.py "$build-asan/reprise" -v Alpha BadInput
-    suite 'bad input asan' tests/test_bad_input.py "$build-asan/reprise" -v Files Models Sizes
+    suite 'bad input asan' tests/beside.py tests/test_bad_input.py "$build-asan/reprise" \
+        Files -- Models Sizes
 
     suite 'build tsan' done_in_advance 'build tsan'
     meson_suite 'threads tsan' "$build-tsan" -t 6 queue ring log pipeline
