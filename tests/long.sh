@@ -18,6 +18,7 @@ if [ -d "${1:-build}-asan" ]; then
     export REPRISE_SOURCE=$PWD LSAN_OPTIONS=suppressions=$PWD/tests/lsan.supp
     meson test -C "${1:-build}-asan" --no-rebuild --print-errorlogs --suite reference -t 4
     tests/test_bad_input.py "${1:-build}-asan/reprise" -v World
+    tests/test_background.py "${1:-build}-asan/reprise" -v Alpha BadInput
 fi
 # All of FaceFusion's command lines; networks that stand in for the content check's are needed.
 [ ! -d "${1:-build}-test" ] || tests/test_dropin.py "${1:-build}-test/reprise" --all -v

@@ -179,7 +179,6 @@ run_all() {
     suite 'command line asan' tests/cli.sh "$build-asan/reprise"
     suite 'main job asan' tests/test_main_job.py "$build-asan/reprise" -v MainJob
     suite 'download asan' tests/test_download.py "$build-asan/reprise" -v Whole Resume Wrong Room
-    suite 'background remover asan' tests/test_background.py "$build-asan/reprise" -v Alpha BadInput
     suite 'bad input asan' tests/beside.py tests/test_bad_input.py "$build-asan/reprise" \
         Files -- Models Sizes
 
