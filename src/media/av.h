@@ -197,6 +197,16 @@ bool rp_is_matroska(const AVOutputFormat *format);
 /* Can this container hold this codec? Also knows what FFmpeg's muxers find out only later. */
 bool rp_container_takes(const AVOutputFormat *format, enum AVCodecID codec);
 
+/* The container for a file's name; NULL if there is none. */
+const AVOutputFormat *rp_guess_format(const char *path);
+
+/* The encoder of this name, or what is used instead if the container does not take it; without a
+ * name the default. @param alpha  frames will have alpha */
+const AVCodec *rp_find_encoder(const AVOutputFormat *format, const char *name, bool alpha);
+/* The same, with a word on what is used instead, or RP_ERR_USAGE with a sentence. */
+int rp_choose_encoder(const AVOutputFormat *format, const char *name, bool alpha, const char *path,
+                      const AVCodec **codec);
+
 /* Does video of this encoder in this container keep transparency? */
 bool rp_keeps_alpha(const AVOutputFormat *format, const AVCodec *codec);
 

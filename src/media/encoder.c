@@ -6,6 +6,8 @@
 #include <math.h>
 #include <pthread.h>
 
+#include "base/path.h"
+
 enum scale {
     SCALE_NONE,
     SCALE_CRF,     /* crf 51..0 */
@@ -391,4 +393,91 @@ bool rp_keeps_alpha(const AVOutputFormat *format, const AVCodec *codec)
         if (av_pix_fmt_desc_get(*f)->flags & AV_PIX_FMT_FLAG_ALPHA)
             return true;
     return false;
+}
+
+/* ---- which for an output -----------------------------------------------------------------------
+ */
+
+/* m4v is another name for MP4, but FFmpeg's own muxer for it takes fewer codecs. */
+const AVOutputFormat *rp_guess_format(const char *path)
+{
+    if (!strcasecmp(rp_path_ext(path), "m4v"))
+        return av_guess_format("mp4", NULL, NULL);
+    return av_guess_format(NULL, path, NULL);
+}
+
+/* The encoder for a container that does not take the one that was asked for. */
+static const AVCodec *substitute(const AVOutputFormat *format)
+{
+    static const char *const order[] = {"libx264", "libvpx-vp9", "gif", "mpeg4", "mpeg2video"};
+
+    for (size_t i = 0; i < RP_ARRAY_LEN(order); i++) {
+        const AVCodec *const codec = avcodec_find_encoder_by_name(order[i]);
+        if (codec && rp_container_takes(format, codec->id))
+            return codec;
+    }
+    return NULL;
+}
+
+/* The default encoder for frames with alpha; NULL if the container keeps no alpha. */
+static const char *alpha_encoder(const AVOutputFormat *format)
+{
+    static const char *const order[] = {"libvpx-vp9", "prores_ks"};
+
+    for (size_t i = 0; i < RP_ARRAY_LEN(order); i++) {
+        const AVCodec *const codec = avcodec_find_encoder_by_name(order[i]);
+        if (codec && rp_container_takes(format, codec->id) && rp_keeps_alpha(format, codec))
+            return order[i];
+    }
+    return NULL;
+}
+
+/* The encoder by its name; without one the container's default. */
+static const char *encoder_name(const AVOutputFormat *format, const char *name, bool alpha)
+{
+    if (!name || !name[0])
+        name = alpha ? alpha_encoder(format) : NULL;
+    return name ? name : rp_video_encoders()[0];
+}
+
+bool rp_video_keeps_alpha(const char *path, const char *encoder)
+{
+    rp_av_init();
+    const AVOutputFormat *const format = rp_guess_format(path);
+    const char *const name = format ? encoder_name(format, encoder, true) : NULL;
+    const AVCodec *codec = name ? avcodec_find_encoder_by_name(name) : NULL;
+
+    if (codec && !rp_container_takes(format, codec->id))
+        codec = substitute(format);
+    return !codec || rp_keeps_alpha(format, codec); /* opening the writer tells what is wrong */
+}
+
+const AVCodec *rp_find_encoder(const AVOutputFormat *format, const char *name, bool alpha)
+{
+    const char *const wanted = encoder_name(format, name, alpha);
+    const AVCodec *const codec = wanted ? avcodec_find_encoder_by_name(wanted) : NULL;
+
+    if (!codec || codec->type != AVMEDIA_TYPE_VIDEO || rp_container_takes(format, codec->id))
+        return codec;
+    return substitute(format);
+}
+
+int rp_choose_encoder(const AVOutputFormat *format, const char *name, bool alpha, const char *path,
+                      const AVCodec **codec)
+{
+    const char *const wanted = encoder_name(format, name, alpha);
+    const AVCodec *const found = wanted ? avcodec_find_encoder_by_name(wanted) : NULL;
+
+    *codec = rp_find_encoder(format, name, alpha);
+    if (!found || found->type != AVMEDIA_TYPE_VIDEO)
+        return rp_fail(RP_ERR_USAGE, "%s: this FFmpeg has no video encoder '%s'", path,
+                       wanted ? wanted : "");
+    if (*codec == found)
+        return 0;
+    if (!*codec)
+        return rp_fail(RP_ERR_USAGE, "%s: a %s file holds no video of %s", path, format->name,
+                       wanted);
+    rp_log(name ? RP_LOG_WARN : RP_LOG_INFO, "%s: a %s file holds no video of %s; %s is used", path,
+           format->name, wanted, (*codec)->name);
+    return 0;
 }

@@ -1,5 +1,6 @@
 /* Built in place of nearly all of this folder if FFmpeg and the picture libraries are missing. */
 #include "media/media.h"
+#include "media/piece.h"
 #include "media/sound.h"
 
 static int none(void)
@@ -235,4 +236,71 @@ bool rp_sound_damage(const struct rp_sound *sound, char *text, size_t size)
     (void) sound;
     snprintf(text, size, "%s", "");
     return false;
+}
+
+int64_t rp_piece_frames(const struct rp_video_info *info, double seconds)
+{
+    (void) info, (void) seconds;
+    return 0;
+}
+
+bool rp_piece_several(int64_t frames, int64_t first, int64_t end)
+{
+    (void) frames, (void) first, (void) end;
+    return false;
+}
+
+int rp_pieces_open(struct rp_pieces **out, const char *output, const char *target,
+                   const struct rp_reader *reader, const struct rp_writer_params *params)
+{
+    (void) output, (void) target, (void) reader, (void) params;
+    *out = NULL;
+    return none();
+}
+
+void rp_pieces_close(struct rp_pieces **pieces)
+{
+    *pieces = NULL;
+}
+
+int rp_piece_threads(void)
+{
+    return 1;
+}
+
+int rp_piece_begin(struct rp_piece **out, const struct rp_pieces *pieces, const char *path,
+                   int64_t first)
+{
+    (void) pieces, (void) path, (void) first;
+    *out = NULL;
+    return none();
+}
+
+int rp_piece_write(struct rp_piece *piece, const struct rp_media_frame *frame)
+{
+    (void) piece, (void) frame;
+    return none();
+}
+
+int rp_piece_finish(struct rp_piece *piece, int64_t next)
+{
+    (void) piece, (void) next;
+    return none();
+}
+
+void rp_piece_end(struct rp_piece **piece)
+{
+    *piece = NULL;
+}
+
+int rp_piece_check(const char *path, struct rp_piece_info *info)
+{
+    (void) path, (void) info;
+    return none();
+}
+
+int rp_writer_piece(struct rp_writer *writer, const char *path)
+{
+    (void) writer, (void) path;
+    return none();
 }
