@@ -48,6 +48,13 @@ static int count_download(struct rp_device *dev, struct rp_stream *s, void *dst,
     return real->download(dev, s, dst, src, n);
 }
 
+static int count_transfer(struct rp_device *dev, struct rp_stream *s, const struct rp_transfer *t,
+                          bool replayed)
+{
+    copied += t->bytes * (size_t) t->n;
+    return real->transfer(dev, s, t, replayed);
+}
+
 /* On the CPU only the frames' memory is separate: the models were opened on the real device. */
 static int count_from_here(void *priv)
 {
@@ -58,6 +65,7 @@ static int count_from_here(void *priv)
     counting = *real;
     counting.upload = count_upload;
     counting.download = count_download;
+    counting.transfer = count_transfer;
     counting.host_memory = false;
     apart = *p->device;
     if (real->host_memory)

@@ -2,6 +2,7 @@
  * cuts, full disks, broken files. Results are read by ffprobe, which shares no code with ours. */
 #include "test_media.h"
 
+#include <pthread.h>
 #include <signal.h>
 #include <sys/resource.h>
 
@@ -470,6 +471,179 @@ static void test_seek(void **state)
     }
 }
 
+/* ---- frames in memory that the reader was given ---------------------------------------------- */
+
+#define BLOCKS 512
+
+/* As a device has it, which knows its blocks again; it may have room for a few only. */
+static struct blocks {
+    pthread_mutex_t lock;
+    struct {
+        uint8_t *at;
+        size_t size;
+    } block[BLOCKS];
+    int given, held, room;
+} blocks = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+static int alloc_block(void *priv, size_t size, void **out)
+{
+    int i = 0;
+    struct blocks *const b = priv;
+
+    *out = NULL;
+    pthread_mutex_lock(&b->lock);
+    while (i < BLOCKS && b->block[i].at)
+        i++;
+    if (i < BLOCKS && b->held < b->room && (*out = calloc(1, size))) {
+        b->block[i].at = *out;
+        b->block[i].size = size;
+        b->given++;
+        b->held++;
+    }
+    pthread_mutex_unlock(&b->lock);
+    return *out ? 0 : rp_fail(RP_ERR_DEVICE_MEM, "no more blocks");
+}
+
+static void free_block(void *priv, void *p)
+{
+    struct blocks *const b = priv;
+
+    pthread_mutex_lock(&b->lock);
+    for (int i = 0; i < BLOCKS; i++)
+        if (b->block[i].at == p) {
+            b->block[i].at = NULL;
+            b->held--;
+        }
+    pthread_mutex_unlock(&b->lock);
+    free(p);
+}
+
+static bool is_in_block(const uint8_t *from, const uint8_t *to)
+{
+    bool found = false;
+
+    pthread_mutex_lock(&blocks.lock);
+    for (int i = 0; i < BLOCKS; i++)
+        found |= blocks.block[i].at && from >= blocks.block[i].at &&
+                 to <= blocks.block[i].at + blocks.block[i].size;
+    pthread_mutex_unlock(&blocks.lock);
+    return found;
+}
+
+static void plane_of(const struct rp_media_frame *f, int p, size_t *bytes, int *rows)
+{
+    const AVPixFmtDescriptor *const d = av_pix_fmt_desc_get(rp_pixfmt_to_av(f->fmt));
+    const bool chroma = p == 1 || p == 2;
+
+    *bytes = (size_t) AV_CEIL_RSHIFT(f->w, chroma ? d->log2_chroma_w : 0) * (size_t) d->comp[0].step;
+    *rows = AV_CEIL_RSHIFT(f->h, chroma ? d->log2_chroma_h : 0);
+}
+
+/* Are all planes in blocks, to their last byte? */
+static bool is_in_blocks(const struct rp_media_frame *f)
+{
+    for (int p = 0; p < 4 && f->plane[p]; p++) {
+        int rows;
+        size_t bytes;
+
+        plane_of(f, p, &bytes, &rows);
+        if (!is_in_block(f->plane[p], f->plane[p] + (size_t) (rows - 1) * (size_t) f->stride[p] + bytes))
+            return false;
+    }
+    return true;
+}
+
+static void assert_same_planes(const struct rp_media_frame *a, const struct rp_media_frame *b)
+{
+    assert_int_equal(a->fmt, b->fmt);
+    assert_int_equal(a->w, b->w);
+    assert_int_equal(a->h, b->h);
+    for (int p = 0; p < 4 && a->plane[p]; p++) {
+        int rows;
+        size_t bytes;
+
+        plane_of(a, p, &bytes, &rows);
+        for (int y = 0; y < rows; y++)
+            assert_memory_equal(a->plane[p] + (ptrdiff_t) y * a->stride[p],
+                                b->plane[p] + (ptrdiff_t) y * b->stride[p], bytes);
+    }
+}
+
+/* A frame that becomes what was put into its twin. */
+static void assert_twin(struct rp_media_frame *f)
+{
+    struct rp_media_frame *twin;
+    const struct rp_media_frame before = *f;
+
+    assert_int_equal(rp_media_frame_twin(f, 2 * f->w, f->h + 2, &twin), 0);
+    assert_non_null(twin);
+    assert_true(is_in_blocks(twin));
+    memset(twin->plane[0], 77, (size_t) twin->stride[0]);
+    const uint8_t *const plane = twin->plane[0];
+    assert_int_equal(rp_media_frame_become(f, &twin), 0);
+    assert_null(twin);
+    assert_true(f->plane[0] == plane && f->plane[0][0] == 77);
+    assert_int_equal(f->w, 2 * before.w);
+    assert_int_equal(f->h, before.h + 2);
+    assert_int_equal(f->pts, before.pts);
+    assert_int_equal(f->index, before.index);
+}
+
+/* The same frames as from the heap; they stay when the reader is closed, and then nothing is left.
+ * Where there is no more of the memory, frames come from the heap. */
+static void read_into_blocks(const char *name, bool decoded, int room)
+{
+    int n = 0, inside = 0;
+    struct rp_reader *a = NULL, *b = NULL;
+    struct rp_media_frame *f, *kept[64] = {NULL};
+    const struct rp_reader_params params = {.threads = 3,
+                                            .memory = {alloc_block, free_block, &blocks}};
+
+    blocks.given = 0;
+    blocks.room = room;
+    assert_int_equal(rp_reader_open(&a, in_dir(name), NULL), 0);
+    assert_int_equal(rp_reader_open(&b, in_dir(name), &params), 0);
+    for (; n < 64 && rp_reader_next(a, &f) == 0 && f; n++) {
+        assert_int_equal(rp_reader_next(b, &kept[n]), 0);
+        assert_non_null(kept[n]);
+        assert_same_planes(f, kept[n]);
+        inside += is_in_blocks(kept[n]);
+        rp_media_frame_free(&f);
+    }
+    assert_true(n > 1);
+    if (decoded && room > n)
+        assert_int_equal(inside, n);
+    assert_true(inside <= room);
+    rp_reader_close(&a);
+    rp_reader_close(&b);
+    if (decoded && room > n)
+        assert_twin(kept[0]);
+    for (int i = n - 1; i >= 0; i--)
+        rp_media_frame_free(&kept[i]);
+    assert_int_equal(blocks.held, 0);
+    assert_true(blocks.given <= room + n);
+}
+
+static void test_frames_in_blocks(void **state)
+{
+    static const struct {
+        const char *name;
+        bool elsewhere; /* the decoder has memory of its own */
+    } names[] = {{"h264.mp4"}, {"hevc.mp4"}, {"vp9.webm"}, {"prores.mov"}, {"mpeg4.avi"}, {"full.avi"},
+                 {"odd.webm"}, {"odd444.mp4"}, {"rot90.mp4"}, {"deep.mkv"}, {"rgb.mkv"}, {"a.ts"},
+                 {"p4444.mov"}, {"av1.mp4", true}};
+
+    (void) state;
+    need("h264.mp4");
+    for (size_t i = 0; i < RP_ARRAY_LEN(names); i++) {
+        if (access(in_dir(names[i].name), F_OK) != 0)
+            continue;
+        print_message("           %s\n", names[i].name);
+        read_into_blocks(names[i].name, !names[i].elsewhere, BLOCKS);
+        read_into_blocks(names[i].name, !names[i].elsewhere, 2);
+    }
+}
+
 /* Seconds after the file's first frame, whatever its time and wherever the range begins. */
 static void test_times(void **state)
 {
@@ -880,6 +1054,7 @@ int main(void)
         cmocka_unit_test(test_around),
         cmocka_unit_test(test_seek),
         cmocka_unit_test(test_times),
+        cmocka_unit_test(test_frames_in_blocks),
         cmocka_unit_test(test_last_frame),
         cmocka_unit_test(test_rate),
         cmocka_unit_test(test_size),

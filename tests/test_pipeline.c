@@ -1137,8 +1137,18 @@ static struct rp_device *apart(struct rp_job *job)
     device = *job->pipeline->device;
     fns = *device.fns;
     fns.host_memory = false;
+    fns.one_thread = true;
     device.fns = &fns;
     return &device;
+}
+
+/* The job's frames only; its networks stay where they are. */
+static void move_to(struct rp_job *job, struct rp_device *device)
+{
+    rp_programs_clear(&job->pipeline->programs);
+    job->pipeline->spoiled = true; /* not for another job */
+    job->pipeline->plan.device = device;
+    job->pipeline->plan.graph = NULL;
 }
 
 struct tracked {
@@ -1159,10 +1169,8 @@ static int run_tracked(const char *target, const struct tracked *how, rp_report 
     unlink(in_dir("tracked.mkv"));
     assert_int_equal(rp_job_create(&job, runtime, o), 0);
     job->slots = how->slots;
-    if (how->one_thread) {
-        job->pipeline->plan.device = apart(job);
-        job->pipeline->plan.graph = NULL;
-    }
+    if (how->one_thread)
+        move_to(job, apart(job));
     const int ret = rp_job_run(job, how->progress, &job);
     rp_job_report(job, report);
     rp_job_destroy(&job);
@@ -1229,6 +1237,122 @@ static void test_tracker_cancel(void **state)
         assert_int_equal(run_tracked("long.mp4", &how, &r), RP_ERR_CANCELLED);
         assert_true(r.progress.frames_done < 60 * FRAMES);
         assert_nothing_left("tracked.mkv");
+    }
+}
+
+/* ---- pixels on their way --------------------------------------------------------------------- */
+
+/* What a device with memory of its own is asked to copy: from or to memory that it gave, or not. */
+static struct {
+    const struct rp_device_fns *real;
+    pthread_mutex_t lock;
+    uint8_t *block[512];
+    size_t size[512];
+    int n;
+    atomic_int from_frames, blocks, unpinned; /* rows of planes, whole blocks, other memory */
+} copies = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+static int note_alloc(struct rp_device *dev, size_t size, void **out)
+{
+    const int ret = copies.real->alloc_host(dev, size, out);
+
+    pthread_mutex_lock(&copies.lock);
+    assert_true(copies.n < 512);
+    copies.block[copies.n] = *out;
+    copies.size[copies.n++] = size;
+    pthread_mutex_unlock(&copies.lock);
+    return ret;
+}
+
+static void note_free(struct rp_device *dev, void *p)
+{
+    pthread_mutex_lock(&copies.lock);
+    for (int i = 0; i < copies.n; i++)
+        if (copies.block[i] == p)
+            copies.block[i] = NULL;
+    pthread_mutex_unlock(&copies.lock);
+    copies.real->free_host(dev, p);
+}
+
+static bool note_pinned(struct rp_device *dev, const void *p)
+{
+    bool found = false;
+    const uint8_t *const at = p;
+
+    (void) dev;
+    pthread_mutex_lock(&copies.lock);
+    for (int i = 0; i < copies.n; i++)
+        found |= copies.block[i] && at >= copies.block[i] && at < copies.block[i] + copies.size[i];
+    pthread_mutex_unlock(&copies.lock);
+    return found;
+}
+
+static bool never_pinned(struct rp_device *dev, const void *p)
+{
+    (void) dev;
+    (void) p;
+    return false;
+}
+
+static int note_transfer(struct rp_device *dev, struct rp_stream *s, const struct rp_transfer *t,
+                         bool replayed)
+{
+    atomic_fetch_add(t->n > 1 ? &copies.from_frames : &copies.blocks, 1);
+    if (!note_pinned(dev, t->src) && !note_pinned(dev, t->dst))
+        atomic_fetch_add(&copies.unpinned, 1);
+    return copies.real->transfer(dev, s, t, replayed);
+}
+
+static struct rp_device *watched(struct rp_job *job, bool pinned)
+{
+    static struct rp_device device;
+    static struct rp_device_fns fns;
+
+    copies.real = job->pipeline->device->fns;
+    device = *job->pipeline->device;
+    fns = *device.fns;
+    fns.host_memory = false;
+    fns.alloc_host = note_alloc;
+    fns.free_host = note_free;
+    fns.is_pinned = pinned ? note_pinned : never_pinned;
+    fns.transfer = note_transfer;
+    device.fns = &fns;
+    return &device;
+}
+
+/* Frames are decoded into memory that the device copies from by itself, and what they become comes
+ * back into such memory: the host copies nothing. Where that cannot be, the same pixels go through
+ * blocks on the host. With and without the tracker, which looks at each frame before. */
+static void test_pixels_on_their_way(void **state)
+{
+    char first[8192] = "";
+
+    (void) state;
+    need_all();
+    for (int i = 0; i < 6; i++) {
+        rp_job *job;
+        const bool pinned = i % 3 == 1;
+        rp_options *o = options_for("clip.mp4", "way.mkv", "output-video-quality", "100");
+
+        set(o, "face-tracker-score", i < 3 ? "0.0" : "0.3");
+        unlink(in_dir("way.mkv"));
+        assert_int_equal(rp_job_create(&job, runtime, o), 0);
+        job->slots = 3;
+        copies.n = copies.from_frames = copies.blocks = copies.unpinned = 0;
+        if (i % 3)
+            move_to(job, watched(job, pinned));
+        assert_int_equal(rp_job_run(job, NULL, NULL), 0);
+        if (i % 3) { /* three planes in for each pass, three out */
+            assert_int_equal(copies.unpinned, 0);
+            assert_int_equal(copies.from_frames, pinned ? FRAMES * (i < 3 ? 6 : 9) : 0);
+            assert_int_equal(copies.blocks, pinned ? 0 : FRAMES * (i < 3 ? 2 : 3));
+        }
+        rp_job_destroy(&job);
+        rp_options_destroy(&o);
+        if (i % 3 == 0)
+            snprintf(first, sizeof(first), "%s", frame_hashes("way.mkv"));
+        assert_true(strlen(first) > 20 * FRAMES);
+        assert_string_equal(frame_hashes("way.mkv"), first);
     }
 }
 
@@ -1432,6 +1556,7 @@ int main(void)
         cmocka_unit_test(test_tracker),
         cmocka_unit_test(test_tracker_order),
         cmocka_unit_test(test_tracker_cancel),
+        cmocka_unit_test(test_pixels_on_their_way),
         cmocka_unit_test(test_two_gpus),
         cmocka_unit_test(test_old_output_stays),
         cmocka_unit_test(test_jobs_at_once),

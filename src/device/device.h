@@ -21,6 +21,14 @@ struct rp_census {
     int nodes, kernels, memcpys, memsets, hosts, allocs, conditionals, others;
 };
 
+/* Rows of bytes to be copied; strides in bytes. */
+struct rp_transfer {
+    void *dst;
+    const void *src;
+    size_t dst_stride, src_stride, bytes; /* `bytes` of each row */
+    int n;
+};
+
 /* Work on a stream. Called once when it is recorded; as the body of an eager loop, once per
  * iteration. */
 typedef int rp_record_fn(void *priv);
@@ -50,9 +58,16 @@ struct rp_device_fns {
     int (*zero)(struct rp_device *dev, struct rp_stream *s, void *dst, size_t n);
     int (*sync)(struct rp_device *dev, struct rp_stream *s);
 
-    /* Host memory that copies inside a recording may use (pinned on a GPU). */
+    /* Zeroed host memory that copies inside a recording may use (pinned on a GPU). Threads: any. */
     int (*alloc_host)(struct rp_device *dev, size_t size, void **out);
     void (*free_host)(struct rp_device *dev, void *p);
+    /* Is this such memory? Only then transfer() returns at once. */
+    bool (*is_pinned)(struct rp_device *dev, const void *p);
+    /* Copy rows, to the device or from it, in order with the stream's replays or, unless `replayed`,
+     * with its eager work. Never part of a recording; host memory must stay until that work has been
+     * waited for. */
+    int (*transfer)(struct rp_device *dev, struct rp_stream *s, const struct rp_transfer *rows,
+                    bool replayed);
 
     /* for (*index = 0; *index < *count; ++*index) body(priv), both numbers in device memory.
      * Recorded, it is one conditional node whose body is recorded once. Loops may be nested. */

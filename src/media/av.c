@@ -14,15 +14,21 @@
 
 static atomic_uint shortages;
 static _Thread_local bool lacks; /* in this thread, since rp_av_begin() */
+static atomic_bool deaf_to_errno;
 
 /* Takes from errno that memory was short. */
 static void look_at_errno(void)
 {
-    if (errno != ENOMEM)
+    if (errno != ENOMEM || atomic_load(&deaf_to_errno))
         return;
     errno = 0;
     lacks = true;
     atomic_fetch_add(&shortages, 1);
+}
+
+void rp_av_ignore_errno(void)
+{
+    atomic_store(&deaf_to_errno, true);
 }
 
 unsigned rp_av_shortages(void)
@@ -47,7 +53,10 @@ bool rp_av_lacks(void)
 static int get_buffer(AVCodecContext *dec, AVFrame *f, int flags)
 {
     look_at_errno(); /* of the frame before that this thread decoded */
-    const int ret = avcodec_default_get_buffer2(dec, f, flags);
+    const struct rp_watch *const watch = dec->opaque;
+    const int ret = watch && watch->store && rp_frame_store_takes(dec, f, flags)
+                        ? rp_frame_store_decode(watch->store, dec, f)
+                        : avcodec_default_get_buffer2(dec, f, flags);
     look_at_errno();
     return ret;
 }
@@ -156,7 +165,7 @@ static void on_log(void *avcl, int level, const char *fmt, va_list args)
         atomic_fetch_add(&watch->hints, 1);
     if (level > av_log_get_level())
         return;
-    if (watch)
+    if (watch && (!watch->deaf || is_demuxer(avcl, watch)))
         atomic_fetch_add(&watch->errors, 1);
     if (tells_of_shortage(line))
         atomic_fetch_add(&shortages, 1);

@@ -37,6 +37,8 @@ void rp_av_init(void);
 /* Counts errors that a decoder or demuxer logs, from whatever thread: put its address into `opaque`
  * of the context. Errors that end in a status are logged too. */
 struct rp_watch {
+    bool deaf;                    /* to decoders: see rp_watch_trusts() */
+    struct rp_frame_store *store; /* for the decoder's frames, or NULL */
     atomic_uint errors;
     atomic_uint hints; /* warnings of a demuxer that something in the file was not as it should be */
 };
@@ -50,6 +52,10 @@ bool rp_watch_trusts(enum AVCodecID codec);
  * thread, when this is called, and of libav's own threads, whenever they log anything or ask for a
  * frame (rp_av_get_buffer()). */
 unsigned rp_av_shortages(void);
+
+/* From here on errno does not count, in this process: with a GPU's driver in it, it was seen to say
+ * ENOMEM in threads of ours where nothing had failed. */
+void rp_av_ignore_errno(void);
 
 /* At the beginning of what the folder offers: what errno holds from before is not libav's. */
 void rp_av_begin(void);
@@ -111,6 +117,7 @@ struct rp_colour rp_colour_of(const AVFrame *f);
 int rp_sws_matrix(enum rp_matrix matrix); /* SWS_CS_* */
 
 struct rp_pool;
+struct rp_frame_store;
 
 /* RP_FMT_BGR24_ALPHA: an AVFrame of BGR24 with a plane of alpha in data[3]. */
 int rp_bgr_alpha_alloc(AVFrame **out, int w, int h, struct rp_pool *pool);
@@ -129,7 +136,10 @@ int rp_frame_wrap(struct rp_media_frame **out, AVFrame **f, enum rp_pixfmt fmt,
 struct rp_pool {
     AVBufferPool *buffers;
     size_t size;
+    struct rp_frame_store *store; /* where its buffers come from; NULL: the heap */
 };
+/* NULL: no memory. */
+AVBufferRef *rp_pool_buffer(struct rp_pool *pool, size_t size);
 int rp_avframe_alloc(AVFrame **out, enum AVPixelFormat fmt, int w, int h, struct rp_pool *pool);
 
 /* Convert and scale `src` to `dst`. *sws is kept between calls. `from` and `to` are the colours of
@@ -138,6 +148,22 @@ int rp_sws_run(struct SwsContext **sws, const AVFrame *src, struct rp_colour fro
                struct rp_colour to);
 int rp_sws_run_with(struct SwsContext **sws, int flags, const AVFrame *src, struct rp_colour from,
                     AVFrame *dst, struct rp_colour to);
+
+/* ---- store.c --------------------------------------------------------------------------------- */
+
+/* Planes in a reader's rp_frame_memory. Buffers go back into pools; a store lives until its owner
+ * and all its buffers and frames have let it go. Threads: any. */
+int rp_frame_store_create(struct rp_frame_store **out, const struct rp_frame_memory *memory);
+struct rp_frame_store *rp_frame_store_hold(struct rp_frame_store *store);
+void rp_frame_store_release(struct rp_frame_store **store);
+
+/* A pool of buffers of one size; from the heap where the memory has no more. */
+AVBufferPool *rp_frame_store_pool(struct rp_frame_store *store, size_t size);
+
+/* Does a decoder put frames like this one into the store? Then it does so: AVCodecContext's
+ * get_buffer2. */
+bool rp_frame_store_takes(const AVCodecContext *dec, const AVFrame *f, int flags);
+int rp_frame_store_decode(struct rp_frame_store *store, AVCodecContext *dec, AVFrame *f);
 
 /* ---- orient.c -------------------------------------------------------------------------------- */
 

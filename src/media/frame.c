@@ -184,13 +184,12 @@ int rp_sws_run_with(struct SwsContext **sws, int flags, const AVFrame *src, stru
 
 #define ALIGN 64
 
-static AVBufferRef *get_buffer(size_t size, struct rp_pool *pool)
+AVBufferRef *rp_pool_buffer(struct rp_pool *pool, size_t size)
 {
-    if (!pool)
-        return av_buffer_alloc(size);
     if (pool->size != size) {
         av_buffer_pool_uninit(&pool->buffers);
-        pool->buffers = av_buffer_pool_init(size, NULL);
+        pool->buffers = pool->store ? rp_frame_store_pool(pool->store, size)
+                                    : av_buffer_pool_init(size, NULL);
         pool->size = size;
     }
     return pool->buffers ? av_buffer_pool_get(pool->buffers) : NULL;
@@ -206,7 +205,9 @@ int rp_avframe_alloc(AVFrame **out, enum AVPixelFormat fmt, int w, int h, struct
     f->format = fmt;
     f->width = w;
     f->height = h;
-    if (!(f->buf[0] = get_buffer((size_t) size + ALIGN * 8, pool)))
+    f->buf[0] = pool ? rp_pool_buffer(pool, (size_t) size + ALIGN * 8)
+                     : av_buffer_alloc((size_t) size + ALIGN * 8);
+    if (!f->buf[0])
         goto nomem;
     uint8_t *const base = f->buf[0]->data + (-(uintptr_t) f->buf[0]->data & (ALIGN - 1));
     if (av_image_fill_linesizes(f->linesize, fmt, FFALIGN(w, ALIGN)) < 0)
@@ -313,7 +314,9 @@ void rp_media_frame_free(struct rp_media_frame **frame)
     if (!*frame)
         return;
     AVFrame *f = (*frame)->ref;
+    struct rp_frame_store *store = (*frame)->store;
     av_frame_free(&f);
+    rp_frame_store_release(&store);
     free(*frame);
     *frame = NULL;
 }
@@ -404,6 +407,16 @@ static int replace_planes(struct rp_media_frame *frame, AVFrame *f)
     point_to_planes(frame);
     av_frame_free(&old);
     return 0;
+}
+
+int rp_media_frame_become(struct rp_media_frame *frame, struct rp_media_frame **twin)
+{
+    const int ret = replace_planes(frame, (*twin)->ref);
+
+    if (ret >= 0)
+        (*twin)->ref = NULL;
+    rp_media_frame_free(twin);
+    return ret;
 }
 
 static int resize_owned(struct rp_media_frame *frame, int w, int h)

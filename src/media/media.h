@@ -35,6 +35,14 @@ struct rp_colour {
     bool full_range;
 };
 
+/* Where the planes of frames are put: functions of a device whose copies are faster from memory of
+ * its own. Threads: any. */
+struct rp_frame_memory {
+    int (*alloc)(void *priv, size_t size, void **out); /* zeroed */
+    void (*free)(void *priv, void *p);
+    void *priv; /* must stay as long as any frame */
+};
+
 /* A frame in host memory, owned by whoever holds it. The planes belong to `ref`. */
 struct rp_media_frame {
     enum rp_pixfmt fmt;
@@ -52,6 +60,7 @@ struct rp_media_frame {
     rp_image *device;  /* not NULL: the frame has no planes; its pixels are in this picture, on the
                         * device that works on it (RP_FMT_BGR24, RP_FMT_BGR24_ALPHA) */
     void *ref;         /* the AVFrame that holds the planes; only src/media writes this */
+    void *store;       /* where its planes come from, or NULL; likewise */
 };
 
 /* A frame with room for pixels (not cleared). Its colour is that of untagged video. */
@@ -61,6 +70,13 @@ void rp_media_frame_free(struct rp_media_frame **frame);
 
 /* Make the planes of a frame writable (copies them if they are shared with the decoder). */
 int rp_media_frame_writable(struct rp_media_frame *frame);
+
+/* Room for what a frame shall become (not filled in): planes of the same format and w x h pixels,
+ * from the reader's rp_frame_memory. *out is NULL if the frame does not come from such a reader. */
+int rp_media_frame_twin(const struct rp_media_frame *frame, int w, int h,
+                        struct rp_media_frame **out);
+/* The frame takes over the twin's planes and size; the twin (NULL afterwards) is gone. */
+int rp_media_frame_become(struct rp_media_frame *frame, struct rp_media_frame **twin);
 
 /* Give a frame without alpha an alpha plane (plane[3], not filled in). Its format becomes the one
  * with alpha; the other planes stay. */
@@ -95,6 +111,7 @@ struct rp_reader_params {
     int threads;        /* of the decoder; 0: one for each core */
     bool rgb;           /* frames come as RP_FMT_BGR24, unless they have alpha */
     bool refuse;        /* fail as soon as it is certain that the part is cut or damaged */
+    struct rp_frame_memory memory; /* for planes; without functions: the heap */
 };
 
 struct rp_video_info {

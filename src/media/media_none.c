@@ -84,6 +84,20 @@ int rp_media_probe(const char *path, enum rp_media_kind *kind)
     return none();
 }
 
+int rp_media_frame_twin(const struct rp_media_frame *frame, int w, int h,
+                        struct rp_media_frame **out)
+{
+    (void) frame, (void) w, (void) h;
+    *out = NULL;
+    return 0;
+}
+
+int rp_media_frame_become(struct rp_media_frame *frame, struct rp_media_frame **twin)
+{
+    (void) frame, (void) twin;
+    return none();
+}
+
 int rp_reader_open(struct rp_reader **out, const char *path, const struct rp_reader_params *params)
 {
     (void) path, (void) params;

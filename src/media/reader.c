@@ -75,8 +75,8 @@ static int open_decoder(struct rp_reader *r)
     if ((ret = avcodec_parameters_to_context(r->codec, r->stream->codecpar)) < 0)
         return rp_av_fail(ret, r->path, "opening the decoder");
     r->codec->pkt_timebase = r->stream->time_base;
-    if (rp_watch_trusts(codec->id))
-        r->codec->opaque = &r->watch;
+    r->watch.deaf = !rp_watch_trusts(codec->id);
+    r->codec->opaque = &r->watch;
     rp_av_watch_buffers(r->codec);
     r->codec->max_pixels = RP_PIXELS_MAX;
     r->codec->thread_count = r->range.threads > 0 ? r->range.threads : rp_cpu_count();
@@ -334,11 +334,16 @@ int rp_reader_open(struct rp_reader **out, const char *path, const struct rp_rea
         r->range = *params;
     r->range.start = RP_MAX(r->range.start, 0);
     r->last_pts = AV_NOPTS_VALUE;
-    r->shortages = rp_av_shortages();
     if (!(r->path = strdup(path)) || !(r->packet = av_packet_alloc())) {
         ret = RP_NOMEM(path);
         goto fail;
     }
+    if (r->range.memory.alloc) /* of a device that is no processor */
+        rp_av_ignore_errno();
+    if (r->range.memory.alloc)
+        RP_TRY(rp_frame_store_create(&r->watch.store, &r->range.memory));
+    r->converted.store = r->turned.store = r->watch.store;
+    r->shortages = rp_av_shortages();
     RP_TRY(open_file(r));
     if (first_frame(r) >= SEEK_FROM)
         RP_TRY(seek_start(r));
@@ -360,6 +365,7 @@ void rp_reader_close(struct rp_reader **reader)
     sws_freeContext(r->sws);
     av_buffer_pool_uninit(&r->converted.buffers); /* frames still held keep it alive */
     av_buffer_pool_uninit(&r->turned.buffers);
+    rp_frame_store_release(&r->watch.store);
     av_packet_free(&r->packet);
     free(r->path);
     free(r);
@@ -704,6 +710,7 @@ static int finish_frame(struct rp_reader *r, AVFrame **f, struct rp_media_frame 
 
     RP_TRY(normalise(r, f));
     RP_TRY(rp_frame_wrap(out, f, r->info.fmt, r->info.colour));
+    (*out)->store = rp_frame_store_hold(r->watch.store);
     (*out)->index = r->index - 1;
     (*out)->duration = RP_MAX(duration, 0);
     (*out)->time = (double) ((*out)->pts - r->origin) * av_q2d(r->stream->time_base);

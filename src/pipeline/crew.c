@@ -199,8 +199,11 @@ static void drive(struct rp_crew *c)
         RP_TRY(finish(&c->worker[i]));
 
 fail:
-    if (ret < 0)
-        rp_ring_fail(c->p.ring, ret);
+    if (ret >= 0)
+        return;
+    rp_ring_fail(c->p.ring, ret);
+    for (int i = 0; i < c->p.slots; i++)
+        rp_program_abandon(c->worker[i].program);
 }
 
 void rp_crew_run(struct rp_crew *c)

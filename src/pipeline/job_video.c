@@ -262,7 +262,8 @@ static int open_reader(struct video *v)
         return rp_fail(RP_ERR_USAGE, "--trim-frame-end: %lld must be greater than the start, %lld",
                        (long long) part.end, (long long) part.start);
     struct rp_reader_params range = {.start = part.start, .end = part.end, .rgb = writes_rgb(v),
-                                     .refuse = !rp_accepts_damage(v->job->settings)};
+                                     .refuse = !rp_accepts_damage(v->job->settings),
+                                     .memory = rp_port_memory(v->job->pipeline->plan.device)};
     RP_CHECK(rp_reader_open(&v->reader, v->job->target, &range));
     if (v->job->pipeline->plan.split && (part.start > 0 || part.ends))
         RP_CHECK(open_wider(v, &range));

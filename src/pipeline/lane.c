@@ -173,6 +173,7 @@ void rp_lane_destroy(struct rp_lane **lane)
     rp_content_detach(&l->content);
     rp_analysis_destroy(&l->analysis);
     rp_list_clear(&l->out);
+    rp_port_close(&l->port);
     if (l->check_slot != l->slot)
         rp_slot_destroy(&l->check_slot);
     rp_slot_destroy(&l->slot);
@@ -196,13 +197,13 @@ int rp_lane_watch_check(const struct rp_lane *l, struct rp_graph *graph)
 
 /* ---- one frame ------------------------------------------------------------------------------- */
 
-int rp_lane_take(struct rp_lane *l, const struct rp_media_frame *frame)
+int rp_lane_take(struct rp_lane *l, const struct rp_media_frame *frame, bool replayed)
 {
     const struct rp_frame_info info = {.index = frame->index, .time = frame->time,
                                        .fps = l->plan->fps, .speech = l->plan->speech};
 
     rp_slot_stage(l->slot, RP_STAGE_CONVERT);
-    RP_CHECK(rp_port_take(&l->port, frame));
+    RP_CHECK(rp_port_take(&l->port, frame, replayed));
     for (int i = 0; i < l->plan->nprocessors; i++)
         if (l->plan->processor[i].def->feed)
             RP_CHECK(l->plan->processor[i].def->feed(l->at[i], &info));
@@ -223,7 +224,6 @@ static void record_input(struct rp_lane *l, struct rp_slot *slot)
 {
     const struct rp_canvas *const canvas = &l->first->canvas;
 
-    rp_port_record_in(&l->port, slot);
     if (l->plan->alpha)
         RP_OP(slot, alpha_read, .src = &l->port.in, .dst = canvas->alpha);
     if (rp_port_is_yuv(&l->port))
@@ -255,7 +255,6 @@ static void record_out(struct rp_lane *l)
     if (l->plan->alpha)
         RP_OP(l->slot, alpha_write, .src = canvas->alpha, .dst = &l->port.out,
               .fresh = !l->port.alpha_in || rp_lane_resized(l));
-    rp_port_record_out(&l->port);
 }
 
 /* How many faces were worked on: all that were selected, unless the only processor left out some.

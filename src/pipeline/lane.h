@@ -63,9 +63,10 @@ void rp_lane_record(struct rp_lane *lane, enum rp_pass pass);
 /* Record the content check of the frame on its slot. */
 void rp_lane_record_check(struct rp_lane *lane);
 
-/* Before the work: take the frame, and feed the processors what they need to know of it. */
-int rp_lane_take(struct rp_lane *lane, const struct rp_media_frame *frame);
-/* After the work: give the frame its changed pixels. */
+/* Before the work: take the frame, and feed the processors what they need to know of it.
+ * @param replayed  see rp_port_take() */
+int rp_lane_take(struct rp_lane *lane, const struct rp_media_frame *frame, bool replayed);
+/* After the work: give the frame its changed pixels, which rp_port_fetch() began to copy. */
 int rp_lane_give(struct rp_lane *lane, struct rp_media_frame *frame);
 
 /* Register what a recording of a pass writes, for verification. */

@@ -95,7 +95,7 @@ static void pack_planes(const struct rp_port *p, const struct rp_img *img, bool 
     out->bytes = at;
 }
 
-/* Rows between the frame's planes and a packed block on the host. */
+/* Rows between the frame's planes and a packed block on the host: for planes that are not pinned. */
 static void move_rows(const struct rp_media_frame *f, uint8_t *block, const struct rp_packing *pack,
                       bool to_block)
 {
@@ -136,11 +136,28 @@ static int make_blocks(struct rp_port *p, const struct rp_port_params *params)
     pack_planes(p, &params->to, p->alpha_out, &p->pack_out);
     RP_CHECK(rp_slot_alloc(p->slot, p->pack_in.bytes, (void **) &p->device_in));
     RP_CHECK(rp_slot_alloc(p->slot, p->pack_out.bytes, (void **) &p->device_out));
-    if (p->resident)
-        return 0;
-    RP_CHECK(rp_slot_alloc_host(p->slot, p->pack_in.bytes, (void **) &p->host_in));
-    RP_CHECK(rp_slot_alloc_host(p->slot, p->pack_out.bytes, (void **) &p->host_out));
     return 0;
+}
+
+static int alloc_pinned(void *device, size_t size, void **out)
+{
+    struct rp_device *const dev = device;
+
+    return dev->fns->alloc_host(dev, size, out);
+}
+
+static void free_pinned(void *device, void *p)
+{
+    struct rp_device *const dev = device;
+
+    dev->fns->free_host(dev, p);
+}
+
+struct rp_frame_memory rp_port_memory(struct rp_device *device)
+{
+    if (rp_port_is_direct(device))
+        return (struct rp_frame_memory){0};
+    return (struct rp_frame_memory){alloc_pinned, free_pinned, device};
 }
 
 /* The planes of a direct port come with each frame; their form is set here already, for whatever
@@ -163,6 +180,11 @@ int rp_port_open(struct rp_port *p, struct rp_slot *slot, const struct rp_port_p
     return 0;
 }
 
+void rp_port_close(struct rp_port *p)
+{
+    rp_port_drop(p);
+}
+
 /* ---- host ------------------------------------------------------------------------------------ */
 
 /* Plane i of packed pixels as an image: no data where there is no such plane. */
@@ -181,7 +203,55 @@ static int give_device(const struct rp_port *p, rp_image *image)
                       : rp_device_image_join(p->slot, image, bgr, alpha);
 }
 
-int rp_port_take(struct rp_port *p, const struct rp_media_frame *frame)
+/* Can copies be made from and to its planes without the host? */
+static bool is_pinned(const struct rp_port *p, const struct rp_media_frame *f,
+                      const struct rp_packing *pack)
+{
+    struct rp_device *const dev = p->slot->device;
+
+    for (int i = 0; i < 4; i++)
+        if (pack->plane[i].rows && !dev->fns->is_pinned(dev, f->plane[i]))
+            return false;
+    return true;
+}
+
+/* Between the frame's planes and a block on the device. */
+static int transfer(const struct rp_port *p, const struct rp_media_frame *f, uint8_t *block,
+                    const struct rp_packing *pack, bool to_device, bool replayed)
+{
+    struct rp_device *const dev = p->slot->device;
+
+    for (int i = 0; i < 4; i++) {
+        uint8_t *const packed = block + pack->plane[i].at;
+        const size_t packed_stride = (size_t) pack->plane[i].stride;
+        const size_t stride = (size_t) f->stride[i];
+
+        if (!pack->plane[i].rows)
+            continue;
+        RP_CHECK(dev->fns->transfer(dev, p->slot->stream, &(const struct rp_transfer){
+            .dst = to_device ? packed : f->plane[i],
+            .src = to_device ? f->plane[i] : packed,
+            .dst_stride = to_device ? packed_stride : stride,
+            .src_stride = to_device ? stride : packed_stride,
+            .bytes = pack->plane[i].row_bytes,
+            .n = pack->plane[i].rows}, replayed));
+    }
+    return 0;
+}
+
+/* Between the pinned block on the host, made when it is needed first, and that on the device. */
+static int transfer_block(struct rp_port *p, bool to_device, bool replayed)
+{
+    struct rp_device *const dev = p->slot->device;
+    const size_t bytes = to_device ? p->pack_in.bytes : p->pack_out.bytes;
+
+    return dev->fns->transfer(dev, p->slot->stream, &(const struct rp_transfer){
+        .dst = to_device ? p->device_in : p->host_out,
+        .src = to_device ? p->host_in : p->device_out,
+        .dst_stride = bytes, .src_stride = bytes, .bytes = bytes, .n = 1}, replayed);
+}
+
+int rp_port_take(struct rp_port *p, const struct rp_media_frame *frame, bool replayed)
 {
     if (p->direct) {
         p->in = planes_of(frame);
@@ -192,18 +262,47 @@ int rp_port_take(struct rp_port *p, const struct rp_media_frame *frame)
     if (frame->device)
         return rp_device_image_split(p->slot, frame->device, image_of(&p->in, 0),
                                      image_of(&p->in, 3));
+    if (is_pinned(p, frame, &p->pack_in))
+        return transfer(p, frame, p->device_in, &p->pack_in, true, replayed);
+    if (!p->host_in)
+        RP_CHECK(rp_slot_alloc_host(p->slot, p->pack_in.bytes, (void **) &p->host_in));
     move_rows(frame, p->host_in, &p->pack_in, true);
+    return transfer_block(p, true, replayed);
+}
+
+/* Planes of a frame's own, in pinned memory, if it comes from a reader that has such. Alpha that is
+ * not worked on stays with the frame it is in. */
+static int make_result(struct rp_port *p, const struct rp_media_frame *frame)
+{
+    rp_media_frame_free(&p->result);
+    if (p->alpha_out || formats[p->fmt].alpha)
+        return 0;
+    RP_CHECK(rp_media_frame_twin(frame, p->out.w, p->out.h, &p->result));
+    if (p->result && !is_pinned(p, p->result, &p->pack_out))
+        rp_media_frame_free(&p->result);
     return 0;
+}
+
+int rp_port_fetch(struct rp_port *p, const struct rp_media_frame *frame, bool replayed)
+{
+    if (p->direct || frame->device)
+        return 0;
+    RP_CHECK(make_result(p, frame));
+    if (p->result)
+        return transfer(p, p->result, p->device_out, &p->pack_out, false, replayed);
+    if (!p->host_out)
+        RP_CHECK(rp_slot_alloc_host(p->slot, p->pack_out.bytes, (void **) &p->host_out));
+    return transfer_block(p, false, replayed);
+}
+
+void rp_port_drop(struct rp_port *p)
+{
+    rp_media_frame_free(&p->result);
 }
 
 int rp_port_load(struct rp_port *p, const struct rp_media_frame *frame)
 {
-    if (!p->direct && !p->host_in)
-        RP_CHECK(rp_slot_alloc_host(p->slot, p->pack_in.bytes, (void **) &p->host_in));
-    RP_CHECK(rp_port_take(p, frame));
-    if (p->direct)
-        return 0;
-    RP_CHECK(rp_slot_upload(p->slot, p->device_in, p->host_in, p->pack_in.bytes));
+    RP_CHECK(rp_port_take(p, frame, false));
     return rp_slot_sync(p->slot);
 }
 
@@ -211,6 +310,8 @@ int rp_port_give(struct rp_port *p, struct rp_media_frame *frame)
 {
     if (frame->device)
         return give_device(p, frame->device);
+    if (p->result)
+        return rp_media_frame_become(frame, &p->result);
     if (p->resized)
         RP_CHECK(rp_media_frame_resize(frame, p->out.w, p->out.h));
     else
@@ -226,12 +327,6 @@ int rp_port_give(struct rp_port *p, struct rp_media_frame *frame)
 
 /* ---- recording ------------------------------------------------------------------------------- */
 
-void rp_port_record_in(const struct rp_port *p, struct rp_slot *slot)
-{
-    if (!p->direct && !p->resident)
-        rp_record_upload(slot, p->device_in, p->host_in, p->pack_in.bytes);
-}
-
 /* Zeros make a frame of another size independent of the frame before it. */
 void rp_port_record_base(const struct rp_port *p)
 {
@@ -241,12 +336,6 @@ void rp_port_record_base(const struct rp_port *p)
         rp_record_zero(p->slot, p->device_out, p->pack_out.bytes);
     else
         rp_record_copy(p->slot, p->device_out, p->device_in, p->pack_in.bytes);
-}
-
-void rp_port_record_out(const struct rp_port *p)
-{
-    if (!p->direct && !p->resident)
-        rp_record_download(p->slot, p->host_out, p->device_out, p->pack_out.bytes);
 }
 
 int rp_port_watch(const struct rp_port *p, struct rp_graph *graph)

@@ -3,8 +3,11 @@
  * Operations read and write planes through struct rp_planes of the port, whose address stays. If
  * the device's memory is the host's, these are the frame's own planes, different with each frame,
  * and nothing is copied. Else they are two blocks of device memory, `in` for the incoming frame and
- * `out` for the result, each with a pinned block on the host; rows are packed into the first and
- * unpacked from the second. */
+ * `out` for the result. Rows are copied there from the frame's own planes, and back into planes that
+ * become the frame's, if these are pinned (rp_port_memory()): the host does nothing then, and the
+ * copies of one launch go on beside the work of others. Frames in other memory go through a pinned
+ * block on the host, row by row. The copies are no part of what is recorded: their addresses differ
+ * from frame to frame. */
 #ifndef RP_PORT_H
 #define RP_PORT_H
 
@@ -33,7 +36,9 @@ struct rp_port {
     bool resized;    /* the result has another size */
     struct rp_planes in, out; /* what operations see */
     struct rp_packing pack_in, pack_out;
-    uint8_t *device_in, *device_out, *host_in, *host_out; /* NULL if direct */
+    uint8_t *device_in, *device_out; /* NULL if direct */
+    uint8_t *host_in, *host_out;     /* NULL until a frame that is not pinned comes */
+    struct rp_media_frame *result;   /* where the result is being copied to; NULL: host_out */
 };
 
 struct rp_port_params {
@@ -47,32 +52,39 @@ struct rp_port_params {
 /* Do operations of this device reach planes on the host? */
 bool rp_port_is_direct(const struct rp_device *device);
 
+/* Where a reader should put frames that go through ports of this device; nothing if those are
+ * direct. The device must stay as long as any of the frames. */
+struct rp_frame_memory rp_port_memory(struct rp_device *device);
+
 int rp_port_open(struct rp_port *port, struct rp_slot *slot, const struct rp_port_params *params);
+void rp_port_close(struct rp_port *port);
 
 /* Are its planes luma and chroma? Else they are packed BGR. */
 bool rp_port_is_yuv(const struct rp_port *port);
 
 /* ---- host ------------------------------------------------------------------------------------ */
 
-/* Before the work: take this frame, which must stay until rp_port_give(). With a resident port its
- * pixels are on the device (or rp_port_load() put them there). */
-int rp_port_take(struct rp_port *port, const struct rp_media_frame *frame);
+/* Before the work: take this frame, which must stay until the work has been waited for. With a
+ * resident port its pixels are on the device (or rp_port_load() put them there).
+ * @param replayed  the work will be a replay; else it is played eagerly */
+int rp_port_take(struct rp_port *port, const struct rp_media_frame *frame, bool replayed);
+/* After the work was begun: begin to copy the result to the host. What was begun is waited for with
+ * the work: with the stream's replays, or with its eager work. */
+int rp_port_fetch(struct rp_port *port, const struct rp_media_frame *frame, bool replayed);
+/* After all that, if nothing changed: forget the result. */
+void rp_port_drop(struct rp_port *port);
 /* For a resident port: upload a frame from host memory now. */
 int rp_port_load(struct rp_port *port, const struct rp_media_frame *frame);
 
-/* After the work, if something changed: make room for the result in the frame and, unless the port
- * is direct, write its pixels. A direct port's pixels are written by a list that is played after
- * this, with rp_port_record_out() and the operations around it. */
+/* After all that, if something changed: make room for the result in the frame and, unless the port
+ * is direct, give it its pixels. A direct port's pixels are written by a list that is played after
+ * this. */
 int rp_port_give(struct rp_port *port, struct rp_media_frame *frame);
 
 /* ---- recording ------------------------------------------------------------------------------- */
 
-/* Before operations read `in`; on the port's slot or another one. */
-void rp_port_record_in(const struct rp_port *port, struct rp_slot *slot);
 /* Before operations write `out`: it becomes the incoming frame, or zeros if the size differs. */
 void rp_port_record_base(const struct rp_port *port);
-/* After operations wrote `out`. */
-void rp_port_record_out(const struct rp_port *port);
 
 /* Register the results that verification of a recording compares. */
 int rp_port_watch(const struct rp_port *port, struct rp_graph *graph);

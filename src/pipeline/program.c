@@ -263,15 +263,32 @@ static int check_frame(const struct rp_program *p, const struct rp_media_frame *
     return 0;
 }
 
+static bool is_recorded(const struct work *w)
+{
+    return w->graph && rp_graph_recorded(w->graph);
+}
+
 static int do_work(struct work *w)
 {
     return w->graph ? rp_graph_run(w->graph, rp_play_back, &w->playback, false)
                     : rp_play_back(&w->playback);
 }
 
+/* Eager work, too: copies that were begun after it have not ended with it. */
 static int wait_for(struct work *w)
 {
-    return w->graph ? rp_graph_wait(w->graph) : rp_slot_sync(w->playback.slot);
+    return is_recorded(w) ? rp_graph_wait(w->graph) : rp_slot_sync(w->playback.slot);
+}
+
+/* Into the queue of the work that reads the frame. If one part of it is recorded and the other not,
+ * the frame must be there before either begins. */
+static int take_pixels(struct rp_program *p, int i, const struct rp_media_frame *frame,
+                       const struct work *work, const struct work *check)
+{
+    const bool main = !work || is_recorded(work), other = !check || is_recorded(check);
+
+    RP_CHECK(rp_lane_take(p->lane[i], frame, main && other));
+    return work && check && main != other ? rp_slot_sync(p->lead) : 0;
 }
 
 static int take(struct rp_program *p, int i, const struct rp_frame_in *in)
@@ -282,7 +299,8 @@ static int take(struct rp_program *p, int i, const struct rp_frame_in *in)
     RP_TRY(check_frame(p, in->frame));
     p->frame[i] = *in;
     p->frame[i].check = in->check && lane->content && p->pass != RP_PASS_PROCESS;
-    RP_TRY(rp_lane_take(lane, in->frame));
+    RP_TRY(take_pixels(p, i, in->frame, &p->work[p->pass],
+                       p->frame[i].check ? &p->check[i] : NULL));
     if (p->frame[i].check)
         RP_TRY(do_work(&p->check[i]));
     ret = 0;
@@ -313,7 +331,10 @@ int rp_program_submit(struct rp_program *p, const struct rp_frame_in *frame, int
         in.check &= i < n;
         RP_CHECK(take(p, i, &in));
     }
-    return run(p, &p->work[pass]);
+    RP_CHECK(run(p, &p->work[pass]));
+    for (int i = 0; i < n && pass != RP_PASS_ANALYSE; i++)
+        RP_CHECK(rp_port_fetch(&p->lane[i]->port, frame[i].frame, is_recorded(p->running)));
+    return 0;
 }
 
 static int collect(struct rp_program *p, int i, struct rp_frame_result *result)
@@ -357,10 +378,18 @@ int rp_program_finish(struct rp_program *p, struct rp_frame_result *result)
         ret = collect(p, i, &result[i]);
         if (ret >= 0 && result[i].changed && is_given(p, i))
             ret = rp_lane_give(lane, p->frame[i].frame);
+        rp_port_drop(&lane->port);
         rp_slot_stage_end(lane->slot);
     }
     rp_slot_stage_end(p->lead);
     return ret;
+}
+
+void rp_program_abandon(struct rp_program *p)
+{
+    rp_slot_sync(p->lead);
+    for (int i = 0; i < p->p.frames; i++)
+        rp_port_drop(&p->lane[i]->port);
 }
 
 struct rp_dfaces *rp_program_faces(struct rp_program *p)
@@ -386,7 +415,7 @@ static int look_at(struct rp_program *p, struct work *w, const struct rp_media_f
     int ret;
 
     RP_TRY(check_frame(p, frame));
-    RP_TRY(rp_lane_take(p->lane[0], frame));
+    RP_TRY(rp_lane_take(p->lane[0], frame, is_recorded(w)));
     RP_TRY(run(p, w));
     ret = wait_for(w);
 

@@ -63,6 +63,10 @@ int rp_program_submit(struct rp_program *program, const struct rp_frame_in *fram
  * rp_media_frame_resize(). */
 int rp_program_finish(struct rp_program *program, struct rp_frame_result *result);
 
+/* After a failure, here or elsewhere: wait until nothing of what was submitted is going on any more,
+ * so that its frames may be freed. */
+void rp_program_abandon(struct rp_program *program);
+
 /* Faces between two passes, host memory; for programs of one frame. */
 struct rp_dfaces *rp_program_faces(struct rp_program *program);
 /* RP_GLANCE_BYTES of the frame, after analysing; NULL if the plan does not ask for scenes. */

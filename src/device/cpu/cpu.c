@@ -59,6 +59,25 @@ static int cpu_copy(struct rp_device *dev, struct rp_stream *s, void *dst, const
     return 0;
 }
 
+static bool cpu_is_pinned(struct rp_device *dev, const void *p)
+{
+    (void) dev;
+    (void) p;
+    return true;
+}
+
+static int cpu_transfer(struct rp_device *dev, struct rp_stream *s, const struct rp_transfer *t,
+                        bool replayed)
+{
+    (void) dev;
+    (void) s;
+    (void) replayed;
+    for (int y = 0; y < t->n; y++)
+        memcpy((uint8_t *) t->dst + (size_t) y * t->dst_stride,
+               (const uint8_t *) t->src + (size_t) y * t->src_stride, t->bytes);
+    return 0;
+}
+
 static int cpu_zero(struct rp_device *dev, struct rp_stream *s, void *dst, size_t n)
 {
     (void) dev;
@@ -109,6 +128,8 @@ static const struct rp_device_fns cpu_fns = {
     .sync = cpu_sync,
     .alloc_host = cpu_alloc_host,
     .free_host = cpu_free,
+    .is_pinned = cpu_is_pinned,
+    .transfer = cpu_transfer,
     .loop = cpu_loop,
     .choose = cpu_choose,
 };

@@ -80,9 +80,9 @@ static int cuda_alloc_host(struct rp_device *dev, size_t size, void **out)
 {
     int ret;
 
-    (void) dev;
     *out = NULL;
-    CU_TRY("pinned memory", cudaHostAlloc(out, RP_MAX(size, 64), cudaHostAllocDefault));
+    CU_TRY("device", cudaSetDevice(dev->id)); /* a decoder's thread may call this */
+    CU_TRY("pinned memory", cudaHostAlloc(out, RP_MAX(size, 64), cudaHostAllocPortable));
     memset(*out, 0, RP_MAX(size, 64));
     return 0;
 
@@ -94,6 +94,32 @@ static void cuda_free_host(struct rp_device *dev, void *p)
 {
     (void) dev;
     cudaFreeHost(p);
+}
+
+static bool cuda_is_pinned(struct rp_device *dev, const void *p)
+{
+    struct cudaPointerAttributes a;
+
+    (void) dev;
+    if (cudaPointerGetAttributes(&a, p) != cudaSuccess) {
+        cudaGetLastError();
+        return false;
+    }
+    return a.type == cudaMemoryTypeHost;
+}
+
+static int cuda_transfer(struct rp_device *dev, struct rp_stream *s, const struct rp_transfer *t,
+                         bool replayed)
+{
+    int ret = 0;
+
+    (void) dev;
+    if (t->n > 0 && t->bytes)
+        CU_TRY("copy", cudaMemcpy2DAsync(t->dst, t->dst_stride, t->src, t->src_stride, t->bytes,
+                                         (size_t) t->n, cudaMemcpyDefault,
+                                         replayed ? s->replay : s->record));
+fail:
+    return ret;
 }
 
 static int copy(struct rp_stream *s, void *dst, const void *src, size_t n, enum cudaMemcpyKind kind)
@@ -592,6 +618,8 @@ static const struct rp_device_fns cuda_fns = {
     .sync = cuda_sync,
     .alloc_host = cuda_alloc_host,
     .free_host = cuda_free_host,
+    .is_pinned = cuda_is_pinned,
+    .transfer = cuda_transfer,
     .loop = cuda_loop,
     .choose = cuda_choose,
     .record_begin = cuda_record_begin,
