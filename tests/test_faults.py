@@ -181,7 +181,7 @@ class Result:
         left = [name for name in self.files if not self.may_stay(name, base)]
         if left:
             return f'exit {self.status}, left: ' + ' '.join(left)
-        if self.status != 1:
+        if self.status != 75:  # another try would succeed
             return f'exit {self.status}: ' + ' '.join(self.errors)
         if len(self.errors) != 1:
             return f'{len(self.errors)} sentences: ' + ' | '.join(self.errors)

@@ -1,6 +1,7 @@
 /* Lines, levels, the last error, exit codes, small helpers. */
 #include "base/base.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <unistd.h>
@@ -336,6 +337,25 @@ static void test_exit_codes(void **state)
     assert_int_equal(rp_exit_code(RP_ERR_MISSING), 2);
     assert_int_equal(rp_exit_code(RP_ERR_BLOCKED), 3);
     assert_int_equal(rp_exit_code(RP_ERR_CANCELLED), 4);
+    for (int i = RP_ERR_AGAIN; i < 0; i++) {
+        const bool passes = i == RP_ERR_AGAIN || i == RP_ERR_NOMEM || i == RP_ERR_DEVICE ||
+                            i == RP_ERR_DEVICE_MEM;
+        assert_int_equal(rp_exit_code(i) == 75, passes);
+    }
+}
+
+/* What a retry cures, by errno. */
+static void test_io_status(void **state)
+{
+    static const int again[] = {ENOSPC, EDQUOT, EIO, ESTALE, EHOSTUNREACH, ETIMEDOUT, EMFILE};
+    static const int never[] = {0, ENOENT, EACCES, EPERM, EROFS, ENOTDIR, EFBIG, ENAMETOOLONG};
+
+    (void) state;
+    for (size_t i = 0; i < RP_ARRAY_LEN(again); i++)
+        assert_int_equal(rp_io_status(again[i]), RP_ERR_AGAIN);
+    for (size_t i = 0; i < RP_ARRAY_LEN(never); i++)
+        assert_int_equal(rp_io_status(never[i]), RP_ERR_IO);
+    assert_int_equal(rp_io_status(ENOMEM), RP_ERR_NOMEM);
 }
 
 int main(void)
@@ -356,6 +376,7 @@ int main(void)
         cmocka_unit_test_teardown(test_callback_may_log, quiet_again),
         cmocka_unit_test(test_small),
         cmocka_unit_test(test_exit_codes),
+        cmocka_unit_test(test_io_status),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -89,10 +89,13 @@ enum rp_status {
     RP_ERR_DEVICE_MEM = -12, ///< device memory ran out
     RP_ERR_LIMIT = -13,      ///< larger than a documented limit
     RP_ERR_CLOSED = -14,     ///< the other side is gone (internal)
+    RP_ERR_AGAIN = -15,      ///< no room on a disk, a disk or network that fails, a host that does
+                             ///< not answer: the same may succeed later (since API 5)
 };
 
 /** The exit code of the command line for a status: 0 done, 1 failed, 2 wrong usage or a named model
- *  missing, 3 blocked by the content check, 4 interrupted. */
+ *  missing, 3 blocked by the content check, 4 interrupted; 75 what may succeed if it is tried again
+ *  (RP_ERR_AGAIN, RP_ERR_NOMEM, RP_ERR_DEVICE, RP_ERR_DEVICE_MEM): EX_TEMPFAIL of sysexits.h. */
 RP_API int rp_exit_code(int status);
 
 /** "0.1.0" */
@@ -571,9 +574,9 @@ RP_API int rp_models_needed(rp_runtime *runtime, const rp_options *options,
 
 /** Fetch a model unless it is installed and agrees with the catalogue or its .hash file. A wrong
  *  file is replaced once the right one is complete. The runtime must have been made with `download`.
- *  @return 0 if it was installed, 1 if it was fetched, else a failure: RP_ERR_MISSING if no host
- *          can be reached or downloads are off, RP_ERR_MODEL if the host's file is wrong, RP_ERR_IO
- */
+ *  @return 0 if it was installed, 1 if it was fetched, else a failure: RP_ERR_MISSING if downloads
+ *          are off, RP_ERR_CLOSED if no host can be reached, RP_ERR_MODEL if the host's file is
+ *          wrong, RP_ERR_AGAIN or RP_ERR_IO */
 RP_API int rp_model_fetch(rp_runtime *runtime, const char *kind, const char *name);
 
 /** Read an installed model file and compare it with its published size and SHA-256 or CRC-32, else

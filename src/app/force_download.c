@@ -39,7 +39,7 @@ static void fetch(void *priv, const rp_model_info *m)
     struct fetcher *f = priv;
     int ret;
 
-    if (f->first == RP_ERR_MISSING || f->output < 0 || !wanted(f, m))
+    if (f->first == RP_ERR_MISSING || f->first == RP_ERR_CLOSED || f->output < 0 || !wanted(f, m))
         return;
     ret = rp_model_fetch(f->runtime, m->kind, m->name);
     f->there += ret == 0;
@@ -63,7 +63,7 @@ static int fetch_all(struct fetcher *f)
     if (f->output < 0)
         return f->output;
     /* The exit code is not 2, which means wrong usage. */
-    return f->first == RP_ERR_MISSING ? RP_ERR_IO : f->first;
+    return f->first == RP_ERR_MISSING ? RP_ERR_IO : f->first == RP_ERR_CLOSED ? RP_ERR_AGAIN : f->first;
 }
 
 int app_force_download(struct app *app)

@@ -38,6 +38,7 @@ void app_print(const char *fmt, ...)
 int app_flush(void)
 {
     static bool said;
+    static int status = RP_ERR_IO; /* of the first failure */
     int bad = fflush(stdout);
     int error = errno;
 
@@ -48,10 +49,12 @@ int app_flush(void)
     }
     if (!bad && !ferror(stdout))
         return RP_OK;
+    if (!said && bad && (error == ENOSPC || error == EDQUOT || error == EIO))
+        status = RP_ERR_AGAIN;
     if (!said && !app_reader_gone())
         app_log(RP_LOG_ERROR, "stdout: %s", bad ? strerror(error) : "could not be written");
     said = true;
-    return RP_ERR_IO;
+    return status;
 }
 
 /* ---- JSON ---- */

@@ -21,7 +21,7 @@ static int each_piece(const char *path, piece_fn *fn, void *priv)
     if (!buffer)
         return rp_fail(RP_ERR_NOMEM, "%s: out of memory", path);
     if (fd < 0) {
-        ret = rp_fail(RP_ERR_IO, "%s: %s", path, strerror(errno));
+        ret = rp_fail(rp_io_status(errno), "%s: %s", path, strerror(errno));
         goto done;
     }
     while (!ret) {
@@ -31,7 +31,7 @@ static int each_piece(const char *path, piece_fn *fn, void *priv)
         else if (n == 0)
             break;
         else if (errno != EINTR)
-            ret = rp_fail(RP_ERR_IO, "%s: reading: %s", path, strerror(errno));
+            ret = rp_fail(rp_io_status(errno), "%s: reading: %s", path, strerror(errno));
     }
     close(fd);
 done:

@@ -147,7 +147,7 @@ static int create_temp(struct rp_partial *p)
         const int error = p->lock >= 0 ? EEXIST : errno;
         forget_temp(p);
         if (error != EEXIST) /* EEXIST: left by a killed process of the same number */
-            return rp_fail(RP_ERR_IO, "%s: cannot be written: %s", p->path, strerror(error));
+            return rp_fail(rp_io_status(error), "%s: cannot be written: %s", p->path, strerror(error));
     }
     return rp_fail(RP_ERR_IO, "%s: cannot be written: too many temporary files", p->path);
 }
@@ -230,7 +230,7 @@ int rp_partial_commit(struct rp_partial *p)
     if (!ok) {
         unlink(p->temp);
         forget_temp(p);
-        return rp_fail(RP_ERR_IO, "%s: cannot be completed: %s", p->path, strerror(error));
+        return rp_fail(rp_io_status(error), "%s: cannot be completed: %s", p->path, strerror(error));
     }
     forget_temp(p);
     flush_dir(p->path);
@@ -263,7 +263,7 @@ static int write_all(const char *temp, const char *path, const uint8_t *data, si
     }
     if (fd >= 0 && close(fd) < 0 && !error && errno != EINTR)
         error = errno; /* network file systems report a full disk here */
-    return error ? rp_fail(RP_ERR_IO, "%s: writing: %s", path, strerror(error)) : 0;
+    return error ? rp_fail(rp_io_status(error), "%s: writing: %s", path, strerror(error)) : 0;
 }
 
 int rp_file_write(const char *path, const void *data, size_t size)

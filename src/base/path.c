@@ -71,7 +71,7 @@ static int make_one(const char *path)
     const int error = errno == EEXIST ? ENOTDIR : errno;
     if (rp_path_is_dir(path))
         return 0;
-    return rp_fail(RP_ERR_IO, "%s: the folder cannot be made: %s", path, strerror(error));
+    return rp_fail(rp_io_status(error), "%s: the folder cannot be made: %s", path, strerror(error));
 }
 
 int rp_path_mkdirs(const char *path)
@@ -142,7 +142,7 @@ static int read_all(int fd, const char *path, size_t max, size_t room, uint8_t *
         }
         const ssize_t n = read(fd, *data + *size, room - *size - 1);
         if (n < 0 && errno != EINTR)
-            return rp_fail(RP_ERR_IO, "%s: reading: %s", path, strerror(errno));
+            return rp_fail(rp_io_status(errno), "%s: reading: %s", path, strerror(errno));
         if (n == 0)
             break;
         *size += n > 0 ? (size_t) n : 0;
@@ -162,7 +162,7 @@ int rp_file_read(const char *path, size_t max, uint8_t **data, size_t *size)
     *data = NULL;
     *size = 0;
     if (fd < 0 || fstat(fd, &st) < 0) {
-        ret = rp_fail(RP_ERR_IO, "%s: %s", path, strerror(errno));
+        ret = rp_fail(rp_io_status(errno), "%s: %s", path, strerror(errno));
         goto fail;
     }
     if (S_ISREG(st.st_mode) && (uintmax_t) st.st_size > max) {

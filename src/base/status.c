@@ -5,6 +5,7 @@
  * interrupts is not over. */
 #include "base/base.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <time.h>
@@ -167,6 +168,22 @@ const char *rp_last_error(void)
     return last_error;
 }
 
+int rp_io_status(int error)
+{
+    static const int again[] = {
+        ENOSPC,    EDQUOT,       EIO,          EREMOTEIO,  EMFILE,       ENFILE,      EAGAIN,
+        EINTR,     EBUSY,        ENOLCK,       ENOBUFS,    ETIMEDOUT,    ESTALE,      ENETDOWN,
+        EHOSTDOWN, EHOSTUNREACH, ECONNREFUSED, ECONNRESET, ECONNABORTED, ENETUNREACH, ENOTCONN,
+    };
+
+    if (error == ENOMEM)
+        return RP_ERR_NOMEM;
+    for (size_t i = 0; i < RP_ARRAY_LEN(again); i++)
+        if (error == again[i])
+            return RP_ERR_AGAIN;
+    return RP_ERR_IO;
+}
+
 int rp_exit_code(int status)
 {
     if (status >= 0)
@@ -176,6 +193,10 @@ int rp_exit_code(int status)
     case RP_ERR_MISSING: return 2;
     case RP_ERR_BLOCKED: return 3;
     case RP_ERR_CANCELLED: return 4;
+    case RP_ERR_AGAIN:
+    case RP_ERR_NOMEM:
+    case RP_ERR_DEVICE:
+    case RP_ERR_DEVICE_MEM: return 75; /* EX_TEMPFAIL */
     default: return 1;
     }
 }

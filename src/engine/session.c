@@ -58,7 +58,7 @@ static int read_summed(const struct rp_model *m, struct rp_onnx_image *out)
     char got[RP_SHA256_HEX], want[32];
 
     if (stat(m->path, &st))
-        return rp_fail(RP_ERR_IO, "%s: %s", m->path, strerror(errno));
+        return rp_fail(rp_io_status(errno), "%s: %s", m->path, strerror(errno));
     if (st.st_size != m->sum.size) {
         snprintf(got, sizeof(got), "%lld", (long long) st.st_size);
         snprintf(want, sizeof(want), "%lld", (long long) m->sum.size);

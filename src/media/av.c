@@ -207,7 +207,8 @@ int rp_av_status(int averror)
     case AVERROR_EXPERIMENTAL:
         return RP_ERR_UNSUPPORTED;
     default:
-        return averror < 0 && averror > -200 ? RP_ERR_IO : RP_ERR_FORMAT; /* errno or a tag */
+        return averror < 0 && averror > -200 ? rp_io_status(AVUNERROR(averror))
+                                               : RP_ERR_FORMAT; /* errno or a tag */
     }
 }
 
@@ -232,7 +233,7 @@ int rp_file_check(const char *path)
         const int err = errno;
         if (fd >= 0)
             close(fd);
-        return rp_fail(RP_ERR_IO, "%s: opening: %s", path, strerror(err));
+        return rp_fail(rp_io_status(err), "%s: opening: %s", path, strerror(err));
     }
     close(fd);
     if (S_ISDIR(st.st_mode))
@@ -250,12 +251,12 @@ int rp_file_head(const char *path, uint8_t *head, size_t size)
 
     memset(head, 0, size);
     if (!f)
-        return rp_fail(RP_ERR_IO, "%s: opening: %m", path);
+        return rp_fail(rp_io_status(errno), "%s: opening: %m", path);
     const size_t n = fread(head, 1, size, f);
     const int err = ferror(f) ? errno : 0;
     fclose(f);
     if (err)
-        return rp_fail(RP_ERR_IO, "%s: reading: %s", path, strerror(err));
+        return rp_fail(rp_io_status(err), "%s: reading: %s", path, strerror(err));
     return (int) n;
 }
 

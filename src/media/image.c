@@ -72,13 +72,12 @@ static int write_all(const char *path, const uint8_t *data, size_t size, const c
     FILE *const f = fopen(path, "wbe");
 
     if (!f)
-        return rp_fail(RP_ERR_IO, "%s: creating: %m", name);
+        return rp_fail(rp_io_status(errno), "%s: creating: %m", name);
     const bool ok = fwrite(data, 1, size, f) == size && fflush(f) == 0;
-    if (!ok)
-        rp_fail(RP_ERR_IO, "%s: writing: %m", name);
+    const int ret = ok ? 0 : rp_fail(rp_io_status(errno), "%s: writing: %m", name);
     if (fclose(f) != 0 && ok)
-        return rp_fail(RP_ERR_IO, "%s: writing: %m", name);
-    return ok ? 0 : RP_ERR_IO;
+        return rp_fail(rp_io_status(errno), "%s: writing: %m", name);
+    return ret;
 }
 
 bool rp_image_keeps_alpha(const char *path)

@@ -144,7 +144,7 @@ int rp_mark_fill(const char *path, const char *text)
     free(piece);
     if (f && fclose(f) != 0)
         ok = false;
-    return ok ? 0 : rp_fail(RP_ERR_IO, "%s: writing: %m", path);
+    return ok ? 0 : rp_fail(rp_io_status(errno), "%s: writing: %m", path);
 }
 
 /* GIF: an application extension, as the XMP specification describes it: the packet, then a ramp of
@@ -179,7 +179,7 @@ int rp_mark_append(const struct rp_mark *mark, const char *path, const AVOutputF
     if (f && fclose(f) != 0)
         ret = -1;
     free(xmp);
-    return ret < 0 ? rp_fail(RP_ERR_IO, "%s: writing: %m", path) : 0;
+    return ret < 0 ? rp_fail(rp_io_status(errno), "%s: writing: %m", path) : 0;
 }
 
 /* ---- reading it back ------------------------------------------------------------------------- */

@@ -251,7 +251,7 @@ static int get_locked(struct rp_downloads *d, const struct rp_model_entry *entry
 
     if (!find_hosts(d)) {
         say_away(d, why, size);
-        return RP_ERR_MISSING;
+        return RP_ERR_CLOSED;
     }
     int ret = rp_fetch_begin(&f);
     for (int i = 0; i < d->n_hosts && !ret && !f.local_failure; i++) {
@@ -262,7 +262,9 @@ static int get_locked(struct rp_downloads *d, const struct rp_model_entry *entry
     rp_fetch_end(&f);
     if (!ret && !*why)
         snprintf(why, size, "no host that has it can be reached");
-    return ret > 0 ? RP_OK : ret < 0 ? ret : f.status;
+    if (ret > 0)
+        return RP_OK;
+    return f.passes && !f.local_failure && f.status == RP_ERR_IO ? RP_ERR_AGAIN : f.status;
 }
 
 /* The status of a failure too recent to try again. */

@@ -41,9 +41,10 @@ const char *rp_downloads_refuse(const struct rp_downloads *downloads,
  * @param replace  fetch even if there is a file, which is kept until the new one is complete
  *                 and right
  * @param why  after a failure: what went wrong, as part of a sentence
- * @return RP_OK; RP_ERR_MISSING when no host can be reached; RP_ERR_MODEL when the file on the
- *         hosts is wrong; RP_ERR_CANCELLED when `fn` asked for that; else RP_ERR_IO. Nothing is
- *         logged as an error. */
+ * @return RP_OK; RP_ERR_CLOSED when no host can be reached; RP_ERR_MODEL when the file on the
+ *         hosts is wrong; RP_ERR_CANCELLED when `fn` asked for that; RP_ERR_AGAIN for what may
+ *         pass by itself, as no room or a host that fails; else RP_ERR_IO. Nothing is logged as an
+ *         error. */
 int rp_downloads_get(struct rp_downloads *downloads, const struct rp_model_entry *entry,
                      const char *path, bool replace, char *why, size_t size);
 
@@ -74,6 +75,7 @@ struct rp_fetch {
     int64_t size;       /* of the part */
     int64_t total;      /* of the file, -1 while unknown */
     bool has_crc, local_failure, whole, said;
+    bool passes;        /* what went wrong at a host may pass by itself */
     uint32_t crc;       /* wanted, if has_crc */
     const struct rp_host *host;
     char problem[RP_HTTP_PROBLEM]; /* of this host */

@@ -30,7 +30,8 @@ RP_PRINTF(2, 3) static void problem(struct rp_fetch *f, const char *fmt, ...)
 }
 
 /* A failure of this machine, which no other host could cure. Returns -1. */
-RP_PRINTF(2, 3) static int local_failure(struct rp_fetch *f, const char *fmt, ...)
+RP_PRINTF(3, 4)
+static int local_failure(struct rp_fetch *f, int status, const char *fmt, ...)
 {
     va_list args;
 
@@ -38,7 +39,7 @@ RP_PRINTF(2, 3) static int local_failure(struct rp_fetch *f, const char *fmt, ..
     vsnprintf(f->why, f->why_size, fmt, args);
     va_end(args);
     f->local_failure = true;
-    f->status = RP_ERR_IO;
+    f->status = status;
     return -1;
 }
 
@@ -84,9 +85,9 @@ static int open_part(struct rp_fetch *f)
     for (;;) {
         f->fd = open(f->part, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
         if (f->fd < 0)
-            return local_failure(f, "%s cannot be written: %s", f->part, strerror(errno));
+            return local_failure(f, rp_io_status(errno), "%s cannot be written: %s", f->part, strerror(errno));
         if (lock(f) < 0)
-            return local_failure(f, "%s cannot be locked: %s", f->part, strerror(errno));
+            return local_failure(f, rp_io_status(errno), "%s cannot be locked: %s", f->part, strerror(errno));
         if (same_file(f->fd, f->part))
             return 0;
         close(f->fd);
@@ -112,7 +113,7 @@ int rp_fetch_begin(struct rp_fetch *f)
     f->note = beside(f->path, "from");
     if (!dir || !f->part || !f->note) {
         free(dir);
-        return local_failure(f, "out of memory");
+        return local_failure(f, RP_ERR_NOMEM, "out of memory");
     }
     state_of(f->path, &before);
     rp_log_hold(true);
@@ -120,7 +121,7 @@ int rp_fetch_begin(struct rp_fetch *f)
     rp_log_hold(false);
     free(dir);
     if (made < 0)
-        return local_failure(f, "%s", rp_last_error());
+        return local_failure(f, made, "%s", rp_last_error());
     if (open_part(f) < 0)
         return -1;
     if (state_of(f->path, &after) &&
@@ -136,7 +137,7 @@ static int restart(struct rp_fetch *f)
 {
     f->size = 0;
     unlink(f->note);
-    return ftruncate(f->fd, 0) ? local_failure(f, "%s: %s", f->part, strerror(errno)) : 0;
+    return ftruncate(f->fd, 0) ? local_failure(f, rp_io_status(errno), "%s: %s", f->part, strerror(errno)) : 0;
 }
 
 void rp_fetch_end(struct rp_fetch *f)
@@ -211,9 +212,7 @@ static int tell(void *priv)
         state.bytes_per_second = (double) (f->size - f->begun_size) / state.seconds;
     if (!f->fn(f->priv, &state))
         return 0;
-    local_failure(f, "interrupted");
-    f->status = RP_ERR_CANCELLED;
-    return -1;
+    return local_failure(f, RP_ERR_CANCELLED, "interrupted");
 }
 
 /* About once a second: -1 to stop, as the caller wants or because it takes too long. */
@@ -238,7 +237,7 @@ static int check_room(struct rp_fetch *f)
     const int64_t have = (int64_t) st.f_bavail * (int64_t) st.f_frsize;
     if (have >= need)
         return 0;
-    return local_failure(f, "%s needs %.1f MB and the disk has %.1f MB free", f->path,
+    return local_failure(f, RP_ERR_AGAIN, "%s needs %.1f MB and the disk has %.1f MB free", f->path,
                          (double) need / 1e6, (double) have / 1e6);
 }
 
@@ -309,7 +308,7 @@ static int on_data(void *priv, const void *data, size_t size)
         if (n <= 0) { /* give the space back */
             const int error = n < 0 ? errno : EIO;
             restart(f);
-            return local_failure(f, "%s: writing: %s", f->part, strerror(error));
+            return local_failure(f, rp_io_status(error), "%s: writing: %s", f->part, strerror(error));
         }
         at += n;
         size -= (size_t) n;
@@ -351,8 +350,11 @@ static bool try_again(struct rp_fetch *f, struct rp_host *host, enum rp_http_end
         host->away = true;
         snprintf(host->problem, sizeof(host->problem), "%s", reply->problem);
     }
-    if (end != RP_HTTP_BROKEN && !(end == RP_HTTP_REFUSED && passes_by_itself(reply->status)))
+    if (end != RP_HTTP_BROKEN && !(end == RP_HTTP_REFUSED && passes_by_itself(reply->status))) {
+        f->passes |= end == RP_HTTP_AWAY || end == RP_HTTP_SLOW;
         return false;
+    }
+    f->passes = true;
     t->without_gain = gained ? 0 : t->without_gain + 1;
     if (t->without_gain >= MAX_TRIES || ++t->breaks >= MAX_BREAKS)
         return false;
@@ -428,7 +430,7 @@ static int check_part(struct rp_fetch *f, struct rp_sums *sums)
     const int ret = rp_sums_file(f->part, sums);
     rp_log_hold(false);
     if (ret < 0)
-        return local_failure(f, "%s", rp_last_error());
+        return local_failure(f, ret, "%s", rp_last_error());
     if (e->size > 0 && f->size != e->size)
         problem(f, "%lld bytes there instead of %lld", (long long) f->size, (long long) e->size);
     else if (e->sha256 && strcmp(sums->sha256, e->sha256) != 0)
@@ -458,12 +460,14 @@ static int write_hash(const struct rp_fetch *f, const struct rp_sums *sums)
 
 static bool finish(struct rp_fetch *f, const struct rp_sums *sums)
 {
-    if (write_hash(f, sums) < 0) {
-        local_failure(f, "%s", rp_last_error());
+    const int ret = write_hash(f, sums);
+
+    if (ret < 0) {
+        local_failure(f, ret, "%s", rp_last_error());
         return false;
     }
     if ((fsync(f->fd) && errno != EINVAL && errno != EROFS) || rename(f->part, f->path)) {
-        local_failure(f, "%s: cannot be completed: %s", f->path, strerror(errno));
+        local_failure(f, rp_io_status(errno), "%s: cannot be completed: %s", f->path, strerror(errno));
         return false;
     }
     unlink(f->note);
@@ -481,7 +485,7 @@ static enum rp_http_end ask(struct rp_fetch *f, struct rp_http_reply *reply)
     f->asked = f->asked_host == f->host ? f->asked : rp_now();
     f->asked_host = f->host;
     if (!url)
-        local_failure(f, "out of memory");
+        local_failure(f, RP_ERR_NOMEM, "out of memory");
     else
         end = rp_http_get(&(struct rp_http_request){.url = url,
                                                     .from = f->size,

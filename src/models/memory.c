@@ -145,7 +145,7 @@ int rp_memory_sums(const char *path, bool anew, struct rp_sums *sums)
     int ret = 0;
 
     if (!make_key(&key, path))
-        return rp_fail(RP_ERR_IO, "%s: %s", path, strerror(errno));
+        return rp_fail(rp_io_status(errno), "%s: %s", path, strerror(errno));
     if (anew || !recall(&key, sums)) {
         ret = rp_sums_file(path, sums);
         if (ret >= 0 && time(NULL) - key.changed > FRESH_SECONDS)

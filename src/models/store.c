@@ -170,10 +170,11 @@ char *rp_store_fetch_command(const struct rp_store *store, const struct rp_model
 }
 
 /* Report that neither `wanted` nor `instead` (may be NULL) is installed. why: why it could not be
- * fetched, or "". */
+ * fetched, or "". passes: that may work later. */
 static int fail_missing(const struct rp_store *store, const struct rp_model_entry *wanted,
-                        const struct rp_model_entry *instead, const char *why)
+                        const struct rp_model_entry *instead, const char *why, bool passes)
 {
+    const int status = passes ? RP_ERR_AGAIN : RP_ERR_MISSING;
     char text[160];
     int ret;
 
@@ -185,10 +186,10 @@ static int fail_missing(const struct rp_store *store, const struct rp_model_entr
         return rp_fail(RP_ERR_NOMEM, "out of memory");
     spoken(wanted, text, sizeof(text));
     if (instead)
-        ret = rp_fail(RP_ERR_MISSING, "neither %s nor %s is installed in %s; get %s with: %s", text,
+        ret = rp_fail(status, "neither %s nor %s is installed in %s; get %s with: %s", text,
                       instead->name, store->path, instead->name, command);
     else
-        ret = rp_fail(RP_ERR_MISSING, "%s is not installed in %s%s%s; get it with: %s", text,
+        ret = rp_fail(status, "%s is not installed in %s%s%s; get it with: %s", text,
                       store->path, *why ? " and cannot be fetched: " : "", why, command);
     free(command);
     return ret;
@@ -243,7 +244,7 @@ static void say_instead(const struct rp_model_entry *wanted, const struct rp_mod
                         const char *why, int status)
 {
     static atomic_bool told[RP_KIND_COUNT], told_all;
-    const bool away = *why && status == RP_ERR_MISSING, failed = *why && !away;
+    const bool away = *why && (status == RP_ERR_MISSING || status == RP_ERR_CLOSED), failed = *why && !away;
     char text[128];
 
     if (!failed && !atomic_exchange(&told_all, true))
@@ -284,7 +285,8 @@ int rp_store_resolve(const struct rp_store *store, enum rp_model_kind kind, cons
             RP_CHECK(rp_store_file(store, lite, &file));
     }
     if (!file)
-        return fail_missing(store, wanted, lite, why);
+        return fail_missing(store, wanted, lite, why,
+                            status == RP_ERR_CLOSED || status == RP_ERR_AGAIN);
     if (lite)
         say_instead(wanted, lite, off ? "" : why, status);
     *entry = lite ? lite : wanted;
@@ -310,7 +312,7 @@ int rp_store_instead(const struct rp_store *store, bool named, const char *why,
         if (*entry)
             ret = rp_store_file(store, *entry, path);
         if (ret >= 0 && !*path)
-            ret = fail_missing(store, wanted, *entry, "");
+            ret = fail_missing(store, wanted, *entry, "", false);
     }
     free(command);
     return ret;
@@ -350,7 +352,7 @@ static int read_hash_file(const char *model, uint32_t *crc)
         fclose(f);
     } else {
         ret = errno == ENOENT ? RP_ERR_UNSUPPORTED
-                              : rp_fail(RP_ERR_IO, "%s: %s", path, strerror(errno));
+                              : rp_fail(rp_io_status(errno), "%s: %s", path, strerror(errno));
     }
     free(path);
     return ret;
@@ -390,7 +392,7 @@ int rp_store_verify(const struct rp_store *store, const struct rp_model_entry *e
     char *path;
     RP_CHECK(rp_store_file(store, entry, &path));
     if (!path)
-        return fail_missing(store, entry, NULL, "");
+        return fail_missing(store, entry, NULL, "", false);
     int ret = check_content(entry, path, true, what, sizeof(what));
     if (ret == RP_OK && *what)
         ret = fail_content(store, entry, path, what);

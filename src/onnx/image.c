@@ -21,7 +21,7 @@ static int read_whole(int fd, const char *path, uint8_t *to, size_t size)
         else if (n == 0)
             return rp_fail(RP_ERR_IO, "%s: ends after %zu of %zu bytes", path, done, size);
         else if (errno != EINTR)
-            return rp_fail(RP_ERR_IO, "%s: %s", path, strerror(errno));
+            return rp_fail(rp_io_status(errno), "%s: %s", path, strerror(errno));
     }
     return 0;
 }
@@ -33,7 +33,7 @@ int rp_onnx_copy(struct rp_onnx_image *out, const char *path, int64_t size)
 
     *out = (struct rp_onnx_image){0};
     if (fd < 0)
-        return rp_fail(RP_ERR_IO, "%s: %s", path, strerror(errno));
+        return rp_fail(rp_io_status(errno), "%s: %s", path, strerror(errno));
     void *const memory =
         size > 0 ? mmap(NULL, (size_t) size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
                         -1, 0)

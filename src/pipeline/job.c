@@ -79,7 +79,7 @@ static int check_output(struct rp_job *job)
 /* Before a network is opened, and by the option's name. */
 static int check_there(const char *option, const char *path)
 {
-    return access(path, R_OK) ? rp_fail(RP_ERR_IO, "--%s: %s: %s", option, path, strerror(errno))
+    return access(path, R_OK) ? rp_fail(rp_io_status(errno), "--%s: %s: %s", option, path, strerror(errno))
                               : 0;
 }
 
