@@ -338,8 +338,8 @@ static void test_exit_codes(void **state)
     assert_int_equal(rp_exit_code(RP_ERR_BLOCKED), 3);
     assert_int_equal(rp_exit_code(RP_ERR_CANCELLED), 4);
     for (int i = RP_ERR_AGAIN; i < 0; i++) {
-        const bool passes = i == RP_ERR_AGAIN || i == RP_ERR_NOMEM || i == RP_ERR_DEVICE ||
-                            i == RP_ERR_DEVICE_MEM;
+        const bool passes =
+            i == RP_ERR_AGAIN || i == RP_ERR_NOMEM || i == RP_ERR_DEVICE || i == RP_ERR_DEVICE_MEM;
         assert_int_equal(rp_exit_code(i) == 75, passes);
     }
 }

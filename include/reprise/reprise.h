@@ -573,7 +573,8 @@ RP_API int rp_models_needed(rp_runtime *runtime, const rp_options *options,
                             void *priv);
 
 /** Fetch a model unless it is installed and agrees with the catalogue or its .hash file. A wrong
- *  file is replaced once the right one is complete. The runtime must have been made with `download`.
+ *  file is replaced once the right one is complete. The runtime must have been made with
+ * `download`.
  *  @return 0 if it was installed, 1 if it was fetched, else a failure: RP_ERR_MISSING if downloads
  *          are off, RP_ERR_CLOSED if no host can be reached, RP_ERR_MODEL if the host's file is
  *          wrong, RP_ERR_AGAIN or RP_ERR_IO */

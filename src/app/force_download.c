@@ -63,7 +63,9 @@ static int fetch_all(struct fetcher *f)
     if (f->output < 0)
         return f->output;
     /* The exit code is not 2, which means wrong usage. */
-    return f->first == RP_ERR_MISSING ? RP_ERR_IO : f->first == RP_ERR_CLOSED ? RP_ERR_AGAIN : f->first;
+    return f->first == RP_ERR_MISSING  ? RP_ERR_IO
+           : f->first == RP_ERR_CLOSED ? RP_ERR_AGAIN
+                                       : f->first;
 }
 
 int app_force_download(struct app *app)

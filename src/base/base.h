@@ -48,8 +48,8 @@ int rp_fail(int status, const char *fmt, ...) RP_PRINTF(2, 3);
 
 #define RP_MAX_SENTENCE 1024 /* bytes that rp_last_error() keeps, including the zero at the end */
 
-/* The status of a failed call on a file, by its errno: RP_ERR_AGAIN for what passes (no room, a disk
- * or network that fails), RP_ERR_NOMEM, else RP_ERR_IO. Leaves errno as it is. */
+/* The status of a failed call on a file, by its errno: RP_ERR_AGAIN for what passes (no room, a
+ * disk or network that fails), RP_ERR_NOMEM, else RP_ERR_IO. Leaves errno as it is. */
 int rp_io_status(int error);
 
 /* Take over the sentence of a failure on another thread, for rp_last_error() on this one. It is not

@@ -147,7 +147,8 @@ static int create_temp(struct rp_partial *p)
         const int error = p->lock >= 0 ? EEXIST : errno;
         forget_temp(p);
         if (error != EEXIST) /* EEXIST: left by a killed process of the same number */
-            return rp_fail(rp_io_status(error), "%s: cannot be written: %s", p->path, strerror(error));
+            return rp_fail(rp_io_status(error), "%s: cannot be written: %s", p->path,
+                           strerror(error));
     }
     return rp_fail(RP_ERR_IO, "%s: cannot be written: too many temporary files", p->path);
 }
@@ -230,7 +231,8 @@ int rp_partial_commit(struct rp_partial *p)
     if (!ok) {
         unlink(p->temp);
         forget_temp(p);
-        return rp_fail(rp_io_status(error), "%s: cannot be completed: %s", p->path, strerror(error));
+        return rp_fail(rp_io_status(error), "%s: cannot be completed: %s", p->path,
+                       strerror(error));
     }
     forget_temp(p);
     flush_dir(p->path);

@@ -196,7 +196,8 @@ int rp_exit_code(int status)
     case RP_ERR_AGAIN:
     case RP_ERR_NOMEM:
     case RP_ERR_DEVICE:
-    case RP_ERR_DEVICE_MEM: return 75; /* EX_TEMPFAIL */
+    case RP_ERR_DEVICE_MEM:
+        return 75; /* EX_TEMPFAIL */
     default: return 1;
     }
 }

@@ -1,6 +1,7 @@
 /* rp_benchmark(): options, the parts in turn, one JSON object. */
 #include "benchmark/benchmark.h"
 
+#include <errno.h>
 #include <math.h>
 #include <unistd.h>
 
@@ -163,7 +164,8 @@ static json_t *measure_jobs(struct rp_bench *b, const char *target)
     rp_bench_put(o, "cycle_count", json_integer(b->o->cycles));
     if (!folder || !mkdtemp(folder) ||
         !(path = rp_asprintf("%s/out.%s", folder, rp_path_ext(target)))) {
-        rp_fail(rp_io_status(errno), "%s: cannot be made: %m", folder ? folder : "a temporary folder");
+        rp_fail(rp_io_status(errno), "%s: cannot be made: %m",
+                folder ? folder : "a temporary folder");
         rp_bench_reason(o, "reason");
     } else if (rp_options_set(b->options, "output-path", path) < 0 || run_jobs(b, o) < 0) {
         rp_bench_reason(o, "reason");

@@ -208,7 +208,7 @@ int rp_av_status(int averror)
         return RP_ERR_UNSUPPORTED;
     default:
         return averror < 0 && averror > -200 ? rp_io_status(AVUNERROR(averror))
-                                               : RP_ERR_FORMAT; /* errno or a tag */
+                                             : RP_ERR_FORMAT; /* errno or a tag */
     }
 }
 

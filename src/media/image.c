@@ -1,6 +1,8 @@
 /* Picture files: reading and writing them whole, with the mark. */
 #include "media/av.h"
 
+#include <errno.h>
+
 #include "base/api.h"
 #include "base/path.h"
 

@@ -1,6 +1,8 @@
 /* The synthetic-media mark in files: container tags, GIF, and reading it back. */
 #include "media/av.h"
 
+#include <errno.h>
+
 #include "base/api.h"
 #include "base/path.h"
 #include "media/meta.h"

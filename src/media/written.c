@@ -384,7 +384,7 @@ int rp_written_check(const struct rp_written *w, const AVFormatContext *oc, cons
     if (ret < 0)
         return rp_av_fail(ret, name, "reading what was written");
     if (f.what[0])
-        return rp_fail(RP_ERR_IO,
+        return rp_fail(RP_ERR_AGAIN,
                        "%s: not all that was written is in the file (%s), as when a library has no "
                        "memory; nothing is kept, so try again",
                        name, f.what);

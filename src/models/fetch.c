@@ -85,9 +85,11 @@ static int open_part(struct rp_fetch *f)
     for (;;) {
         f->fd = open(f->part, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
         if (f->fd < 0)
-            return local_failure(f, rp_io_status(errno), "%s cannot be written: %s", f->part, strerror(errno));
+            return local_failure(f, rp_io_status(errno), "%s cannot be written: %s", f->part,
+                                 strerror(errno));
         if (lock(f) < 0)
-            return local_failure(f, rp_io_status(errno), "%s cannot be locked: %s", f->part, strerror(errno));
+            return local_failure(f, rp_io_status(errno), "%s cannot be locked: %s", f->part,
+                                 strerror(errno));
         if (same_file(f->fd, f->part))
             return 0;
         close(f->fd);
@@ -137,7 +139,9 @@ static int restart(struct rp_fetch *f)
 {
     f->size = 0;
     unlink(f->note);
-    return ftruncate(f->fd, 0) ? local_failure(f, rp_io_status(errno), "%s: %s", f->part, strerror(errno)) : 0;
+    return ftruncate(f->fd, 0)
+               ? local_failure(f, rp_io_status(errno), "%s: %s", f->part, strerror(errno))
+               : 0;
 }
 
 void rp_fetch_end(struct rp_fetch *f)
@@ -308,7 +312,8 @@ static int on_data(void *priv, const void *data, size_t size)
         if (n <= 0) { /* give the space back */
             const int error = n < 0 ? errno : EIO;
             restart(f);
-            return local_failure(f, rp_io_status(error), "%s: writing: %s", f->part, strerror(error));
+            return local_failure(f, rp_io_status(error), "%s: writing: %s", f->part,
+                                 strerror(error));
         }
         at += n;
         size -= (size_t) n;
@@ -467,7 +472,8 @@ static bool finish(struct rp_fetch *f, const struct rp_sums *sums)
         return false;
     }
     if ((fsync(f->fd) && errno != EINVAL && errno != EROFS) || rename(f->part, f->path)) {
-        local_failure(f, rp_io_status(errno), "%s: cannot be completed: %s", f->path, strerror(errno));
+        local_failure(f, rp_io_status(errno), "%s: cannot be completed: %s", f->path,
+                      strerror(errno));
         return false;
     }
     unlink(f->note);

@@ -189,8 +189,8 @@ static int fail_missing(const struct rp_store *store, const struct rp_model_entr
         ret = rp_fail(status, "neither %s nor %s is installed in %s; get %s with: %s", text,
                       instead->name, store->path, instead->name, command);
     else
-        ret = rp_fail(status, "%s is not installed in %s%s%s; get it with: %s", text,
-                      store->path, *why ? " and cannot be fetched: " : "", why, command);
+        ret = rp_fail(status, "%s is not installed in %s%s%s; get it with: %s", text, store->path,
+                      *why ? " and cannot be fetched: " : "", why, command);
     free(command);
     return ret;
 }
@@ -244,7 +244,8 @@ static void say_instead(const struct rp_model_entry *wanted, const struct rp_mod
                         const char *why, int status)
 {
     static atomic_bool told[RP_KIND_COUNT], told_all;
-    const bool away = *why && (status == RP_ERR_MISSING || status == RP_ERR_CLOSED), failed = *why && !away;
+    const bool away = *why && (status == RP_ERR_MISSING || status == RP_ERR_CLOSED),
+               failed = *why && !away;
     char text[128];
 
     if (!failed && !atomic_exchange(&told_all, true))

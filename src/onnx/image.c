@@ -128,10 +128,12 @@ int rp_onnx_outline(struct rp_onnx_image *out, const char *path)
     struct outline o = {.fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
 
     *out = (struct rp_onnx_image){0};
-    if (o.fd < 0 || fstat(o.fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size <= 0 ||
+    if (o.fd < 0)
+        return rp_fail(rp_io_status(errno), "%s: cannot be read as a file: %s", path,
+                       strerror(errno));
+    if (fstat(o.fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size <= 0 ||
         st.st_size > FILE_MAX) {
-        if (o.fd >= 0)
-            close(o.fd);
+        close(o.fd);
         return rp_fail(RP_ERR_IO, "%s: cannot be read as a file", path);
     }
     o.size = (size_t) st.st_size;

@@ -79,8 +79,9 @@ static int check_output(struct rp_job *job)
 /* Before a network is opened, and by the option's name. */
 static int check_there(const char *option, const char *path)
 {
-    return access(path, R_OK) ? rp_fail(rp_io_status(errno), "--%s: %s: %s", option, path, strerror(errno))
-                              : 0;
+    return access(path, R_OK)
+               ? rp_fail(rp_io_status(errno), "--%s: %s: %s", option, path, strerror(errno))
+               : 0;
 }
 
 static int check_inputs(const struct rp_job *job)
