@@ -253,7 +253,7 @@ test_output() {
     "$program" models --json >/dev/full 2>err
     code=$?
     : >out
-    if [ "$code" -eq 1 ] && [ -s err ]; then ok "full disk"; else not_ok "full disk" "exit $code"; fi
+    if [ "$code" -eq 75 ] && [ -s err ]; then ok "full disk"; else not_ok "full disk" "exit $code"; fi
     "$program" models --json >&- 2>err
     code=$?
     if [ "$code" -eq 1 ]; then ok "closed stdout"; else not_ok "closed stdout" "exit $code"; fi

@@ -5,6 +5,7 @@ The HEIC file was made with libheif; files named after a fault are what a fuzzer
 
 All of it is made here: test patterns, noise, words.
 """
+import hashlib
 import os
 import shutil
 import subprocess
@@ -207,8 +208,20 @@ def films():
     put('sound', 'ogg', made('a.ogg', *TONE, '-c:a', 'libvorbis', '-ar', '16000', *BARE))
 
 
+def journals():
+    sums = hashlib.sha256(b'').hexdigest()
+    text = 'reprise-journal 1\nprogram reprise 0.1.0\n'
+    text += ''.join(f'{name} {sums}\n' for name in ('options', 'models', 'target', 'sources'))
+    text += 'device cpu\nframes 0 1000 250\n'
+    for k in range(2):
+        text += (f'piece {k} {250 * k} {250 * k + 250} 250 12345 {sums} 7 5 3 1 0 0 {k} deadbeef 13 '
+                 f'{250 * k + 250} 200 3ff0000000000000 {3 * k + 3} '
+                 + ' '.join(str(13 * i) for i in range(3 * k + 3)) + '\n')
+    put('journal', 'two', text)
+
+
 def main():
-    for make in (texts, models, pictures, films):
+    for make in (texts, models, pictures, films, journals):
         make()
     shutil.rmtree(WORK)
 

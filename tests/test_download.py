@@ -322,7 +322,7 @@ class Resume(Case):
         """Leave the first 150000 bytes; the server is left well."""
         file = self.put(break_at=[150000], **how)
         file.statuses = [200, 404]
-        self.run_it(code=1, said='404')
+        self.run_it(code=75, said='404')
         self.assertEqual(self.asked()[0][1:], (None, None))
         self.assertNotIn(YUNET + '.onnx', self.here())
         return file
@@ -640,7 +640,7 @@ class Room(Case):
             self.run_it(code=75, said='the disk has 0.1 MB free')
             self.assertEqual(self.here(), [])
             self.put(sized=False)
-            self.run_it(code=1, said='No space left')
+            self.run_it(code=75, said='No space left')
             self.assertEqual(self.here(), [])
         finally:
             subprocess.run(['umount', self.models], check=True)
@@ -704,7 +704,7 @@ class Job(Case):
         self.assertEqual([name for name in self.here() if 'yunet' in name], [])
 
     def test_named_and_no_network(self):
-        self.faces('--face-detector-model', 'yunet', code=2, seconds=8,
+        self.faces('--face-detector-model', 'yunet', code=75, seconds=8,
                    mirrors=[f'github=http://127.0.0.1:{free_port()}',
                             f'huggingface=http://127.0.0.1:{free_port()}'],
                    said='cannot be fetched: no host of models can be reached')

@@ -474,6 +474,21 @@ RP_API void rp_job_destroy(rp_job **job);
 /** Remove this process's temporary output files. For the handler of a second signal. */
 RP_API void rp_emergency_cleanup(void);
 
+/** What a run that was killed has left, or a running one uses (since API 5). */
+typedef struct rp_leftover {
+    const char *path;
+    int64_t bytes;
+    bool is_folder; ///< pieces of a video, from which the same job would go on; else a file
+    bool live;      ///< a process works on it: it stays
+    bool removed;
+} rp_leftover;
+
+/** Find the hidden folders of jobs in pieces and the temporary files that are left in a folder, and
+ *  with `remove` remove those that no process uses. Folders in it are not entered. A process of
+ *  another machine that holds no lock here counts as running until its files are a day old. */
+RP_API int rp_clean(const char *folder, bool remove,
+                    void (*fn)(void *priv, const rp_leftover *leftover), void *priv);
+
 /** Measure networks, the work on a frame and whole jobs, as the options under "Benchmark" say, on
  *  the device of --execution-providers. Takes minutes.
  *  @param options  the source may be filled in; all else is unchanged on return

@@ -30,6 +30,7 @@ struct app_command {
     bool takes_json;
     bool takes_files; /* --json FILE and --html FILE instead */
     bool takes_verify;
+    bool takes_remove;
     bool takes_sheet;
     enum app_words_kind words;
     int min_args, max_args;
@@ -48,7 +49,7 @@ struct app {
     int n_args;
     const char *config_path; /* as given, NULL: look for the usual names */
     const char *json_path, *html_path, *sheet_path;
-    bool json, help, verify;
+    bool json, help, verify, remove;
 };
 
 /* ---- args.c ---- */
@@ -195,5 +196,6 @@ int app_inspect(struct app *app);
 int app_benchmark(struct app *app);
 int app_plan(struct app *app);
 int app_completion(struct app *app);
+int app_clean_up(struct app *app);
 
 #endif /* APP_H */

@@ -147,6 +147,25 @@ static const struct app_command commands[] = {
         .run = app_plan,
     },
     {
+        .name = "clean",
+        .args = "[FOLDER...]",
+        .help = "show what runs that were killed have left, and remove it",
+        .notes = "FOLDER: where outputs were written; the current folder if none is given.\n"
+                 "Pieces of videos from which the same command would go on, and temporary files.\n"
+                 "They are only shown, and removed with --remove. What a running job uses is never\n"
+                 "removed; a job of another machine counts as running until it has done nothing\n"
+                 "for a day.\n\n"
+                 "Examples:\n"
+                 "  reprise clean\n"
+                 "  reprise clean --remove /videos\n",
+        .takes = takes_log,
+        .takes_json = true,
+        .takes_remove = true,
+        .words = APP_WORDS_FILES,
+        .max_args = INT_MAX,
+        .run = app_clean_up,
+    },
+    {
         .name = "completion",
         .args = "bash|zsh|fish",
         .help = "print the script that lets a shell complete the words of reprise",

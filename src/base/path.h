@@ -72,6 +72,10 @@ void rp_partial_cleanup(void);
  * the same folder once in a row. Called by rp_partial_begin(). */
 void rp_partial_sweep(const char *dir);
 
+/* Each temporary file in `dir` that no process is writing; with `remove` it is removed first. */
+typedef void rp_partial_left_fn(void *priv, const char *path, int64_t bytes, bool removed);
+int rp_partial_left(const char *dir, bool remove, rp_partial_left_fn *fn, void *priv);
+
 /* Write a whole file through rp_partial. */
 int rp_file_write(const char *path, const void *data, size_t size);
 

@@ -38,34 +38,50 @@ static long writer_of(const char *name)
     return 0;
 }
 
-/* Remove it if nobody holds its lock. A process of that number that still runs may be one that
- * knows no locks. */
-static void sweep_one(int folder, const char *dir, const char *name)
+/* Was it left: does nobody hold its lock? A process of that number that still runs may be one that
+ * knows no locks. The descriptor holds the lock then; else it is -1. */
+static int take_left(int folder, const char *name, struct stat *st)
 {
-    struct stat st;
     const long pid = writer_of(name);
 
     if (!pid || !kill((pid_t) pid, 0) || errno != ESRCH)
-        return;
+        return -1;
     const int fd = openat(folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-    if (fd < 0)
-        return;
-    if (!fstat(fd, &st) && S_ISREG(st.st_mode) && !flock(fd, LOCK_EX | LOCK_NB) &&
-        !unlinkat(folder, name, 0))
-        rp_log(RP_LOG_INFO, "%s/%s was left by a run that was killed; it is removed", dir, name);
-    close(fd);
+    if (fd >= 0 && (fstat(fd, st) || !S_ISREG(st->st_mode) || flock(fd, LOCK_EX | LOCK_NB))) {
+        close(fd);
+        return -1;
+    }
+    return fd;
 }
 
-static void sweep(const char *dir)
+int rp_partial_left(const char *dir, bool remove, rp_partial_left_fn *fn, void *priv)
 {
+    struct stat st;
     struct dirent *entry;
     DIR *const d = opendir(dir);
 
     if (!d)
-        return;
-    while ((entry = readdir(d)))
-        sweep_one(dirfd(d), dir, entry->d_name);
+        return rp_fail(rp_io_status(errno), "%s: reading: %s", dir, strerror(errno));
+    while ((entry = readdir(d))) {
+        const int fd = take_left(dirfd(d), entry->d_name, &st);
+        char *const path = fd >= 0 ? rp_path_join(dir, entry->d_name) : NULL;
+
+        if (path)
+            fn(priv, path, st.st_size, remove && !unlinkat(dirfd(d), entry->d_name, 0));
+        free(path);
+        if (fd >= 0)
+            close(fd);
+    }
     closedir(d);
+    return 0;
+}
+
+static void say_swept(void *priv, const char *path, int64_t bytes, bool removed)
+{
+    (void) priv;
+    (void) bytes;
+    if (removed)
+        rp_log(RP_LOG_INFO, "%s was left by a run that was killed; it is removed", path);
 }
 
 /* A program that writes thousands of pictures to one folder would read it each time. */
@@ -84,6 +100,9 @@ void rp_partial_sweep(const char *dir)
     const bool again = !strcmp(now, last);
     snprintf(last, sizeof(last), "%s", now);
     pthread_mutex_unlock(&lock);
-    if (!again)
-        sweep(dir);
+    if (again)
+        return;
+    rp_log_hold(true); /* what cannot be read is not swept */
+    rp_partial_left(dir, true, say_swept, NULL);
+    rp_log_hold(false);
 }

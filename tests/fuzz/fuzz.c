@@ -38,6 +38,7 @@ static const struct fuzzer {
     {"hash", fuzz_hash, 5000, 20},
     {"headers", fuzz_headers, 30000, 500},
     {"names", fuzz_names, 8000, 100},
+    {"journal", fuzz_journal, 20000, 2000, "journal"},
 #if RP_HAVE_MEDIA
     {"metadata", fuzz_metadata, 8000, 4000},
     {"profile", fuzz_profile, 4000, 2000, "profile"},

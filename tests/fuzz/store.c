@@ -11,6 +11,7 @@
 #include "models/http.h"
 #include "models/memory.h"
 #include "models/store.h"
+#include "pipeline/journal.h"
 
 static const char *put_entry(const char *key, const char *ext, const void *data, size_t size)
 {
@@ -159,4 +160,66 @@ void fuzz_names(const uint8_t *data, size_t size)
     rp_partial_sweep(fuzz_path("reprise"));
     unlink(path);
     rp_customs_destroy(&customs);
+}
+
+/* A journal as it is, and with the right sum behind each of its lines. What is read can be written
+ * and is then read as the same; what is cut is the beginning of it. */
+static char *with_sums(const uint8_t *data, size_t size, size_t *n)
+{
+    char *text = NULL;
+    uint32_t crc = 0;
+    FILE *const f = open_memstream(&text, n);
+
+    fuzz_must(f);
+    for (size_t at = 0; at < size;) {
+        const uint8_t *const end = memchr(data + at, '\n', size - at);
+        const size_t length = end ? (size_t) (end - data) - at : size - at;
+
+        crc = rp_crc32(rp_crc32(crc, data + at, length), " ", 1);
+        fwrite(data + at, 1, length, f);
+        fprintf(f, " %08x\n", crc);
+        at += length + 1;
+    }
+    fuzz_must(!fclose(f));
+    return text;
+}
+
+static void check_journal(const char *text, size_t size)
+{
+    bool valid, again_valid;
+    size_t n;
+    uint8_t *data;
+    struct rp_journal j;
+    struct rp_journal_head head, again;
+    struct rp_journal_list list = {0}, again_list = {0};
+    const char *const path = fuzz_path("a.journal");
+
+    fuzz_must(!rp_journal_parse(text, size, &head, &valid, &list));
+    fuzz_must(valid || !list.n);
+    unlink(path);
+    if (valid) {
+        fuzz_must(!rp_journal_begin(&j, path, &head));
+        for (int i = 0; i < list.n; i++)
+            fuzz_must(!rp_journal_add(&j, &list.piece[i]));
+        rp_journal_close(&j);
+        fuzz_must(!rp_file_read(path, 1 << 20, &data, &n));
+        fuzz_must(n <= size && !memcmp(data, text, n));
+        fuzz_must(!rp_journal_parse((char *) data, n / 2 + n / 3, &again, &again_valid, &again_list));
+        fuzz_must(again_list.n <= list.n);
+        free(data);
+    }
+    for (int i = 0; i < again_list.n; i++)
+        fuzz_must(!strcmp(again_list.piece[i].sha256, list.piece[i].sha256));
+    rp_journal_list_free(&again_list);
+    rp_journal_list_free(&list);
+}
+
+void fuzz_journal(const uint8_t *data, size_t size)
+{
+    size_t n;
+    char *const text = with_sums(data, size, &n);
+
+    check_journal((const char *) data, size);
+    check_journal(text, n);
+    free(text);
 }
