@@ -266,17 +266,23 @@ void rp_content_sample_begin(struct rp_content_sampler *s, int64_t frames)
 /* Times that are no numbers make every frame due. */
 bool rp_content_sample(struct rp_content_sampler *s, double time, double next)
 {
-    const int64_t number = s->seen++;
-    const bool due = !s->chosen || number - s->last >= s->step || !(next - s->time <= SECOND);
+    const bool due = !s->chosen || s->seen - s->last >= s->step || !(next - s->time <= SECOND);
 
-    if (!due)
-        return false;
+    rp_content_sampled(s, time, due);
+    return due;
+}
+
+void rp_content_sampled(struct rp_content_sampler *s, double time, bool examined)
+{
+    const int64_t number = s->seen++;
+
+    if (!examined)
+        return;
     if (s->chosen < RP_CONTENT_LEAST)
         s->number[s->chosen] = number;
     s->chosen++;
     s->last = number;
     s->time = time;
-    return true;
 }
 
 bool rp_content_is_late(const struct rp_content_sampler *s, int64_t number)

@@ -71,6 +71,10 @@ void rp_content_sample_begin(struct rp_content_sampler *sampler, int64_t frames)
  * INFINITY after the last */
 bool rp_content_sample(struct rp_content_sampler *sampler, double time, double next);
 
+/* The next frame was examined, or not, as another sampler said: afterwards this one is as that. So
+ * the state can be followed elsewhere, and a job that goes on later begins with it. */
+void rp_content_sampled(struct rp_content_sampler *sampler, double time, bool examined);
+
 /* After the last frame: is frame `number` (from 0) to be examined afterwards? Below 0: is any? */
 bool rp_content_is_late(const struct rp_content_sampler *sampler, int64_t number);
 

@@ -56,6 +56,8 @@ struct rp_media_frame {
     double time;       /* seconds after the file's first frame */
     bool key;
     bool check, positive; /* the pipeline's: is it for the content check, which is against it? */
+    int faces, changed;   /* the pipeline's: found in it, and those that were worked on */
+    bool overflow;        /* the pipeline's: there were more than it takes */
     bool aside;        /* outside the reader's range: to be looked at, not to be put out */
     rp_image *device;  /* not NULL: the frame has no planes; its pixels are in this picture, on the
                         * device that works on it (RP_FMT_BGR24, RP_FMT_BGR24_ALPHA) */

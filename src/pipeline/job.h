@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 
 #include "base/path.h"
+#include "pipeline/journal.h"
 #include "pipeline/pipeline.h"
 
 struct rp_job {
@@ -27,6 +28,11 @@ struct rp_job {
 
 int rp_job_run_image(struct rp_job *job, struct rp_partial *out);
 int rp_job_run_video(struct rp_job *job, struct rp_partial *out);
+
+/* ---- job_head.c: what a job in pieces is ---- */
+
+/* For its journal. @param piece  frames of a piece. Reads the target and the files of options. */
+int rp_job_head(const struct rp_job *job, int64_t piece, struct rp_journal_head *head);
 
 /* ---- job_still.c: --frame ---- */
 

@@ -105,6 +105,9 @@ static int count_frame(void *priv, struct rp_media_frame *frame,
     struct video *const v = priv;
 
     frame->positive |= result->positive;
+    frame->faces += result->faces;
+    frame->changed += result->selected;
+    frame->overflow |= result->overflow;
 
     pthread_mutex_lock(&v->lock);
     v->faces += result->faces;
