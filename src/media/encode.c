@@ -784,7 +784,7 @@ int rp_encode_check(const struct rp_encode *e, int64_t frames, int64_t packets)
 {
     if (packets >= frames)
         return 0;
-    return rp_fail(RP_ERR_IO,
+    return rp_fail(RP_ERR_AGAIN,
                    "%s: the encoder %s gave %lld packets for %lld frames, as when it has no "
                    "memory; nothing is kept, so try again",
                    e->p.path, e->p.codec->name, (long long) packets, (long long) frames);

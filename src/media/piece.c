@@ -138,7 +138,7 @@ static int take_packet(void *priv, AVPacket *packet)
     struct rp_piece *const p = priv;
 
     rp_piece_out_packet(&p->out, packet);
-    return p->out.failed ? rp_fail(RP_ERR_IO, "%s: writing: %s", p->out.path, strerror(errno)) : 0;
+    return p->out.failed ? rp_fail(rp_io_status(errno), "%s: writing: %s", p->out.path, strerror(errno)) : 0;
 }
 
 int rp_piece_begin(struct rp_piece **out, const struct rp_pieces *pieces, const char *path,
@@ -161,7 +161,7 @@ int rp_piece_begin(struct rp_piece **out, const struct rp_pieces *pieces, const 
     p->out.path = p->partial.path;
     if ((p->out.file = fopen(p->partial.temp, "wbe")))
         return 0;
-    ret = rp_fail(RP_ERR_IO, "%s: cannot be written: %s", path, strerror(errno));
+    ret = rp_fail(rp_io_status(errno), "%s: cannot be written: %s", path, strerror(errno));
 fail:
     rp_piece_end(out);
     return ret;
@@ -204,7 +204,7 @@ static int close_file(struct rp_piece *p)
 
     p->out.file = NULL;
     return fclose(file) == 0 ? 0
-                             : rp_fail(RP_ERR_IO, "%s: writing: %s", p->out.path, strerror(errno));
+                             : rp_fail(rp_io_status(errno), "%s: writing: %s", p->out.path, strerror(errno));
 }
 
 int rp_piece_finish(struct rp_piece *p, int64_t next)

@@ -105,7 +105,7 @@ int rp_piece_out_end(struct rp_piece_out *o, const struct rp_piece_info *info)
     put32(o, o->crc);
     if (!o->failed)
         o->failed = fflush(o->file) != 0;
-    return o->failed ? rp_fail(RP_ERR_IO, "%s: writing: %s", o->path, strerror(errno)) : 0;
+    return o->failed ? rp_fail(rp_io_status(errno), "%s: writing: %s", o->path, strerror(errno)) : 0;
 }
 
 /* ---- reading --------------------------------------------------------------------------------- */
@@ -309,7 +309,7 @@ int rp_piece_file_take(struct rp_piece_file **out, FILE *file, const char *path)
     }
     f->file = file;
     if (fseeko(file, 0, SEEK_END) || (f->size = ftello(file)) < 0) {
-        ret = rp_fail(RP_ERR_IO, "%s: reading: %s", path, strerror(errno));
+        ret = rp_fail(rp_io_status(errno), "%s: reading: %s", path, strerror(errno));
         goto fail;
     }
     rewind(file);
@@ -320,7 +320,7 @@ int rp_piece_file_take(struct rp_piece_file **out, FILE *file, const char *path)
     const int64_t left = f->left;
     RP_TRY(look_through(f));
     if (fseek(file, f->begin, SEEK_SET)) {
-        ret = rp_fail(RP_ERR_IO, "%s: reading: %s", path, strerror(errno));
+        ret = rp_fail(rp_io_status(errno), "%s: reading: %s", path, strerror(errno));
         goto fail;
     }
     f->left = left;
@@ -336,7 +336,7 @@ int rp_piece_file_open(struct rp_piece_file **out, const char *path)
 
     *out = NULL;
     return file ? rp_piece_file_take(out, file, path)
-                : rp_fail(RP_ERR_IO, "%s: %s", path, strerror(errno));
+                : rp_fail(rp_io_status(errno), "%s: %s", path, strerror(errno));
 }
 
 void rp_piece_file_close(struct rp_piece_file **file)

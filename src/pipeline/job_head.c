@@ -81,7 +81,7 @@ static int write_models(const struct rp_pipeline *pipeline, FILE *to)
         return rp_fail(RP_ERR_NOMEM, "out of memory");
     for (; n < MOST && (model = rp_pool_model(pipeline->pool, n)); n++) {
         struct rp_sums sums;
-        const int ret = rp_memory_sums(model->path, false, &sums);
+        const int ret = rp_memory_sums(rp_model_path(model), false, &sums);
 
         if (ret < 0) {
             free(hex);
