@@ -138,7 +138,9 @@ static int take_packet(void *priv, AVPacket *packet)
     struct rp_piece *const p = priv;
 
     rp_piece_out_packet(&p->out, packet);
-    return p->out.failed ? rp_fail(rp_io_status(errno), "%s: writing: %s", p->out.path, strerror(errno)) : 0;
+    return p->out.failed
+               ? rp_fail(rp_io_status(errno), "%s: writing: %s", p->out.path, strerror(errno))
+               : 0;
 }
 
 int rp_piece_begin(struct rp_piece **out, const struct rp_pieces *pieces, const char *path,
@@ -203,8 +205,9 @@ static int close_file(struct rp_piece *p)
     FILE *const file = p->out.file;
 
     p->out.file = NULL;
-    return fclose(file) == 0 ? 0
-                             : rp_fail(rp_io_status(errno), "%s: writing: %s", p->out.path, strerror(errno));
+    return fclose(file) == 0
+               ? 0
+               : rp_fail(rp_io_status(errno), "%s: writing: %s", p->out.path, strerror(errno));
 }
 
 int rp_piece_finish(struct rp_piece *p, int64_t next)

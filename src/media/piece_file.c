@@ -105,7 +105,8 @@ int rp_piece_out_end(struct rp_piece_out *o, const struct rp_piece_info *info)
     put32(o, o->crc);
     if (!o->failed)
         o->failed = fflush(o->file) != 0;
-    return o->failed ? rp_fail(rp_io_status(errno), "%s: writing: %s", o->path, strerror(errno)) : 0;
+    return o->failed ? rp_fail(rp_io_status(errno), "%s: writing: %s", o->path, strerror(errno))
+                     : 0;
 }
 
 /* ---- reading --------------------------------------------------------------------------------- */
