@@ -1,5 +1,5 @@
 #!/bin/bash
-# shellcheck disable=SC2317 # functions are called through suite()
+# shellcheck disable=SC2317 # functions are called through the list
 # Every test: what `make test` and CI run. The last line is "N passed, N failed[, N skipped]".
 #
 #   tests/run.sh [BUILD] [SUITE...]
@@ -8,8 +8,11 @@
 #            builds of their own beside it: BUILD-test, -asan, -tsan, -clang
 #   SUITE    only these, by the name that stands in front of their line
 #
-# One line a suite; what it said is in BUILD-test/logs, and the end of that is shown when it failed.
-# A suite that fails does not keep the others from running. Real media beside the checkout
+# As many suites run at once as there are cores (or $REPRISE_TEST_JOBS), each on one of them as far as
+# that can be; they begin in the order of the list in plan(), which has the builds first, then what
+# takes longest. One line a suite, when it ends: with its wall time and its processor time. What it
+# said is in BUILD-test/logs, and the end of that is shown when it failed. A suite that fails does not
+# keep the others from running. Real media beside the checkout
 # ($REPRISE_SHARED, else ../shared) are used when they are there, else tests that want them say so.
 set -uo pipefail
 
@@ -23,8 +26,9 @@ fi
 wanted=" $* "
 logs=$root/$build-test/logs
 passed=0 failed=0 skipped=0 started=$SECONDS
+few=$((($(nproc) + 1) / 2)) # processes of a build that is made while tests run
 mkdir -p "$logs"
-rm -f "$logs"/*.log "$logs"/*.code
+rm -f "$logs"/*.{log,time,end}
 
 export REPRISE_SOURCE=$root
 # Sanitizers end a program with a code that is none of its own.
@@ -38,29 +42,99 @@ ort=$(cat "$build/.ort_home" 2>/dev/null) || ort=$(scripts/setup.sh --tests) || 
     exit 1
 }
 
-is_wanted() { # NAME of a suite
-    [[ $wanted == '  ' || $wanted == *" ${1// /-} "* ]]
+# ---- the list -------------------------------------------------------------------------------------
+
+names=() commands=() afters=()
+alone=''         # names of suites beside which nothing else runs
+declare -A state=() # of a suite: waiting, running, ended
+declare -A who=()   # process -> number of its suite
+
+# Is NAME wanted? Who wants "contracts" wants "contracts 1" as well.
+is_wanted() {
+    local name=${1// /-}
+    [[ $wanted == '  ' || $wanted == *" $name "* || $wanted == *" ${name%-[0-9]} "* ]]
 }
 
-# suite NAME COMMAND...: run it, count its checks, say so in one line.
+# suite NAME COMMAND...: put it on the list. `after`, if set, names one that must have ended.
 suite() {
-    local name=$1 log=$logs/${1//[ \/]/-}.log code=0 begin=$SECONDS p f s tally
+    is_wanted "$1" || return 0
+    names+=("$1")
+    afters+=("${after:-}")
+    state[$1]=waiting
     shift
-    is_wanted "$name" || return 0
-    rm -f "${json:-}"
-    "$@" >"$log" 2>&1 </dev/null || code=$?
-    tally=$(python3 tests/tally.py $code "$([ -s "${json:-}" ] && echo "$json" || echo "$log")") ||
+    commands+=("$(printf '%q ' "$@")")
+}
+
+# ---- running --------------------------------------------------------------------------------------
+
+# In a process of its own: what the suite NAME says goes to its log, how it ended is written down.
+run_one() { # NAME COMMAND
+    local file=$logs/${1//[ \/]/-} code=0 begin=$SECONDS TIMEFORMAT='%U %S'
+    export REPRISE_SUITE=${1//[ \/]/-}
+    { time eval "$2" >"$file.log" 2>&1 </dev/null; } 2>"$file.time" || code=$?
+    echo "$code $((SECONDS - begin)) $(awk '{ printf "%d", $1 + $2 }' "$file.time")" >"$file.end"
+}
+
+# What is said of a suite that ended, and counted.
+report() { # NAME
+    local name=${1//[ \/]/-} log json='' code wall busy p f s tally
+    log=$logs/$name.log
+    json=$(sed -n 's/^Full log written to \(.*\)\.txt$/\1.json/p' "$log" | tail -n 1)
+    read -r code wall busy <"$logs/$name.end" || code=1 wall=0 busy=0
+    tally=$(python3 tests/tally.py "$code" "$([ -s "$json" ] && echo "$json" || echo "$log")") ||
         tally='0 1 0'
     read -r p f s <<<"$tally"
     passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
-    printf '%-34s %5d passed %3d failed %3d skipped %4d s\n' "${name// /-}" "$p" "$f" "$s" \
-        $((SECONDS - begin))
+    printf '%-30s %5d passed %3d failed %3d skipped %4d s, %4d s of processors\n' "$name" "$p" "$f" \
+        "$s" "$wall" "$busy"
     tail -n +2 <<<"$tally"
     if [ "$f" != 0 ]; then
         tail -n 40 "$log" | cut -c1-300 | sed 's/^/    /'
         echo "    (${log#"$root"/})"
     fi
-    return $((f != 0))
+}
+
+# The number of the next suite that may begin now, in $next; fails if there is none.
+find_next() {
+    local i
+    for i in "${!names[@]}"; do
+        next=$i
+        [ "${state[${names[i]}]}" = waiting ] || continue
+        case ${state[${afters[i]:-none}]:-} in
+            waiting | running) continue ;;
+        esac
+        [[ $alone != *" ${names[i]} "* ]] || [ ${#who[@]} = 0 ] || continue
+        return 0
+    done
+    return 1
+}
+
+begin_some() {
+    local next
+    while [ ${#who[@]} -lt "$jobs" ] && [ -z "$by_itself" ] && find_next; do
+        run_one "${names[next]}" "${commands[next]}" &
+        who[$!]=$next
+        state[${names[next]}]=running
+        [[ $alone != *" ${names[next]} "* ]] || by_itself=1
+    done
+}
+
+run_list() {
+    local ended name by_itself='' jobs=${REPRISE_TEST_JOBS:-$(nproc)}
+    # Each in a process group of its own; without that an interrupt would be ignored in all of them,
+    # and some tests interrupt a program.
+    set -m
+    trap 'kill -TERM -- $(printf -- "-%s " "${!who[@]}"); exit 130' INT TERM
+    begin_some
+    while [ ${#who[@]} -gt 0 ]; do
+        wait -n -p ended
+        name=${names[${who[$ended]}]}
+        unset "who[$ended]"
+        state[$name]=ended by_itself=''
+        begin_some
+        report "$name"
+    done
+    set +m
 }
 
 # ---- builds ---------------------------------------------------------------------------------------
@@ -83,114 +157,96 @@ compile() {
     [ "${PIPESTATUS[0]}" = 0 ] && ! grep -q 'warning:' "$folder/.said"
 }
 
-# in_advance NAME COMMAND...: what the suite NAME is about; `done_in_advance NAME` waits for it.
-in_advance() {
-    local log=$logs/in-advance-${1//[ \/]/-} code=0
-    is_wanted "$1" || return 0
-    shift
-    "$@" >"$log.log" 2>&1 || code=$?
-    echo $code >"$log.code"
+compile_by_clang() {
+    CC=clang compile "$@"
 }
 
-# Builds for the last suites, made with what the first ones leave of the processors.
-build_in_advance() {
-    renice -n 19 $BASHPID >"$logs/renice.log" 2>&1
-    in_advance 'build asan' compile "$build-asan" '-Db_sanitize=address,undefined -Doptimization=1'
-    in_advance 'build tsan' compile "$build-tsan" '-Db_sanitize=thread' reprise tests/test_{queue,ring,log,pipeline}
-    CC=clang in_advance 'build clang' compile "$build-clang" '-Dfuzz=true' reprise tests/fuzz
-}
-
-done_in_advance() {
-    local log=$logs/in-advance-${1//[ \/]/-}
-    while [ ! -s "$log.code" ] && kill -0 "$behind"; do
-        sleep 0.2
-    done
-    cat "$log.log"
-    return "$(cat "$log.code")"
-}
-
-# in_meson FOLDER ARGUMENTS...: its tests, without building
+# in_meson FOLDER ARGUMENTS...: its tests, without building, one at a time
 in_meson() {
     local folder=$1
     shift
-    meson test -C "$folder" --no-rebuild --print-errorlogs "$@"
+    meson test -C "$folder" --no-rebuild --print-errorlogs --num-processes 1 --logbase "$REPRISE_SUITE" "$@"
 }
 
-# meson_suite NAME FOLDER ARGUMENTS...
-meson_suite() {
-    local json=$root/$2/meson-logs/testlog.json
-    suite "$1" in_meson "${@:2}"
+# python NAME FILE PROGRAM [TEST...]: a suite of the end-to-end tests
+python() {
+    local name=$1 file=$2
+    shift 2
+    suite "$name" /usr/bin/python3 -B "tests/test_$file.py" "$@" -v
 }
 
 # ---- all of it ------------------------------------------------------------------------------------
 
-run_all() {
+plan() {
     # standins: for suites that replace the content check's networks, which the product refuses
-    local program=$build/reprise standins=$build-test/reprise test behind
+    local program=$build/reprise standins=$build-test/reprise asan=$build-asan/reprise test after=
+    [ -x "$program" ] || program=$standins
+
+    alone=' load '
 
     suite 'build debug' compile "$build-test" ''
-    build_in_advance &
-    behind=$!
-    meson_suite 'unit' "$build-test"
+    after='build debug'
+    suite 'build asan' compile "$build-asan" '-Db_sanitize=address,undefined -Doptimization=1' -j "$few"
+    suite 'build tsan' compile "$build-tsan" '-Db_sanitize=thread' -j "$few" \
+        reprise tests/test_{queue,ring,log,pipeline}
+    suite 'tidy' env REPRISE_LINT_PROCESSES=1 tests/lint.sh "$build-test" tidy
+    python 'contracts 1' contracts "$standins" --part 1/2
+    python 'contracts 2' contracts "$standins" --part 2/2
+    suite 'unit' in_meson "$build-test"
+
+    after='build asan'
+    # the reference is most of the work of that suite, and not ours; check-long has it
+    suite 'unit asan' in_meson "$build-asan" -t 4 --no-suite reference
+    python 'bad input asan' bad_input "$asan" Files Models Sizes
+    python 'main job asan' main_job "$asan" MainJob
+    python 'download asan' download "$asan" Whole Resume Wrong Room
+    suite 'command line asan' tests/cli.sh "$asan"
+    after='build tsan'
+    suite 'threads tsan' in_meson "$build-tsan" -t 6 queue ring log pipeline
+    after='build debug'
+    suite 'build clang' compile_by_clang "$build-clang" '-Dfuzz=true' -j "$few" reprise tests/fuzz
+
+    python 'real media' real_media "$program"
+    python 'face blur' face_blur "$program"
+    python 'lip syncer' lip_syncer "$standins"
+    python 'background remover' background "$standins"
+    python 'content check' content_check "$standins" Verdict Input Build Choice Ini Sampling Real
+    python 'selection' selection "$program"
+    python 'main job' main_job "$program"
+    python 'words and screens' words "$program"
+    python 'frame enhancer' frame_enhancer "$standins"
+    suite 'cases' tests/test_cases.py "$program"
+    python 'sync' sync "$program"
+    python 'analysis' analysis "$program"
+    python 'download' download "$program"
+    suite 'twins' /usr/bin/python3 -B tests/test_twins.py -v
+    python 'face swapper' face_swapper "$standins"
+    python 'bad world' bad_input "$program" World
+    suite 'faults' tests/test_faults.py "$program"
+    suite 'rest of lint' env REPRISE_LINT_PROCESSES=1 tests/lint.sh "$build-test" rest
+    python 'source sound' source_sound "$standins"
+    python 'escapes' escapes "$program"
+    python 'drop in' dropin "$standins"
+    suite 'command line' tests/cli.sh "$program"
+    suite 'install' tests/test_install.py "$program" -v Install
     suite 'headers and symbols' tests/symbols.sh "$build-test"
-    suite 'lint' tests/lint.sh "$build-test"
     for test in setup gpu_pack; do
         suite "$test" "tests/test_$test.sh"
     done
-    for test in onnx_writer classic import_nsfwjs twins; do
+    python 'content check published' content_check "$program" Published Clips
+    for test in onnx_writer classic import_nsfwjs; do
         suite "$test" /usr/bin/python3 -B "tests/test_$test.py" -v
     done
-
-    [ -x "$program" ] || program=$build-test/reprise
-    suite 'command line' tests/cli.sh "$program"
-    suite 'install' tests/test_install.py "$program" -v Install
-    suite 'main job' tests/test_main_job.py "$program" -v
-    suite 'contracts' tests/test_contracts.py "$standins" --halves -v
-    suite 'cases' tests/test_cases.py "$program"
-    suite 'drop in' tests/test_dropin.py "$standins" -v
-    suite 'sync' tests/test_sync.py "$program" -v
-    suite 'face swapper' tests/test_face_swapper.py "$standins" -v
-    suite 'background remover' tests/beside.py tests/test_background.py "$standins" \
-        Contracts -- Alpha BadInput Chains Untouched Isnet
-    suite 'frame enhancer' tests/test_frame_enhancer.py "$standins" -v
-    suite 'source sound' tests/test_source_sound.py "$standins" -v
-    suite 'lip syncer' tests/beside.py tests/test_lip_syncer.py "$standins" \
-        Hears -- Sound Odd
-    suite 'analysis' tests/test_analysis.py "$program" -v
-    suite 'real media' tests/beside.py tests/test_real_media.py "$program" \
-        Lite Yunet Landmarkers Turned SameFrames AtOnce -- \
-        Steady Classes Identity Jobs Occlusion Enhancer
-    suite 'selection' tests/test_selection.py "$program" -v
-    suite 'face blur' tests/beside.py tests/test_face_blur.py "$program" \
-        Kept -- Nobody Gaps Scenes BadInput
-    suite 'content check' tests/test_content_check.py "$standins" -v Verdict Input Build Choice Ini Sampling Real
-    suite 'content check published' tests/test_content_check.py "$program" -v Published Clips
-    suite 'lifetime' tests/test_lifetime.py "$program" -v
-    suite 'download' tests/test_download.py "$program" -v
-    suite 'faults' tests/test_faults.py "$program"
-    suite 'load' tests/test_load.py "$program" -v
-    suite 'bad world' tests/test_bad_input.py "$program" -v World
-    suite 'escapes' tests/test_escapes.py "$program" -v
-    suite 'words and screens' tests/test_words.py "$program" -v
-
-    suite 'build asan' done_in_advance 'build asan'
-    # the reference is most of the work of that suite, and not ours; check-long has it
-    meson_suite 'unit asan' "$build-asan" -t 4 --no-suite reference
-    suite 'command line asan' tests/cli.sh "$build-asan/reprise"
-    suite 'main job asan' tests/test_main_job.py "$build-asan/reprise" -v MainJob
-    suite 'download asan' tests/test_download.py "$build-asan/reprise" -v Whole Resume Wrong Room
-    suite 'bad input asan' tests/beside.py tests/test_bad_input.py "$build-asan/reprise" \
-        Files -- Models Sizes
-
-    suite 'build tsan' done_in_advance 'build tsan'
-    meson_suite 'threads tsan' "$build-tsan" -t 6 queue ring log pipeline
-
-    suite 'build clang' done_in_advance 'build clang'
+    after='build clang'
     suite 'fuzz' env RUNS=smoke tests/fuzz.sh "$build-clang"
+    after='build debug'
+    python 'lifetime' lifetime "$program"
+    python 'load' load "$program" # with less memory, fewer files and so on than it wants
 }
 
 main() {
-    run_all
+    plan
+    run_list
     echo "all suites: $((SECONDS - started)) s"
     line="$passed passed, $failed failed"
     [ "$skipped" = 0 ] || line+=", $skipped skipped"

@@ -1,20 +1,18 @@
 #!/usr/bin/python3
 """Each model's contract, through the whole program, against references in NumPy: tests/contracts/.
 
-    test_contracts.py PROGRAM [--halves] [-v] [TEST...]
+    test_contracts.py PROGRAM [--part K/N] [-v] [TEST...]
 
-With --halves in two processes at once, for two cores.
+--part: only every N-th class of tests, beginning with the K-th.
 
 With REPRISE_CONTRACT_OPTIONS="--execution-providers cuda" on a GPU. The machine needs no models: those
 here are tiny ones, made as they are needed.
 """
-import concurrent.futures
 import glob
 import importlib
 import json
 import os
 import shutil
-import subprocess
 import sys
 import unittest
 
@@ -23,6 +21,7 @@ from contracts import common
 
 # Kinds of the catalogue whose models must all have a contract here.
 COVERED = []
+PART = None
 
 
 def modules():
@@ -62,33 +61,23 @@ for found in modules():
     globals().update(tests_in(found))
 
 
-def flat(suite):
-    for test in suite:
-        yield from flat(test) if isinstance(test, unittest.TestSuite) else [test]
-
-
-def load_tests(_, suite, __):
-    """All, or every second one: REPRISE_HALF is 0 or 1."""
-    half = os.environ.get('REPRISE_HALF')
-    return suite if half is None else unittest.TestSuite(list(flat(suite))[int(half)::2])
-
-
-def run_halves(args):
-    halves = [subprocess.Popen([sys.executable, '-B', __file__, *args], stdout=subprocess.PIPE,
-                               stderr=subprocess.STDOUT, text=True,
-                               env=dict(os.environ, REPRISE_HALF=str(i))) for i in range(2)]
-    with concurrent.futures.ThreadPoolExecutor(2) as pool:
-        for said in pool.map(lambda half: half.communicate()[0], halves):
-            print(said)
-    return max(abs(half.returncode) for half in halves)
+def load_tests(loader, suite, _):
+    """All, or a part."""
+    if PART is None:
+        return suite
+    number, parts = (int(word) for word in PART.split('/'))
+    classes = [value for value in globals().values()
+               if isinstance(value, type) and issubclass(value, unittest.TestCase)]
+    return unittest.TestSuite(loader.loadTestsFromTestCase(c) for c in classes[number - 1::parts])
 
 
 if __name__ == '__main__':
-    if '--halves' in sys.argv:
-        sys.argv.remove('--halves')
-        sys.exit(run_halves(sys.argv[1:]))
+    if '--part' in sys.argv:
+        at = sys.argv.index('--part')
+        PART = sys.argv[at + 1]
+        del sys.argv[at:at + 2]
     if len(sys.argv) < 2:
-        print(f'usage: {sys.argv[0]} PROGRAM [TEST...]')
+        print(f'usage: {sys.argv[0]} PROGRAM [--part K/N] [TEST...]')
         sys.exit(2)
     e2e.program = os.path.abspath(sys.argv.pop(1))
     if not shutil.which('ffmpeg'):
