@@ -17,6 +17,7 @@ import tempfile
 import unittest
 
 sys.dont_write_bytecode = True
+os.environ.setdefault('OPENBLAS_NUM_THREADS', '1')  # other tests have the other cores
 try:
     import numpy as np
 except ImportError:

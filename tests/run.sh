@@ -199,7 +199,7 @@ plan() {
     suite 'unit asan' in_meson "$build-asan" -t 4 --no-suite reference
     python 'bad input asan' bad_input "$asan" Files Models Sizes
     python 'main job asan' main_job "$asan" MainJob
-    python 'download asan' download "$asan" Whole Resume Wrong Room
+    python 'download asan' download "$asan" Whole Resume Wrong Room Lite
     suite 'command line asan' tests/cli.sh "$asan"
     after='build tsan'
     suite 'threads tsan' in_meson "$build-tsan" -t 6 queue ring log pipeline

@@ -245,8 +245,8 @@ class Models(Case):
     def test_missing(self):
         """Empty files and folders count as not installed: the sentence has the command."""
         for path in (None, self.path('empty.onnx', b''), self.folder):
-            self.with_model(2, 'nsfwjs', path, 'scripts/setup.sh')
-            self.with_model(2, 'fr_detect', path, 'scripts/setup.sh')
+            self.with_model(2, 'nsfwjs', path, 'reprise force-download')
+            self.with_model(2, 'fr_detect', path, 'reprise force-download')
         self.swap_refused(2, e2e.PICTURE, 'out.png', said='yunet_2023_mar.onnx',
                           more=('--face-detector-model', 'yunet'))
         self.swap_refused(2, e2e.PICTURE, 'out.png', said='nsfwjs',

@@ -248,7 +248,7 @@ class Choice(Case):
 
     def test_missing(self):
         """The run ends with the command that fetches what is missing."""
-        self.missing(self.models(), 'nsfwjs', 'scripts/setup.sh')
+        self.missing(self.models(), 'nsfwjs', 'reprise force-download')
         self.missing(self.models(nsfwjs=SAFE['nsfwjs']), 'nsfw_1', 'nsfw_1.onnx',
                      '--content-analyser-model', 'many')
         self.missing(self.models(nsfwjs=SAFE['nsfwjs']), 'nsfw_3', 'nsfw_3.onnx',

@@ -5,6 +5,7 @@
 """
 import hashlib
 import http.server
+import io
 import json
 import os
 import random
@@ -15,6 +16,7 @@ import socket
 import ssl
 import subprocess
 import sys
+import tarfile
 import threading
 import time
 import unittest
@@ -550,9 +552,6 @@ class Wrong(Case):
         self.assertEqual(self.server.requests, [])
         self.run_it()
 
-    def test_not_at_a_provider(self):
-        self.wrong('classic_256', said='scripts/setup.sh')
-
     def test_folder_cannot_be_written(self):
         self.put()
         with open(self.models, 'wb'):
@@ -728,6 +727,129 @@ class Job(Case):
         self.assertEqual(result.stderr.count('can be reached'), 1, result.stderr)
         self.assertEqual(result.stderr.count('using the lite models'), 1, result.stderr)
         self.assertTrue(json.loads(result.stdout)['faces'])
+
+
+FR = 'faceplugin-face-recognition-js'
+FR_FILES = ['fr_detect', 'fr_landmark', 'fr_feature', 'fr_age', 'fr_gender']
+NSFWJS = ['model.min.js', 'group1-shard1of1.min.js']
+
+
+def contents(*path):
+    with open(os.path.join(*path), 'rb') as file:
+        return file.read()
+
+
+def packed(files, padding=0):
+    """A package: name -> bytes. padding: bytes of a first file that nobody wants."""
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode='w:gz', compresslevel=1) as tar:
+        for name, data in {'README': b'x' * padding, **files}.items():
+            info = tarfile.TarInfo(f'package/{name}')
+            info.size = len(data)
+            tar.addfile(info, io.BytesIO(data))
+    return out.getvalue()
+
+
+class Lite(Case):
+    """The lite set out of packages of a registry, the same bytes as set-up's scripts make."""
+
+    def setUp(self):
+        super().setUp()
+        kept = os.path.join(e2e.CACHE, 'npm', 'nsfwjs-4.4.0')
+        if not all(os.path.exists(f'{kept}/{name}') for name in NSFWJS):
+            self.skipTest(f'no sources of nsfwjs in {kept}: run scripts/setup.sh')
+        self.fr = {f'model/{name}.onnx': contents(e2e.MODELS, f'{name}.onnx') for name in FR_FILES}
+        self.nsfwjs = {f'dist/models/mobilenet_v2/{name}': contents(kept, name) for name in NSFWJS}
+
+    def arguments(self, *words, command='force-download', mirrors=None):
+        mirrors = mirrors or [f'npm={self.server.url}/npm']
+        return super().arguments(*(words or ['lite']), command=command, mirrors=mirrors)
+
+    def publish(self, fr=None, nsfwjs=None, registry='/npm', **how):
+        for name, version, data in ((FR, '0.0.1', packed(fr or self.fr)),
+                                    ('nsfwjs', '4.4.0', packed(nsfwjs or self.nsfwjs, 700))):
+            self.server.files[f'{registry}/{name}/-/{name}-{version}.tgz'] = File(data, **how)
+
+    def fetch(self, said, *words, **how):
+        return self.run_it(*(words or ['lite']), said=said, **how)
+
+    def assert_all_there(self):
+        self.assertEqual(self.here(), sorted(f'{name}.onnx' for name in e2e.LITE))
+        for name in e2e.LITE:
+            self.assertEqual(contents(self.models, f'{name}.onnx'),
+                             contents(e2e.MODELS, f'{name}.onnx'), name)
+
+    def test_all(self):
+        """Each package once, also where its files are asked for one by one; no package is left."""
+        self.publish()
+        self.fetch('7 fetched, 0 already there')
+        self.assert_all_there()
+        self.assertEqual(len(self.server.requests), 2)
+        self.fetch('0 fetched, 7 already there', options=['--offline'])
+        self.assertEqual(len(self.server.requests), 2)
+
+    def test_some(self):
+        """What is right stays; what is wrong or missing comes from its package alone."""
+        self.publish()
+        shutil.copytree(e2e.MODELS, self.models, ignore=lambda _, names: [
+            name for name in names if name.removesuffix('.onnx') not in e2e.LITE])
+        os.unlink(os.path.join(self.models, 'fr_age.onnx'))
+        self.write('fr_feature.onnx', b'wrong')
+        self.write('classic_256.onnx', b'wrong')
+        before = os.stat(os.path.join(self.models, 'fr_detect.onnx')).st_mtime_ns
+        self.fetch('3 fetched, 4 already there')
+        self.assert_all_there()
+        self.assertEqual(os.stat(os.path.join(self.models, 'fr_detect.onnx')).st_mtime_ns, before)
+        self.assertEqual([path for path, *_ in self.server.requests], [f'/npm/{FR}/-/{FR}-0.0.1.tgz'])
+
+    def test_nothing_to_fetch(self):
+        """One of them is made here, without any host."""
+        self.fetch('1 fetched', 'classic_256', options=['--offline'])
+        self.assertEqual(self.here(), ['classic_256.onnx'])
+        self.fetch('--offline was given', 'ultraface', options=['--offline'], code=1)
+
+    def test_broken_connection(self):
+        self.publish(break_at=[100000])
+        self.fetch('7 fetched')
+        self.assert_all_there()
+        self.assertIn('bytes=100000-', [asked for _, asked, _ in self.server.requests])
+
+    def test_wrong(self):
+        """Of a package that is another one nothing wrong is taken; the next host is asked."""
+        name = 'model/fr_landmark.onnx'
+        changed = self.fr[name][:-1] + bytes([self.fr[name][-1] ^ 1])
+        less = {key: data for key, data in self.fr.items() if key != name}
+        bad = {'does not have the expected SHA-256': packed({**self.fr, name: changed}),
+               'has no package/model/fr_landmark.onnx': packed(less),
+               'may have 1163742': packed({**self.fr, name: changed + b'x'}),
+               'cannot be unpacked to its end': packed(self.fr)[:-100000],
+               'not the expected archive': b'<html>' + b'x' * 3000}
+        path = f'/npm/{FR}/-/{FR}-0.0.1.tgz'
+        for said, data in bad.items():
+            with self.subTest(said):
+                self.server.files[path] = File(data)
+                self.fetch(said, 'fr_landmark', code=1)
+                self.assertEqual([n for n in self.here() if 'landmark' in n or n[0] == '.'], [])
+        self.publish(registry='/second')
+        self.fetch('fetching', 'fr_landmark', mirrors=[f'npm={self.server.url}/npm',
+                                                      f'npm={self.server.url}/second'])
+        self.assertEqual(contents(self.models, 'fr_landmark.onnx'), self.fr[name])
+
+    def test_wrong_sources(self):
+        """What a network is made of."""
+        name = f'dist/models/mobilenet_v2/{NSFWJS[0]}'
+        self.publish(nsfwjs={**self.nsfwjs, name: self.nsfwjs[name].replace(b'224', b'225')})
+        self.fetch('does not have the expected SHA-256', 'nsfwjs', code=1)
+        self.assertEqual(self.here(), [])
+
+    def test_too_large(self):
+        self.publish(says=70 << 20)
+        self.fetch('at most 67108864', 'ultraface', code=1)
+        self.assertEqual(self.here(), [])
+
+    def test_no_registry(self):
+        self.fetch('no host of models can be reached (127.0.0.1', 'ultraface', code=1, seconds=8,
+                   mirrors=[f'npm=http://127.0.0.1:{free_port()}'])
 
 
 class Content(Case):

@@ -117,15 +117,6 @@ class Install(unittest.TestCase):
         self.assertIn(b'7 already there', self.run_user('reprise', 'force-download', 'lite').stderr)
         self.assertIn(self.dest, self.run_user('reprise', 'doctor').stdout.decode())
 
-    def test_lite_is_not_there(self):
-        """A program that was not installed, with an empty model folder: one sentence, what to do."""
-        done = subprocess.run([e2e.program, 'force-download', 'lite'], capture_output=True, text=True,
-                              env={**os.environ, 'REPRISE_MODELS': self.work + '/none'})
-        self.assertEqual(done.returncode, 1)
-        self.assertIn('make install puts it beside the program for everyone, and scripts/setup.sh',
-                      done.stderr)
-        self.assertIn('0 fetched, 0 already there, 1 failed', done.stderr)
-
     def test_picture(self):
         with open(EXAMPLES + '/picture.c', encoding='utf-8') as file:
             self.assertLess(len(file.readlines()), 31)

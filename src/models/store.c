@@ -9,7 +9,7 @@
 
 #define GITHUB_URL "https://github.com/facefusion/facefusion-assets/releases/download"
 #define HUGGINGFACE_URL "https://huggingface.co/facefusion"
-#define SETUP_COMMAND "scripts/setup.sh"
+#define LITE_COMMAND "reprise force-download"
 
 struct rp_store {
     struct rp_downloads *downloads; /* NULL: never fetch */
@@ -146,10 +146,10 @@ char *rp_store_fetch_command(const struct rp_store *store, const struct rp_model
     char *command = NULL;
     if (entry->flags & RP_MODEL_LITE) {
         if (store->is_default)
-            return strdup(SETUP_COMMAND);
+            return strdup(LITE_COMMAND " lite");
         char *dir = shell_quote(store->path);
         if (dir)
-            command = rp_asprintf("REPRISE_MODELS=%s " SETUP_COMMAND, dir);
+            command = rp_asprintf(LITE_COMMAND " --models-path %s lite", dir);
         free(dir);
         return command;
     }
@@ -211,7 +211,8 @@ static int fetch_missing(const struct rp_store *store, const struct rp_model_ent
     *status = RP_ERR_MISSING;
     if (refusal && store->downloads && entry->base)
         snprintf(why, WHY, "%s", refusal);
-    if (refusal)
+    if (refusal ||
+        !entry->base) /* no run fetches the lite set: packages for the sake of one file */
         return 0;
     if (!(*path = rp_path_join(store->path, entry->file)))
         return rp_fail(RP_ERR_NOMEM, "out of memory");
@@ -440,7 +441,7 @@ int rp_store_fetch(const struct rp_store *store, const struct rp_model_entry *en
     rp_log_hold(false);
     if ((ret == RP_OK && !*what) || (ret == RP_ERR_UNSUPPORTED && refusal)) {
         free(path);
-        return RP_OK;
+        return rp_downloads_brought(store->downloads, entry);
     }
     spoken(entry, text, sizeof(text));
     if (*what)
@@ -456,6 +457,7 @@ int rp_store_fetch(const struct rp_store *store, const struct rp_model_entry *en
     else if ((ret = rp_downloads_get(store->downloads, entry, path, own, why, WHY)) < 0)
         ret = rp_fail(ret, "%s cannot be fetched: %s", text, why);
     free(path);
+    rp_downloads_brought(store->downloads, entry); /* it is told now */
     return ret < 0 ? ret : 1;
 }
 

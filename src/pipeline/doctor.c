@@ -54,7 +54,8 @@ static int find_models(rp_runtime *rt, rp_finding *f, char *detail, size_t size)
     RP_CHECK(rp_models_each(rt, count_lite, &c));
     *f = (rp_finding){.name = "models", .needed = true, .detail = detail,
                       .ok = c.installed == c.all};
-    f->advice = f->ok ? NULL : "run scripts/setup.sh, or give another folder with --models-path";
+    f->advice =
+        f->ok ? NULL : "run reprise force-download lite, or give another folder with --models-path";
     snprintf(detail, size, "%d of %d files of the lite set in %s%s%s%s%s", c.installed, c.all,
              rp_store_path(rt->store), shared ? " and " : "", shared ? shared : "",
              c.missing[0] ? "; missing: " : "", c.missing);
