@@ -113,7 +113,7 @@ static void coarse_weights(const double *weights, const double *kernel, float *o
 /* The determinant without row r and column c, with its sign. */
 static double minor(const double m[9], int r, int c)
 {
-    double v[4];
+    double v[4] = {0};
     int n = 0;
 
     for (int i = 0; i < 9; i++) {
@@ -399,7 +399,7 @@ int rp_classic_make(uint8_t **data, size_t *size)
     int ret = b && map ? rp_graph_file_init(&b->file, NODES, WEIGHTS)
                        : rp_fail(RP_ERR_NOMEM, "out of memory");
 
-    if (ret >= 0) {
+    if (b && map && ret >= 0) {
         put_weights(b, map);
         put_graph(b);
         ret = rp_graph_file_make(&b->file, &facts, data, size);

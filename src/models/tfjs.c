@@ -395,23 +395,24 @@ static void put_convolution(struct importer *im, const struct layer *l, const st
     rp_graph_file_node(&im->file, text, l->name, l->name, attributes, 4);
 }
 
+/* c->depthwise is given. */
 static int plan_convolution(const struct importer *im, const struct layer *l,
-                            const struct layer *from, bool depthwise, struct convolution *c)
+                            const struct layer *from, struct convolution *c)
 {
+    const bool depthwise = c->depthwise;
     const struct output *const in = &from->out;
     const char *const padding = json_string_value(json_object_get(l->config, "padding"));
     const json_t *const strides = json_object_get(l->config, "strides");
     int64_t *const p = c->pads;
 
-    *c = (struct convolution){.depthwise = depthwise};
     c->kernel = find_weight(im, l->name, depthwise ? "depthwise_kernel" : "kernel", 4);
     if (!c->kernel || c->kernel->dim[2] != in->channels || (depthwise && c->kernel->dim[3] != 1))
         return broken("a convolution has no kernel of its size");
     const int64_t *const dim = c->kernel->dim;
     c->out = depthwise ? dim[2] : dim[3];
     c->in = depthwise ? 1 : dim[2];
-    for (size_t i = 0; i < 2; i++)
-        c->stride[i] = RP_MAX(number_at(strides, i), 1);
+    c->stride[0] = RP_MAX(number_at(strides, 0), 1);
+    c->stride[1] = RP_MAX(number_at(strides, 1), 1);
     memcpy(p, from->pads, sizeof(from->pads));
     if (padding && !strcmp(padding, "same")) {
         same_padding(in->height, dim[0], c->stride[0], &p[0], &p[2]);
@@ -428,12 +429,13 @@ static int plan_convolution(const struct importer *im, const struct layer *l,
 static int convolution(struct importer *im, struct layer *l, const struct layer *from,
                        bool depthwise)
 {
-    struct convolution c;
+    struct convolution c = {.depthwise = depthwise};
     int ret;
 
-    RP_CHECK(plan_convolution(im, l, from, depthwise, &c));
+    RP_CHECK(plan_convolution(im, l, from, &c));
+    const size_t n = (size_t) (c.out * c.in * c.height * c.width);
     struct norm *const norm = malloc(sizeof(*norm));
-    float *const kernel = malloc((size_t) (c.out * c.in * c.height * c.width) * sizeof(*kernel));
+    float *const kernel = malloc(RP_MAX(n, 1) * sizeof(*kernel));
     if (!norm || !kernel)
         ret = rp_fail(RP_ERR_NOMEM, "out of memory");
     else if ((ret = read_norm(im, l, c.out, norm)) >= 0) {
