@@ -848,7 +848,7 @@ class Lite(Case):
         self.assertEqual(self.here(), [])
 
     def test_no_registry(self):
-        self.fetch('no host of models can be reached (127.0.0.1', 'ultraface', code=1, seconds=8,
+        self.fetch('no host of models can be reached (127.0.0.1', 'ultraface', code=75, seconds=8,
                    mirrors=[f'npm=http://127.0.0.1:{free_port()}'])
 
 

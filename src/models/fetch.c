@@ -567,7 +567,7 @@ static bool unpack(struct rp_fetch *f)
     char *const folder = rp_path_dir(f->path);
 
     if (!folder) {
-        local_failure(f, "out of memory");
+        local_failure(f, RP_ERR_NOMEM, "out of memory");
         return false;
     }
     rp_log_hold(true);
@@ -579,7 +579,7 @@ static bool unpack(struct rp_fetch *f)
         return true;
     }
     if (ret != RP_ERR_MODEL) {
-        local_failure(f, "%s", rp_last_error());
+        local_failure(f, ret, "%s", rp_last_error());
         return false;
     }
     problem(f, "%s", rp_last_error());
