@@ -131,6 +131,7 @@ static void *work(void *priv)
     struct worker *const w = priv;
     struct rp_ring *const ring = w->crew->p.ring;
 
+    rp_log_hold(true); /* whoever reads the ring's status shows the first failure */
     while ((n = rp_ring_take(ring, w->ticket, rp_program_frames(w->program), true)) > 0) {
         RP_TRY(begin(w, n));
         RP_TRY(end(w, n));

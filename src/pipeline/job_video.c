@@ -81,6 +81,7 @@ static void *read_frames(void *priv)
     struct video *const v = priv;
     struct rp_media_frame *frame = NULL, *next = NULL;
 
+    rp_log_hold(true);
     while (!atomic_load(&v->job->cancelled)) {
         const double start = rp_now();
 
@@ -202,6 +203,7 @@ static void *write_thread(void *priv)
 {
     struct video *const v = priv;
 
+    rp_log_hold(true);
     v->write_status = write_frames(v);
     if (v->write_status < 0)
         rp_ring_fail(v->ring, v->write_status);
@@ -580,7 +582,7 @@ static int start_helper(struct video *v, int gpu)
 
     h->video = v;
     h->gpu = gpu;
-    h->task = (struct rp_task){.fn = help, .priv = h};
+    h->task = (struct rp_task){.fn = help, .priv = h, .held = true};
     RP_CHECK(rp_pipeline_executor(v->job->runtime, v->job->settings, gpu, &h->executor));
     rp_executor_submit(h->executor, &h->task);
     return 0;
@@ -664,6 +666,17 @@ static void close_all(struct video *v)
     free(v);
 }
 
+/* Several threads may fail, of one cause or because another one did: each holds its sentence back,
+ * and the first failure's is shown. Those that are verdicts get theirs later. */
+static int say_failure(const struct video *v)
+{
+    const int status = rp_ring_status(v->ring);
+
+    if (status < 0 && status != RP_ERR_BLOCKED && status != RP_ERR_CANCELLED)
+        rp_fail(status, "%s", rp_last_error());
+    return status;
+}
+
 static int run(struct video *v, const char *temp)
 {
     int ret;
@@ -675,9 +688,11 @@ static int run(struct video *v, const char *temp)
     set_speech(v, v->job->pipeline);
     RP_TRY(open_writer(v, temp));
     RP_TRY(make_crew(v));
-    RP_TRY(start_threads(v));
-    stop(v, 0);
-    return v->write_status < 0 ? rp_ring_status(v->ring) : 0;
+    rp_log_hold(true);
+    ret = start_threads(v);
+    stop(v, ret);
+    rp_log_hold(false);
+    return ret < 0 || v->write_status < 0 ? say_failure(v) : 0;
 
 fail:
     stop(v, ret);
