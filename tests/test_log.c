@@ -1,5 +1,5 @@
 /* Lines, levels, the last error, exit codes, small helpers. */
-#include "base/base.h"
+#include "base/timeline.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -358,6 +358,24 @@ static void test_io_status(void **state)
     assert_int_equal(rp_io_status(ENOMEM), RP_ERR_NOMEM);
 }
 
+static void test_timeline(void **state)
+{
+    struct rp_moment moment[RP_MOMENTS];
+    const double start = rp_process_start(), since = rp_now();
+
+    (void) state;
+    assert_true(start <= since);
+    assert_true(since - start < 60); /* this process is not older */
+    for (int i = 0; i < RP_MOMENTS + 10; i++)
+        rp_timeline_add("number %d of %s", i, "these");
+    assert_int_equal(rp_timeline_get(moment, RP_MOMENTS, rp_now() + 1), 0);
+    assert_int_equal(rp_timeline_get(moment, 2, since), 2);
+    assert_string_equal(moment[1].what, "number 1 of these");
+    assert_true(moment[0].at >= since && moment[1].at >= moment[0].at);
+    assert_int_equal(rp_timeline_get(moment, RP_MOMENTS, since), RP_MOMENTS);
+    assert_string_equal(moment[RP_MOMENTS - 1].what, "number 255 of these");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -377,6 +395,7 @@ int main(void)
         cmocka_unit_test(test_small),
         cmocka_unit_test(test_exit_codes),
         cmocka_unit_test(test_io_status),
+        cmocka_unit_test(test_timeline),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

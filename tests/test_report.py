@@ -79,7 +79,9 @@ def of_cpu():
               'analysis': None,
               'job': {'target_path': 'a.mp4', 'mode': 'warm', 'cycle_count': 1,
                       'average_run': 0.47, 'fastest_run': 0.47, 'slowest_run': 0.47,
-                      'relative_fps': 2.11}}
+                      'relative_fps': 2.11, 'timeline': [
+                          {'seconds': 0.012, 'what': 'tiny is <open>'},
+                          {'seconds': 0.31, 'what': 'the first frame is done'}]}}
     return report
 
 
@@ -118,6 +120,8 @@ class Page(unittest.TestCase):
         self.says(texts, '18.3 ms')
         self.says(texts, '23.1 GFLOP/s')
         self.says(texts, '470 ms')
+        self.says(texts, 'tiny is <open>')
+        self.says(texts, '310 ms')
 
     def test_parts(self):
         """With any part missing; no number that is none."""

@@ -163,6 +163,10 @@ static void print_job(const json_t *j)
     print_line("fastest", j, "fastest_run", 2, "s");
     print_line("slowest", j, "slowest_run", 2, "s");
     print_line("speed", j, "relative_fps", 2, "frames/s");
+    const json_t *const moments = json_object_get(j, "timeline");
+    for (size_t i = 0; i < json_array_size(moments); i++)
+        print_line(report_text(json_array_get(moments, i), "what"), json_array_get(moments, i),
+                   "seconds", 3, "s after the first job's start");
     report_reasons(j, print_reason, NULL);
 }
 

@@ -617,6 +617,17 @@ static void put_models(FILE *f, const json_t *models)
 
 /* ---- the rest ---- */
 
+static void put_timeline(FILE *f, const json_t *o)
+{
+    if (!json_array_size(o))
+        return;
+    fputs("<details><summary>Where the first job's seconds go</summary>\n<table class=facts>\n", f);
+    for (size_t i = 0; i < json_array_size(o); i++)
+        put_value(f, report_text(json_array_get(o, i), "what"),
+                  report_number(json_array_get(o, i), "seconds"), SECONDS);
+    fputs("</table></details>\n", f);
+}
+
 static void put_job(FILE *f, const json_t *o)
 {
     const double fps = report_number(o, "relative_fps");
@@ -637,6 +648,7 @@ static void put_job(FILE *f, const json_t *o)
         put_value(f, "the slowest", report_number(o, "slowest_run"), SECONDS);
     }
     fputs("</table>\n", f);
+    put_timeline(f, json_object_get(o, "timeline"));
     report_reasons(o, put_reason, f);
 }
 

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/path.h"
+#include "base/timeline.h"
 #include "processors/processor.h"
 
 #define MAX_MODELS 64
@@ -132,17 +133,32 @@ fail:
     return ret;
 }
 
+/* Where the seconds of the first job go. */
+static json_t *make_timeline(double since)
+{
+    struct rp_moment moment[RP_MOMENTS];
+    json_t *const all = json_array();
+    const int n = rp_timeline_get(moment, RP_MOMENTS, since);
+
+    for (int i = 0; i < n && (!i || strcmp(moment[i - 1].what, RP_MOMENT_END) != 0); i++)
+        json_array_append_new(all, json_pack("{s:f, s:s}", "seconds", moment[i].at - since, "what",
+                                             moment[i].what));
+    return all;
+}
+
 static int run_jobs(const struct rp_bench *b, json_t *o)
 {
     struct cycles c = {0};
+    const double start = rp_now();
 
-    if (b->o->mode == 0) /* warm */
+    if (b->o->mode == 0) /* warm: this one is not counted */
         RP_CHECK(run_job(b, NULL));
     for (int i = 0; i < b->o->cycles; i++) {
         if (b->o->mode) /* cold: nothing of the last job is used again */
             rp_runtime_forget(b->runtime);
         RP_CHECK(run_job(b, &c));
     }
+    rp_bench_put(o, "timeline", make_timeline(start));
     rp_bench_number(o, "average_run", c.sum / c.n);
     rp_bench_number(o, "fastest_run", c.fastest);
     rp_bench_number(o, "slowest_run", c.slowest);

@@ -96,7 +96,7 @@ int rp_model_outputs(const struct rp_model *model, const struct rp_tensor_info *
 
 /* Run it once on zeros, so that whoever runs it first need not wait until its algorithms are chosen
  * (on a GPU up to seconds). `dim`: sizes of its inputs where the file leaves them open, as in
- * rp_model_used_dim(). */
+ * rp_model_used_dim(); all 0: unknown, then only a batch of 1 is guessed. */
 int rp_model_warm(struct rp_model *model, const int64_t (*dim)[RP_MAX_RANK]);
 
 /* Index of the input of this name, or -1. */

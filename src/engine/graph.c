@@ -2,6 +2,8 @@
 
 #include <math.h>
 
+#include "base/timeline.h"
+
 #define MAX_WATCH 32
 #define RECORD_AFTER 2 /* uses: a shape seen only once is not worth recording */
 #define MORE_RUNS 8    /* eager ones, to find out whether it is the replay that differs */
@@ -289,6 +291,7 @@ static int capture(struct rp_graph *g, rp_record_fn *fn, void *priv)
            "its own, recorded in %.1f ms",
            g->stats.name, g->stats.census.nodes, g->stats.census.kernels, g->stats.census.memcpys,
            g->stats.census.conditionals, g->fns->pool_bytes(g->slot->stream), g->stats.capture_ms);
+    rp_timeline_add("%s is recorded", g->stats.name);
     return 0;
 
 fail:

@@ -309,15 +309,32 @@ int rp_net_run(struct rp_net *net)
     return rp_graph_run(net->graph, run_now, net, true);
 }
 
+/* Sizes that the file leaves open: 1 for the batch; others cannot be guessed. */
+static bool sizes_of(const struct rp_tensor_info *t, int64_t dim[RP_MAX_RANK])
+{
+    for (int d = 0; d < t->rank; d++) {
+        dim[d] = d == 0 && t->dim[d] < 0 ? 1 : t->dim[d];
+        if (dim[d] < 0)
+            return false;
+    }
+    return true;
+}
+
 int rp_model_warm(struct rp_model *model, const int64_t (*dim)[RP_MAX_RANK])
 {
     int ret;
     struct rp_slot *slot = NULL;
     struct rp_net *net = NULL;
+    int64_t guess[RP_MAX_TENSORS][RP_MAX_RANK];
     const int64_t *dims[RP_MAX_TENSORS] = {0};
 
-    for (int i = 0; i < model->nin; i++)
+    for (int i = 0; i < model->nin; i++) {
         dims[i] = dim[i];
+        if (model->in[i].rank && !dim[i][0] && !sizes_of(&model->in[i], guess[i]))
+            return 0;
+        if (model->in[i].rank && !dim[i][0])
+            dims[i] = guess[i];
+    }
     RP_TRY(rp_slot_create(&slot, model->device));
     RP_TRY(rp_net_open_over(&net, slot, model, dims, NULL));
     ret = net ? run_now(net) : RP_ERR_NOMEM;

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include "base/memory.h"
+#include "base/timeline.h"
 
 /* Distinguishes states of a file. */
 struct stamp {
@@ -229,8 +230,10 @@ static int open_item(struct rp_shelf *s, struct rp_engine *engine, struct item *
 
     pthread_mutex_unlock(&s->lock);
     const int ret = rp_form_open(&model, engine, it->device, &it->wish.model, it->wish.measure);
-    if (ret >= 0 && it->wish.warm)
-        rp_model_warm(model, it->wish.warm); /* whoever runs it will say what is wrong */
+    if (ret >= 0)
+        rp_timeline_add("%s is open", it->wish.model.name);
+    if (ret >= 0 && it->wish.warm && rp_model_warm(model, it->wish.warm) >= 0)
+        rp_timeline_add("%s has run once", it->wish.model.name); /* else whoever runs it says why */
     it->wish.warm = NULL;
     pthread_mutex_lock(&s->lock);
     it->model = ret < 0 ? NULL : model;

@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <unistd.h>
 
+#include "base/timeline.h"
+
 /* ---- checks before anything is opened -------------------------------------------------------- */
 
 static const char *const image_ext[] = {"jpg", "jpeg", "png", "webp", "bmp", "tif", "tiff", NULL};
@@ -131,13 +133,21 @@ static int check_devices(const struct rp_job *job)
     return 0;
 }
 
+static bool wants_gpu(const struct rp_job *job)
+{
+    const struct rp_execution_options *const o = rp_settings_get(job->settings,
+                                                                 &rp_execution_group);
+
+    return o->providers.n && o->providers.v[0] != RP_PROVIDER_CPU;
+}
+
 static int choose_slots(const struct rp_job *job, int *slots)
 {
     char *end;
     const struct rp_execution_options *const o = rp_settings_get(job->settings,
                                                                  &rp_execution_group);
     const struct rp_graph_options *const g = rp_settings_get(job->settings, &rp_graph_group);
-    const bool gpu = o->providers.n && o->providers.v[0] != RP_PROVIDER_CPU;
+    const bool gpu = wants_gpu(job);
 
     *slots = RP_CLAMP(rp_cpu_count(), 1, o->threads);
     if (gpu && strcmp(g->slots, "auto") != 0) {
@@ -174,15 +184,35 @@ static bool keeps_alpha(const struct rp_job *job)
                            : rp_video_keeps_alpha(job->output, encoder);
 }
 
+/* Measuring what suits a GPU best takes up to half a minute, once; a short video never wins it back.
+ * A video that does not say how long it is counts as long. */
+static bool is_long(const struct rp_job *job)
+{
+    bool is = true;
+    struct rp_reader *reader = NULL;
+    const struct rp_range part = rp_frame_range(job->settings);
+
+    rp_log_hold(true); /* the job's own reader says what is wrong with the file */
+    if (rp_reader_open(&reader, job->target, NULL) >= 0) {
+        const int64_t all = rp_reader_info(reader)->frames;
+        is = !all || (part.ends ? RP_MIN(all, part.end) : all) - part.start >= RP_LONG_VIDEO;
+    }
+    rp_log_hold(false);
+    rp_reader_close(&reader);
+    return is;
+}
+
 static int open_pipeline(void *priv)
 {
     struct rp_job *const job = priv;
+
+    job->measures = wants_gpu(job) && !is_picture(job) && is_long(job);
 
     /* Several frames at once: each on its own thread. One picture: all cores in each network. */
     RP_CHECK(rp_pipeline_open(
         &job->pipeline, job->runtime, job->settings,
         &(const struct rp_pipeline_params){
-            .use = RP_USE_PROCESS | (is_picture(job) ? 0 : RP_USE_MEASURE),
+            .use = RP_USE_PROCESS | (job->measures ? RP_USE_MEASURE : 0),
             .threads = job->slots > 1 ? 1 : RP_MIN(rp_cpu_count(), 8),
             .shrink = shrink_of(job),
             .opaque = !keeps_alpha(job)}));
@@ -234,6 +264,18 @@ void rp_job_destroy(rp_job **out)
 
 /* ---- running --------------------------------------------------------------------------------- */
 
+/* The job's moments, in seconds since the process began. */
+static void tell_timeline(const struct rp_job *job)
+{
+    struct rp_moment moment[RP_MOMENTS];
+
+    if (!rp_log_enabled(RP_LOG_DEBUG))
+        return;
+    const int n = rp_timeline_get(moment, RP_MOMENTS, job->created);
+    for (int i = 0; i < n; i++)
+        rp_log(RP_LOG_DEBUG, "%7.3f s  %s", moment[i].at - rp_process_start(), moment[i].what);
+}
+
 static int run(void *priv)
 {
     int ret;
@@ -252,6 +294,8 @@ static int run(void *priv)
     }
     RP_TRY(rp_partial_commit(&out));
     rp_job_tell(job, true);
+    rp_timeline_add(RP_MOMENT_END);
+    tell_timeline(job);
     rp_log(RP_LOG_DEBUG, "processing to %s succeeded in %.2f seconds",
            is_picture(job) ? "image" : "video", job->report.progress.seconds);
 

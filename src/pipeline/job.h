@@ -8,6 +8,8 @@
 #include "pipeline/journal.h"
 #include "pipeline/pipeline.h"
 
+#define RP_LONG_VIDEO 1500 /* frames from which on measuring pays */
+
 struct rp_job {
     rp_runtime *runtime;
     const struct rp_settings *settings; /* of the options, which must outlive the job */
@@ -15,6 +17,7 @@ struct rp_job {
     struct rp_pipeline *pipeline;
     enum rp_media_kind kind;
     bool still; /* one frame of a video becomes a picture */
+    bool measures; /* what suits the GPU best, if it is not known: for long videos */
     char *target, *output;
     int slots; /* 0: to be measured */
     atomic_int cancelled;

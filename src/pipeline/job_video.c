@@ -5,6 +5,7 @@
 #include <math.h>
 #include <pthread.h>
 
+#include "base/timeline.h"
 #include "engine/show.h"
 #include "pipeline/crew.h"
 #include "pipeline/speech.h"
@@ -188,9 +189,11 @@ static int write_frames(struct video *v)
         if (ret < 0)
             return ret;
 
-        if (job->report.progress.frames_done++ == 0)
+        if (job->report.progress.frames_done++ == 0) {
+            rp_timeline_add("the first frame is done");
             rp_log(RP_LOG_DEBUG, "first frame after %.2f seconds, models and sources included",
                    rp_now() - job->created);
+        }
         pthread_mutex_lock(&v->lock);
         job->report.progress.faces_found = v->faces;
         job->report.progress.faces_changed = v->changed;
@@ -205,6 +208,7 @@ static void *write_thread(void *priv)
 
     rp_log_hold(true);
     v->write_status = write_frames(v);
+    rp_timeline_add("the last frame is done");
     if (v->write_status < 0)
         rp_ring_fail(v->ring, v->write_status);
     return NULL;
@@ -476,7 +480,8 @@ static int measure_slots(struct video *v)
     struct rp_program_params kind = rp_program_params_for(frame);
     kind.frames = rp_plan_frames(&job->pipeline->plan);
     RP_TRY(slots_key(v, &kind, key, sizeof(key)));
-    RP_TRY(rp_tune_slots(job->pipeline->cache, key, &job->pipeline->plan, frame, &job->slots));
+    RP_TRY(rp_tune_slots(job->pipeline->cache, key, &job->pipeline->plan,
+                         job->measures ? frame : NULL, &job->slots));
 
 fail:
     rp_media_frame_free(&frame);
@@ -518,6 +523,7 @@ static int make_crew(struct video *v)
     if (!job->slots) {
         RP_CHECK(measure_slots(v));
         job->slots = worthwhile(v, job->slots);
+        rp_timeline_add("%d slots are chosen", job->slots);
     }
     RP_CHECK(make_ring(v, &places));
     const struct rp_crew_params params = crew_params(v, job->pipeline);
@@ -550,7 +556,8 @@ static int help(void *priv)
 
     RP_TRY(
         rp_pipeline_open(&pipeline, v->job->runtime, v->job->settings,
-                         &(const struct rp_pipeline_params){.use = RP_USE_PROCESS | RP_USE_MEASURE,
+                         &(const struct rp_pipeline_params){.use = RP_USE_PROCESS |
+                                                                   (v->job->measures ? RP_USE_MEASURE : 0),
                                                             .threads = 1,
                                                             .gpu = h->gpu,
                                                             .shrink = v->job->pipeline->plan.shrink,

@@ -162,6 +162,27 @@ static int collect(struct needs *s)
     return 0;
 }
 
+static void free_kept(struct needs *s)
+{
+    for (int i = 0; i < s->n_kept; i++)
+        free(s->kept[i]);
+}
+
+json_t *rp_needs_list(const struct rp_settings *settings)
+{
+    struct needs s = {.settings = settings};
+    json_t *const list = json_array();
+
+    rp_log_hold(true);
+    if (collect(&s) >= 0)
+        for (int i = 0; i < s.n; i++)
+            json_array_append_new(list, json_pack("{s:i, s:s}", "kind", (int) s.need[i].kind,
+                                                  "name", s.need[i].name));
+    rp_log_hold(false);
+    free_kept(&s);
+    return list;
+}
+
 /* ---- telling --------------------------------------------------------------------------------- */
 
 struct tell {
@@ -214,7 +235,6 @@ int rp_models_needed(rp_runtime *runtime, const rp_options *options,
     RP_TRY(rp_models_each(runtime, tell, &t));
 
 fail:
-    for (int i = 0; i < s.n_kept; i++)
-        free(s.kept[i]);
+    free_kept(&s);
     return ret;
 }

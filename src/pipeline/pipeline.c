@@ -1,6 +1,7 @@
 #include "pipeline/pipeline.h"
 
 #include "base/memory.h"
+#include "base/timeline.h"
 #include "models/standins.h"
 #include "pipeline/face_map.h"
 #include "pipeline/key.h"
@@ -126,6 +127,7 @@ static int open_processing(struct rp_pipeline *p)
     RP_CHECK(rp_sources_read(p));
     RP_CHECK(rp_face_map_read(p));
     RP_CHECK(rp_sources_check(p));
+    rp_timeline_add("sources are read");
     if (faces)
         RP_CHECK(rp_selector_init(&p->selector, p->settings,
                                   p->sources.main.count ? &p->sources.main.largest : NULL));
@@ -206,7 +208,9 @@ static char *list_key(const struct rp_pipeline *p, const struct rp_pipeline_para
 
     if (!p->cache)
         return NULL;
-    write_use(params, use, sizeof(use));
+    struct rp_pipeline_params same = *params;
+    same.use &= ~(unsigned) RP_USE_MEASURE;
+    write_use(&same, use, sizeof(use));
     kind = rp_pipeline_kind(p->settings, rp_store_path(p->runtime->store), use);
     if (kind)
         key = rp_asprintf("models of %s| reprise %s", kind, rp_version());
@@ -214,9 +218,9 @@ static char *list_key(const struct rp_pipeline *p, const struct rp_pipeline_para
     return key;
 }
 
-/* Which models are needed is known only as one part after the other asks for its own. So a GPU's
- * cache keeps what the last pipeline with these options asked for, and these models are opened all
- * at once. */
+/* Which models are needed, and with which sizes, is known only as one part after the other asks for
+ * its own. So a GPU's cache keeps what the last pipeline with these options asked for, and these
+ * models are opened all at once. The first time it is what the options say. */
 static int create(struct rp_pipeline *p, struct rp_engine *engine,
                   const struct rp_pipeline_params *params)
 {
@@ -224,7 +228,9 @@ static int create(struct rp_pipeline *p, struct rp_engine *engine,
     if (!(params->use & RP_USE_PROCESS))
         return 0;
     char *const key = list_key(p, params);
-    json_t *const before = key ? rp_cache_get(p->cache, key) : NULL;
+    json_t *before = key ? rp_cache_get(p->cache, key) : NULL;
+    if (key && !before)
+        before = rp_needs_list(p->settings);
     rp_pool_ahead(p->pool, before);
     const int ret = open_processing(p);
     rp_pool_ahead_end(p->pool);

@@ -75,6 +75,10 @@ int rp_pipeline_faces(struct rp_pipeline *pipeline, const struct rp_media_frame 
 
 void rp_face_public(rp_face *out, const struct rp_dface *in);
 
+/* The models that the options name, like rp_pool_list() but without sizes (needs.c). New reference;
+ * NULL when out of memory. */
+json_t *rp_needs_list(const struct rp_settings *settings);
+
 /* Fill in the mark of the output. */
 void rp_pipeline_mark(const struct rp_pipeline *pipeline, struct rp_mark *mark);
 

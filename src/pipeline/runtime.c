@@ -2,6 +2,7 @@
 
 #include "base/api.h"
 #include "base/path.h"
+#include "base/timeline.h"
 #include "pipeline/options.h"
 
 struct rp_gpu {
@@ -63,8 +64,8 @@ int rp_runtime_engine(rp_runtime *rt, struct rp_engine **engine)
     int ret = 0;
 
     pthread_mutex_lock(&rt->lock);
-    if (!rt->engine)
-        ret = rp_engine_create(&rt->engine, rt->library);
+    if (!rt->engine && (ret = rp_engine_create(&rt->engine, rt->library)) >= 0)
+        rp_timeline_add("ONNX Runtime is loaded");
     *engine = rt->engine;
     pthread_mutex_unlock(&rt->lock);
     return ret;
@@ -118,8 +119,10 @@ int rp_runtime_gpu(rp_runtime *rt, int id, struct rp_device **device)
 
     *device = NULL;
     RP_CHECK(gpu_entry(rt, id, &g));
-    if (!g->device)
+    if (!g->device) {
         RP_CHECK(rp_device_cuda(&g->device, id));
+        rp_timeline_add("GPU %d is ready", id);
+    }
     *device = g->device;
     return 0;
 }

@@ -74,6 +74,10 @@ int rp_tune_slots(struct rp_cache *cache, const char *key, const struct rp_plan 
         *slots = known;
         return 0;
     }
+    if (!frame) {
+        *slots = RP_SOME_SLOTS;
+        return 0;
+    }
     ret = try_all(plan, frame, program, slots);
     for (int i = 0; i < MOST; i++)
         rp_program_destroy(&program[i]);
