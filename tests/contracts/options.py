@@ -4,6 +4,7 @@ import unittest
 
 import e2e
 from contracts import face_editor
+from test_dropin import library
 
 KINDS, CONTRACTS = [], []
 
@@ -82,24 +83,37 @@ class Table(unittest.TestCase):
             self.assertTrue(self.help[name].endswith(f'default {default}'), self.help[name])
 
     def test_values(self):
-        job = ['headless-run', '-t', 'none.png', '-o', e2e.scratch('none.png'), '--processors']
+        """Of the library, which is what reads them; and that the program gives them to it."""
         for name, (_, _, taken, refused) in TABLE.items():
-            for value, code, said in [(v, 1, 'none.png') for v in taken] + \
-                                     [(v, 2, f'--{name}') for v in refused]:
-                result = e2e.run(*job, 'face_swapper', f'--{name}', *value.split())
-                self.assertEqual(result.returncode, code, (name, value, result.stderr))
-                self.assertIn(said, result.stderr)
+            for value in taken:
+                self.assertEqual(library().set(name, value.split()), '', (name, value))
+            for value in refused:
+                self.assertIn(f'--{name}', library().set(name, value.split()), (name, value))
+        job = ['headless-run', '-t', 'none.png', '-o', e2e.scratch('none.png')]
+        words = [word for name, (_, _, taken, _) in TABLE.items()
+                 for word in (f'--{name}', *taken[-1].split())]
+        for more, code, said in (words, 1, 'none.png'), \
+                (['--face-enhancer-model', 'gfpgan'], 2, '--face-enhancer-model'), \
+                (['--face-swapper-weight', '0.33'], 2, '--face-swapper-weight'), \
+                (['--face-debugger-items', 'nose'], 2, '--face-debugger-items'):
+            result = e2e.run(*job, *more)
+            self.assertEqual(result.returncode, code, (more, result.stderr))
+            self.assertIn(said, result.stderr)
 
     def test_config_file(self):
         """FaceFusion keeps the options of all processors in one section."""
-        path = e2e.scratch('processors.ini')
+        text = '[processors]\n'
         for name, (_, default, _, _) in TABLE.items():
-            with open(path, 'w', encoding='utf-8') as file:
-                file.write(f'[processors]\n{name.replace("-", "_")} = {default}\n')
-            result = e2e.run('headless-run', '--config-path', path, '-t', 'none.png', '-o',
-                             e2e.scratch('none.png'))
-            self.assertEqual(result.returncode, 1, (name, result.stderr))
-            self.assertIn('none.png', result.stderr)
+            line = f'{name.replace("-", "_")} = {default}\n'
+            self.assertEqual(library().config('[processors]\n' + line), '', name)
+            text += line
+        path = e2e.scratch('processors.ini')
+        with open(path, 'w', encoding='utf-8') as file:
+            file.write(text)
+        result = e2e.run('headless-run', '--config-path', path, '-t', 'none.png', '-o',
+                         e2e.scratch('none.png'))
+        self.assertEqual(result.returncode, 1, result.stderr)
+        self.assertIn('none.png', result.stderr)
 
     def test_processors(self):
         found = re.search(r'any of ([^;]+); default (.*)', self.help['processors'])
