@@ -137,14 +137,17 @@ static bool is_hint(const char *line)
     return strstr(line, "mismatch") || strstr(line, "nvalid") || strstr(line, "orrupt");
 }
 
-/* Does code of a driver run inside? What it leaves in errno means nothing. */
-static bool is_hardware(void *avcl)
+/* What these leave in errno means nothing: hardware, in which code of a driver runs; libx264, which
+ * fails if it has no memory, but asks for blocks at a distance of 2 MiB that glibc then takes from
+ * another arena than the thread's, after it has set ENOMEM. */
+static bool is_forgiven(void *avcl)
 {
     const AVClass *const c = avcl ? *(const AVClass **) avcl : NULL;
     const AVCodec *const codec =
         c && c == avcodec_get_class() ? ((AVCodecContext *) avcl)->codec : NULL;
 
-    return codec && (codec->capabilities & (AV_CODEC_CAP_HARDWARE | AV_CODEC_CAP_HYBRID));
+    return codec && ((codec->capabilities & (AV_CODEC_CAP_HARDWARE | AV_CODEC_CAP_HYBRID)) ||
+                     !strncmp(codec->name, "libx264", 7));
 }
 
 static void on_log(void *avcl, int level, const char *fmt, va_list args)
@@ -152,7 +155,7 @@ static void on_log(void *avcl, int level, const char *fmt, va_list args)
     char line[1024];
     int prefix = 1;
 
-    if (!is_hardware(avcl))
+    if (!is_forgiven(avcl))
         look_at_errno();
     struct rp_watch *const watch = watch_of(avcl);
     if (level > av_log_get_level() + 8 * is_demuxer(avcl, watch))

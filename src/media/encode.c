@@ -256,10 +256,15 @@ static void name_losses(struct rp_encode *e)
                lost.text);
 }
 
-/* Drivers of hardware try what need not succeed: after them errno means nothing. */
-static void forgive_driver(const struct rp_encode *e)
+/* Drivers of hardware try what need not succeed: after them errno means nothing. Nor after an
+ * encoder of a piece that has not failed, see is_forgiven() in av.c: of a piece that lacks
+ * something the number of packets and the headers tell. */
+static void forgive(const struct rp_encode *e, int ret)
 {
-    if (e->p.codec->capabilities & (AV_CODEC_CAP_HARDWARE | AV_CODEC_CAP_HYBRID))
+    const bool good = ret >= 0 || ret == AVERROR(EAGAIN) || ret == AVERROR_EOF;
+
+    if ((e->p.piece && good) ||
+        (e->p.codec->capabilities & (AV_CODEC_CAP_HARDWARE | AV_CODEC_CAP_HYBRID)))
         errno = 0;
 }
 
@@ -272,7 +277,7 @@ static int open_encoder(struct rp_encode *e, const struct rp_encode_shape *shape
         ret = try_encoder(e, shape, false);
     }
     if (ret >= 0)
-        forgive_driver(e);
+        forgive(e, ret);
     if (ret == AVERROR(ENOMEM) || rp_av_lacks())
         return RP_NOMEM(e->p.path);
     const struct rp_hardware *const hardware = rp_encoder_hardware(e->p.codec->name);
@@ -542,10 +547,12 @@ static int encode(struct rp_encode *e, const AVFrame *f)
 {
     int ret = avcodec_send_frame(e->enc, f);
 
+    forgive(e, ret);
     e->frames += f && ret >= 0;
     while (ret >= 0) {
-        forgive_driver(e);
-        if ((ret = avcodec_receive_packet(e->enc, e->packet)) < 0)
+        ret = avcodec_receive_packet(e->enc, e->packet);
+        forgive(e, ret);
+        if (ret < 0)
             break;
         e->packets++;
         const int wrote = hand_over(e);
@@ -553,7 +560,6 @@ static int encode(struct rp_encode *e, const AVFrame *f)
         if (wrote < 0)
             return wrote;
     }
-    forgive_driver(e);
     return ret == AVERROR(EAGAIN) || ret == AVERROR_EOF ? 0
                                                         : rp_av_fail(ret, e->p.path, "encoding");
 }

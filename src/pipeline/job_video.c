@@ -8,6 +8,7 @@
 #include "base/timeline.h"
 #include "engine/show.h"
 #include "pipeline/crew.h"
+#include "pipeline/job_cut.h"
 #include "pipeline/speech.h"
 #include "pipeline/tune.h"
 
@@ -27,6 +28,7 @@ struct video {
     struct rp_job *job;
     struct rp_reader *reader;
     struct rp_writer *writer;   /* NULL for a still */
+    struct rp_job_cut *pieces; /* NULL: one encoder */
     struct rp_media_frame *still; /* the frame that becomes a picture, once it is done */
     struct rp_ring *ring;
     struct rp_tracker *tracker; /* NULL: off */
@@ -157,6 +159,8 @@ static int take_verdict(struct video *v, const struct rp_media_frame *frame)
 /* A still is kept until the job cannot fail any more. */
 static int put_out(struct video *v, struct rp_media_frame **frame)
 {
+    if (v->pieces)
+        return rp_job_cut_put(v->pieces, frame);
     if (!v->job->still)
         return rp_writer_write(v->writer, *frame);
     rp_media_frame_free(&v->still);
@@ -177,7 +181,7 @@ static int write_frames(struct video *v)
         if (rp_ring_get(v->ring, &frame) < 0)
             return rp_ring_status(v->ring);
         if (!frame)
-            return 0;
+            return v->pieces ? rp_job_cut_finish(v->pieces) : 0;
 
         const double start = rp_now();
         if ((ret = take_verdict(v, frame)) >= 0)
@@ -401,7 +405,7 @@ static int open_writer(struct video *v, const char *temp)
                                           "medium", "slow", "slower", "veryslow"};
 
     rp_pipeline_mark(job->pipeline, &mark);
-    return rp_writer_open(&v->writer, temp, job->target, v->reader, &(struct rp_writer_params){
+    const struct rp_writer_params params = {
         .video_encoder = o->video_encoder < 0 ? NULL : rp_video_encoders()[o->video_encoder],
         .video_preset = presets[o->video_preset],
         .video_quality = o->video_quality,
@@ -417,7 +421,11 @@ static int open_writer(struct video *v, const char *temp)
         .note = rp_accepts_damage(job->settings),
         .name = job->output,
         .mark = &mark,
-    });
+    };
+    RP_CHECK(rp_writer_open(&v->writer, temp, job->target, v->reader, &params));
+    return rp_job_cut_open(&v->pieces, &(const struct rp_job_cut_params){
+        .job = v->job, .temp = temp, .reader = v->reader, .params = &params, .writer = v->writer,
+        .first = v->first, .total = v->total});
 }
 
 static struct rp_crew_params crew_params(struct video *v, struct rp_pipeline *pipeline)
@@ -664,6 +672,7 @@ static void close_all(struct video *v)
     rp_crew_destroy(&v->crew);
     rp_ring_destroy(&v->ring);
     rp_tracker_destroy(&v->tracker);
+    rp_job_cut_close(&v->pieces);
     rp_writer_close(&v->writer);
     rp_media_frame_free(&v->still);
     rp_reader_close(&v->reader);

@@ -37,6 +37,7 @@ struct rp_output_options {
     int video_encoder; /* -1: the first that there is */
     int video_preset, video_quality;
     double video_scale, video_fps; /* fps 0: the target's */
+    double video_piece;            /* seconds; 0: the video is not cut */
 };
 extern const struct rp_opt_group rp_output_group;
 
