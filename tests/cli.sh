@@ -100,8 +100,8 @@ test_help() {
     exits "--version" 0 --version
     says "--version: version" out "reprise 0."
     says "--version: licence" out MIT
-    for command in headless-run analyse models force-download doctor inspect benchmark plan \
-        completion; do
+    for command in headless-run batch-run job-list job-remix-step job-run-all analyse models \
+        force-download doctor inspect benchmark plan completion; do
         exits "$command --help" 0 $command --help
         says "$command --help: usage" out "Usage: reprise $command"
         says "$command --help: --log-level" out --log-level

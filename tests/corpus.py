@@ -6,6 +6,7 @@ The HEIC file was made with libheif; files named after a fault are what a fuzzer
 All of it is made here: test patterns, noise, words.
 """
 import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -220,8 +221,22 @@ def journals():
     put('journal', 'two', text)
 
 
+def jobs():
+    args = {'source_paths': ['a b.jpg'], 'target_path': 't.mp4', 'output_path': 'x/o.mp4',
+            'face_detector_angles': [0, 90], 'face_detector_score': 0.5, 'trim_frame_start': None,
+            'face_swapper_model': 'inswapper_128', 'face_swapper_pixel_boost': '128x128',
+            'reference_frame_number': 0, 'reprise_given': ['face_swapper_model'],
+            'processors': ['face_swapper'], 'output_video_fps': 29.97}
+    job = {'version': '1', 'date_created': '2026-01-02T03:04:05.678901+01:00', 'date_updated': None,
+           'steps': [{'args': args, 'status': 'drafted'}, {'args': {}, 'status': 'started'}]}
+    put('job', 'steps', json.dumps(job, indent=4))
+    put('job', 'empty', json.dumps({**job, 'steps': []}))
+    put('template', 'all', 'o/{index:04d}-{source_name}{{}}{target_name}{target_extension}\na/b.c\nd')
+    put('template', 'unknown', '{what}\nt')
+
+
 def main():
-    for make in (texts, models, pictures, films, journals):
+    for make in (texts, jobs, models, pictures, films, journals):
         make()
     shutil.rmtree(WORK)
 

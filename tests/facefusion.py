@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 
 # ---- commands -----------------------------------------------------------------------------------
 
-WORKS, LATER, ABSENT = 'works', 'not there yet (jobs and batches)', 'not there'
+WORKS, ABSENT = 'works', 'not there'
 
 COMMANDS = {
-    'run': ABSENT, 'headless-run': WORKS, 'batch-run': LATER, 'force-download': WORKS,
-    'benchmark': WORKS, 'job-list': LATER, 'job-create': LATER, 'job-submit': LATER,
-    'job-submit-all': LATER, 'job-delete': LATER, 'job-delete-all': LATER, 'job-add-step': LATER,
-    'job-remix-step': LATER, 'job-insert-step': LATER, 'job-remove-step': LATER, 'job-run': LATER,
-    'job-run-all': LATER, 'job-retry': LATER, 'job-retry-all': LATER,
+    'run': ABSENT, 'headless-run': WORKS, 'batch-run': WORKS, 'force-download': WORKS,
+    'benchmark': WORKS, 'job-list': WORKS, 'job-create': WORKS, 'job-submit': WORKS,
+    'job-submit-all': WORKS, 'job-delete': WORKS, 'job-delete-all': WORKS, 'job-add-step': WORKS,
+    'job-remix-step': WORKS, 'job-insert-step': WORKS, 'job-remove-step': WORKS, 'job-run': WORKS,
+    'job-run-all': WORKS, 'job-retry': WORKS, 'job-retry-all': WORKS,
 }
 
 # ---- options ------------------------------------------------------------------------------------
@@ -198,7 +198,9 @@ NO_EFFECT = {
     'temp-path', 'jobs-path', 'temp-frame-format', 'temp-pixel-format', 'workflow-mode',
     'workflow-strategy', 'open-browser', 'ui-layouts', 'ui-workflow', 'benchmark-resolutions',
     'video-memory-strategy', 'halt-on-error'}
-# Options of a command that is not there; their keys in a config file are taken.
+# Of those, and of the patterns, which headless-run does not take: what batch-run uses. The job commands
+# use the first two.
+OF_JOBS = {'jobs-path', 'halt-on-error'}
 OF_BATCH_RUN = {'source-pattern', 'target-pattern', 'output-pattern'}
 
 # Choices that are not there, and what the sentence calls them.
@@ -248,9 +250,6 @@ def examples(kind):
 
 # ---- the lines of its own tests -----------------------------------------------------------------
 
-JOBS = BATCHES = 'issue 16'
-
-
 @dataclass
 class Line:
     """Words after the program's name; {examples}, {jobs} and {outputs} are folders, {scale} is each
@@ -258,8 +257,11 @@ class Line:
     file: str
     words: str
     output: str = ''
-    waits: str = ''
     sizes: dict = field(default_factory=dict)
+    outputs: tuple = ()      # of a batch; one more is not there
+    test: str = ''           # lines of one test follow each other, from empty folders on
+    codes: tuple = (0,)      # run so often, with these exit codes
+    failed: bool = False     # before it all jobs are moved to the failed ones
 
 
 def _picture_and_video(name, more='', kind='', source=''):
@@ -285,8 +287,9 @@ def _batches():
              '-t {examples}/target-240p-batch-*.jpg -o {outputs}/test-batch-run-{index}.jpg')
     swap = ('batch-run --jobs-path {jobs} -s {examples}/target-240p-batch-*.jpg '
             '-t {examples}/target-240p-batch-*.jpg -o {outputs}/test-batch-run-{index}.jpg')
-    for words in (debug, swap):
-        yield Line('test_cli_batch_runner', words, waits=BATCHES)
+    for words, items in ((debug, 2), (swap, 4)):
+        yield Line('test_cli_batch_runner', words, test=f'batch of {items}',
+                   outputs=tuple(f'test-batch-run-{i}.jpg' for i in range(items + 1)))
 
 
 # Lines that are more than `job-VERB test-job-NAME`.
@@ -300,39 +303,44 @@ _LONG = {
     'insert': 'job-insert-step {} --jobs-path {{jobs}} -s {{examples}}/source.jpg '
               '-t {{examples}}/target-240p.jpg -o {{outputs}}/output.jpg',
 }
+# Each list is a test; after a colon the exit codes of a line that is not run just once, with 0. With ^
+# before it all jobs are moved to the failed ones.
 _MANAGER = [
-    'list drafted', 'create list', 'list drafted', 'list queued',
-    'create create',
-    'submit submit', 'create submit', 'add submit', 'submit submit',
-    'submit-all', 'create all-1', 'create all-2', 'add all-1', 'add all-2', 'submit-all',
-    'delete delete', 'create delete', 'delete delete',
-    'delete-all', 'create all-1', 'create all-2', 'delete-all',
-    'add add', 'create add', 'add add',
-    'remix remix 0', 'create remix', 'add remix', 'remix remix 0', 'remix remix -1',
-    'insert insert 0', 'create insert', 'add insert', 'insert insert 0', 'insert insert -1',
-    'remove-step remove 0', 'create remove', 'add remove', 'remove-step remove 0',
-    'remove-step remove -1',
+    ['list drafted:1', 'create list', 'list drafted', 'list queued:1'],
+    ['create create:01'],
+    ['submit submit:1', 'create submit:01', 'add submit', 'submit submit:01'],
+    ['submit-all:1', 'create all-1', 'create all-2', 'add all-1', 'add all-2', 'submit-all:01'],
+    ['delete delete:1', 'create delete', 'delete delete:01'],
+    ['delete-all:1', 'create all-1', 'create all-2', 'delete-all:01'],
+    ['add add:1', 'create add', 'add add'],
+    ['remix remix 0:1', 'create remix', 'add remix', 'remix remix 0', 'remix remix -1'],
+    ['insert insert 0:1', 'create insert', 'add insert', 'insert insert 0', 'insert insert -1'],
+    ['remove-step remove 0:1', 'create remove', 'add remove:00', 'remove-step remove 0',
+     'remove-step remove -1:01'],
 ]
 _RUNNER = [
-    'run run', 'create run', 'add run', 'run run', 'submit run', 'run run',
-    'run-all', 'create all-1', 'create all-2', 'add all-1', 'add-video all-2', 'add-video all-2',
-    'run-all', 'submit-all', 'run-all',
-    'retry retry', 'create retry', 'add retry', 'submit retry', 'retry retry',
-    'retry-all', 'create all-1', 'create all-2', 'add all-1', 'add-video all-2', 'add-video all-2',
-    'retry-all',
+    ['run run:1', 'create run', 'add run', 'run run:1', 'submit run', 'run run:01'],
+    ['run-all:1', 'create all-1', 'create all-2', 'add all-1', 'add-video all-2', 'add-video all-2',
+     'run-all:1', 'submit-all', 'run-all:01'],
+    ['retry retry:1', 'create retry', 'add retry', 'submit retry', '^retry retry:01'],
+    ['retry-all:1', 'create all-1', 'create all-2', 'add all-1', 'add-video all-2',
+     'add-video all-2', '^retry-all:01'],
 ]
 
 
-def _jobs(file, short):
-    for line in short:
-        verb, *rest = line.split()
-        if rest and verb != 'list':
-            rest[0] = f'test-job-{rest[0]}'
-        words = _LONG[verb].format(' '.join(rest)) if verb in _LONG else \
-            ' '.join([f'job-{verb}', *rest, '--jobs-path', '{jobs}'])
-        if verb.endswith('-all'):
-            words += ' --halt-on-error'
-        yield Line(file, words, waits=JOBS)
+def _jobs(file, tests):
+    for test in tests:
+        for line in test:
+            line, _, codes = line.partition(':')
+            verb, *rest = line.lstrip('^').split()
+            if rest and verb != 'list':
+                rest[0] = f'test-job-{rest[0]}'
+            words = _LONG[verb].format(' '.join(rest)) if verb in _LONG else \
+                ' '.join([f'job-{verb}', *rest, '--jobs-path', '{jobs}'])
+            if verb.endswith('-all'):
+                words += ' --halt-on-error'
+            yield Line(file, words, test=f'{test[0].split(":")[0]} …', failed=line[0] == '^',
+                       codes=tuple(int(c) for c in codes) or (0,))
 
 
 def lines():

@@ -226,6 +226,7 @@ plan() {
     suite 'rest of lint' env REPRISE_LINT_PROCESSES=1 tests/lint.sh "$build-test" rest
     python 'source sound' source_sound "$standins"
     python 'escapes' escapes "$program"
+    python 'jobs' jobs "$standins"
     python 'drop in' dropin "$standins"
     suite 'command line' tests/cli.sh "$program"
     suite 'install' tests/test_install.py "$program" -v Install

@@ -43,6 +43,34 @@ static void test_number(void **state)
     assert_null(rt);
 }
 
+/* Words keep the blanks of paths; a default is not given. */
+static void test_words(void **state)
+{
+    rp_options *o = NULL;
+    char **words;
+    const char *const paths[] = {"a b.jpg", "c.jpg"}, *const sides[] = {"5", "10"};
+
+    (void) state;
+    assert_int_equal(rp_options_create(&o), 0);
+    assert_int_equal(rp_options_get_words(o, "source-paths", &words), 0);
+    assert_null(words);
+    assert_int_equal(rp_options_get_words(o, "face-mask-types", &words), 1);
+    assert_string_equal(words[0], "box");
+    rp_free(words);
+    assert_false(rp_options_is_given(o, "face-mask-types"));
+    assert_int_equal(rp_options_set_words(o, "source-paths", 2, paths), 0);
+    assert_int_equal(rp_options_set_words(o, "face-mask-padding", 2, sides), 0);
+    assert_true(rp_options_is_given(o, "source-paths"));
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(rp_options_get_words(o, i ? "face-mask-padding" : "source-paths", &words), 2);
+        for (int k = 0; k < 2; k++)
+            assert_string_equal(words[k], i ? sides[k] : paths[k]);
+        assert_null(words[2]);
+        rp_free(words);
+    }
+    rp_options_destroy(&o);
+}
+
 /* What lies after an application's struct is not read. */
 static void test_params(void **state)
 {
@@ -144,6 +172,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_number),
+        cmocka_unit_test(test_words),
         cmocka_unit_test(test_params),
         cmocka_unit_test(test_fewer_fields),
         cmocka_unit_test(test_more_fields),

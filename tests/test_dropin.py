@@ -12,6 +12,8 @@ import contextlib
 import ctypes
 import functools
 import os
+import re
+import shutil
 import sys
 import unittest
 
@@ -54,7 +56,7 @@ class Library:
     @contextlib.contextmanager
     def options(self):
         handle = ctypes.c_void_p()
-        assert self.lib.rp_options_create_api(ctypes.byref(handle), 4) == 0
+        assert self.lib.rp_options_create_api(ctypes.byref(handle), 5) == 0
         yield handle
         self.lib.rp_options_destroy(ctypes.byref(handle))
 
@@ -298,12 +300,12 @@ class Program(unittest.TestCase):
         """Every option of the table is in the help of a command, and none besides."""
         table = library().table()
         shown = set()
-        for command in 'headless-run', 'benchmark', 'force-download':
+        for command in 'headless-run', 'batch-run', 'benchmark', 'force-download':
             text = help_of(command).stdout
             shown |= {line.split('--', 1)[1].split()[0] for line in text.splitlines()
                       if line[:10].strip().startswith('-') and '--' in line[:10]}
         own = {'json', 'html', 'help', 'frame', 'sheet', 'all'}  # of the program, not the library
-        self.assertEqual(shown - own, {*table} - ff.OF_BATCH_RUN - own)
+        self.assertEqual(shown - own, {*table} - own)
 
     def test_commands(self):
         for command, state in ff.COMMANDS.items():
@@ -314,7 +316,6 @@ class Program(unittest.TestCase):
                 if state != ff.WORKS:
                     self.assertIn(f'error: {command}: ', ran.stderr)
                     self.assertIn('headless-run', ran.stderr)
-                    self.assertEqual('not here yet' in ran.stderr, state == ff.LATER)
 
     def test_first_words(self):
         self.assertEqual(e2e.run().returncode, 0)
@@ -340,7 +341,9 @@ def folders():
         at = found['examples']
         for name, of in (('source.jpg', SCENE.picture()), ('target-240p.jpg', SCENE.picture()),
                          ('target-240p-0sat.jpg', SCENE.picture()),
-                         ('target-240p.mp4', SCENE.clip()), ('target-240p-0sat.mp4', SCENE.clip())):
+                         ('target-240p.mp4', SCENE.clip()), ('target-240p-0sat.mp4', SCENE.clip()),
+                         ('target-240p-batch-1.jpg', SCENE.picture()),
+                         ('target-240p-batch-2.jpg', SCENE.picture())):
             grey = ['-vf', 'hue=s=0'] if '0sat' in name else []
             e2e.ffmpeg('-i', of, *grey, '-pix_fmt', 'yuvj420p' if name[-1] == 'g' else 'yuv420p',
                        f'{at}/{name}')
@@ -349,46 +352,68 @@ def folders():
 
 
 def first_of_each_file(lines):
-    seen = set()
-    return [line for line in lines if not (line.file in seen or seen.add(line.file))]
+    """And of those with tests of several lines the whole tests, but for some that run much the same."""
+    seen, left = set(), ('batch of 2', 'retry …', 'retry-all …')
+    return [line for line in lines if (not line.test.endswith(left) if line.test else
+                                       not (line.file in seen or seen.add(line.file)))]
 
 
 class Lines(unittest.TestCase):
+    def start(self, test):
+        """What each of its tests begins with."""
+        places = folders()
+        for name in 'jobs', 'outputs':
+            shutil.rmtree(places[name])
+            os.makedirs(places[name])
+
+    def move_to_failed(self, jobs):
+        for folder in 'drafted', 'queued':
+            for name in os.listdir(f'{jobs}/{folder}'):
+                os.rename(f'{jobs}/{folder}/{name}', f'{jobs}/failed/{name}')
+
     def run_line(self, line, size=None, scale=''):
         places = {**folders(), 'scale': scale, 'index': '{index}'}
         words = [word.format(**places) for word in line.words.split()]
-        output = os.path.join(places['outputs'], line.output.format(scale=scale))
-        self.assertEqual(words[words.index('-o') + 1], output)
-        # The only words added: where the models are.
-        ran = e2e.run(*words, '--models-path', SCENE.models(MODELS))
-        self.assertEqual(ran.returncode, 0, f'{words}\n{ran.stderr}')
-        self.assertTrue(os.path.getsize(output))
+        if line.failed:
+            self.move_to_failed(places['jobs'])
+        if re.match('headless|batch|job-(run|retry)', words[0]):
+            words += ['--models-path', SCENE.models(MODELS)]  # the only words added
+        for code in line.codes:
+            ran = e2e.run(*words)
+            self.assertEqual(ran.returncode, code, f'{words}\n{ran.stderr}')
+        if line.output:
+            output = os.path.join(places['outputs'], line.output.format(scale=scale))
+            self.assertEqual(words[words.index('-o') + 1], output)
+            self.assertTrue(os.path.getsize(output))
+            self.assertIn('--jobs-path has no effect here', ran.stderr)
         if size:
             self.assertEqual(e2e.size_of(output), size)
-        self.assertIn('--jobs-path has no effect here', ran.stderr)
+        there = [os.path.exists(os.path.join(places['outputs'], name)) for name in line.outputs]
+        self.assertEqual(there, [True] * (len(there) - 1) + [False] * bool(there))
 
-    def wait(self, line):
-        places = {**folders(), 'index': '{index}'}
-        words = [word.format(**places) for word in line.words.split()]
-        ran = e2e.run(*words)
-        self.assertEqual(ran.returncode, 2, ran.stderr)
-        self.assertIn(f'error: {words[0]}: ', ran.stderr)
-        self.assertIn('not here yet', ran.stderr)
+    def check_outputs(self, test, outputs):
+        """Of a test that runs jobs."""
+        want = {'run run …': ['output.jpg'], 'retry retry …': ['output.jpg'],
+                'run-all …': ['output.jpg', 'output.mp4'],
+                'retry-all …': ['output.jpg', 'output.mp4']}.get(test)
+        if want:
+            self.assertEqual(sorted(os.listdir(outputs)), want)
 
     def test_lines(self):
         lines = list(ff.lines())
         self.assertEqual(len(lines), 91)
         chosen = lines if ALL else first_of_each_file(lines)
-        for line in chosen:
+        before = ''
+        for line in [*chosen, ff.Line('', '')]:
+            if line.test != before:
+                self.check_outputs(before, folders()['outputs'])
+                self.start(line.test)
+            before = line.test
             for scale, size in line.sizes.items() if line.sizes else [('', None)]:
                 with self.subTest(line.words, scale=scale):
-                    if line.waits:
-                        self.wait(line)
-                    elif ALL or scale in ('', '0.5'):
+                    if line.words and (ALL or scale in ('', '0.5')):
                         self.run_line(line, size, scale)
-        runs, waits = [x for x in lines if not x.waits], [x for x in lines if x.waits]
-        print(f'\nof {len(lines)} lines of FaceFusion\'s tests {len(runs)} run here, '
-              f'{len(waits)} wait for {waits[0].waits} (jobs and batches); '
+        print(f'\nof {len(lines)} lines of FaceFusion\'s tests {len(lines)} run here; '
               f'tried now: {len(chosen)}')
 
 
@@ -400,7 +425,9 @@ def row(*cells):
 
 def state_of(name, table):
     if name in ff.OF_BATCH_RUN:
-        return f'not there: {table[name]["help"]}; key: no effect'
+        return 'works, with batch-run'
+    if name in ff.OF_JOBS:
+        return f'works: {table[name]["help"]}; elsewhere no effect'
     return f'no effect: {table[name]["help"]}' if name in ff.NO_EFFECT else 'works'
 
 
@@ -427,14 +454,12 @@ def write_page():
     table = library().table()
     said = {c: help_of(c).stderr.splitlines()[0].split(': ', 2)[2] for c, state
             in ff.COMMANDS.items() if state != ff.WORKS}
-    lines = list(ff.lines())
-    waits = len([x for x in lines if x.waits])
     yield from (
         '# FaceFusion\'s command lines', '',
         'Every command, option, choice and key of the config file of FaceFusion 3.8.1, and what it '
         'does here. A', 'script runs when `python facefusion.py` is replaced by `reprise`. '
-        f'Of the {len(lines)} command lines of FaceFusion\'s', f'own tests {len(lines) - waits} run '
-        f'as they are, {waits} wait for jobs and batches.', '',
+        f'The {len(list(ff.lines()))} command lines of FaceFusion\'s', 'own tests run as they are, '
+        'with its exit codes and files.', '',
         '<!-- written by tests/test_dropin.py PROGRAM --write, and held against the program -->', '',
         '* **works**: taken, with FaceFusion\'s values; [differences.md](differences.md) says where '
         'the result differs.',
@@ -443,8 +468,7 @@ def write_page():
         '~~Choices~~ that are',
         '  struck out end so, too.', '', '## Commands', '', row('command', 'here'), '|---|---|')
     for command, state in ff.COMMANDS.items():
-        later = ' (issue 16)' if state == ff.LATER else ''
-        yield row(f'`{command}`', state if state == ff.WORKS else f'not there{later}: '
+        yield row(f'`{command}`', state if state == ff.WORKS else f'not there: '
                   f'{said[command]}')
     yield from ('', '`-h`, `-v` and no command at all do as there.', '',
                 '## Options and keys of the config file', '',

@@ -213,7 +213,15 @@ RP_API int rp_options_read_config(rp_options *options, const char *path);
 /** The value as text, to be freed with rp_free(); NULL if unset. RP_ERR_NOMEM if memory is out. */
 RP_API int rp_options_get_text(const rp_options *options, const char *name, char **text);
 
-/** The same, but NULL also if memory is out. */
+/** The value as words, of which paths may contain blanks: NULL-terminated, to be freed as one with
+ *  rp_free(); NULL if unset. (Since API 5.)
+ *  @return how many, or RP_ERR_NOMEM */
+RP_API int rp_options_get_words(const rp_options *options, const char *name, char ***words);
+
+/** Was it given, by the command line or a file, or does it have its default? (Since API 5.) */
+RP_API bool rp_options_is_given(const rp_options *options, const char *name);
+
+/** rp_options_get_text(), but NULL also if memory is out. */
 RP_API char *rp_options_text(const rp_options *options, const char *name);
 
 /** What help, completion and forms need of an option. Strings live as long as the library. */
@@ -229,7 +237,7 @@ typedef struct rp_option_info {
     double min, max, step;   ///< numbers only
     bool is_number, is_flag, is_list;
     bool is_ours;   ///< FaceFusion has no such option (since API 4)
-    bool no_effect; ///< FaceFusion's, taken and ignored; the help says why (since API 4)
+    bool no_effect; ///< FaceFusion's, taken and ignored by this library; the help says why (since API 4)
 } rp_option_info;
 
 /** Call fn for each option in the order of the manual. */
@@ -541,6 +549,12 @@ static inline int rp_analyse_file(rp_runtime *runtime, const rp_options *options
  *  @param json  true: one JSON object as text; false: lines for people
  *  @param out   to be freed with rp_free(); NULL after a failure */
 RP_API int rp_plan_show(rp_runtime *runtime, const rp_options *options, bool json, char **out);
+
+/** Put videos one after the other into one file, without decoding them: parts of one target, made with
+ *  the same options. The mark of the new file names what was done to any of them. (Since API 5.)
+ *  @return 0, or RP_ERR_UNSUPPORTED if they differ in what a file has only one of: tracks, codecs,
+ *          sizes. The output appears under its name only when complete. */
+RP_API int rp_join_videos(int n, const char *const *paths, const char *output);
 
 /** The synthetic-media mark of a file. Strings are empty when absent. */
 typedef struct rp_mark {

@@ -19,7 +19,13 @@
 struct app;
 
 /* What the words of a command are, for completion. */
-enum app_words_kind { APP_WORDS_NONE, APP_WORDS_FILES, APP_WORDS_MODELS, APP_WORDS_SHELLS };
+enum app_words_kind {
+    APP_WORDS_NONE,
+    APP_WORDS_FILES,
+    APP_WORDS_MODELS,
+    APP_WORDS_SHELLS,
+    APP_WORDS_STATUSES,
+};
 
 struct app_command {
     const char *name;
@@ -27,6 +33,9 @@ struct app_command {
     const char *help;         /* one line, lower case, no full stop */
     const char *notes;        /* the end of --help, with lines broken by hand; NULL: nothing */
     const char *const *takes; /* groups and options of the library, NULL-terminated; "*" = all */
+    const char *const *leaves; /* what "*" does not mean here, likewise; or NULL */
+    const char *const *uses;   /* FaceFusion's options that only the command line has a use for, and
+                                * this command has it, likewise; or NULL */
     bool takes_json;
     bool takes_files; /* --json FILE and --html FILE instead */
     bool takes_verify;
@@ -131,6 +140,14 @@ void app_progress(void *priv, const rp_progress *progress);
 /* An rp_download_fn for people; priv is not used. */
 int app_download(void *priv, const rp_download *download);
 
+/* ---- headless_run.c ---- */
+
+/* Run it; the first signal ends it. */
+int app_run_job(const struct app *app, rp_job *job);
+
+/* One line about a job that is done, and in the debug log its times. */
+void app_report_text(const char *output, const rp_job *job);
+
 /* ---- signals.c ---- */
 
 void app_signals_install(void);
@@ -197,5 +214,20 @@ int app_benchmark(struct app *app);
 int app_plan(struct app *app);
 int app_completion(struct app *app);
 int app_clean_up(struct app *app);
+int app_job_list(struct app *app);
+int app_job_create(struct app *app);
+int app_job_submit(struct app *app);
+int app_job_submit_all(struct app *app);
+int app_job_delete(struct app *app);
+int app_job_delete_all(struct app *app);
+int app_job_add_step(struct app *app);
+int app_job_remix_step(struct app *app);
+int app_job_insert_step(struct app *app);
+int app_job_remove_step(struct app *app);
+int app_job_run(struct app *app);
+int app_job_run_all(struct app *app);
+int app_job_retry(struct app *app);
+int app_job_retry_all(struct app *app);
+int app_batch_run(struct app *app);
 
 #endif /* APP_H */

@@ -63,17 +63,43 @@ static bool is_apart(const char *group)
     return !strcmp(group, "benchmark") || !strcmp(group, "patterns");
 }
 
+static bool names(const char *const *list, const rp_option_info *info)
+{
+    for (; list && *list; list++)
+        if (!strcmp(*list, info->group) || !strcmp(*list, info->name))
+            return true;
+    return false;
+}
+
 static bool takes(const struct app_command *command, const rp_option_info *info)
 {
-    bool named = false, all = false;
+    const bool named = names(command->takes, info);
+    bool all = false, by_name = false;
 
     for (const char *const *t = command->takes; *t; t++) {
-        named = named || !strcmp(*t, info->group) || !strcmp(*t, info->name);
+        by_name = by_name || !strcmp(*t, info->name);
         all = all || !strcmp(*t, "*");
     }
-    /* what has no effect is taken where FaceFusion takes it: with all the others */
-    return info->no_effect ? all && (named || !is_apart(info->group))
+    if (names(command->uses, info))
+        return true;
+    if (names(command->leaves, info))
+        return false;
+    /* what has no effect is taken where FaceFusion takes it: with all the others, or by its name */
+    return info->no_effect ? by_name || (all && (named || !is_apart(info->group)))
                            : named || (all && !is_apart(info->group));
+}
+
+/* As the command line has it: the library has no use for jobs and batches, whose patterns have the
+ * letters of paths. */
+static rp_option_info used(const rp_option_info *info)
+{
+    rp_option_info own = *info;
+
+    own.title = "Jobs and batches";
+    own.no_effect = false;
+    if (!strcmp(info->group, "patterns"))
+        own.letter = info->name[0]; /* source, target, output */
+    return own;
 }
 
 struct collect {
@@ -98,8 +124,10 @@ static void collect_option(void *priv, const rp_option_info *info)
 {
     struct collect *c = priv;
 
-    if (takes(c->app->command, info))
-        add_option(c, info);
+    if (!takes(c->app->command, info))
+        return;
+    const rp_option_info own = names(c->app->command->uses, info) ? used(info) : *info;
+    add_option(c, &own);
 }
 
 int app_open(struct app *app, const struct app_command *command)
@@ -564,19 +592,22 @@ static int check_args(const struct parser *p)
     const struct app_command *c = app->command;
     const struct given *const list = long_list(p);
 
-    if (app->n_args < c->min_args && list) {
+    if (app->n_args < c->min_args && list && c->words == APP_WORDS_FILES) {
         app_log(RP_LOG_ERROR,
                 "%s: no file was given; --%s took '%s' as one of its values: write -- before files",
                 c->name, list->info->name, list->words[list->n - 1]);
         return RP_ERR_USAGE;
     }
     if (app->n_args < c->min_args) {
-        app_log(RP_LOG_ERROR, "%s: no file was given", c->name);
+        app_log(RP_LOG_ERROR, c->words == APP_WORDS_FILES ? "%s: no file was given"
+                                                          : "%s: a word is missing: %s",
+                c->name, c->args);
         return RP_ERR_USAGE;
     }
     if (app->n_args > c->max_args) {
-        app_log(RP_LOG_ERROR, "%s: the word '%s' belongs to no option", c->name,
-                app->args[c->max_args]);
+        app_log(RP_LOG_ERROR, "%s: the word '%s' belongs to no option%s", c->name,
+                app->args[c->max_args],
+                takes_option(app, "target-pattern") ? "; patterns are written in quotes" : "");
         return RP_ERR_USAGE;
     }
     return RP_OK;

@@ -11,6 +11,7 @@
 enum shell { BASH, ZSH, FISH };
 
 static const char *const shells[] = {[BASH] = "bash", [ZSH] = "zsh", [FISH] = "fish", NULL};
+static const char *const statuses[] = {"drafted", "queued", "completed", "failed", NULL};
 
 struct scripter {
     enum shell shell;
@@ -258,7 +259,9 @@ static void put_own(const struct scripter *s)
         put_set_one(s, "kind", kind == APP_WORDS_FILES ? "file" : "words");
         if (kind != APP_WORDS_FILES)
             put_set(s, "values",
-                    kind == APP_WORDS_SHELLS ? shells : (const char *const *) s->models);
+                    kind == APP_WORDS_SHELLS     ? shells
+                    : kind == APP_WORDS_STATUSES ? statuses
+                                                 : (const char *const *) s->models);
         end_case(s);
     }
     put_case(s, "help");
@@ -594,6 +597,12 @@ int app_man_options(const struct app_command *commands, int n)
             put_man_option(o);
         }
     }
+    puts(".SS Jobs and batches");
+    for (int c = 0; c < s.n; c++)
+        for (int i = 0; i < s.apps[c].n_table; i++)
+            if (!strcmp(s.apps[c].table[i].title, "Jobs and batches") &&
+                !strcmp(s.commands[c].name, "batch-run"))
+                put_man_option(&s.apps[c].table[i]);
     put_man_own(&s);
 
 done:

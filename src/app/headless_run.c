@@ -109,9 +109,17 @@ static void report(const struct app *app, int ret, const char *output, const rp_
         report_text(output, &r);
 }
 
+void app_report_text(const char *output, const rp_job *job)
+{
+    rp_report r = {0};
+
+    rp_job_report(job, &r);
+    report_text(output, &r);
+}
+
 /* ---- the command ---- */
 
-static int run_job(const struct app *app, rp_job *job)
+int app_run_job(const struct app *app, rp_job *job)
 {
     int ret;
 
@@ -137,7 +145,7 @@ int app_headless_run(struct app *app)
     if (ret >= 0)
         ret = rp_job_create(&job, runtime, app->options);
     if (ret >= 0)
-        ret = run_job(app, job);
+        ret = app_run_job(app, job);
     report(app, ret, output, job);
     rp_job_destroy(&job);
     rp_runtime_destroy(&runtime);

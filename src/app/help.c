@@ -142,11 +142,11 @@ void app_help_overview(const struct app_command *commands, int n)
           "Find, swap and draw faces in pictures and video.\n\nCommands:\n",
           stdout);
     for (int i = 0; i < n; i++) {
-        printf("  %-15s", commands[i].name);
-        app_wrap(commands[i].help, 17, 17, width < MAX_WIDTH ? width : MAX_WIDTH);
+        printf("  %-16s", commands[i].name);
+        app_wrap(commands[i].help, 18, 18, width < MAX_WIDTH ? width : MAX_WIDTH);
     }
-    printf("  %-15sshow the options of a command\n\n"
-           "  %-15sthis list\n  %-15sversion and licence\n\n",
+    printf("  %-16sshow the options of a command\n\n"
+           "  %-16sthis list\n  %-16sversion and licence\n\n",
            "help COMMAND", "-h, --help", "-v, --version");
     fputs("Example:\n  reprise headless-run -s me.jpg -t clip.mp4 -o out.mp4\n\n"
           "Exit codes: 0 done, 1 failed, 2 wrong usage or a named model missing,\n"

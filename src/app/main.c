@@ -36,6 +36,44 @@ static const char *const takes_download[] = {"config-path", "models-path", "down
                                              NULL};
 static const char *const takes_log[] = {"log-level", NULL};
 
+/* Of FaceFusion's jobs and batches. Every one of them finds jobs_path in a config file. */
+static const char *const takes_jobs[] = {"config-path", "log-level", NULL};
+static const char *const takes_run[] = {
+    "config-path", "models-path", "temp-path", "execution", "cuda_graph", "download",
+    "video-memory-strategy", "system-memory-limit", "execution-queue-count", "log-level", NULL};
+static const char *const leaves_run[] = {"execution",   "cuda_graph", "download",      "memory",
+                                         "models-path", "temp-path",  "halt-on-error", "uis",
+                                         NULL};
+static const char *const leaves_remix[] = {"execution",   "cuda_graph", "download",      "memory",
+                                           "models-path", "temp-path",  "halt-on-error", "uis",
+                                           "target-path", NULL};
+static const char *const leaves_paths[] = {"source-paths", "target-path", "output-path", "uis",
+                                           NULL};
+static const char *const uses_jobs[] = {"jobs-path", NULL};
+static const char *const uses_all[] = {"jobs-path", "halt-on-error", NULL};
+static const char *const uses_batch[] = {"jobs-path", "halt-on-error", "patterns", NULL};
+
+/* A command for one job, or for all. */
+#define JOB_COMMAND(of, words, n, function, text)                                              \
+    {                                                                                          \
+        .name = of, .args = words, .help = text, .takes = takes_jobs, .uses = uses_jobs,       \
+        .min_args = n, .max_args = n, .run = function                                          \
+    }
+#define STEP_COMMAND(of, words, n, left, function, text)                                       \
+    {                                                                                          \
+        .name = of, .args = words, .help = text, .takes = takes_all, .leaves = left,           \
+        .uses = uses_jobs, .min_args = n, .max_args = n, .run = function                       \
+    }
+#define ALL_COMMAND(of, function, text)                                                        \
+    {                                                                                          \
+        .name = of, .help = text, .takes = takes_jobs, .uses = uses_all, .run = function       \
+    }
+#define RUN_COMMAND(of, words, n, used, function, text)                                        \
+    {                                                                                          \
+        .name = of, .args = words, .help = text, .takes = takes_run, .uses = used,             \
+        .min_args = n, .max_args = n, .run = function                                          \
+    }
+
 static const struct app_command commands[] = {
     {
         .name = "headless-run",
@@ -47,6 +85,44 @@ static const struct app_command commands[] = {
         .takes_json = true,
         .run = app_headless_run,
     },
+    {
+        .name = "batch-run",
+        .help = "run the processors on many files, with each of many sources",
+        .notes = "A pattern has * ? and [], in quotes; a folder means all of its files. Each\n"
+                 "source is taken with each target, and --output-pattern names what comes of\n"
+                 "them: {index} counts from 0 ({index:04d}: with zeros), {source_name} and\n"
+                 "{target_name} have no folder and no extension, {target_extension} has its dot.\n"
+                 "The items are one job: job-run goes on with it if it was interrupted, and\n"
+                 "job-retry tries again what failed.\n\n"
+                 "Examples:\n"
+                 "  reprise batch-run -s me.jpg -t 'in/*.mp4' -o 'out/{target_name}.mp4'\n"
+                 "  reprise batch-run -s faces -t in -o 'out/{source_name}-{target_name}.png'\n",
+        .takes = takes_all,
+        .leaves = leaves_paths,
+        .uses = uses_batch,
+        .run = app_batch_run,
+    },
+    /* clang-format off */
+    {
+        .name = "job-list", .args = "drafted|queued|completed|failed", .help = "list the jobs of a status",
+        .takes = takes_jobs, .uses = uses_jobs, .words = APP_WORDS_STATUSES, .min_args = 1,
+        .max_args = 1, .run = app_job_list,
+    },
+    JOB_COMMAND("job-create", "JOB_ID", 1, app_job_create, "make a drafted job without steps"),
+    JOB_COMMAND("job-submit", "JOB_ID", 1, app_job_submit, "put a drafted job into the queue"),
+    ALL_COMMAND("job-submit-all", app_job_submit_all, "put all drafted jobs into the queue"),
+    JOB_COMMAND("job-delete", "JOB_ID", 1, app_job_delete, "delete a job, whatever its status"),
+    ALL_COMMAND("job-delete-all", app_job_delete_all, "delete all jobs"),
+    STEP_COMMAND("job-add-step", "JOB_ID", 1, leaves_run, app_job_add_step, "add a step with these options to a job"),
+    STEP_COMMAND("job-remix-step", "JOB_ID STEP_INDEX", 2, leaves_remix, app_job_remix_step,
+                 "add a step whose target is what another step makes"),
+    STEP_COMMAND("job-insert-step", "JOB_ID STEP_INDEX", 2, leaves_run, app_job_insert_step, "add a step before another"),
+    JOB_COMMAND("job-remove-step", "JOB_ID STEP_INDEX", 2, app_job_remove_step, "remove a step; -1: the last"),
+    RUN_COMMAND("job-run", "JOB_ID", 1, uses_jobs, app_job_run, "run a queued job, or go on with one that was interrupted"),
+    RUN_COMMAND("job-run-all", NULL, 0, uses_all, app_job_run_all, "run all queued jobs"),
+    RUN_COMMAND("job-retry", "JOB_ID", 1, uses_jobs, app_job_retry, "run a failed job again"),
+    RUN_COMMAND("job-retry-all", NULL, 0, uses_all, app_job_retry_all, "run all failed jobs again"),
+    /* clang-format on */
     {
         .name = "analyse",
         .args = "FILE...",
@@ -181,26 +257,10 @@ static const struct app_command commands[] = {
 };
 
 /* FaceFusion's other commands. */
-static const char a_job[] = "jobs of FaceFusion are not here yet; use headless-run for each step";
 static const struct {
     const char *name, *why;
 } absent[] = {
     {"run", "FaceFusion's page in the browser is not here; headless-run takes the same options"},
-    {"batch-run", "batches of FaceFusion are not here yet; use headless-run for each file"},
-    {"job-list", a_job},
-    {"job-create", a_job},
-    {"job-submit", a_job},
-    {"job-submit-all", a_job},
-    {"job-delete", a_job},
-    {"job-delete-all", a_job},
-    {"job-add-step", a_job},
-    {"job-remix-step", a_job},
-    {"job-insert-step", a_job},
-    {"job-remove-step", a_job},
-    {"job-run", a_job},
-    {"job-run-all", a_job},
-    {"job-retry", a_job},
-    {"job-retry-all", a_job},
 };
 
 /* ---- words before a command ---- */

@@ -264,6 +264,56 @@ int rp_settings_get_text(const struct rp_settings *settings, const char *name, c
     return *text ? 0 : rp_fail(RP_ERR_NOMEM, "--%s: out of memory", e->opt->name);
 }
 
+/* Copies of n words in one block. */
+static char **copy_words(int n, const char *const *from)
+{
+    size_t size = ((size_t) n + 1) * sizeof(char *);
+
+    for (int i = 0; i < n; i++)
+        size += strlen(from[i]) + 1;
+    char **const words = malloc(size);
+    char *at = words ? (char *) (words + n + 1) : NULL;
+    for (int i = 0; words && i < n; i++) {
+        const size_t bytes = strlen(from[i]) + 1;
+
+        words[i] = memcpy(at, from[i], bytes);
+        at += bytes;
+    }
+    if (words)
+        words[n] = NULL;
+    return words;
+}
+
+int rp_settings_get_words(const struct rp_settings *settings, const char *name, char ***words)
+{
+    int n = 0;
+    char *text, *state = NULL;
+    const char *list[RP_OPT_MAX_LIST + 1] = {0};
+    const struct rp_entry *const e = find_entry(settings, name, NULL);
+
+    *words = NULL;
+    if (e && e->opt->type == RP_OPT_STRINGS) {
+        const struct rp_opt_strings *const strings = e->at;
+
+        if (strings->n)
+            *words = copy_words(strings->n, (const char *const *) strings->v);
+        return !strings->n || *words ? strings->n
+                                     : rp_fail(RP_ERR_NOMEM, "--%s: out of memory", e->opt->name);
+    }
+    RP_CHECK(rp_settings_get_text(settings, name, &text));
+    if (!text)
+        return 0;
+    if (rp_opt_is_list(e->opt->type))
+        for (char *w = strtok_r(text, " ", &state); w && n < RP_OPT_MAX_LIST;
+             w = strtok_r(NULL, " ", &state))
+            list[n++] = w;
+    else
+        list[n++] = text;
+    *words = copy_words(n, list);
+    free(text);
+    return *words ? n : rp_fail(RP_ERR_NOMEM, "--%s: out of memory", e->opt->name);
+}
+
 char *rp_settings_text(const struct rp_settings *settings, const char *name)
 {
     char *text;

@@ -105,6 +105,11 @@ int rp_settings_set_text(struct rp_settings *settings, const char *name, const c
  * @return 0 or RP_ERR_NOMEM */
 int rp_settings_get_text(const struct rp_settings *settings, const char *name, char **text);
 
+/* The same as words, of which paths may contain blanks: one heap block with all of them, NULL-terminated;
+ * NULL when unset.
+ * @return how many, or RP_ERR_NOMEM */
+int rp_settings_get_words(const struct rp_settings *settings, const char *name, char ***words);
+
 /* The same where it does not matter whether it is unset or memory is out: NULL. */
 char *rp_settings_text(const struct rp_settings *settings, const char *name);
 

@@ -1,7 +1,8 @@
 /* What of FaceFusion's command lines is taken here and has no effect, and names that earlier
  * versions had.
  *
- * Scripts and config files written for FaceFusion then run as they are. Values are checked as they
+ * The job commands and batch-run of the command line (src/app) do use some of them: the library has no
+ * part in that. Scripts and config files written for FaceFusion then run as they are. Values are checked as they
  * are there. docs/facefusion.md lists all of FaceFusion's options; tests/test_dropin.py holds that
  * list and these tables against each other. */
 #include "pipeline/options.h"
@@ -30,16 +31,16 @@ static const struct rp_opt paths[] = {
     {"temp-path", 0, RP_OPT_STRING, AT(text[0]), .meta = "DIR", .no_effect = true,
      .help = "no temporary files are made"},
     {"jobs-path", 0, RP_OPT_STRING, AT(text[1]), .meta = "DIR", .no_effect = true,
-     .help = "no files of jobs are made"},
+     .help = "job commands and batch-run keep their files there; default: .jobs"},
     {0},
 };
 static const struct rp_opt patterns[] = {
     {"source-pattern", 0, RP_OPT_STRING, AT(text[0]), .meta = "GLOB", .no_effect = true,
-     .help = "it belongs to batch-run, which is not here yet"},
+     .help = "sources of batch-run: a pattern such as 'in/*.jpg', or a folder"},
     {"target-pattern", 0, RP_OPT_STRING, AT(text[1]), .meta = "GLOB", .no_effect = true,
-     .help = "it belongs to batch-run, which is not here yet"},
+     .help = "targets of batch-run: a pattern such as 'in/*.jpg', or a folder"},
     {"output-pattern", 0, RP_OPT_STRING, AT(text[2]), .meta = "TEMPLATE", .no_effect = true,
-     .help = "it belongs to batch-run, which is not here yet"},
+     .help = "outputs of batch-run: a name with {index}, {source_name}, {target_name}, {target_extension}"},
     {0},
 };
 static const struct rp_opt extraction[] = {
@@ -86,7 +87,7 @@ static const struct rp_opt memory[] = {
 };
 static const struct rp_opt misc[] = {
     {"halt-on-error", 0, RP_OPT_FLAG, AT(flag), .no_effect = true,
-     .help = "it belongs to commands for all jobs; a run has one target"},
+     .help = "commands for all jobs and batch-run end at the first failure"},
     {0},
 };
 #undef AT

@@ -289,6 +289,16 @@ int rp_options_get_text(const rp_options *options, const char *name, char **text
     return rp_settings_get_text(options->settings, name, text);
 }
 
+int rp_options_get_words(const rp_options *options, const char *name, char ***words)
+{
+    return rp_settings_get_words(options->settings, name, words);
+}
+
+bool rp_options_is_given(const rp_options *options, const char *name)
+{
+    return rp_settings_is_set(options->settings, name);
+}
+
 char *rp_options_text(const rp_options *options, const char *name)
 {
     return rp_settings_text(options->settings, name);

@@ -31,6 +31,8 @@ static const struct fuzzer {
     {"config", fuzz_config, 8000, 1000},
     {"args", fuzz_args, 4000, 160, "args"},
     {"text", fuzz_text, 30000, 100},
+    {"job", fuzz_job, 4000, 4000, "job"},
+    {"template", fuzz_template, 20000, 200},
     {"onnx", fuzz_onnx, 20000, 4000},
     {"rows", fuzz_rows, 10000, 4000},
     {"cache", fuzz_cache, 4000, 500},
