@@ -6,9 +6,9 @@
 # PART: "tidy" is clang-tidy alone, "rest" all but that.
 #
 # clang-tidy looks again only at files that changed since they were found clean. How far its analyser
-# follows a function's paths takes nearly all of the time: $REPRISE_LINT_NODES states of a function at
-# most, 20000 if it is not set, which finds nearly all in half of the time; the long suite takes clang's own 225000. $REPRISE_LINT_PROCESSES run at
-# once, as many as there are cores if it is not set.
+# follows a function's paths takes most of the time: $REPRISE_LINT_NODES states of a function at most,
+# 20000 if it is not set; the long suite takes clang's own 225000. $REPRISE_LINT_PROCESSES run at once,
+# as many as there are cores if it is not set.
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."

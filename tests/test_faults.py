@@ -51,12 +51,15 @@ OWN = {'cache', 'stdout', 'stderr', 'who', 'counts'}  # files of a run's folder 
 # What a library does with its own failed call and the program cannot change: (a word of the stack
 # of that call, what is seen, why). A run that ends so counts as "library", not as a failure.
 LIBRARY = [
-    ('libavcodec', 'signal 11', 'FFmpeg 5.1 ends an AAC decoder that it could not begin by a null call'),
+    ('libavcodec', 'signal 11',
+     'FFmpeg 5.1 ends an AAC decoder that it could not begin by a null call'),
     ('av_expr_parse', 'signal 6', 'an assertion of FFmpeg about the default of an option'),
     ('av_buffer', 'signal 6', 'an assertion of its decoder about a reference that was not made'),
-    ('avformat_open_input', 'signal 11', 'FFmpeg 5.1 goes on with the name of a file that it has not got'),
+    ('avformat_open_input', 'signal 11',
+     'FFmpeg 5.1 goes on with the name of a file that it has not got'),
     ('avio_open2', 'signal 11', 'the same'),
-    ('av_write_trailer', 'signal 11', 'the same, where it reads the file back to put the index first'),
+    ('av_write_trailer', 'signal 11',
+     'the same, where it reads the file back to put the index first'),
     ('liblcms2', 'signal 11', 'Little CMS frees a transform that it could not make'),
     ('libcrypto', 'signal 11', 'OpenSSL 3.0 goes on with what it could not make when it began'),
     ('libheif', 'signal 6', 'libheif lets an exception of C++ out'),
@@ -378,8 +381,8 @@ class Faults(unittest.TestCase):
         for thread in threads:
             thread.join()
         self.table.append(f'{job.name:8} {kind:7} {n:6} calls {sum(seen.values()):6} tried '
-                          f'{seen["0"]:6} the same {seen["75"] + seen["1"]:6} a sentence {seen["library"]:3} '
-                          f'library {seen["bad"]:3} bad {time.time() - started:6.1f} s')
+                          f'{seen["0"]:6} the same {seen["75"] + seen["1"]:6} a sentence '
+                          f'{seen["library"]:3} library {seen["bad"]:3} bad {time.time() - started:6.1f} s')
 
     def test_every_kind(self):
         type(self).stop = time.time() + self.options.limit
