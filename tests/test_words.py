@@ -203,6 +203,17 @@ class Still(unittest.TestCase):
         self.assertGreater(os.path.getsize(e2e.scratch('q90.jpg')),
                            2 * os.path.getsize(e2e.scratch('q10.jpg')))
 
+    def test_hdr(self):
+        """A picture has 8 bits and no HDR: that is said, and only then."""
+        clip, out = e2e.scratch('hdr.mkv'), e2e.scratch('hdr.png')
+        e2e.ffmpeg('-i', self.target, '-frames:v', '1', '-pix_fmt', 'yuv420p10le', '-c:v', 'ffv1',
+                   '-color_trc', 'smpte2084', '-color_primaries', 'bt2020', '-colorspace',
+                   'bt2020nc', clip)
+        for target, count in (clip, 1), (self.target, 0):
+            said = e2e.must('headless-run', '-t', target, '-o', out, '--frame', '0', '--processors',
+                            'face_debugger').stderr
+            self.assertEqual(said.count('HDR is taken as if it were not'), count, said)
+
     def test_sentences(self):
         out, debug = e2e.scratch('never.png'), ('--processors', 'face_debugger')
         for words, said in (

@@ -128,6 +128,7 @@ struct rp_video_info {
     int64_t start;            /* in tb: when the file begins, with sound or picture */
     bool jumps;               /* its clock may; duration and frames may then be of a part */
     bool variable_rate;       /* avg_frame_rate and r_frame_rate differ */
+    bool hdr;                 /* its colours are of PQ, HLG or wider than BT.709 */
     int rotation;             /* the rotation that was undone: 0, 90, 180, 270 */
     char codec[32], container[32];
     int audio_tracks, subtitle_tracks;

@@ -199,6 +199,7 @@ static void fill_tags(struct rp_reader *r, const AVFrame *f)
     t->depth = av_pix_fmt_desc_get(f->format)->comp[0].depth;
     t->loop = !strcmp(r->format->iformat->name, "gif") ? rp_gif_loop(r->path) : RP_LOOP_UNKNOWN;
     rp_hdr_find(&t->hdr, f, r->stream);
+    r->info.hdr = rp_is_hdr(t->trc, t->primaries);
     t->fields = rp_fields_find(f, r->stream);
     t->fields_lost = t->fields.interlaced && r->orient.swap ? "the picture is turned" : NULL;
     if (r->orient.flip_y && r->info.h % 2 == 0)

@@ -782,6 +782,9 @@ static int write_still(struct video *v, struct rp_partial *out)
     const struct rp_video_info *const info = rp_reader_info(v->reader);
 
     rp_pipeline_mark(v->job->pipeline, &mark);
+    if (info->hdr)
+        rp_log(RP_LOG_WARN, "%s: HDR is taken as if it were not; the colours may look pale",
+               v->job->target);
     if (rp_accepts_damage(v->job->settings) &&
         rp_reader_damage(v->reader, text, sizeof(text))) {
         rp_log(RP_LOG_WARN, "%s is damaged, %s", v->job->target, text);
