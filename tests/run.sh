@@ -185,6 +185,13 @@ plan() {
     alone=' load '
 
     suite 'build debug' compile "$build-test" ''
+    # for the last files of that, which are compiled one after the other
+    for test in twins import_nsfwjs classic onnx_writer; do
+        suite "$test" /usr/bin/python3 -B "tests/test_$test.py" -v
+    done
+    for test in setup gpu_pack; do
+        suite "$test" "tests/test_$test.sh"
+    done
     after='build debug'
     suite 'build asan' compile "$build-asan" '-Db_sanitize=address,undefined -Doptimization=1' -j "$few"
     suite 'build tsan' compile "$build-tsan" '-Db_sanitize=thread' -j "$few" \
@@ -219,7 +226,6 @@ plan() {
     python 'sync' sync "$program"
     python 'analysis' analysis "$program"
     python 'download' download "$program"
-    suite 'twins' /usr/bin/python3 -B tests/test_twins.py -v
     python 'face swapper' face_swapper "$standins"
     python 'bad world' bad_input "$program" World
     suite 'faults' tests/test_faults.py "$program"
@@ -231,13 +237,7 @@ plan() {
     suite 'command line' tests/cli.sh "$program"
     suite 'install' tests/test_install.py "$program" -v Install
     suite 'headers and symbols' tests/symbols.sh "$build-test"
-    for test in setup gpu_pack; do
-        suite "$test" "tests/test_$test.sh"
-    done
     python 'content check published' content_check "$program" Published Clips
-    for test in onnx_writer classic import_nsfwjs; do
-        suite "$test" /usr/bin/python3 -B "tests/test_$test.py" -v
-    done
     after='build clang'
     suite 'fuzz' env RUNS=smoke tests/fuzz.sh "$build-clang"
     after='build debug'
