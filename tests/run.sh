@@ -199,7 +199,7 @@ plan() {
     suite 'tidy' env REPRISE_LINT_PROCESSES=1 tests/lint.sh "$build-test" tidy
     python 'contracts 1' contracts "$standins" --part 1/2
     python 'contracts 2' contracts "$standins" --part 2/2
-    suite 'unit' in_meson "$build-test"
+    suite 'unit' in_meson "$build-test" -t 3
 
     after='build asan'
     # the reference is most of the work of that suite, and not ours; check-long has it

@@ -173,6 +173,7 @@ static const struct app_command commands[] = {
                  "Examples:\n"
                  "  reprise force-download inswapper_128\n"
                  "  reprise force-download face_detector content_analyser\n"
+                 "  reprise force-download lite\n"
                  "  reprise force-download --download-mirrors github=https://mirror.example\n",
         .takes = takes_download,
         .takes_json = true,
