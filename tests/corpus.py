@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 import shutil
+import struct
 import subprocess
 import sys
 import tempfile
@@ -235,8 +236,20 @@ def jobs():
     put('template', 'unknown', '{what}\nt')
 
 
+def pieces():
+    """Three packets, one with side data, decoded two ahead; the fuzzer adds the sum."""
+    data = b'RPPIECE1' + struct.pack('<5Iq256sI', 64, 48, 0, 0, 0, 0, b'libx264 veryfast 80', 4)
+    data += b'head'
+    for pts, dts, side in ((0, -2, b''), (2, -1, b'side'), (1, 0, b'')):
+        data += struct.pack('<B3q3I', 1, pts, dts, 1, pts == 0, bool(side), 5)
+        if side:
+            data += struct.pack('<2I', 15, len(side)) + side
+        data += b'frame'
+    put('piece', 'three', data + struct.pack('<B4q', 2, 0, 2, 3, 3))
+
+
 def main():
-    for make in (texts, jobs, models, pictures, films, journals):
+    for make in (texts, jobs, models, pictures, films, journals, pieces):
         make()
     shutil.rmtree(WORK)
 

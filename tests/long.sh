@@ -24,6 +24,7 @@ fi
 [ ! -d "${1:-build}-test" ] || tests/test_dropin.py "${1:-build}-test/reprise" --all -v
 [ ! -x "${1:-build}-test/tests/report_page" ] ||
     tests/test_report.py "${1:-build}-test/tests/report_page" --measure "$program"
+tests/test_pieces.py "$program" --all -v
 tests/test_faults.py "$program" --all
 tests/test_load.py "$program" --all -v
 exec tests/test_long.py "$program" -v

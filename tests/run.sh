@@ -220,6 +220,7 @@ plan() {
     python 'content check' content_check "$standins" Verdict Input Build Choice Ini Sampling Real
     python 'selection' selection "$program"
     python 'main job' main_job "$program"
+    python 'pieces' pieces "$program"
     python 'words and screens' words "$program"
     python 'frame enhancer' frame_enhancer "$standins"
     suite 'cases' tests/test_cases.py "$program"

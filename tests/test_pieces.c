@@ -8,6 +8,7 @@
 
 #include "base/hash.h"
 #include "media/piece_file.h"
+#include "pipeline/cutter.h"
 
 static bool ready;
 
@@ -442,14 +443,140 @@ static void test_encoders_that_are_not_cut(void **state)
     rp_reader_close(&r);
 }
 
+/* ---- several encoders at the same time ------------------------------------------------------- */
+
+struct job {
+    struct rp_writer *writer;
+    int done, fail_at; /* pieces */
+    bool nowhere;      /* there is no folder for them */
+};
+
+static char *name_piece(void *priv, int64_t number)
+{
+    const struct job *const job = priv;
+
+    return strdup(job->nowhere ? in_dir("missing/a.piece") : piece_path(number));
+}
+
+static int add_piece(void *priv, int64_t number, const char *path)
+{
+    struct job *const job = priv;
+
+    assert_int_equal(number, job->done++); /* in order */
+    if (job->done == job->fail_at)
+        return rp_fail(RP_ERR_IO, "enough");
+    return rp_writer_piece(job->writer, path);
+}
+
+/* All frames of plain.mp4 through `encoders`, of which so many bytes may wait. */
+static int cut(struct job *job, int encoders, int64_t waiting,
+               const struct rp_writer_params *params)
+{
+    int ret;
+    struct rp_reader *r = NULL;
+    struct rp_pieces *pieces = NULL;
+    struct rp_cutter *cutter = NULL;
+    struct rp_media_frame *f = NULL;
+    const char *const in = strdup(in_dir("plain.mp4")), *const out = strdup(in_dir("many.mp4"));
+
+    RP_TRY(rp_reader_open(&r, in, NULL));
+    RP_TRY(rp_writer_open(&job->writer, out, in, r, params));
+    RP_TRY(rp_pieces_open(&pieces, out, in, r, params));
+    RP_TRY(rp_cutter_create(&cutter, &(const struct rp_cutter_params){.pieces = pieces,
+                                                                      .frames = 5,
+                                                                      .origin = 0,
+                                                                      .encoders = encoders,
+                                                                      .waiting = waiting,
+                                                                      .name = name_piece,
+                                                                      .done = add_piece,
+                                                                      .priv = job}));
+    while ((ret = rp_reader_next(r, &f)) >= 0 && f) {
+        ret = rp_cutter_put(cutter, &f);
+        assert_null(f);
+        if (ret < 0)
+            goto fail;
+    }
+    RP_TRY(rp_cutter_finish(cutter, RP_PIECE_LAST));
+    ret = rp_writer_finish(job->writer);
+fail:
+    rp_cutter_destroy(&cutter);
+    rp_writer_close(&job->writer);
+    rp_pieces_close(&pieces);
+    rp_reader_close(&r);
+    free((char *) in);
+    free((char *) out);
+    return ret;
+}
+
+/* However many encoders there are, and however little may wait, it is the same file. */
+static void test_encoders(void **state)
+{
+    static const struct {
+        int encoders;
+        int64_t waiting;
+    } cases[] = {{1, 1}, {4, 1}, {3, 3 * 64 * 48}, {2, 1 << 30}};
+    char first[RP_SHA256_HEX] = "", hash[RP_SHA256_HEX];
+
+    (void) state;
+    need_clips();
+    for (size_t i = 0; i < RP_ARRAY_LEN(cases); i++) {
+        struct job job = {.done = 0};
+        assert_int_equal(cut(&job, cases[i].encoders, cases[i].waiting, &usual), 0);
+        assert_int_equal(job.done, 6);
+        assert_true(rp_sha256_file(in_dir("many.mp4"), hash) >= 0);
+        if (first[0])
+            assert_string_equal(hash, first);
+        memcpy(first, hash, sizeof(first));
+    }
+}
+
+static void test_encoders_that_fail(void **state)
+{
+    struct job job = {.fail_at = 3};
+
+    (void) state;
+    need_clips();
+    assert_int_equal(cut(&job, 2, 1, &usual), RP_ERR_IO);
+    assert_string_equal(rp_last_error(), "enough");
+    assert_int_equal(job.done, 3);
+    job = (struct job){.nowhere = true};
+    assert_true(cut(&job, 3, 1 << 20, &usual) < 0);
+    assert_non_null(strstr(rp_last_error(), "there is no folder"));
+    assert_int_equal(job.done, 0);
+}
+
+static void test_how_many_encoders(void **state)
+{
+    int64_t waiting;
+    const int64_t hd = (int64_t) 1920 * 1080 * 3 / 2, gib = (int64_t) 1 << 30;
+
+    (void) state;
+    assert_int_equal(rp_cutter_encoders(2, 50, hd, 8 * gib, &waiting), 2);
+    assert_int_equal(waiting, 50 * hd);
+    assert_int_equal(rp_cutter_encoders(16, 50, hd, 64 * gib, &waiting), 6);
+    assert_int_equal(rp_cutter_encoders(16, 50, 4 * hd, 4 * gib, &waiting), 4);
+    assert_true(waiting <= gib);
+    assert_int_equal(rp_cutter_encoders(1000, 50, hd, 8 * gib, &waiting), 28);
+    assert_int_equal(rp_cutter_encoders(16, 15000, hd, 8 * gib, &waiting), 2);
+    assert_int_equal(waiting, 2 * gib);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_cuts),           cmocka_unit_test(test_x264),
-        cmocka_unit_test(test_rate),           cmocka_unit_test(test_trim),
-        cmocka_unit_test(test_other_encoders), cmocka_unit_test(test_again),
-        cmocka_unit_test(test_wrong_pieces),   cmocka_unit_test(test_damaged_pieces),
-        cmocka_unit_test(test_full_disk),      cmocka_unit_test(test_encoders_that_are_not_cut),
+        cmocka_unit_test(test_cuts),
+        cmocka_unit_test(test_x264),
+        cmocka_unit_test(test_rate),
+        cmocka_unit_test(test_trim),
+        cmocka_unit_test(test_other_encoders),
+        cmocka_unit_test(test_again),
+        cmocka_unit_test(test_wrong_pieces),
+        cmocka_unit_test(test_damaged_pieces),
+        cmocka_unit_test(test_full_disk),
+        cmocka_unit_test(test_encoders_that_are_not_cut),
+        cmocka_unit_test(test_encoders),
+        cmocka_unit_test(test_encoders_that_fail),
+        cmocka_unit_test(test_how_many_encoders),
     };
     return cmocka_run_group_tests(tests, make_clips, remove_dir);
 }

@@ -138,9 +138,9 @@ static int take_packet(void *priv, AVPacket *packet)
     struct rp_piece *const p = priv;
 
     rp_piece_out_packet(&p->out, packet);
-    return p->out.failed
-               ? rp_fail(rp_io_status(errno), "%s: writing: %s", p->out.path, strerror(errno))
-               : 0;
+    return p->out.error ? rp_fail(rp_io_status(p->out.error), "%s: writing: %s", p->out.path,
+                                  strerror(p->out.error))
+                        : 0;
 }
 
 int rp_piece_begin(struct rp_piece **out, const struct rp_pieces *pieces, const char *path,
@@ -160,7 +160,7 @@ int rp_piece_begin(struct rp_piece **out, const struct rp_pieces *pieces, const 
     params.priv = p;
     RP_TRY(rp_encode_create(&p->encode, &params));
     RP_TRY(rp_partial_begin(&p->partial, path));
-    p->out.path = p->partial.path;
+    p->out.path = pieces->path; /* the output means more than the piece */
     if ((p->out.file = fopen(p->partial.temp, "wbe")))
         return 0;
     ret = rp_fail(rp_io_status(errno), "%s: cannot be written: %s", path, strerror(errno));

@@ -29,10 +29,11 @@ void rp_piece_settings(const struct rp_encode *encode, char text[RP_PIECE_SETTIN
 
 static void put(struct rp_piece_out *o, const void *data, size_t size)
 {
-    if (o->failed || !size)
+    if (o->error || !size)
         return;
     o->crc = rp_crc32(o->crc, data, size);
-    o->failed = fwrite(data, 1, size, o->file) != size;
+    if (fwrite(data, 1, size, o->file) != size)
+        o->error = errno ? errno : EIO;
 }
 
 static void put_number(struct rp_piece_out *o, uint64_t v, int bytes)
@@ -103,10 +104,11 @@ int rp_piece_out_end(struct rp_piece_out *o, const struct rp_piece_info *info)
     put64(o, info->end);
     put64(o, o->packets);
     put32(o, o->crc);
-    if (!o->failed)
-        o->failed = fflush(o->file) != 0;
-    return o->failed ? rp_fail(rp_io_status(errno), "%s: writing: %s", o->path, strerror(errno))
-                     : 0;
+    if (!o->error && fflush(o->file) != 0)
+        o->error = errno ? errno : EIO;
+    return o->error
+               ? rp_fail(rp_io_status(o->error), "%s: writing: %s", o->path, strerror(o->error))
+               : 0;
 }
 
 /* ---- reading --------------------------------------------------------------------------------- */

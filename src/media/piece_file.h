@@ -31,7 +31,7 @@ struct rp_piece_out {
     const char *path; /* for messages */
     uint32_t crc;
     int64_t packets;
-    bool failed;
+    int error; /* 0, or errno of the first failure */
 };
 
 /* None of these fails before rp_piece_out_end(), which tells. */

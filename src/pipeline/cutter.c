@@ -144,6 +144,7 @@ static void *work(void *priv)
     struct piece *p;
     struct rp_cutter *const c = priv;
 
+    rp_log_hold(true); /* whoever puts frames shows the first failure */
     while ((p = take_piece(c))) {
         const int ret = encode(c, p);
 

@@ -49,6 +49,7 @@ static const struct fuzzer {
     {"sound", fuzz_sound, 1500, 4000, "media"},
     {"inspect", fuzz_inspect, 2000, 4000, "media"},
     {"tracks", fuzz_tracks, 600, 4000, "media"},
+    {"piece", fuzz_piece, 20000, 2000},
 #endif
 };
 /* clang-format on */

@@ -13,7 +13,7 @@ fuzz_fn fuzz_onnx, fuzz_rows;                                       /* onnx.c */
 fuzz_fn fuzz_cache, fuzz_sums, fuzz_hash, fuzz_headers, fuzz_names,
     fuzz_journal; /* store.c */
 fuzz_fn fuzz_metadata, fuzz_profile, fuzz_picture, fuzz_video, fuzz_sound, fuzz_inspect,
-    fuzz_tracks; /* media.c */
+    fuzz_tracks, fuzz_piece; /* media.c */
 
 /* A path in the process's own folder, which is in memory where possible and goes away with it.
  * Valid until 15 more are asked for. */

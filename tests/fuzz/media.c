@@ -4,10 +4,12 @@
 #include <libavutil/mem.h>
 #include <unistd.h>
 
+#include "base/hash.h"
 #include "fuzz.h"
 #include "media/av.h"
 #include "media/icc.h"
 #include "media/meta.h"
+#include "media/piece_file.h"
 #include "media/sound.h"
 
 enum { PIXELS_MAX = 1 << 16, FRAMES = 3 };
@@ -267,4 +269,47 @@ void fuzz_tracks(const uint8_t *data, size_t size)
         write_output(target, output, r, seldom(size, 16));
     rp_reader_close(&r);
     unlink(output);
+}
+
+/* ---- pieces ---- */
+
+/* All packets in the order of a joined video. */
+static void read_piece(struct rp_piece_file *f)
+{
+    int64_t n = 0, dts = INT64_MIN;
+    struct rp_piece_clock clock = {.delay = 2, .step = 1, .newest = INT64_MIN};
+    const struct rp_piece_info *const info = rp_piece_file_info(f);
+    AVPacket *p = av_packet_alloc();
+
+    fuzz_must(info->first >= 0 && info->last >= info->first && p);
+    while (rp_piece_file_next(f, p) > 0) {
+        n++;
+        if (rp_piece_clock_set(&clock, f, p) < 0)
+            break;
+        fuzz_must(p->dts > dts && p->dts <= p->pts);
+        dts = p->dts;
+        av_packet_unref(p);
+    }
+    fuzz_must(n <= info->packets);
+    av_packet_free(&p);
+}
+
+/* A file of a piece as it is, and with the right sum. */
+void fuzz_piece(const uint8_t *data, size_t size)
+{
+    struct rp_piece_file *f = NULL;
+    uint8_t *const copy = malloc(size + 4);
+    const uint32_t crc = rp_crc32(0, data, size);
+
+    if (size)
+        memcpy(copy, data, size);
+    for (int i = 0; i < 4; i++)
+        copy[size + (size_t) i] = (uint8_t) (crc >> 8 * i);
+    if (size && rp_piece_file_take(&f, fmemopen(copy, size, "rb"), "fuzz") >= 0)
+        read_piece(f);
+    rp_piece_file_close(&f);
+    if (rp_piece_file_take(&f, fmemopen(copy, size + 4, "rb"), "fuzz") >= 0)
+        read_piece(f);
+    rp_piece_file_close(&f);
+    free(copy);
 }
