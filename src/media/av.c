@@ -54,7 +54,7 @@ static int get_buffer(AVCodecContext *dec, AVFrame *f, int flags)
 {
     look_at_errno(); /* of the frame before that this thread decoded */
     const struct rp_watch *const watch = dec->opaque;
-    const int ret = watch && watch->store && rp_frame_store_takes(dec, f, flags)
+    const int ret = watch && watch->store && rp_frame_store_takes(watch->store, dec, f)
                         ? rp_frame_store_decode(watch->store, dec, f)
                         : avcodec_default_get_buffer2(dec, f, flags);
     look_at_errno();

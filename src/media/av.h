@@ -113,6 +113,9 @@ int rp_pixfmt_planes(enum rp_pixfmt fmt);
 int rp_pixfmt_depth(enum rp_pixfmt fmt);
 bool rp_pixfmt_alpha(enum rp_pixfmt fmt);
 
+/* Are frames of this format used as they are? */
+bool rp_pixfmt_stays(enum AVPixelFormat fmt);
+
 struct rp_colour rp_colour_of(const AVFrame *f);
 int rp_sws_matrix(enum rp_matrix matrix); /* SWS_CS_* */
 
@@ -138,8 +141,6 @@ struct rp_pool {
     size_t size;
     struct rp_frame_store *store; /* where its buffers come from; NULL: the heap */
 };
-/* NULL: no memory. */
-AVBufferRef *rp_pool_buffer(struct rp_pool *pool, size_t size);
 int rp_avframe_alloc(AVFrame **out, enum AVPixelFormat fmt, int w, int h, struct rp_pool *pool);
 
 /* Convert and scale `src` to `dst`. *sws is kept between calls. `from` and `to` are the colours of
@@ -153,16 +154,22 @@ int rp_sws_run_with(struct SwsContext **sws, int flags, const AVFrame *src, stru
 
 /* Planes in a reader's rp_frame_memory. Buffers go back into pools; a store lives until its owner
  * and all its buffers and frames have let it go. Threads: any. */
-int rp_frame_store_create(struct rp_frame_store **out, const struct rp_frame_memory *memory);
+int rp_frame_store_create(struct rp_frame_store **out, const struct rp_frame_memory *memory,
+                          bool (*stays)(enum AVPixelFormat fmt));
 struct rp_frame_store *rp_frame_store_hold(struct rp_frame_store *store);
 void rp_frame_store_release(struct rp_frame_store **store);
 
-/* A pool of buffers of one size; from the heap where the memory has no more. */
-AVBufferPool *rp_frame_store_pool(struct rp_frame_store *store, size_t size);
+/* A buffer of a pool, which belongs to one thread at a time. NULL: no memory. */
+AVBufferRef *rp_pool_buffer(struct rp_pool *pool, size_t size);
 
-/* Does a decoder put frames like this one into the store? Then it does so: AVCodecContext's
- * get_buffer2. */
-bool rp_frame_store_takes(const AVCodecContext *dec, const AVFrame *f, int flags);
+/* The store's pool for what frames become, for this thread alone until rp_frame_store_leave(). */
+struct rp_pool *rp_frame_store_enter(struct rp_frame_store *store);
+void rp_frame_store_leave(struct rp_frame_store *store);
+
+/* Does a decoder put frames like this one into the store: of a format that `stays`, and by a decoder
+ * that has no memory of its own? Then it does so: AVCodecContext's get_buffer2. */
+bool rp_frame_store_takes(const struct rp_frame_store *store, const AVCodecContext *dec,
+                          const AVFrame *f);
 int rp_frame_store_decode(struct rp_frame_store *store, AVCodecContext *dec, AVFrame *f);
 
 /* ---- orient.c -------------------------------------------------------------------------------- */

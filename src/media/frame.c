@@ -88,6 +88,14 @@ enum rp_pixfmt rp_pixfmt_nearest(enum AVPixelFormat fmt, bool *same)
     return nearest_yuv(d);
 }
 
+/* Those of BGR24_ALPHA are not used as they are. */
+bool rp_pixfmt_stays(enum AVPixelFormat fmt)
+{
+    bool same;
+
+    return rp_pixfmt_nearest(fmt, &same) != RP_FMT_BGR24_ALPHA && same;
+}
+
 /* ---- colour ---------------------------------------------------------------------------------- */
 
 static bool is_full_range(const AVFrame *f)
@@ -183,17 +191,6 @@ int rp_sws_run_with(struct SwsContext **sws, int flags, const AVFrame *src, stru
 /* ---- allocation ------------------------------------------------------------------------------ */
 
 #define ALIGN 64
-
-AVBufferRef *rp_pool_buffer(struct rp_pool *pool, size_t size)
-{
-    if (pool->size != size) {
-        av_buffer_pool_uninit(&pool->buffers);
-        pool->buffers = pool->store ? rp_frame_store_pool(pool->store, size)
-                                    : av_buffer_pool_init(size, NULL);
-        pool->size = size;
-    }
-    return pool->buffers ? av_buffer_pool_get(pool->buffers) : NULL;
-}
 
 int rp_avframe_alloc(AVFrame **out, enum AVPixelFormat fmt, int w, int h, struct rp_pool *pool)
 {
@@ -407,6 +404,21 @@ static int replace_planes(struct rp_media_frame *frame, AVFrame *f)
     point_to_planes(frame);
     av_frame_free(&old);
     return 0;
+}
+
+int rp_media_frame_twin(const struct rp_media_frame *frame, int w, int h,
+                        struct rp_media_frame **out)
+{
+    AVFrame *f = NULL;
+    const AVFrame *const from = frame->ref;
+
+    *out = NULL;
+    if (!frame->store || !from || frame->fmt == RP_FMT_BGR24_ALPHA)
+        return 0;
+    struct rp_pool *const pool = rp_frame_store_enter(frame->store);
+    const int ret = rp_avframe_alloc(&f, from->format, w, h, pool);
+    rp_frame_store_leave(frame->store);
+    return ret < 0 ? ret : rp_frame_wrap(out, &f, frame->fmt, frame->colour);
 }
 
 int rp_media_frame_become(struct rp_media_frame *frame, struct rp_media_frame **twin)

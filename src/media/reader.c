@@ -339,10 +339,10 @@ int rp_reader_open(struct rp_reader **out, const char *path, const struct rp_rea
         ret = RP_NOMEM(path);
         goto fail;
     }
-    if (r->range.memory.alloc) /* of a device that is no processor */
+    if (r->range.memory.alloc) { /* of a device that is no processor */
         rp_av_ignore_errno();
-    if (r->range.memory.alloc)
-        RP_TRY(rp_frame_store_create(&r->watch.store, &r->range.memory));
+        RP_TRY(rp_frame_store_create(&r->watch.store, &r->range.memory, rp_pixfmt_stays));
+    }
     r->converted.store = r->turned.store = r->watch.store;
     r->shortages = rp_av_shortages();
     RP_TRY(open_file(r));

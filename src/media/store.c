@@ -19,12 +19,14 @@ struct rp_frame_store {
     atomic_int users;   /* reader and frames; without any the store's own pools are closed */
     atomic_int holders; /* all users together, and each pool */
     struct rp_frame_memory memory;
+    bool (*stays)(enum AVPixelFormat fmt);
     pthread_mutex_t lock; /* guards the pools: a decoder's threads take buffers, and others */
     struct rp_pool decoded, made;
     atomic_bool warned;
 };
 
-int rp_frame_store_create(struct rp_frame_store **out, const struct rp_frame_memory *memory)
+int rp_frame_store_create(struct rp_frame_store **out, const struct rp_frame_memory *memory,
+                          bool (*stays)(enum AVPixelFormat fmt))
 {
     struct rp_frame_store *const s = *out = calloc(1, sizeof(*s));
 
@@ -33,6 +35,7 @@ int rp_frame_store_create(struct rp_frame_store **out, const struct rp_frame_mem
     atomic_init(&s->users, 1);
     atomic_init(&s->holders, 1);
     s->memory = *memory;
+    s->stays = stays;
     s->decoded.store = s->made.store = s;
     pthread_mutex_init(&s->lock, NULL);
     return 0;
@@ -93,7 +96,7 @@ static AVBufferRef *new_buffer(void *store, size_t size)
     return buffer;
 }
 
-AVBufferPool *rp_frame_store_pool(struct rp_frame_store *s, size_t size)
+static AVBufferPool *new_pool(struct rp_frame_store *s, size_t size)
 {
     AVBufferPool *const pool = av_buffer_pool_init2(size, s, new_buffer, let_go);
 
@@ -102,17 +105,34 @@ AVBufferPool *rp_frame_store_pool(struct rp_frame_store *s, size_t size)
     return pool;
 }
 
+AVBufferRef *rp_pool_buffer(struct rp_pool *pool, size_t size)
+{
+    if (pool->size != size) {
+        av_buffer_pool_uninit(&pool->buffers);
+        pool->buffers = pool->store ? new_pool(pool->store, size) : av_buffer_pool_init(size, NULL);
+        pool->size = size;
+    }
+    return pool->buffers ? av_buffer_pool_get(pool->buffers) : NULL;
+}
+
+struct rp_pool *rp_frame_store_enter(struct rp_frame_store *s)
+{
+    pthread_mutex_lock(&s->lock);
+    return &s->made;
+}
+
+void rp_frame_store_leave(struct rp_frame_store *s)
+{
+    pthread_mutex_unlock(&s->lock);
+}
+
 /* ---- what decoders write --------------------------------------------------------------------- */
 
-bool rp_frame_store_takes(const AVCodecContext *dec, const AVFrame *f, int flags)
+bool rp_frame_store_takes(const struct rp_frame_store *s, const AVCodecContext *dec,
+                          const AVFrame *f)
 {
-    bool same;
-
-    (void) flags;
-    if (dec->codec_type != AVMEDIA_TYPE_VIDEO || f->hw_frames_ctx ||
-        !(dec->codec->capabilities & AV_CODEC_CAP_DR1))
-        return false;
-    return rp_pixfmt_nearest(f->format, &same) != RP_FMT_BGR24_ALPHA && same;
+    return dec->codec_type == AVMEDIA_TYPE_VIDEO && !f->hw_frames_ctx &&
+           dec->codec->capabilities & AV_CODEC_CAP_DR1 && s->stays(f->format);
 }
 
 /* Rows as wide and as many as this decoder writes; strides as libavcodec's own allocator has them.
@@ -164,23 +184,4 @@ int rp_frame_store_decode(struct rp_frame_store *s, AVCodecContext *dec, AVFrame
     }
     f->extended_data = f->data;
     return 0;
-}
-
-/* ---- what frames become ---------------------------------------------------------------------- */
-
-int rp_media_frame_twin(const struct rp_media_frame *frame, int w, int h,
-                        struct rp_media_frame **out)
-{
-    int ret;
-    AVFrame *f = NULL;
-    const AVFrame *const from = frame->ref;
-    struct rp_frame_store *const s = frame->store;
-
-    *out = NULL;
-    if (!s || !from || frame->fmt == RP_FMT_BGR24_ALPHA)
-        return 0;
-    pthread_mutex_lock(&s->lock);
-    ret = rp_avframe_alloc(&f, from->format, w, h, &s->made);
-    pthread_mutex_unlock(&s->lock);
-    return ret < 0 ? ret : rp_frame_wrap(out, &f, frame->fmt, frame->colour);
 }
