@@ -168,6 +168,31 @@ void check_bgr_write(struct cg *c)
     RUN(a);
 }
 
+static struct rp_img samples(struct cg *c, const char *name, int w, int h, int wide)
+{
+    struct rp_img img = {.stride = (w << wide) + (cg_range(c, 0, 9) << wide), .w = w, .h = h, .ch = 1};
+
+    img.data = cg_bytes(c, name, (size_t) img.stride * (size_t) (h - 1) + ((size_t) w << wide),
+                        (size_t) cg_range(c, 0, 7) << wide);
+    return img;
+}
+
+void check_semi_read(struct cg *c)
+{
+    const int w = cg_size(c, SIDE, 1920), h = cg_size(c, SIDE, 1080);
+    struct rp_planes p = planes(c, w, h);
+
+    p.sub_x = p.sub_y = 0; /* room for more than what is written */
+    const struct rp_planes *const to = cg_planes(c, p);
+    const int wide = to->depth > 8;
+    struct rp_op_semi_read a = {.dst = to};
+
+    a.y = samples(c, "y", w, h, wide);
+    a.uv = samples(c, "uv", (w + 1) / 2 * 2, (h + 1) / 2, wide);
+    c->bytes = 2 * planes_bytes(to);
+    RUN(a);
+}
+
 /* ---- resize, warp ---------------------------------------------------------------------------- */
 
 static int channels(struct cg *c)

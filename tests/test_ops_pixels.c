@@ -1891,6 +1891,32 @@ static void test_mattes(void **state)
 }
 
 /* 8 bits come back unchanged; 10-bit alpha that was not changed keeps all its bits. */
+/* Odd sizes: the last chroma pair belongs to half a block. */
+static void test_semi_read(void **state)
+{
+    uint8_t y8[2][4] = {{1, 2, 3, 99}, {4, 5, 6, 99}}, uv8[1][6] = {{10, 20, 11, 21, 99, 99}};
+    uint16_t y10[2][4] = {{1 << 6, 1023 << 6, 3 << 6, 9}, {4 << 6 | 63, 5 << 6, 6 << 6, 9}},
+             uv10[1][6] = {{512 << 6, 20 << 6, 11 << 6, 21 << 6, 9, 9}};
+    uint8_t a[2][4] = {{0}}, u[4] = {0}, v[4] = {0};
+    uint16_t b[2][4] = {{0}}, s[4] = {0}, t[4] = {0};
+    const struct rp_planes eight = {.plane = {a[0], u, v}, .stride = {4, 4, 4}, .w = 3, .h = 2,
+                                    .sub_x = 1, .sub_y = 1, .depth = 8},
+                           ten = {.plane = {(uint8_t *) b, (uint8_t *) s, (uint8_t *) t},
+                                  .stride = {8, 8, 8}, .w = 3, .h = 2, .sub_x = 1, .sub_y = 1,
+                                  .depth = 10};
+
+    (void) state;
+    rp_c_semi_read(NULL, &(struct rp_op_semi_read){{y8[0], 4, 3, 2, 1}, {uv8[0], 6, 4, 1, 1}, &eight});
+    assert_memory_equal(a, ((uint8_t[]){1, 2, 3, 0, 4, 5, 6, 0}), 8);
+    assert_memory_equal(u, ((uint8_t[]){10, 11, 0, 0}), 4);
+    assert_memory_equal(v, ((uint8_t[]){20, 21, 0, 0}), 4);
+    rp_c_semi_read(NULL, &(struct rp_op_semi_read){{(uint8_t *) y10, 8, 3, 2, 1},
+                                                   {(uint8_t *) uv10, 12, 4, 1, 1}, &ten});
+    assert_memory_equal(b, ((uint16_t[]){1, 1023, 3, 0, 4, 5, 6, 0}), 16);
+    assert_memory_equal(s, ((uint16_t[]){512, 11, 0, 0}), 8);
+    assert_memory_equal(t, ((uint16_t[]){20, 21, 0, 0}), 8);
+}
+
 static void test_alpha_planes(void **state)
 {
     uint16_t deep[1024], had[1024];
@@ -1967,6 +1993,7 @@ int main(void)
         cmocka_unit_test(test_modnet_frame),
         cmocka_unit_test(test_backdrop),
         cmocka_unit_test(test_mattes),
+        cmocka_unit_test(test_semi_read),
         cmocka_unit_test(test_alpha_planes),
         cmocka_unit_test(test_alpha_apart),
         cmocka_unit_test(test_yuv_accuracy),

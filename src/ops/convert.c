@@ -374,3 +374,22 @@ int rp_c_bgr_write(struct rp_stream *stream, const struct rp_op_bgr_write *a)
               rp_mini(a->dst->w, a->src.w), rp_mini(a->dst->h, a->src.h));
     return 0;
 }
+
+/* ---- a GPU's decoder ------------------------------------------------------------------------- */
+
+int rp_c_semi_read(struct rp_stream *stream, const struct rp_op_semi_read *a)
+{
+    const struct rp_planes *const d = a->dst;
+    const int deep = d->depth > 8, w = rp_mini(a->y.w, d->w), h = rp_mini(a->y.h, d->h);
+
+    (void) stream;
+    for (int y = 0; y < h; y++)
+        for (int x = 0; x < w; x++)
+            rp_semi_sample(d->plane[0] + (ptrdiff_t) y * d->stride[0], x,
+                           a->y.data + (ptrdiff_t) y * a->y.stride, x, deep);
+    for (int y = 0; y < (h + 1) / 2; y++)
+        for (int x = 0; x < (w + 1) / 2 * 2; x++) /* U and V of (w + 1) / 2 pairs */
+            rp_semi_sample(d->plane[1 + (x & 1)] + (ptrdiff_t) y * d->stride[1 + (x & 1)], x / 2,
+                           a->uv.data + (ptrdiff_t) y * a->uv.stride, x, deep);
+    return 0;
+}

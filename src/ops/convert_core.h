@@ -5,6 +5,15 @@
 
 #include "ops/core.h"
 
+/* Sample i of a row that a GPU's decoder gives: bytes, or the upper 10 bits of 16. */
+RP_FN void rp_semi_sample(uint8_t *dst, int to, const uint8_t *src, int from, int deep)
+{
+    if (deep)
+        ((uint16_t *) dst)[to] = (uint16_t) (((const uint16_t *) src)[from] >> 6);
+    else
+        dst[to] = src[from];
+}
+
 /* All samples are first brought to 16 bits (8-bit << 8, 10-bit << 6). Colours are summed with 5
  * fraction bits, luma with 8, so that everything but the chroma terms fits 16-bit lanes; a result
  * is within 0.55 of the real-valued one (test_ops_pixels.c checks all samples).

@@ -196,6 +196,18 @@ static void describe_bgr_write(struct rp_op_facts *f, const struct rp_op_bgr_wri
     out(f, "dst", a->dst, img_bytes(&a->src));
 }
 
+static void describe_semi_read(struct rp_op_facts *f, const struct rp_op_semi_read *a)
+{
+    const double bytes = a->dst ? planes_bytes(a->dst) : 0;
+
+    say_img(f, &a->y);
+    in(f, "y", a->y.data, bytes / 1.5);
+    in(f, "uv", a->uv.data, bytes / 3);
+    say_arrow(f);
+    say_planes(f, a->dst);
+    out(f, "dst", a->dst, bytes);
+}
+
 static void describe_alpha_read(struct rp_op_facts *f, const struct rp_op_alpha_read *a)
 {
     say_planes(f, a->src);

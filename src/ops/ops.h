@@ -39,6 +39,12 @@ struct rp_op_bgr_to_yuv { struct rp_canvas src; const struct rp_planes *dst; };
 struct rp_op_bgr_read { const struct rp_planes *src; struct rp_img dst; };
 struct rp_op_bgr_write { struct rp_img src; const struct rp_planes *dst; };
 
+/* What a GPU's decoder gives, luma and chroma whose U and V alternate (NV12; P010, where the samples
+ * are the upper 10 of 16 bits), into three planes with chroma halved both ways. y: w x h samples as
+ * bytes or pairs of bytes, as dst->depth says; uv: half of that, rounded up, in pairs. No sample
+ * changes. y.ch and uv.ch do not count. */
+struct rp_op_semi_read { struct rp_img y, uv; const struct rp_planes *dst; };
+
 /* The alpha plane (plane[3], 8 or 10 bits, always full range) to 8 bits; opaque if plane[3] is
  * NULL. */
 struct rp_op_alpha_read { const struct rp_planes *src; struct rp_img dst; };
@@ -720,7 +726,8 @@ struct rp_op_lockstep {
  * kernels. */
 #define RP_OPS(X)                                                                                 \
     X(yuv_to_bgr) X(cover_cells) X(cover)                                                         \
-    X(bgr_to_yuv) X(bgr_read) X(bgr_write) X(resize) X(warp) X(to_tensor) X(to_gray) X(contrast)  \
+    X(bgr_to_yuv) X(bgr_read) X(bgr_write) X(semi_read)                                           \
+    X(resize) X(warp) X(to_tensor) X(to_gray) X(contrast)                                         \
         X(from_tensor) X(u8_to_float) X(float_to_u8) X(float_to_tensor) X(paste) X(blend)         \
             X(alpha_read) X(alpha_write) X(alpha_split) X(alpha_join) X(key_matte) X(matte_u8)    \
                 X(backdrop) X(tile_cut) X(tile_put) X(box_mask) X(gaussian) X(mask_min)           \

@@ -338,6 +338,38 @@ extern "C" int rp_cuda_bgr_write(struct rp_stream *stream, const struct rp_op_bg
     return rp_cuda_launched("bgr_write");
 }
 
+/* ---- a GPU's decoder ------------------------------------------------------------------------- */
+
+/* Four luma samples and, in rows that have any, the four chroma samples at the same place. */
+static __global__ void __launch_bounds__(256)
+    semi_rows(const __grid_constant__ struct rp_img luma, const __grid_constant__ struct rp_img uv,
+              const __grid_constant__ struct rp_planes d, int w, int h)
+{
+    const int x0 = rp_my_x() * 4, y = rp_my_y(), deep = d.depth > 8;
+
+    if (y >= h)
+        return;
+    for (int x = x0; x < x0 + 4 && x < w; x++)
+        rp_semi_sample(d.plane[0] + (ptrdiff_t) y * d.stride[0], x,
+                       luma.data + (ptrdiff_t) y * luma.stride, x, deep);
+    if (y >= (h + 1) / 2)
+        return;
+    for (int x = x0; x < x0 + 4 && x < (w + 1) / 2 * 2; x++)
+        rp_semi_sample(d.plane[1 + (x & 1)] + (ptrdiff_t) y * d.stride[1 + (x & 1)], x / 2,
+                       uv.data + (ptrdiff_t) y * uv.stride, x, deep);
+}
+
+extern "C" int rp_cuda_semi_read(struct rp_stream *stream, const struct rp_op_semi_read *a)
+{
+    const int w = rp_mini(a->y.w, a->dst->w), h = rp_mini(a->y.h, a->dst->h);
+
+    if (w < 1 || h < 1)
+        return 0;
+    RP_LAUNCH(stream, rp_grid((int) rp_div_up(w + 1, 4), h), rp_tile(), semi_rows, a->y, a->uv,
+              *a->dst, w, h);
+    return rp_cuda_launched("semi_read");
+}
+
 /* ---- resize ---------------------------------------------------------------------------------- */
 
 /* n units of V bytes per row. */
