@@ -14,6 +14,8 @@
 #   record   *  checkstep and checkrecord: frames in lockstep; verbs and faults of recording, each network's
 #               replays against eager
 #   bench    *  reprise benchmark on the twins; what becomes bench/results/GPU.json
+#   decode      NVDEC against the processor's decoder: the same frames, and how fast; clips are those in
+#               data/clips (tests/decode_clips.sh makes them)
 #   contracts   each processor's models, tiny, recorded, against the CPU
 #   faults      one call of the CUDA runtime after the other fails, of a short job with a clip
 #   sanitize    checkgpu under compute-sanitizer's memcheck and racecheck
@@ -208,6 +210,15 @@ step_contracts() {
     python3 -c 'import cv2, numpy' 2>/dev/null || skip "Python has no OpenCV here"
     python3 tests/gpu_contracts.py "$(programs)/reprise" "$packed/data/models" \
         "$packed/data/media/cisco_vt_2people_320x192_12fps.mp4" "$packed/data/source.jpg"
+}
+
+step_decode() {
+    local check
+    surroundings
+    check=$(program checkdecode)
+    [ -n "$check" ] || skip "there is no checkdecode yet"
+    [ -d "$packed/data/clips" ] || skip "the programs' archive has no data/clips"
+    find "$packed/data/clips" -type f | sort | xargs "$check"
 }
 
 step_faults() {

@@ -7,6 +7,7 @@
 #include <pthread.h>
 
 #include "models/standins.h"
+#include "fake_nvdec.h"
 #include "pipeline/crew.h"
 #include "pipeline/job.h"
 
@@ -1364,6 +1365,59 @@ static void test_pixels_on_their_way(void **state)
     }
 }
 
+/* ---- a decoder on the device ----------------------------------------------------------------- */
+
+static int beside(struct rp_device *dev, struct rp_stream **out, void **context, void **queue)
+{
+    *out = NULL;
+    *context = *queue = dev;
+    return 0;
+}
+
+/* Frames that the GPU decodes stay there: the result alone comes to the host. The same pixels, also
+ * when that decoder fails on the way. */
+static void test_decoder_on_device(void **state)
+{
+    static struct rp_device_fns fns;
+    char first[8192] = "";
+
+    (void) state;
+    need_all();
+    for (int i = 0; i < 5; i++) {
+        rp_job *job;
+        rp_options *o = options_for("clip.mp4", "gpu.mkv", "output-video-quality", "100");
+
+        set(o, "video-decoder", i == 0 ? "cpu" : "gpu");
+        set(o, "face-tracker-score", i == 3 ? "0.3" : "0.0");
+        unlink(in_dir("gpu.mkv"));
+        assert_int_equal(rp_job_create(&job, runtime, o), 0);
+        job->slots = 3;
+        if (i > 1) {
+            struct rp_device *const device = watched(job, true);
+
+            fns = *device->fns;
+            fns.beside = beside;
+            fns.alloc_beside = copies.real->alloc_host;
+            fns.free = copies.real->free_host;
+            device->fns = &fns;
+            move_to(job, device);
+        }
+        copies.n = copies.from_frames = copies.blocks = nvdec.taken = nvdec.begun = 0;
+        nvdec.last = i == 4 ? 7 : 0;
+        assert_int_equal(rp_job_run(job, NULL, NULL), 0);
+        assert_int_equal(nvdec.begun, i > 1); /* a processor has none */
+        assert_int_equal(nvdec.taken, i == 4 ? 7 : i > 1 ? FRAMES : 0);
+        assert_int_equal(copies.blocks, 0);
+        rp_job_destroy(&job);
+        rp_options_destroy(&o);
+        if (i == 0)
+            snprintf(first, sizeof(first), "%s", frame_hashes("gpu.mkv"));
+        assert_true(strlen(first) > 20 * FRAMES);
+        if (i != 3) /* the tracker finds one face more */
+            assert_string_equal(frame_hashes("gpu.mkv"), first);
+    }
+}
+
 /* ---- two GPUs -------------------------------------------------------------------------------- */
 
 enum { PLACES = 4, SENT = 6 };
@@ -1565,6 +1619,7 @@ int main(void)
         cmocka_unit_test(test_tracker_order),
         cmocka_unit_test(test_tracker_cancel),
         cmocka_unit_test(test_pixels_on_their_way),
+        cmocka_unit_test(test_decoder_on_device),
         cmocka_unit_test(test_two_gpus),
         cmocka_unit_test(test_old_output_stays),
         cmocka_unit_test(test_jobs_at_once),

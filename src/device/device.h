@@ -69,6 +69,14 @@ struct rp_device_fns {
     int (*transfer)(struct rp_device *dev, struct rp_stream *s, const struct rp_transfer *rows,
                     bool replayed);
 
+    /* ---- for a decoder on the device, on another thread; NULL on a device without ---- */
+
+    /* A stream for operations that run now, beside the device's own work: at most one thread uses it.
+     * It cannot record. *context, *queue: CUcontext, CUstream. */
+    int (*beside)(struct rp_device *dev, struct rp_stream **out, void **context, void **queue);
+    /* As alloc(), but not zeroed. Threads: any; so also free(). */
+    int (*alloc_beside)(struct rp_device *dev, size_t size, void **out);
+
     /* for (*index = 0; *index < *count; ++*index) body(priv), both numbers in device memory.
      * Recorded, it is one conditional node whose body is recorded once. Loops may be nested. */
     int (*loop)(struct rp_device *dev, struct rp_stream *s, const int32_t *count, int32_t *index,

@@ -168,6 +168,8 @@ static void on_log(void *avcl, int level, const char *fmt, va_list args)
         atomic_fetch_add(&watch->hints, 1);
     if (level > av_log_get_level())
         return;
+    if (watch && !is_demuxer(avcl, watch))
+        atomic_fetch_add(&watch->faults, 1);
     if (watch && (!watch->deaf || is_demuxer(avcl, watch)))
         atomic_fetch_add(&watch->errors, 1);
     if (tells_of_shortage(line))

@@ -425,8 +425,10 @@ int rp_media_frame_become(struct rp_media_frame *frame, struct rp_media_frame **
 {
     const int ret = replace_planes(frame, (*twin)->ref);
 
-    if (ret >= 0)
+    if (ret >= 0) {
         (*twin)->ref = NULL;
+        frame->on_gpu = false;
+    }
     rp_media_frame_free(twin);
     return ret;
 }

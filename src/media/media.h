@@ -41,6 +41,25 @@ struct rp_frame_memory {
     int (*alloc)(void *priv, size_t size, void **out); /* zeroed */
     void (*free)(void *priv, void *p);
     void *priv; /* must stay as long as any frame */
+    bool only;  /* nothing else will do when there is no more of it */
+};
+
+/* A decoded picture in a surface of a GPU's driver: luma, and chroma whose U and V alternate. */
+struct rp_surface {
+    uint8_t *y, *uv;
+    int y_stride, uv_stride;
+    int w, h;
+    bool deep; /* 10 bits, the upper ones of 16 */
+};
+
+/* A decoder on a GPU (NVDEC). It must stay as long as any frame. */
+struct rp_gpu_decoder {
+    void *context, *queue;         /* CUcontext, CUstream: what is done there is in order */
+    struct rp_frame_memory memory; /* on the GPU */
+    /* Copy a surface into three planes on the GPU, and wait for that. */
+    int (*read)(void *priv, const struct rp_surface *from, uint8_t *const *plane,
+                const int *stride);
+    void *priv;
 };
 
 /* A frame in host memory, owned by whoever holds it. The planes belong to `ref`. */
@@ -61,6 +80,7 @@ struct rp_media_frame {
     bool aside;        /* outside the reader's range: to be looked at, not to be put out */
     rp_image *device;  /* not NULL: the frame has no planes; its pixels are in this picture, on the
                         * device that works on it (RP_FMT_BGR24, RP_FMT_BGR24_ALPHA) */
+    bool on_gpu;       /* the planes are memory of a GPU: nothing but a port reads them */
     void *ref;         /* the AVFrame that holds the planes; only src/media writes this */
     void *store;       /* where its planes come from, or NULL; likewise */
 };
@@ -114,6 +134,10 @@ struct rp_reader_params {
     bool rgb;           /* frames come as RP_FMT_BGR24, unless they have alpha */
     bool refuse;        /* fail as soon as it is certain that the part is cut or damaged */
     struct rp_frame_memory memory; /* for planes; without functions: the heap */
+    /* Not NULL: decode there where it gives the same samples; `memory` is needed too. When anything
+     * seems to be wrong with the file, all is decoded again by the processor, from the first frame on
+     * that has not come, and that decides what is damaged. */
+    const struct rp_gpu_decoder *gpu;
 };
 
 struct rp_video_info {

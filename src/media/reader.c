@@ -7,6 +7,7 @@
 #include "media/clock.h"
 #include "media/damage.h"
 #include "media/expect.h"
+#include "media/gpu.h"
 #include "media/seek.h"
 
 #define ERRORS_MAX 1000 /* broken packets in a row after which no video is expected any more */
@@ -43,6 +44,13 @@ struct rp_reader {
     struct rp_watch watch;
     unsigned seen; /* errors that the watch had counted */
     bool fed, ended;    /* the first packet has come; all of the range has */
+
+    const struct rp_gpu_decoder *gpu; /* that decodes; NULL: the processor does */
+    struct rp_frame_store *surfaces;  /* its frames */
+    const char *unfit;                /* why it does not go on */
+    AVFormatContext *earlier;         /* the file as it was opened for it; tags refer to it */
+    int number;                       /* of the stream */
+    bool known;                       /* info and tags are filled in */
 };
 
 /* ---- opening --------------------------------------------------------------------------------- */
@@ -80,6 +88,10 @@ static int open_decoder(struct rp_reader *r)
     rp_av_watch_buffers(r->codec);
     r->codec->max_pixels = RP_PIXELS_MAX;
     r->codec->thread_count = r->range.threads > 0 ? r->range.threads : rp_cpu_count();
+    if (r->gpu && (!rp_gpu_takes(r->stream->codecpar) || rp_gpu_begin(r->codec, r->gpu) < 0)) {
+        rp_log(RP_LOG_DEBUG, "%s: it is decoded by the processor", r->path);
+        r->gpu = NULL;
+    }
     r->codec->flags |= AV_CODEC_FLAG_OUTPUT_CORRUPT; /* a damaged frame still counts */
     if ((ret = avcodec_open2(r->codec, codec, NULL)) < 0)
         return rp_av_fail(ret, r->path, "opening the decoder");
@@ -210,6 +222,7 @@ static void fill_tags(struct rp_reader *r, const AVFrame *f)
 }
 
 static int decode(struct rp_reader *r, AVFrame **out);
+static const char *unfit_for_gpu(const struct rp_reader *r, const AVFrame *f);
 static int check_memory(const struct rp_reader *r);
 static int64_t first_frame(const struct rp_reader *r);
 static int seek_start(struct rp_reader *r);
@@ -290,6 +303,20 @@ static int check_whole(struct rp_reader *r)
     return rp_damage_fail(&r->damage, r->path);
 }
 
+/* Once: other threads read it while the file may be opened again. */
+static void fill_in(struct rp_reader *r)
+{
+    if (r->known)
+        return;
+    fill_info(r, r->first);
+    r->info.origin = (double) r->origin * av_q2d(r->stream->time_base);
+    r->info.start = start_of(r);
+    r->info.jumps = rp_clock_jumps(r->format);
+    fill_tags(r, r->first);
+    r->number = r->stream->index;
+    r->known = true;
+}
+
 static int open_file(struct rp_reader *r)
 {
     RP_CHECK(rp_av_open_watched(&r->format, r->path, true, &r->watch));
@@ -303,8 +330,8 @@ static int open_file(struct rp_reader *r)
     RP_CHECK(rp_clock_open(&r->clock, r->format));
     if (r->stream->codecpar->width > 0)
         RP_CHECK(rp_size_check(r->path, r->stream->codecpar->width, r->stream->codecpar->height));
-    RP_CHECK(open_decoder(r));
     find_orientation(r);
+    RP_CHECK(open_decoder(r));
     rp_whole_look(&r->whole, r->path, r->format);
     begin_account(r);
     has_told(r); /* of what lies anywhere in the file */
@@ -315,12 +342,39 @@ static int open_file(struct rp_reader *r)
     r->origin = r->first->best_effort_timestamp == AV_NOPTS_VALUE
                     ? 0
                     : r->first->best_effort_timestamp; /* as time_of() */
-    fill_info(r, r->first);
-    r->info.origin = (double) r->origin * av_q2d(r->stream->time_base);
-    r->info.start = start_of(r);
-    r->info.jumps = rp_clock_jumps(r->format);
-    fill_tags(r, r->first);
+    fill_in(r);
     return r->range.refuse ? check_whole(r) : 0;
+}
+
+/* From here on the processor decodes: as if nothing had been opened. */
+static void leave_gpu(struct rp_reader *r, const char *why)
+{
+    rp_log(RP_LOG_DEBUG, "%s: the processor decodes it, the GPU does not: %s", r->path, why);
+    r->gpu = NULL;
+    r->unfit = NULL;
+    if (r->known && !r->earlier) {
+        r->earlier = r->format;
+        r->format = NULL;
+    }
+    close_file(r);
+    r->drained = r->ended = false;
+    r->index = 0;
+    r->errors = 0;
+    r->last_pts = AV_NOPTS_VALUE;
+}
+
+/* With whatever decoder can do it. */
+static int open_part(struct rp_reader *r)
+{
+    int ret = open_file(r);
+
+    if (r->gpu && (ret < 0 || unfit_for_gpu(r, r->first))) {
+        leave_gpu(r, ret < 0 ? rp_last_error() : unfit_for_gpu(r, r->first));
+        r->known = false; /* nobody has seen it yet */
+        ret = open_file(r);
+    }
+    RP_CHECK(ret);
+    return first_frame(r) >= SEEK_FROM ? seek_start(r) : 0;
 }
 
 int rp_reader_open(struct rp_reader **out, const char *path, const struct rp_reader_params *params)
@@ -345,9 +399,11 @@ int rp_reader_open(struct rp_reader **out, const char *path, const struct rp_rea
     }
     r->converted.store = r->turned.store = r->watch.store;
     r->shortages = rp_av_shortages();
-    RP_TRY(open_file(r));
-    if (first_frame(r) >= SEEK_FROM)
-        RP_TRY(seek_start(r));
+    if (r->range.gpu && r->range.memory.alloc && !r->range.rgb) {
+        RP_TRY(rp_frame_store_create(&r->surfaces, &r->range.gpu->memory, rp_pixfmt_stays));
+        r->gpu = r->range.gpu;
+    }
+    RP_TRY(open_part(r));
     return 0;
 
 fail:
@@ -363,10 +419,12 @@ void rp_reader_close(struct rp_reader **reader)
     if (!r)
         return;
     close_file(r);
+    avformat_close_input(&r->earlier);
     sws_freeContext(r->sws);
     av_buffer_pool_uninit(&r->converted.buffers); /* frames still held keep it alive */
     av_buffer_pool_uninit(&r->turned.buffers);
     rp_frame_store_release(&r->watch.store);
+    rp_frame_store_release(&r->surfaces);
     av_packet_free(&r->packet);
     free(r->path);
     free(r);
@@ -472,6 +530,8 @@ static int decode(struct rp_reader *r, AVFrame **out)
         ret = avcodec_receive_frame(r->codec, f);
         if (ret >= 0) {
             note_frame(r, f);
+            if (r->gpu && !r->unfit && rp_gpu_import(&f, r->gpu, r->surfaces) < 0)
+                r->unfit = "its frames cannot be taken";
             *out = f;
             return 0;
         }
@@ -620,6 +680,22 @@ fail:
     return ret;
 }
 
+/* Does anything about this frame, or the end (NULL), or what came before it, call for the processor's
+ * decoder? NULL: no. */
+static const char *unfit_for_gpu(const struct rp_reader *r, const AVFrame *f)
+{
+    if (r->unfit)
+        return r->unfit;
+    if (atomic_load(&r->watch.faults) || r->errors || r->damage.bad || r->damage.pending ||
+        r->damage.early || r->damage.missing)
+        return "something seems to be damaged";
+    if (!f)
+        return r->ended && rp_damage_any(&r->damage) ? "something seems to be lost" : NULL;
+    if (!rp_orient_none(r->orient))
+        return "it has to be turned";
+    return r->known && (f->width != r->info.w || f->height != r->info.h) ? "its size changes" : NULL;
+}
+
 static int turn(struct rp_reader *r, AVFrame **f)
 {
     const struct rp_orient o = r->orient;
@@ -712,6 +788,7 @@ static int finish_frame(struct rp_reader *r, AVFrame **f, struct rp_media_frame 
     RP_TRY(normalise(r, f));
     RP_TRY(rp_frame_wrap(out, f, r->info.fmt, r->info.colour));
     (*out)->store = rp_frame_store_hold(r->watch.store);
+    (*out)->on_gpu = rp_gpu_has((*out)->ref);
     (*out)->index = r->index - 1;
     (*out)->duration = RP_MAX(duration, 0);
     (*out)->time = (double) ((*out)->pts - r->origin) * av_q2d(r->stream->time_base);
@@ -793,6 +870,36 @@ static int check_damage(struct rp_reader *r)
     return rp_damage_fail(&r->damage, r->path);
 }
 
+/* The first frame of the range that has a number of at least `from`; *f is NULL at the end. */
+static int next_from(struct rp_reader *r, int64_t from, AVFrame **f)
+{
+    do {
+        av_frame_free(f);
+        RP_CHECK(next_raw(r, f));
+        if (*f)
+            forget_before(r, *f);
+    } while (*f && r->index <= from);
+    if (!*f && !r->ended)
+        end_account(r);
+    r->ended |= !*f;
+    return 0;
+}
+
+/* The same from the GPU, as long as all seems to be well. */
+static int next_wanted(struct rp_reader *r, AVFrame **f)
+{
+    const int64_t from = RP_MAX(r->index, first_frame(r));
+    const int ret = next_from(r, from, f);
+    const char *const why = r->gpu ? ret < 0 ? rp_last_error() : unfit_for_gpu(r, *f) : NULL;
+
+    if (!why)
+        return ret;
+    av_frame_free(f);
+    leave_gpu(r, why);
+    RP_CHECK(open_part(r));
+    return next_from(r, from, f);
+}
+
 int rp_reader_next(struct rp_reader *r, struct rp_media_frame **frame)
 {
     AVFrame *f = NULL;
@@ -801,15 +908,7 @@ int rp_reader_next(struct rp_reader *r, struct rp_media_frame **frame)
     rp_av_begin();
     if (r->range.end > 0 && r->index - r->range.around >= r->range.end)
         return check_damage(r);
-    do {
-        av_frame_free(&f);
-        RP_CHECK(next_raw(r, &f));
-        if (f)
-            forget_before(r, f);
-    } while (f && r->index <= first_frame(r));
-    if (!f && !r->ended)
-        end_account(r);
-    r->ended |= !f;
+    RP_CHECK(next_wanted(r, &f));
     const int ret = check_damage(r);
     if (ret < 0 || !f) {
         av_frame_free(&f);
@@ -865,5 +964,5 @@ fail:
 int rp_reader_count(const struct rp_reader *r, struct rp_video_count *count)
 {
     rp_av_begin();
-    return rp_count_packets(r->path, r->stream->index, count);
+    return rp_count_packets(r->path, r->number, count);
 }

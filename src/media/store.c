@@ -87,6 +87,8 @@ static AVBufferRef *new_buffer(void *store, size_t size)
     struct rp_frame_store *const s = store;
 
     if (s->memory.alloc(s->memory.priv, size, &data) < 0) {
+        if (s->memory.only)
+            return NULL;
         if (!atomic_exchange(&s->warned, true))
             rp_log(RP_LOG_DEBUG, "frames are in ordinary memory: %s", rp_last_error());
         return av_buffer_allocz(size);

@@ -201,6 +201,7 @@ static void describe_semi_read(struct rp_op_facts *f, const struct rp_op_semi_re
     const double bytes = a->dst ? planes_bytes(a->dst) : 0;
 
     say_img(f, &a->y);
+    say_img(f, &a->uv);
     in(f, "y", a->y.data, bytes / 1.5);
     in(f, "uv", a->uv.data, bytes / 3);
     say_arrow(f);

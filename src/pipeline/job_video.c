@@ -10,6 +10,7 @@
 #include "pipeline/crew.h"
 #include "pipeline/job_cut.h"
 #include "pipeline/speech.h"
+#include "pipeline/surface.h"
 #include "pipeline/tune.h"
 
 #define MAX_GPUS 16
@@ -27,6 +28,7 @@ struct helper {
 struct video {
     struct rp_job *job;
     struct rp_reader *reader;
+    struct rp_surfaces *surfaces; /* of its decoder; NULL: the processor decodes */
     struct rp_writer *writer;   /* NULL for a still */
     struct rp_job_cut *pieces; /* NULL: one encoder */
     struct rp_media_frame *still; /* the frame that becomes a picture, once it is done */
@@ -267,6 +269,21 @@ static int open_wider(struct video *v, struct rp_reader_params *range)
     return rp_reader_open(&v->reader, v->job->target, range);
 }
 
+static int gpu_count(const struct rp_job *job);
+
+/* Frames on one GPU are of no use to another, and a result with alpha is put together on the host. */
+static void use_gpu_decoder(struct video *v)
+{
+    const struct rp_plan *const plan = &v->job->pipeline->plan;
+    const struct rp_execution_options *const o =
+        rp_settings_get(v->job->settings, &rp_execution_group);
+
+    if (o->video_decoder == 0 || plan->alpha || writes_rgb(v) || gpu_count(v->job) > 1)
+        return;
+    if (rp_surfaces_open(&v->surfaces, plan->device) < 0)
+        rp_log(RP_LOG_DEBUG, "the processor decodes: %s", rp_last_error());
+}
+
 static int open_reader(struct video *v)
 {
     const struct rp_range part = rp_frame_range(v->job->settings);
@@ -277,6 +294,9 @@ static int open_reader(struct video *v)
     struct rp_reader_params range = {.start = part.start, .end = part.end, .rgb = writes_rgb(v),
                                      .refuse = !rp_accepts_damage(v->job->settings),
                                      .memory = rp_port_memory(v->job->pipeline->plan.device)};
+    use_gpu_decoder(v);
+    if (v->surfaces)
+        range.gpu = &v->surfaces->decoder;
     RP_CHECK(rp_reader_open(&v->reader, v->job->target, &range));
     if (v->job->pipeline->plan.split && (part.start > 0 || part.ends))
         RP_CHECK(open_wider(v, &range));
@@ -676,6 +696,7 @@ static void close_all(struct video *v)
     rp_writer_close(&v->writer);
     rp_media_frame_free(&v->still);
     rp_reader_close(&v->reader);
+    rp_surfaces_close(&v->surfaces); /* frames are gone */
     unset_speech(v->job->pipeline);
     rp_speech_free(&v->speech);
     pthread_mutex_destroy(&v->lock);

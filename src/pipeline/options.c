@@ -83,6 +83,8 @@ static const struct rp_opt processors_opts[] = {
 };
 const struct rp_opt_group rp_processors_group = {"processors", "Processors", sizeof(struct rp_processors_options), processors_opts};
 
+static const char *const decoders[] = {"cpu", "gpu", NULL};
+
 static const struct rp_opt execution_opts[] = {
     {"execution-providers", 0, RP_OPT_CHOICES, offsetof(struct rp_execution_options, providers),
      .def_text = "cpu", .choices = providers, .elsewhere = rp_elsewhere_providers, .help = "where networks run"},
@@ -90,6 +92,9 @@ static const struct rp_opt execution_opts[] = {
      .def_text = "0", .meta = "N...", .help = "GPUs to use"},
     {"execution-thread-count", 0, RP_OPT_INT, offsetof(struct rp_execution_options, threads), 1, 32, 1,
      .def_text = "8", .meta = "N", .help = "frames worked on at once on the CPU; never more than there are cores"},
+    {"video-decoder", 0, RP_OPT_CHOICE, offsetof(struct rp_execution_options, video_decoder), .def_text = "cpu",
+     .choices = decoders, .ours = true,
+     .help = "what decodes the target; gpu: the GPU that works on it does if it can, and damage inside a picture goes unnoticed"},
     {0},
 };
 const struct rp_opt_group rp_execution_group = {"execution", "Execution", sizeof(struct rp_execution_options), execution_opts};

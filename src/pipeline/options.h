@@ -52,6 +52,7 @@ struct rp_execution_options {
     struct rp_opt_choices providers; /* enum rp_provider */
     struct rp_opt_ints device_ids;
     int threads;
+    int video_decoder; /* index: 0 cpu, 1 gpu */
 };
 extern const struct rp_opt_group rp_execution_group;
 

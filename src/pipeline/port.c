@@ -203,12 +203,14 @@ static int give_device(const struct rp_port *p, rp_image *image)
                       : rp_device_image_join(p->slot, image, bgr, alpha);
 }
 
-/* Can copies be made from and to its planes without the host? */
+/* Can copies be made from and to its planes without the host? Those on the GPU are like pinned ones. */
 static bool is_pinned(const struct rp_port *p, const struct rp_media_frame *f,
                       const struct rp_packing *pack)
 {
     struct rp_device *const dev = p->slot->device;
 
+    if (f->on_gpu)
+        return true;
     for (int i = 0; i < 4; i++)
         if (pack->plane[i].rows && !dev->fns->is_pinned(dev, f->plane[i]))
             return false;
@@ -278,7 +280,7 @@ static int make_result(struct rp_port *p, const struct rp_media_frame *frame)
     if (p->alpha_out || formats[p->fmt].alpha)
         return 0;
     RP_CHECK(rp_media_frame_twin(frame, p->out.w, p->out.h, &p->result));
-    if (p->result && !is_pinned(p, p->result, &p->pack_out))
+    if (p->result && !frame->on_gpu && !is_pinned(p, p->result, &p->pack_out))
         rp_media_frame_free(&p->result);
     return 0;
 }

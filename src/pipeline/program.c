@@ -365,6 +365,12 @@ static bool is_given(const struct rp_program *p, int i)
     return !p->p.resident || (frame && frame->device);
 }
 
+/* Must frame i come to the host even if nothing in it changed? */
+static bool is_only_on_gpu(const struct rp_program *p, int i)
+{
+    return p->pass != RP_PASS_ANALYSE && p->frame[i].frame && p->frame[i].frame->on_gpu;
+}
+
 int rp_program_finish(struct rp_program *p, struct rp_frame_result *result)
 {
     int ret;
@@ -376,7 +382,7 @@ int rp_program_finish(struct rp_program *p, struct rp_frame_result *result)
 
         rp_slot_stage(lane->slot, RP_STAGE_CONVERT);
         ret = collect(p, i, &result[i]);
-        if (ret >= 0 && result[i].changed && is_given(p, i))
+        if (ret >= 0 && (result[i].changed || is_only_on_gpu(p, i)) && is_given(p, i))
             ret = rp_lane_give(lane, p->frame[i].frame);
         rp_port_drop(&lane->port);
         rp_slot_stage_end(lane->slot);

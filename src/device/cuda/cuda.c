@@ -169,7 +169,8 @@ static int cuda_sync(struct rp_device *dev, struct rp_stream *s)
 
     (void) dev;
     CU_TRY("wait", cudaStreamSynchronize(s->record));
-    CU_TRY("wait", cudaStreamSynchronize(s->replay));
+    if (!s->beside)
+        CU_TRY("wait", cudaStreamSynchronize(s->replay));
 fail:
     return ret;
 }
@@ -195,6 +196,8 @@ static void cuda_stream_destroy(struct rp_device *dev, struct rp_stream *s)
         cudaStreamSynchronize(s->replay);
         cudaStreamDestroy(s->replay);
     }
+    if (s->beside)
+        cudaStreamDestroy(s->record);
     if (s->pool)
         rp_pool_release(dev->id, s->pool);
     cudaFree(s->workspace);
@@ -219,6 +222,54 @@ static int cuda_stream_create(struct rp_device *dev, struct rp_stream **out)
 fail:
     cuda_stream_destroy(dev, s);
     *out = NULL;
+    return ret;
+}
+
+/* The driver's function without its library: the module links only the runtime. */
+static int current_context(void **out)
+{
+    int ret = 0;
+    void *get = NULL;
+    enum cudaDriverEntryPointQueryResult found = cudaDriverEntryPointSymbolNotFound;
+    int (*fn)(void **);
+
+    CU_TRY("driver", cudaGetDriverEntryPointByVersion("cuCtxGetCurrent", &get, MIN_DRIVER,
+                                                      cudaEnableDefault, &found));
+    *(void **) &fn = get;
+    if (found != cudaDriverEntryPointSuccess || fn(out) != 0 || !*out)
+        ret = rp_host.fail(RP_ERR_UNSUPPORTED, "GPU: its context is not known");
+fail:
+    return ret;
+}
+
+static int cuda_beside(struct rp_device *dev, struct rp_stream **out, void **context, void **queue)
+{
+    int ret;
+    struct rp_stream *const s = *out = calloc(1, sizeof(*s));
+
+    if (!s)
+        return rp_host.fail(RP_ERR_NOMEM, "out of memory");
+    s->beside = true;
+    CU_TRY("device", cudaSetDevice(dev->id));
+    RP_TRY(current_context(context));
+    CU_TRY("stream", cudaStreamCreateWithFlags(&s->record, cudaStreamNonBlocking));
+    *queue = s->record;
+    return 0;
+
+fail:
+    free(s);
+    *out = NULL;
+    return ret;
+}
+
+static int cuda_alloc_beside(struct rp_device *dev, size_t size, void **out)
+{
+    int ret = 0;
+
+    *out = NULL;
+    CU_TRY("device", cudaSetDevice(dev->id));
+    CU_TRY("memory", cudaMalloc(out, RP_MAX(size, 256)));
+fail:
     return ret;
 }
 
@@ -620,6 +671,8 @@ static const struct rp_device_fns cuda_fns = {
     .free_host = cuda_free_host,
     .is_pinned = cuda_is_pinned,
     .transfer = cuda_transfer,
+    .beside = cuda_beside,
+    .alloc_beside = cuda_alloc_beside,
     .loop = cuda_loop,
     .choose = cuda_choose,
     .record_begin = cuda_record_begin,

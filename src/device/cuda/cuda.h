@@ -25,6 +25,7 @@ struct rp_stream {
     struct rp_census bodies; /* nodes of loop bodies so far */
     void *workspace;     /* cuBLAS's, for this slot's recordings */
     int32_t *count;      /* pinned: for eager loops */
+    bool beside;         /* of another thread: `record` is its own, and there is nothing else */
 };
 
 /* Every operation of ops.h as launchers on stream->record. Filled in by the .cu files. */
