@@ -256,5 +256,4 @@ main() {
     [ "$failed" = 0 ]
 }
 
-main # at the end: Bash has read all of the file by then
-exit
+main; exit # in one line at the end: Bash has read all of the file by then
