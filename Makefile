@@ -6,7 +6,7 @@ PREFIX ?= /usr/local
 INTO   := "-Dprefix=$(PREFIX)" -Dlibdir=lib
 export SOURCE TARGET OUTPUT RUNS
 
-.PHONY: build gpu isnet run test check-long check-minbase fuzz bench lint install uninstall deb clean help
+.PHONY: build gpu isnet run test check-long check-cluster check-minbase fuzz bench lint install uninstall deb clean help
 
 build:       ## install what is missing, build $(BUILD)/reprise
 	@scripts/build.sh "$(BUILD)" $(INTO)
@@ -28,6 +28,10 @@ test:        ## install what the tests need and pass every test
 check-long:  ## the tests that take long (a 10-minute clip)
 	@scripts/build.sh "$(BUILD)" --tests $(INTO)
 	@tests/long.sh "$(BUILD)"
+
+check-cluster: ## as root: segments by Slurm and GNU parallel, which are installed from Debian if missing
+	@scripts/build.sh "$(BUILD)" --tests $(INTO)
+	@tests/cluster.sh "$(BUILD)"
 
 check-minbase: ## as root: the first steps on bare Debian 12 systems, downloads 1 GB
 	@tests/minbase.sh

@@ -26,5 +26,6 @@ fi
     tests/test_report.py "${1:-build}-test/tests/report_page" --measure "$program"
 tests/test_pieces.py "$program" --all -v
 tests/test_faults.py "$program" --all
+tests/test_resume.py "$program" --all -v
 tests/test_load.py "$program" --all -v
 exec tests/test_long.py "$program" -v

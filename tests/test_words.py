@@ -14,7 +14,7 @@ import unittest
 
 import e2e
 
-COMMANDS = ('headless-run', 'analyse', 'models', 'force-download', 'doctor', 'inspect', 'clean', 'benchmark',
+COMMANDS = ('headless-run', 'analyse', 'models', 'force-download', 'doctor', 'inspect', 'clean', 'join', 'benchmark',
             'plan', 'completion')
 
 

@@ -466,6 +466,18 @@ RP_API int rp_job_create(rp_job **out, rp_runtime *runtime, const rp_options *op
  *  @return 0, RP_ERR_BLOCKED, RP_ERR_CANCELLED or another failure. */
 RP_API int rp_job_run(rp_job *job, rp_progress_fn *fn, void *priv);
 
+/** Instead of rp_job_run(), after all segments (option "segment") of the output have been made with
+ *  the same options: check that all pieces are there and of one job, sum up what the content check
+ *  found, and write the output (since API 5).
+ *  @return as rp_job_run(); RP_ERR_AGAIN if pieces are missing. */
+RP_API int rp_job_join(rp_job *job, rp_progress_fn *fn, void *priv);
+
+/** Set the options that the segments of an output were made with (since API 5).
+ *  @param path    the output, or the hidden folder of its pieces
+ *  @param folder  becomes the folder in which they were run, against which paths are to be read; to
+ *                 be freed with rp_free() */
+RP_API int rp_options_read_job(rp_options *options, const char *path, char **folder);
+
 /** Make rp_job_run() return RP_ERR_CANCELLED soon. From any thread or signal handler. */
 RP_API void rp_job_cancel(rp_job *job);
 

@@ -229,5 +229,10 @@ int app_job_run_all(struct app *app);
 int app_job_retry(struct app *app);
 int app_job_retry_all(struct app *app);
 int app_batch_run(struct app *app);
+int app_join(struct app *app);
+
+/* One job with the app's options, and its report. */
+typedef int app_job_fn(rp_job *job, rp_progress_fn *fn, void *priv);
+int app_one_job(struct app *app, app_job_fn *fn);
 
 #endif /* APP_H */

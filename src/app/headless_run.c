@@ -119,18 +119,23 @@ void app_report_text(const char *output, const rp_job *job)
 
 /* ---- the command ---- */
 
-int app_run_job(const struct app *app, rp_job *job)
+static int run_job(const struct app *app, rp_job *job, app_job_fn *fn)
 {
     int ret;
 
     app_signals_job(job);
-    ret = rp_job_run(job, app->json ? on_progress_json : app_progress, NULL);
+    ret = fn(job, app->json ? on_progress_json : app_progress, NULL);
     app_signals_job(NULL);
     app_bar_end();
     return ret;
 }
 
-int app_headless_run(struct app *app)
+int app_run_job(const struct app *app, rp_job *job)
+{
+    return run_job(app, job, rp_job_run);
+}
+
+int app_one_job(struct app *app, app_job_fn *fn)
 {
     rp_runtime *runtime = NULL;
     rp_job *job = NULL;
@@ -145,10 +150,15 @@ int app_headless_run(struct app *app)
     if (ret >= 0)
         ret = rp_job_create(&job, runtime, app->options);
     if (ret >= 0)
-        ret = app_run_job(app, job);
+        ret = run_job(app, job, fn);
     report(app, ret, output, job);
     rp_job_destroy(&job);
     rp_runtime_destroy(&runtime);
     rp_free(output);
     return ret;
+}
+
+int app_headless_run(struct app *app)
+{
+    return app_one_job(app, rp_job_run);
 }

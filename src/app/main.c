@@ -227,20 +227,39 @@ static const struct app_command commands[] = {
         .name = "clean",
         .args = "[FOLDER...]",
         .help = "show what runs that were killed have left, and remove it",
-        .notes = "FOLDER: where outputs were written; the current folder if none is given.\n"
-                 "Pieces of videos from which the same command would go on, and temporary files.\n"
-                 "They are only shown, and removed with --remove. What a running job uses is never\n"
-                 "removed; a job of another machine counts as running until it has done nothing\n"
-                 "for a day.\n\n"
-                 "Examples:\n"
-                 "  reprise clean\n"
-                 "  reprise clean --remove /videos\n",
+        .notes =
+            "FOLDER: where outputs were written; the current folder if none is given.\n"
+            "Pieces of videos from which the same command would go on, and temporary files.\n"
+            "They are only shown, and removed with --remove. What a running job uses is never\n"
+            "removed; a job of another machine counts as running until it has done nothing\n"
+            "for a day.\n\n"
+            "Examples:\n"
+            "  reprise clean\n"
+            "  reprise clean --remove /videos\n",
         .takes = takes_log,
         .takes_json = true,
         .takes_remove = true,
         .words = APP_WORDS_FILES,
         .max_args = INT_MAX,
         .run = app_clean_up,
+    },
+    {
+        .name = "join",
+        .args = "OUTPUT",
+        .help = "make a video of the segments that runs with --segment have made",
+        .notes = "OUTPUT: as given to those runs, or the hidden folder of its pieces. All options\n"
+                 "are those of the runs, and paths are read from the folder they were run in.\n"
+                 "The exit code is 75 if pieces are missing.\n\n"
+                 "Examples:\n"
+                 "  reprise headless-run -s me.jpg -t clip.mp4 -o out.mp4 --segment 1/2\n"
+                 "  reprise headless-run -s me.jpg -t clip.mp4 -o out.mp4 --segment 2/2\n"
+                 "  reprise join out.mp4\n",
+        .takes = takes_log,
+        .takes_json = true,
+        .words = APP_WORDS_FILES,
+        .min_args = 1,
+        .max_args = 1,
+        .run = app_join,
     },
     {
         .name = "completion",

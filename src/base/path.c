@@ -56,6 +56,13 @@ bool rp_path_is_dir(const char *path)
     return !stat(path, &st) && S_ISDIR(st.st_mode);
 }
 
+int64_t rp_path_size(const char *path)
+{
+    struct stat st;
+
+    return stat(path, &st) ? 0 : st.st_size;
+}
+
 bool rp_path_same(const char *a, const char *b)
 {
     struct stat sa, sb;

@@ -19,6 +19,9 @@ char *rp_path_dir(const char *path);
 bool rp_path_is_file(const char *path);
 bool rp_path_is_dir(const char *path);
 
+/* Bytes of a file; 0 if there is none. */
+int64_t rp_path_size(const char *path);
+
 /* True if both name the same file on disk (device and inode), even through links. */
 bool rp_path_same(const char *a, const char *b);
 

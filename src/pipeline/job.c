@@ -276,6 +276,13 @@ static void tell_timeline(const struct rp_job *job)
         rp_log(RP_LOG_DEBUG, "%7.3f s  %s", moment[i].at - rp_process_start(), moment[i].what);
 }
 
+static int commit_image(struct rp_job *job, struct rp_partial *out)
+{
+    if (atomic_load(&job->cancelled))
+        return rp_fail(RP_ERR_CANCELLED, "interrupted; nothing was written");
+    return rp_partial_commit(out);
+}
+
 static int run(void *priv)
 {
     int ret;
@@ -288,11 +295,8 @@ static int run(void *priv)
         RP_TRY(rp_job_run_image(job, &out));
     else
         RP_TRY(rp_job_run_video(job, &out));
-    if (atomic_load(&job->cancelled)) {
-        ret = rp_fail(RP_ERR_CANCELLED, "interrupted; nothing was written");
-        goto fail;
-    }
-    RP_TRY(rp_partial_commit(&out));
+    if (job->kind == RP_MEDIA_IMAGE)
+        RP_TRY(commit_image(job, &out));
     rp_job_tell(job, true);
     rp_timeline_add(RP_MOMENT_END);
     tell_timeline(job);
@@ -310,6 +314,14 @@ int rp_job_run(rp_job *job, rp_progress_fn *fn, void *priv)
     job->progress_fn = fn;
     job->progress_priv = priv;
     return rp_executor_run(job->executor, run, job);
+}
+
+int rp_job_join(rp_job *job, rp_progress_fn *fn, void *priv)
+{
+    if (job->kind != RP_MEDIA_VIDEO || job->still)
+        return rp_fail(RP_ERR_USAGE, "%s: only videos are joined", job->output);
+    job->join = true;
+    return rp_job_run(job, fn, priv);
 }
 
 void rp_job_cancel(rp_job *job)

@@ -18,6 +18,7 @@ struct rp_job {
     enum rp_media_kind kind;
     bool still; /* one frame of a video becomes a picture */
     bool measures; /* what suits the GPU best, if it is not known: for long videos */
+    bool join;     /* nothing is made: the output is joined of pieces that are there */
     char *target, *output;
     int slots; /* 0: to be measured */
     atomic_int cancelled;
@@ -30,12 +31,18 @@ struct rp_job {
 };
 
 int rp_job_run_image(struct rp_job *job, struct rp_partial *out);
+/* Commits the output itself: pieces are kept until then. */
 int rp_job_run_video(struct rp_job *job, struct rp_partial *out);
 
 /* ---- job_head.c: what a job in pieces is ---- */
 
 /* For its journal. @param piece  frames of a piece. Reads the target and the files of options. */
 int rp_job_head(const struct rp_job *job, int64_t piece, struct rp_journal_head *head);
+
+/* ---- job_options.c ---- */
+
+/* Keep the options for rp_options_read_job(). */
+int rp_job_options_write(const struct rp_job *job, const char *folder, const char *id);
 
 /* ---- job_still.c: --frame ---- */
 

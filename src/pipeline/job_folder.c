@@ -49,6 +49,11 @@ char *rp_job_folder_piece(const char *path, const char *id, int64_t number)
     return rp_asprintf("%s/%s-%06" PRId64 RP_PIECE_EXT, path, id, number);
 }
 
+char *rp_job_folder_options(const char *path, const char *id)
+{
+    return rp_asprintf("%s/%s" RP_OPTIONS_EXT, path, id);
+}
+
 char *rp_job_folder_journal(const char *path, const char *id)
 {
     char host[HOST_MAX];
@@ -74,7 +79,7 @@ static bool has_ext(const char *name, const char *ext)
 static bool is_ours(const char *name)
 {
     return name[0] != '\0' && (has_ext(name, RP_PIECE_EXT) || has_ext(name, RP_JOURNAL_EXT) ||
-                               has_ext(name, RP_LIVE_EXT));
+                               has_ext(name, RP_LIVE_EXT) || has_ext(name, RP_OPTIONS_EXT));
 }
 
 /* ---- opening and closing --------------------------------------------------------------------- */

@@ -2,6 +2,7 @@
  *
  *     ID-NUMBER.piece    a piece that is done
  *     ID-....journal     what is known of the pieces, one file for each process
+ *     ID.options         of a job in segments (job_options.c)
  *     HOST-PID.live      of each process that works on the job, as long as it does
  *
  * ID stands for what the job is (rp_journal_id), so that what another job has left is never taken
@@ -17,6 +18,7 @@
 #define RP_FOLDER_EXT ".job"
 #define RP_PIECE_EXT ".piece"
 #define RP_LIVE_EXT ".live"
+#define RP_OPTIONS_EXT ".options"
 
 struct rp_job_folder {
     char *path; /* NULL: not open */
@@ -51,6 +53,7 @@ int rp_job_folder_each(const char *path, const char *ext, rp_job_file_fn *fn, vo
 /* ---- whole names of files in it; heap strings, NULL if out of memory ---- */
 
 char *rp_job_folder_piece(const char *path, const char *id, int64_t number);
+char *rp_job_folder_options(const char *path, const char *id);
 /* A journal that is not there yet. */
 char *rp_job_folder_journal(const char *path, const char *id);
 

@@ -5,10 +5,13 @@
 #include <math.h>
 #include <pthread.h>
 
+#include "base/memory.h"
 #include "base/timeline.h"
 #include "engine/show.h"
+#include "media/piece.h"
 #include "pipeline/crew.h"
-#include "pipeline/job_cut.h"
+#include "pipeline/cutter.h"
+#include "pipeline/job_pieces.h"
 #include "pipeline/speech.h"
 #include "pipeline/surface.h"
 #include "pipeline/tune.h"
@@ -27,10 +30,10 @@ struct helper {
 
 struct video {
     struct rp_job *job;
-    struct rp_reader *reader;
+    struct rp_reader *reader;     /* of the whole job */
+    struct rp_reader *part;       /* of the stretch of pieces that is made now, or NULL */
     struct rp_surfaces *surfaces; /* of its decoder; NULL: the processor decodes */
-    struct rp_writer *writer;   /* NULL for a still */
-    struct rp_job_cut *pieces; /* NULL: one encoder */
+    struct rp_writer *writer;     /* NULL for a still; in pieces, until they are joined */
     struct rp_media_frame *still; /* the frame that becomes a picture, once it is done */
     struct rp_ring *ring;
     struct rp_tracker *tracker; /* NULL: off */
@@ -51,6 +54,17 @@ struct video {
 
     char damage[320];          /* of the sound that is heard */
 
+    struct rp_pieces *pieces; /* NULL: the video is not cut */
+    struct rp_job_pieces cut; /* if it is */
+    struct rp_cutter *cutter;
+    int64_t npieces; /* there are at most so many */
+    int64_t origin;  /* pts of the job's first frame */
+    int64_t end;     /* frame at which the stretch ends within the job; 0: it does not */
+    int64_t after;   /* pts of that frame, RP_PIECE_LAST if none came */
+    bool ending;     /* all frames of the stretch are with the encoders */
+    bool whole;      /* one stretch was all of the job */
+    char lost[320];  /* of the target, read anew */
+
     pthread_mutex_t lock;      /* guards what follows, and the report's clocks */
     int64_t faces, changed;
     bool overflow;
@@ -68,16 +82,38 @@ static bool is_checked(void *priv, const struct rp_media_frame *frame)
 static int pass_on(struct video *v, struct rp_media_frame **frame,
                    const struct rp_media_frame *next)
 {
-    const bool last = !next || next->aside;
+    const bool inner = v->end && next && next->aside && next->index >= v->end;
+    const bool last = !next || (next->aside && !inner);
     struct rp_media_frame *const f = *frame;
 
     if (!f)
         return 0;
+    if (inner && !f->aside)
+        v->after = next->pts;
     if (!f->aside)
         f->check = rp_content_sample(&v->sampler, f->time, last ? INFINITY : next->time);
+    if (f->aside && !v->job->pipeline->plan.split) { /* it only told its time */
+        rp_media_frame_free(frame);
+        return 0;
+    }
     RP_CHECK(rp_ring_put(v->ring, f));
     *frame = NULL;
     return 0;
+}
+
+static struct rp_reader *reader_of(const struct video *v)
+{
+    return v->part ? v->part : v->reader;
+}
+
+/* The reading thread's: is anything lost that a piece must remember? */
+static void note_lost(struct video *v)
+{
+    char text[320];
+
+    if (v->pieces && rp_accepts_damage(v->job->settings) &&
+        rp_reader_damage(reader_of(v), text, sizeof(text)))
+        atomic_store(&v->cut.damaged, true);
 }
 
 static void *read_frames(void *priv)
@@ -90,8 +126,9 @@ static void *read_frames(void *priv)
     while (!atomic_load(&v->job->cancelled)) {
         const double start = rp_now();
 
-        ret = rp_reader_next(v->reader, &next);
+        ret = rp_reader_next(reader_of(v), &next);
         v->read_seconds += rp_now() - start;
+        note_lost(v);
         if (ret < 0 || (ret = pass_on(v, &frame, next)) < 0 || !next)
             break;
         frame = next;
@@ -161,14 +198,39 @@ static int take_verdict(struct video *v, const struct rp_media_frame *frame)
 /* A still is kept until the job cannot fail any more. */
 static int put_out(struct video *v, struct rp_media_frame **frame)
 {
-    if (v->pieces)
-        return rp_job_cut_put(v->pieces, frame);
+    if (v->cutter) {
+        RP_CHECK(rp_job_pieces_count(&v->cut, *frame));
+        return rp_cutter_put(v->cutter, frame);
+    }
     if (!v->job->still)
         return rp_writer_write(v->writer, *frame);
     rp_media_frame_free(&v->still);
     v->still = *frame;
     *frame = NULL;
     return 0;
+}
+
+/* A piece has its name. */
+static int piece_done(void *priv, int64_t number, const char *path)
+{
+    struct video *const v = priv;
+    const bool last = v->ending && v->cut.nopen == 1 && v->after == RP_PIECE_LAST;
+
+    return rp_job_pieces_done(&v->cut, number, path, last);
+}
+
+static char *piece_name(void *priv, int64_t number)
+{
+    const struct video *const v = priv;
+
+    return rp_job_folder_piece(v->cut.folder.path, v->cut.id, number);
+}
+
+/* There are no more frames. */
+static int end_stretch(struct video *v)
+{
+    v->ending = true;
+    return v->cutter ? rp_cutter_finish(v->cutter, v->after) : 0;
 }
 
 /* Writes the frames in order. */
@@ -183,7 +245,7 @@ static int write_frames(struct video *v)
         if (rp_ring_get(v->ring, &frame) < 0)
             return rp_ring_status(v->ring);
         if (!frame)
-            return v->pieces ? rp_job_cut_finish(v->pieces) : 0;
+            return end_stretch(v);
 
         const double start = rp_now();
         if ((ret = take_verdict(v, frame)) >= 0)
@@ -412,20 +474,16 @@ static int out_side(const struct video *v, int side)
     return rp_scaled_side(side, v->job->still ? o->image_scale : o->video_scale);
 }
 
-static int open_writer(struct video *v, const char *temp)
+static struct rp_writer_params writer_params(const struct video *v, struct rp_mark *mark)
 {
-    struct rp_mark mark;
+    static const char *const presets[] = {"ultrafast", "superfast", "veryfast", "faster",  "fast",
+                                          "medium",    "slow",      "slower",   "veryslow"};
     const struct rp_job *const job = v->job;
     const struct rp_output_options *const o = rp_settings_get(job->settings, &rp_output_group);
     const struct rp_video_info *const info = rp_reader_info(v->reader);
 
-    if (job->still)
-        return 0; /* rp_job_still_write() does it */
-    static const char *const presets[] = {"ultrafast", "superfast", "veryfast", "faster", "fast",
-                                          "medium", "slow", "slower", "veryslow"};
-
-    rp_pipeline_mark(job->pipeline, &mark);
-    const struct rp_writer_params params = {
+    rp_pipeline_mark(job->pipeline, mark);
+    return (struct rp_writer_params){
         .video_encoder = o->video_encoder < 0 ? NULL : rp_video_encoders()[o->video_encoder],
         .video_preset = presets[o->video_preset],
         .video_quality = o->video_quality,
@@ -440,12 +498,18 @@ static int open_writer(struct video *v, const char *temp)
         .refuse = !rp_accepts_damage(job->settings),
         .note = rp_accepts_damage(job->settings),
         .name = job->output,
-        .mark = &mark,
+        .mark = mark,
     };
-    RP_CHECK(rp_writer_open(&v->writer, temp, job->target, v->reader, &params));
-    return rp_job_cut_open(&v->pieces, &(const struct rp_job_cut_params){
-        .job = v->job, .temp = temp, .reader = v->reader, .params = &params, .writer = v->writer,
-        .first = v->first, .total = v->total});
+}
+
+static int open_writer(struct video *v, const char *temp)
+{
+    struct rp_mark mark;
+
+    if (v->job->still)
+        return 0; /* rp_job_still_write() does it */
+    const struct rp_writer_params params = writer_params(v, &mark);
+    return rp_writer_open(&v->writer, temp, v->job->target, v->reader, &params);
 }
 
 static struct rp_crew_params crew_params(struct video *v, struct rp_pipeline *pipeline)
@@ -692,7 +756,6 @@ static void close_all(struct video *v)
     rp_crew_destroy(&v->crew);
     rp_ring_destroy(&v->ring);
     rp_tracker_destroy(&v->tracker);
-    rp_job_cut_close(&v->pieces);
     rp_writer_close(&v->writer);
     rp_media_frame_free(&v->still);
     rp_reader_close(&v->reader);
@@ -714,15 +777,10 @@ static int say_failure(const struct video *v)
     return status;
 }
 
-static int run(struct video *v, const char *temp)
+static int run_whole(struct video *v, const char *temp)
 {
     int ret;
 
-    RP_TRY(open_reader(v));
-    RP_TRY(check_size(v));
-    RP_TRY(set_reference(v));
-    RP_TRY(hear(v));
-    set_speech(v, v->job->pipeline);
     RP_TRY(open_writer(v, temp));
     RP_TRY(make_crew(v));
     rp_log_hold(true);
@@ -734,6 +792,231 @@ static int run(struct video *v, const char *temp)
 fail:
     stop(v, ret);
     return ret;
+}
+
+/* ---- in pieces ------------------------------------------------------------------------------- */
+
+/* Frames of the target before which the job ends, as far as anybody knows without decoding: not too
+ * few. */
+static int64_t last_frame(const struct video *v)
+{
+    struct rp_video_count count;
+    const struct rp_range part = rp_frame_range(v->job->settings);
+
+    if (rp_reader_count(v->reader, &count) < 0)
+        count.frames = v->first + v->total;
+    return part.ends ? RP_MIN(count.frames, part.end) : count.frames;
+}
+
+static const char *look_up(const char *name)
+{
+    return getenv(name);
+}
+
+/* Is the video cut? A segment of it is a number of pieces, however short it is. */
+static int open_pieces(struct video *v)
+{
+    struct rp_mark mark;
+    struct rp_segment segment;
+    struct rp_journal_head head;
+    struct rp_job *const job = v->job;
+    const struct rp_output_options *const o = rp_settings_get(job->settings, &rp_output_group);
+    const int64_t frames = rp_piece_frames(rp_reader_info(v->reader), o->video_piece);
+
+    RP_CHECK(rp_segment_parse(&segment, o->segment, look_up));
+    const bool must = segment.count || job->join;
+    if (job->still || (!must && !rp_piece_several(frames, v->first, v->first + v->total)))
+        return rp_job_pieces_leave(job->output);
+    const struct rp_writer_params params = writer_params(v, &mark);
+    RP_CHECK(rp_pieces_open(&v->pieces, job->output, job->target, v->reader, &params));
+    if (must && (!v->pieces || !frames))
+        return rp_fail(RP_ERR_USAGE,
+                       "--segment: %s is not made in pieces: that takes libx264, "
+                       "libx265 or libvpx-vp9, and --output-video-piece above 0",
+                       job->output);
+    if (!v->pieces)
+        return rp_job_pieces_leave(job->output);
+    RP_CHECK(rp_job_head(job, frames, &head));
+    const int64_t end = RP_MAX(must ? last_frame(v) : v->first + v->total, v->first + 1);
+    v->npieces = (end - 1) / frames - v->first / frames + 1;
+    const int ret = rp_job_pieces_open(&v->cut, job->output, &head, &segment, v->npieces,
+                                       job->join   ? RP_RESUME_JOIN
+                                       : o->resume ? RP_RESUME_OR_FAIL
+                                                   : RP_RESUME_IF_SAME);
+    if (ret >= 0 && segment.count)
+        return rp_job_options_write(job, v->cut.folder.path, v->cut.id);
+    return ret;
+}
+
+/* The time of a frame at the target's constant rate, as a reader computes it. */
+static double nominal_time(const struct rp_video_info *info, int64_t frame)
+{
+    const double ticks = rint((double) frame * info->fps_den * info->tb_den /
+                              ((double) info->fps_num * info->tb_num));
+
+    return ticks * ((double) info->tb_num / info->tb_den);
+}
+
+/* The sampler before a piece. Where another process makes the piece before, it is what it would be
+ * at a constant rate; whether it is that shows when the pieces are joined. */
+static void sampler_before(const struct video *v, int64_t number, struct rp_content_sampler *out)
+{
+    const int64_t first = number * v->cut.head.piece;
+    const struct rp_video_info *const info = rp_reader_info(v->reader);
+    const struct rp_journal_piece *const before = rp_job_pieces_find(&v->cut, number - 1);
+
+    rp_content_sample_begin(out, v->total);
+    if (before)
+        *out = before->after;
+    for (int64_t i = v->first; !before && i < first; i++)
+        rp_content_sample(out, nominal_time(info, i), nominal_time(info, i + 1));
+}
+
+/* Its own reader, unless it is all of the job. One frame more than the stretch has is read, whose
+ * time the last one needs. */
+static int open_part(struct video *v, const struct rp_stretch *s)
+{
+    const struct rp_tracker_params tracker = tracker_params(v);
+    const struct rp_range range = rp_frame_range(v->job->settings);
+    const bool split = v->job->pipeline->plan.split;
+
+    v->end = s->open ? 0 : s->end * v->cut.head.piece;
+    if (range.ends && v->end >= range.end)
+        v->end = 0;
+    v->after = RP_PIECE_LAST;
+    v->ending = false;
+    v->whole = s->first == v->first / v->cut.head.piece && !v->end;
+    if (v->whole)
+        return 0;
+    return rp_reader_open(
+        &v->part, v->job->target,
+        &(struct rp_reader_params){
+            .start = RP_MAX(s->first * v->cut.head.piece, v->first),
+            .end = v->end ? v->end : range.end,
+            .around = RP_MAX(split ? rp_tracker_ahead(&tracker) : 0, v->end ? 1 : 0),
+            .rgb = writes_rgb(v),
+            .refuse = !rp_accepts_damage(v->job->settings),
+            .memory = rp_port_memory(v->job->pipeline->plan.device),
+        .gpu = v->surfaces ? &v->surfaces->decoder : NULL});
+}
+
+static int open_cutter(struct video *v)
+{
+    int64_t waiting;
+    const struct rp_video_info *const info = rp_reader_info(v->reader);
+    const int64_t w = RP_MAX(info->w, out_side(v, info->w)),
+                  h = RP_MAX(info->h, out_side(v, info->h));
+    const int n = rp_cutter_encoders(rp_cpu_count(), v->cut.head.piece, w * h * 3,
+                                     (int64_t) rp_memory_total(), &waiting);
+
+    rp_log(RP_LOG_DEBUG,
+           "the video is encoded in pieces of %lld frames, %d at the same time, with at most %.0f "
+           "MiB of frames that wait",
+           (long long) v->cut.head.piece, n, (double) waiting / 1048576);
+    return rp_cutter_create(&v->cutter,
+                            &(const struct rp_cutter_params){.pieces = v->pieces,
+                                                             .frames = v->cut.head.piece,
+                                                             .origin = v->origin,
+                                                             .encoders = n,
+                                                             .waiting = waiting,
+                                                             .name = piece_name,
+                                                             .done = piece_done,
+                                                             .priv = v});
+}
+
+/* All that belongs to the frames of one stretch. */
+static void close_stretch(struct video *v)
+{
+    if (v->crew)
+        rp_crew_each(v->crew, add_clocks, v);
+    rp_crew_destroy(&v->crew);
+    rp_cutter_destroy(&v->cutter);
+    rp_ring_destroy(&v->ring);
+    rp_tracker_destroy(&v->tracker);
+    rp_reader_close(&v->part);
+    memset(v->helper, 0, sizeof(v->helper));
+    v->reading = v->writing = false;
+}
+
+static int run_stretch(struct video *v, const struct rp_stretch *s)
+{
+    int ret;
+    struct rp_piece_sums sums;
+
+    RP_TRY(open_part(v, s));
+    sampler_before(v, s->first, &v->sampler);
+    rp_job_pieces_begin(&v->cut, &v->sampler);
+    rp_job_pieces_sum(&v->cut, s->first, &sums);
+    v->checked = sums.checked;
+    v->positive = sums.positive;
+    RP_TRY(open_cutter(v));
+    RP_TRY(make_crew(v));
+    rp_log_hold(true);
+    ret = start_threads(v);
+    stop(v, ret);
+    rp_log_hold(false);
+    ret = ret < 0 || v->write_status < 0 ? say_failure(v) : 0;
+    close_stretch(v);
+    return ret;
+
+fail:
+    stop(v, ret);
+    close_stretch(v);
+    return ret;
+}
+
+static int find_origin(struct video *v)
+{
+    struct rp_media_frame *frame;
+
+    RP_CHECK(rp_reader_frame(v->job->target, v->first, &frame));
+    v->origin = frame->pts;
+    rp_media_frame_free(&frame);
+    return 0;
+}
+
+static int run_pieces(struct video *v)
+{
+    struct rp_stretch s;
+    struct rp_piece_sums sums;
+    const struct rp_journal_piece *last;
+    int64_t from = 0;
+
+    rp_job_pieces_sum(&v->cut, INT64_MAX, &sums);
+    v->job->report.progress.frames_done = sums.frames;
+    v->faces = sums.faces;
+    v->changed = sums.changed;
+    RP_CHECK(find_origin(v));
+    while (!v->job->join && !atomic_load(&v->job->cancelled) &&
+           rp_job_pieces_next(&v->cut, from, &s)) {
+        RP_CHECK(run_stretch(v, &s));
+        if (s.open)
+            break;
+        from = s.end;
+    }
+    rp_job_pieces_sum(&v->cut, INT64_MAX, &sums);
+    v->checked = sums.checked;
+    v->positive = sums.positive;
+    v->overflow |= sums.overflow;
+    v->job->report.progress.faces_found = sums.faces;
+    v->job->report.progress.faces_changed = sums.changed;
+    if (atomic_load(&v->job->cancelled) || v->cut.segment.count)
+        return 0;
+    if (!rp_job_pieces_complete(&v->cut, &last))
+        return sums.pieces ? rp_job_pieces_fail_missing(&v->cut, v->job->output, v->npieces) : 0;
+    v->sampler = last->after;
+    return 0;
+}
+
+static int run(struct video *v, const char *temp)
+{
+    RP_CHECK(open_reader(v));
+    RP_CHECK(check_size(v));
+    RP_CHECK(set_reference(v));
+    RP_CHECK(hear(v));
+    set_speech(v, v->job->pipeline);
+    RP_CHECK(open_pieces(v));
+    return v->pieces ? run_pieces(v) : run_whole(v, temp);
 }
 
 /* ---- frames that are examined afterwards ----------------------------------------------------- */
@@ -784,6 +1067,76 @@ fail:
     return ret;
 }
 
+/* The first piece whose frames were chosen for the content check as nobody would who saw all
+ * frames: another process, which made it, could not know the times of those before. -1: none. */
+static int64_t first_guessed(const struct video *v)
+{
+    struct rp_content_sampler s;
+
+    rp_content_sample_begin(&s, v->total);
+    for (int i = 0; i < v->cut.done.n; i++) {
+        const struct rp_journal_piece *const p = &v->cut.done.piece[i];
+
+        if (p->before != rp_journal_state(&s))
+            return p->number;
+        s = p->after;
+    }
+    return -1;
+}
+
+/* Read the whole part again, without working on it: frames of piece `from` on are examined as if
+ * there had been one process, and what is lost is counted. */
+static int read_again(struct video *v, int64_t from)
+{
+    int ret;
+    struct rp_piece_sums sums;
+    struct rp_reader *reader = NULL;
+    struct rp_media_frame *frame = NULL, *next = NULL;
+    const struct rp_range part = rp_frame_range(v->job->settings);
+    const struct rp_reader_params range = {
+        .start = part.start, .end = v->ends ? part.end : 0, .rgb = writes_rgb(v)};
+
+    if (from >= 0) {
+        rp_job_pieces_sum(&v->cut, from, &sums);
+        sampler_before(v, from, &v->sampler);
+        v->checked = sums.checked;
+        v->positive = sums.positive;
+    }
+    RP_TRY(rp_reader_open(&reader, v->job->target, &range));
+    RP_TRY(rp_reader_next(reader, &frame));
+    while (frame && !atomic_load(&v->job->cancelled)) {
+        RP_TRY(rp_reader_next(reader, &next));
+        if (from >= 0 && frame->index >= from * v->cut.head.piece &&
+            rp_content_sample(&v->sampler, frame->time, next ? next->time : INFINITY))
+            RP_TRY(check_late(v, frame));
+        rp_media_frame_free(&frame);
+        frame = next;
+        next = NULL;
+    }
+    rp_reader_damage(reader, v->lost, sizeof(v->lost));
+    ret = 0;
+
+fail:
+    rp_media_frame_free(&frame);
+    rp_media_frame_free(&next);
+    rp_reader_close(&reader);
+    return ret;
+}
+
+static int check_pieces(struct video *v)
+{
+    struct rp_piece_sums sums;
+    const int64_t guessed = first_guessed(v);
+
+    rp_job_pieces_sum(&v->cut, INT64_MAX, &sums);
+    if (guessed >= 0)
+        rp_log(RP_LOG_INFO,
+               "%s: its frames come at an uneven rate; the content check looks at some "
+               "again",
+               v->job->target);
+    return guessed >= 0 || (sums.damaged && !v->whole) ? read_again(v, guessed) : 0;
+}
+
 /* What is lost of the input, for the mark; the writer adds what is lost of the tracks. */
 static void note_damage(struct video *v)
 {
@@ -791,7 +1144,10 @@ static void note_damage(struct video *v)
 
     if (!rp_accepts_damage(v->job->settings))
         return;
-    rp_reader_damage(v->reader, text, sizeof(text));
+    if (v->pieces && !v->whole)
+        snprintf(text, sizeof(text), "%s", v->lost);
+    else
+        rp_reader_damage(v->reader, text, sizeof(text));
     rp_writer_note(v->writer, text);
     rp_writer_note(v->writer, v->damage);
 }
@@ -815,6 +1171,21 @@ static int write_still(struct video *v, struct rp_partial *out)
                               &mark);
 }
 
+static int add_pieces(struct video *v, const char *temp)
+{
+    RP_CHECK(open_writer(v, temp));
+    for (int i = 0; i < v->cut.done.n; i++) {
+        char *const path = piece_name(v, v->cut.done.piece[i].number);
+        const int ret =
+            path ? rp_writer_piece(v->writer, path) : rp_fail(RP_ERR_NOMEM, "out of memory");
+
+        free(path);
+        if (ret < 0 || v->cut.done.piece[i].last)
+            return ret;
+    }
+    return 0;
+}
+
 static int finish(struct video *v, struct rp_partial *out)
 {
     int ret;
@@ -822,7 +1193,7 @@ static int finish(struct video *v, struct rp_partial *out)
 
     if (v->job->still) {
         ret = write_still(v, out);
-    } else {
+    } else if ((ret = v->pieces ? add_pieces(v, out->temp) : 0) >= 0) {
         note_damage(v);
         ret = rp_writer_finish(v->writer);
     }
@@ -843,6 +1214,28 @@ static int refuse(const struct video *v)
                    job->target, (long long) v->positive, (long long) v->checked, advice);
 }
 
+static int fail_cancelled(const struct video *v)
+{
+    if (v->pieces && v->cut.done.n)
+        return rp_fail(RP_ERR_CANCELLED,
+                       "interrupted; the same command goes on after %d of %lld "
+                       "pieces, and 'reprise clean' removes them",
+                       v->cut.done.n, (long long) v->npieces);
+    return rp_fail(RP_ERR_CANCELLED, "interrupted; nothing was written");
+}
+
+/* What is done is kept for the next run if that may come farther, and for other segments. */
+static void close_pieces(struct video *v, int ret)
+{
+    const int code = rp_exit_code(ret);
+    const bool segments = v->cut.segment.count > 0 || v->job->join;
+
+    if (v->pieces)
+        rp_job_pieces_close(&v->cut, ret >= 0 ? !v->cut.segment.count
+                                              : !segments && (code == 1 || code == 3));
+    rp_pieces_close(&v->pieces);
+}
+
 static int fail_empty(const struct video *v)
 {
     return v->job->still ? rp_job_still_missing(v->job, v->reader)
@@ -861,17 +1254,25 @@ int rp_job_run_video(struct rp_job *job, struct rp_partial *out)
     job->slots = RP_MIN(job->slots, RP_MAX_SLOTS);
     pthread_mutex_init(&v->lock, NULL);
     ret = run(v, out->temp);
-    if (ret >= 0)
+    const bool share = v->pieces && v->cut.segment.count;
+    if (ret >= 0 && v->pieces && !share && !atomic_load(&job->cancelled))
+        ret = check_pieces(v);
+    if (ret >= 0 && !share)
         ret = check_missing(v);
     fill_report(v);
-    if (ret == RP_ERR_BLOCKED || (ret >= 0 && rp_content_blocks(v->checked, v->positive)))
+    if (ret == RP_ERR_BLOCKED || (ret >= 0 && !share && rp_content_blocks(v->checked, v->positive)))
         ret = refuse(v);
     else if (ret == RP_ERR_CANCELLED || (ret >= 0 && atomic_load(&job->cancelled)))
-        ret = rp_fail(RP_ERR_CANCELLED, "interrupted; nothing was written");
-    else if (ret >= 0 && job->report.progress.frames_done == 0)
+        ret = fail_cancelled(v);
+    else if (ret >= 0 && !share && job->report.progress.frames_done == 0)
         ret = fail_empty(v);
-    if (ret >= 0)
+    if (ret >= 0 && !share)
         ret = finish(v, out);
+    if (ret >= 0)
+        ret = share                            ? 0
+              : atomic_load(&job->cancelled) ? fail_cancelled(v)
+                                             : rp_partial_commit(out);
+    close_pieces(v, ret);
     close_all(v);
     return ret;
 }

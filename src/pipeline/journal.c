@@ -237,7 +237,7 @@ static bool read_head(char *line, int number, struct rp_journal_head *h)
 
 /* ---- reading --------------------------------------------------------------------------------- */
 
-static int add_piece(struct rp_journal_list *list, const struct rp_journal_piece *piece)
+int rp_journal_put(struct rp_journal_list *list, const struct rp_journal_piece *piece)
 {
     if (list->n == list->room) {
         const int room = list->room ? 2 * list->room : 64;
@@ -295,7 +295,7 @@ int rp_journal_parse(const char *text, size_t size, struct rp_journal_head *head
         } else {
             if (!read_piece(line, &piece))
                 break;
-            RP_CHECK(add_piece(list, &piece));
+            RP_CHECK(rp_journal_put(list, &piece));
         }
     }
     return 0;

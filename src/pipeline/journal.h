@@ -57,6 +57,7 @@ struct rp_journal_list {
  * be used. Any bytes may be given. RP_ERR_NOMEM makes it fail as a whole. */
 int rp_journal_parse(const char *text, size_t size, struct rp_journal_head *head, bool *valid,
                      struct rp_journal_list *list);
+int rp_journal_put(struct rp_journal_list *list, const struct rp_journal_piece *piece);
 void rp_journal_list_free(struct rp_journal_list *list);
 
 /* Do two jobs make the same pieces? Else `what`, if not NULL, becomes what differs: "the options

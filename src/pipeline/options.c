@@ -71,6 +71,10 @@ static const struct rp_opt output_opts[] = {
      .meta = "FPS", .help = "constant frame rate; default: the target's timestamps as they are"},
     {"output-video-piece", 0, RP_OPT_FLOAT, offsetof(struct rp_output_options, video_piece), 0, 600, 0,
      .def_text = "2", .meta = "SECONDS", .ours = true, .help = "length of the pieces that are encoded at the same time, each with its own encoder (libx264, libx265, libvpx-vp9); 0: one encoder for the whole video"},
+    {"resume", 0, RP_OPT_FLAG, offsetof(struct rp_output_options, resume), .ours = true,
+     .help = "fail if there is nothing to go on with; a video in pieces whose run was killed goes on by itself"},
+    {"segment", 0, RP_OPT_STRING, offsetof(struct rp_output_options, segment), .meta = "I/N|auto", .ours = true,
+     .help = "make the I-th of N shares of a video's pieces, for 'reprise join'; auto: as the scheduler says"},
     {0},
 };
 const struct rp_opt_group rp_output_group = {"output_creation", "Output", sizeof(struct rp_output_options), output_opts,

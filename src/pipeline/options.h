@@ -38,6 +38,8 @@ struct rp_output_options {
     int video_preset, video_quality;
     double video_scale, video_fps; /* fps 0: the target's */
     double video_piece;            /* seconds; 0: the video is not cut */
+    bool resume;
+    char *segment; /* NULL, or see rp_segment_parse() */
 };
 extern const struct rp_opt_group rp_output_group;
 
