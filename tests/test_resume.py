@@ -218,7 +218,7 @@ class Segments(Case):
 @unittest.skipUnless(ALL, 'only with --all')
 class Long(Case):
     processors = ('--processors', 'face_swapper', 'face_blur', '--face-selector-mode', 'many')
-    seconds = 16
+    seconds = int(os.environ.get('SECONDS_LONG', 16))
 
     @classmethod
     def setUpClass(cls):

@@ -984,6 +984,11 @@ static int run_pieces(struct video *v)
 
     rp_job_pieces_sum(&v->cut, INT64_MAX, &sums);
     v->job->report.progress.frames_done = sums.frames;
+    if (v->cut.segment.count) {
+        const int64_t all = v->first / v->cut.head.piece + v->npieces;
+        const int64_t mine = RP_MIN(v->cut.to, all) - v->cut.from;
+        v->job->report.progress.frames_total = RP_MIN(v->total, mine * v->cut.head.piece);
+    }
     v->faces = sums.faces;
     v->changed = sums.changed;
     RP_CHECK(find_origin(v));
