@@ -335,26 +335,29 @@ static int end(struct run *run, int ret)
     return ret < 0 ? ret : last;
 }
 
+struct named {
+    const char *output;
+    size_t step;
+};
+
 static int by_output(const void *a, const void *b)
 {
-    const struct step *const x = *(struct step *const *) a, *const y = *(struct step *const *) b;
-
-    return strcmp(x->output ? x->output : "", y->output ? y->output : "");
+    return strcmp(((const struct named *) a)->output, ((const struct named *) b)->output);
 }
 
 static bool find_alone(struct run *run)
 {
-    struct step **const sorted = calloc(run->n + 1, sizeof(*sorted));
+    struct named *const all = calloc(run->n + 1, sizeof(*all));
 
-    if (!sorted)
+    if (!all)
         return false;
     for (size_t i = 0; i < run->n; i++)
-        sorted[i] = &run->steps[i];
-    qsort(sorted, run->n, sizeof(*sorted), by_output);
+        all[i] = (struct named){run->steps[i].output ? run->steps[i].output : "", i};
+    qsort(all, run->n, sizeof(*all), by_output);
     for (size_t i = 0; i < run->n; i++)
-        sorted[i]->alone = (i == 0 || by_output(&sorted[i], &sorted[i - 1]) != 0) &&
-                           (i + 1 == run->n || by_output(&sorted[i], &sorted[i + 1]) != 0);
-    free(sorted);
+        run->steps[all[i].step].alone = (i == 0 || by_output(&all[i], &all[i - 1]) != 0) &&
+                                        (i + 1 == run->n || by_output(&all[i], &all[i + 1]) != 0);
+    free(all);
     return true;
 }
 
