@@ -14,8 +14,9 @@ import unittest
 
 import e2e
 
-COMMANDS = ('headless-run', 'analyse', 'models', 'force-download', 'doctor', 'inspect', 'clean', 'join', 'benchmark',
-            'plan', 'completion')
+COMMANDS = ('headless-run', 'batch-run', 'analyse', 'models', 'force-download', 'doctor', 'inspect', 'clean',
+            'join', 'benchmark', 'plan', 'completion')
+JOB_COMMANDS = ('job-list', 'job-add-step', 'job-remix-step', 'job-run', 'job-run-all')
 
 
 def options_of(command):
@@ -48,7 +49,7 @@ class Completion(unittest.TestCase):
         return said.stdout.split('\n')[:-1]
 
     def test_every_option(self):
-        for command in COMMANDS:
+        for command in COMMANDS + JOB_COMMANDS:
             options = set(options_of(command))
             offered = self.bash(command, '--')
             self.assertEqual(len(offered), len(set(offered)))
@@ -110,6 +111,7 @@ class Completion(unittest.TestCase):
                                              ['inswapper_128_fp16']),
                 ('headless-run --processors face_swapper face_en', ['face_enhancer']),
                 ('headless-run --output-vid', ['--output-video-encoder', '--output-video-fps',
+                                               '--output-video-piece',
                                                '--output-video-preset', '--output-video-quality',
                                                '--output-video-scale']),
                 ('analyse --log-level war', ['warn'])):
@@ -141,6 +143,8 @@ class ManPage(unittest.TestCase):
                 self.assertIn(f'.SS {heading}\n', part)
         for command in (*COMMANDS, 'help'):
             self.assertRegex(page.replace('\\-', '-'), rf'\.B {command}\n', 'its description')
+        for command in re.findall(r'^  (job-\S+) ', e2e.must('help').stdout, re.M):
+            self.assertIn(command, page.replace('\\-', '-'))
 
     def test_form(self):
         if not shutil.which('groff'):

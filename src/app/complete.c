@@ -574,6 +574,19 @@ static void put_man_own(const struct scripter *s)
     }
 }
 
+static const char of_jobs[] = "Jobs and batches";
+
+/* Options that have an effect with them alone; batch-run has all of these. */
+static bool is_of_jobs(const struct scripter *s, const rp_option_info *o)
+{
+    for (int c = 0; c < s->n; c++)
+        for (int i = 0; i < s->apps[c].n_table; i++)
+            if (!strcmp(s->apps[c].table[i].title, of_jobs) &&
+                !strcmp(s->apps[c].table[i].name, o->name))
+                return true;
+    return false;
+}
+
 int app_man_options(const struct app_command *commands, int n)
 {
     int ret;
@@ -589,7 +602,7 @@ int app_man_options(const struct app_command *commands, int n)
         for (int i = 0; i < s.apps[c].n_table; i++) {
             const rp_option_info *const o = &s.apps[c].table[i];
 
-            if (!strcmp(o->title, "General"))
+            if (!strcmp(o->title, "General") || is_of_jobs(&s, o))
                 continue;
             if (strcmp(title, o->title) != 0)
                 printf(".SS %s\n", o->title);
@@ -597,11 +610,11 @@ int app_man_options(const struct app_command *commands, int n)
             put_man_option(o);
         }
     }
-    puts(".SS Jobs and batches");
+    printf(".SS %s\n", of_jobs);
     for (int c = 0; c < s.n; c++)
         for (int i = 0; i < s.apps[c].n_table; i++)
-            if (!strcmp(s.apps[c].table[i].title, "Jobs and batches") &&
-                !strcmp(s.commands[c].name, "batch-run"))
+            if (!strcmp(s.commands[c].name, "batch-run") &&
+                !strcmp(s.apps[c].table[i].title, of_jobs))
                 put_man_option(&s.apps[c].table[i]);
     put_man_own(&s);
 
