@@ -120,6 +120,10 @@ is_running() { # TASK
     [ "$(squeue -h -t R -j "$array"_"$1" -o %T 2>&1)" = RUNNING ]
 }
 
+has_begun() {
+    [ "$(pieces slurm)" -ge 3 ]
+}
+
 is_over() {
     ! squeue -h -j "$joined" 2>&1 | grep -q "$joined"
 }
@@ -130,7 +134,7 @@ array=$(sbatch --parsable --requeue --array=0-5 -o "$work/task-%a.log" --open-mo
 joined=$(sbatch --parsable --dependency=afterok:"$array" -o "$work/join.log" --wrap \
     "$program join $media/slurm.mp4")
 wait_for 60 is_running 1
-wait_for 60 eval '[ "$(pieces slurm)" -ge 3 ]'
+wait_for 60 has_begun
 scontrol requeue "$array"_1 # it is killed, as when its node is drained
 wait_for 120 is_over
 cat "$work/join.log"

@@ -40,7 +40,8 @@ def folder_of(output):
 
 def lines(output):
     """Pieces in the journals of the output's folder."""
-    return sum(read(path).count(b'\npiece ') for path in glob.glob(folder_of(output) + '/*.journal'))
+    journals = glob.glob(folder_of(output) + '/*.journal')
+    return sum(read(path).count(b'\npiece ') for path in journals)
 
 
 def make_clip(path, seconds, size=160, rate='25'):
