@@ -63,6 +63,8 @@ LIBRARY = [
     ('liblcms2', 'signal 11', 'Little CMS frees a transform that it could not make'),
     ('libcrypto', 'signal 11', 'OpenSSL 3.0 goes on with what it could not make when it began'),
     ('libheif', 'signal 6', 'libheif lets an exception of C++ out'),
+    ('libdav1d', 'exit 1', 'libheif does not say why its decoder could not be made'),
+    ('libtiff', 'signal 11', 'libtiff 4.5 goes on with a field that it has not got'),
 ]
 # Another try would succeed, exit code 75; but not all libraries say why they failed.
 UNSAID = 'Generic error in an external library'

@@ -184,9 +184,13 @@ json_t *app_json_number(double v);
 void app_json_put(json_t *object, const char *key, json_t *value);
 void app_json_add(json_t *array, json_t *value);
 
+/* A value as text, on the heap; NULL when out of memory or if there is none. Not json_dumps(): where
+ * jansson 2.14 cannot grow its buffer before a key, it goes on and leaves a quotation mark out.
+ * @param flags  of json_dumps() */
+char *app_json_dump(const json_t *value, size_t flags);
+
 /* Write one line and flush; takes over the object. What could command a terminal is written as \\u.
- * NULL means that it could not be made: out of
- * memory. */
+ * NULL means that it could not be made: out of memory. */
 int app_json_line(json_t *object);
 
 /* ---- complete.c ---- */

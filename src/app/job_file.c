@@ -271,7 +271,7 @@ char *job_text(const json_t *job)
 {
     /* As Python writes it; 10 digits are more than any option has. */
     char *const text =
-        json_dumps(job, JSON_INDENT(4) | JSON_ENSURE_ASCII | JSON_REAL_PRECISION(10));
+        app_json_dump(job, JSON_INDENT(4) | JSON_ENSURE_ASCII | JSON_REAL_PRECISION(10));
 
     if (text && strlen(text) <= JOB_FILE_MAX && is_within_limits(text, strlen(text)))
         return text;

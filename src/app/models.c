@@ -25,13 +25,20 @@ struct lister {
     int missing; /* of what is needed */
     int64_t missing_bytes;
     int right, wrong, unknown; /* with --verify */
+    int stopped; /* a failure that another try may cure: the rest is not read */
     int failed;
 };
 
 /* The word for an installed file after reading it; what is wrong goes to the log. */
 static const char *verify(struct lister *l, const rp_model_info *m)
 {
-    switch (rp_model_verify(l->runtime, m->kind, m->name)) {
+    const int status = rp_model_verify(l->runtime, m->kind, m->name);
+
+    if (rp_exit_code(status) == 75) {
+        l->stopped = status;
+        return "unread";
+    }
+    switch (status) {
     case RP_OK: l->right++; return "right";
     case RP_ERR_UNSUPPORTED: l->unknown++; return "unknown";
     default: l->wrong++; return "wrong";
@@ -230,7 +237,7 @@ static void print_row(struct lister *l, const rp_model_info *m)
     }
 
     if (l->app->verify) {
-        if (m->installed) {
+        if (m->installed && !l->stopped) {
             app_print("%-*s  %-*s  %-7s  %s", l->kind, m->kind, l->name, m->name, verify(l, m),
                       or_dash(m->file));
             putchar('\n');
@@ -287,7 +294,7 @@ static int end_verify(const struct lister *l)
 {
     app_log(RP_LOG_INFO, "%d of %d installed: %d right, %d wrong, %d unknown",
             l->installed, l->shown, l->right, l->wrong, l->unknown);
-    return l->wrong ? RP_ERR_MODEL : RP_OK;
+    return l->stopped ? l->stopped : l->wrong ? RP_ERR_MODEL : RP_OK;
 }
 
 static void print_head(const struct lister *l)

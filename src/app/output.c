@@ -97,11 +97,24 @@ void app_json_add(json_t *array, json_t *value)
         json_incomplete = true;
 }
 
+char *app_json_dump(const json_t *value, size_t flags)
+{
+    const size_t size = value ? json_dumpb(value, NULL, 0, flags) : 0;
+    char *const text = size ? malloc(size + 1) : NULL;
+
+    if (text && json_dumpb(value, text, size, flags) == size) {
+        text[size] = '\0';
+        return text;
+    }
+    free(text);
+    return NULL;
+}
+
 int app_json_line(json_t *object)
 {
     /* 9 digits preserve a float exactly. */
     const size_t flags = JSON_COMPACT | JSON_REAL_PRECISION(9);
-    char *line = object && !json_incomplete ? json_dumps(object, flags) : NULL;
+    char *line = json_incomplete ? NULL : app_json_dump(object, flags);
 
     json_incomplete = false;
     json_decref(object);

@@ -6,21 +6,13 @@
 #include <sched.h>
 #include <unistd.h>
 
+/* Without memory of the heap: where that is short, the number must not change, nor what depends on
+ * it. */
 static int allowed_cores(void)
 {
-    int count = 0;
+    cpu_set_t set[16] = {0}; /* the kernel refuses a set smaller than its own: this is for 16384 */
+    int count = sched_getaffinity(0, sizeof(set), set) ? 0 : CPU_COUNT_S(sizeof(set), set);
 
-    /* the kernel refuses a set smaller than its own and does not say how large that is */
-    for (int cores = 1024; !count && cores <= 1 << 18; cores *= 4) {
-        cpu_set_t *const set = CPU_ALLOC(cores);
-        const size_t size = CPU_ALLOC_SIZE(cores);
-        if (!set)
-            break;
-        CPU_ZERO_S(size, set);
-        if (!sched_getaffinity(0, size, set))
-            count = CPU_COUNT_S(size, set);
-        CPU_FREE(set);
-    }
     if (!count)
         count = (int) sysconf(_SC_NPROCESSORS_ONLN);
     return RP_MAX(count, 1);

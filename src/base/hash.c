@@ -59,12 +59,13 @@ int rp_crc32_file(const char *path, uint32_t *crc)
     return each_piece(path, crc_piece, crc);
 }
 
-/* OpenSSL says no more than that it failed; malloc() says why in errno, which was 0 before. */
+/* OpenSSL says no more than that it failed. It has SHA-256 unless it was short of memory when it
+ * began, perhaps long ago. */
 static int sha_fail(const char *how)
 {
     if (errno == ENOMEM)
         return rp_fail(RP_ERR_NOMEM, "SHA-256: out of memory");
-    return rp_fail(RP_ERR_UNSUPPORTED, "SHA-256: OpenSSL %s", how);
+    return rp_fail(RP_ERR_NOMEM, "SHA-256: OpenSSL %s, as when memory was short as it began", how);
 }
 
 static int sha_begin(EVP_MD_CTX **ctx)

@@ -5,6 +5,7 @@
 #include <math.h>
 #include <unistd.h>
 
+#include "base/json.h"
 #include "base/path.h"
 #include "base/timeline.h"
 #include "processors/processor.h"
@@ -426,7 +427,7 @@ static int benchmark(void *priv)
     RP_TRY(rp_runtime_engine(r->runtime, &b.engine));
     lend_source(&b);
     RP_TRY(measure(&b, o));
-    if (!(*r->json = json_dumps(o, JSON_INDENT(1) | JSON_REAL_PRECISION(9))))
+    if (!(*r->json = rp_json_text(o, JSON_INDENT(1) | JSON_REAL_PRECISION(9))))
         ret = rp_fail(RP_ERR_NOMEM, "out of memory");
 
 fail:

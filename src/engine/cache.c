@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/hash.h"
+#include "base/json.h"
 #include "base/path.h"
 
 #define MAX_ENTRY (1 << 20)
@@ -96,7 +97,7 @@ void rp_cache_put(struct rp_cache *p, const char *key, json_t *value)
 {
     char *const path = path_of(p, key, "json");
     json_t *const entry = path ? json_pack("{s:s, s:O}", "key", key, "value", value) : NULL;
-    char *const text = entry ? json_dumps(entry, JSON_INDENT(1)) : NULL;
+    char *const text = entry ? rp_json_text(entry, JSON_INDENT(1)) : NULL;
 
     rp_log_hold(true);
     if (text && rp_file_write(path, text, strlen(text)) < 0 && !atomic_exchange(&p->told, true))

@@ -282,7 +282,12 @@ static int open_encoder(struct rp_encode *e, const struct rp_encode_shape *shape
         return RP_NOMEM(e->p.path);
     const struct rp_hardware *const hardware = rp_encoder_hardware(e->p.codec->name);
     char why[128];
-    if (ret < 0 && hardware && !rp_encoder_opens(e->p.codec->name, why, sizeof(why)))
+    const int opens = ret < 0 && hardware
+                          ? rp_encoder_opens(e->p.codec->name, why, sizeof(why))
+                          : 1;
+    if (opens < 0)
+        return opens;
+    if (!opens)
         return rp_fail(
             RP_ERR_UNSUPPORTED,
             "--output-video-encoder: %s cannot be opened here (%s): it needs %s; use %s, "

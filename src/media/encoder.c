@@ -117,13 +117,13 @@ const struct rp_hardware *rp_encoder_hardware(const char *encoder)
     return NULL;
 }
 
-bool rp_encoder_opens(const char *encoder, char *why, size_t size)
+int rp_encoder_opens(const char *encoder, char *why, size_t size)
 {
     const AVCodec *const codec = avcodec_find_encoder_by_name(encoder);
     AVCodecContext *enc = codec ? avcodec_alloc_context3(codec) : NULL;
     int ret = codec ? AVERROR(ENOMEM) : AVERROR_ENCODER_NOT_FOUND;
 
-    rp_av_init();
+    rp_av_begin();
     if (enc) {
         enc->width = 640; /* more than the least that any of them takes */
         enc->height = 480;
@@ -132,6 +132,8 @@ bool rp_encoder_opens(const char *encoder, char *why, size_t size)
         ret = avcodec_open2(enc, codec, NULL);
         avcodec_free_context(&enc);
     }
+    if (rp_av_lacks() || ret == AVERROR(ENOMEM))
+        return RP_NOMEM(encoder);
     if (ret < 0)
         snprintf(why, size, "%s", av_err2str(ret));
     return ret >= 0;

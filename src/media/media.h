@@ -248,8 +248,8 @@ struct rp_hardware {
 };
 const struct rp_hardware *rp_encoder_hardware(const char *encoder);
 
-/* Can this encoder be opened here? If not, `why` is libav's word for it. */
-bool rp_encoder_opens(const char *encoder, char *why, size_t size);
+/* Can this encoder be opened here? 1, or 0, and then `why` is libav's word for it; RP_ERR_NOMEM. */
+int rp_encoder_opens(const char *encoder, char *why, size_t size);
 
 /* Does a video of this name keep alpha with this encoder (NULL: the one that is chosen for frames
  * with alpha)? True also where such a file cannot be written at all. */

@@ -70,11 +70,11 @@ const struct rp_hardware *rp_encoder_hardware(const char *encoder)
     return NULL;
 }
 
-bool rp_encoder_opens(const char *encoder, char *why, size_t size)
+int rp_encoder_opens(const char *encoder, char *why, size_t size)
 {
     (void) encoder;
     snprintf(why, size, "built without FFmpeg");
-    return false;
+    return 0;
 }
 
 int rp_media_probe(const char *path, enum rp_media_kind *kind)

@@ -332,7 +332,7 @@ static int open_file(struct rp_reader *r)
         RP_CHECK(rp_size_check(r->path, r->stream->codecpar->width, r->stream->codecpar->height));
     find_orientation(r);
     RP_CHECK(open_decoder(r));
-    rp_whole_look(&r->whole, r->path, r->format);
+    RP_CHECK(rp_whole_look(&r->whole, r->path, r->format));
     begin_account(r);
     has_told(r); /* of what lies anywhere in the file */
     RP_CHECK(decode(r, &r->first));

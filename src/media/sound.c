@@ -216,7 +216,7 @@ static int try_track(struct rp_sound *s, int index)
         s->format->streams[i]->discard = (int) i == index ? AVDISCARD_DEFAULT : AVDISCARD_ALL;
     RP_CHECK(rp_clock_open(&s->clock, s->format));
     RP_CHECK(open_decoder(s));
-    rp_whole_look(&s->whole, s->path, s->format);
+    RP_CHECK(rp_whole_look(&s->whole, s->path, s->format));
     rp_damage_begin(&s->damage, &s->whole, "packets", "sound, track %d (%s)", index,
                     avcodec_get_name(s->stream->codecpar->codec_id));
     s->damage.loose = true; /* the first packets of many refer to what was never there */

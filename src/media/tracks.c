@@ -253,7 +253,7 @@ static int open_source(struct rp_tracks *t, const char *path, bool replaces)
     if (!(s->packet = av_packet_alloc()) || !(s->path = strdup(path)))
         return RP_NOMEM(path);
     RP_CHECK(rp_av_open(&s->ic, path, true));
-    rp_whole_look(&s->content, path, s->ic);
+    RP_CHECK(rp_whole_look(&s->content, path, s->ic));
     const unsigned n = s->ic->nb_streams;
     if (!(s->tracks = calloc(n ? n : 1, sizeof(*s->tracks))))
         return RP_NOMEM(path);

@@ -367,7 +367,7 @@ static void look_at_ps(struct rp_whole *w, const struct file *f)
 
 /* ---------------------------------------------------------------------------------------------- */
 
-void rp_whole_look(struct rp_whole *out, const char *path, const AVFormatContext *ic)
+int rp_whole_look(struct rp_whole *out, const char *path, const AVFormatContext *ic)
 {
     struct stat st;
     const char *const format = ic->iformat->name;
@@ -375,7 +375,7 @@ void rp_whole_look(struct rp_whole *out, const char *path, const AVFormatContext
 
     *out = (struct rp_whole){0};
     if (f.fd < 0)
-        return;
+        return rp_fail(rp_io_status(errno), "%s: %s", path, strerror(errno));
     if (fstat(f.fd, &st) == 0) {
         out->size = f.size = st.st_size;
         if (is_mov(ic))
@@ -402,4 +402,5 @@ void rp_whole_look(struct rp_whole *out, const char *path, const AVFormatContext
             look_at_ps(out, &f);
     }
     close(f.fd);
+    return 0;
 }

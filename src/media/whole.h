@@ -31,8 +31,9 @@ struct rp_whole {
     int64_t should; /* bytes there should be at least, if cut */
 };
 
-/* `ic` is open, of this path, with its streams known; nothing is read through it. */
-void rp_whole_look(struct rp_whole *out, const char *path, const AVFormatContext *ic);
+/* `ic` is open, of this path, with its streams known; nothing is read through it. Fails if the file
+ * cannot be opened again. */
+int rp_whole_look(struct rp_whole *out, const char *path, const AVFormatContext *ic);
 
 /* Samples of a stream that an index promises (0: it promises none), and those of them that are
  * there. Samples that an edit list leaves out do not count. */

@@ -435,12 +435,15 @@ static bool fetch_crc(struct rp_fetch *f, struct rp_host *host)
     enum rp_http_end end;
     char *const url = url_of(host, f->entry, "hash");
 
+    if (!url) {
+        local_failure(f, RP_ERR_NOMEM, "out of memory");
+        return false;
+    }
     do {
         s = (struct small){.fetch = f, .begun = rp_now()};
-        end = !url ? RP_HTTP_STOPPED
-                   : rp_http_get(&(struct rp_http_request){.url = url, .patience = f->patience,
-                                                           .data = on_small, .tick = tick_small,
-                                                           .priv = &s}, &reply);
+        end = rp_http_get(&(struct rp_http_request){.url = url, .patience = f->patience,
+                                                    .data = on_small, .tick = tick_small,
+                                                    .priv = &s}, &reply);
     } while (end != RP_HTTP_DONE && try_again(f, host, end, &reply, false, &t));
     free(url);
     f->has_crc = end == RP_HTTP_DONE && s.n == 8 && strspn(s.text, "0123456789abcdefABCDEF") == 8;
@@ -484,7 +487,8 @@ static int write_hash(const struct rp_fetch *f, const struct rp_sums *sums)
 
     snprintf(text, sizeof(text), "%08x", sums->crc32);
     rp_log_hold(true);
-    const int ret = path ? rp_file_write(path, text, 8) : RP_ERR_NOMEM;
+    const int ret = path ? rp_file_write(path, text, 8)
+                         : rp_fail(RP_ERR_NOMEM, "out of memory");
     rp_log_hold(false);
     free(path);
     return ret;

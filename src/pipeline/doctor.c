@@ -178,8 +178,9 @@ static void find_video(rp_finding *f, char *detail, size_t size)
 
 /* That FFmpeg was built with an encoder does not mean that it works here: each is opened.
  * @param first  index of the first encoder of its brand */
-static void find_hardware(int first, rp_finding *f, char text[3][256])
+static int find_hardware(int first, rp_finding *f, char text[3][256])
 {
+    int ret;
     size_t n = 0, bad = 0;
     char why[128] = "";
     const char *const *const encoders = rp_video_encoders();
@@ -191,19 +192,22 @@ static void find_hardware(int first, rp_finding *f, char text[3][256])
         if (rp_encoder_hardware(encoders[i]) != hardware)
             continue;
         n += (size_t) snprintf(text[1] + n, sizeof(text[1]) - n, "%s%s", n ? " " : "", encoders[i]);
-        bad += !rp_encoder_opens(encoders[i], why, sizeof(why));
+        if ((ret = rp_encoder_opens(encoders[i], why, sizeof(why))) < 0)
+            return ret;
+        bad += !ret;
     }
     f->ok = !bad;
     if (f->ok)
-        return;
+        return 0;
     if (n < sizeof(text[1]))
         snprintf(text[1] + n, sizeof(text[1]) - n, " cannot be opened: %s", why);
     f->advice = text[2];
     snprintf(text[2], sizeof(text[2]), "for these: %s; libx264 and libx265 need nothing of that",
              hardware->needs);
+    return 0;
 }
 
-static void tell_hardware(void (*fn)(void *priv, const rp_finding *finding), void *priv)
+static int tell_hardware(void (*fn)(void *priv, const rp_finding *finding), void *priv)
 {
     char text[3][256];
     rp_finding f;
@@ -216,11 +220,14 @@ static void tell_hardware(void (*fn)(void *priv, const rp_finding *finding), voi
         if (!hardware || hardware == last)
             continue;
         rp_log_hold(true);
-        find_hardware(i, &f, text);
+        const int ret = find_hardware(i, &f, text);
         rp_log_hold(false);
+        if (ret < 0)
+            return rp_fail(ret, "%s", rp_last_error());
         fn(priv, &f);
         last = hardware;
     }
+    return 0;
 }
 
 int rp_doctor(rp_runtime *runtime, void (*fn)(void *priv, const rp_finding *finding), void *priv)
@@ -245,7 +252,7 @@ int rp_doctor(rp_runtime *runtime, void (*fn)(void *priv, const rp_finding *find
     find_video(&f, detail, sizeof(detail));
     ok &= f.ok;
     fn(priv, &f);
-    tell_hardware(fn, priv);
+    RP_CHECK(tell_hardware(fn, priv));
     RP_CHECK(find_gpu(runtime, &f, detail, sizeof(detail)));
     gpu = f.ok;
     fn(priv, &f);

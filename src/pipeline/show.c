@@ -1,4 +1,5 @@
 /* What is done with a frame of a target: the library side of `reprise plan`. */
+#include "base/json.h"
 #include "pipeline/alpha.h"
 #include "engine/show.h"
 #include "pipeline/pipeline.h"
@@ -96,7 +97,7 @@ static int write_json(struct show *s)
     RP_TRY(write_lists(s, lists));
     o = json_pack("{s:i, s:i, s:i, s:O}", "width", s->w, "height", s->h, "frames", s->frames,
                   "lists", lists);
-    s->out = o ? json_dumps(o, JSON_COMPACT) : NULL;
+    s->out = rp_json_text(o, JSON_COMPACT);
     if (!s->out)
         ret = no_memory();
 
