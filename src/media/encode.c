@@ -256,14 +256,14 @@ static void name_losses(struct rp_encode *e)
                lost.text);
 }
 
-/* Drivers of hardware try what need not succeed: after them errno means nothing. Nor after an
- * encoder of a piece that has not failed, see is_forgiven() in av.c: of a piece that lacks
- * something the number of packets and the headers tell. */
+/* Drivers of hardware try what need not succeed: after them errno means nothing. Nor after libx264 or
+ * an encoder of a piece that has not failed, see is_forgiven() in av.c: what is lacking is told by
+ * the number of packets and the headers. */
 static void forgive(const struct rp_encode *e, int ret)
 {
     const bool good = ret >= 0 || ret == AVERROR(EAGAIN) || ret == AVERROR_EOF;
 
-    if ((e->p.piece && good) ||
+    if ((good && (e->p.piece || !strncmp(e->p.codec->name, "libx264", 7))) ||
         (e->p.codec->capabilities & (AV_CODEC_CAP_HARDWARE | AV_CODEC_CAP_HYBRID)))
         errno = 0;
 }
