@@ -11,7 +11,7 @@ cd "$1"
 make() { # NAME SIZE FRAMES CODEC [ARGUMENT...]
     local name=$1 size=$2 frames=$3 codec=$4
     shift 4
-    ffmpeg -v error -nostdin -y -f lavfi -i "testsrc2=s=$size:r=25,noise=alls=9:allf=t" -frames:v "$frames" \
+    ffmpeg -v error -nostdin -y -f lavfi -i "testsrc2=s=$size:r=25,noise=c0s=9:c1s=9:c2s=9:allf=t" -frames:v "$frames" \
         -c:v "$codec" "$@" "$name"
 }
 

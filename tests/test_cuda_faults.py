@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""The n-th call of the CUDA runtime fails, of a short job with a clip: one sentence and code 1, or the
+"""The n-th call of the CUDA runtime fails, of a short job with a clip: one sentence and code 75, or the
 same bytes as without the fault; nothing under the output's name after a failure, no temporary file, no
 crash, no hang.
 
@@ -96,7 +96,7 @@ class Run:
             if self.errors:
                 return 'exit 0 and an error: ' + self.errors[0]
             return '' if self.sum == base.sum else f'exit 0 and another output ({self.left})'
-        if self.code != 1:
+        if self.code != 75:
             return f'exit {self.code}: ' + ' | '.join(self.said.splitlines()[-3:])
         if self.left:
             return 'exit 1, left: ' + ' '.join(self.left)

@@ -490,11 +490,12 @@ static int cut(struct job *job, int encoders, int64_t waiting,
                                                                       .name = name_piece,
                                                                       .done = add_piece,
                                                                       .priv = job}));
-    while ((ret = rp_reader_next(r, &f)) >= 0 && f) {
-        ret = rp_cutter_put(cutter, &f);
+    for (;;) {
+        RP_TRY(rp_reader_next(r, &f));
+        if (!f)
+            break;
+        RP_TRY(rp_cutter_put(cutter, &f));
         assert_null(f);
-        if (ret < 0)
-            goto fail;
     }
     RP_TRY(rp_cutter_finish(cutter, RP_PIECE_LAST));
     ret = rp_writer_finish(job->writer);

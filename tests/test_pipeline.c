@@ -1261,6 +1261,14 @@ static struct {
     atomic_int from_frames, blocks, unpinned; /* rows of planes, whole blocks, other memory */
 } copies = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
+static void clear_copies(void)
+{
+    copies.n = 0;
+    atomic_store(&copies.from_frames, 0);
+    atomic_store(&copies.blocks, 0);
+    atomic_store(&copies.unpinned, 0);
+}
+
 static int note_alloc(struct rp_device *dev, size_t size, void **out)
 {
     const int ret = copies.real->alloc_host(dev, size, out);
@@ -1347,7 +1355,7 @@ static void test_pixels_on_their_way(void **state)
         unlink(in_dir("way.mkv"));
         assert_int_equal(rp_job_create(&job, runtime, o), 0);
         job->slots = 3;
-        copies.n = copies.from_frames = copies.blocks = copies.unpinned = 0;
+        clear_copies();
         if (i % 3)
             move_to(job, watched(job, pinned));
         assert_int_equal(rp_job_run(job, NULL, NULL), 0);
@@ -1402,7 +1410,8 @@ static void test_decoder_on_device(void **state)
             device->fns = &fns;
             move_to(job, device);
         }
-        copies.n = copies.from_frames = copies.blocks = nvdec.taken = nvdec.begun = 0;
+        clear_copies();
+        nvdec.taken = nvdec.begun = 0;
         nvdec.last = i == 4 ? 7 : 0;
         assert_int_equal(rp_job_run(job, NULL, NULL), 0);
         assert_int_equal(nvdec.begun, i > 1); /* a processor has none */

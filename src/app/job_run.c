@@ -268,7 +268,7 @@ static int name_output(struct run *run, size_t i)
     for (size_t k = i; k < run->n; k++) {
         struct step *const step = &run->steps[k];
 
-        if (!step->output || (k != i && strcmp(step->output, first->output) != 0))
+        if (k != i && (!step->output || strcmp(step->output, first->output) != 0))
             continue;
         whole = whole && step->ran;
         parts[n++] = step->own;

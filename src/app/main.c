@@ -53,6 +53,7 @@ static const char *const uses_jobs[] = {"jobs-path", NULL};
 static const char *const uses_all[] = {"jobs-path", "halt-on-error", NULL};
 static const char *const uses_batch[] = {"jobs-path", "halt-on-error", "patterns", NULL};
 
+/* NOLINTBEGIN(bugprone-macro-parentheses): a name in brackets would be no text of the table */
 /* A command for one job, or for all. */
 #define JOB_COMMAND(of, words, n, function, text)                                              \
     {                                                                                          \
@@ -73,6 +74,7 @@ static const char *const uses_batch[] = {"jobs-path", "halt-on-error", "patterns
         .name = of, .args = words, .help = text, .takes = takes_run, .uses = used,             \
         .min_args = n, .max_args = n, .run = function                                          \
     }
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 static const struct app_command commands[] = {
     {

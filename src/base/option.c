@@ -301,8 +301,8 @@ int rp_settings_get_words(const struct rp_settings *settings, const char *name, 
                                      : rp_fail(RP_ERR_NOMEM, "--%s: out of memory", e->opt->name);
     }
     RP_CHECK(rp_settings_get_text(settings, name, &text));
-    if (!text)
-        return 0;
+    if (!e || !text)
+        return 0; /* without an entry there was a failure before */
     if (rp_opt_is_list(e->opt->type))
         for (char *w = strtok_r(text, " ", &state); w && n < RP_OPT_MAX_LIST;
              w = strtok_r(NULL, " ", &state))

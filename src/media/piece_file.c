@@ -294,7 +294,7 @@ static int look_through(struct rp_piece_file *f)
         return fail(f, "the packets of the piece are damaged");
     if (f->times)
         qsort(f->times, (size_t) packets, sizeof(*f->times), compare);
-    for (int64_t i = 1; i < packets; i++)
+    for (int64_t i = 1; f->times && i < packets; i++)
         if (f->times[i] == f->times[i - 1])
             return fail(f, "two frames of the piece have one time");
     return 0;

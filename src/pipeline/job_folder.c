@@ -126,8 +126,12 @@ int rp_job_folder_open(struct rp_job_folder *f, const char *path)
     *f = (struct rp_job_folder){.lock = -1};
     f->path = strdup(path);
     f->live = rp_asprintf("%s-%ld" RP_LIVE_EXT, host, (long) getpid());
-    if (!f->path || !f->live)
-        ret = rp_fail(RP_ERR_NOMEM, "out of memory");
+    if (!f->path || !f->live) {
+        free(f->path);
+        free(f->live);
+        *f = (struct rp_job_folder){.lock = -1};
+        return rp_fail(RP_ERR_NOMEM, "out of memory");
+    }
     for (int i = 0; !ret && i < 100; i++) {
         ret = mkdir(path, 0777) && errno != EEXIST ? fail(path, "the folder cannot be made")
                                                    : make_live(f);

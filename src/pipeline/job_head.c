@@ -74,7 +74,8 @@ static int write_models(const struct rp_pipeline *pipeline, FILE *to)
 {
     enum { MOST = 256 };
     int n = 0;
-    char(*const hex)[RP_SHA256_HEX] = malloc(MOST * sizeof(*hex));
+    typedef char sum[RP_SHA256_HEX];
+    sum *const hex = malloc(MOST * sizeof(*hex));
     const struct rp_model *model;
 
     if (!hex)

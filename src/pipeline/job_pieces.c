@@ -240,7 +240,7 @@ int rp_job_pieces_fail_missing(const struct rp_job_pieces *p, const char *output
     return rp_fail(RP_ERR_AGAIN,
                    "%s: %d of about %lld pieces are there, and number %lld is missing; "
                    "run the segment that makes it again",
-                   output, p->done.n, (long long) pieces, (long long) (number - first + 1));
+                   output, p->done.n, (long long) pieces, (long long) number - (long long) first + 1);
 }
 
 void rp_job_pieces_close(struct rp_job_pieces *p, bool remove)

@@ -17,6 +17,7 @@
 #include "pipeline/tune.h"
 
 #define MAX_GPUS 16
+#define FEW_PIECES 10
 
 struct video;
 
@@ -813,6 +814,15 @@ static const char *look_up(const char *name)
     return getenv(name);
 }
 
+/* Of a few pieces the encoders are not busy long enough to win anything (150 frames on 16 cores: 55
+ * frames a second, with one encoder 81), and a run that is killed loses little. Who names a length
+ * gets it. */
+static bool is_too_short(const struct video *v, int64_t frames)
+{
+    return v->total < FEW_PIECES * frames &&
+           !rp_settings_is_set(v->job->settings, "output-video-piece");
+}
+
 /* Is the video cut? A segment of it is a number of pieces, however short it is. */
 static int open_pieces(struct video *v)
 {
@@ -825,7 +835,8 @@ static int open_pieces(struct video *v)
 
     RP_CHECK(rp_segment_parse(&segment, o->segment, look_up));
     const bool must = segment.count || job->join;
-    if (job->still || (!must && !rp_piece_several(frames, v->first, v->first + v->total)))
+    if (job->still || (!must && (is_too_short(v, frames) ||
+                                 !rp_piece_several(frames, v->first, v->first + v->total))))
         return rp_job_pieces_leave(job->output);
     const struct rp_writer_params params = writer_params(v, &mark);
     RP_CHECK(rp_pieces_open(&v->pieces, job->output, job->target, v->reader, &params));

@@ -70,7 +70,7 @@ static const struct rp_opt output_opts[] = {
     {"output-video-fps", 0, RP_OPT_FLOAT, offsetof(struct rp_output_options, video_fps), 1, 60, 0,
      .meta = "FPS", .help = "constant frame rate; default: the target's timestamps as they are"},
     {"output-video-piece", 0, RP_OPT_FLOAT, offsetof(struct rp_output_options, video_piece), 0, 600, 0,
-     .def_text = "2", .meta = "SECONDS", .ours = true, .help = "length of the pieces that are encoded at the same time, each with its own encoder (libx264, libx265, libvpx-vp9); 0: one encoder for the whole video"},
+     .def_text = "2", .meta = "SECONDS", .ours = true, .help = "length of the pieces that are encoded at the same time, each with its own encoder (libx264, libx265, libvpx-vp9); 0: one encoder for the whole video; unless given, a video of less than ten pieces is not cut"},
     {"resume", 0, RP_OPT_FLAG, offsetof(struct rp_output_options, resume), .ours = true,
      .help = "fail if there is nothing to go on with; a video in pieces whose run was killed goes on by itself"},
     {"segment", 0, RP_OPT_STRING, offsetof(struct rp_output_options, segment), .meta = "I/N|auto", .ours = true,

@@ -51,7 +51,7 @@ static int read_variable(const char *name, int64_t missing, rp_env_fn *env, int6
 
 static int read_scheme(struct rp_segment *out, const struct scheme *s, rp_env_fn *env)
 {
-    int64_t number, count, least, step;
+    int64_t number = 0, count = 0, least = 0, step = 1;
     const char *const name =
         s->count[1] && !env(s->count[0]) && env(s->count[1]) ? s->count[1] : s->count[0];
 
@@ -75,7 +75,7 @@ static int read_environment(struct rp_segment *out, rp_env_fn *env)
     const char *who = NULL;
 
     for (size_t i = 0; i < RP_ARRAY_LEN(schemes); i++) {
-        struct rp_segment found;
+        struct rp_segment found = {0};
 
         if (!env(schemes[i].number))
             continue;
