@@ -20,6 +20,9 @@ if [ -d "${1:-build}-asan" ]; then
     tests/test_bad_input.py "${1:-build}-asan/reprise" -v World
     tests/test_background.py "${1:-build}-asan/reprise" -v Alpha BadInput
 fi
+# Every call of a device fails once, not some of them.
+[ ! -x "${1:-build}-test/tests/test_pipeline" ] || REPRISE_SOURCE=$PWD REPRISE_EVERY_CALL=1 \
+    "${1:-build}-test/tests/test_pipeline" test_device_fails
 # All of FaceFusion's command lines; networks that stand in for the content check's are needed.
 [ ! -d "${1:-build}-test" ] || tests/test_dropin.py "${1:-build}-test/reprise" --all -v
 [ ! -x "${1:-build}-test/tests/report_page" ] ||

@@ -1427,6 +1427,188 @@ static void test_decoder_on_device(void **state)
     }
 }
 
+/* ---- a device that fails ---------------------------------------------------------------------- */
+
+/* The calls of a device are counted; one of them fails. */
+static struct {
+    const struct rp_device_fns *real;
+    atomic_int calls;
+    int fails; /* this call, from 1; 0: none */
+    int errors; /* lines that the log had as errors */
+    char said[512];
+} failing;
+
+static bool fails_now(void)
+{
+    return atomic_fetch_add(&failing.calls, 1) + 1 == failing.fails;
+}
+
+static int no_memory(void)
+{
+    return rp_fail(RP_ERR_DEVICE_MEM, "the device has no memory left");
+}
+
+static int broken(void)
+{
+    return rp_fail(RP_ERR_DEVICE, "the device does not do it");
+}
+
+static int fail_alloc(struct rp_device *dev, size_t size, void **out)
+{
+    *out = NULL;
+    return fails_now() ? no_memory() : failing.real->alloc(dev, size, out);
+}
+
+static int fail_alloc_host(struct rp_device *dev, size_t size, void **out)
+{
+    *out = NULL;
+    return fails_now() ? no_memory() : failing.real->alloc_host(dev, size, out);
+}
+
+static int fail_stream(struct rp_device *dev, struct rp_stream **out)
+{
+    *out = NULL;
+    return fails_now() ? broken() : failing.real->stream_create(dev, out);
+}
+
+static int fail_upload(struct rp_device *dev, struct rp_stream *s, void *dst, const void *src,
+                       size_t n)
+{
+    return fails_now() ? broken() : failing.real->upload(dev, s, dst, src, n);
+}
+
+static int fail_download(struct rp_device *dev, struct rp_stream *s, void *dst, const void *src,
+                         size_t n)
+{
+    return fails_now() ? broken() : failing.real->download(dev, s, dst, src, n);
+}
+
+static int fail_copy(struct rp_device *dev, struct rp_stream *s, void *dst, const void *src,
+                     size_t n)
+{
+    return fails_now() ? broken() : failing.real->copy(dev, s, dst, src, n);
+}
+
+static int fail_zero(struct rp_device *dev, struct rp_stream *s, void *dst, size_t n)
+{
+    return fails_now() ? broken() : failing.real->zero(dev, s, dst, n);
+}
+
+static int fail_sync(struct rp_device *dev, struct rp_stream *s)
+{
+    return fails_now() ? broken() : failing.real->sync(dev, s);
+}
+
+static int fail_transfer(struct rp_device *dev, struct rp_stream *s, const struct rp_transfer *t,
+                         bool replayed)
+{
+    return fails_now() ? broken() : failing.real->transfer(dev, s, t, replayed);
+}
+
+static int fail_loop(struct rp_device *dev, struct rp_stream *s, const int32_t *count,
+                     int32_t *index, rp_record_fn *body, void *priv)
+{
+    return fails_now() ? broken() : failing.real->loop(dev, s, count, index, body, priv);
+}
+
+static int fail_choose(struct rp_device *dev, struct rp_stream *s, const int32_t *which, int n,
+                       rp_record_fn *body, void *const *priv)
+{
+    return fails_now() ? broken() : failing.real->choose(dev, s, which, n, body, priv);
+}
+
+static struct rp_device *one_that_fails(struct rp_job *job, int nth)
+{
+    static struct rp_device device;
+    static struct rp_device_fns fns;
+
+    failing.real = job->pipeline->device->fns;
+    failing.fails = nth;
+    atomic_store(&failing.calls, 0);
+    device = *job->pipeline->device;
+    fns = *device.fns;
+    fns.host_memory = false;
+    fns.alloc = fail_alloc;
+    fns.alloc_host = fail_alloc_host;
+    fns.stream_create = fail_stream;
+    fns.upload = fail_upload;
+    fns.download = fail_download;
+    fns.copy = fail_copy;
+    fns.zero = fail_zero;
+    fns.sync = fail_sync;
+    fns.transfer = fail_transfer;
+    fns.loop = fail_loop;
+    fns.choose = fail_choose;
+    device.fns = &fns;
+    return &device;
+}
+
+static void count_errors(void *priv, enum rp_log_level level, const char *line)
+{
+    (void) priv;
+    if (level != RP_LOG_ERROR)
+        return;
+    failing.errors++;
+    snprintf(failing.said, sizeof(failing.said), "%s", line);
+}
+
+/* @return the number of calls */
+static int run_failing(int nth, char *hashes, size_t size)
+{
+    rp_job *job;
+    rp_options *o = options_for("clip.mp4", "fails.mkv", "output-video-quality", "100");
+
+    set(o, "trim-frame-end", "3");
+    set(o, "face-tracker-score", nth % 2 ? "0.3" : "0.0");
+    unlink(in_dir("fails.mkv"));
+    assert_int_equal(rp_job_create(&job, runtime, o), 0);
+    job->slots = 2;
+    move_to(job, one_that_fails(job, nth));
+    failing.errors = 0;
+    rp_set_log(RP_LOG_ERROR, count_errors, NULL);
+    const int ret = rp_job_run(job, NULL, NULL);
+    rp_set_log(RP_LOG_DEBUG, keep_line, NULL);
+    rp_job_destroy(&job);
+    rp_options_destroy(&o);
+    if (failing.errors != (ret != 0))
+        print_message("call %d: status %d and %d errors, the last: %s\n", nth, ret, failing.errors,
+                      failing.said);
+    if (ret == 0) {
+        snprintf(hashes, size, "%s", frame_hashes("fails.mkv"));
+        assert_int_equal(failing.errors, 0);
+    } else {
+        assert_true(ret == RP_ERR_DEVICE || ret == RP_ERR_DEVICE_MEM);
+        assert_int_equal(failing.errors, 1);
+        assert_int_not_equal(access(in_dir("fails.mkv"), F_OK), 0);
+    }
+    return failing.calls;
+}
+
+/* One call of the device after the other fails, of a job with and without the tracker: one sentence
+ * and no output, or the same pixels. $REPRISE_EVERY_CALL: all of them, not some. */
+static void test_device_fails(void **state)
+{
+    int failed = 0, tried = 0;
+    char hashes[8192], first[2][8192];
+
+    (void) state;
+    need_all();
+    const int calls[2] = {run_failing(0, first[0], sizeof(first[0])),
+                          run_failing(-1, first[1], sizeof(first[1]))};
+    const int all = RP_MAX(calls[0], calls[1]);
+    assert_true(all > 100);
+    for (int n = 1; n <= all; n += getenv("REPRISE_EVERY_CALL") ? 1 : 1 + all / 12) {
+        hashes[0] = '\0';
+        run_failing(n, hashes, sizeof(hashes));
+        failed += !hashes[0];
+        if (hashes[0])
+            assert_string_equal(hashes, first[n % 2]);
+        tried++;
+    }
+    print_message("%d of %d calls failed: %d times a sentence\n", tried, all, failed);
+    assert_true(failed > tried / 2);
+}
+
 /* ---- two GPUs -------------------------------------------------------------------------------- */
 
 enum { PLACES = 4, SENT = 6 };
@@ -1599,7 +1781,7 @@ static void test_jobs_at_once(void **state)
     }
 }
 
-int main(void)
+int main(int argc, char **argv) /* [TEST]: the name of one, with * and ? */
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_analyse),
@@ -1629,10 +1811,13 @@ int main(void)
         cmocka_unit_test(test_tracker_cancel),
         cmocka_unit_test(test_pixels_on_their_way),
         cmocka_unit_test(test_decoder_on_device),
+        cmocka_unit_test(test_device_fails),
         cmocka_unit_test(test_two_gpus),
         cmocka_unit_test(test_old_output_stays),
         cmocka_unit_test(test_jobs_at_once),
     };
 
+    if (argc > 1)
+        cmocka_set_test_filter(argv[1]);
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -143,7 +143,10 @@ static int alloc_pinned(void *device, size_t size, void **out)
 {
     struct rp_device *const dev = device;
 
-    return dev->fns->alloc_host(dev, size, out);
+    rp_log_hold(true); /* without it frames lie in other memory */
+    const int ret = dev->fns->alloc_host(dev, size, out);
+    rp_log_hold(false);
+    return ret;
 }
 
 static void free_pinned(void *device, void *p)
