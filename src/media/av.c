@@ -220,11 +220,14 @@ int rp_av_status(int averror)
 int rp_av_fail(int averror, const char *path, const char *doing)
 {
     char reason[AV_ERROR_MAX_STRING_SIZE] = "";
+    const int error = errno;
 
     if (rp_av_lacks())
         averror = AVERROR(ENOMEM);
     av_strerror(averror, reason, sizeof(reason));
-    return rp_fail(rp_av_status(averror), "%s: %s: %s", path, doing, reason);
+    /* A demuxer's word for a file that ends too soon, where no call of the system has failed. */
+    const bool cut = averror == AVERROR(EIO) && error != EIO;
+    return rp_fail(cut ? RP_ERR_FORMAT : rp_av_status(averror), "%s: %s: %s", path, doing, reason);
 }
 
 /* ---- opening --------------------------------------------------------------------------------- */
