@@ -101,6 +101,29 @@ static inline const char *output_of(const char *fmt, ...)
     return out;
 }
 
+/* Copy a video through reader and writer; returns the number of frames, or a status. */
+static inline int copy_video(const char *in, const char *out, const struct rp_writer_params *params,
+                             const struct rp_reader_params *range)
+{
+    struct rp_reader *r = NULL;
+    struct rp_writer *w = NULL;
+    struct rp_media_frame *f = NULL;
+    int n = 0, ret;
+
+    if ((ret = rp_reader_open(&r, in, range)) >= 0)
+        ret = rp_writer_open(&w, out, in, r, params);
+    while (ret >= 0 && (ret = rp_reader_next(r, &f)) >= 0 && f) {
+        ret = rp_writer_write(w, f);
+        rp_media_frame_free(&f);
+        n++;
+    }
+    if (ret >= 0)
+        ret = rp_writer_finish(w);
+    rp_writer_close(&w);
+    rp_reader_close(&r);
+    return ret < 0 ? ret : n;
+}
+
 static inline bool have_ffmpeg(void)
 {
     return system("ffmpeg -version >/dev/null 2>&1 && ffprobe -version >/dev/null 2>&1") == 0;

@@ -116,29 +116,6 @@ static const struct rp_writer_params usual = {
     .threads = 2,
 };
 
-/* Copy a video through reader and writer; returns the number of frames, or a status. */
-static int transcode(const char *in, const char *out, const struct rp_writer_params *params,
-                     const struct rp_reader_params *range)
-{
-    struct rp_reader *r = NULL;
-    struct rp_writer *w = NULL;
-    struct rp_media_frame *f = NULL;
-    int n = 0, ret;
-
-    if ((ret = rp_reader_open(&r, in, range)) >= 0)
-        ret = rp_writer_open(&w, out, in, r, params);
-    while (ret >= 0 && (ret = rp_reader_next(r, &f)) >= 0 && f) {
-        ret = rp_writer_write(w, f);
-        rp_media_frame_free(&f);
-        n++;
-    }
-    if (ret >= 0)
-        ret = rp_writer_finish(w);
-    rp_writer_close(&w);
-    rp_reader_close(&r);
-    return ret < 0 ? ret : n;
-}
-
 static void assert_same_times(const char *a, const char *b)
 {
 #define TIMES                                                                              \
@@ -224,7 +201,7 @@ static void test_round_trips(void **state)
         if (access(in, F_OK) != 0)
             continue;
         params.video_encoder = table[i].encoder;
-        if (transcode(in, out, &params, NULL) <= 0)
+        if (copy_video(in, out, &params, NULL) <= 0)
             fail_msg("%s -> %s: %s", table[i].in, table[i].out, rp_last_error());
         assert_string_equal(probe(out, "v:0", "stream=codec_name,width,height,pix_fmt"),
                             table[i].stream);
@@ -247,10 +224,10 @@ static void test_pixels_survive(void **state)
     need("h264.mp4");
     struct rp_writer_params params = usual;
     params.video_quality = 100; /* crf 0: lossless in 8 bit */
-    assert_int_equal(transcode(in_dir("h264.mp4"), in_dir("same.mkv"), &params, NULL), 30);
+    assert_int_equal(copy_video(in_dir("h264.mp4"), in_dir("same.mkv"), &params, NULL), 30);
 #define SUM "ffmpeg -v quiet -nostdin -i %s -map 0:v -f md5 -"
     assert_string_equal(output_of(SUM, "h264.mp4"), output_of(SUM, "same.mkv"));
-    assert_int_equal(transcode(in_dir("full.avi"), in_dir("same.mp4"), &params, NULL), 10);
+    assert_int_equal(copy_video(in_dir("full.avi"), in_dir("same.mp4"), &params, NULL), 10);
     assert_string_equal(output_of(SUM, "full.avi"), output_of(SUM, "same.mp4"));
 }
 
@@ -261,7 +238,7 @@ static void test_alpha(void **state)
 
     (void) state;
     need("alpha.webm");
-    assert_true(transcode(in_dir("alpha.webm"), in_dir("alpha2.webm"), &usual, NULL) > 0);
+    assert_true(copy_video(in_dir("alpha.webm"), in_dir("alpha2.webm"), &usual, NULL) > 0);
     assert_int_equal(rp_reader_open(&r, in_dir("alpha2.webm"), NULL), 0);
     assert_int_equal(rp_reader_info(r)->fmt, RP_FMT_YUVA420P);
     assert_int_equal(rp_reader_next(r, &f), 0);
@@ -275,19 +252,19 @@ static void test_metadata(void **state)
 {
     (void) state;
     need("vfr.mkv");
-    assert_true(transcode(in_dir("h264.mp4"), in_dir("m.mp4"), &usual, NULL) > 0);
+    assert_true(copy_video(in_dir("h264.mp4"), in_dir("m.mp4"), &usual, NULL) > 0);
     assert_string_equal(probe("m.mp4", "v:0", "format_tags=title,comment"), "Old,Hello");
     assert_string_equal(probe("m.mp4", "v:0", "format_tags=reprise_processors"), "face_swapper");
     assert_string_equal(probe("m.mp4", "a:0", "stream_tags=language"), "deu");
     assert_true(
-        transcode(in_dir("hevc.mp4"), in_dir("m2.mp4"),
-                  &(struct rp_writer_params){.video_encoder = "libx265", .video_quality = 50},
-                  NULL) > 0);
+        copy_video(in_dir("hevc.mp4"), in_dir("m2.mp4"),
+                   &(struct rp_writer_params){.video_encoder = "libx265", .video_quality = 50},
+                   NULL) > 0);
     assert_string_equal(
         probe("m2.mp4", "v:0",
               "stream=codec_tag_string,color_range,color_space,color_transfer,color_primaries"),
         "hvc1,tv,bt2020nc,smpte2084,bt2020");
-    assert_true(transcode(in_dir("chapters.mkv"), in_dir("m3.mkv"), &usual, NULL) > 0);
+    assert_true(copy_video(in_dir("chapters.mkv"), in_dir("m3.mkv"), &usual, NULL) > 0);
     assert_string_equal(output_of("ffprobe -v quiet -show_entries chapter=start_time,end_time:"
                                   "chapter_tags=title -of csv=p=0 m3.mkv | tr '\\n' ' '"),
                         "0.000000,0.600000,One 0.600000,1.400000,Two ");
@@ -302,7 +279,7 @@ static void test_subtitles(void **state)
     (void) state;
     need("vfr.mkv");
     for (int i = 0; i < 3; i++) {
-        assert_true(transcode(in_dir("vfr.mkv"), in_dir(outs[i]), &usual, NULL) > 0);
+        assert_true(copy_video(in_dir("vfr.mkv"), in_dir(outs[i]), &usual, NULL) > 0);
         assert_string_equal(probe(outs[i], "s:0", "stream=codec_name"), codecs[i]);
 #define CUES                                                                                  \
     "ffmpeg -v quiet -nostdin -copyts -i %s -map 0:s -f srt - | grep -A1 -e '-->' | grep -v " \
@@ -353,7 +330,7 @@ static void test_turns(void **state)
     assert_int_equal(f->fmt, RP_FMT_YUV444P10); /* 4:2:2 on its side */
     assert_int_equal(f->w, 120);
     rp_media_frame_free(&f);
-    assert_true(transcode(in_dir("rot90.mp4"), in_dir("r.mp4"), &usual, NULL) > 0);
+    assert_true(copy_video(in_dir("rot90.mp4"), in_dir("r.mp4"), &usual, NULL) > 0);
     assert_string_equal(probe("r.mp4", "v:0", "stream=width,height"), "120,160");
     assert_string_equal(probe("r.mp4", "v:0", "side_data=rotation"), "");
 }
@@ -384,11 +361,11 @@ static void test_trim(void **state)
     rp_reader_close(&r);
 
     const struct rp_reader_params range = {.start = 5, .end = 25};
-    assert_int_equal(transcode(in_dir("h264.mp4"), in_dir("t.mp4"), &usual, &range), 20);
+    assert_int_equal(copy_video(in_dir("h264.mp4"), in_dir("t.mp4"), &usual, &range), 20);
     assert_string_equal(probe("t.mp4", "v:0", "stream=start_time,duration"), "0.000000,0.800000");
     const double audio = atof(probe("t.mp4", "a:0", "stream=duration"));
     assert_true(audio > 0.74 && audio < 0.83);
-    assert_int_equal(transcode(in_dir("vfr.mkv"), in_dir("t.mkv"), &usual, &range), 20);
+    assert_int_equal(copy_video(in_dir("vfr.mkv"), in_dir("t.mkv"), &usual, &range), 20);
     assert_true(atof(probe("t.mkv", "v:0", "stream=start_time")) == 0);
 }
 
@@ -707,17 +684,17 @@ static void test_rate(void **state)
     (void) state;
     need("vfr.mkv");
     params.fps = 50;
-    assert_int_equal(transcode(in_dir("h264.mp4"), in_dir("f.mp4"), &params, NULL), 30);
+    assert_int_equal(copy_video(in_dir("h264.mp4"), in_dir("f.mp4"), &params, NULL), 30);
     assert_int_equal(frame_count("f.mp4"), 60);
     assert_string_equal(probe("f.mp4", "v:0", "stream=r_frame_rate"), "50/1");
     params.fps = 12.5;
-    assert_int_equal(transcode(in_dir("h264.mp4"), in_dir("f.mp4"), &params, NULL), 30);
+    assert_int_equal(copy_video(in_dir("h264.mp4"), in_dir("f.mp4"), &params, NULL), 30);
     assert_int_equal(frame_count("f.mp4"), 15);
     params.fps = 29.97;
-    assert_true(transcode(in_dir("vfr.mkv"), in_dir("f.mp4"), &params, NULL) > 0);
+    assert_true(copy_video(in_dir("vfr.mkv"), in_dir("f.mp4"), &params, NULL) > 0);
     assert_string_equal(probe("f.mp4", "v:0", "stream=r_frame_rate"), "30000/1001");
     params.fps = 5;
-    assert_int_equal(transcode(in_dir("a.gif"), in_dir("f.gif"), &params, NULL), 10);
+    assert_int_equal(copy_video(in_dir("a.gif"), in_dir("f.gif"), &params, NULL), 10);
     assert_int_equal(frame_count("f.gif"), 5);
 }
 
@@ -729,10 +706,10 @@ static void test_size(void **state)
     need("h264.mp4");
     params.out_w = 321; /* FaceFusion: half to even */
     params.out_h = 243;
-    assert_true(transcode(in_dir("h264.mp4"), in_dir("z.mp4"), &params, NULL) > 0);
+    assert_true(copy_video(in_dir("h264.mp4"), in_dir("z.mp4"), &params, NULL) > 0);
     assert_string_equal(probe("z.mp4", "v:0", "stream=width,height"), "320,244");
     params.video_encoder = "libvpx-vp9";
-    assert_true(transcode(in_dir("h264.mp4"), in_dir("z.mkv"), &params, NULL) > 0);
+    assert_true(copy_video(in_dir("h264.mp4"), in_dir("z.mkv"), &params, NULL) > 0);
     assert_string_equal(probe("z.mkv", "v:0", "stream=width,height"), "321,243");
 }
 
@@ -743,30 +720,30 @@ static void test_sound(void **state)
     (void) state;
     need("vfr.mkv");
     params.audio_volume = 0;
-    assert_true(transcode(in_dir("h264.mp4"), in_dir("v0.mp4"), &params, NULL) > 0);
+    assert_true(copy_video(in_dir("h264.mp4"), in_dir("v0.mp4"), &params, NULL) > 0);
     assert_string_equal(probe("v0.mp4", "a", "stream=codec_name"), "");
     params.audio_volume = 50;
-    assert_true(transcode(in_dir("h264.mp4"), in_dir("v50.mp4"), &params, NULL) > 0);
+    assert_true(copy_video(in_dir("h264.mp4"), in_dir("v50.mp4"), &params, NULL) > 0);
 #define LOUD                                                                           \
     "ffmpeg -hide_banner -nostdin -i %s -map 0:a:0 -af volumedetect -f null - 2>&1 | " \
     "sed -n 's/.*mean_volume: \\([-0-9.]*\\).*/\\1/p'"
     const double before = atof(output_of(LOUD, "h264.mp4")), now = atof(output_of(LOUD, "v50.mp4"));
     assert_true(before - now > 5.5 && before - now < 6.5);
     params.audio_volume = 100;
-    assert_true(transcode(in_dir("vfr.mkv"), in_dir("v.webm"), &params, NULL) > 0);
+    assert_true(copy_video(in_dir("vfr.mkv"), in_dir("v.webm"), &params, NULL) > 0);
     assert_same_audio("vfr.mkv", "v.webm", 0);
     assert_string_equal(probe("v.webm", "a:1", "stream=codec_name"), "opus"); /* flac before */
     params.audio_encoder = "flac";
     params.audio_volume = 99;
-    assert_true(transcode(in_dir("vfr.mkv"), in_dir("v.mp4"), &params, NULL) > 0);
+    assert_true(copy_video(in_dir("vfr.mkv"), in_dir("v.mp4"), &params, NULL) > 0);
     assert_string_equal(probe("v.mp4", "a:0", "stream=codec_name"), "flac");
     params = usual;
     params.replace_audio = in_dir("tone.wav");
-    assert_true(transcode(in_dir("prores.mov"), in_dir("v.mov"), &params, NULL) > 0);
+    assert_true(copy_video(in_dir("prores.mov"), in_dir("v.mov"), &params, NULL) > 0);
     assert_string_equal(probe("v.mov", "a:0", "stream=codec_name"), "pcm_s16le");
     assert_true(atof(probe("v.mov", "a:0", "stream=duration")) < 0.55);
     params.replace_audio = in_dir("a.gif");
-    assert_int_equal(transcode(in_dir("h264.mp4"), in_dir("v.mov"), &params, NULL), RP_ERR_FORMAT);
+    assert_int_equal(copy_video(in_dir("h264.mp4"), in_dir("v.mov"), &params, NULL), RP_ERR_FORMAT);
 }
 
 static void test_size_changes_midway(void **state)
@@ -800,7 +777,7 @@ static int transcode_limited(const char *in, const char *out, rlim_t bytes)
     small = old;
     small.rlim_cur = bytes;
     setrlimit(RLIMIT_FSIZE, &small);
-    const int ret = transcode(in, out, &usual, NULL);
+    const int ret = copy_video(in, out, &usual, NULL);
     setrlimit(RLIMIT_FSIZE, &old);
     return ret;
 }
@@ -820,7 +797,7 @@ static void test_full_disk(void **state)
         }
     assert_int_equal(transcode_limited(in_dir("a.gif"), in_dir("d.gif"), 3000), RP_ERR_IO);
     if (access("/dev/full", W_OK) == 0 && symlink("/dev/full", in_dir("full.mkv")) == 0) {
-        assert_int_equal(transcode(in_dir("h264.mp4"), in_dir("full.mkv"), &usual, NULL),
+        assert_int_equal(copy_video(in_dir("h264.mp4"), in_dir("full.mkv"), &usual, NULL),
                          RP_ERR_AGAIN);
         assert_non_null(strstr(rp_last_error(), "No space left"));
     }
@@ -833,12 +810,12 @@ static void test_wrong_outputs(void **state)
     (void) state;
     need("h264.mp4");
     params.video_encoder = "nonsense";
-    assert_int_equal(transcode(in_dir("h264.mp4"), in_dir("w.mp4"), &params, NULL), RP_ERR_USAGE);
+    assert_int_equal(copy_video(in_dir("h264.mp4"), in_dir("w.mp4"), &params, NULL), RP_ERR_USAGE);
     params.video_encoder = "aac";
-    assert_int_equal(transcode(in_dir("h264.mp4"), in_dir("w.mp4"), &params, NULL), RP_ERR_USAGE);
-    assert_int_equal(transcode(in_dir("h264.mp4"), in_dir("w.xyz"), &usual, NULL), RP_ERR_USAGE);
-    assert_int_equal(transcode(in_dir("h264.mp4"), in_dir("w.wav"), &usual, NULL), RP_ERR_USAGE);
-    assert_int_equal(transcode(in_dir("h264.mp4"), in_dir("no/w.mp4"), &usual, NULL), RP_ERR_IO);
+    assert_int_equal(copy_video(in_dir("h264.mp4"), in_dir("w.mp4"), &params, NULL), RP_ERR_USAGE);
+    assert_int_equal(copy_video(in_dir("h264.mp4"), in_dir("w.xyz"), &usual, NULL), RP_ERR_USAGE);
+    assert_int_equal(copy_video(in_dir("h264.mp4"), in_dir("w.wav"), &usual, NULL), RP_ERR_USAGE);
+    assert_int_equal(copy_video(in_dir("h264.mp4"), in_dir("no/w.mp4"), &usual, NULL), RP_ERR_IO);
 }
 
 static void expect_fail(const char *name, int status, const char *words)

@@ -66,28 +66,6 @@ static const struct rp_writer_params usual = {
     .threads = 2,
 };
 
-static int one_encoder(const char *in, const char *out, const struct rp_writer_params *params,
-                       const struct rp_reader_params *range)
-{
-    struct rp_reader *r = NULL;
-    struct rp_writer *w = NULL;
-    struct rp_media_frame *f = NULL;
-    int n = 0, ret;
-
-    if ((ret = rp_reader_open(&r, in, range)) >= 0)
-        ret = rp_writer_open(&w, out, in, r, params);
-    while (ret >= 0 && (ret = rp_reader_next(r, &f)) >= 0 && f) {
-        ret = rp_writer_write(w, f);
-        rp_media_frame_free(&f);
-        n++;
-    }
-    if (ret >= 0)
-        ret = rp_writer_finish(w);
-    rp_writer_close(&w);
-    rp_reader_close(&r);
-    return ret < 0 ? ret : n;
-}
-
 static const char *piece_path(int64_t k)
 {
     char name[32];
@@ -210,7 +188,7 @@ static void compare(const char *in, const char *ext, const struct rp_writer_para
     snprintf(one, sizeof(one), "one.%s", ext);
     snprintf(many, sizeof(many), "many.%s", ext);
     const int64_t start = range ? range->start : 0;
-    const int frames = one_encoder(from, in_dir(one), params, range);
+    const int frames = copy_video(from, in_dir(one), params, range);
     const int made = in_pieces(from, to, params, range, n);
     if (frames < 0 || made < 0)
         printf("%s\n", rp_last_error());

@@ -58,21 +58,6 @@ static void end_trial(struct trial *t)
     memset(t, 0, sizeof(*t));
 }
 
-/* Sizes that the file leaves open: 1 for the batch; others cannot be guessed, and then nothing is
- * measured. */
-static bool sizes(const struct rp_model *m, int64_t dim[][RP_MAX_RANK], const int64_t **dims)
-{
-    for (int i = 0; i < m->nin; i++) {
-        for (int d = 0; d < m->in[i].rank; d++) {
-            dim[i][d] = d == 0 && m->in[i].dim[d] < 0 ? 1 : m->in[i].dim[d];
-            if (dim[i][d] < 0)
-                return false;
-        }
-        dims[i] = dim[i];
-    }
-    return true;
-}
-
 /* Fill the inputs with the same numbers for all lanes and layouts; inputs that are not floats stay
  * 0. */
 static int fill(const struct lane *l)
@@ -182,8 +167,13 @@ static int measure(struct trial *t)
     int64_t dim[RP_MAX_TENSORS][RP_MAX_RANK];
     const int64_t *dims[RP_MAX_TENSORS];
 
-    if (!t->model->recordable || !sizes(t->model, dim, dims))
+    if (!t->model->recordable)
         return RP_ERR_UNSUPPORTED;
+    for (int i = 0; i < t->model->nin; i++) {
+        if (!rp_ort_guess_dim(&t->model->in[i], dim[i]))
+            return RP_ERR_UNSUPPORTED; /* nothing is measured */
+        dims[i] = dim[i];
+    }
     for (int i = 0; i < LANES; i++)
         RP_CHECK(open_lane(t->model, dims, &t->lane[i]));
     RP_CHECK(watch(t));

@@ -309,17 +309,6 @@ int rp_net_run(struct rp_net *net)
     return rp_graph_run(net->graph, run_now, net, true);
 }
 
-/* Sizes that the file leaves open: 1 for the batch; others cannot be guessed. */
-static bool sizes_of(const struct rp_tensor_info *t, int64_t dim[RP_MAX_RANK])
-{
-    for (int d = 0; d < t->rank; d++) {
-        dim[d] = d == 0 && t->dim[d] < 0 ? 1 : t->dim[d];
-        if (dim[d] < 0)
-            return false;
-    }
-    return true;
-}
-
 int rp_model_warm(struct rp_model *model, const int64_t (*dim)[RP_MAX_RANK])
 {
     int ret;
@@ -330,7 +319,7 @@ int rp_model_warm(struct rp_model *model, const int64_t (*dim)[RP_MAX_RANK])
 
     for (int i = 0; i < model->nin; i++) {
         dims[i] = dim[i];
-        if (model->in[i].rank && !dim[i][0] && !sizes_of(&model->in[i], guess[i]))
+        if (model->in[i].rank && !dim[i][0] && !rp_ort_guess_dim(&model->in[i], guess[i]))
             return 0;
         if (model->in[i].rank && !dim[i][0])
             dims[i] = guess[i];

@@ -50,6 +50,18 @@ struct rp_model {
     struct rp_tensor_info in[RP_MAX_TENSORS], out[RP_MAX_TENSORS];
 };
 
+/* Sizes of an input, where the file leaves them open: 1 for the batch; false: others cannot be
+ * guessed. */
+static inline bool rp_ort_guess_dim(const struct rp_tensor_info *t, int64_t dim[RP_MAX_RANK])
+{
+    for (int d = 0; d < t->rank; d++) {
+        dim[d] = d == 0 && t->dim[d] < 0 ? 1 : t->dim[d];
+        if (dim[d] < 0)
+            return false;
+    }
+    return true;
+}
+
 /* Does ONNX Runtime run it with the CUDA provider, on device memory? */
 static inline bool rp_ort_on_gpu(const struct rp_model *m)
 {

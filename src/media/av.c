@@ -137,17 +137,20 @@ static bool is_hint(const char *line)
     return strstr(line, "mismatch") || strstr(line, "nvalid") || strstr(line, "orrupt");
 }
 
-/* What these leave in errno means nothing: hardware, in which code of a driver runs; libx264, which
- * fails if it has no memory, but asks for blocks at a distance of 2 MiB that glibc then takes from
- * another arena than the thread's, after it has set ENOMEM. */
+bool rp_av_errno_tells(const AVCodec *codec, bool failed)
+{
+    if (codec->capabilities & (AV_CODEC_CAP_HARDWARE | AV_CODEC_CAP_HYBRID))
+        return false;
+    return failed || strncmp(codec->name, "libx264", 7) != 0;
+}
+
 static bool is_forgiven(void *avcl)
 {
     const AVClass *const c = avcl ? *(const AVClass **) avcl : NULL;
     const AVCodec *const codec =
         c && c == avcodec_get_class() ? ((AVCodecContext *) avcl)->codec : NULL;
 
-    return codec && ((codec->capabilities & (AV_CODEC_CAP_HARDWARE | AV_CODEC_CAP_HYBRID)) ||
-                     !strncmp(codec->name, "libx264", 7));
+    return codec && !rp_av_errno_tells(codec, false);
 }
 
 static void on_log(void *avcl, int level, const char *fmt, va_list args)

@@ -58,6 +58,11 @@ unsigned rp_av_shortages(void);
  * ENOMEM in threads of ours where nothing had failed. */
 void rp_av_ignore_errno(void);
 
+/* Does ENOMEM in errno after a call of this codec tell anything? Never of hardware, in which code
+ * of a driver runs that tries what need not succeed. Of libx264 only if the call failed: its large
+ * blocks leave ENOMEM behind also where it has got them. */
+bool rp_av_errno_tells(const AVCodec *codec, bool failed);
+
 /* At the beginning of what the folder offers: what errno holds from before is not libav's. */
 void rp_av_begin(void);
 

@@ -256,15 +256,13 @@ static void name_losses(struct rp_encode *e)
                lost.text);
 }
 
-/* Drivers of hardware try what need not succeed: after them errno means nothing. Nor after libx264 or
- * an encoder of a piece that has not failed, see is_forgiven() in av.c: what is lacking is told by
- * the number of packets and the headers. */
+/* Nor does errno tell anything after an encoder of a piece that has not failed: what is lacking is
+ * told by the number of packets and the headers. */
 static void forgive(const struct rp_encode *e, int ret)
 {
-    const bool good = ret >= 0 || ret == AVERROR(EAGAIN) || ret == AVERROR_EOF;
+    const bool failed = ret < 0 && ret != AVERROR(EAGAIN) && ret != AVERROR_EOF;
 
-    if ((good && (e->p.piece || !strncmp(e->p.codec->name, "libx264", 7))) ||
-        (e->p.codec->capabilities & (AV_CODEC_CAP_HARDWARE | AV_CODEC_CAP_HYBRID)))
+    if ((e->p.piece && !failed) || !rp_av_errno_tells(e->p.codec, failed))
         errno = 0;
 }
 

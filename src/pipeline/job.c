@@ -133,21 +133,13 @@ static int check_devices(const struct rp_job *job)
     return 0;
 }
 
-static bool wants_gpu(const struct rp_job *job)
-{
-    const struct rp_execution_options *const o = rp_settings_get(job->settings,
-                                                                 &rp_execution_group);
-
-    return o->providers.n && o->providers.v[0] != RP_PROVIDER_CPU;
-}
-
 static int choose_slots(const struct rp_job *job, int *slots)
 {
     char *end;
     const struct rp_execution_options *const o = rp_settings_get(job->settings,
                                                                  &rp_execution_group);
     const struct rp_graph_options *const g = rp_settings_get(job->settings, &rp_graph_group);
-    const bool gpu = wants_gpu(job);
+    const bool gpu = o->providers.n && o->providers.v[0] != RP_PROVIDER_CPU;
 
     *slots = RP_CLAMP(rp_cpu_count(), 1, o->threads);
     if (gpu && strcmp(g->slots, "auto") != 0) {
@@ -206,7 +198,7 @@ static int open_pipeline(void *priv)
 {
     struct rp_job *const job = priv;
 
-    job->measures = wants_gpu(job) && !is_picture(job) && is_long(job);
+    job->measures = job->executor && !is_picture(job) && is_long(job);
 
     /* Several frames at once: each on its own thread. One picture: all cores in each network. */
     RP_CHECK(rp_pipeline_open(
