@@ -3,12 +3,13 @@
 same bytes as without the fault; nothing under the output's name after a failure, no temporary file, no
 crash, no hang.
 
-    test_cuda_faults.py PROGRAM MODELS CLIP SOURCE [--all] [--kind NAME] [--only N] [--error NUMBER]
+    test_cuda_faults.py PROGRAM MODELS CLIP SOURCE [--all] [--runs N] [--kind NAME]
+                        [--only N] [--error NUMBER]
 
 PROGRAM is reprise, MODELS a folder with the lite models, CLIP a short video of faces, SOURCE a picture
 of one. tests/fault_cuda.c makes the calls fail, those of ONNX Runtime's provider and of our module,
 which is for that built a second time, against the shared runtime. Both are looked for beside PROGRAM.
-Without --all a few n of each kind are tried, those of the beginning more densely. It says "skipped"
+Without --all a few n of each kind (--runs) are tried, those of the beginning more densely. It says "skipped"
 without a GPU. The last line is N passed, N failed.
 """
 import argparse
@@ -22,7 +23,6 @@ import tempfile
 
 KINDS = ('memory', 'copy', 'launch', 'graph', 'capture', 'stream', 'wait')
 HANG = 60       # seconds
-RUNS = 8        # of a kind without --all
 FRAMES = 6
 AT_ONCE = 4     # each holds some hundred MB of the GPU
 ERRORS = (2, 719)  # out of memory; a launch that failed
@@ -107,9 +107,9 @@ def chosen(options, n):
     """All of them, or few: the first calls are those of different places."""
     if options.only:
         return [options.only]
-    if options.all or n <= RUNS:
+    if options.all or n <= options.runs:
         return range(1, n + 1)
-    return sorted({round(n ** (i / (RUNS - 1))) for i in range(RUNS)})
+    return sorted({round(n ** (i / (options.runs - 1))) for i in range(options.runs)})
 
 
 def try_all(options, base):
@@ -139,6 +139,7 @@ def main():
     for name in ('program', 'models', 'clip', 'source'):
         parser.add_argument(name, type=os.path.abspath)
     parser.add_argument('--all', action='store_true')
+    parser.add_argument('--runs', type=int, default=8)
     parser.add_argument('--kind', choices=KINDS, nargs='+')
     parser.add_argument('--only', type=int)
     parser.add_argument('--error', type=int, nargs='+')
