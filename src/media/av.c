@@ -53,9 +53,10 @@ bool rp_av_lacks(void)
 static int get_buffer(AVCodecContext *dec, AVFrame *f, int flags)
 {
     look_at_errno(); /* of the frame before that this thread decoded */
-    const struct rp_watch *const watch = dec->opaque;
-    const int ret = watch && watch->store && rp_frame_store_takes(watch->store, dec, f)
-                        ? rp_frame_store_decode(watch->store, dec, f)
+    struct rp_watch *const watch = dec->opaque;
+    struct rp_frame_store *const store = watch ? atomic_load(&watch->store) : NULL;
+    const int ret = store && rp_frame_store_takes(store, dec, f)
+                        ? rp_frame_store_decode(store, dec, f)
                         : avcodec_default_get_buffer2(dec, f, flags);
     look_at_errno();
     return ret;

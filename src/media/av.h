@@ -39,7 +39,7 @@ void rp_av_init(void);
 struct rp_watch {
     bool deaf;                    /* to decoders: see rp_watch_trusts() */
     atomic_uint faults;           /* errors of decoders, also if deaf */
-    struct rp_frame_store *store; /* for the decoder's frames, or NULL */
+    _Atomic(struct rp_frame_store *) store; /* for the decoder's frames, or NULL */
     atomic_uint errors;
     atomic_uint hints; /* warnings of a demuxer that something in the file was not as it should be */
 };

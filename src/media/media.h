@@ -134,9 +134,10 @@ struct rp_reader_params {
     bool rgb;           /* frames come as RP_FMT_BGR24, unless they have alpha */
     bool refuse;        /* fail as soon as it is certain that the part is cut or damaged */
     struct rp_frame_memory memory; /* for planes; without functions: the heap */
+    bool memory_later;             /* it comes with rp_reader_attach() */
     /* Not NULL: decode there where it gives the same samples; `memory` is needed too. When anything
-     * seems to be wrong with the file, all is decoded again by the processor, from the first frame on
-     * that has not come, and that decides what is damaged. */
+     * seems to be wrong with the file, all is decoded again by the processor, from the first frame
+     * on that has not come, and that decides what is damaged. */
     const struct rp_gpu_decoder *gpu;
 };
 
@@ -163,6 +164,11 @@ struct rp_video_info {
  * decoded, counted and dropped, so that numbers are always those of the whole file. */
 int rp_reader_open(struct rp_reader **out, const char *path, const struct rp_reader_params *params);
 void rp_reader_close(struct rp_reader **reader);
+
+/* Memory for the planes of a reader that was opened without, for whoever must know what the video
+ * is before there is a device. Before its first frame is taken; the few frames that are decoded by
+ * then stay where they are. */
+int rp_reader_attach(struct rp_reader *reader, const struct rp_frame_memory *memory);
 const struct rp_video_info *rp_reader_info(const struct rp_reader *reader);
 
 /* Next frame in presentation order; *frame is NULL at the end. Broken packets are skipped and

@@ -105,6 +105,12 @@ int rp_reader_open(struct rp_reader **out, const char *path, const struct rp_rea
     return none();
 }
 
+int rp_reader_attach(struct rp_reader *reader, const struct rp_frame_memory *memory)
+{
+    (void) reader, (void) memory;
+    return none();
+}
+
 void rp_reader_close(struct rp_reader **reader)
 {
     *reader = NULL;

@@ -377,6 +377,24 @@ static int open_part(struct rp_reader *r)
     return first_frame(r) >= SEEK_FROM ? seek_start(r) : 0;
 }
 
+static int make_store(struct rp_reader *r)
+{
+    struct rp_frame_store *store;
+
+    if (!r->range.memory.alloc)
+        return 0;
+    RP_CHECK(rp_frame_store_create(&store, &r->range.memory, rp_pixfmt_stays));
+    r->converted.store = r->turned.store = store;
+    atomic_store(&r->watch.store, store); /* a decoder's threads may be at work */
+    return 0;
+}
+
+int rp_reader_attach(struct rp_reader *r, const struct rp_frame_memory *memory)
+{
+    r->range.memory = *memory;
+    return make_store(r);
+}
+
 int rp_reader_open(struct rp_reader **out, const char *path, const struct rp_reader_params *params)
 {
     int ret;
@@ -393,11 +411,9 @@ int rp_reader_open(struct rp_reader **out, const char *path, const struct rp_rea
         ret = RP_NOMEM(path);
         goto fail;
     }
-    if (r->range.memory.alloc) { /* of a device that is no processor */
+    if (r->range.memory.alloc || r->range.memory_later) /* of a device that is no processor */
         rp_av_ignore_errno();
-        RP_TRY(rp_frame_store_create(&r->watch.store, &r->range.memory, rp_pixfmt_stays));
-    }
-    r->converted.store = r->turned.store = r->watch.store;
+    RP_TRY(make_store(r));
     r->shortages = rp_av_shortages();
     if (r->range.gpu && r->range.memory.alloc && !r->range.rgb) {
         RP_TRY(rp_frame_store_create(&r->surfaces, &r->range.gpu->memory, rp_pixfmt_stays));
@@ -418,12 +434,13 @@ void rp_reader_close(struct rp_reader **reader)
 
     if (!r)
         return;
+    struct rp_frame_store *store = atomic_load(&r->watch.store);
     close_file(r);
     avformat_close_input(&r->earlier);
     sws_freeContext(r->sws);
     av_buffer_pool_uninit(&r->converted.buffers); /* frames still held keep it alive */
     av_buffer_pool_uninit(&r->turned.buffers);
-    rp_frame_store_release(&r->watch.store);
+    rp_frame_store_release(&store);
     rp_frame_store_release(&r->surfaces);
     av_packet_free(&r->packet);
     free(r->path);
@@ -787,7 +804,7 @@ static int finish_frame(struct rp_reader *r, AVFrame **f, struct rp_media_frame 
 
     RP_TRY(normalise(r, f));
     RP_TRY(rp_frame_wrap(out, f, r->info.fmt, r->info.colour));
-    (*out)->store = rp_frame_store_hold(r->watch.store);
+    (*out)->store = rp_frame_store_hold(atomic_load(&r->watch.store));
     (*out)->on_gpu = rp_gpu_has((*out)->ref);
     (*out)->index = r->index - 1;
     (*out)->duration = RP_MAX(duration, 0);

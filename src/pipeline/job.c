@@ -176,21 +176,19 @@ static bool keeps_alpha(const struct rp_job *job)
                            : rp_video_keeps_alpha(job->output, encoder);
 }
 
-/* Measuring what suits a GPU best takes up to half a minute, once; a short video never wins it back.
- * A video that does not say how long it is counts as long. */
-static bool is_long(const struct rp_job *job)
+/* Measuring what suits a GPU best takes up to half a minute, once; a short video never wins it
+ * back. A video that does not say how long it is counts as long. The reader is kept for the job. */
+static bool is_long(struct rp_job *job)
 {
     bool is = true;
-    struct rp_reader *reader = NULL;
     const struct rp_range part = rp_frame_range(job->settings);
 
-    rp_log_hold(true); /* the job's own reader says what is wrong with the file */
-    if (rp_reader_open(&reader, job->target, NULL) >= 0) {
-        const int64_t all = rp_reader_info(reader)->frames;
+    rp_log_hold(true); /* if it fails the job tries again, and says what is wrong with the file */
+    if (rp_job_open_reader(job, &job->reader) >= 0) {
+        const int64_t all = rp_reader_info(job->reader)->frames;
         is = !all || (part.ends ? RP_MIN(all, part.end) : all) - part.start >= RP_LONG_VIDEO;
     }
     rp_log_hold(false);
-    rp_reader_close(&reader);
     return is;
 }
 
@@ -247,6 +245,7 @@ void rp_job_destroy(rp_job **out)
 
     if (!job)
         return;
+    rp_reader_close(&job->reader);
     rp_pipeline_destroy(&job->pipeline);
     free(job->target);
     free(job->output);

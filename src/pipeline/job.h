@@ -15,6 +15,8 @@ struct rp_job {
     const struct rp_settings *settings; /* of the options, which must outlive the job */
     struct rp_executor *executor; /* its thread opens and runs the job; NULL: the caller's does */
     struct rp_pipeline *pipeline;
+    struct rp_reader
+        *reader; /* of a GPU's video: opened before the pipeline was, and kept for it */
     enum rp_media_kind kind;
     bool still; /* one frame of a video becomes a picture */
     bool measures; /* what suits the GPU best, if it is not known: for long videos */
@@ -33,6 +35,9 @@ struct rp_job {
 int rp_job_run_image(struct rp_job *job, struct rp_partial *out);
 /* Commits the output itself: pieces are kept until then. */
 int rp_job_run_video(struct rp_job *job, struct rp_partial *out);
+
+/* Open the reader of a video's job before there is a pipeline: it gets its memory later. */
+int rp_job_open_reader(const struct rp_job *job, struct rp_reader **reader);
 
 /* ---- job_head.c: what a job in pieces is ---- */
 
