@@ -20,6 +20,7 @@
 #ifndef RP_OPS_H
 #define RP_OPS_H
 
+#include "ops/net.h"
 #include "ops/types.h"
 
 struct rp_stream; /* a device's queue of work; NULL on the CPU */

@@ -1,0 +1,97 @@
+/* Operations of networks that work on one number, or on a few, at a time. */
+#include "base/base.h"
+#include "ops/net_core.h"
+
+/* Every number of a tensor, and the zeros after the channels. */
+#define EACH_PIXEL(t)                    \
+    for (int n = 0; n < (t)->n; n++)     \
+        for (int y = 0; y < (t)->h; y++) \
+            for (int x = 0; x < (t)->w; x++)
+
+static void end_pixel(const struct rp_act *t, int n, int y, int x)
+{
+    for (int c = t->c; c < RP_ACT_ROUND(t->c); c++)
+        rp_act_put(t, n, y, x, c, 0);
+}
+
+int rp_c_net_pool(struct rp_stream *stream, const struct rp_op_net_pool *a)
+{
+    (void) stream;
+    EACH_PIXEL(&a->dst)
+    {
+        for (int c = 0; c < a->dst.c; c++)
+            rp_act_put(&a->dst, n, y, x, c, rp_pool_sum(a, n, y, x, c));
+        end_pixel(&a->dst, n, y, x);
+    }
+    return 0;
+}
+
+int rp_c_net_resize(struct rp_stream *stream, const struct rp_op_net_resize *a)
+{
+    (void) stream;
+    EACH_PIXEL(&a->dst)
+    {
+        for (int c = 0; c < a->dst.c; c++)
+            rp_act_put(&a->dst, n, y, x, c, rp_net_resize_at(a, n, y, x, c));
+        end_pixel(&a->dst, n, y, x);
+    }
+    return 0;
+}
+
+int rp_c_net_eltwise(struct rp_stream *stream, const struct rp_op_net_eltwise *a)
+{
+    (void) stream;
+    EACH_PIXEL(&a->dst)
+    {
+        for (int c = 0; c < a->dst.c; c++)
+            rp_act_put(&a->dst, n, y, x, c, rp_net_eltwise_at(a, n, y, x, c));
+        end_pixel(&a->dst, n, y, x);
+    }
+    return 0;
+}
+
+int rp_c_net_copy(struct rp_stream *stream, const struct rp_op_net_copy *a)
+{
+    int64_t count = 1;
+
+    (void) stream;
+    for (int k = 0; k < RP_NET_AXES; k++)
+        count *= a->size[k];
+    for (int64_t i = 0; i < count; i++)
+        rp_net_copy_at(a, i);
+    return 0;
+}
+
+int rp_c_net_pad(struct rp_stream *stream, const struct rp_op_net_pad *a)
+{
+    (void) stream;
+    EACH_PIXEL(&a->dst)
+    {
+        for (int c = 0; c < a->dst.c; c++)
+            rp_act_put(&a->dst, n, y, x, c, rp_net_pad_at(a, n, y, x, c));
+        end_pixel(&a->dst, n, y, x);
+    }
+    return 0;
+}
+
+int rp_c_net_reduce(struct rp_stream *stream, const struct rp_op_net_reduce *a)
+{
+    const int h = rp_reduce_span(a->src.h, a->dst.h), w = rp_reduce_span(a->src.w, a->dst.w);
+    const int channels = rp_reduce_span(a->src.c, a->dst.c);
+
+    (void) stream;
+    EACH_PIXEL(&a->dst)
+    {
+        for (int c = 0; c < a->dst.c; c++) {
+            float v = rp_reduce_first(a->kind);
+
+            for (int i = 0; i < h; i++)
+                for (int j = 0; j < w; j++)
+                    for (int k = 0; k < channels; k++)
+                        v = rp_reduce_join(a->kind, v, rp_act_get(&a->src, n, y + i, x + j, c + k));
+            rp_act_put(&a->dst, n, y, x, c, rp_net_then(&a->then, rp_reduce_end(a, v), c));
+        }
+        end_pixel(&a->dst, n, y, x);
+    }
+    return 0;
+}
