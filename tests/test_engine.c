@@ -7,6 +7,7 @@
 #include "base/hash.h"
 #include "base/path.h"
 #include "engine/engine.h"
+#include "engine/ort.h"
 
 static struct rp_engine *engine;
 static struct rp_device *device;
@@ -406,9 +407,47 @@ static void test_other_types(void **state)
     rp_model_close(&m);
 }
 
+/* ---- what ONNX Runtime says ------------------------------------------------------------------- */
+
+static const char *says(const OrtStatus *status)
+{
+    return (const char *) status;
+}
+
+static void release(OrtStatus *status)
+{
+    (void) status;
+}
+
+/* Of the machine's failures another try may be better; a model's is there to stay. */
+static void test_whose_failure(void **state)
+{
+    static const struct {
+        const char *text;
+        int code;
+    } cases[] = {
+        {"Non-zero status code returned while running Relu node. Name:'Relu_1' Status Message: CUDA "
+         "error cudaErrorMemoryAllocation:out of memory", RP_ERR_DEVICE_MEM},
+        {"Non-zero status code returned while running Add node. Name:'Add_1' Status Message: CUDA error "
+         "cudaErrorLaunchFailure:unspecified launch failure", RP_ERR_DEVICE},
+        {"CUDNN failure 5003: CUDNN_STATUS_EXECUTION_FAILED", RP_ERR_DEVICE},
+        {"CUDNN failure 3000: CUDNN_STATUS_NOT_SUPPORTED", RP_ERR_MODEL},
+        {"std::bad_alloc", RP_ERR_NOMEM},
+        {"Load model from x.onnx failed: Protobuf parsing failed.\nCUDA error", RP_ERR_MODEL},
+    };
+    const OrtApi api = {.GetErrorMessage = says, .ReleaseStatus = release};
+
+    (void) state;
+    for (size_t i = 0; i < RP_ARRAY_LEN(cases); i++) {
+        OrtStatus *const status = (OrtStatus *) (uintptr_t) cases[i].text;
+        assert_int_equal(rp_ort_fail(&api, status, RP_ERR_MODEL, "x.onnx"), cases[i].code);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_whose_failure),
         cmocka_unit_test(test_version),
         cmocka_unit_test(test_no_library),
         cmocka_unit_test(test_engines),

@@ -113,6 +113,7 @@ struct rp_device_fns {
     void *(*pool_alloc)(int id, size_t size, bool pinned);
     void (*pool_free)(int id, void *p, bool pinned);
     size_t (*pool_bytes)(const struct rp_stream *s); /* activations of this stream's recordings */
+    /* A failure is not reported: who asks can do without. */
     int (*memory)(struct rp_device *dev, size_t *free_bytes, size_t *total);
 };
 

@@ -68,7 +68,8 @@ static inline bool rp_ort_on_gpu(const struct rp_model *m)
     return !m->device->fns->host_memory;
 }
 
-/* Report "what: first line of ONNX Runtime's message", release the status, return `code`. */
+/* Report "what: first line of ONNX Runtime's message", release the status, return `code`, or that of
+ * the GPU or of memory where the message tells of these. */
 int rp_ort_fail(const OrtApi *api, OrtStatus *status, int code, const char *what);
 
 /* For functions with `ret` and `fail`: make an API call; if it fails, report that and go to

@@ -127,7 +127,8 @@ static int check_gpu(void *priv)
 
     RP_CHECK(rp_runtime_gpu(c->runtime, 0, &dev));
     RP_CHECK(try_graph(dev, &same));
-    dev->fns->memory(dev, &free_bytes, &total);
+    if (dev->fns->memory(dev, &free_bytes, &total) < 0)
+        return rp_fail(RP_ERR_DEVICE, "GPU: it does not say how much memory is free");
     c->finding->ok = same;
     c->finding->advice =
         same ? NULL : "update the driver; if it stays, use --execution-providers cpu";

@@ -177,12 +177,11 @@ fail:
 
 static int cuda_memory(struct rp_device *dev, size_t *free_bytes, size_t *total)
 {
-    int ret = 0;
-
     (void) dev;
-    CU_TRY("memory", cudaMemGetInfo(free_bytes, total));
-fail:
-    return ret;
+    if (cudaMemGetInfo(free_bytes, total) == cudaSuccess)
+        return 0;
+    cudaGetLastError();
+    return RP_ERR_DEVICE;
 }
 
 /* ---- streams --------------------------------------------------------------------------------- */
