@@ -7,7 +7,7 @@
 #   --gpu     ONNX Runtime with its CUDA provider, in a folder of its own (179 MB more to fetch)
 #   --media   the sample picture as well
 #   --deb     what makes Debian packages as well
-#   --tests   the sample picture and the packages of the tests as well
+#   --tests   the sample picture, the packages of the tests and what drives their browser as well
 #
 # Prints one line on stdout: the folder of ONNX Runtime, for Meson's ort_home. All words for people
 # go to stderr. What exactly is installed is in scripts/pins.txt. A second run needs no network.
@@ -288,6 +288,21 @@ install_npm_packages() {
     done 4<<<"$(pinned "$1")"
 }
 
+# npm packages as they are, for tests: a folder that is there is whole, as it got its name last.
+install_whole_packages() {
+    local name version mb sha room=6 dest err
+    while read -r name version mb sha <&4; do
+        [ -n "$name" ] || continue
+        dest=$cache/npm/$name-$version
+        [ ! -f "$dest/package.json" ] || continue
+        fetch_tarball "$name" "$version" "$mb" "$sha"
+        mkdir -p "$tmp/whole" "$cache/npm"
+        err=$({ tar -xzf "$tarball" -C "$tmp/whole" && rm -rf "$dest" &&
+            mv "$tmp/whole/package" "$dest"; } 2>&1) || failed "unpacking $name@$version" "$err"
+        rm -rf "${tmp:?}"/{pack,npm,whole}
+    done 4<<<"$(pinned npm-whole)"
+}
+
 # ---- ONNX Runtime ---------------------------------------------------------------------------------
 
 # use_onnxruntime [gpu]: sets $ort, a folder with lib/libonnxruntime.so*.
@@ -347,6 +362,7 @@ apt_download() {
 sample_picture() {
     local package mb sha dest path err
     while read -r package mb sha dest path <&4; do
+        [ -n "$package" ] || continue
         ! right "$(place_of "$dest")" "$sha" || continue
         need_space $((3 * mb + 40))
         say "fetching the Debian package $package for $(basename "$dest") ($mb MB)."
@@ -364,10 +380,10 @@ sample_picture() {
 # ---- all of it ------------------------------------------------------------------------------------
 
 main() {
-    local groups=(build) media='' gpu=''
+    local groups=(build) media='' gpu='' tests=''
     for arg; do
         case $arg in
-            --tests) groups+=(tests) media=1 ;;
+            --tests) groups+=(tests) media=1 tests=1 ;;
             --media) media=1 ;;
             --deb) groups+=(deb) ;;
             --gpu) gpu=1 ;;
@@ -383,6 +399,7 @@ main() {
     install_packages "${groups[@]}"
     install_npm_packages npm
     [ -z "$gpu" ] || install_npm_packages npm-gpu
+    [ -z "$tests" ] || install_whole_packages
     use_onnxruntime "$gpu"
     make_files
     [ -z "$media" ] || sample_picture

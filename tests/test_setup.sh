@@ -48,6 +48,13 @@ END
 npm-gpu gpu.onnxruntime 1.0 1 $(sha "$work/registry/gpu.onnxruntime-1.0.tgz")
 file gpu.onnxruntime $(sha "$p/libonnxruntime_providers_cuda.so") ort-1-gpu/lib/libonnxruntime_providers_cuda.so package/libonnxruntime_providers_cuda.so
 END
+    mkdir -p "$p/lib"
+    echo '{}' >"$p/package.json"
+    echo 'a tool' >"$p/lib/tool.js"
+    (cd "$work" && tar -czf registry/tool-3.0.tgz package/package.json package/lib/tool.js)
+    cat "$work/pins" - >"$work/pins.whole" <<END
+npm-whole tool 3.0 1 $(sha "$work/registry/tool-3.0.tgz")
+END
     cat >"$work/bin/npm" <<'END'
 #!/bin/bash
 # npm pack NAME@VERSION --pack-destination DIR ...
@@ -65,7 +72,7 @@ setup() {
     local code=0
     env -u ORT_HOME -u REPRISE_MODELS PATH="$work/bin:$PATH" WORK="$work" HOME="$work/home" \
         XDG_CACHE_HOME="$work/cache" REPRISE_PINS="$work/pins" REPRISE_NO_APT=1 "$@" \
-        "$root/scripts/setup.sh" ${gpu:+--gpu} >"$work/stdout" 2>"$work/log" || code=$?
+        "$root/scripts/setup.sh" ${gpu:+--gpu} ${tests:+--tests} >"$work/stdout" 2>"$work/log" || code=$?
     return $code
 }
 
@@ -107,6 +114,13 @@ ok 'prints the folder' test "$(cat "$work/stdout")" = "$work/cache/reprise/ort-1
 ok 'again' setup NPM_SAYS=ENOTFOUND
 ok 'again: asks nothing' asked 0
 ok 'again: says nothing' test ! -s "$work/log"
+
+tests=1
+ok 'what tests need' setup REPRISE_PINS="$work/pins.whole"
+ok 'what tests need: asks once' asked 1
+ok 'what tests need: whole' test "$(cat "$work/cache/reprise/npm/tool-3.0/lib/tool.js")" = 'a tool'
+ok 'what tests need: again' setup REPRISE_PINS="$work/pins.whole" NPM_SAYS=ENOTFOUND
+tests=''
 
 echo broken >"$work/cache/reprise/models/face.onnx"
 ok 'a broken file' setup
