@@ -22,37 +22,39 @@ static const struct {
     [LOCKSTEP] = {"in lockstep", "one graph takes several frames, each network once for all"},
 };
 
+/* The colours, type and rules of src/web/page/app.css. */
 static const char style[] =
-    ":root{--ink:#1c2127;--dim:#5c6670;--line:#e2e6ea;--paper:#fff;--soft:#f4f6f8;--w0:#9aa4af;"
-    "--w1:#dd9a2b;--w2:#2a9d78;--w3:#1f77b4;--w4:#7b57c2;--s0:#b56576;--s1:#e8a87c;--s2:#8a6f5c;"
-    "--s3:#d4c27a;--s4:#c38d9e;--s5:#6b6a70}"
-    "@media(prefers-color-scheme:dark){:root{--ink:#e6e9ec;--dim:#9aa5b0;--line:#333a42;"
-    "--paper:#14171b;--soft:#1d2228;--w0:#76808b;--w2:#35b88d;--w3:#4a9fdc;--w4:#9d7fe0;"
-    "--s0:#b56576}}"
-    "*{box-sizing:border-box}body{font:16px/1.5 system-ui,sans-serif;max-width:960px;"
-    "margin:0 auto;padding:1.5em 1em 3em;color:var(--ink);background:var(--paper);"
-    "overflow-wrap:anywhere}"
-    "h1{font-size:clamp(1.6em,5.5vw,2.15em);line-height:1.2;margin:.2em 0 .4em}"
-    "h2{font-size:1.25em;margin:2.2em 0 .3em}h3{font-size:1.05em}"
-    ".brand,.note,.why,small,dd,summary{color:var(--dim)}.brand,.note,.why{margin:.2em 0}"
-    ".note,.why,dl,table{font-size:.9em}.lead{font-size:1.1em;margin:.3em 0}"
-    "ul.key{list-style:none;margin:1em 0;padding:.7em .9em;background:var(--soft);"
-    "border-radius:8px;font-size:.9em}ul.key i{display:inline-block;width:.9em;height:.9em;"
-    "border-radius:3px;margin-right:.5em}"
-    ".bar{display:grid;grid-template-columns:10.5em 1fr 12em;gap:.2em .8em;align-items:center;"
-    "margin:.35em 0}.bar svg{display:block;width:100%;height:18px;background:var(--soft);"
-    "border-radius:4px}.bar strong{font-weight:600}.pair{border-top:1px solid "
-    "var(--line);padding:.3em "
-    "0}"
-    ".share{display:block;width:100%;height:28px;border-radius:4px;margin:.6em 0}"
-    "table{border-collapse:collapse;font-variant-numeric:tabular-nums;margin:.5em 0}"
-    "th,td{padding:.25em .7em;text-align:right;border-bottom:1px solid var(--line);"
-    "vertical-align:top}th:first-child,td:first-child{text-align:left;padding-left:0}"
-    ".facts td{text-align:left}.facts td:first-child{color:var(--dim);width:21em}"
+    ":root{--ink:#1e2321;--dim:#5f6662;--line:#dfdbd0;--paper:#f5f3ee;--sheet:#fffefb;"
+    "--well:#ebe8e0;--accent:#0f6a58;--w0:#a3a298;--w1:#c1852f;--w2:#3f9c86;--w3:#3a6a86;"
+    "--w4:#6558a6;--s0:#0f6a58;--s1:#9a5a12;--s2:#4b56a8;--s3:#96406a;--s4:#4f6b1d;--s5:#3a6a86}"
+    "@media(prefers-color-scheme:dark){:root{--ink:#e9e8e3;--dim:#a0a6a2;--line:#323634;"
+    "--paper:#151615;--sheet:#1d1f1e;--well:#101110;--accent:#63c9ae;--w0:#747b77;--w1:#e3a85c;"
+    "--w2:#63c9ae;--w3:#85bddb;--w4:#a99be6;--s0:#63c9ae;--s1:#e3a85c;--s2:#a3adf0;--s3:#e293b8;"
+    "--s4:#a9c66b;--s5:#85bddb}}*{box-sizing:border-box}body{font:15px/1.5 system-ui,"
+    "-apple-system,\"Segoe UI\",Roboto,sans-serif;max-width:62rem;margin:0 auto;"
+    "padding:1.5rem 1rem 4rem;color:var(--ink);background:var(--paper);overflow-wrap:anywhere}"
+    "h1{font-size:clamp(1.6rem,5vw,2.1rem);font-weight:600;letter-spacing:-.015em;"
+    "line-height:1.2;margin:1.6rem 0 .6rem;text-wrap:balance}h2{font-size:1.2rem;font-weight:600;"
+    "margin:2.6rem 0 .3rem;padding-top:1.6rem;border-top:1px solid var(--line)}"
+    "h3{font-size:.95rem;font-weight:600;margin:1.4rem 0 .2rem}.brand{display:flex;"
+    "align-items:center;gap:.6rem;font-size:.9rem}.brand svg{height:1.35rem;fill:var(--accent)}"
+    ".brand,.note,.why,small,dd,summary{color:var(--dim)}.brand,.note,.why{margin:.2em 0}.note,"
+    ".why,dl,table{font-size:.9em}.lead{font-size:1.1em;margin:.3em 0}ul.key{list-style:none;"
+    "margin:1.2em 0;padding:.8em 1em;background:var(--sheet);border:1px solid var(--line);"
+    "border-radius:10px;font-size:.9em}ul.key i{display:inline-block;width:.8em;height:.8em;"
+    "border-radius:3px;margin-right:.6em}.bar{display:grid;grid-template-columns:10.5em 1fr 12em;"
+    "gap:.2em 1em;align-items:center;margin:.45em 0;font-variant-numeric:tabular-nums}"
+    ".bar svg{display:block;width:100%;height:14px;background:var(--well);border-radius:4px}"
+    ".bar strong{font-weight:600}.pair{border-top:1px solid var(--line);padding:.3em 0}"
+    ".share{display:block;width:100%;height:22px;border-radius:5px;margin:.6em 0}"
+    "table{border-collapse:collapse;font-variant-numeric:tabular-nums;margin:.5em 0}th,"
+    "td{padding:.35em .7em;text-align:right;border-bottom:1px solid var(--line);"
+    "vertical-align:top}th{font-weight:600}th:first-child,td:first-child{text-align:left;"
+    "padding-left:0}.facts td{text-align:left}.facts td:first-child{color:var(--dim);width:21em}"
     ".wide{overflow-x:auto}.wide table{white-space:nowrap}.wide th:first-child,"
-    ".wide td:first-child{position:sticky;left:0;background:var(--paper)}details{margin:.8em "
-    "0}summary{cursor:pointer}"
-    "dt{font-weight:600;margin-top:.4em}dd{margin:0}"
+    ".wide td:first-child{position:sticky;left:0;background:var(--paper)}details{margin:.8em 0}"
+    "summary{cursor:pointer}summary:focus-visible{outline:2px solid var(--accent);"
+    "outline-offset:3px;border-radius:3px}dt{font-weight:600;margin-top:.4em}dd{margin:0}"
     ".w0{fill:var(--w0);background:var(--w0)}.w1{fill:var(--w1);background:var(--w1)}"
     ".w2{fill:var(--w2);background:var(--w2)}.w3{fill:var(--w3);background:var(--w3)}"
     ".w4{fill:var(--w4);background:var(--w4)}.s0{fill:var(--s0);background:var(--s0)}"
@@ -62,6 +64,12 @@ static const char style[] =
     "@media(max-width:640px){.bar{grid-template-columns:1fr auto}.bar svg{grid-row:2;"
     "grid-column:1/3}.facts td,.facts tr{display:block;padding:.1em 0;width:auto}"
     ".facts td:first-child{border:0;width:auto;font-size:.9em}}";
+
+/* The sign that ends a repeat. */
+static const char mark[] =
+    "<svg viewBox=\"0 0 22 24\" aria-hidden=true><rect x=1.2 y=6.2 width=4.6 height=4.6 rx=2.3 />"
+    "<rect x=1.2 y=13.2 width=4.6 height=4.6 rx=2.3 /><rect x=9 y=2 width=2 height=20 />"
+    "<rect x=14 y=2 width=5.5 height=20 /></svg>";
 
 /* ---- text ---- */
 
@@ -687,9 +695,10 @@ static void put_head(FILE *f, const json_t *o)
           "<meta name=color-scheme content=\"light dark\">\n<title>reprise benchmark: ",
           f);
     put_text(f, device);
-    fprintf(f, "</title>\n<style>%s</style>\n<p class=brand>reprise benchmark on ", style);
+    fprintf(f, "</title>\n<style>%s</style>\n<p class=brand>%s<span>reprise benchmark on ", style,
+            mark);
     put_text(f, device);
-    fputs("</p>\n", f);
+    fputs("</span></p>\n", f);
 }
 
 void report_html(FILE *f, const json_t *report)
