@@ -518,6 +518,38 @@ RP_API int rp_benchmark(rp_runtime *runtime, rp_options *options, char **json);
 
 /* ---- files, models, machine ------------------------------------------------------------------ */
 
+enum rp_file_kind { RP_FILE_UNKNOWN = 0, RP_FILE_IMAGE, RP_FILE_VIDEO, RP_FILE_SOUND };
+
+/** What a file is (since API 6). What a kind of file does not have is 0. */
+typedef struct rp_file_info {
+    enum rp_file_kind kind;
+    int w, h;        ///< upright
+    double fps;      ///< of a video: its nominal rate
+    int64_t frames;  ///< 1 for a picture, an estimate for a video
+    double seconds;
+} rp_file_info;
+
+RP_API int rp_file_look_sized(const char *path, rp_file_info *out, size_t size);
+
+/** Find out what a file is, by its content. RP_ERR_FORMAT if it is neither a picture nor video or
+ *  sound. */
+static inline int rp_file_look(const char *path, rp_file_info *out)
+{
+    return rp_file_look_sized(path, out, sizeof(*out));
+}
+
+RP_API int rp_frame_read_sized(rp_image *out, size_t size, const char *path, int64_t index,
+                               int width);
+
+/** Read one frame of a video, or a picture, upright, 8 bits, BGR or BGRA; to be freed with
+ *  rp_image_free() (since API 6).
+ *  @param index  from 0; beyond the end it means the last frame
+ *  @param width  most pixels of a row: a larger frame is made smaller in its shape. 0: as it is */
+static inline int rp_frame_read(rp_image *out, const char *path, int64_t index, int width)
+{
+    return rp_frame_read_sized(out, sizeof(*out), path, index, width);
+}
+
 /** The faces of one frame of a file. */
 typedef struct rp_frame_faces {
     const char *path;

@@ -41,9 +41,16 @@ struct app_command {
     bool takes_verify;
     bool takes_remove;
     bool takes_sheet;
+    bool takes_web;
     enum app_words_kind words;
     int min_args, max_args;
     int (*run)(struct app *app);
+};
+
+/* Options of serve and run, as typed; NULL: not given. */
+struct app_web {
+    const char *host, *port, *socket, *certificate, *certificate_key, *path, *quota;
+    bool insecure;
 };
 
 /* One run of one command. */
@@ -59,6 +66,7 @@ struct app {
     const char *config_path; /* as given, NULL: look for the usual names */
     const char *json_path, *html_path, *sheet_path;
     bool json, help, verify, remove;
+    struct app_web web;
 };
 
 /* ---- args.c ---- */
@@ -234,6 +242,7 @@ int app_job_retry(struct app *app);
 int app_job_retry_all(struct app *app);
 int app_batch_run(struct app *app);
 int app_join(struct app *app);
+int app_serve(struct app *app);
 
 /* One job with the app's options, and its report. */
 typedef int app_job_fn(rp_job *job, rp_progress_fn *fn, void *priv);

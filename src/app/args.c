@@ -24,6 +24,22 @@ static const rp_option_info own_options[] = {
      .help = "write the results as one page with plots"},
     {.group = "sheet", .title = "General", .name = "sheet", .meta = "FILE", .is_ours = true,
      .help = "write a picture that shows the faces, each with what is known of it"},
+    {.group = "web", .title = "Server", .name = "web-host", .meta = "HOST", .is_ours = true, .def_text = "127.0.0.1",
+     .help = "address to listen at; another than this machine's own needs a certificate or --web-insecure"},
+    {.group = "web", .title = "Server", .name = "web-port", .meta = "N", .is_ours = true, .def_text = "7870",
+     .help = "port to listen at; 0: any that is free"},
+    {.group = "web", .title = "Server", .name = "web-socket", .meta = "PATH", .is_ours = true,
+     .help = "listen at a UNIX socket instead"},
+    {.group = "web", .title = "Server", .name = "web-certificate", .meta = "FILE", .is_ours = true,
+     .help = "serve HTTPS with this certificate (PEM)"},
+    {.group = "web", .title = "Server", .name = "web-certificate-key", .meta = "FILE", .is_ours = true,
+     .help = "its private key (PEM)"},
+    {.group = "web", .title = "Server", .name = "web-insecure", .is_flag = true, .is_ours = true,
+     .help = "serve other machines without a certificate: who is on the way can read all of it"},
+    {.group = "web", .title = "Server", .name = "web-path", .meta = "DIR", .is_ours = true,
+     .help = "folder of media, jobs and results; default: reprise/web in the user's state folder"},
+    {.group = "web", .title = "Server", .name = "web-quota", .meta = "MIB", .is_ours = true, .def_text = "20480",
+     .help = "what media and results may take of the disk"},
     {.group = "help", .title = "General", .name = "help", .letter = 'h', .is_flag = true,
      .help = "show this and end"},
 };
@@ -54,6 +70,7 @@ static bool takes_own(const struct app_command *command, const char *group)
            : !strcmp(group, "verify") ? command->takes_verify
            : !strcmp(group, "remove") ? command->takes_remove
            : !strcmp(group, "sheet")  ? command->takes_sheet
+           : !strcmp(group, "web")    ? command->takes_web
                                       : true;
 }
 
@@ -406,6 +423,29 @@ static int set_own_flag(const struct given *g, bool *flag)
     return RP_OK;
 }
 
+static int set_web(struct app_web *web, const struct given *g)
+{
+    const struct {
+        const char *name;
+        const char **value;
+    } values[] = {
+        {"web-host", &web->host},
+        {"web-port", &web->port},
+        {"web-socket", &web->socket},
+        {"web-certificate", &web->certificate},
+        {"web-certificate-key", &web->certificate_key},
+        {"web-path", &web->path},
+        {"web-quota", &web->quota},
+    };
+
+    if (!strcmp(g->info->name, "web-insecure"))
+        return set_own_flag(g, &web->insecure);
+    for (size_t i = 0; i < sizeof(values) / sizeof(*values); i++)
+        if (!strcmp(g->info->name, values[i].name))
+            *values[i].value = g->n ? g->words[0] : NULL;
+    return RP_OK;
+}
+
 static int set_one(struct app *app, const struct given *g)
 {
     const char *name = g->info->name;
@@ -418,6 +458,8 @@ static int set_one(struct app *app, const struct given *g)
         app->sheet_path = g->n ? g->words[0] : NULL;
         return RP_OK;
     }
+    if (!strcmp(g->info->group, "web"))
+        return set_web(&app->web, g);
     if (!strcmp(name, "json"))
         return set_own_flag(g, &app->json);
     if (!strcmp(name, "verify"))

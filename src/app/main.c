@@ -49,6 +49,17 @@ static const char *const leaves_remix[] = {"execution",   "cuda_graph", "downloa
                                            "target-path", NULL};
 static const char *const leaves_paths[] = {"source-paths", "target-path", "output-path", "uis",
                                            NULL};
+/* Of a job that a client names, and of one run. */
+static const char *const leaves_served[] = {"source-paths", "target-path", "output-path", "frame",
+                                            "resume",       "segment",     NULL};
+#define SERVE_NOTES                                                                            \
+    "One line is printed: the address with its key, which is new each time. The options\n"    \
+    "for jobs are defaults that a client may change; those of paths, execution and\n"         \
+    "downloads it may not. docs/api.md describes the interface.\n\n"                           \
+    "Examples:\n"                                                                             \
+    "  reprise serve\n"                                                                       \
+    "  reprise serve --web-host 0.0.0.0 --web-certificate c.pem --web-certificate-key k.pem\n" \
+    "  reprise serve --web-socket /run/user/1000/reprise.sock\n"
 static const char *const uses_jobs[] = {"jobs-path", NULL};
 static const char *const uses_all[] = {"jobs-path", "halt-on-error", NULL};
 static const char *const uses_batch[] = {"jobs-path", "halt-on-error", "patterns", NULL};
@@ -264,6 +275,24 @@ static const struct app_command commands[] = {
         .run = app_join,
     },
     {
+        .name = "serve",
+        .help = "serve a page for browsers and an interface for programs, on this machine",
+        .notes = SERVE_NOTES,
+        .takes = takes_all,
+        .leaves = leaves_served,
+        .takes_web = true,
+        .run = app_serve,
+    },
+    {
+        .name = "run",
+        .help = "the same as serve, and open the page",
+        .notes = SERVE_NOTES,
+        .takes = takes_all,
+        .leaves = leaves_served,
+        .takes_web = true,
+        .run = app_serve,
+    },
+    {
         .name = "completion",
         .args = "bash|zsh|fish",
         .help = "print the script that lets a shell complete the words of reprise",
@@ -276,13 +305,6 @@ static const struct app_command commands[] = {
         .max_args = 1,
         .run = app_completion,
     },
-};
-
-/* FaceFusion's other commands. */
-static const struct {
-    const char *name, *why;
-} absent[] = {
-    {"run", "FaceFusion's page in the browser is not here; headless-run takes the same options"},
 };
 
 /* ---- words before a command ---- */
@@ -301,13 +323,6 @@ static int unknown_command(const char *name)
     const struct app_command *nearest = NULL;
     int least = 4; /* more edits than 3 make another word */
 
-    for (size_t i = 0; i < sizeof(absent) / sizeof(*absent); i++) {
-        if (!strcmp(name, absent[i].name)) {
-            app_log(RP_LOG_ERROR, "%s: %s", name, absent[i].why);
-            fputs("see 'reprise --help'\n", stderr);
-            return RP_ERR_USAGE;
-        }
-    }
     for (int i = 0; i < N_COMMANDS; i++) {
         if (app_is_near(name, commands[i].name, &least))
             nearest = &commands[i];
