@@ -10,7 +10,7 @@ RUN apt-get update && apt-get install -y --no-install-recommends \
         libavformat-dev libavcodec-dev libavutil-dev libswscale-dev libavfilter-dev \
         libswresample-dev libturbojpeg0-dev libspng-dev libwebp-dev liblcms2-dev libtiff-dev \
         libheif-dev libjansson-dev libinih-dev libssl-dev zlib1g-dev libcurl4-openssl-dev \
-        libkissfft-dev dpkg-dev binutils \
+        libkissfft-dev libmicrohttpd-dev dpkg-dev binutils \
         npm ca-certificates \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /source

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 WORKS, ABSENT = 'works', 'not there'
 
 COMMANDS = {
-    'run': ABSENT, 'headless-run': WORKS, 'batch-run': WORKS, 'force-download': WORKS,
+    'run': WORKS, 'headless-run': WORKS, 'batch-run': WORKS, 'force-download': WORKS,
     'benchmark': WORKS, 'job-list': WORKS, 'job-create': WORKS, 'job-submit': WORKS,
     'job-submit-all': WORKS, 'job-delete': WORKS, 'job-delete-all': WORKS, 'job-add-step': WORKS,
     'job-remix-step': WORKS, 'job-insert-step': WORKS, 'job-remove-step': WORKS, 'job-run': WORKS,

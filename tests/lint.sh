@@ -128,7 +128,8 @@ who() {
 }
 
 app_uses_the_public_header() {
-    grep -nE '^ *# *include *"' src/app/*.[ch] | grep -vE '"(app/[a-z_]+|reprise/[a-z_]+)\.h"' || true
+    grep -nE '^ *# *include *"' src/app/*.[ch] | grep -vE '"((app|reprise)/[a-z_]+|web/web)\.h"' || true
+    grep -nE '^ *# *include *"' src/web/*.[ch] | grep -vE '"((web|reprise)/[a-z_]+|web_page)\.h"' || true
 }
 
 check_tidy() {
@@ -153,6 +154,7 @@ check_rest() {
         who 'libav[a-z]*/|libsw[a-z]*/|turbojpeg|jpeglib|spng|png\.h|webp/|lcms2|tiff|libheif/' src/media
     ok 'only engine includes ONNX Runtime' who 'onnxruntime' src/engine
     ok 'only the CUDA device includes CUDA' who 'cuda|nvrtc|cublas|cudnn' src/device/cuda
+    ok 'only web includes libmicrohttpd' who 'microhttpd' src/web
     ok 'the program includes only the public header' app_uses_the_public_header
 }
 

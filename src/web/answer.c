@@ -9,7 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define POLICY                                                                                 \
+#define POLICY                                                                                    \
     "default-src 'self'; img-src 'self' blob: data:; media-src 'self' blob:; object-src 'none'; " \
     "frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 
@@ -41,13 +41,14 @@ void web_answer(struct web_request *r, unsigned status, struct MHD_Response *res
 void web_answer_text(struct web_request *r, const char *type, char *text)
 {
     web_answer(r, 200,
-           text ? MHD_create_response_from_buffer(strlen(text), text, MHD_RESPMEM_MUST_FREE) : NULL,
-           type);
+               text ? MHD_create_response_from_buffer(strlen(text), text, MHD_RESPMEM_MUST_FREE)
+                    : NULL,
+               type);
 }
 
 void web_answer_json(struct web_request *r, unsigned status, json_t *json)
 {
-    char *const text = json ? json_dumps(json, JSON_COMPACT) : NULL;
+    char *const text = json ? json_dumps(json, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL;
 
     json_decref(json);
     web_answer_text(r, "application/json", text);
@@ -56,10 +57,10 @@ void web_answer_json(struct web_request *r, unsigned status, json_t *json)
 
 void web_answer_static(struct web_request *r, const char *type, const void *data, size_t size)
 {
-    web_answer(r, 200,
-           MHD_create_response_from_buffer(size, (void *) (uintptr_t) data,
-                                           MHD_RESPMEM_PERSISTENT),
-           type);
+    web_answer(
+        r, 200,
+        MHD_create_response_from_buffer(size, (void *) (uintptr_t) data, MHD_RESPMEM_PERSISTENT),
+        type);
 }
 
 void web_answer_nothing(struct web_request *r)
@@ -137,8 +138,8 @@ void web_answer_file(struct web_request *r, const char *path, const char *type, 
         web_header(r, "Content-Range", line);
         return;
     }
-    struct MHD_Response *const response = MHD_create_response_from_fd_at_offset64(
-        (uint64_t) range.count, fd, (uint64_t) range.first);
+    struct MHD_Response *const response =
+        MHD_create_response_from_fd_at_offset64((uint64_t) range.count, fd, (uint64_t) range.first);
     if (!response)
         close(fd);
     web_answer(r, range.given ? 206 : 200, response, type);
@@ -263,7 +264,8 @@ static const char *shown_name(struct web_server *s, const char *c, char name[WEB
     *name = '\0';
     if (!strncmp(c, "media/", 6) && strspn(c + 6, "0123456789abcdef") == WEB_ID) {
         snprintf(id, sizeof(id), "%.*s", WEB_ID, c + 6);
-        snprintf(name, WEB_NAME, "%s", web_store_find(s, id, &m) ? m.name : "the file");
+        snprintf(name, WEB_NAME, "%s",
+                 s->hooks.find_medium && s->hooks.find_medium(s, id, &m) ? m.name : "the file");
         c += 6 + WEB_ID;
     } else if (!strncmp(c, "part/", 5) && strspn(c + 5, "0123456789abcdef") == 32) {
         snprintf(name, WEB_NAME, "%s", "the file");
@@ -294,9 +296,9 @@ static void clean_paths(struct web_server *s, const char *said, char *out, size_
 
 void web_failure_text(struct web_server *s, int ret, char *out, size_t size)
 {
-    const char *const said = ret == WEB_GONE      ? "A medium is no longer here"
-                             : ret == WEB_NO_FACE ? "The frame has no face of this number"
-                             : ret == WEB_STALE   ? "An option cannot be set by a client"
+    const char *const said = ret == WEB_GONE       ? "A medium is no longer here"
+                             : ret == WEB_NO_FACE  ? "The frame has no face of this number"
+                             : ret == WEB_STALE    ? "An option cannot be set by a client"
                              : ret == RP_ERR_NOMEM ? "Memory ran out"
                              : *rp_last_error()    ? rp_last_error()
                                                    : "It failed";
@@ -310,4 +312,31 @@ void web_fail(struct web_request *r, int ret)
 
     web_failure_text(r->server, ret, text, sizeof(text));
     web_refuse(r, failure_status(ret), web_failure_code(ret), "%s", text);
+}
+
+/* ---- requests ---- */
+
+bool web_query_number(struct web_request *r, const char *name, int64_t least, int64_t most,
+                      int64_t otherwise, int64_t *out)
+{
+    const char *const text =
+        MHD_lookup_connection_value(r->connection, MHD_GET_ARGUMENT_KIND, name);
+    char *end = NULL;
+
+    *out = otherwise;
+    if (!text)
+        return true;
+    const long long v = strtoll(text, &end, 10);
+    if (end == text || *end || v < least || v > most) {
+        web_refuse(r, 422, "wrong_value", "%s is not a whole number from %lld to %lld", name,
+                   (long long) least, (long long) most);
+        return false;
+    }
+    *out = v;
+    return true;
+}
+
+void web_request_done(struct web_request *r)
+{
+    MHD_resume_connection(r->connection);
 }

@@ -38,10 +38,10 @@ static json_t *default_json(const rp_option_info *o)
 
 static json_t *option_json(const rp_option_info *o)
 {
-    json_t *const json = json_pack("{s:s, s:s, s:s, s:s, s:b, s:b, s:b}", "name", o->name, "group",
-                                   o->group, "type", type_of(o), "help", o->help, "several",
-                                   o->is_list, "settable", web_option_is_settable(o), "no_effect",
-                                   o->no_effect);
+    json_t *const json =
+        json_pack("{s:s, s:s, s:s, s:s, s:b, s:b, s:b}", "name", o->name, "group", o->group, "type",
+                  type_of(o), "help", o->help, "several", o->is_list, "settable",
+                  web_option_is_settable(o), "no_effect", o->no_effect);
 
     if (!json)
         return NULL;
@@ -61,7 +61,8 @@ static json_t *find_group(json_t *groups, const char *name)
     json_t *group;
     size_t i;
 
-    json_array_foreach(groups, i, group) {
+    json_array_foreach(groups, i, group)
+    {
         const char *const other = json_string_value(json_object_get(group, "name"));
         if (other && !strcmp(other, name))
             return group;
@@ -171,7 +172,9 @@ static json_t *schema_of(const rp_option_info *o)
     json_t *const one = json_object();
 
     json_object_set_new(one, "type",
-                        json_string(o->is_flag ? "boolean" : o->is_number ? "number" : "string"));
+                        json_string(o->is_flag     ? "boolean"
+                                    : o->is_number ? "number"
+                                                   : "string"));
     if (o->choices)
         json_object_set_new(one, "enum", choices_json(o));
     if (o->is_number && o->max > o->min) {
@@ -191,14 +194,14 @@ static json_t *wish_schema(const struct web_params *p)
         if (web_option_is_settable(&p->table[i]))
             json_object_set_new(options, p->table[i].name, schema_of(&p->table[i]));
     json_t *const id = json_pack("{s:s, s:s}", "type", "string", "pattern", "^[0-9a-f]{64}$");
-    json_t *const pair = json_pack("{s:s, s:{s:O, s:{s:s}, s:{s:s}}}", "type", "object",
-                                   "properties", "source", id, "face", "type", "integer", "frame",
-                                   "type", "integer");
+    json_t *const pair =
+        json_pack("{s:s, s:{s:O, s:{s:s}, s:{s:s}}}", "type", "object", "properties", "source", id,
+                  "face", "type", "integer", "frame", "type", "integer");
     return json_pack("{s:s, s:[s], s:{s:{s:s}, s:{s:s, s:O}, s:o, s:{s:s}, s:{s:s},"
                      " s:{s:s, s:b, s:o}, s:{s:s, s:o}}}",
-                     "type", "object", "required", "target", "properties", "name", "type",
-                     "string", "sources", "type", "array", "items", id, "target", id, "frame",
-                     "type", "integer", "width", "type", "integer", "options", "type", "object",
+                     "type", "object", "required", "target", "properties", "name", "type", "string",
+                     "sources", "type", "array", "items", id, "target", id, "frame", "type",
+                     "integer", "width", "type", "integer", "options", "type", "object",
                      "additionalProperties", 0, "properties", options, "map", "type", "array",
                      "items", pair);
 }
@@ -241,17 +244,17 @@ void web_get_openapi(struct web_request *r)
 {
     json_t *const paths = json_object();
 
-    for (int i = 0; i < web_n_routes; i++) {
-        json_t *path = json_object_get(paths, web_routes[i].path);
+    for (int i = 0; i < r->server->n_routes; i++) {
+        json_t *path = json_object_get(paths, r->server->routes[i].path);
         char method[16];
         size_t n = 0;
 
         if (!path)
-            json_object_set_new(paths, web_routes[i].path, path = json_object());
-        for (; web_routes[i].method[n] && n < sizeof(method) - 1; n++)
-            method[n] = (char) (web_routes[i].method[n] | 0x20);
+            json_object_set_new(paths, r->server->routes[i].path, path = json_object());
+        for (; r->server->routes[i].method[n] && n < sizeof(method) - 1; n++)
+            method[n] = (char) (r->server->routes[i].method[n] | 0x20);
         method[n] = '\0';
-        json_object_set_new(path, method, operation_json(&web_routes[i]));
+        json_object_set_new(path, method, operation_json(&r->server->routes[i]));
     }
     web_answer_json(r, 200,
                     json_pack("{s:s, s:{s:s, s:s}, s:[{s:[]}], s:o, s:{s:{s:{s:s, s:s}}, s:{s:o}}}",

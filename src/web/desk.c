@@ -55,8 +55,7 @@ int web_desk_create(struct web_server *s)
     d->last = &d->first;
     pthread_mutex_init(&d->lock, NULL);
     pthread_cond_init(&d->more, NULL);
-    while (d->n_threads < THREADS &&
-           pthread_create(&d->threads[d->n_threads], NULL, work, d) == 0)
+    while (d->n_threads < THREADS && pthread_create(&d->threads[d->n_threads], NULL, work, d) == 0)
         d->n_threads++;
     return d->n_threads ? 0 : RP_ERR_NOMEM;
 }

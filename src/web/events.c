@@ -18,11 +18,11 @@ struct event {
 struct stream {
     struct web_server *server;
     struct MHD_Connection *connection;
-    int64_t next;     /* the event to be sent next */
-    char *text;       /* being sent, up to `at` */
+    int64_t next; /* the event to be sent next */
+    char *text;   /* being sent, up to `at` */
     size_t at, size;
     time_t sent;
-    bool waits;       /* the connection is suspended */
+    bool waits; /* the connection is suspended */
     struct stream *after;
 };
 
@@ -90,14 +90,15 @@ void web_events_destroy(struct web_server *s)
 void web_events_put(struct web_server *s, const char *event, json_t *data)
 {
     struct web_events *const e = s->events;
-    char *const json = data ? json_dumps(data, JSON_COMPACT) : NULL;
+    char *const json = data ? json_dumps(data, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL;
     char *text = NULL;
 
     json_decref(data);
     if (!json)
         return;
     pthread_mutex_lock(&e->lock);
-    if (asprintf(&text, "id: %lld\nevent: %s\ndata: %s\n\n", (long long) e->next, event, json) > 0) {
+    if (asprintf(&text, "id: %lld\nevent: %s\ndata: %s\n\n", (long long) e->next, event, json) >
+        0) {
         struct event *const at = &e->ring[e->next % RING];
 
         free(at->text);
@@ -126,7 +127,7 @@ void web_events_tick(struct web_server *s)
 /* All jobs as events, with the number of the last event so far. */
 static char *snapshot(struct web_server *s, int64_t id)
 {
-    json_t *const jobs = web_queue_list(s);
+    json_t *const jobs = s->hooks.jobs(s);
     json_t *job;
     size_t i, size = 0;
     char *text = NULL;
@@ -137,8 +138,9 @@ static char *snapshot(struct web_server *s, int64_t id)
         return NULL;
     }
     fprintf(f, "retry: 2000\n: hello\n\n");
-    json_array_foreach(jobs, i, job) {
-        char *const json = json_dumps(job, JSON_COMPACT);
+    json_array_foreach(jobs, i, job)
+    {
+        char *const json = json_dumps(job, JSON_COMPACT | JSON_REAL_PRECISION(9));
 
         if (json)
             fprintf(f, "id: %lld\nevent: job\ndata: %s\n\n", (long long) id, json);
@@ -228,8 +230,8 @@ static bool add(struct web_events *e, struct stream *c, int64_t last)
 void web_get_events(struct web_request *r)
 {
     struct web_server *const s = r->server;
-    const char *const last = MHD_lookup_connection_value(r->connection, MHD_HEADER_KIND,
-                                                         "Last-Event-ID");
+    const char *const last =
+        MHD_lookup_connection_value(r->connection, MHD_HEADER_KIND, "Last-Event-ID");
     struct stream *const c = calloc(1, sizeof(*c));
 
     if (!c)
@@ -250,8 +252,8 @@ void web_get_events(struct web_request *r)
         c->text = strdup("retry: 2000\n: go on\n\n");
         c->size = c->text ? strlen(c->text) : 0;
     }
-    struct MHD_Response *const response = MHD_create_response_from_callback(
-        MHD_SIZE_UNKNOWN, 4096, read_stream, c, close_stream);
+    struct MHD_Response *const response =
+        MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, 4096, read_stream, c, close_stream);
     if (!response)
         close_stream(c);
     web_answer(r, 200, response, "text/event-stream");

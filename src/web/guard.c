@@ -68,8 +68,8 @@ static bool host_is(const struct web_server *s, const char *host, const char *na
 /* The address that the client has reached: for a server at all addresses of a machine. */
 static bool host_is_reached(const struct web_request *r, const char *host)
 {
-    const union MHD_ConnectionInfo *const info = MHD_get_connection_info(
-        r->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    const union MHD_ConnectionInfo *const info =
+        MHD_get_connection_info(r->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
     struct sockaddr_storage at;
     socklen_t size = sizeof(at);
     char text[INET6_ADDRSTRLEN] = "";
@@ -79,8 +79,7 @@ static bool host_is_reached(const struct web_request *r, const char *host)
     if (at.ss_family == AF_INET)
         inet_ntop(AF_INET, &((struct sockaddr_in *) (void *) &at)->sin_addr, text, sizeof(text));
     else if (at.ss_family == AF_INET6)
-        inet_ntop(AF_INET6, &((struct sockaddr_in6 *) (void *) &at)->sin6_addr, text,
-                  sizeof(text));
+        inet_ntop(AF_INET6, &((struct sockaddr_in6 *) (void *) &at)->sin6_addr, text, sizeof(text));
     return *text && host_is(r->server, host, text);
 }
 
@@ -91,8 +90,8 @@ static bool host_is_ours(const struct web_request *r, const char *host)
 
     if (p->socket) /* no browser gets here by itself */
         return true;
-    return host && (host_is(r->server, host, "localhost") || host_is(r->server, host, "127.0.0.1") ||
-                    host_is(r->server, host, "::1") ||
+    return host && (host_is(r->server, host, "localhost") ||
+                    host_is(r->server, host, "127.0.0.1") || host_is(r->server, host, "::1") ||
                     (p->host && host_is(r->server, host, p->host)) || host_is_reached(r, host));
 }
 
@@ -109,18 +108,19 @@ static const char *head(const struct web_request *r, const char *name)
     return MHD_lookup_connection_value(r->connection, MHD_HEADER_KIND, name);
 }
 
-static bool is_allowed(struct web_request *r)
+bool web_guard_key(struct web_request *r)
 {
     const struct web_server *const s = r->server;
     const char *const bearer = head(r, "Authorization");
-    const char *const cookie = MHD_lookup_connection_value(r->connection, MHD_COOKIE_KIND,
-                                                           "reprise");
+    const char *const cookie =
+        MHD_lookup_connection_value(r->connection, MHD_COOKIE_KIND, "reprise");
     const bool changes = strcmp(r->method, "GET") != 0 && strcmp(r->method, "HEAD") != 0;
 
     if (bearer && !strncasecmp(bearer, "Bearer ", 7) && same_key(bearer + 7, s->key))
         return true;
     if (bearer || !same_key(cookie, s->cookie)) {
-        web_refuse(r, 401, "wrong_key", "The key is missing or wrong; it is in the line that the "
+        web_refuse(r, 401, "wrong_key",
+                   "The key is missing or wrong; it is in the line that the "
                    "server printed when it started");
         web_header(r, "WWW-Authenticate", "Bearer");
         return false;
@@ -138,7 +138,7 @@ static bool is_allowed(struct web_request *r)
     return true;
 }
 
-bool web_guard(struct web_request *r)
+bool web_guard_host(struct web_request *r)
 {
     const char *const host = head(r, "Host");
     const char *const origin = head(r, "Origin");
@@ -151,21 +151,16 @@ bool web_guard(struct web_request *r)
         web_refuse(r, 403, "foreign_origin", "The request comes from another site's page");
         return false;
     }
-    /* what is open, or not there at all, tells nothing; else the key comes before everything */
-    if (strncmp(r->url, "/v1/", 4) != 0) {
-        if (!web_route(r))
-            return false;
-        return r->route->open || is_allowed(r);
-    }
-    return is_allowed(r) && web_route(r);
+    return true;
 }
 
-void web_guard_session(struct web_request *r)
+void web_post_session(struct web_request *r)
 {
     char line[160];
 
     snprintf(line, sizeof(line), "reprise=%s; Path=/; HttpOnly; SameSite=Strict%s",
              r->server->cookie, r->server->tls ? "; Secure" : "");
+    web_answer_nothing(r);
     web_header(r, "Set-Cookie", line);
 }
 
@@ -176,8 +171,8 @@ void web_guard_session(struct web_request *r)
 struct watched {
     struct MHD_Connection *connection;
     int fd;
-    time_t since;  /* the request began then, or the connection opened; 0: none is coming in */
-    size_t bytes;  /* of its body */
+    time_t since; /* the request began then, or the connection opened; 0: none is coming in */
+    size_t bytes; /* of its body */
     struct watched *before, *next;
 };
 
@@ -218,8 +213,8 @@ void web_watch_destroy(struct web_server *s)
 static void watch_begin(struct web_watch *w, struct MHD_Connection *connection, void **priv)
 {
     struct watched *const c = calloc(1, sizeof(*c));
-    const union MHD_ConnectionInfo *const info = MHD_get_connection_info(
-        connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    const union MHD_ConnectionInfo *const info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
 
     if (!c || !info) {
         free(c);
@@ -261,8 +256,8 @@ void web_watch_connection(void *server, struct MHD_Connection *connection, void 
 
 static struct watched *watched_of(struct MHD_Connection *connection)
 {
-    const union MHD_ConnectionInfo *const info = MHD_get_connection_info(
-        connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    const union MHD_ConnectionInfo *const info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
 
     return info ? info->socket_context : NULL;
 }

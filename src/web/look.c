@@ -71,8 +71,8 @@ static double within(float v, int size)
 
 static const char *race_name(enum rp_race race)
 {
-    static const char *const names[] = {NULL, "white", "black", "latino", "asian", "indian",
-                                        "arabic"};
+    static const char *const names[] = {NULL,    "white",  "black", "latino",
+                                        "asian", "indian", "arabic"};
 
     return (int) race > 0 && (int) race < 7 ? names[race] : NULL;
 }
@@ -88,18 +88,16 @@ static json_t *face_json(const rp_frame_faces *frame, int i)
     const char *const gender = face->gender == RP_FEMALE ? "female"
                                : face->gender == RP_MALE ? "male"
                                                          : NULL;
-    json_t *const json = json_pack(
-        "{s:i, s:i, s:[f,f,f,f], s:f}", "number", i, "position", frame->positions[i], "box",
-        within(face->box[0], frame->w), within(face->box[1], frame->h),
-        within(face->box[2], frame->w), within(face->box[3], frame->h), "score",
-        (double) face->score);
+    json_t *const json = json_pack("{s:i, s:i, s:[f,f,f,f], s:f}", "number", i, "position",
+                                   frame->positions[i], "box", within(face->box[0], frame->w),
+                                   within(face->box[1], frame->h), within(face->box[2], frame->w),
+                                   within(face->box[3], frame->h), "score", (double) face->score);
 
     if (!json)
         return NULL;
     json_object_set_new(json, "age",
-                        face->has & RP_HAS_AGE
-                            ? json_pack("[i,i]", face->age_from, face->age_to)
-                            : json_null());
+                        face->has & RP_HAS_AGE ? json_pack("[i,i]", face->age_from, face->age_to)
+                                               : json_null());
     json_object_set_new(json, "gender", text_or_null(face->has & RP_HAS_GENDER ? gender : NULL));
     json_object_set_new(json, "race",
                         text_or_null(face->has & RP_HAS_RACE ? race_name(face->race) : NULL));
@@ -151,8 +149,8 @@ static int find_faces(struct web_server *s, const struct web_medium *m, int64_t 
         ret = f.ret;
     rp_options_destroy(&options);
     if (ret >= 0) {
-        json_t *const json = json_pack("{s:i, s:i, s:O}", "width", f.w, "height", f.h, "faces",
-                                       f.faces);
+        json_t *const json =
+            json_pack("{s:i, s:i, s:O}", "width", f.w, "height", f.h, "faces", f.faces);
 
         faces_path(s, m, frame, -1, path);
         ret = web_save_json(s, path, json);
@@ -165,7 +163,8 @@ static int find_faces(struct web_server *s, const struct web_medium *m, int64_t 
 /* The faces of a frame; found now if they are not there. */
 static int get_faces(struct web_server *s, const struct web_medium *m, int64_t frame, json_t **out)
 {
-    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* one at a time: each uses all cores */
+    static pthread_mutex_t lock =
+        PTHREAD_MUTEX_INITIALIZER; /* one at a time: each uses all cores */
     char path[WEB_PATH];
     int ret = 0;
 

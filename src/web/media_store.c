@@ -1,5 +1,5 @@
-/* Media: files that clients have sent, named by the SHA-256 of their bytes. What a client calls them
- * is shown and never part of a path. */
+/* Media: files that clients have sent, named by the SHA-256 of their bytes. What a client calls
+ * them is shown and never part of a path. */
 #include "web/server.h"
 
 #include <errno.h>
@@ -28,7 +28,7 @@ struct web_upload {
     int fd;
     int64_t bytes;
     EVP_MD_CTX *hash;
-    bool named, ended, form_wrong, too_large;
+    bool named;
     int files; /* in a form */
 };
 
@@ -122,10 +122,10 @@ int web_store_count(struct web_server *s)
 
 static json_t *to_json(const struct web_medium *m)
 {
-    json_t *const json = json_pack(
-        "{s:s, s:s, s:s, s:i, s:i, s:I, s:I, s:o}", "id", m->id, "name", m->name, "kind", m->kind,
-        "width", m->w, "height", m->h, "frames", (json_int_t) m->frames, "bytes",
-        (json_int_t) m->bytes, "expires", web_time(m->expires));
+    json_t *const json =
+        json_pack("{s:s, s:s, s:s, s:i, s:i, s:I, s:I, s:o}", "id", m->id, "name", m->name, "kind",
+                  m->kind, "width", m->w, "height", m->h, "frames", (json_int_t) m->frames, "bytes",
+                  (json_int_t) m->bytes, "expires", web_time(m->expires));
 
     if (json) {
         json_object_set_new(json, "fps", json_real(m->fps));
@@ -239,8 +239,9 @@ static void load(struct web_server *s, const char *file)
     m->seconds = json_number_value(json_object_get(json, "seconds"));
     json_decref(json);
     web_store_path(s, m, path);
-    if (!is_id(m->id) || strspn(m->extension, "abcdefghijklmnopqrstuvwxyz0123456789") !=
-                             strlen(m->extension) || !web_is_file(path)) {
+    if (!is_id(m->id) ||
+        strspn(m->extension, "abcdefghijklmnopqrstuvwxyz0123456789") != strlen(m->extension) ||
+        !web_is_file(path)) {
         free(k);
         return;
     }
@@ -268,6 +269,7 @@ int web_store_create(struct web_server *s)
     if (!s->store)
         return RP_ERR_NOMEM;
     pthread_mutex_init(&s->store->lock, NULL);
+    s->hooks.find_medium = web_store_find;
     web_each_file(s, "media", load);
     web_each_file(s, "media", sweep);
     return 0;
@@ -303,7 +305,7 @@ void web_store_tick(struct web_server *s)
             k->m.expires = now + 60; /* looked at again then, if it is in use */
         }
         pthread_mutex_unlock(&s->store->lock);
-        if (found && !web_queue_uses(s, id))
+        if (found && !s->hooks.uses(s, id))
             forget(s, id);
     }
 }
@@ -328,12 +330,13 @@ static void take_name(struct web_upload *u, const char *name)
 
 static int64_t used(struct web_server *s)
 {
-    return web_store_bytes(s) + web_queue_bytes(s);
+    return web_store_bytes(s) + s->hooks.result_bytes(s);
 }
 
 static void refuse_size(struct web_request *r)
 {
-    web_refuse(r, 413, "over_quota", "The file does not fit into the %lld MiB that this server "
+    web_refuse(r, 413, "over_quota",
+               "The file does not fit into the %lld MiB that this server "
                "keeps; remove media or jobs, or start it with a larger --web-quota",
                (long long) (r->server->params->quota >> 20));
 }
@@ -345,8 +348,8 @@ static enum MHD_Result take_part(void *priv, enum MHD_ValueKind kind, const char
 static bool open_upload(struct web_request *r, struct web_upload *u)
 {
     char name[33];
-    const char *const type = MHD_lookup_connection_value(r->connection, MHD_HEADER_KIND,
-                                                         "Content-Type");
+    const char *const type =
+        MHD_lookup_connection_value(r->connection, MHD_HEADER_KIND, "Content-Type");
 
     if (type && !strncasecmp(type, "multipart/", 10) &&
         (strncasecmp(type, "multipart/form-data", 19) != 0 ||
@@ -367,10 +370,10 @@ static bool open_upload(struct web_request *r, struct web_upload *u)
 
 bool web_upload_begin(struct web_request *r)
 {
-    const char *const name = MHD_lookup_connection_value(r->connection, MHD_GET_ARGUMENT_KIND,
-                                                         "name");
-    const char *const length = MHD_lookup_connection_value(r->connection, MHD_HEADER_KIND,
-                                                           "Content-Length");
+    const char *const name =
+        MHD_lookup_connection_value(r->connection, MHD_GET_ARGUMENT_KIND, "name");
+    const char *const length =
+        MHD_lookup_connection_value(r->connection, MHD_HEADER_KIND, "Content-Length");
     struct web_upload *const u = r->upload = calloc(1, sizeof(*u));
 
     if (!u)
@@ -391,9 +394,8 @@ static bool store(struct web_request *r, const char *data, size_t size)
     struct web_store *const st = r->server->store;
 
     if (r->answer)
-        return true; /* refused: the rest is thrown away */
+        return true; /* refused within this part of a form */
     if (used(r->server) + (int64_t) size > r->server->params->quota) {
-        u->too_large = true;
         refuse_size(r);
         return true;
     }
@@ -408,8 +410,8 @@ static bool store(struct web_request *r, const char *data, size_t size)
         if (n < 0 && errno == EINTR)
             continue;
         if (n <= 0) {
-            web_refuse(r, errno == ENOSPC ? 507 : 503, "try_again",
-                       "The file cannot be stored: %s", strerror(errno));
+            web_refuse(r, errno == ENOSPC ? 507 : 503, "try_again", "The file cannot be stored: %s",
+                       strerror(errno));
             return true;
         }
         data += n;
@@ -436,20 +438,8 @@ static enum MHD_Result take_part(void *priv, enum MHD_ValueKind kind, const char
     return MHD_YES;
 }
 
-/* After a refusal a short rest is read, so that the client sees the answer; then it ends. */
 bool web_upload_bytes(struct web_request *r, const char *data, size_t size)
 {
-    r->body_bytes += size;
-    if (r->answer) {
-        if (r->body_bytes > SIZE_MAX / 2)
-            return false;
-        r->upload->ended = true;
-        if (!r->broken) {
-            r->broken = true;
-            r->body_bytes = size;
-        }
-        return r->body_bytes < (size_t) 16 << 20;
-    }
     if (!r->form)
         return store(r, data, size);
     if (MHD_post_process(r->form, data, size) != MHD_YES && !r->answer)
@@ -466,8 +456,9 @@ void web_upload_end(struct web_request *r)
 
         r->form = NULL;
         if (!r->answer && (!complete || u->files != 1))
-            web_refuse(r, 400, "not_a_form", complete ? "A form has one file; this one has %d"
-                                                      : "The form is cut short after %d files",
+            web_refuse(r, 400, "not_a_form",
+                       complete ? "A form has one file; this one has %d"
+                                : "The form is cut short after %d files",
                        u->files);
     }
     if (!r->answer && u->bytes == 0)
@@ -618,7 +609,7 @@ void web_delete_medium(struct web_request *r)
 
     if (!get(r, &m))
         return;
-    if (web_queue_uses(r->server, m.id)) {
+    if (r->server->hooks.uses(r->server, m.id)) {
         web_refuse(r, 409, "in_use", "A job that has not ended uses this medium");
         return;
     }

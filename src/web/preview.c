@@ -1,4 +1,5 @@
-/* A frame as a job would make it, from a pipeline that stays open as long as the wishes are the same.
+/* A frame as a job would make it, from a pipeline that stays open as long as the wishes are the
+ * same.
  *
  * One is made at a time, and one waits: the newest. */
 #include "web/server.h"
@@ -16,8 +17,8 @@ struct web_preview {
     pthread_t thread;
     /* of the thread */
     rp_pipeline *pipeline;
-    char *wish;      /* what the pipeline was opened for */
-    rp_image frame;  /* the last one that was read */
+    char *wish;     /* what the pipeline was opened for */
+    rp_image frame; /* the last one that was read */
     char frame_of[WEB_ID + 64];
 };
 
@@ -72,7 +73,8 @@ static int open_pipeline(struct web_preview *p, const json_t *json)
 static int read_frame(struct web_preview *p, const json_t *json, rp_image *out)
 {
     const char *const target = json_string_value(json_object_get(json, "target"));
-    const int64_t frame = number(json, "frame", INT32_MAX - 1), width = number(json, "width", 32768);
+    const int64_t frame = number(json, "frame", INT32_MAX - 1),
+                  width = number(json, "width", 32768);
     char name[sizeof(p->frame_of)], path[WEB_PATH];
     struct web_medium m;
 
@@ -146,7 +148,8 @@ static void serve_one(struct web_preview *p, struct web_request *r)
         return;
     }
     clock_gettime(CLOCK_MONOTONIC, &b);
-    const double ms = 1e3 * (double) (b.tv_sec - a.tv_sec) + 1e-6 * (double) (b.tv_nsec - a.tv_nsec);
+    const double ms =
+        1e3 * (double) (b.tv_sec - a.tv_sec) + 1e-6 * (double) (b.tv_nsec - a.tv_nsec);
     snprintf(line, sizeof(line), "preview;dur=%.1f", ms);
     web_header(r, "Server-Timing", line);
     atomic_fetch_add(&p->server->previews, 1);

@@ -1,7 +1,7 @@
 /* Jobs: a queue on the disk, one JSON file each, worked off one after the other.
  *
- * A server that was killed finds its jobs again. One that was running then is the first of the queue,
- * and the library goes on with it where its pieces end. */
+ * A server that was killed finds its jobs again. One that was running then is the first of the
+ * queue, and the library goes on with it where its pieces end. */
 #include "web/server.h"
 
 #include <errno.h>
@@ -12,8 +12,7 @@
 #include <unistd.h>
 
 enum state { QUEUED, RUNNING, DONE, FAILED, CANCELLED, STATES };
-static const char *const state_names[STATES] = {"queued", "running", "done", "failed",
-                                                "cancelled"};
+static const char *const state_names[STATES] = {"queued", "running", "done", "failed", "cancelled"};
 
 enum { JOB_ID = 16, MOST = 1000 };
 
@@ -21,7 +20,7 @@ struct job {
     char id[JOB_ID + 1], name[WEB_NAME], file[WEB_NAME], extension[8];
     enum state state;
     json_t *wish;
-    int64_t order; /* the smallest is next */
+    int64_t order;                   /* the smallest is next */
     int64_t created, started, ended; /* seconds since 1970 */
     rp_progress progress;
     int64_t bytes;
@@ -37,10 +36,10 @@ struct web_queue {
     pthread_cond_t more;
     struct job *first;
     struct job *running;
-    rp_job *work;    /* of `running`, once it is there */
-    json_t *report;  /* of the last job that ended here */
-    int64_t frames;  /* of all jobs since the start */
-    int64_t bytes;   /* of results */
+    rp_job *work;   /* of `running`, once it is there */
+    json_t *report; /* of the last job that ended here */
+    int64_t frames; /* of all jobs since the start */
+    int64_t bytes;  /* of results */
     int n;
     bool ending, started;
     pthread_t thread;
@@ -63,11 +62,11 @@ static int save(struct web_server *s, const struct job *j)
     char path[WEB_PATH];
     json_t *const json = json_pack(
         "{s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:O, s:s, s:s, s:I, s:I}", "id", j->id,
-        "name", j->name, "file", j->file, "extension", j->extension, "state",
-        state_names[j->state], "order", (json_int_t) j->order, "created",
-        (json_int_t) j->created, "started", (json_int_t) j->started, "ended",
-        (json_int_t) j->ended, "wish", j->wish, "message", j->message, "code", j->code, "frames",
-        (json_int_t) j->progress.frames_done, "total", (json_int_t) j->progress.frames_total);
+        "name", j->name, "file", j->file, "extension", j->extension, "state", state_names[j->state],
+        "order", (json_int_t) j->order, "created", (json_int_t) j->created, "started",
+        (json_int_t) j->started, "ended", (json_int_t) j->ended, "wish", j->wish, "message",
+        j->message, "code", j->code, "frames", (json_int_t) j->progress.frames_done, "total",
+        (json_int_t) j->progress.frames_total);
 
     job_path(s, j, path);
     const int ret = web_save_json(s, path, json);
@@ -136,15 +135,14 @@ static json_t *result_json(const struct job *j)
 static json_t *to_json(const struct web_queue *q, const struct job *j)
 {
     const rp_progress *const p = &j->progress;
-    const double part = j->state == DONE        ? 1
+    const double part = j->state == DONE       ? 1
                         : p->frames_total <= 0 ? 0
-                                                : (double) p->frames_done /
-                                                      (double) p->frames_total;
-    json_t *const json = json_pack("{s:s, s:s, s:s, s:f, s:I, s:I, s:f, s:s}", "id", j->id, "name",
-                                   j->name, "state", state_names[j->state], "progress",
-                                   part < 1 ? part : 1.0, "frames", (json_int_t) p->frames_done,
-                                   "total", (json_int_t) p->frames_total, "fps", p->fps,
-                                   "message", j->message);
+                                               : (double) p->frames_done / (double) p->frames_total;
+    json_t *const json =
+        json_pack("{s:s, s:s, s:s, s:f, s:I, s:I, s:f, s:s}", "id", j->id, "name", j->name, "state",
+                  state_names[j->state], "progress", part < 1 ? part : 1.0, "frames",
+                  (json_int_t) p->frames_done, "total", (json_int_t) p->frames_total, "fps", p->fps,
+                  "message", j->message);
 
     if (!json)
         return NULL;
@@ -289,13 +287,13 @@ static json_t *report_json(const struct job *j, const rp_report *report)
     json_t *const stages = json_array();
 
     for (int i = 0; i < RP_STAGE_COUNT; i++)
-        json_array_append_new(stages, json_pack("{s:s, s:f, s:f}", "name",
-                                                rp_stage_name((enum rp_stage) i), "own_seconds",
-                                                report->own_seconds[i], "model_seconds",
-                                                report->model_seconds[i]));
-    return json_pack("{s:s, s:s, s:I, s:f, s:i, s:I, s:o}", "job", j->id, "name", j->name,
-                     "frames", (json_int_t) report->progress.frames_done, "seconds",
-                     report->progress.seconds, "slots", report->slots, "content_checked",
+        json_array_append_new(stages,
+                              json_pack("{s:s, s:f, s:f}", "name", rp_stage_name((enum rp_stage) i),
+                                        "own_seconds", report->own_seconds[i], "model_seconds",
+                                        report->model_seconds[i]));
+    return json_pack("{s:s, s:s, s:I, s:f, s:i, s:I, s:o}", "job", j->id, "name", j->name, "frames",
+                     (json_int_t) report->progress.frames_done, "seconds", report->progress.seconds,
+                     "slots", report->slots, "content_checked",
                      (json_int_t) report->content_checked, "stages", stages);
 }
 
@@ -418,6 +416,40 @@ static void *work(void *priv)
     return NULL;
 }
 
+/* ---- for files further down ---- */
+
+static bool uses(struct web_server *s, const char *media_id)
+{
+    bool found = false;
+
+    pthread_mutex_lock(&s->queue->lock);
+    for (const struct job *j = s->queue->first; j && !found; j = j->next)
+        found = (j->state == QUEUED || j->state == RUNNING) && web_wish_uses(j->wish, media_id);
+    pthread_mutex_unlock(&s->queue->lock);
+    return found;
+}
+
+int64_t web_queue_bytes(struct web_server *s)
+{
+    pthread_mutex_lock(&s->queue->lock);
+    const int64_t bytes = s->queue->bytes;
+    pthread_mutex_unlock(&s->queue->lock);
+    return bytes;
+}
+
+static json_t *list_all(struct web_server *s)
+{
+    json_t *const list = json_array();
+
+    pthread_mutex_lock(&s->queue->lock);
+    for (const struct job *j = s->queue->first; j; j = j->next)
+        json_array_append_new(list, to_json(s->queue, j));
+    pthread_mutex_unlock(&s->queue->lock);
+    return list;
+}
+
+/* ---- life ---- */
+
 int web_queue_create(struct web_server *s)
 {
     struct web_queue *const q = s->queue = calloc(1, sizeof(*q));
@@ -426,6 +458,9 @@ int web_queue_create(struct web_server *s)
         return RP_ERR_NOMEM;
     pthread_mutex_init(&q->lock, NULL);
     pthread_cond_init(&q->more, NULL);
+    s->hooks.uses = uses;
+    s->hooks.result_bytes = web_queue_bytes;
+    s->hooks.jobs = list_all;
     web_each_file(s, "jobs", load);
     q->started = pthread_create(&q->thread, NULL, work, s) == 0;
     return q->started ? 0 : RP_ERR_NOMEM;
@@ -458,25 +493,6 @@ void web_queue_destroy(struct web_server *s)
 
 /* ---- for others ---- */
 
-bool web_queue_uses(struct web_server *s, const char *media_id)
-{
-    bool uses = false;
-
-    pthread_mutex_lock(&s->queue->lock);
-    for (const struct job *j = s->queue->first; j && !uses; j = j->next)
-        uses = (j->state == QUEUED || j->state == RUNNING) && web_wish_uses(j->wish, media_id);
-    pthread_mutex_unlock(&s->queue->lock);
-    return uses;
-}
-
-int64_t web_queue_bytes(struct web_server *s)
-{
-    pthread_mutex_lock(&s->queue->lock);
-    const int64_t bytes = s->queue->bytes;
-    pthread_mutex_unlock(&s->queue->lock);
-    return bytes;
-}
-
 /* With the lock; the job is no longer in the list after it. */
 static void take_out(struct web_server *s, struct job *j)
 {
@@ -508,26 +524,15 @@ void web_queue_tick(struct web_server *s)
     pthread_mutex_unlock(&s->queue->lock);
 }
 
-json_t *web_queue_list(struct web_server *s)
-{
-    json_t *const list = json_array();
-
-    pthread_mutex_lock(&s->queue->lock);
-    for (const struct job *j = s->queue->first; j; j = j->next)
-        json_array_append_new(list, to_json(s->queue, j));
-    pthread_mutex_unlock(&s->queue->lock);
-    return list;
-}
-
 json_t *web_queue_engine(struct web_server *s)
 {
     struct web_queue *const q = s->queue;
 
     pthread_mutex_lock(&q->lock);
-    json_t *const json = json_pack(
-        "{s:f, s:o, s:o}", "fps", q->running ? q->running->progress.fps : 0.0, "running",
-        q->running ? to_json(q, q->running) : json_null(), "last",
-        q->report ? json_incref(q->report) : json_null());
+    json_t *const json =
+        json_pack("{s:f, s:o, s:o}", "fps", q->running ? q->running->progress.fps : 0.0, "running",
+                  q->running ? to_json(q, q->running) : json_null(), "last",
+                  q->report ? json_incref(q->report) : json_null());
     pthread_mutex_unlock(&q->lock);
     return json;
 }

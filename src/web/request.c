@@ -21,8 +21,8 @@ static struct web_request *begin(struct web_server *s, struct MHD_Connection *co
 
 static int64_t announced(const struct web_request *r)
 {
-    const char *const text = MHD_lookup_connection_value(r->connection, MHD_HEADER_KIND,
-                                                         "Content-Length");
+    const char *const text =
+        MHD_lookup_connection_value(r->connection, MHD_HEADER_KIND, "Content-Length");
 
     return text ? strtoll(text, NULL, 10) : -1;
 }
@@ -30,7 +30,12 @@ static int64_t announced(const struct web_request *r)
 /* What can be told from the head alone, so that no body is read in vain. */
 static bool accept_head(struct web_request *r)
 {
-    if (!web_guard(r))
+    /* what is open, or not there at all, tells nothing; below /v1 the key comes before everything
+     */
+    const bool first = !strncmp(r->url, "/v1/", 4);
+
+    if (!web_guard_host(r) || (first && !web_guard_key(r)) || !web_route(r) ||
+        (!first && !r->route->open && !web_guard_key(r)))
         return false;
     switch (r->route->body) {
     case WEB_BODY_FILE:
@@ -50,14 +55,11 @@ static enum MHD_Result send_answer(struct web_request *r)
     return r->answer ? MHD_queue_response(r->connection, r->status, r->answer) : MHD_NO;
 }
 
-/* A body over the limit is thrown away, for the client to see the answer, but not for ever. */
 static bool take_json(struct web_request *r, const char *data, size_t size)
 {
     if (r->body_bytes + size > WEB_JSON_MOST) {
-        r->body_bytes += size;
-        if (!r->answer)
-            web_refuse(r, 413, "too_large", "The body has more than %d bytes", WEB_JSON_MOST);
-        return r->body_bytes < (size_t) 8 * WEB_JSON_MOST;
+        web_refuse(r, 413, "too_large", "The body has more than %d bytes", WEB_JSON_MOST);
+        return true;
     }
     char *const grown = realloc(r->body, r->body_bytes + size + 1);
 
@@ -70,10 +72,18 @@ static bool take_json(struct web_request *r, const char *data, size_t size)
     return true;
 }
 
+/* Of a request that is refused the rest is thrown away, so that the client sees why; but not all.
+ */
+enum { DROPPED_MOST = 16 << 20 };
+
 static bool take_body(struct web_request *r, const char *data, size_t size)
 {
     atomic_fetch_add(&r->server->received, (long long) size);
     web_watch_bytes(r->server, r->connection, size);
+    if (r->answer) {
+        r->dropped += size;
+        return r->dropped <= DROPPED_MOST;
+    }
     if (r->route->body == WEB_BODY_FILE)
         return web_upload_bytes(r, data, size);
     return take_json(r, data, size);
@@ -114,6 +124,12 @@ static enum MHD_Result put_aside(struct web_request *r)
     return MHD_YES;
 }
 
+/* A body that a client may send before it looks at the answer. */
+static bool is_short(const struct web_request *r)
+{
+    return r->answer && announced(r) > 0 && announced(r) <= DROPPED_MOST;
+}
+
 enum MHD_Result web_on_request(void *server, struct MHD_Connection *connection, const char *url,
                                const char *method, const char *version, const char *data,
                                size_t *size, void **slot)
@@ -125,7 +141,7 @@ enum MHD_Result web_on_request(void *server, struct MHD_Connection *connection, 
         *slot = r = begin(server, connection, url, method);
         if (!r)
             return MHD_NO;
-        return accept_head(r) ? MHD_YES : send_answer(r);
+        return accept_head(r) || is_short(r) ? MHD_YES : send_answer(r);
     }
     if (*size) {
         const bool goes_on = take_body(r, data, *size);
@@ -160,9 +176,4 @@ void web_on_end(void *server, struct MHD_Connection *connection, void **slot,
     free(r->body);
     free(r);
     *slot = NULL;
-}
-
-void web_request_done(struct web_request *r)
-{
-    MHD_resume_connection(r->connection);
 }

@@ -1,8 +1,6 @@
 /* The one table of what is served. */
 #include "web/server.h"
 
-#include <stdlib.h>
-
 #include "web_page.h"
 
 static void get_page(struct web_request *r)
@@ -20,12 +18,6 @@ static void get_style(struct web_request *r)
     web_answer_static(r, "text/css; charset=utf-8", web_app_css, sizeof(web_app_css));
 }
 
-static void post_session(struct web_request *r)
-{
-    web_answer_nothing(r);
-    web_guard_session(r);
-}
-
 /* clang-format off */
 const struct web_route web_routes[] = {
     {"GET", "/", "the page", .open = true, .run = get_page},
@@ -33,7 +25,7 @@ const struct web_route web_routes[] = {
     {"GET", "/app.css", "its style sheet", .open = true, .run = get_style},
     {"GET", "/healthz", "200 while the server works", .open = true, .run = web_get_health},
     {"GET", "/metrics", "numbers for Prometheus", .run = web_get_metrics},
-    {"POST", "/v1/session", "a cookie instead of the key, for the page", .run = post_session},
+    {"POST", "/v1/session", "a cookie instead of the key, for the page", .run = web_post_session},
     {"GET", "/v1/capabilities", "options, processors, models and commands", .run = web_get_capabilities},
     {"GET", "/v1/openapi.json", "this interface as an OpenAPI document", .run = web_get_openapi},
     {"GET", "/v1/media", "all media", .run = web_get_media},
@@ -105,24 +97,4 @@ bool web_route(struct web_request *r)
     web_refuse(r, 405, "wrong_method", "This path takes %s", allowed);
     web_header(r, "Allow", allowed);
     return false;
-}
-
-bool web_query_number(struct web_request *r, const char *name, int64_t least, int64_t most,
-                      int64_t otherwise, int64_t *out)
-{
-    const char *const text = MHD_lookup_connection_value(r->connection, MHD_GET_ARGUMENT_KIND,
-                                                         name);
-    char *end = NULL;
-
-    *out = otherwise;
-    if (!text)
-        return true;
-    const long long v = strtoll(text, &end, 10);
-    if (end == text || *end || v < least || v > most) {
-        web_refuse(r, 422, "wrong_value", "%s is not a whole number from %lld to %lld", name,
-                   (long long) least, (long long) most);
-        return false;
-    }
-    *out = v;
-    return true;
 }

@@ -55,7 +55,8 @@ static int listen_unix(const char *path)
 static bool is_loopback(const struct sockaddr *at)
 {
     if (at->sa_family == AF_INET)
-        return ntohl(((const struct sockaddr_in *) (const void *) at)->sin_addr.s_addr) >> 24 == 127;
+        return ntohl(((const struct sockaddr_in *) (const void *) at)->sin_addr.s_addr) >> 24 ==
+               127;
     return at->sa_family == AF_INET6 &&
            IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *) (const void *) at)->sin6_addr);
 }
@@ -67,9 +68,8 @@ static int port_of(int fd)
 
     if (getsockname(fd, (struct sockaddr *) &at, &size) != 0)
         return 0;
-    return ntohs(at.ss_family == AF_INET6
-                     ? ((struct sockaddr_in6 *) (void *) &at)->sin6_port
-                     : ((struct sockaddr_in *) (void *) &at)->sin_port);
+    return ntohs(at.ss_family == AF_INET6 ? ((struct sockaddr_in6 *) (void *) &at)->sin6_port
+                                          : ((struct sockaddr_in *) (void *) &at)->sin_port);
 }
 
 static int bind_to(struct web_server *s, const struct addrinfo *info, const char *host)
@@ -78,7 +78,8 @@ static int bind_to(struct web_server *s, const struct addrinfo *info, const char
     const struct web_params *const p = s->params;
 
     if (!is_loopback(info->ai_addr) && !s->tls && !p->insecure) {
-        rp_log(RP_LOG_ERROR, "--web-host: %s is not this machine alone: others could read the key "
+        rp_log(RP_LOG_ERROR,
+               "--web-host: %s is not this machine alone: others could read the key "
                "on its way; give --web-certificate and --web-certificate-key, or --web-insecure",
                host);
         return -2;
@@ -149,8 +150,8 @@ static void on_log(void *priv, const char *format, va_list args)
 static int start_daemon(struct web_server *s, int fd)
 {
     char *certificate = NULL, *key = NULL;
-    unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME |
-                     MHD_USE_ERROR_LOG | MHD_USE_ITC;
+    unsigned flags =
+        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG | MHD_USE_ITC;
     int ret = 0;
     struct MHD_OptionItem more[3] = {{MHD_OPTION_END, 0, NULL}};
 
@@ -265,8 +266,8 @@ static int say_address(const struct web_server *s)
     if (s->params->socket)
         snprintf(address, sizeof(address), "unix:%s#key=%s", s->params->socket, s->key);
     else
-        snprintf(address, sizeof(address), strchr(host, ':') ? "%s://[%s]:%d/#key=%s"
-                                                             : "%s://%s:%d/#key=%s",
+        snprintf(address, sizeof(address),
+                 strchr(host, ':') ? "%s://[%s]:%d/#key=%s" : "%s://%s:%d/#key=%s",
                  s->tls ? "https" : "http", host, s->port, s->key);
     if (printf("%s\n", address) < 0 || fflush(stdout) != 0)
         return RP_ERR_IO;
@@ -303,6 +304,8 @@ int web_serve(const struct web_params *params)
     s->lock = -1;
     s->tls = params->certificate != NULL;
     s->began = time(NULL);
+    s->routes = web_routes;
+    s->n_routes = web_n_routes;
     if (!params->certificate != !params->certificate_key) {
         rp_log(RP_LOG_ERROR, "--web-certificate and --web-certificate-key belong together");
         free(s);

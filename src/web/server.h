@@ -20,13 +20,13 @@
 #define WEB_PRINTF(f, a) __attribute__((format(printf, f, a)))
 
 enum {
-    WEB_ID = 64,            /* letters of a medium's id: SHA-256 in hex */
-    WEB_NAME = 256,         /* room for a name from a client */
+    WEB_ID = 64,    /* letters of a medium's id: SHA-256 in hex */
+    WEB_NAME = 256, /* room for a name from a client */
     WEB_PATH = 4096,
     WEB_JSON_MOST = 1 << 20, /* bytes of a JSON body */
     WEB_CONNECTIONS = 1000,
-    WEB_PATIENCE = 30,      /* seconds that a client may be slow */
-    WEB_KEPT = 24 * 3600,   /* seconds that media and results are kept */
+    WEB_PATIENCE = 30,    /* seconds that a client may be slow */
+    WEB_KEPT = 24 * 3600, /* seconds that media and results are kept */
 };
 
 struct web_request;
@@ -37,6 +37,7 @@ struct web_events;
 struct web_preview;
 struct web_desk;
 struct web_fetcher;
+struct web_medium;
 
 /* Failures of this folder beside those of the library. */
 enum {
@@ -64,10 +65,10 @@ struct web_request {
     const char *method, *url; /* of libmicrohttpd, valid as long as the request */
     char part[2][WEB_NAME];   /* what {} in the route's path took */
     bool by_cookie;           /* the page's, not a program's */
-    bool began, broken;
-    char *body;               /* JSON, zero-terminated */
-    size_t body_bytes;        /* received, also of what is thrown away */
-    json_t *json;             /* the body, an object */
+    bool began;
+    char *body; /* JSON, zero-terminated */
+    size_t body_bytes, dropped;
+    json_t *json; /* the body, an object */
     struct web_upload *upload;
     struct MHD_PostProcessor *form;
     struct MHD_Response *answer;
@@ -75,6 +76,14 @@ struct web_request {
     void (*work)(struct web_request *r); /* set: the desk is to call it */
     bool for_preview;                    /* set: it is put into the preview's place */
     struct web_request *next;            /* in the desk's line */
+};
+
+/* What files further down need of those above them, which set it when they are created. */
+struct web_hooks {
+    bool (*find_medium)(struct web_server *s, const char *id, struct web_medium *out);
+    bool (*uses)(struct web_server *s, const char *media_id); /* does a job that has not ended? */
+    int64_t (*result_bytes)(struct web_server *s);
+    json_t *(*jobs)(struct web_server *s);
 };
 
 struct web_server {
@@ -93,6 +102,9 @@ struct web_server {
     struct web_desk *desk;
     struct web_fetcher *fetcher;
     struct web_watch *watch;
+    struct web_hooks hooks;
+    const struct web_route *routes;
+    int n_routes;
     atomic_bool stopping;
     atomic_llong requests, refused, received, previews;
 };
@@ -103,11 +115,12 @@ struct web_server {
 void web_answer(struct web_request *r, unsigned status, struct MHD_Response *response,
                 const char *type);
 
-/* Answers take over the JSON; without memory the connection ends. Each is the request's only one. */
+/* Answers take over the JSON; without memory the connection ends. Each is the request's only one.
+ */
 void web_answer_json(struct web_request *r, unsigned status, json_t *json);
 void web_answer_text(struct web_request *r, const char *type, char *text); /* takes the text over */
 void web_answer_static(struct web_request *r, const char *type, const void *data, size_t size);
-void web_answer_nothing(struct web_request *r);                            /* 204 */
+void web_answer_nothing(struct web_request *r); /* 204 */
 
 /* A file, or the part of it that the request's Range asks for. `name`: shown as the download's, or
  * NULL. A link is not followed. */
@@ -127,15 +140,25 @@ const char *web_failure_code(int ret);
 /* One more header line of the answer. */
 void web_header(struct web_request *r, const char *name, const char *value);
 
+/* A number of the query within bounds; `otherwise` if it is not there. False: answered. */
+bool web_query_number(struct web_request *r, const char *name, int64_t least, int64_t most,
+                      int64_t otherwise, int64_t *out);
+
+/* The answer is there: go on with the connection. From any thread. */
+void web_request_done(struct web_request *r);
+
 /* ---- guard.c ---- */
 
 int web_guard_keys(struct web_server *s);
 
-/* Host, Origin, key or cookie, and for a change by cookie the page's header. False: answered. */
-bool web_guard(struct web_request *r);
+/* Host and Origin. False: answered. */
+bool web_guard_host(struct web_request *r);
 
-/* Set the page's cookie on the answer. */
-void web_guard_session(struct web_request *r);
+/* Key or cookie, and for a change by cookie the page's header. False: answered. */
+bool web_guard_key(struct web_request *r);
+
+/* Sets the page's cookie. */
+void web_post_session(struct web_request *r);
 
 /* Ends connections whose clients are slow. */
 int web_watch_create(struct web_server *s);
@@ -154,10 +177,6 @@ extern const int web_n_routes;
 /* Sets the request's route and parts. False: answered. */
 bool web_route(struct web_request *r);
 
-/* A number of the query within bounds; `otherwise` if it is not there. False: answered. */
-bool web_query_number(struct web_request *r, const char *name, int64_t least, int64_t most,
-                      int64_t otherwise, int64_t *out);
-
 /* ---- request.c ---- */
 
 enum MHD_Result web_on_request(void *server, struct MHD_Connection *connection, const char *url,
@@ -165,9 +184,6 @@ enum MHD_Result web_on_request(void *server, struct MHD_Connection *connection, 
                                size_t *size, void **slot);
 void web_on_end(void *server, struct MHD_Connection *connection, void **slot,
                 enum MHD_RequestTerminationCode code);
-
-/* The answer is there: go on with the connection. From any thread. */
-void web_request_done(struct web_request *r);
 
 /* ---- desk.c: threads for what takes long ---- */
 
@@ -225,6 +241,16 @@ void web_get_medium(struct web_request *r);
 void web_delete_medium(struct web_request *r);
 void web_get_medium_file(struct web_request *r);
 
+/* ---- options.c ---- */
+
+/* Is a client allowed to set it? */
+bool web_option_is_settable(const rp_option_info *info);
+
+const rp_option_info *web_option_find(const struct web_server *s, const char *name);
+
+/* A copy of what the command line has set. */
+int web_options_base(struct web_server *s, rp_options **out);
+
 /* ---- look.c: frames and faces of media ---- */
 
 void web_get_frame(struct web_request *r);
@@ -238,17 +264,13 @@ void web_look_tick(struct web_server *s);
 
 /* ---- wish.c: from a client's JSON to options ---- */
 
-/* Is a client allowed to set it? */
-bool web_option_is_settable(const rp_option_info *info);
-
-/* A copy of what the command line has set. */
-int web_options_base(struct web_server *s, rp_options **out);
-
-/* Checks sources, target, options and map of the request's JSON without any work. False: answered. */
+/* Checks sources, target, options and map of the request's JSON without any work. False: answered.
+ */
 bool web_wish_check(struct web_request *r);
 
-/* The options of such a JSON, with sources and target; *out to be destroyed. `references`: folder and
- * beginning of the names of crops for the map to be copied to, or NULL: they stay where they are. */
+/* The options of such a JSON, with sources and target; *out to be destroyed. `references`: folder
+ * and beginning of the names of crops for the map to be copied to, or NULL: they stay where they
+ * are. */
 int web_wish_options(struct web_server *s, const json_t *wish, const char *references,
                      rp_options **out);
 
@@ -267,10 +289,8 @@ void web_post_preview(struct web_request *r);
 
 int web_queue_create(struct web_server *s);
 void web_queue_destroy(struct web_server *s);
-bool web_queue_uses(struct web_server *s, const char *media_id);
 int64_t web_queue_bytes(struct web_server *s); /* of results */
 void web_queue_tick(struct web_server *s);
-json_t *web_queue_list(struct web_server *s);
 json_t *web_queue_engine(struct web_server *s);
 void web_queue_counts(struct web_server *s, int64_t counts[5], int64_t *frames);
 void web_post_job(struct web_request *r);
@@ -286,7 +306,8 @@ void web_get_result(struct web_request *r);
 int web_events_create(struct web_server *s);
 void web_events_stop(struct web_server *s); /* all streams end */
 void web_events_destroy(struct web_server *s);
-void web_events_put(struct web_server *s, const char *event, json_t *data); /* takes over the data */
+void web_events_put(struct web_server *s, const char *event,
+                    json_t *data); /* takes over the data */
 void web_events_tick(struct web_server *s);
 void web_get_events(struct web_request *r);
 

@@ -161,8 +161,9 @@ void web_post_download(struct web_request *r)
     if (full)
         web_refuse(r, 429, "busy", "%d downloads wait already", WAITING);
     else
-        web_answer_json(r, 202, json_pack("{s:s, s:s, s:s}", "kind", search.found.kind, "name",
-                                          search.found.name, "state", "queued"));
+        web_answer_json(r, 202,
+                        json_pack("{s:s, s:s, s:s}", "kind", search.found.kind, "name",
+                                  search.found.name, "state", "queued"));
 }
 
 /* ---- engine and numbers ---- */
@@ -214,7 +215,8 @@ void web_get_metrics(struct web_request *r)
             (long long) frames);
     fprintf(f, "# TYPE reprise_requests_total counter\nreprise_requests_total %lld\n",
             atomic_load(&s->requests));
-    fprintf(f, "# TYPE reprise_requests_refused_total counter\nreprise_requests_refused_total %lld\n",
+    fprintf(f,
+            "# TYPE reprise_requests_refused_total counter\nreprise_requests_refused_total %lld\n",
             atomic_load(&s->refused));
     fprintf(f, "# TYPE reprise_received_bytes_total counter\nreprise_received_bytes_total %lld\n",
             atomic_load(&s->received));

@@ -16,10 +16,10 @@ struct web_params {
     const char *socket;      /* path of a UNIX socket instead, or NULL */
     const char *certificate; /* PEM files of both, or NULL */
     const char *certificate_key;
-    const char *folder;      /* of media, jobs and results; NULL: the user's state folder */
-    int64_t quota;           /* bytes that all files in it may take together */
-    bool insecure;           /* serve other hosts without a certificate */
-    bool open;               /* show the page in the user's browser */
+    const char *folder;          /* of media, jobs and results; NULL: the user's state folder */
+    int64_t quota;               /* bytes that all files in it may take together */
+    bool insecure;               /* serve other hosts without a certificate */
+    bool open;                   /* show the page in the user's browser */
     const rp_options *options;   /* what the command line has set: defaults of every job */
     const rp_option_info *table; /* the options of headless-run, in the order of the manual */
     int n_table;

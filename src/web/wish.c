@@ -6,61 +6,7 @@
 
 enum { SOURCES = 64, PAIRS = 32, WORDS = 64, WORD = 256 };
 
-/* ---- options ---- */
-
-static bool is_one_of(const char *const *list, const char *name)
-{
-    while (*list && strcmp(*list, name) != 0)
-        list++;
-    return *list != NULL;
-}
-
-/* What a job does is the client's; where and with what it runs is the server's. */
-bool web_option_is_settable(const rp_option_info *info)
-{
-    static const char *const groups[] = {"paths",     "execution", "cuda_graph", "memory",
-                                         "download",  "misc",      "benchmark",  "uis",
-                                         "patterns",  "jobs",      "app",        "help",
-                                         "workflow",  "distribution", NULL};
-    static const char *const names[] = {"face-map", "reference-face-paths", "frame", "resume",
-                                        "segment", NULL};
-    /* words that are no names of files */
-    static const char *const plain[] = {"WxH", "PERCENT...", "RGBA...", "N...", "R", "R G B",
-                                        NULL};
-
-    if (info->no_effect || is_one_of(groups, info->group) || is_one_of(names, info->name))
-        return false;
-    return info->is_flag || info->is_number || info->choices ||
-           (info->meta && is_one_of(plain, info->meta));
-}
-
-static const rp_option_info *find_option(const struct web_server *s, const char *name)
-{
-    for (int i = 0; i < s->params->n_table; i++)
-        if (!strcmp(s->params->table[i].name, name))
-            return &s->params->table[i];
-    return NULL;
-}
-
-int web_options_base(struct web_server *s, rp_options **out)
-{
-    int ret = rp_options_create(out);
-
-    for (int i = 0; ret >= 0 && i < s->params->n_table; i++) {
-        const rp_option_info *const info = &s->params->table[i];
-        char **words = NULL;
-
-        if (!strcmp(info->group, "help") || !strcmp(info->group, "app") ||
-            !rp_options_is_given(s->params->options, info->name))
-            continue;
-        const int n = rp_options_get_words(s->params->options, info->name, &words);
-        ret = n < 0 ? n
-                    : rp_options_set_words(*out, info->name, info->is_flag ? 0 : n,
-                                           (const char *const *) words);
-        rp_free(words);
-    }
-    return ret;
-}
+/* ---- values ---- */
 
 /* One word of a value. Empty if it is none. */
 static void write_word(const json_t *value, char out[WORD])
@@ -133,13 +79,15 @@ static bool check_options(struct web_request *r, json_t *options)
         web_fail(r, RP_ERR_NOMEM);
         return false;
     }
-    json_object_foreach(options, name, value) {
-        const rp_option_info *const info = find_option(r->server, name);
+    json_object_foreach(options, name, value)
+    {
+        const rp_option_info *const info = web_option_find(r->server, name);
 
         if (!info)
             right = refuse_option(r, name, "there is no such option; /v1/capabilities lists them");
         else if (!web_option_is_settable(info))
-            right = refuse_option(r, name, "this option is for the command line of the server only");
+            right =
+                refuse_option(r, name, "this option is for the command line of the server only");
         if (!right)
             break;
         const int ret = set_option(scratch, info, value);
@@ -173,12 +121,11 @@ static bool check_sources(struct web_request *r, json_t *sources)
     if (!sources)
         return true;
     if (!json_is_array(sources) || json_array_size(sources) > SOURCES) {
-        web_refuse(r, 422, "wrong_value", "The sources are not an array of at most %d ids", SOURCES);
+        web_refuse(r, 422, "wrong_value", "The sources are not an array of at most %d ids",
+                   SOURCES);
         return false;
     }
-    json_array_foreach(sources, i, id)
-        if (!is_medium(r, id, "source", &m))
-            return false;
+    json_array_foreach(sources, i, id) if (!is_medium(r, id, "source", &m)) return false;
     return true;
 }
 
@@ -200,7 +147,8 @@ static bool check_map(struct web_request *r, json_t *map)
         web_refuse(r, 422, "wrong_value", "The map is not an array of at most %d pairs", PAIRS);
         return false;
     }
-    json_array_foreach(map, i, pair) {
+    json_array_foreach(map, i, pair)
+    {
         const json_t *const frame = json_object_get(pair, "frame");
 
         if (!is_medium(r, json_object_get(pair, "source"), "source of a pair", &m))
@@ -238,12 +186,14 @@ bool web_wish_uses(const json_t *wish, const char *id)
 
     if (target && !strcmp(target, id))
         return true;
-    json_array_foreach(json_object_get(wish, "sources"), i, item) {
+    json_array_foreach(json_object_get(wish, "sources"), i, item)
+    {
         const char *const source = json_string_value(item);
         if (source && !strcmp(source, id))
             return true;
     }
-    json_array_foreach(json_object_get(wish, "map"), i, item) {
+    json_array_foreach(json_object_get(wish, "map"), i, item)
+    {
         const char *const source = json_string_value(json_object_get(item, "source"));
         if (source && !strcmp(source, id))
             return true;
@@ -349,8 +299,9 @@ int web_wish_options(struct web_server *s, const json_t *wish, const char *refer
         (ret = set_sources(s, json_object_get(wish, "sources"), *out)) < 0 ||
         (ret = set_map(s, json_object_get(wish, "map"), &target, references, *out)) < 0)
         return ret;
-    json_object_foreach(options, name, value) {
-        const rp_option_info *const info = find_option(s, name);
+    json_object_foreach(options, name, value)
+    {
+        const rp_option_info *const info = web_option_find(s, name);
 
         if (!info || !web_option_is_settable(info))
             return WEB_STALE; /* a file of the queue that something else has written */
