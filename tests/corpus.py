@@ -212,9 +212,9 @@ def films():
 
 def journals():
     sums = hashlib.sha256(b'').hexdigest()
-    text = 'reprise-journal 1\nprogram reprise 0.1.0\n'
+    text = 'reprise-journal 2\nprogram reprise 0.1.0\n'
     text += ''.join(f'{name} {sums}\n' for name in ('options', 'models', 'target', 'sources'))
-    text += 'device cpu\nframes 0 1000 250\n'
+    text += 'device cpu\nframes 0 1000 250 1\nmachine x86_64 Intel avx2\n'
     for k in range(2):
         text += (f'piece {k} {250 * k} {250 * k + 250} 250 12345 {sums} 7 5 3 1 0 0 {k} deadbeef 13 '
                  f'{250 * k + 250} 200 3ff0000000000000 {3 * k + 3} '

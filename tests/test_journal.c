@@ -11,7 +11,7 @@
 #include "base/path.h"
 #include "pipeline/journal.h"
 
-enum { PIECES = 4, HEAD_LINES = 8 };
+enum { PIECES = 4, HEAD_LINES = 9 };
 
 static char root[] = "/tmp/rp_journal_XXXXXX";
 static char path[sizeof(root) + 16];
@@ -28,6 +28,8 @@ static const struct rp_journal_head head = {
     .first = 10,
     .end = 1000,
     .piece = 250,
+    .lockstep = 1,
+    .machine = "x86_64 Intel avx2 fma; ONNX Runtime 1.29.0",
 };
 
 static struct rp_journal_piece piece_of(int number)
@@ -120,8 +122,10 @@ static void assert_holds(const char *data, size_t n, bool whole_head, int pieces
     free(copy);
     assert_int_equal(valid, whole_head);
     assert_int_equal(list.n, pieces);
-    if (valid)
+    if (valid) {
         assert_true(rp_journal_same(&got, &head, NULL, 0));
+        assert_string_equal(got.machine, head.machine);
+    }
     for (int i = 0; i < list.n; i++)
         assert_piece(&list.piece[i], i);
     rp_journal_list_free(&list);
@@ -247,6 +251,15 @@ static void test_same(void **state)
     assert_false(rp_journal_same(&head, &other, what, 5));
     assert_int_equal(rp_journal_id(&other, other_id), 0);
     assert_string_not_equal(id, other_id);
+    other = head;
+    other.lockstep = 4;
+    assert_false(rp_journal_same(&head, &other, what, sizeof(what)));
+    assert_string_equal(what, "the number of frames in lockstep");
+    other = head;
+    other.machine[3]++; /* of pieces that fit together */
+    assert_true(rp_journal_same(&head, &other, what, sizeof(what)));
+    assert_int_equal(rp_journal_id(&other, other_id), 0);
+    assert_string_equal(id, other_id);
     assert_int_equal(strlen(id), RP_JOURNAL_ID - 1);
 }
 

@@ -19,6 +19,7 @@ import subprocess
 import sys
 import time
 import unittest
+import zlib
 
 import e2e
 
@@ -50,6 +51,19 @@ def make_clip(path, seconds, size=160, rate='25'):
     e2e.ffmpeg('-stream_loop', '-1', '-i', sample, '-f', 'lavfi', '-i', 'sine=330', '-map', '0:v',
                '-map', '1:a', '-t', str(seconds), '-vf', f'scale={size}:-2,fps={rate}', '-c:v',
                'libx264', '-preset', 'ultrafast', '-c:a', 'aac', path)
+
+
+def on_another_machine(path):
+    """As if a journal had been written on another kind of machine: its line, and all sums."""
+    crc, lines = 0, []
+    for line in read(path).decode().splitlines():
+        text = line.rsplit(' ', 1)[0]
+        if text.startswith('machine '):
+            text = 'machine pdp11, ONNX Runtime 0.0.1'
+        crc = zlib.crc32(f'{text} '.encode(), crc)
+        lines.append(f'{text} {crc:08x}\n')
+    with open(path, 'w', encoding='ascii') as file:
+        file.writelines(lines)
 
 
 class Case(unittest.TestCase):
@@ -129,6 +143,13 @@ class Resume(Case):
         self.assertNotIn('anew', self.again().stderr)
         self.assert_done()
 
+    def test_went_on_elsewhere(self):
+        self.begin()
+        journal, = glob.glob(folder_of(self.output) + '/*.journal')
+        on_another_machine(journal)
+        self.assertEqual(self.again().stderr.count('different kinds of machines'), 1)
+        self.assert_done()
+
     def test_changed(self):
         """Another quality: nothing of the pieces is used, and one sentence says so."""
         self.begin()
@@ -197,6 +218,23 @@ class Segments(Case):
         self.assert_done()
         self.assertEqual(self.reported(result)['content_checked'], self.report['content_checked'])
         self.again(command=('join', self.output), code=2)
+
+    def test_join_needs_no_models_but_is_told_of_machines(self):
+        """What joins has none of the models but the content check's, and no device of the job's.
+        Pieces that another kind of machine made are joined; one sentence says so."""
+        self.again('--segment', '1/2')
+        journal, = glob.glob(folder_of(self.output) + '/*.journal')
+        on_another_machine(journal)
+        self.again('--segment', '2/2')
+        models = e2e.scratch('check')
+        os.makedirs(models, exist_ok=True)
+        os.symlink(f'{e2e.MODELS}/nsfwjs.onnx', f'{models}/nsfwjs.onnx')
+        few = dict(os.environ, REPRISE_MODELS=models)
+        result = self.again(command=('join', self.output, '--json'), env=few)
+        self.assertEqual(result.stderr.count('different kinds of machines'), 1, result.stderr)
+        self.assertIn('pdp11, ONNX Runtime 0.0.1', result.stderr)
+        self.assert_done()
+        self.assertEqual(self.reported(result)['content_checked'], self.report['content_checked'])
 
     def test_different_options(self):
         self.again('--segment', '1/2')

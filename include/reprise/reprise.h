@@ -472,7 +472,8 @@ RP_API int rp_job_run(rp_job *job, rp_progress_fn *fn, void *priv);
  *  @return as rp_job_run(); RP_ERR_AGAIN if pieces are missing. */
 RP_API int rp_job_join(rp_job *job, rp_progress_fn *fn, void *priv);
 
-/** Set the options that the segments of an output were made with (since API 5).
+/** Set the options that the segments of an output were made with (since API 5). A job of them can only
+ *  be joined, which needs neither the GPU nor the models that made the segments.
  *  @param path    the output, or the hidden folder of its pieces
  *  @param folder  becomes the folder in which they were run, against which paths are to be read; to
  *                 be freed with rp_free() */

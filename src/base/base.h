@@ -73,4 +73,8 @@ double rp_now(void);
 /* Number of processor cores this process may use, given its affinity and cgroups; at least 1. */
 int rp_cpu_count(void);
 
+/* The kind of processor, as far as software chooses by it which code it runs, and with that how
+ * sums of floats are rounded: "x86_64 AMD avx avx2 fma avx512f". */
+void rp_cpu_kind(char *text, size_t size);
+
 #endif /* RP_BASE_H */

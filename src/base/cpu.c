@@ -4,7 +4,14 @@
 
 #include <limits.h>
 #include <sched.h>
+#include <sys/utsname.h>
 #include <unistd.h>
+
+#if defined(__x86_64__)
+#include <cpuid.h>
+#else
+#include <sys/auxv.h>
+#endif
 
 /* Without memory of the heap: where that is short, the number must not change, nor what depends on
  * it. */
@@ -104,4 +111,61 @@ int rp_cpu_count(void)
     const int allowed = allowed_cores(), quota = quota_cores();
 
     return RP_MAX(RP_MIN(allowed, quota), 1);
+}
+
+static void add(char *text, size_t size, const char *word)
+{
+    const size_t n = strlen(text);
+
+    snprintf(text + n, size - n, " %s", word);
+}
+
+#if defined(__x86_64__)
+
+/* Vector units that libraries have code of their own for. */
+static void add_features(char *text, size_t size)
+{
+    unsigned a, b, c, d;
+
+    __builtin_cpu_init();
+    add(text, size,
+        __builtin_cpu_is("intel") ? "Intel"
+        : __builtin_cpu_is("amd") ? "AMD"
+                                  : "other");
+    if (__builtin_cpu_supports("avx"))
+        add(text, size, "avx");
+    if (__builtin_cpu_supports("avx2"))
+        add(text, size, "avx2");
+    if (__builtin_cpu_supports("fma"))
+        add(text, size, "fma");
+    if (__builtin_cpu_supports("avx512f"))
+        add(text, size, "avx512f");
+    if (__builtin_cpu_supports("avx512bw"))
+        add(text, size, "avx512bw");
+    if (__builtin_cpu_supports("avx512vnni"))
+        add(text, size, "avx512vnni");
+    if (__get_cpuid_count(7, 0, &a, &b, &c, &d) && d >> 24 & 1)
+        add(text, size, "amx");
+    if (__get_cpuid_count(7, 1, &a, &b, &c, &d) && a >> 4 & 1)
+        add(text, size, "avxvnni");
+}
+
+#else
+
+static void add_features(char *text, size_t size)
+{
+    char word[64];
+
+    snprintf(word, sizeof(word), "%lx %lx", getauxval(AT_HWCAP), getauxval(AT_HWCAP2));
+    add(text, size, word);
+}
+
+#endif
+
+void rp_cpu_kind(char *text, size_t size)
+{
+    struct utsname name;
+
+    snprintf(text, size, "%s", uname(&name) ? "processor" : name.machine);
+    add_features(text, size);
 }

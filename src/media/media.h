@@ -193,6 +193,9 @@ bool rp_reader_damage(struct rp_reader *reader, char *text, size_t size);
 /* One frame by its number, or the last if there are fewer: for the reference frame. */
 int rp_reader_frame(const char *path, int64_t index, struct rp_media_frame **frame);
 
+/* Versions of what decodes, scales and encodes: "libavcodec 59.37.100, libswscale 6.7.100". */
+void rp_media_versions(char *text, size_t size);
+
 /* ---- video out ------------------------------------------------------------------------------- */
 
 struct rp_writer;

@@ -105,6 +105,11 @@ int rp_reader_open(struct rp_reader **out, const char *path, const struct rp_rea
     return none();
 }
 
+void rp_media_versions(char *text, size_t size)
+{
+    snprintf(text, size, "no FFmpeg");
+}
+
 int rp_reader_attach(struct rp_reader *reader, const struct rp_frame_memory *memory)
 {
     (void) reader, (void) memory;

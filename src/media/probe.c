@@ -1,6 +1,8 @@
 /* What kind of file it is. */
 #include "media/av.h"
 
+#include <libswscale/swscale.h>
+
 /* More than one picture? */
 static bool is_animated(AVFormatContext *ic)
 {
@@ -61,4 +63,19 @@ int rp_media_probe(const char *path, enum rp_media_kind *kind)
     return probe_av(path, kind);
 fail:
     return ret;
+}
+
+static void add_version(char *text, size_t size, const char *name, unsigned version)
+{
+    const size_t n = strlen(text);
+
+    snprintf(text + n, size - n, "%s%s %u.%u.%u", n ? ", " : "", name, AV_VERSION_MAJOR(version),
+             AV_VERSION_MINOR(version), AV_VERSION_MICRO(version));
+}
+
+void rp_media_versions(char *text, size_t size)
+{
+    text[0] = '\0';
+    add_version(text, size, "libavcodec", avcodec_version());
+    add_version(text, size, "libswscale", swscale_version());
 }

@@ -217,6 +217,27 @@ static int open_pipeline(void *priv)
     return 0;
 }
 
+/* Frames that the content check has not seen yet may have to be examined: the processor will do,
+ * whatever the segments were made on. */
+static int open_for_join(struct rp_job *job, const char *file)
+{
+    struct rp_settings *settings;
+    const struct rp_pipeline_params params = {.use = RP_USE_CHECK,
+                                              .threads = RP_MIN(rp_cpu_count(), 8)};
+
+    if (!(job->facts = malloc(sizeof(*job->facts))))
+        return rp_fail(RP_ERR_NOMEM, "out of memory");
+    RP_CHECK(rp_job_facts_read(file, job->facts));
+    RP_CHECK(rp_settings_copy(&settings, job->settings));
+    int ret = rp_settings_set_text(settings, "execution-providers", "cpu");
+    if (ret >= 0)
+        ret = rp_pipeline_open(&job->pipeline, job->runtime, settings, &params);
+    rp_settings_destroy(&settings);
+    if (ret >= 0)
+        job->pipeline->plan.alpha = job->facts->alpha;
+    return ret;
+}
+
 int rp_job_create(rp_job **out, rp_runtime *runtime, const rp_options *options)
 {
     int ret;
@@ -230,6 +251,10 @@ int rp_job_create(rp_job **out, rp_runtime *runtime, const rp_options *options)
     RP_TRY(check_paths(job));
     RP_TRY(check_devices(job));
     RP_TRY(choose_slots(job, &job->slots));
+    if (rp_options_job_file(options)) {
+        RP_TRY(open_for_join(job, rp_options_job_file(options)));
+        return 0;
+    }
     RP_TRY(rp_pipeline_executor(runtime, job->settings, 0, &job->executor));
     RP_TRY(rp_executor_run(job->executor, open_pipeline, job));
     return 0;
@@ -247,6 +272,7 @@ void rp_job_destroy(rp_job **out)
         return;
     rp_reader_close(&job->reader);
     rp_pipeline_destroy(&job->pipeline);
+    free(job->facts);
     free(job->target);
     free(job->output);
     free(job);
@@ -302,6 +328,10 @@ fail:
 
 int rp_job_run(rp_job *job, rp_progress_fn *fn, void *priv)
 {
+    if (job->facts && !job->join)
+        return rp_fail(RP_ERR_USAGE,
+                       "%s: its options are those of segments, which can only be joined",
+                       job->output);
     job->progress_fn = fn;
     job->progress_priv = priv;
     return rp_executor_run(job->executor, run, job);

@@ -10,6 +10,17 @@
 
 #define RP_LONG_VIDEO 1500 /* frames from which on measuring pays */
 
+/* Of a job that is made in segments: what only who has its models open can know, and what a join
+ * needs of it. */
+struct rp_job_facts {
+    char models[RP_SHA256_HEX]; /* as in the journal's head, like the next two */
+    char device[32];
+    int64_t lockstep;
+    struct rp_mark mark; /* but for the software */
+    char heard[320];     /* damage of the sound that lips follow */
+    bool alpha;          /* frames are transparent */
+};
+
 struct rp_job {
     rp_runtime *runtime;
     const struct rp_settings *settings; /* of the options, which must outlive the job */
@@ -21,6 +32,9 @@ struct rp_job {
     bool still; /* one frame of a video becomes a picture */
     bool measures; /* what suits the GPU best, if it is not known: for long videos */
     bool join;     /* nothing is made: the output is joined of pieces that are there */
+    struct rp_job_facts
+        *facts; /* the options are those of segments, and only a join is possible: the
+                 * pipeline has only the content check, on the processor; or NULL */
     char *target, *output;
     int slots; /* 0: to be measured */
     atomic_int cancelled;
@@ -41,13 +55,20 @@ int rp_job_open_reader(const struct rp_job *job, struct rp_reader **reader);
 
 /* ---- job_head.c: what a job in pieces is ---- */
 
-/* For its journal. @param piece  frames of a piece. Reads the target and the files of options. */
-int rp_job_head(const struct rp_job *job, int64_t piece, struct rp_journal_head *head);
+/* For its journal. Reads the target and the files of options.
+ * @param piece  frames of a piece
+ * @param voice  hash of the voice extractor, "" if none was used */
+int rp_job_head(const struct rp_job *job, int64_t piece, const char *voice,
+                struct rp_journal_head *head);
 
 /* ---- job_options.c ---- */
 
-/* Keep the options for rp_options_read_job(). */
-int rp_job_options_write(const struct rp_job *job, const char *folder, const char *id);
+/* Keep the options for rp_options_read_job(), and facts for rp_job_facts_read(). */
+int rp_job_options_write(const struct rp_job *job, const struct rp_job_facts *facts,
+                         const char *folder, const char *id);
+
+/* @param path  of the file that rp_options_read_job() has read; see rp_options_job_file() */
+int rp_job_facts_read(const char *path, struct rp_job_facts *facts);
 
 /* ---- job_still.c: --frame ---- */
 

@@ -70,11 +70,12 @@ static int compare(const void *a, const void *b)
     return strcmp(a, b);
 }
 
-static int write_models(const struct rp_pipeline *pipeline, FILE *to)
+/* @param forms  how they are run on a GPU, too, which is measured */
+static int write_models(const struct rp_pipeline *pipeline, bool forms, FILE *to)
 {
     enum { MOST = 256 };
     int n = 0;
-    typedef char sum[RP_SHA256_HEX];
+    typedef char sum[RP_SHA256_HEX + 8];
     sum *const hex = malloc(MOST * sizeof(*hex));
     const struct rp_model *model;
 
@@ -88,7 +89,10 @@ static int write_models(const struct rp_pipeline *pipeline, FILE *to)
             free(hex);
             return ret;
         }
-        memcpy(hex[n], sums.sha256, sizeof(hex[n]));
+        snprintf(hex[n], sizeof(hex[n]), "%s", sums.sha256);
+        if (forms)
+            snprintf(hex[n], sizeof(hex[n]), "%s %d %d", sums.sha256, (int) rp_model_layout(model),
+                     rp_model_deterministic(model));
     }
     qsort(hex, (size_t) n, sizeof(*hex), compare);
     for (int i = 0; i < n; i++)
@@ -97,9 +101,10 @@ static int write_models(const struct rp_pipeline *pipeline, FILE *to)
     return 0;
 }
 
-enum part { OPTIONS, SOURCES, MODELS };
+enum part { OPTIONS, SOURCES, MODELS, FORMS };
 
-static int hash_of(const struct rp_job *job, enum part part, char hex[RP_SHA256_HEX])
+static int hash_of(const struct rp_job *job, enum part part, const char *voice,
+                   char hex[RP_SHA256_HEX])
 {
     char *text = NULL;
     size_t size = 0;
@@ -112,7 +117,9 @@ static int hash_of(const struct rp_job *job, enum part part, char hex[RP_SHA256_
     else if (part == SOURCES)
         rp_option_files(job->settings, write_file, &s);
     else
-        s.ret = write_models(job->pipeline, s.to);
+        s.ret = write_models(job->pipeline, part == FORMS, s.to);
+    if (part == MODELS && voice[0])
+        fprintf(s.to, "voice %s\n", voice);
     if ((ferror(s.to) | fclose(s.to)) && s.ret >= 0)
         s.ret = rp_fail(RP_ERR_NOMEM, "out of memory");
     if (s.ret >= 0)
@@ -121,17 +128,53 @@ static int hash_of(const struct rp_job *job, enum part part, char hex[RP_SHA256_
     return s.ret;
 }
 
-int rp_job_head(const struct rp_job *job, int64_t piece, struct rp_journal_head *head)
+/* All that is known to change bytes and is not the same everywhere: libraries choose their code by
+ * the processor, and networks are run by a GPU's drivers in the form that was measured. */
+static int write_machine(const struct rp_job *job, char *text, size_t size)
+{
+    struct rp_engine *engine;
+    char cpu[128], media[128], forms[RP_SHA256_HEX];
+    const struct rp_device *const d = job->pipeline->device;
+
+    RP_CHECK(rp_runtime_engine(job->runtime, &engine));
+    rp_cpu_kind(cpu, sizeof(cpu));
+    rp_media_versions(media, sizeof(media));
+    snprintf(text, size, "%s, ONNX Runtime %s, %s", cpu, rp_engine_version(engine), media);
+    if (!d->fns->one_thread)
+        return 0;
+    RP_CHECK(hash_of(job, FORMS, "", forms));
+    const size_t n = strlen(text);
+    snprintf(text + n, size - n, ", %.90s %.90s, forms %.8s", d->title, d->version, forms);
+    return 0;
+}
+
+/* What is known of a job only with its models open, or by who had them. */
+static int take_models(const struct rp_job *job, const char *voice, struct rp_journal_head *head)
+{
+    const struct rp_pipeline *const p = job->pipeline;
+
+    if (job->facts) {
+        memcpy(head->models, job->facts->models, sizeof(head->models));
+        memcpy(head->device, job->facts->device, sizeof(head->device));
+        head->lockstep = job->facts->lockstep;
+        return 0;
+    }
+    snprintf(head->device, sizeof(head->device), "%s", p->device->fns->one_thread ? "gpu" : "cpu");
+    head->lockstep = rp_plan_frames(&p->plan);
+    return hash_of(job, MODELS, voice, head->models);
+}
+
+int rp_job_head(const struct rp_job *job, int64_t piece, const char *voice,
+                struct rp_journal_head *head)
 {
     const struct rp_range part = rp_frame_range(job->settings);
 
     *head = (struct rp_journal_head){
         .first = part.start, .end = part.ends ? part.end : 0, .piece = piece};
     snprintf(head->program, sizeof(head->program), "reprise %s %s", rp_version(), RP_COMMIT);
-    snprintf(head->device, sizeof(head->device), "%s",
-             job->pipeline->device->fns->one_thread ? "gpu" : "cpu");
-    RP_CHECK(hash_of(job, OPTIONS, head->options));
-    RP_CHECK(hash_of(job, SOURCES, head->sources));
-    RP_CHECK(hash_of(job, MODELS, head->models));
+    RP_CHECK(take_models(job, voice, head));
+    RP_CHECK(write_machine(job, head->machine, sizeof(head->machine)));
+    RP_CHECK(hash_of(job, OPTIONS, "", head->options));
+    RP_CHECK(hash_of(job, SOURCES, "", head->sources));
     return rp_sha256_file(job->target, head->target);
 }

@@ -8,7 +8,7 @@
 #include "pipeline/job.h"
 #include "pipeline/job_folder.h"
 
-#define FIRST_LINE "reprise-options 1"
+#define FIRST_LINE "reprise-options 2"
 enum { OPTIONS_MAX = 1 << 20 };
 
 /* ---- writing --------------------------------------------------------------------------------- */
@@ -50,7 +50,23 @@ static void write_option(void *priv, const struct rp_opt_group *group, const str
         free(text);
 }
 
-int rp_job_options_write(const struct rp_job *job, const char *folder, const char *id)
+/* Names that no option has. */
+#define FACT "job."
+
+static void write_facts(FILE *to, const struct rp_job_facts *f)
+{
+    fprintf(to, FACT "lockstep %lld\n", (long long) f->lockstep);
+    write_line(to, FACT "models", f->models);
+    write_line(to, FACT "device", f->device);
+    write_line(to, FACT "mark-processors", f->mark.processors);
+    write_line(to, FACT "mark-models", f->mark.models);
+    write_line(to, FACT "mark-damage", f->mark.damage);
+    write_line(to, FACT "heard", f->heard);
+    write_line(to, FACT "alpha", f->alpha ? "1" : "0");
+}
+
+int rp_job_options_write(const struct rp_job *job, const struct rp_job_facts *facts,
+                         const char *folder, const char *id)
 {
     size_t size = 0;
     char *text = NULL, *const path = rp_job_folder_options(folder, id);
@@ -62,6 +78,7 @@ int rp_job_options_write(const struct rp_job *job, const char *folder, const cha
     } else {
         fprintf(w.to, FIRST_LINE "\n");
         write_line(w.to, "folder", here);
+        write_facts(w.to, facts);
         rp_settings_each(job->settings, write_option, &w);
     }
     if (w.to && (ferror(w.to) | fclose(w.to)) && w.ret >= 0)
@@ -102,8 +119,33 @@ static int bad(const char *path)
     return rp_fail(RP_ERR_FORMAT, "%s: not the options of a job", path);
 }
 
-static int read_lines(rp_options *options, const char *path, char *text, char **folder)
+static void take_fact(struct rp_job_facts *f, const char *name, const char *value)
 {
+    const struct {
+        const char *name;
+        char *to;
+        size_t size;
+    } texts[] = {{"models", f->models, sizeof(f->models)},
+                 {"device", f->device, sizeof(f->device)},
+                 {"mark-processors", f->mark.processors, sizeof(f->mark.processors)},
+                 {"mark-models", f->mark.models, sizeof(f->mark.models)},
+                 {"mark-damage", f->mark.damage, sizeof(f->mark.damage)},
+                 {"heard", f->heard, sizeof(f->heard)}};
+
+    for (size_t i = 0; i < RP_ARRAY_LEN(texts); i++)
+        if (!strcmp(name, texts[i].name))
+            snprintf(texts[i].to, texts[i].size, "%s", value);
+    if (!strcmp(name, "lockstep"))
+        f->lockstep = strtoll(value, NULL, 10);
+    if (!strcmp(name, "alpha"))
+        f->alpha = !strcmp(value, "1");
+}
+
+/* Into options or facts, one of which is NULL. */
+static int read_lines(rp_options *options, struct rp_job_facts *facts, const char *path, char *text,
+                      char **folder)
+{
+    static const size_t fact = sizeof(FACT) - 1;
     int number = 0;
     char *state = NULL;
 
@@ -119,10 +161,37 @@ static int read_lines(rp_options *options, const char *path, char *text, char **
         *value = '\0';
         if (number == 2 && (strcmp(line, "folder") != 0 || !(*folder = strdup(value + 1))))
             return bad(path);
-        if (number > 2)
+        if (number > 2 && facts && !strncmp(line, FACT, fact))
+            take_fact(facts, line + fact, value + 1);
+        if (number > 2 && options && strncmp(line, FACT, fact) != 0)
             RP_CHECK(rp_options_set(options, line, value + 1));
     }
     return *folder ? 0 : bad(path);
+}
+
+static int read_file(rp_options *options, struct rp_job_facts *facts, const char *path,
+                     char **folder)
+{
+    size_t size;
+    uint8_t *text = NULL;
+    int ret = rp_file_read(path, OPTIONS_MAX, &text, &size);
+
+    if (ret >= 0)
+        ret = strlen((char *) text) == size
+                  ? read_lines(options, facts, path, (char *) text, folder)
+                  : bad(path);
+    free(text);
+    return ret;
+}
+
+int rp_job_facts_read(const char *path, struct rp_job_facts *facts)
+{
+    char *folder = NULL;
+
+    *facts = (struct rp_job_facts){0};
+    const int ret = read_file(NULL, facts, path, &folder);
+    free(folder);
+    return ret >= 0 && facts->lockstep < 1 ? bad(path) : ret;
 }
 
 struct found {
@@ -154,8 +223,6 @@ static bool is_job_folder(const char *path)
 int rp_options_read_job(rp_options *options, const char *path, char **folder)
 {
     int ret;
-    size_t size;
-    uint8_t *text = NULL;
     char *const plain = path && *path ? strdup(path) : NULL;
 
     *folder = NULL;
@@ -178,11 +245,9 @@ int rp_options_read_job(rp_options *options, const char *path, char **folder)
                             "--segment",
                             path);
     if (ret >= 0)
-        ret = rp_file_read(f.path, OPTIONS_MAX, &text, &size);
+        ret = read_file(options, NULL, f.path, folder);
     if (ret >= 0)
-        ret = strlen((char *) text) == size ? read_lines(options, f.path, (char *) text, folder)
-                                            : bad(f.path);
-    free(text);
+        rp_options_set_job_file(options, realpath(f.path, NULL));
     free(f.path);
     free(at);
     free(plain);

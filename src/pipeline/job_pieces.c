@@ -15,6 +15,34 @@ struct look {
     char what[200];   /* is different with the last other one */
 };
 
+/* Which of the kinds of machines it is. */
+static int add_machine(struct rp_job_pieces *p, const char *machine)
+{
+    char(*more)[RP_JOURNAL_MACHINE];
+
+    for (int i = 0; i < p->nmachines; i++)
+        if (!strcmp(p->machine[i], machine))
+            return i;
+    if (!(more = realloc(p->machine, (size_t) (p->nmachines + 1) * sizeof(*more))))
+        return rp_fail(RP_ERR_NOMEM, "out of memory");
+    p->machine = more;
+    snprintf(p->machine[p->nmachines], sizeof(*more), "%s", machine);
+    return p->nmachines++;
+}
+
+static int take_pieces(struct rp_job_pieces *p, const struct rp_journal_head *head,
+                       struct rp_journal_list *list)
+{
+    const int machine = add_machine(p, head->machine);
+
+    RP_CHECK(machine);
+    for (int i = 0; i < list->n; i++) {
+        list->piece[i].machine = machine;
+        RP_CHECK(rp_journal_put(&p->done, &list->piece[i]));
+    }
+    return 0;
+}
+
 static int look_at_journal(void *priv, const char *name, int64_t bytes)
 {
     int ret;
@@ -39,8 +67,7 @@ static int look_at_journal(void *priv, const char *name, int64_t bytes)
     free(data);
     if (ret >= 0 && valid && rp_journal_same(&head, &l->p->head, NULL, 0)) {
         l->own++;
-        for (int i = 0; i < list.n && ret >= 0; i++)
-            ret = rp_journal_put(&l->p->done, &list.piece[i]);
+        ret = take_pieces(l->p, &head, &list);
     } else if (ret >= 0 && valid) {
         l->other++;
         rp_journal_same(&head, &l->p->head, l->what, sizeof(l->what));
@@ -97,6 +124,25 @@ const struct rp_journal_piece *rp_job_pieces_find(const struct rp_job_pieces *p,
 
     return p->done.n ? bsearch(&key, p->done.piece, (size_t) p->done.n, sizeof(key), compare)
                      : NULL;
+}
+
+/* Of a join: whose pieces there are. Of a run: whose pieces it goes on with. */
+static void say_machines(const struct rp_job_pieces *p, const char *output, bool join)
+{
+    int n = join ? 0 : 1;
+    const char *kind[2] = {join ? NULL : p->machine[0]};
+
+    for (int i = 0; i < p->done.n && n < 2; i++) {
+        const char *const machine = p->machine[p->done.piece[i].machine];
+
+        if (!n || machine != kind[0])
+            kind[n++] = machine;
+    }
+    if (n == 2)
+        rp_log(RP_LOG_WARN,
+               "%s: its pieces are of different kinds of machines (%s; and %s); they fit together, "
+               "but one machine alone might have given slightly other pixels",
+               output, kind[0], kind[1]);
 }
 
 /* ---- opening --------------------------------------------------------------------------------- */
@@ -170,6 +216,7 @@ int rp_job_pieces_open(struct rp_job_pieces *p, const char *output,
         goto fail;
     }
     RP_TRY(rp_journal_id(head, p->id));
+    RP_TRY(add_machine(p, head->machine));
     take_share(p, pieces);
     RP_TRY(rp_job_folder_open(&p->folder, path));
     if (!segment->count && resume != RP_RESUME_JOIN &&
@@ -179,6 +226,8 @@ int rp_job_pieces_open(struct rp_job_pieces *p, const char *output,
     }
     RP_TRY(rp_job_folder_each(path, RP_JOURNAL_EXT, look_at_journal, &l));
     keep_valid(p, path);
+    if (!segment->count)
+        say_machines(p, output, resume == RP_RESUME_JOIN);
     if (resume == RP_RESUME_OR_FAIL && !p->done.n) {
         ret = l.other ? rp_fail(RP_ERR_USAGE, "--resume: %s changed since the run that made %s",
                                 l.what, output)
@@ -256,7 +305,10 @@ void rp_job_pieces_close(struct rp_job_pieces *p, bool remove)
     rp_job_folder_close(&p->folder);
     rp_journal_list_free(&p->done);
     free(p->open);
+    free(p->machine);
     p->open = NULL;
+    p->machine = NULL;
+    p->nmachines = 0;
     p->nopen = p->room = 0;
 }
 

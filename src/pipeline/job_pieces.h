@@ -24,6 +24,8 @@ struct rp_job_pieces {
     struct rp_segment segment;   /* count 0: all of it */
     struct rp_journal_list done; /* by number, valid and there */
     int64_t from, to;            /* pieces of this process; to: INT64_MAX if it is the last share */
+    char (*machine)[RP_JOURNAL_MACHINE]; /* that made what is done, each kind once; own first */
+    int nmachines;
 
     /* Of the frames that come now, in order. */
     struct rp_content_sampler sampler; /* after the last of them */
@@ -36,8 +38,10 @@ struct rp_job_pieces {
 enum rp_resume { RP_RESUME_IF_SAME = 0, RP_RESUME_OR_FAIL, RP_RESUME_JOIN };
 
 /* Open the folder of the output and find out what is done. One line says how it goes on; what
- * another job has left there is removed, with a sentence that says what is different. RP_ERR_AGAIN
- * if another process makes this output and this one makes more than a share of it.
+ * another job has left there is removed, with a sentence that says what is different. If kinds of
+ * machines made what is done, or will make it, whose bytes may differ, a warning says so: such
+ * pieces fit together. RP_ERR_AGAIN if another process makes this output and this one makes more
+ * than a share of it.
  *
  * For a join nothing is removed or begun; RP_ERR_USAGE with a sentence if what is there is of other
  * jobs, too.

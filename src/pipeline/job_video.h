@@ -54,7 +54,8 @@ struct rp_job_video {
     double read_seconds, write_seconds;
     int write_status;
 
-    char damage[320]; /* of the sound that is heard */
+    char damage[320];          /* of the sound that is heard */
+    char voice[RP_SHA256_HEX]; /* hash of the voice extractor, "" if there is none */
 
     struct rp_pieces *pieces; /* NULL: the video is not cut */
     struct rp_job_pieces cut; /* if it is */

@@ -199,6 +199,7 @@ static int hear(struct rp_job_video *v)
                                                         .until = heard_until(v)},
                                               .damage = v->damage,
                                               .damage_size = sizeof(v->damage),
+                                              .model = v->voice,
                                               .cancelled = &job->cancelled}));
     if (!v->speech)
         rp_log(RP_LOG_INFO, "%s: there is no sound in it; lips follow silence", path);
@@ -247,6 +248,16 @@ int rp_job_video_side(const struct rp_job_video *v, int side)
     return rp_scaled_side(side, v->job->still ? o->image_scale : o->video_scale);
 }
 
+static void write_mark(const struct rp_job *job, struct rp_mark *mark)
+{
+    rp_pipeline_mark(job->pipeline, mark);
+    if (!job->facts)
+        return;
+    memcpy(mark->processors, job->facts->mark.processors, sizeof(mark->processors));
+    memcpy(mark->models, job->facts->mark.models, sizeof(mark->models));
+    memcpy(mark->damage, job->facts->mark.damage, sizeof(mark->damage));
+}
+
 struct rp_writer_params rp_job_video_writer_params(const struct rp_job_video *v,
                                                    struct rp_mark *mark)
 {
@@ -256,7 +267,7 @@ struct rp_writer_params rp_job_video_writer_params(const struct rp_job_video *v,
     const struct rp_output_options *const o = rp_settings_get(job->settings, &rp_output_group);
     const struct rp_video_info *const info = rp_reader_info(v->reader);
 
-    rp_pipeline_mark(job->pipeline, mark);
+    write_mark(job, mark);
     return (struct rp_writer_params){
         .video_encoder = o->video_encoder < 0 ? NULL : rp_video_encoders()[o->video_encoder],
         .video_preset = presets[o->video_preset],
@@ -279,6 +290,10 @@ struct rp_writer_params rp_job_video_writer_params(const struct rp_job_video *v,
 int rp_job_video_open(struct rp_job_video *v)
 {
     RP_CHECK(open_reader(v));
+    if (v->job->facts) { /* nothing is made */
+        snprintf(v->damage, sizeof(v->damage), "%s", v->job->facts->heard);
+        return 0;
+    }
     RP_CHECK(check_size(v));
     RP_CHECK(set_reference(v));
     RP_CHECK(hear(v));

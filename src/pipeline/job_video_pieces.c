@@ -48,6 +48,19 @@ static bool is_too_short(const struct rp_job_video *v, int64_t frames)
            !rp_settings_is_set(v->job->settings, "output-video-piece");
 }
 
+/* For whoever joins the segments. */
+static int write_facts(const struct rp_job_video *v)
+{
+    const struct rp_journal_head *const head = &v->cut.head;
+    struct rp_job_facts facts = {.lockstep = head->lockstep, .alpha = v->job->pipeline->plan.alpha};
+
+    memcpy(facts.models, head->models, sizeof(facts.models));
+    memcpy(facts.device, head->device, sizeof(facts.device));
+    memcpy(facts.heard, v->damage, sizeof(facts.heard));
+    rp_pipeline_mark(v->job->pipeline, &facts.mark);
+    return rp_job_options_write(v->job, &facts, v->cut.folder.path, v->cut.id);
+}
+
 /* Is the video cut? A segment of it is a number of pieces, however short it is. */
 int rp_job_video_open_pieces(struct rp_job_video *v)
 {
@@ -72,16 +85,14 @@ int rp_job_video_open_pieces(struct rp_job_video *v)
                        job->output);
     if (!v->pieces)
         return rp_job_pieces_leave(job->output);
-    RP_CHECK(rp_job_head(job, frames, &head));
+    RP_CHECK(rp_job_head(job, frames, v->voice, &head));
     const int64_t end = RP_MAX(must ? last_frame(v) : v->first + v->total, v->first + 1);
     v->npieces = (end - 1) / frames - v->first / frames + 1;
     const int ret = rp_job_pieces_open(&v->cut, job->output, &head, &segment, v->npieces,
                                        job->join   ? RP_RESUME_JOIN
                                        : o->resume ? RP_RESUME_OR_FAIL
                                                    : RP_RESUME_IF_SAME);
-    if (ret >= 0 && segment.count)
-        return rp_job_options_write(job, v->cut.folder.path, v->cut.id);
-    return ret;
+    return ret >= 0 && segment.count ? write_facts(v) : ret;
 }
 
 /* Its own reader, unless it is all of the job. One frame more than the stretch has is read, whose

@@ -8,8 +8,8 @@
 
 #include "base/path.h"
 
-#define FIRST_LINE "reprise-journal 1"
-enum { CRC_DIGITS = 8, LINE_MAX_BYTES = 2048, PIECE_MAX = 10000000 };
+#define FIRST_LINE "reprise-journal 2"
+enum { CRC_DIGITS = 8, LINE_MAX_BYTES = 2048, PIECE_MAX = 10000000, LOCKSTEP_MAX = 64 };
 
 /* ---- lines ----------------------------------------------------------------------------------- */
 
@@ -178,13 +178,21 @@ static bool read_piece(char *line, struct rp_journal_piece *p)
            p->frames <= p->end - p->first;
 }
 
-/* The lines of a head after the first; words without blanks but the last of a line. */
+/* The lines that say what the job is; words without blanks but the last of a line. */
 static char *text_of_head(const struct rp_journal_head *h)
 {
     return rp_asprintf("program %s\noptions %s\nmodels %s\ntarget %s\nsources %s\ndevice %s\n"
-                       "frames %" PRId64 " %" PRId64 " %" PRId64 "\n",
+                       "frames %" PRId64 " %" PRId64 " %" PRId64 " %" PRId64 "\n",
                        h->program, h->options, h->models, h->target, h->sources, h->device,
-                       h->first, h->end, h->piece);
+                       h->first, h->end, h->piece, h->lockstep);
+}
+
+/* It may be shown: nothing but what a terminal prints. */
+static bool is_plain(const char *text)
+{
+    while (*text >= ' ' && *text <= '~')
+        text++;
+    return !*text;
 }
 
 static void take_text(struct words *w, char *out, size_t size)
@@ -192,16 +200,16 @@ static void take_text(struct words *w, char *out, size_t size)
     const char *const word = w->at;
 
     w->at = NULL;
-    w->bad |= !word || !*word || strlen(word) >= size;
+    w->bad |= !word || !*word || strlen(word) >= size || !is_plain(word);
     snprintf(out, size, "%s", w->bad ? "" : word);
 }
 
-enum { HEAD_LINES = 7 };
+enum { HEAD_LINES = 8 };
 
 static bool read_head(char *line, int number, struct rp_journal_head *h)
 {
     static const char *const name[HEAD_LINES] = {"program", "options", "models", "target",
-                                                 "sources", "device",  "frames"};
+                                                 "sources", "device",  "frames", "machine"};
     struct words w = {line, false};
 
     if (strcmp(take(&w), name[number]) != 0)
@@ -225,11 +233,15 @@ static bool read_head(char *line, int number, struct rp_journal_head *h)
     case 5:
         take_text(&w, h->device, sizeof(h->device));
         break;
-    default:
+    case 6:
         h->first = take_number(&w, INT64_MAX);
         h->end = take_number(&w, INT64_MAX);
         h->piece = take_number(&w, PIECE_MAX);
-        w.bad |= h->piece < 1;
+        h->lockstep = take_number(&w, LOCKSTEP_MAX);
+        w.bad |= h->piece < 1 || h->lockstep < 1;
+        break;
+    default:
+        take_text(&w, h->machine, sizeof(h->machine));
         break;
     }
     return ends(&w);
@@ -310,7 +322,7 @@ void rp_journal_list_free(struct rp_journal_list *list)
 bool rp_journal_same(const struct rp_journal_head *a, const struct rp_journal_head *b, char *what,
                      size_t size)
 {
-    const char *differs[8];
+    const char *differs[9];
     int n = 0;
     size_t at = 0;
 
@@ -330,6 +342,8 @@ bool rp_journal_same(const struct rp_journal_head *a, const struct rp_journal_he
         differs[n++] = "the part of the video";
     if (a->piece != b->piece)
         differs[n++] = "the length of a piece";
+    if (a->lockstep != b->lockstep)
+        differs[n++] = "the number of frames in lockstep";
     for (int i = 0; what && i < n && at < size; i++)
         at += (size_t) snprintf(what + at, size - at, "%s%s",
                                 i == 0       ? ""
@@ -410,7 +424,8 @@ static int write_lines(struct rp_journal *j, const char *lines)
 static int write_head(struct rp_journal *j, const struct rp_journal_head *head)
 {
     char *const text = text_of_head(head);
-    char *const lines = text ? rp_asprintf("%s\n%s", FIRST_LINE, text) : NULL;
+    char *const lines =
+        text ? rp_asprintf("%s\n%smachine %s\n", FIRST_LINE, text, head->machine) : NULL;
     const int ret = lines ? write_lines(j, lines) : rp_fail(RP_ERR_NOMEM, "out of memory");
 
     free(lines);

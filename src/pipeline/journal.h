@@ -1,6 +1,6 @@
 /* What is done of a job in pieces: a text file in its folder, with a line for each finished piece.
  *
- *     reprise-journal 1 CRC
+ *     reprise-journal 2 CRC
  *     program ... CRC           the head: what the job is
  *     ...
  *     piece 0 0 250 ... CRC     one line a piece
@@ -21,6 +21,8 @@
 #define RP_JOURNAL_EXT ".journal"
 enum { RP_JOURNAL_MAX = 64 << 20 }; /* bytes that are read of one */
 
+#define RP_JOURNAL_MACHINE 480
+
 /* What the job is: pieces of jobs with the same head may be joined. */
 struct rp_journal_head {
     char program[64];            /* version and build */
@@ -28,9 +30,14 @@ struct rp_journal_head {
     char models[RP_SHA256_HEX];  /* the files that are used */
     char target[RP_SHA256_HEX];
     char sources[RP_SHA256_HEX]; /* and other files that options name */
-    char device[32];             /* "cpu", "cuda" */
+    char device[32];             /* "cpu", "gpu" */
+    int64_t lockstep;            /* frames whose networks run together, at least 1 */
     int64_t first, end;          /* frames of the target that are asked for; end 0: to the last */
     int64_t piece;               /* frames of a piece, at least 1 */
+
+    /* Where it is made, as far as bytes may depend on it: kind of processor and GPU, libraries. Of
+     * no account for rp_journal_same() and rp_journal_id(). */
+    char machine[RP_JOURNAL_MACHINE];
 };
 
 struct rp_journal_piece {
@@ -45,6 +52,7 @@ struct rp_journal_piece {
     bool last;                 /* the target ends with it */
     uint32_t before;           /* rp_journal_state() of the sampler before its first frame */
     struct rp_content_sampler after; /* after its last frame */
+    int machine; /* not in the text: which of the machines that the reader of journals counts */
 };
 
 /* What a journal says; all that is valid of it. */

@@ -227,7 +227,19 @@ void rp_option_files(const struct rp_settings *settings, rp_option_file_fn *fn, 
 
 struct rp_options {
     struct rp_settings *settings;
+    char *job_file; /* of a job in segments, whose options they are; or NULL */
 };
+
+const char *rp_options_job_file(const struct rp_options *options)
+{
+    return options->job_file;
+}
+
+void rp_options_set_job_file(struct rp_options *options, char *path)
+{
+    free(options->job_file);
+    options->job_file = path;
+}
 
 const struct rp_settings *rp_options_settings(const struct rp_options *options)
 {
@@ -256,6 +268,7 @@ void rp_options_destroy(rp_options **options)
     if (!*options)
         return;
     rp_settings_destroy(&(*options)->settings);
+    free((*options)->job_file);
     free(*options);
     *options = NULL;
 }

@@ -100,4 +100,8 @@ void rp_option_files(const struct rp_settings *settings, rp_option_file_fn *fn, 
 /* The settings inside the public object. */
 const struct rp_settings *rp_options_settings(const struct rp_options *options);
 
+/* The file that rp_options_read_job() has read them from, or NULL. The setter takes the string. */
+const char *rp_options_job_file(const struct rp_options *options);
+void rp_options_set_job_file(struct rp_options *options, char *path);
+
 #endif /* RP_PIPELINE_OPTIONS_H */

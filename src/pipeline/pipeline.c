@@ -147,6 +147,17 @@ static int open_processing(struct rp_pipeline *p)
     return create_processors(p);
 }
 
+static int open_check(struct rp_pipeline *p)
+{
+    RP_CHECK(rp_content_create(&p->content, p->pool, p->settings));
+    RP_CHECK(rp_sources_sound(p));
+    p->plan.device = p->device;
+    p->plan.content = p->content;
+    p->plan.graph = rp_settings_get(p->settings, &rp_graph_group);
+    p->plan.recorded = p->recorded;
+    return 0;
+}
+
 /* ---- life ------------------------------------------------------------------------------------ */
 
 static void destroy(void *pipeline)
@@ -225,6 +236,8 @@ static int create(struct rp_pipeline *p, struct rp_engine *engine,
                   const struct rp_pipeline_params *params)
 {
     RP_CHECK(open_pool(p, engine, params));
+    if (params->use & RP_USE_CHECK)
+        return open_check(p);
     if (!(params->use & RP_USE_PROCESS))
         return 0;
     char *const key = list_key(p, params);

@@ -11,6 +11,7 @@ enum rp_pipeline_use {
     RP_USE_ANALYSE = 1, /* everything that can be found out about a face */
     RP_USE_PROCESS = 2, /* content check, selection, processors */
     RP_USE_MEASURE = 4, /* on a GPU: measure what is not in the cache yet; for many frames */
+    RP_USE_CHECK = 8,   /* the content check alone */
 };
 
 struct rp_pipeline {

@@ -112,6 +112,19 @@ fail:
     return ret;
 }
 
+int rp_sources_sound(struct rp_pipeline *p)
+{
+    enum rp_media_kind kind;
+    const struct rp_path_options *const o = rp_settings_get(p->settings, &rp_path_group);
+
+    for (int i = 0; i < o->sources.n && !p->replace_audio; i++) {
+        RP_CHECK(rp_media_probe(o->sources.v[i], &kind));
+        if (kind == RP_MEDIA_AUDIO && !(p->replace_audio = strdup(o->sources.v[i])))
+            return rp_fail(RP_ERR_NOMEM, "out of memory");
+    }
+    return 0;
+}
+
 int rp_sources_check(const struct rp_pipeline *p)
 {
     const struct rp_path_options *const o = rp_settings_get(p->settings, &rp_path_group);

@@ -7,6 +7,9 @@
 /* Fill pipeline->sources.main from --source-paths, and replace_audio. */
 int rp_sources_read(struct rp_pipeline *pipeline);
 
+/* Only replace_audio. */
+int rp_sources_sound(struct rp_pipeline *pipeline);
+
 /* After all sources have been read: fails if a processor needs a source face and there is none. */
 int rp_sources_check(const struct rp_pipeline *pipeline);
 

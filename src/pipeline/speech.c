@@ -7,6 +7,7 @@
 #include "audio/resample.h"
 #include "audio/voice.h"
 #include "engine/graph.h"
+#include "models/memory.h"
 #include "models/pool.h"
 
 #define PIECE 8192         /* samples at a time */
@@ -157,6 +158,17 @@ static int find_model(struct ears *e)
     return 0;
 }
 
+static int note_model(struct ears *e)
+{
+    struct rp_sums sums;
+
+    if (!e->h->model || !e->model)
+        return 0;
+    RP_CHECK(rp_memory_sums(e->model, false, &sums));
+    memcpy(e->h->model, sums.sha256, sizeof(sums.sha256));
+    return 0;
+}
+
 /* A pool of its own, so that nothing of it stays when the frames begin; it runs alone, so on all
  * cores. */
 static int open_voice(struct ears *e)
@@ -276,6 +288,7 @@ int rp_hear(struct rp_speech **out, const struct rp_hearing *hearing)
         goto fail;
     start = rp_sound_start(e->sound);
     RP_TRY(find_model(e));
+    RP_TRY(note_model(e));
     RP_TRY(e->model ? hear_voice(e, out) : listen(e, out));
     if (*out)
         (*out)->start = start;

@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 
 #include "audio/speech.h"
+#include "base/hash.h"
 #include "media/sound.h"
 #include "pipeline/runtime.h"
 
@@ -16,6 +17,8 @@ struct rp_hearing {
     struct rp_sound_params sound;
     char *damage; /* of so many bytes: what of the sound is lost, "" if nothing; or NULL */
     size_t damage_size;
+    char *model; /* of RP_SHA256_HEX bytes: hash of the voice extractor, "" if there is none; or
+                    NULL */
     const atomic_int *cancelled; /* not 0: stop with RP_ERR_CANCELLED; NULL: never */
 };
 
