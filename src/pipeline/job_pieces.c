@@ -199,6 +199,23 @@ static void take_share(struct rp_job_pieces *p, int64_t pieces)
     p->from += first;
 }
 
+/* Is it what is wanted? */
+static int check_found(const struct rp_job_pieces *p, const struct look *l, const char *output,
+                       enum rp_resume resume)
+{
+    if (resume == RP_RESUME_OR_FAIL && !p->done.n && l->other)
+        return rp_fail(RP_ERR_USAGE, "--resume: %s changed since the run that made %s", l->what,
+                       output);
+    if (resume == RP_RESUME_OR_FAIL && !p->done.n)
+        return rp_fail(RP_ERR_USAGE, "--resume: there is nothing of an earlier run of %s", output);
+    if (resume == RP_RESUME_JOIN && l->other)
+        return rp_fail(RP_ERR_USAGE,
+                       "%s: there are segments of different jobs: %s changed; "
+                       "remove them with 'reprise clean' and make them anew",
+                       output, l->what);
+    return 0;
+}
+
 int rp_job_pieces_open(struct rp_job_pieces *p, const char *output,
                        const struct rp_journal_head *head, const struct rp_segment *segment,
                        int64_t pieces, enum rp_resume resume)
@@ -228,21 +245,9 @@ int rp_job_pieces_open(struct rp_job_pieces *p, const char *output,
     keep_valid(p, path);
     if (!segment->count)
         say_machines(p, output, resume == RP_RESUME_JOIN);
-    if (resume == RP_RESUME_OR_FAIL && !p->done.n) {
-        ret = l.other ? rp_fail(RP_ERR_USAGE, "--resume: %s changed since the run that made %s",
-                                l.what, output)
-                      : rp_fail(RP_ERR_USAGE, "--resume: there is nothing of an earlier run of %s",
-                                output);
-        goto fail;
-    }
-    if (resume == RP_RESUME_JOIN) {
-        ret = l.other ? rp_fail(RP_ERR_USAGE,
-                                "%s: there are segments of different jobs: %s changed; "
-                                "remove them with 'reprise clean' and make them anew",
-                                output, l.what)
-                      : 0;
-        goto fail;
-    }
+    RP_TRY(check_found(p, &l, output, resume));
+    if (resume == RP_RESUME_JOIN)
+        goto fail; /* with 0 */
     if (l.other)
         RP_TRY(leave_others(p, &l, output));
     journal = rp_job_folder_journal(path, p->id);
