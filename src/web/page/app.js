@@ -212,9 +212,14 @@ function restore() {
 
 const frames = () => Math.max(1, target()?.frames || 1);
 
-/* All options of a request, as text. */
+/* The options of a preview: what the trim is does not matter to a frame, and the pipeline stays open. */
+const optionsOfFrame = () => ({...Object.fromEntries(S.caps.options.filter((o) => o.name in S.values)
+  .map((o) => [o.name, isFlag(o) ? S.values[o.name] === 'true' : S.values[o.name]])),
+processors: S.steps.join(' ')});
+
+/* The options of a job. */
 function optionsOf() {
-  const options = {...S.values, processors: S.steps.join(' ')};
+  const options = optionsOfFrame();
   if (isVideo() && S.trim[0] > 0) options['trim-frame-start'] = String(S.trim[0]);
   if (isVideo() && S.trim[1] < frames()) options['trim-frame-end'] = String(S.trim[1]);
   return options;
@@ -646,7 +651,7 @@ async function preview() {
   try {
     const answer = await ask('POST', '/v1/preview', {
       sources: S.sources, target: S.target, frame: S.frame, width: widthOf(target()),
-      options: optionsOf(), map: S.map,
+      options: optionsOfFrame(), map: S.map,
     }, {signal: mine.signal});
     const blob = await answer.blob();
     if (previewing !== mine) return;
@@ -831,16 +836,13 @@ function stepsChanged() {
   drawOptions();
 }
 
-/* Set by other parts of the page, or not for a page. */
-const NOT_HERE = /^(processors|face-map|trim-frame-(start|end))$/;
-const NOT_GROUPS = /^(paths|misc|download|benchmark|uis|patterns|jobs)$/;
-const isHere = (o) => !NOT_HERE.test(o.name) && !NOT_GROUPS.test(o.group) &&
-  !/path|folder|host|secret/.test(o.type || '') && !/paths?$/.test(o.name);
+/* Set by other parts of the page. */
+const NOT_HERE = /^(processors|trim-frame-(start|end))$/;
+const isHere = (o) => o.settable !== false && !NOT_HERE.test(o.name);
 
 /* The processor that an option is of, or ''. */
 function ownerOf(option) {
-  return S.caps.processors.find((p) => option.name.startsWith(`${p.name.replace(/_/g, '-')}-`) ||
-    option.title === words(p.name))?.name || '';
+  return S.caps.processors.find((p) => option.name.startsWith(`${p.name.replace(/_/g, '-')}-`))?.name || '';
 }
 
 const defaultOf = (o) => o.default === null || o.default === undefined ? ''
@@ -960,7 +962,7 @@ function controlOf(o, id) {
 
 function optionRow(o) {
   const id = `option-${o.name}`, owner = ownerOf(o);
-  const title = words(owner && o.name.startsWith(owner.replace(/_/g, '-')) ? o.name.slice(owner.length + 1) : o.name);
+  const title = words(owner ? o.name.slice(owner.length + 1) : o.name);
   const {control, show} = controlOf(o, id);
   const back = el('button', {type: 'button', class: 'quiet back', hidden: true,
     'aria-label': `Reset ${words(o.name)}`, title: 'Back to the default',
@@ -990,9 +992,9 @@ function drawOptions() {
   for (const o of S.caps.options.filter(isHere)) {
     const owner = ownerOf(o);
     if (owner && !S.steps.includes(owner)) continue;
-    const key = owner || o.title || o.group;
+    const key = owner || o.group;
     if (!groups.has(key)) {
-      groups.set(key, {key, owner, title: owner ? words(owner) : o.title || titles.get(o.group) || words(o.group),
+      groups.set(key, {key, owner, title: owner ? words(owner) : titles.get(o.group),
         options: []});
     }
     groups.get(key).options.push(o);
@@ -1128,8 +1130,8 @@ function makeCard(id) {
   c.message = el('p', {class: 'message'});
   c.play = button('Show', () => play(jobs.get(id)), 'soft');
   c.download = el('a', {class: 'button soft', download: ''}, 'Download');
-  c.up = button('↑', jobAct(id, '/move', () => ({position: Math.max(0, (jobs.get(id).position || 0) - 1)})));
-  c.down = button('↓', jobAct(id, '/move', () => ({position: (jobs.get(id).position || 0) + 1})));
+  c.up = button('↑', jobAct(id, '/move', () => ({position: Math.max(0, c.place - 1)})));
+  c.down = button('↓', jobAct(id, '/move', () => ({position: c.place + 1})));
   c.cancel = button('Cancel', jobAct(id, '/cancel'));
   c.remove = button('Remove', jobAct(id, '', undefined, 'DELETE'));
   c.card = el('li', {class: 'job', 'data-id': id},
@@ -1139,7 +1141,7 @@ function makeCard(id) {
   return c;
 }
 
-function factsOf(job) {
+function factsOf(job, place) {
   const facts = [];
   if (job.state === 'running') {
     facts.push(`${Math.floor(100 * (job.progress || 0))} %`);
@@ -1147,7 +1149,7 @@ function factsOf(job) {
     if (job.fps > 0) facts.push(`${job.fps.toFixed(job.fps < 10 ? 1 : 0)} frames a second`);
     if (job.seconds_left > 0) facts.push(leftText(job.seconds_left));
   } else if (job.state === 'queued') {
-    facts.push(job.position > 0 ? `${plural(job.position, 'job')} before it` : 'Next');
+    facts.push(place > 0 ? `${plural(place, 'job')} before it` : 'Next');
   } else if (job.state === 'done') {
     if (job.result?.bytes) facts.push(bytesText(job.result.bytes));
     if (job.total > 1) facts.push(plural(job.total, 'frame'));
@@ -1166,13 +1168,14 @@ function secondsBetween(from, to) {
 function drawCard(job, place, waiting) {
   const c = cards.get(job.id) || makeCard(job.id);
   const name = job.name || 'Without a name';
+  c.place = place;
   c.card.dataset.state = job.state;
   write(c.name, name);
   write(c.badge, STATE[job.state] || job.state);
   c.bar.hidden = job.state !== 'running';
   c.bar.value = job.progress || 0;
   set(c.bar, {'aria-label': `Progress of ${name}`});
-  write(c.facts, factsOf(job));
+  write(c.facts, factsOf(job, place));
   c.facts.hidden = !c.facts.textContent;
   write(c.message, job.message || '');
   c.message.hidden = !job.message;
@@ -1302,7 +1305,7 @@ async function again() {
 // ---- models ----------------------------------------------------------------------------------------
 
 let models = [];
-const fetching = new Map(); // name -> {done, total}
+const fetching = new Map(); // kind/name -> {done, total}
 
 async function loadModels() {
   try {
@@ -1314,41 +1317,46 @@ async function loadModels() {
   }
 }
 
+const keyOf = (m) => `${m.kind}/${m.name}`; // a name may be there for several kinds
+
 function putModel(event) {
-  const name = event.name, done = number(event.bytes_done ?? event.done), total = number(event.bytes_total ?? event.total);
-  const ended = event.ended || event.installed || event.state === 'done' || event.state === 'failed';
-  if (ended) fetching.delete(name);
-  else fetching.set(name, {done: done || 0, total: total || 0});
-  if (event.error || event.state === 'failed') note(event.message || event.error || `${name} could not be fetched.`);
-  if (ended) {
-    loadModels();
-    refreshCaps();
-  } else if (!$('models').hidden) drawModels();
+  if (event.state === 'running') {
+    fetching.set(keyOf(event), {done: event.bytes || 0, total: event.total || 0});
+    if (!$('models').hidden) drawModels();
+    return;
+  }
+  if (event.state !== 'installed' && event.state !== 'failed') return; // one of its files
+  fetching.delete(keyOf(event));
+  if (event.state === 'failed') note(event.message || `${event.name} could not be fetched.`);
+  else say(`${event.name} is installed.`);
+  loadModels();
+  refreshCaps().catch(() => {});
 }
 
-async function fetchModel(name) {
-  fetching.set(name, {done: 0, total: 0});
+async function fetchModel(m) {
+  fetching.set(keyOf(m), {done: 0, total: 0});
   drawModels();
   try {
-    await ask('POST', `/v1/models/${encodeURIComponent(name)}/download`);
-    say(`${name} is being fetched.`);
+    await ask('POST', `/v1/models/${encodeURIComponent(m.name)}/download?kind=${encodeURIComponent(m.kind)}`);
+    say(`${m.name} is being fetched.`);
   } catch (error) {
-    fetching.delete(name);
+    fetching.delete(keyOf(m));
     note(error.message);
     drawModels();
   }
 }
 
 function modelEnd(m) {
-  const now = fetching.get(m.name);
+  const now = fetching.get(keyOf(m));
   if (now) {
     return el('span', {class: 'model-end'}, el('progress', {
       max: '1', value: now.total ? String(now.done / now.total) : null, 'aria-label': `Fetching ${m.name}`,
     }));
   }
   return el('span', {class: 'model-end'}, m.installed ? el('span', {class: 'installed'}, 'Installed')
-    : el('button', {type: 'button', class: 'soft', 'aria-label': `Fetch ${m.name}`,
-      onclick: () => fetchModel(m.name)}, 'Fetch'));
+    : m.can_fetch === false ? el('span', {class: 'hint'}, 'Not fetched')
+      : el('button', {type: 'button', class: 'soft', 'aria-label': `Fetch ${m.name}`,
+        onclick: () => fetchModel(m)}, 'Fetch'));
 }
 
 function drawModels() {
@@ -1365,12 +1373,12 @@ function drawModels() {
     el('ul', {}, ...of.map((m) => el('li', {class: 'model'},
       el('span', {class: 'model-name'}, m.name),
       el('span', {class: 'model-licence'}, m.licence || 'licence not stated'),
-      el('span', {class: 'model-size number'}, m.size ? bytesText(m.size) : ''),
+      el('span', {class: 'model-size number'}, m.size > 0 ? bytesText(m.size) : ''),
       modelEnd(m)))))));
   if (open) [...$('model-list').querySelectorAll('button')].find((b) => b.getAttribute('aria-label') === open)?.focus();
   const have = models.filter((m) => m.installed);
   write($('models-sum'), list.length ? `${have.length} of ${plural(models.length, 'model')} installed, ` +
-    `${bytesText(have.reduce((sum, m) => sum + (m.size || 0), 0))}.` : 'No model has these words.');
+    `${bytesText(have.reduce((sum, m) => sum + Math.max(m.size || 0, 0), 0))}.` : 'No model has these words.');
 }
 
 // ---- engine ----------------------------------------------------------------------------------------
@@ -1396,58 +1404,47 @@ async function loadEngine() {
 }
 
 function drawEngine(e) {
-  const report = e.report || e;
-  const pick = (...names) => {
-    for (const n of names) if (number(report[n] ?? e[n]) !== null) return report[n] ?? e[n];
-    return null;
-  };
-  const fps = pick('fps'), nodes = pick('nodes'), slots = pick('slots'),
-    memory = pick('memory', 'pool_bytes', 'memory_bytes'), done = pick('frames');
-  const graph = nodes > 0;
-  const device = typeof e.device === 'object' ? e.device?.name : e.device;
-  write($('engine-lead'), done === null && fps === null
-    ? 'Nothing was made since the server started. What a job does appears here.'
-    : graph ? 'The steps of a frame are recorded once as a graph and replayed for each frame.'
-      : 'The steps of a frame run one after the other on the processor, several frames at a time.');
+  const last = e.last || {}, running = e.running, nodes = last.nodes || 0;
+  const rate = running ? e.fps : last.frames / last.seconds;
+  write($('engine-lead'), !e.last && !running ? 'Nothing was made since the server started. What a job does appears here.'
+    : nodes ? 'The steps of a frame were recorded once as a graph, which is replayed for each frame.'
+      : 'The steps of a frame run one after the other, several frames at a time.');
   const facts = [
-    ['Device', device], ['Frames a second', fps === null ? null : fps.toFixed(fps < 10 ? 1 : 0)],
-    ['Frames made', done], ['Frames at once', slots], ['Nodes of the graph', graph ? nodes : null],
-    ['Memory', memory ? bytesText(memory) : null],
+    ['Device', (e.device || '').toUpperCase()],
+    [running ? 'Frames a second, now' : 'Frames a second, last job', rate > 0 ? rate.toFixed(rate < 10 ? 1 : 0) : ''],
+    ['Frames of the last job', last.frames], ['Frames at once', last.slots], ['Nodes of the graph', nodes || ''],
+    ['Memory', e.memory ? bytesText(e.memory) : ''], ['Previews', e.previews],
   ].filter(([, v]) => v !== null && v !== undefined && v !== '');
   $('figures').replaceChildren(...facts.map(([name, v]) => el('div', {},
     el('dt', {}, name), el('dd', {class: 'number'}, String(v)))));
-  drawStages(stagesOf(report.stages || e.stages));
-  drawSlots(slots);
+  drawStages((last.stages || []).filter((s) => s.own_seconds + s.model_seconds > 0));
+  drawSlots(last.slots, running);
   drawSpeeds();
 }
 
-/* [{name, seconds}] of a list or an object. */
-function stagesOf(stages) {
-  const list = Array.isArray(stages) ? stages.map((s) => [s.name, s.seconds ?? s.ms / 1000])
-    : Object.entries(stages || {});
-  return list.filter(([, s]) => number(s) > 0);
-}
-
+/* Of each stage what the networks take, and the rest. */
 function drawStages(stages) {
-  const most = Math.max(...stages.map(([, s]) => s), 0), sum = stages.reduce((t, [, s]) => t + s, 0);
-  $('plot-stages').replaceChildren(...stages.map(([name, s], i) => {
+  const time = (s) => s.own_seconds + s.model_seconds;
+  const most = Math.max(...stages.map(time), 0), sum = stages.reduce((t, s) => t + time(s), 0);
+  $('plot-stages').replaceChildren(...stages.map((s) => {
+    const own = 100 * s.own_seconds / most, model = 100 * s.model_seconds / most;
     const bar = svg('svg', {viewBox: '0 0 100 6', preserveAspectRatio: 'none', 'aria-hidden': 'true'},
-      svg('rect', {class: 'groove', width: '100', height: '6', rx: '1'}),
-      svg('rect', {class: `bar-${i % 6}`, width: String(Math.max(100 * s / most, 0.6)), height: '6'}));
-    return el('div', {class: 'bar'}, el('span', {}, words(name)), bar,
-      el('span', {class: 'number'}, `${secondsText(s)}, ${Math.round(100 * s / sum)} %`));
+      svg('rect', {class: 'groove', width: '100', height: '6'}),
+      svg('rect', {class: 'bar-0', width: String(model), height: '6'}),
+      svg('rect', {class: 'bar-1', x: String(model), width: String(Math.max(own, 0.4)), height: '6'}));
+    return el('div', {class: 'bar'}, el('span', {}, words(s.name)), bar,
+      el('span', {class: 'number'}, `${secondsText(time(s))}, ${Math.round(100 * time(s) / sum)} %`));
   }));
+  $('stages-key').hidden = !stages.length;
   if (!stages.length) $('plot-stages').replaceChildren(el('p', {class: 'hint'}, 'No job has been timed yet.'));
 }
 
-function drawSlots(n) {
+function drawSlots(n, running) {
   $('slots-panel').hidden = !(n > 0);
   if (!(n > 0)) return;
-  const running = [...jobs.values()].some((j) => j.state === 'running');
-  $('plot-slots').replaceChildren(...Array.from({length: Math.min(n, 64)}, (_, i) =>
-    el('i', {class: running ? 'on' : null, title: `Slot ${i + 1}`})),
-  el('p', {class: 'hint'}, `${plural(n, 'frame')} can be in the works at once; ` +
-    (running ? 'a job runs.' : 'none is now.')));
+  $('plot-slots').replaceChildren(...Array.from({length: Math.min(n, 64)}, () =>
+    el('i', {class: running ? 'on' : null})),
+  el('p', {class: 'hint'}, `${plural(n, 'frame')} in the works at once${running ? ': a job runs.' : ' while a job runs.'}`));
 }
 
 function drawSpeeds() {
@@ -1508,7 +1505,10 @@ async function begin() {
   $('player').addEventListener('close', () => $('player-body').replaceChildren());
   $('model-search').oninput = drawModels;
   $('only-installed').onchange = drawModels;
-  addEventListener('hashchange', showPage);
+  addEventListener('hashchange', () => { // a new key in the same tab
+    if (location.hash.includes('key=')) location.reload();
+    else showPage();
+  });
   addEventListener('resize', debounce(drawTime, 100));
   document.addEventListener('visibilitychange', loadEngine);
   showPage();
