@@ -244,6 +244,7 @@ plan() {
     after='build debug'
     python 'lifetime' lifetime "$program"
     python 'load' load "$program" # with less memory, fewer files and so on than it wants
+    suite 'page' tests/test_page.mjs "$program"
     python 'resume' resume "$program" # jobs that were killed, and segments
 }
 

@@ -54,6 +54,7 @@ function bytesText(n) {
 
 function secondsText(s) {
   if (!isFinite(s)) return '';
+  if (s < 0.95) return `${Math.round(1000 * s)} ms`;
   if (s < 9.95) return `${s.toFixed(1)} s`;
   s = Math.round(s);
   if (s < 60) return `${s} s`;
@@ -1178,7 +1179,7 @@ function drawCard(job, place, waiting) {
   write(c.facts, factsOf(job, place));
   c.facts.hidden = !c.facts.textContent;
   write(c.message, job.message || '');
-  c.message.hidden = !job.message;
+  c.message.hidden = !job.message || job.state === 'cancelled';
   c.play.hidden = c.download.hidden = job.state !== 'done';
   if (job.state === 'done') {
     c.download.href = `/v1/jobs/${job.id}/result`;
@@ -1518,8 +1519,7 @@ async function begin() {
     const media = await askJson('GET', '/v1/media');
     for (const m of media.media || media) S.media.set(m.id, m);
     restore();
-    const device = typeof S.caps.device === 'object' ? S.caps.device?.name : S.caps.device;
-    write($('device'), device || '');
+    write($('device'), (S.caps.device || '').toUpperCase());
     drawOptions();
     changed();
     await loadJobs();
