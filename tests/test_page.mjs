@@ -180,6 +180,7 @@ async function option(old) {
   await page.press('#search', 'Escape');
   await page.focus('#divider');
   for (let i = 0; i < 10; i++) await page.keyboard.press('ArrowLeft');
+  await page.evaluate(() => document.activeElement.blur());
   await shoot('2-studio');
   await previewAfter(() => page.click('#reset'));
   check('reset brings the pixels back', unlike(old, await pixels()) < 0.001);
