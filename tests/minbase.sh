@@ -76,11 +76,12 @@ in_system() {
 
 megabytes() { du -smx "$work/$1" | cut -f1; }
 
-# step SYSTEM USER TITLE COMMAND: a line with what it took; the end of what it said if it failed.
+# step SYSTEM USER TITLE COMMAND: a line with what it took, in seconds by the clock, seconds of a
+# processor (which other work hardly changes), megabytes; the end of what it said if it failed.
 step() {
-    local begin=$SECONDS before code=0 log=$work/log-$1
+    local begin=$SECONDS before code=0 log=$work/log-$1 TIMEFORMAT='%U %S'
     before=$(megabytes "$1")
-    in_system "$1" "$2" "set -e; $4" >"$log" 2>&1 || code=$?
+    { time in_system "$1" "$2" "set -e; $4" >"$log" 2>&1; } 2>"$work/time" || code=$?
     cat "$log" >>"$work/all-$1"
     if [ $code = 0 ]; then
         passed=$((passed + 1))
@@ -88,8 +89,8 @@ step() {
         failed=$((failed + 1))
         tail -n 20 "$log" | sed 's/^/    /'
     fi
-    printf '%-6s %-5s %-52s %4d s %+6d MB%s\n' "$1" "$2" "$3" $((SECONDS - begin)) \
-        $(($(megabytes "$1") - before)) "$([ $code = 0 ] || echo '  FAILED')"
+    printf '%-6s %-5s %-38s %4d s %4d s CPU %+6d MB%s\n' "$1" "$2" "$3" $((SECONDS - begin)) \
+        "$(awk '{ print int($1 + $2 + 0.5) }' "$work/time")" $(($(megabytes "$1") - before)) "$([ $code = 0 ] || echo '  FAILED')"
 }
 
 # All that is not somebody's home, a log or a cache.
