@@ -182,6 +182,9 @@ SCREENS = {f.__name__: f for f in (job, done, resized, models, doctor, analyse)}
 
 
 def terminal_screen(name, columns, options, folder):
+    # what a job that was cut off has left would be spoken of
+    subprocess.run([options.program, 'clean', '--remove', folder + '/media'], check=True,
+                   capture_output=True)
     terminal = Terminal(folder, options.program, columns)
     try:
         SCREENS[name](terminal)

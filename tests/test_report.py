@@ -122,6 +122,9 @@ class Page(unittest.TestCase):
         self.says(texts, '470 ms')
         self.says(texts, 'tiny is <open>')
         self.says(texts, '310 ms')
+        report = of_cpu()
+        report['frame_graph']['faces'] = 0
+        self.says(page(report)[1], 'A frame without a face takes 156 ms.')
 
     def test_parts(self):
         """With any part missing; no number that is none."""
@@ -166,12 +169,14 @@ class Page(unittest.TestCase):
 
 
 def measure(program):
-    """The networks of a frame are all counted, the swapper's too."""
+    """The networks of a frame are all counted, the swapper's too; a video's frame is worked on."""
     with tempfile.TemporaryDirectory() as folder:
         picture = os.path.expanduser('~/.cache/reprise/media/astronaut.png')
+        subprocess.run(['ffmpeg', '-v', 'error', '-loop', '1', '-i', picture, '-frames:v', '2', '-pix_fmt',
+                        'yuv420p', f'{folder}/clip.mp4'], check=True)
         subprocess.run([program, 'benchmark', '--offline', '--benchmark-quick', '--benchmark-parts',
                         'models', 'frame', '--benchmark-frame', '640x480', '-s', picture, '-t',
-                        picture, '--json', f'{folder}/r.json', '--html', f'{folder}/r.html'],
+                        f'{folder}/clip.mp4', '--json', f'{folder}/r.json', '--html', f'{folder}/r.html'],
                        check=True, stdout=subprocess.DEVNULL)
         with open(f'{folder}/r.json', encoding='utf-8') as file:
             report = json.load(file)

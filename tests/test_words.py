@@ -262,6 +262,42 @@ class Terminal(unittest.TestCase):
             time.sleep(0.05)
         return self.fail(f'no {what} in {self.lines()}')
 
+    def words(self, width, command, end):
+        """What a program says in a terminal of that width, which cuts no word then."""
+        self.tmux('new-session', '-d', '-s', 'bar', '-x', str(width), '-y', '40', f'{command}; sleep 100')
+        self.addCleanup(subprocess.run, ['tmux', '-S', e2e.scratch('tmux'), 'kill-session', '-t', 'bar'],
+                        check=False, capture_output=True)
+        self.wait(end)
+        time.sleep(0.1)
+        return self.lines()
+
+    @unittest.skipUnless(shutil.which('tmux'), 'tmux is not installed')
+    def test_words_are_not_cut(self):
+        source, _ = e2e.sample()
+        os.makedirs(e2e.scratch('narrow'), exist_ok=True)
+        shutil.copy(source, e2e.scratch('narrow/a.png'))
+        command = f'cd {e2e.scratch("narrow")}; REPRISE_OFFLINE=1 {os.path.abspath(e2e.program)} '
+        lines = self.words(38, command + f'headless-run -s a.png -t {"long-" * 12}.png -o b.png', 'long-')
+        said = e2e.run('headless-run', '-s', 'a.png', '-t', 'long-' * 12 + '.png', '-o', 'b.png',
+                       cwd=e2e.scratch('narrow')).stderr
+        self.assertEqual(re.sub(r'\s+', '', ''.join(lines)), re.sub(r'\s+', '', said))
+        words = {*said.split()}
+        for line in lines:
+            for word in line.split():
+                self.assertTrue(word in words or 'long-' in word or word.startswith('-') or '.png' in word,
+                                (word, lines))
+
+    @unittest.skipUnless(shutil.which('tmux'), 'tmux is not installed')
+    def test_narrow_table(self):
+        """analyse leaves out columns where there is no room."""
+        source, _ = e2e.sample()
+        for width, columns in ((100, 7), (60, 5), (38, 4)):
+            lines = self.words(width, f'REPRISE_OFFLINE=1 {e2e.program} analyse {source}', '^ +0 +0 ')
+            at = [n for n, line in enumerate(lines) if line.startswith('  frame')][0]
+            self.assertEqual(len(re.split(r'  +', lines[at].strip())), columns, lines)
+            self.assertEqual(len(re.split(r'  +', lines[at + 1].strip())), columns, lines)
+            self.tmux('kill-session', '-t', 'bar')
+
     def is_clean(self, width):
         """One bar, on the last line, that fits; nothing of an older one."""
         *others, last = self.lines()

@@ -1,5 +1,7 @@
 /* analyse: the faces of pictures and videos, as a table or one JSON object a frame. */
+#include <limits.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "app/app.h"
 #include "app/sheet.h"
@@ -87,25 +89,49 @@ static int print_json(const rp_frame_faces *frame)
 
 /* ---- table ---- */
 
+enum {
+    WIDE = 66,
+    NARROW = 52
+}; /* columns of the table, without score and angle, without the box */
+
+/* A row, without what the terminal has no room for, since wrapped rows are hard to read. */
+static void print_cells(const char *frame, const char *face, const char *box, const char *score,
+                        const char *gender, const char *age, const char *angle)
+{
+    const int width = isatty(STDOUT_FILENO) ? app_width(STDOUT_FILENO) : INT_MAX;
+
+    printf("%7s  %4s", frame, face);
+    if (width >= NARROW)
+        printf("  %-21s", box);
+    if (width >= WIDE)
+        printf("  %5s", score);
+    printf("  %-6s  %-6s", gender, age);
+    if (width >= WIDE)
+        printf("  %5s", angle);
+    putchar('\n');
+}
+
 static void print_row(int64_t number, const rp_face *f, int position)
 {
     const char *gender = app_gender_name(f);
-    char box[64], age[32], place[16] = "-";
+    char frame[24], box[64], score[16], age[32], angle[16], place[16] = "-";
 
     snprintf(box, sizeof(box), "%.0f %.0f %.0f %.0f", (double) f->box[0], (double) f->box[1],
              (double) f->box[2], (double) f->box[3]);
     if (position >= 0)
         snprintf(place, sizeof(place), "%d", position);
-    printf("%7lld  %4s  %-21s  %5.2f  %-6s  %-6s  %5d\n", (long long) number, place, box,
-           (double) f->score, gender ? gender : "-", app_age_text(f, age), f->angle);
+    snprintf(frame, sizeof(frame), "%lld", (long long) number);
+    snprintf(score, sizeof(score), "%.2f", (double) f->score);
+    snprintf(angle, sizeof(angle), "%d", f->angle);
+    print_cells(frame, place, box, score, gender ? gender : "-", app_age_text(f, age), angle);
 }
 
 static int print_table(struct printer *p, const rp_frame_faces *frame)
 {
     if (!p->headed) {
         app_put(stdout, frame->path);
-        printf(" (%dx%d)\n  frame  face  %-21s  score  %-6s  %-6s  angle\n", frame->w, frame->h,
-               "box (x1 y1 x2 y2)", "gender", "age");
+        printf(" (%dx%d)\n", frame->w, frame->h);
+        print_cells("frame", "face", "box (x1 y1 x2 y2)", "score", "gender", "age", "angle");
         p->headed = true;
     }
     for (int i = 0; i < frame->count; i++)

@@ -111,6 +111,55 @@ bool app_error_said(void)
     return said;
 }
 
+/* Columns of a word; bytes that go on with a character take none. */
+static int word_width(const char *word, int bytes)
+{
+    int n = 0;
+
+    for (int i = 0; i < bytes; i++)
+        n += ((unsigned char) word[i] & 0xc0) != 0x80;
+    return n;
+}
+
+/* A text without control characters, with ends of lines between words where it is wider than the
+ * terminal, which would cut words. A word that is wider than a line begins where it is. */
+static void put_words(const char *text, int column, int width)
+{
+    while (*text) {
+        const int blanks = (int) strspn(text, " ");
+        const int bytes = (int) strcspn(text + blanks, " ");
+        const int n = word_width(text + blanks, bytes);
+
+        if (column > 0 && column + blanks + n > width && n <= width) {
+            putc('\n', stderr);
+            column = n;
+        } else {
+            fprintf(stderr, "%.*s", blanks, text);
+            column = (column + blanks + n) % width;
+        }
+        fprintf(stderr, "%.*s", bytes, text + blanks);
+        text += blanks + bytes;
+    }
+}
+
+static void put_line(const char *head, const char *line)
+{
+    struct winsize size = {0};
+    const bool terminal = ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
+    const size_t n = terminal ? rp_text_clean(RP_TEXT_TERMINAL, line, NULL, 0) + 1 : 0;
+    char *const clean = n ? malloc(n) : NULL;
+
+    fputs(head, stderr);
+    if (clean) {
+        rp_text_clean(RP_TEXT_TERMINAL, line, clean, n);
+        put_words(clean, (int) strlen(head), size.ws_col);
+    } else {
+        app_put(stderr, line);
+    }
+    putc('\n', stderr);
+    free(clean);
+}
+
 static void print_line(void *priv, enum rp_log_level level, const char *line)
 {
     static const char *const prefix[] = {
@@ -126,9 +175,7 @@ static void print_line(void *priv, enum rp_log_level level, const char *line)
     pthread_mutex_lock(&lock);
     error_said |= level == RP_LOG_ERROR;
     erase_bar();
-    fputs(prefix[level], stderr);
-    app_put(stderr, line);
-    putc('\n', stderr);
+    put_line(prefix[level], line);
     if (atomic_load(&drawn)) {
         cut_bar();
         put_bar();

@@ -294,6 +294,13 @@ static double recorded_fps(const json_t *frame)
     return fmax(report_number(frame, "slots_fps"), report_number(frame, "graph_fps"));
 }
 
+static const char *a_frame(const json_t *frame)
+{
+    const double faces = report_number(frame, "faces");
+
+    return isfinite(faces) && faces < 1 ? "A frame without a face" : "A frame";
+}
+
 static void put_recorded(FILE *f, const json_t *frame)
 {
     char fast[TEXT], slow[TEXT];
@@ -301,7 +308,7 @@ static void put_recorded(FILE *f, const json_t *frame)
 
     short_ms(fast, 1e3 / recorded_fps(frame));
     short_ms(slow, 1e3 / eager_fps(frame));
-    fprintf(f, "<h1>A frame takes %s recorded, %s without.</h1>\n", fast, slow);
+    fprintf(f, "<h1>%s takes %s recorded, %s without.</h1>\n", a_frame(frame), fast, slow);
     fprintf(f, "<p class=lead>That is %.1f times as fast: %.0f frames a second instead of %.0f.",
             recorded_fps(frame) / eager_fps(frame), recorded_fps(frame), eager_fps(frame));
     if (lockstep > recorded_fps(frame)) {
@@ -325,7 +332,7 @@ static void put_headline(FILE *f, const json_t *o)
         put_recorded(f, frame);
     } else if (isfinite(eager_fps(frame))) {
         short_ms(text, 1e3 / eager_fps(frame));
-        fprintf(f, "<h1>A frame takes %s.</h1>\n", text);
+        fprintf(f, "<h1>%s takes %s.</h1>\n", a_frame(frame), text);
         if (!*report_text(o, "gpu"))
             fputs("<p class=note>Measured on the processor. On an NVIDIA GPU the steps of a frame "
                   "are "

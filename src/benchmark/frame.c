@@ -64,13 +64,29 @@ static void free_image(rp_image *image)
     *image = (rp_image){0};
 }
 
+/* The target, if it is a picture, or of a video the frame that the reference face is taken from. */
+static int read_target(rp_image *out, const struct rp_settings *settings, const char *path,
+                       enum rp_media_kind kind)
+{
+    struct rp_media_frame *frame = NULL;
+    const struct rp_selector_options *const o = rp_settings_get(settings, &rp_selector_group);
+
+    if (kind == RP_MEDIA_IMAGE)
+        return rp_image_read(out, path);
+    RP_CHECK(rp_reader_frame(path, o->reference_frames.n ? o->reference_frames.v[0] : 0, &frame));
+    const int ret = rp_media_frame_image(frame, out);
+    rp_media_frame_free(&frame);
+    return ret;
+}
+
 /* The target's picture in the middle, as large as fits; painted colours around it. */
-static int place_picture(rp_image *frame, const char *path)
+static int place_picture(rp_image *frame, const struct rp_settings *settings, const char *path,
+                         enum rp_media_kind kind)
 {
     int ret;
     rp_image whole = {0}, fit = {0};
 
-    RP_TRY(rp_image_read(&whole, path));
+    RP_TRY(read_target(&whole, settings, path, kind));
     rp_image_drop_alpha(&whole);
     const double f = fmin((double) frame->w / whole.w, (double) frame->h / whole.h);
     RP_TRY(rp_image_scale(&fit, &whole, RP_CLAMP((int) (whole.w * f + 0.5), 1, frame->w),
@@ -105,7 +121,8 @@ static int make_frames(struct scene *s)
     const int w = s->b->o->frame.w, h = s->b->o->frame.h;
     const struct rp_path_options *const paths = rp_settings_get(s->b->settings, &rp_path_group);
     const bool picture = paths->target && *paths->target &&
-                         rp_media_probe(paths->target, &kind) >= 0 && kind == RP_MEDIA_IMAGE;
+                         rp_media_probe(paths->target, &kind) >= 0 &&
+                         (kind == RP_MEDIA_IMAGE || kind == RP_MEDIA_VIDEO);
 
     s->variants = s->b->o->quick ? 3 : VARIANTS;
     for (int i = 0; i < s->variants; i++) {
@@ -115,7 +132,7 @@ static int make_frames(struct scene *s)
         else
             paint(&s->image[0]);
         if (i == 0 && picture)
-            RP_CHECK(place_picture(&s->image[0], paths->target));
+            RP_CHECK(place_picture(&s->image[0], s->b->settings, paths->target, kind));
         rp_frame_over_image(&s->frame[i], &s->image[i]);
     }
     return 0;
