@@ -3,7 +3,8 @@
 #     docker build -t reprise .
 #     docker run --rm -v "$PWD:/data" --user "$(id -u)" reprise headless-run -s me.jpg -t clip.mp4 -o out.mp4
 #
-# tests/lint.sh compares the packages with scripts/pins.txt and looks for the files that are copied.
+# tests/lint.sh compares the packages with scripts/pins.txt and looks for the files that are copied;
+# `make check-dockerfile` builds the image and swaps in it.
 FROM debian:12-slim AS build
 RUN apt-get update && apt-get install -y --no-install-recommends \
         gcc libc6-dev make meson ninja-build pkg-config python3 \

@@ -6,7 +6,7 @@ PREFIX ?= /usr/local
 INTO   := "-Dprefix=$(PREFIX)" -Dlibdir=lib
 export SOURCE TARGET OUTPUT RUNS
 
-.PHONY: build gpu isnet run test check-long check-cluster check-minbase fuzz bench lint install uninstall deb clean help
+.PHONY: build gpu isnet run test check-long check-cluster check-minbase check-dockerfile fuzz bench lint install uninstall deb clean help
 
 build:       ## install what is missing, build $(BUILD)/reprise
 	@scripts/build.sh "$(BUILD)" $(INTO)
@@ -36,6 +36,10 @@ check-cluster: ## as root: segments by Slurm and GNU parallel, which are install
 check-minbase: ## as root: the first steps on bare Debian 12 systems, downloads 1 GB
 	@tests/minbase.sh
 
+check-dockerfile: ## as root: build the Dockerfile by buildah, swap in it; downloads 0.7 GB
+	@scripts/build.sh "$(BUILD)" --media $(INTO)
+	@tests/dockerfile.sh "$(BUILD)"
+
 fuzz:        ## each fuzzer a million times, or RUNS=N; takes hours; FUZZERS="onnx video" for some
 	@scripts/build.sh "$(BUILD)" --tests $(INTO)
 	@tests/run.sh "$(BUILD)" build-clang
@@ -64,4 +68,4 @@ clean:       ## remove what was built and the results in out/
 
 help:        ## this text
 	@sed -n 's/^\([a-z-]*\): *## /\1|/p' Makefile | sed 's/$$(BUILD)/$(BUILD)/' | \
-	  awk -F'|' '{ printf "  make %-13s %s\n", $$1, $$2 }'
+	  awk -F'|' '{ printf "  make %-16s %s\n", $$1, $$2 }'

@@ -31,4 +31,8 @@ tests/test_pieces.py "$program" --all -v
 tests/test_faults.py "$program" --all
 tests/test_resume.py "$program" --all -v
 tests/test_load.py "$program" --all -v
+# Only root can build an image; make check-dockerfile installs what it needs.
+if [ "$(id -u)" = 0 ] && command -v buildah >/dev/null && command -v debootstrap >/dev/null; then
+    tests/dockerfile.sh "${1:-build}"
+fi
 exec tests/test_long.py "$program" -v
