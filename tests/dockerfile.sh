@@ -37,12 +37,18 @@ done
 # Its images and containers are here and not the machine's.
 box() { command buildah --root "$work/store" --runroot "$work/run" --storage-driver vfs "$@"; }
 
+# The first failure ends what is tried, which it would not in a condition.
+apart() (
+    set -e
+    "$@"
+)
+
 # step TITLE COMMAND...: a line with what it took; the end of what it said if it failed.
 step() {
     local begin=$SECONDS code=0 title=$1 TIMEFORMAT='%U %S'
     shift
-    set +e # the first failure ends what is tried, which a condition would prevent
-    { time (set -e; "$@") >"$work/log" 2>&1; } 2>"$work/time"
+    set +e
+    { time apart "$@" >"$work/log" 2>&1; } 2>"$work/time"
     code=$?
     set -e
     if [ $code = 0 ]; then

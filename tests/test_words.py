@@ -143,8 +143,22 @@ class ManPage(unittest.TestCase):
                 self.assertIn(f'.SS {heading}\n', part)
         for command in (*COMMANDS, 'help'):
             self.assertRegex(page.replace('\\-', '-'), rf'\.B {command}\n', 'its description')
+        synopsis = page[page.index('.SH SYNOPSIS'):page.index('.SH DESCRIPTION')].replace('\\-', '-')
+        for command in re.findall(r'^  (\w[\w-]*) ', e2e.must('help').stdout.split('Example:')[0], re.M):
+            short = r'job-"' if command.startswith('job-') else rf'{command}\n'
+            self.assertRegex(synopsis, rf'reprise {short}')
         for command in re.findall(r'^  (job-\S+) ', e2e.must('help').stdout, re.M):
             self.assertIn(command, page.replace('\\-', '-'))
+
+    def test_exit_codes(self):
+        """Those of the page are those of help."""
+        with open(os.path.join(e2e.ROOT, 'docs', 'reprise.1.in'), encoding='utf-8') as file:
+            whole = file.read()
+        part = re.search(r'^\.SH EXIT STATUS\n(.*?)^\.SH', whole, re.M | re.S).group(1)
+        self.assertEqual(len(re.findall(r'^\.SH "?EXIT STATUS', whole, re.M)), 1)
+        codes = re.findall(r'^\.B (\d+)$', part, re.M)
+        said = e2e.must('help').stdout.split('Exit codes: ')[1]
+        self.assertEqual(re.findall(r'(?:^|, |\n)(\d+) ', said), codes)
 
     def test_form(self):
         if not shutil.which('groff'):

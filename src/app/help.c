@@ -150,6 +150,6 @@ void app_help_overview(const struct app_command *commands, int n)
            "help COMMAND", "-h, --help", "-v, --version");
     fputs("Example:\n  reprise headless-run -s me.jpg -t clip.mp4 -o out.mp4\n\n"
           "Exit codes: 0 done, 1 failed, 2 wrong usage or a named model missing,\n"
-          "3 blocked by the content check, 4 interrupted.\n",
+          "3 blocked by the content check, 4 interrupted, 75 what another try may cure.\n",
           stdout);
 }
