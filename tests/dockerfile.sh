@@ -73,8 +73,10 @@ make_bases() {
         # shellcheck disable=SC2016 # apt's own variables
         mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Codename: bookworm' | head -n 1)
         debootstrap --variant=minbase bookworm "$system" "${mirror:-http://deb.debian.org/debian}"
-        cp /usr/local/share/ca-certificates/*.crt "$system/usr/local/share/ca-certificates/" || true
-        cp /etc/apt/apt.conf.d/9* "$system/etc/apt/apt.conf.d/" || true
+        mkdir -p "$system/usr/local/share/ca-certificates"
+        find /usr/local/share/ca-certificates -name '*.crt' \
+            -exec cp -t "$system/usr/local/share/ca-certificates" {} +
+        find /etc/apt/apt.conf.d -name '9*' -exec cp -t "$system/etc/apt/apt.conf.d" {} +
         rm -rf "$system"/var/lib/apt/lists/* "$system"/var/cache/apt/archives/*.deb
     fi
     container=$(box from scratch)
