@@ -95,7 +95,7 @@ def models():
     for make in makers:
         make().save(f'{WORK}/net.onnx')
         with open(f'{WORK}/net.onnx', 'rb') as file:
-            put('onnx rows', make.__name__, file.read())
+            put('onnx rows nets', make.__name__, file.read())
 
 
 def network():

@@ -23,6 +23,7 @@ fi
 # Every call of a device fails once, not some of them.
 [ ! -x "${1:-build}-test/tests/test_pipeline" ] || REPRISE_SOURCE=$PWD REPRISE_EVERY_CALL=1 \
     "${1:-build}-test/tests/test_pipeline" test_device_fails
+[ ! -x "${1:-build}-test/tests/net_run" ] || tests/test_nets.py "${1:-build}-test/tests/net_run" --long
 # All of FaceFusion's command lines; networks that stand in for the content check's are needed.
 [ ! -d "${1:-build}-test" ] || tests/test_dropin.py "${1:-build}-test/reprise" --all -v
 [ ! -x "${1:-build}-test/tests/report_page" ] ||

@@ -3,10 +3,10 @@
  * One pass over the nodes, which an ONNX file lists in the order of their use. One function per
  * family of operators sets the shape of the first result (or of all); what it cannot work out stays
  * as the file states. */
+#include "onnx/attr.h"
 #include "onnx/impl.h"
 
 #define MAX_NUMBERS 64 /* elements of integer tensors up to this many are followed */
-#define MAX_ATTR 16
 
 struct shape {
     int rank; /* -1 = unknown */
@@ -150,87 +150,10 @@ static int numbers(const struct rp_onnx_value *v, int64_t *out)
 
 /* ---- attributes ------------------------------------------------------------------------------ */
 
-struct attr {
-    bool there, graph;
-    int64_t i;
-    struct rp_onnx_text s, tensor;
-    int64_t ints[MAX_ATTR];
-    float floats[MAX_ATTR];
-    int nints, nfloats;
-};
-
-static void parse_attr(struct rp_onnx_text message, struct attr *a)
-{
-    struct rp_field f;
-    struct rp_wire w = rp_wire_over(message);
-
-    *a = (struct attr){.there = true};
-    while (rp_wire_next(&w, &f)) {
-        if (f.number == 3)
-            a->i = (int64_t) f.v;
-        else if (f.number == 4)
-            a->s = f.text;
-        else if (f.number == 5)
-            a->tensor = f.text;
-        else if (f.number == 6 || f.number == 11)
-            a->graph = true;
-        else if (f.number == 7 && !rp_wire_floats(&f, a->floats, MAX_ATTR, &a->nfloats))
-            break;
-        else if (f.number == 8 && !rp_wire_ints(&f, a->ints, MAX_ATTR, &a->nints))
-            break;
-    }
-}
-
-static struct rp_onnx_text attr_name(struct rp_onnx_text message)
-{
-    struct rp_field f;
-    struct rp_wire w = rp_wire_over(message);
-
-    while (rp_wire_next(&w, &f))
-        if (f.number == 1)
-            return f.text;
-    return (struct rp_onnx_text){0};
-}
-
-static struct attr attr(const struct rp_onnx_node *n, const char *name)
-{
-    struct attr a = {0};
-    struct rp_field f;
-    struct rp_wire w = rp_wire_over(n->message);
-
-    while (!a.there && rp_wire_next(&w, &f))
-        if (f.number == 5 && f.kind == RP_WIRE_BYTES && rp_onnx_is(attr_name(f.text), name))
-            parse_attr(f.text, &a);
-    return a;
-}
-
-static int64_t attr_int(const struct rp_onnx_node *n, const char *name, int64_t absent)
-{
-    const struct attr a = attr(n, name);
-
-    return a.there ? a.i : absent;
-}
-
-static bool has_subgraph(const struct rp_onnx_node *n)
-{
-    struct attr a;
-    struct rp_field f;
-    struct rp_wire w = rp_wire_over(n->message);
-
-    while (rp_wire_next(&w, &f)) {
-        if (f.number != 5 || f.kind != RP_WIRE_BYTES)
-            continue;
-        parse_attr(f.text, &a);
-        if (a.graph)
-            return true;
-    }
-    return false;
-}
-
 /* The axes of an operator, from an attribute or, in newer files, an input; -1 if unknown. */
 static int axes_of(struct rp_onnx *o, const struct rp_onnx_node *n, int in, int64_t *out)
 {
-    const struct attr a = attr(n, "axes");
+    const struct rp_onnx_attr a = rp_onnx_attr(n, "axes");
 
     if (a.there) {
         memcpy(out, a.ints, (size_t) a.nints * sizeof(*out));
@@ -341,7 +264,7 @@ struct window {
 
 static void take_ints(const struct rp_onnx_node *n, const char *name, int64_t *to, int count)
 {
-    const struct attr a = attr(n, name);
+    const struct rp_onnx_attr a = rp_onnx_attr(n, name);
 
     for (int i = 0; i < count && i < a.nints; i++)
         to[i] = RP_CLAMP(a.ints[i], 0, 1 << 20);
@@ -350,19 +273,19 @@ static void take_ints(const struct rp_onnx_node *n, const char *name, int64_t *t
 static struct window window_of(const struct rp_onnx_node *n, int rank)
 {
     struct window w = {.rank = rank};
-    const struct attr pad = attr(n, "auto_pad");
+    const struct rp_onnx_attr pad = rp_onnx_attr(n, "auto_pad");
 
     for (int i = 0; i < rank; i++)
         w.kernel[i] = w.stride[i] = w.dilation[i] = 1;
     take_ints(n, "kernel_shape", w.kernel, rank);
     take_ints(n, "strides", w.stride, rank);
     take_ints(n, "dilations", w.dilation, rank);
-    take_ints(n, "pads", w.pad, RP_MIN(2 * rank, MAX_ATTR));
+    take_ints(n, "pads", w.pad, RP_MIN(2 * rank, RP_ONNX_MAX_ATTR));
     take_ints(n, "output_padding", w.output_pad, rank);
     for (int i = 0; i < rank; i++)
         w.stride[i] = RP_MAX(w.stride[i], 1);
     w.same = pad.there && pad.s.n > 4 && !memcmp(pad.s.p, "SAME", 4);
-    w.ceil = attr_int(n, "ceil_mode", 0) != 0;
+    w.ceil = rp_onnx_attr_int(n, "ceil_mode", 0) != 0;
     return w;
 }
 
@@ -452,8 +375,8 @@ static struct shape conv_transpose(struct rp_onnx *o, const struct rp_onnx_node 
 {
     struct shape s, w;
     struct window win;
-    const struct attr given = attr(n, "output_shape");
-    const int64_t group = RP_CLAMP(attr_int(n, "group", 1), 1, 1 << 20);
+    const struct rp_onnx_attr given = rp_onnx_attr(n, "output_shape");
+    const int64_t group = RP_CLAMP(rp_onnx_attr_int(n, "group", 1), 1, 1 << 20);
 
     if (!weigh(o, n, &s, &w))
         return unknown;
@@ -475,7 +398,7 @@ static struct shape gemm(struct rp_onnx *o, const struct rp_onnx_node *n)
     if (a.rank != 2 || b.rank != 2)
         return unknown;
     return (struct shape){
-        2, {a.dim[attr_int(n, "transA", 0) != 0], b.dim[attr_int(n, "transB", 0) == 0]}};
+        2, {a.dim[rp_onnx_attr_int(n, "transA", 0) != 0], b.dim[rp_onnx_attr_int(n, "transB", 0) == 0]}};
 }
 
 static struct shape matmul(struct rp_onnx *o, const struct rp_onnx_node *n)
@@ -500,7 +423,7 @@ static struct shape matmul(struct rp_onnx *o, const struct rp_onnx_node *n)
 static struct shape concat(struct rp_onnx *o, const struct rp_onnx_node *n)
 {
     int total = 0;
-    int64_t axis = attr_int(n, "axis", 0), v[MAX_NUMBERS], all[MAX_NUMBERS];
+    int64_t axis = rp_onnx_attr_int(n, "axis", 0), v[MAX_NUMBERS], all[MAX_NUMBERS];
     struct shape s = like_first(o, n);
 
     for (int i = 0; i < n->nin && total >= 0; i++) {
@@ -535,7 +458,7 @@ static struct shape reshape(struct rp_onnx *o, const struct rp_onnx_node *n)
     double rest;
     int64_t want[MAX_NUMBERS];
     struct shape s, x = like_first(o, n);
-    const struct attr a = attr(n, "shape");
+    const struct rp_onnx_attr a = rp_onnx_attr(n, "shape");
 
     k = a.there ? a.nints : numbers(input(o, n, 1), want);
     if (a.there)
@@ -560,7 +483,7 @@ static struct shape reshape(struct rp_onnx *o, const struct rp_onnx_node *n)
 static struct shape flatten(struct rp_onnx *o, const struct rp_onnx_node *n)
 {
     double a = 1, b = 1;
-    int64_t axis = attr_int(n, "axis", 1);
+    int64_t axis = rp_onnx_attr_int(n, "axis", 1);
     const struct shape x = like_first(o, n);
 
     if (!known(&x) || (axis != x.rank && !axis_in(&axis, x.rank)))
@@ -575,7 +498,7 @@ static struct shape flatten(struct rp_onnx *o, const struct rp_onnx_node *n)
 static struct shape transpose(struct rp_onnx *o, const struct rp_onnx_node *n)
 {
     const struct shape x = like_first(o, n);
-    const struct attr perm = attr(n, "perm");
+    const struct rp_onnx_attr perm = rp_onnx_attr(n, "perm");
     struct shape s = x;
 
     for (int i = 0; i < x.rank; i++) {
@@ -637,7 +560,7 @@ struct cut {
 static bool cuts_of(struct rp_onnx *o, const struct rp_onnx_node *n, struct cut *c)
 {
     int naxes, nsteps;
-    const struct attr starts = attr(n, "starts"), ends = attr(n, "ends");
+    const struct rp_onnx_attr starts = rp_onnx_attr(n, "starts"), ends = rp_onnx_attr(n, "ends");
 
     if (starts.there) {
         c->n = RP_MIN(starts.nints, ends.nints);
@@ -710,8 +633,8 @@ static struct shape slice(struct rp_onnx *o, const struct rp_onnx_node *n)
 /* Sets all results but the first itself. */
 static struct shape split(struct rp_onnx *o, const struct rp_onnx_node *n)
 {
-    int64_t axis = attr_int(n, "axis", 0), part[MAX_NUMBERS];
-    const struct attr a = attr(n, "split");
+    int64_t axis = rp_onnx_attr_int(n, "axis", 0), part[MAX_NUMBERS];
+    const struct rp_onnx_attr a = rp_onnx_attr(n, "split");
     struct shape s = like_first(o, n), first = unknown;
     int k = a.nints;
 
@@ -752,7 +675,7 @@ static void follow_gather(struct rp_onnx *o, const struct rp_onnx_node *n)
 
 static struct shape gather(struct rp_onnx *o, const struct rp_onnx_node *n)
 {
-    int64_t axis = attr_int(n, "axis", 0);
+    int64_t axis = rp_onnx_attr_int(n, "axis", 0);
     const struct shape x = like_first(o, n), at = shape_of(input(o, n, 1));
     struct shape s = {.rank = x.rank + at.rank - 1};
 
@@ -772,7 +695,7 @@ static struct shape gather(struct rp_onnx *o, const struct rp_onnx_node *n)
 
 static struct shape shape_op(struct rp_onnx *o, const struct rp_onnx_node *n)
 {
-    int64_t from = attr_int(n, "start", 0), to = attr_int(n, "end", RP_ONNX_MAX_RANK);
+    int64_t from = rp_onnx_attr_int(n, "start", 0), to = rp_onnx_attr_int(n, "end", RP_ONNX_MAX_RANK);
     const struct shape x = like_first(o, n);
 
     if (x.rank < 0)
@@ -791,8 +714,8 @@ static struct shape constant(struct rp_onnx *o, const struct rp_onnx_node *n)
     struct rp_onnx_tensor t;
     struct shape s = unknown;
     struct rp_onnx_value *const out = value(o, n, 0, true);
-    const struct attr a = attr(n, "value"), one = attr(n, "value_int"),
-                      many = attr(n, "value_ints");
+    const struct rp_onnx_attr a = rp_onnx_attr(n, "value"), one = rp_onnx_attr(n, "value_int"),
+                      many = rp_onnx_attr(n, "value_ints");
 
     if (one.there) {
         set_numbers(out, &one.i, 1);
@@ -802,7 +725,7 @@ static struct shape constant(struct rp_onnx *o, const struct rp_onnx_node *n)
         set_numbers(out, many.ints, many.nints);
         return (struct shape){1, {many.nints}};
     }
-    if (attr(n, "value_float").there)
+    if (rp_onnx_attr(n, "value_float").there)
         return (struct shape){0};
     if (!a.there || !rp_onnx_parse_tensor(a.tensor, &t))
         return unknown;
@@ -860,7 +783,7 @@ static struct shape tile(struct rp_onnx *o, const struct rp_onnx_node *n)
 /* Factors of Resize (input 2) and Upsample (input 1, or an attribute). */
 static int scales_of(struct rp_onnx *o, const struct rp_onnx_node *n, float *out)
 {
-    const struct attr a = attr(n, "scales");
+    const struct rp_onnx_attr a = rp_onnx_attr(n, "scales");
     const struct rp_onnx_value *const v = input(o, n, rp_onnx_is(n->op, "Upsample") ? 1 : 2);
     const struct rp_onnx_value *const old = n->nin == 2 ? input(o, n, 1) : NULL; /* opset 10 */
 
@@ -895,7 +818,7 @@ static struct shape pad(struct rp_onnx *o, const struct rp_onnx_node *n)
 {
     int64_t v[MAX_NUMBERS] = {0};
     struct shape s = like_first(o, n);
-    const struct attr a = attr(n, "pads");
+    const struct rp_onnx_attr a = rp_onnx_attr(n, "pads");
     int k = a.nints;
 
     if (a.there)
@@ -920,8 +843,8 @@ static struct shape reduce(struct rp_onnx *o, const struct rp_onnx_node *n)
     unsigned gone = 0;
     int64_t axes[MAX_NUMBERS];
     int k = axes_of(o, n, 1, axes);
-    const bool keep = attr_int(n, "keepdims", 1) != 0;
-    const struct attr axis = attr(n, "axis"); /* ArgMax */
+    const bool keep = rp_onnx_attr_int(n, "keepdims", 1) != 0;
+    const struct rp_onnx_attr axis = rp_onnx_attr(n, "axis"); /* ArgMax */
     const struct shape x = like_first(o, n);
     struct shape s = {0};
 
@@ -948,7 +871,7 @@ static struct shape reduce(struct rp_onnx *o, const struct rp_onnx_node *n)
 static struct shape shuffle(struct rp_onnx *o, const struct rp_onnx_node *n)
 {
     struct shape s = like_first(o, n);
-    const int64_t b = RP_CLAMP(attr_int(n, "blocksize", 1), 1, 1024);
+    const int64_t b = RP_CLAMP(rp_onnx_attr_int(n, "blocksize", 1), 1, 1024);
 
     if (s.rank != 4 || !known(&s))
         return unknown;
@@ -968,7 +891,7 @@ static struct shape grid_sample(struct rp_onnx *o, const struct rp_onnx_node *n)
 
 static struct shape top_k(struct rp_onnx *o, const struct rp_onnx_node *n)
 {
-    int64_t axis = attr_int(n, "axis", -1), k[MAX_NUMBERS];
+    int64_t axis = rp_onnx_attr_int(n, "axis", -1), k[MAX_NUMBERS];
     struct shape s = like_first(o, n);
 
     if (s.rank < 1 || !axis_in(&axis, s.rank) || numbers(input(o, n, 1), k) != 1)
@@ -1067,7 +990,7 @@ static double multiply_adds(struct rp_onnx *o, const struct rp_onnx_node *n, sha
     }
     if (x->rank < 1)
         return -1;
-    if (fn == gemm && attr_int(n, "transA", 0))
+    if (fn == gemm && rp_onnx_attr_int(n, "transA", 0))
         return out * (double) x->dim[0];
     return out * (double) x->dim[x->rank - 1];
 }
@@ -1113,7 +1036,7 @@ static void infer_types(struct rp_onnx *o, const struct rp_onnx_node *n)
         if (rp_onnx_is(n->op, "Shape") || rp_onnx_is(n->op, "ArgMax"))
             out->type = RP_ONNX_INT64;
         else if (rp_onnx_is(n->op, "Cast"))
-            out->type = (int) RP_CLAMP(attr_int(n, "to", 0), 0, 63);
+            out->type = (int) RP_CLAMP(rp_onnx_attr_int(n, "to", 0), 0, 63);
         else if (in)
             out->type = in->type;
     }
@@ -1127,7 +1050,7 @@ static void count_node(struct count *c, const struct rp_onnx_node *n)
 
     c->cost->nodes++;
     infer_types(c->o, n);
-    if (!f || has_subgraph(n)) {
+    if (!f || rp_onnx_has_graph(n)) {
         count_bytes(c, n);
         missed(c->cost, n->op);
         return;

@@ -22,8 +22,11 @@ struct rp_onnx_text {
 /* Element types that matter here, as in TensorProto.DataType. */
 enum rp_onnx_type {
     RP_ONNX_FLOAT = 1,
+    RP_ONNX_UINT8 = 2,
+    RP_ONNX_INT8 = 3,
     RP_ONNX_INT32 = 6,
     RP_ONNX_INT64 = 7,
+    RP_ONNX_BOOL = 9,
     RP_ONNX_HALF = 10,
     RP_ONNX_DOUBLE = 11,
 };

@@ -35,6 +35,7 @@ static const struct fuzzer {
     {"template", fuzz_template, 20000, 200},
     {"onnx", fuzz_onnx, 20000, 4000},
     {"rows", fuzz_rows, 10000, 4000},
+    {"nets", fuzz_nets, 10000, 4000},
     {"cache", fuzz_cache, 4000, 500},
     {"sums", fuzz_sums, 2000, 500},
     {"hash", fuzz_hash, 5000, 20},

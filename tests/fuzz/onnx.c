@@ -1,6 +1,7 @@
 /* Any bytes as an ONNX file: all that is reported lies within the file, the counts are numbers, and
  * when the file is changed, only what may change does. */
 #include "fuzz.h"
+#include "nets/run.h"
 #include "onnx/rows.h"
 #include "onnx/sizes.h"
 
@@ -110,4 +111,67 @@ void fuzz_onnx(const uint8_t *data, size_t size)
 void fuzz_rows(const uint8_t *data, size_t size)
 {
     change_it(data, size);
+}
+
+/* Steps stay within their buffers' memory: their tensors lie inside, or the sanitizer says so. */
+static void run_it(const struct rp_nn_plan *plan)
+{
+    struct rp_nn_run *run;
+    struct rp_nn_place place = {.arena = calloc(plan->arena + 256, 1)};
+    void *const weights = calloc(plan->weights + 256, 1);
+
+    if (weights)
+        rp_nn_plan_weights(plan, weights);
+    place.weights = weights;
+    for (int i = 0; i < plan->nbuffers; i++) {
+        const struct rp_nn_buffer *const b = &plan->buffer[i];
+
+        if (b->memory == RP_NN_INPUT && !place.in[b->index])
+            place.in[b->index] = calloc(b->bytes + 1, 1);
+        if (b->memory == RP_NN_OUTPUT && !place.out[b->index])
+            place.out[b->index] = calloc(b->bytes + 1, 1);
+    }
+    fuzz_must(rp_nn_run_create(&run, plan, &place) >= 0);
+    fuzz_must(rp_nn_run_go(run, &rp_nn_ops_c, NULL) >= 0);
+    rp_nn_run_free(&run);
+    for (size_t i = 0; i < RP_ARRAY_LEN(place.in); i++) {
+        free(place.in[i]);
+        free(place.out[i]);
+    }
+    free(place.arena);
+    free(weights);
+}
+
+/* Of at most about a million numbers in all, so that it takes no time. */
+static bool small(const struct rp_nn_plan *plan)
+{
+    size_t all = plan->arena + plan->weights;
+
+    for (int i = 0; i < plan->nbuffers; i++)
+        all += plan->buffer[i].memory >= RP_NN_INPUT ? plan->buffer[i].bytes : 0;
+    for (int i = 0; i < plan->nsteps; i++) {
+        const struct rp_nn_step *const s = &plan->step[i];
+
+        if (s->op == RP_NN_OP_net_conv)
+            all += (size_t) s->args.net_conv.kh * (size_t) s->args.net_conv.kw * 64;
+        if (s->op == RP_NN_OP_net_pool)
+            all += (size_t) s->args.net_pool.kh * (size_t) s->args.net_pool.kw * 64;
+    }
+    return all < 1 << 18 && plan->nsteps < 200;
+}
+
+/* The file as steps of our own operations, which are done if there are few. */
+void fuzz_nets(const uint8_t *data, size_t size)
+{
+    struct rp_nn_graph *graph;
+    struct rp_nn_plan *plan = NULL;
+    int ret = rp_nn_graph_read(&graph, "fuzz.onnx", data, size, NULL);
+
+    if (ret >= 0)
+        ret = rp_nn_plan_make(&plan, graph);
+    fuzz_must(ret != RP_ERR_UNSUPPORTED || graph->why[0]);
+    if (ret >= 0 && small(plan))
+        run_it(plan);
+    rp_nn_plan_free(&plan);
+    rp_nn_graph_free(&graph);
 }

@@ -1,0 +1,248 @@
+/* What follows a convolution becomes part of it: the sum with another tensor, and a function of
+ * one number. Pads and enlargements before it, too. */
+#include <math.h>
+
+#include "nets/graph.h"
+#include "onnx/attr.h"
+
+/* ---- facts of nodes -------------------------------------------------------------------------- */
+
+bool rp_nn_number(struct rp_nn_graph *g, int value, float *out)
+{
+    const float *const v = value >= 0 && g->value[value].count == 1 ? rp_nn_reals(g, value) : NULL;
+
+    if (v)
+        *out = v[0];
+    return v != NULL;
+}
+
+int rp_nn_axes(struct rp_nn_graph *g, const struct rp_nn_node *n, int in, int rank)
+{
+    int mask = 0;
+    int64_t count = 0;
+    const int64_t *axes = NULL;
+    const struct rp_onnx_attr a = rp_onnx_attr(n->onnx, "axes");
+
+    if (a.there) {
+        axes = a.ints;
+        count = a.nints;
+    } else if (rp_nn_in(g, n, in)) {
+        axes = rp_nn_wholes(g, n->in[in]);
+        count = rp_nn_in(g, n, in)->count;
+        if (!axes)
+            return -1;
+    }
+    for (int64_t i = 0; i < count; i++) {
+        const int64_t axis = axes[i] < 0 ? axes[i] + rank : axes[i];
+
+        if (axis < 0 || axis >= rank)
+            return -1;
+        mask |= 1 << axis;
+    }
+    return mask;
+}
+
+static bool clip_ends(struct rp_nn_graph *g, const struct rp_nn_node *n, struct rp_nn_tail *t)
+{
+    t->a = rp_onnx_attr_float(n->onnx, "min", -INFINITY);
+    t->b = rp_onnx_attr_float(n->onnx, "max", INFINITY);
+    return (!rp_nn_in(g, n, 1) || rp_nn_number(g, n->in[1], &t->a)) &&
+           (!rp_nn_in(g, n, 2) || rp_nn_number(g, n->in[2], &t->b));
+}
+
+/* Slopes per channel, or one for all. */
+static bool slopes(struct rp_nn_graph *g, const struct rp_nn_node *n, struct rp_nn_tail *t)
+{
+    const struct rp_nn_value *const x = rp_nn_in(g, n, 0), *const s = rp_nn_in(g, n, 1);
+
+    if (!x || !s || !rp_nn_reals(g, n->in[1]))
+        return false;
+    if (rp_nn_number(g, n->in[1], &t->a)) {
+        t->act = RP_NN_LEAKY;
+        return true;
+    }
+    for (int i = 0; i < s->rank; i++)
+        if (s->dim[i] != 1 && (i + x->rank - s->rank != 1 || s->dim[i] != x->dim[1]))
+            return false;
+    t->slopes = n->in[1];
+    return true;
+}
+
+bool rp_nn_tail(struct rp_nn_graph *g, const struct rp_nn_node *n, struct rp_nn_tail *out)
+{
+    *out = (struct rp_nn_tail){.act = n->kind, .slopes = -1};
+    switch (n->kind) {
+    case RP_NN_LEAKY:
+        out->a = rp_onnx_attr_float(n->onnx, "alpha", 0.01f);
+        return true;
+    case RP_NN_ELU:
+        out->a = rp_onnx_attr_float(n->onnx, "alpha", 1);
+        return true;
+    case RP_NN_HARD_SIGMOID:
+        out->a = rp_onnx_attr_float(n->onnx, "alpha", 0.2f);
+        out->b = rp_onnx_attr_float(n->onnx, "beta", 0.5f);
+        return true;
+    case RP_NN_CLIP:
+        return clip_ends(g, n, out);
+    case RP_NN_PRELU:
+        return slopes(g, n, out);
+#define CASE(ours, theirs) case RP_NN_##ours:
+        RP_NN_UNARY_PLAIN(CASE)
+#undef CASE
+        return n->nin == 1;
+    default:
+        return false;
+    }
+}
+
+/* ---- moving nodes ---------------------------------------------------------------------------- */
+
+struct rp_nn_node *rp_nn_move(struct rp_nn_graph *g, struct rp_nn_node *from, struct rp_nn_node *to)
+{
+    const struct rp_nn_node old = *to;
+
+    *to = *from;
+    *from = old;
+    to->gone = false;
+    from->gone = true;
+    /* each keeps its own inputs, but the results are those of `to` */
+    const int made = to->out[0];
+    to->out[0] = from->out[0];
+    from->out[0] = made;
+    g->value[to->out[0]].maker = (int) (to - g->node);
+    g->value[made].maker = -1;
+    g->value[made].uses = 0;
+    return to;
+}
+
+static bool same_sizes(const struct rp_nn_value *a, const struct rp_nn_value *b)
+{
+    return a->rank == b->rank && !memcmp(a->dim, b->dim, (size_t) a->rank * sizeof(*a->dim));
+}
+
+/* ---- behind a convolution -------------------------------------------------------------------- */
+
+static bool takes_tail(const struct rp_nn_node *n)
+{
+    return (n->kind == RP_NN_CONV || n->kind == RP_NN_CONV_TRANSPOSE || n->kind == RP_NN_GEMM ||
+            n->kind == RP_NN_AFFINE || n->kind == RP_NN_NORM || n->kind == RP_NN_MODULATED ||
+            n->kind == RP_NN_ADD) &&
+           n->tail.act == RP_NN_UNKNOWN && !n->residual_last;
+}
+
+static bool takes_residual(const struct rp_nn_node *n)
+{
+    return (n->kind == RP_NN_CONV || n->kind == RP_NN_GEMM || n->kind == RP_NN_AFFINE ||
+            n->kind == RP_NN_NORM || n->kind == RP_NN_MODULATED) &&
+           n->residual < 0;
+}
+
+static bool fuse_tail(struct rp_nn_graph *g, struct rp_nn_node *n, struct rp_nn_node *user)
+{
+    struct rp_nn_tail tail;
+
+    if (!takes_tail(n) || !rp_nn_tail(g, user, &tail) || user->in[0] != n->out[0])
+        return false;
+    if (tail.slopes >= 0 && n->kind == RP_NN_ADD)
+        return false;
+    n->tail = tail;
+    rp_nn_move(g, n, user);
+    return true;
+}
+
+static bool fuse_residual(struct rp_nn_graph *g, struct rp_nn_node *n, struct rp_nn_node *user)
+{
+    const int y = n->out[0];
+
+    if (!takes_residual(n) || user->kind != RP_NN_ADD || user->nin != 2 || user->residual >= 0 ||
+        user->tail.act != RP_NN_UNKNOWN || user->in[0] < 0 || user->in[1] < 0)
+        return false;
+    const int other = user->in[0] == y ? user->in[1] : user->in[0];
+    if (other == y || g->value[other].constant || !same_sizes(&g->value[other], &g->value[y]) ||
+        !same_sizes(&g->value[y], rp_nn_out(g, user, 0)))
+        return false;
+    n->residual = other;
+    n->residual_last = n->tail.act != RP_NN_UNKNOWN || n->kind == RP_NN_NORM;
+    rp_nn_move(g, n, user);
+    return true;
+}
+
+/* ---- before a convolution -------------------------------------------------------------------- */
+
+/* A pad of height and width alone, in the order top, left, bottom, right. */
+static bool pad_of(struct rp_nn_graph *g, const struct rp_nn_node *n, int64_t *out, int *mode)
+{
+    float value = 0;
+    const struct rp_onnx_attr a = rp_onnx_attr(n->onnx, "pads"), m = rp_onnx_attr(n->onnx, "mode");
+    const struct rp_nn_value *const x = rp_nn_in(g, n, 0);
+    const int64_t *pads = a.there ? a.ints : NULL;
+
+    if (!x || x->rank != 4 || rp_nn_in(g, n, 3))
+        return false;
+    if (!a.there && rp_nn_in(g, n, 1) && rp_nn_in(g, n, 1)->count == 8)
+        pads = rp_nn_wholes(g, n->in[1]);
+    if (!pads || (a.there && a.nints != 8) || pads[0] || pads[1] || pads[4] || pads[5])
+        return false;
+    *mode = !m.there || rp_onnx_is(m.s, "constant") ? RP_NN_PAD_ZERO
+            : rp_onnx_is(m.s, "edge")               ? RP_NN_PAD_EDGE
+            : rp_onnx_is(m.s, "reflect")            ? RP_NN_PAD_REFLECT
+                                                    : -1;
+    if (rp_nn_in(g, n, 2) && !rp_nn_number(g, n->in[2], &value))
+        return false;
+    if (*mode < 0 ||
+        (*mode == RP_NN_PAD_ZERO && (value != 0 || rp_onnx_attr_float(n->onnx, "value", 0) != 0)))
+        return false;
+    for (int i = 0; i < 4; i++)
+        out[i] = pads[i < 2 ? i + 2 : i + 4];
+    for (int i = 0; i < 4; i++)
+        if (out[i] < 0 || out[i] > 1 << 20 ||
+            (*mode == RP_NN_PAD_REFLECT && out[i] >= x->dim[2 + i % 2]))
+            return false;
+    return true;
+}
+
+static bool own_pads(const struct rp_nn_node *conv)
+{
+    const struct rp_onnx_attr a = rp_onnx_attr(conv->onnx, "pads"),
+                              same = rp_onnx_attr(conv->onnx, "auto_pad");
+
+    for (int i = 0; i < a.nints; i++)
+        if (a.ints[i])
+            return true;
+    return same.there && !rp_onnx_is(same.s, "NOTSET") && !rp_onnx_is(same.s, "VALID");
+}
+
+static void fuse_pad(struct rp_nn_graph *g, struct rp_nn_node *pad)
+{
+    int mode;
+    int64_t pads[4];
+    struct rp_nn_node *const conv = rp_nn_user(g, pad->out[0]);
+
+    if (!conv || conv->kind != RP_NN_CONV || conv->in[0] != pad->out[0] || conv->up > 1 ||
+        !pad_of(g, pad, pads, &mode) || (mode != RP_NN_PAD_ZERO && own_pads(conv)))
+        return;
+    memcpy(conv->pad, pads, sizeof(pads));
+    conv->pad_mode = mode;
+    g->value[pad->in[0]].uses++;
+    rp_nn_remove(g, pad);
+    g->value[pad->out[0]].uses = 0;
+    conv->in[0] = pad->in[0];
+}
+
+void rp_nn_fuse(struct rp_nn_graph *g)
+{
+    for (int i = 0; i < g->nnodes; i++) {
+        struct rp_nn_node *const n = &g->node[i];
+        struct rp_nn_node *user;
+
+        if (n->gone || n->nout < 1 || n->out[0] < 0)
+            continue;
+        if (n->kind == RP_NN_PAD)
+            fuse_pad(g, n);
+        if (!takes_tail(n) && !takes_residual(n))
+            continue;
+        user = rp_nn_user(g, n->out[0]);
+        if (user && !user->gone && !fuse_tail(g, n, user))
+            fuse_residual(g, n, user);
+    }
+}

@@ -1,0 +1,163 @@
+/* From nodes to steps: which function does which node, and the ends of the network. */
+#include "nets/lower.h"
+
+/* Constants that are made, not read: bytes for a file of no size, and for each byte of a file. */
+#define FOLDED_BYTES ((size_t) 64 << 20)
+#define FOLDED_TIMES 32
+
+/* ---- nodes ----------------------------------------------------------------------------------- */
+
+/* clang-format off */
+static const struct {
+    rp_nn_lower_fn *fn;
+    enum rp_nn_kind kinds[16]; /* 0 ends them */
+} functions[] = {
+    {rp_nn_lower_conv, {RP_NN_CONV, RP_NN_CONV_TRANSPOSE}},
+    {rp_nn_lower_gemm, {RP_NN_GEMM}},
+    {rp_nn_lower_matmul, {RP_NN_MATMUL}},
+    {rp_nn_lower_affine, {RP_NN_AFFINE}},
+    {rp_nn_lower_modulated, {RP_NN_MODULATED}},
+    {rp_nn_lower_norm, {RP_NN_NORM}},
+    {rp_nn_lower_instance_norm, {RP_NN_INSTANCE_NORM}},
+    {rp_nn_lower_layer_norm, {RP_NN_LAYER_NORM}},
+    {rp_nn_lower_softmax, {RP_NN_SOFTMAX}},
+    {rp_nn_lower_pool, {RP_NN_MAX_POOL, RP_NN_AVERAGE_POOL, RP_NN_GLOBAL_AVERAGE, RP_NN_GLOBAL_MAX}},
+    {rp_nn_lower_resize, {RP_NN_RESIZE}},
+    {rp_nn_lower_reduce, {RP_NN_REDUCE_MEAN, RP_NN_REDUCE_SUM, RP_NN_REDUCE_MAX, RP_NN_REDUCE_MIN, RP_NN_REDUCE_L2}},
+    {rp_nn_lower_arg_max, {RP_NN_ARG_MAX}},
+    {rp_nn_lower_concat, {RP_NN_CONCAT}},
+    {rp_nn_lower_gather, {RP_NN_GATHER}},
+    {rp_nn_lower_pad, {RP_NN_PAD}},
+    {rp_nn_lower_move, {RP_NN_RESHAPE, RP_NN_FLATTEN, RP_NN_SQUEEZE, RP_NN_UNSQUEEZE, RP_NN_TRANSPOSE, RP_NN_SLICE,
+                        RP_NN_SPLIT, RP_NN_EXPAND, RP_NN_TILE, RP_NN_IDENTITY, RP_NN_DEPTH_TO_SPACE,
+                        RP_NN_SPACE_TO_DEPTH}},
+};
+/* clang-format on */
+
+static rp_nn_lower_fn *function_of(enum rp_nn_kind kind)
+{
+#define UNARY(ours, theirs) \
+    if (kind == RP_NN_##ours) \
+        return rp_nn_lower_unary;
+#define BINARY(ours, theirs) \
+    if (kind == RP_NN_##ours) \
+        return rp_nn_lower_binary;
+    RP_NN_UNARY(UNARY)
+    RP_NN_BINARY(BINARY)
+#undef UNARY
+#undef BINARY
+    for (size_t i = 0; i < RP_ARRAY_LEN(functions); i++)
+        for (int k = 0; functions[i].kinds[k]; k++)
+            if (functions[i].kinds[k] == kind)
+                return functions[i].fn;
+    return NULL;
+}
+
+static bool all_constant(struct rp_nn_lower *l, const struct rp_nn_node *n)
+{
+    bool constant = true;
+
+    for (int i = 0; i < n->nin; i++)
+        if (n->in[i] >= 0)
+            constant &= l->g->value[n->in[i]].constant ||
+                        (l->view[n->in[i]].buffer >= 0 && rp_nn_is_constant(l, &l->view[n->in[i]]));
+    return constant && n->residual < 0;
+}
+
+static int lower_node(struct rp_nn_lower *l, struct rp_nn_node *n)
+{
+    rp_nn_lower_fn *const fn = function_of(n->kind);
+    int ret;
+
+    if (!fn)
+        return rp_nn_cannot_node(l->g, n, "no such operation");
+    l->folding = all_constant(l, n);
+    ret = fn(l, n);
+    if (ret == RP_ERR_UNSUPPORTED && !strchr(l->g->why, ':')) { /* say where */
+        char why[sizeof(l->g->why)];
+
+        memcpy(why, l->g->why, sizeof(why));
+        l->g->why[0] = 0;
+        rp_nn_cannot_node(l->g, n, why);
+    }
+    l->folding = false;
+    return ret;
+}
+
+/* ---- inputs and outputs ---------------------------------------------------------------------- */
+
+static int begin_input(struct rp_nn_lower *l, int i)
+{
+    struct rp_nn_shape *const s = &l->plan->in[i];
+    const struct rp_nn_value *const v = &l->g->value[l->g->input[i]];
+    struct rp_nn_view file, *const view = &l->view[l->g->input[i]];
+
+    s->rank = v->rank;
+    memcpy(s->dim, v->dim, sizeof(s->dim));
+    if (v->type != RP_ONNX_FLOAT)
+        return rp_nn_cannot(l->g, "an input that is not float32");
+    RP_CHECK(rp_nn_buffer(l, RP_NN_INPUT, (size_t) v->count * sizeof(float), &file.buffer));
+    l->plan->buffer[file.buffer].index = i;
+    rp_nn_flat(&file, v->rank, v->dim);
+    if (!v->uses)
+        return 0;
+    RP_CHECK(rp_nn_fresh_nchw(l, v->rank, v->dim, view));
+    return rp_nn_copy_view(l, &file, view);
+}
+
+static int end_output(struct rp_nn_lower *l, int i)
+{
+    struct rp_nn_view view, file;
+    struct rp_nn_shape *const s = &l->plan->out[i];
+    const int value = l->g->output[i];
+    const struct rp_nn_value *const v = &l->g->value[value];
+
+    s->rank = v->rank;
+    memcpy(s->dim, v->dim, sizeof(s->dim));
+    if (v->type != RP_ONNX_FLOAT)
+        return rp_nn_cannot(l->g, "an output that is not float32");
+    RP_CHECK(rp_nn_value_view(l, value, &view));
+    RP_CHECK(rp_nn_buffer(l, RP_NN_OUTPUT, (size_t) v->count * sizeof(float), &file.buffer));
+    l->plan->buffer[file.buffer].index = i;
+    rp_nn_flat(&file, v->rank, v->dim);
+    return rp_nn_copy_view(l, &view, &file);
+}
+
+static int lower_all(struct rp_nn_lower *l)
+{
+    struct rp_nn_graph *const g = l->g;
+
+    for (int i = 0; i < g->nvalues; i++)
+        l->view[i].buffer = -1;
+    l->plan->ninputs = g->ninputs;
+    l->plan->noutputs = g->noutputs;
+    if (g->ninputs > (int) RP_ARRAY_LEN(l->plan->in) ||
+        g->noutputs > (int) RP_ARRAY_LEN(l->plan->out))
+        return rp_nn_cannot(g, "too many inputs or outputs");
+    for (int i = 0; i < g->ninputs; i++)
+        RP_CHECK(begin_input(l, i));
+    for (int i = 0; i < g->nnodes; i++)
+        if (!g->node[i].gone)
+            RP_CHECK(lower_node(l, &g->node[i]));
+    for (int i = 0; i < g->noutputs; i++)
+        RP_CHECK(end_output(l, i));
+    if (l->scratch >= 0)
+        l->plan->buffer[l->scratch].last = RP_MAX(l->plan->nsteps - 1, 0);
+    return 0;
+}
+
+int rp_nn_lower(struct rp_nn_graph *g, struct rp_nn_plan *plan)
+{
+    int ret;
+    struct rp_nn_lower l = {.g = g,
+                            .plan = plan,
+                            .scratch = -1,
+                            .nviews = g->nvalues,
+                            .most = FOLDED_BYTES + FOLDED_TIMES * g->size};
+
+    if (!(l.view = calloc((size_t) g->nvalues + 1, sizeof(*l.view))))
+        return rp_fail(RP_ERR_NOMEM, "out of memory");
+    ret = lower_all(&l);
+    free(l.view);
+    return ret;
+}

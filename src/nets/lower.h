@@ -1,0 +1,109 @@
+/* From nodes to steps: shared by the files lower*.c. */
+#ifndef RP_NETS_LOWER_H
+#define RP_NETS_LOWER_H
+
+#include "nets/view.h"
+
+struct rp_nn_lower {
+    struct rp_nn_graph *g;
+    struct rp_nn_plan *plan;
+    struct rp_nn_view *view; /* of each value of the graph; buffer -1: not made yet */
+    int nviews;
+    bool folding;           /* what is made now depends on constants alone: computed at once */
+    size_t folded, most;    /* bytes of constants made here; limit */
+    double work;            /* multiply-adds done on constants */
+    struct rp_nn_step step; /* being filled in */
+    int scratch;            /* buffer of scratch memory, -1: none yet */
+};
+
+typedef int rp_nn_lower_fn(struct rp_nn_lower *l, struct rp_nn_node *n);
+rp_nn_lower_fn rp_nn_lower_move, rp_nn_lower_concat, rp_nn_lower_gather, rp_nn_lower_pad,
+    rp_nn_lower_conv, rp_nn_lower_gemm, rp_nn_lower_matmul, rp_nn_lower_affine,
+    rp_nn_lower_modulated, rp_nn_lower_unary, rp_nn_lower_binary, rp_nn_lower_reduce,
+    rp_nn_lower_arg_max, rp_nn_lower_softmax, rp_nn_lower_norm, rp_nn_lower_instance_norm,
+    rp_nn_lower_layer_norm, rp_nn_lower_pool, rp_nn_lower_resize;
+
+/* ---- values and views ------------------------------------------------------------------------ */
+
+/* The view of input i of a node (a constant is read on first use). RP_ERR_UNSUPPORTED if it is left
+ * out or cannot be read. */
+int rp_nn_input(struct rp_nn_lower *l, const struct rp_nn_node *n, int i, struct rp_nn_view *out);
+int rp_nn_value_view(struct rp_nn_lower *l, int value, struct rp_nn_view *out);
+
+/* Result i of a node lies there. Sizes must be those that the graph says. */
+int rp_nn_result(struct rp_nn_lower *l, const struct rp_nn_node *n, int i,
+                 const struct rp_nn_view *view);
+
+int rp_nn_buffer(struct rp_nn_lower *l, enum rp_nn_memory memory, size_t bytes, int *out);
+bool rp_nn_is_constant(const struct rp_nn_lower *l, const struct rp_nn_view *v);
+
+/* A new buffer with a dense view of these sizes; see rp_nn_dense(). */
+int rp_nn_fresh(struct rp_nn_lower *l, int rank, const int64_t *dim, const int *order,
+                struct rp_nn_view *out);
+/* The same in the order that operations want: rp_nn_order(). */
+int rp_nn_fresh_nchw(struct rp_nn_lower *l, int rank, const int64_t *dim, struct rp_nn_view *out);
+
+int rp_nn_copy_view(struct rp_nn_lower *l, const struct rp_nn_view *from,
+                    const struct rp_nn_view *to);
+/* A dense copy in this order of axes. */
+int rp_nn_copied(struct rp_nn_lower *l, const struct rp_nn_view *from, const int *order,
+                 struct rp_nn_view *out);
+/* Other sizes, by a copy if need be. */
+int rp_nn_reshaped(struct rp_nn_lower *l, struct rp_nn_view *v, int rank, const int64_t *dim);
+
+/* The view as an operation's tensor; if it lies otherwise, a copy of it, which it then becomes. */
+int rp_nn_as(struct rp_nn_lower *l, struct rp_nn_view *v, const struct rp_nn_parts *parts,
+             struct rp_nn_act *out);
+/* Batch, channels, height, width; rank 2 to 4. */
+int rp_nn_as_nchw(struct rp_nn_lower *l, struct rp_nn_view *v, struct rp_nn_act *out);
+
+/* ---- constants ------------------------------------------------------------------------------- */
+
+/* `bytes` of zeros, to be filled with what operations read; *host: where. */
+int rp_nn_constant(struct rp_nn_lower *l, size_t bytes, void **host, int *buffer);
+/* The same with these numbers. */
+int rp_nn_floats(struct rp_nn_lower *l, const float *v, int64_t n, int *buffer);
+
+/* ---- steps ----------------------------------------------------------------------------------- */
+
+/* Begin a step. @return its arguments, zeroed; pointers are put in by the following */
+union rp_nn_args *rp_nn_begin(struct rp_nn_lower *l, enum rp_nn_op op);
+void rp_nn_put(struct rp_nn_lower *l, size_t at, int buffer, int64_t bytes);
+void rp_nn_put_act(struct rp_nn_lower *l, size_t at, const struct rp_nn_act *act);
+/* Scratch memory of this many bytes, which all steps share. */
+int rp_nn_put_work(struct rp_nn_lower *l, size_t at, size_t bytes);
+int rp_nn_emit(struct rp_nn_lower *l);
+
+/* What follows, as operations want it; slopes are put at `at`, where struct rp_net_then is. */
+int rp_nn_then(struct rp_nn_lower *l, const struct rp_nn_tail *tail, struct rp_net_then *then,
+               size_t at);
+
+#define RP_NN_AT(op, field) offsetof(struct rp_op_##op, field)
+
+/* dst = a OP b, both of dst's sizes or 1 there (b may have buffer -1: there is only a), then
+ * `tail`. dst is made. */
+int rp_nn_eltwise(struct rp_nn_lower *l, struct rp_nn_view a, struct rp_nn_view b, int op,
+                  float scalar, const struct rp_nn_tail *tail, struct rp_nn_view *dst);
+/* Over axes of a mask, which stay as sizes of 1. */
+int rp_nn_reduce(struct rp_nn_lower *l, struct rp_nn_view x, int mask, int kind,
+                 struct rp_nn_view *dst);
+
+/* ---- windows --------------------------------------------------------------------------------- */
+
+struct rp_nn_window {
+    int kernel[2], stride[2], dilation[2];
+    int begin[2], end[2], output_pad[2]; /* pads */
+};
+
+/* The attributes of a node over one or two axes (of one, it is the width); `kernel` is given. False
+ * if they make no sense. */
+bool rp_nn_window_of(const struct rp_nn_node *n, int rank, const struct rp_nn_act *x,
+                     struct rp_nn_window *w);
+/* The size that it gives, or -1; i: 0 for height, 1 for width. Transposed: unslide. */
+int64_t rp_nn_slide(int64_t size, const struct rp_nn_window *w, int i);
+int64_t rp_nn_unslide(int64_t size, const struct rp_nn_window *w, int i);
+
+/* Work out a plan's steps. */
+int rp_nn_lower(struct rp_nn_graph *g, struct rp_nn_plan *plan);
+
+#endif /* RP_NETS_LOWER_H */

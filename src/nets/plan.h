@@ -1,0 +1,98 @@
+/* A network as a list of our operations: the graph's nodes one after the other, each tensor in
+ * memory where the operations want it.
+ *
+ *   plan.c      steps, buffers, and where in one block of memory (arena) each buffer lies
+ *   view.c      how a tensor of the file lies in a buffer
+ *   lower.c     nodes to steps: the rest in lower_*.c
+ *
+ * Tensors are NHWC (struct rp_act). A value of the graph is a view of a buffer: transposing,
+ * slicing and most reshaping change only the view, and a copy is made when an operation needs
+ * another order. What depends on constants alone is computed here, by the C operations. */
+#ifndef RP_NETS_PLAN_H
+#define RP_NETS_PLAN_H
+
+#include "nets/graph.h"
+#include "ops/net.h"
+
+enum rp_nn_op {
+#define RP_NN_OP(name) RP_NN_OP_##name,
+    RP_NET_OPS(RP_NN_OP)
+#undef RP_NN_OP
+};
+
+/* A device's operations. */
+struct rp_nn_ops {
+#define RP_NN_ENTRY(name) int (*(name))(struct rp_stream * stream, const struct rp_op_##name *a);
+    RP_NET_OPS(RP_NN_ENTRY)
+#undef RP_NN_ENTRY
+};
+
+extern const struct rp_nn_ops rp_nn_ops_c;
+
+union rp_nn_args {
+#define RP_NN_ARGS(name) struct rp_op_##name name;
+    RP_NET_OPS(RP_NN_ARGS)
+#undef RP_NN_ARGS
+};
+
+#define RP_NN_MAX_FIX 12
+
+/* One operation; its pointers are filled in when memory is known. */
+struct rp_nn_step {
+    enum rp_nn_op op;
+    union rp_nn_args args;
+    struct rp_nn_fix {
+        size_t at; /* of the pointer in args */
+        int buffer;
+        int64_t bytes; /* from the beginning of the buffer */
+    } fix[RP_NN_MAX_FIX];
+    int nfix;
+};
+
+enum rp_nn_memory {
+    RP_NN_ARENA = 0, /* results between steps */
+    RP_NN_WEIGHTS,   /* constants */
+    RP_NN_INPUT,     /* number `index` of the file */
+    RP_NN_OUTPUT,
+};
+
+struct rp_nn_buffer {
+    enum rp_nn_memory memory;
+    int index;
+    size_t bytes;
+    size_t offset;   /* in the arena, or among the weights */
+    int first, last; /* steps that use it; -1: none */
+    void *host;      /* constants: the numbers */
+    bool owned;      /* `host` is this buffer's own */
+};
+
+struct rp_nn_plan {
+    struct rp_nn_step *step;
+    struct rp_nn_buffer *buffer;
+    int nsteps, step_cap, nbuffers, buffer_cap;
+    size_t arena, weights; /* bytes in all */
+    int ninputs, noutputs;
+    struct rp_nn_shape {
+        int rank;
+        int64_t dim[RP_ONNX_MAX_RANK];
+    } in[16], out[16];
+};
+
+/* The plan of a graph, which is folded and fused on the way and keeps the constants' numbers: it
+ * must outlive the plan. RP_ERR_UNSUPPORTED, without a log line, with graph->why. */
+int rp_nn_plan_make(struct rp_nn_plan **out, struct rp_nn_graph *graph);
+void rp_nn_plan_free(struct rp_nn_plan **plan);
+
+/* Copy all constants to `to`, plan->weights bytes. */
+void rp_nn_plan_weights(const struct rp_nn_plan *plan, void *to);
+
+/* ---- for the files of this folder ------------------------------------------------------------ */
+
+/* One operation, now. */
+int rp_nn_do(const struct rp_nn_ops *ops, struct rp_stream *stream, enum rp_nn_op op,
+             const union rp_nn_args *args);
+
+/* Places for buffers, so that none lies where another is still needed. */
+int rp_nn_place(struct rp_nn_plan *plan);
+
+#endif /* RP_NETS_PLAN_H */

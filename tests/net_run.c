@@ -1,0 +1,179 @@
+/* A network through our own operations, in C: a helper of test_nets.py.
+ *
+ *     net_run [--plan] MODEL FOLDER NAME:SHAPE=FILE...
+ *
+ * Each FILE has an input as float32, SHAPE is like 1x3x112x112. An output is written to FOLDER as a
+ * file of float32 for each, with a line "NAME SHAPE FILE" each. If the network is not native,
+ * one line says why, and the exit code is 3. --plan: also the steps, and how much memory. */
+#include "nets/run.h"
+
+#define MAX_INPUTS 16
+
+struct input {
+    const char *name, *file;
+    int rank;
+    int64_t dim[RP_ONNX_MAX_RANK];
+};
+
+static void fail(const char *what)
+{
+    fprintf(stderr, "net_run: %s\n", what);
+    exit(1);
+}
+
+static struct input parse(char *text)
+{
+    struct input in = {.name = text};
+    char *const equals = strchr(text, '='), *colon = equals;
+
+    if (!equals)
+        fail("an input is NAME:SHAPE=FILE");
+    *equals = 0;
+    in.file = equals + 1;
+    if (!(colon = strrchr(text, ':')))
+        fail("an input is NAME:SHAPE=FILE");
+    *colon = 0;
+    for (char *p = colon + 1; *p && in.rank < RP_ONNX_MAX_RANK; p += *p == 'x')
+        in.dim[in.rank++] = strtoll(p, &p, 10);
+    return in;
+}
+
+static void *zeros(size_t n)
+{
+    void *const p = aligned_alloc(256, (RP_MAX(n, 1) + 255) / 256 * 256);
+
+    if (!p)
+        fail("out of memory");
+    return memset(p, 0, n);
+}
+
+static void load(const char *path, void *to, size_t n)
+{
+    FILE *const f = fopen(path, "rb");
+
+    if (!f || fread(to, 1, n, f) != n || fclose(f))
+        fail(path);
+}
+
+static size_t bytes_of(const struct rp_nn_shape *s)
+{
+    size_t n = sizeof(float);
+
+    for (int i = 0; i < s->rank; i++)
+        n *= (size_t) s->dim[i];
+    return n;
+}
+
+static void save(const char *folder, int i, struct rp_onnx_text name, const struct rp_nn_shape *s,
+                 const void *data)
+{
+    char path[4096];
+
+    snprintf(path, sizeof(path), "%s/out%d.raw", folder, i);
+    FILE *const f = fopen(path, "wb");
+    if (!f || fwrite(data, 1, bytes_of(s), f) != bytes_of(s) || fclose(f))
+        fail(path);
+    printf("%.*s ", (int) name.n, name.p);
+    for (int d = 0; d < s->rank; d++)
+        printf("%s%lld", d ? "x" : "", (long long) s->dim[d]);
+    printf("%s %s\n", s->rank ? "" : "scalar", path);
+}
+
+static void show(const struct rp_nn_plan *p)
+{
+    static const char *const names[] = {
+#define NAME(name) #name,
+        RP_NET_OPS(NAME)
+#undef NAME
+    };
+
+    for (int i = 0; i < p->nsteps; i++) {
+        const struct rp_nn_step *const s = &p->step[i];
+
+        printf("# %s", names[s->op]);
+        if (s->op == RP_NN_OP_net_conv)
+            printf(" %dx%d /%d %dx%dx%d > %dx%dx%d fn %d add %d", s->args.net_conv.kh,
+                   s->args.net_conv.kw, s->args.net_conv.stride_h, s->args.net_conv.src.h,
+                   s->args.net_conv.src.w, s->args.net_conv.src.c, s->args.net_conv.dst.h,
+                   s->args.net_conv.dst.w, s->args.net_conv.dst.c, s->args.net_conv.then.fn,
+                   s->args.net_conv.add.c != 0);
+        printf("\n");
+    }
+    printf("# %d steps, arena %zu, weights %zu\n", p->nsteps, p->arena, p->weights);
+}
+
+static void run(struct rp_nn_graph *g, const struct rp_nn_plan *plan, const struct input *in,
+                int nin, const char *folder)
+{
+    struct rp_nn_run *r;
+    void *const weights = zeros(plan->weights);
+    struct rp_nn_place place = {.arena = zeros(plan->arena), .weights = weights};
+
+    rp_nn_plan_weights(plan, weights);
+    for (int i = 0; i < plan->ninputs; i++) {
+        const struct rp_onnx_text name = g->value[g->input[i]].name;
+
+        place.in[i] = zeros(bytes_of(&plan->in[i]));
+        for (int k = 0; k < nin; k++)
+            if (rp_onnx_is(name, in[k].name))
+                load(in[k].file, place.in[i], bytes_of(&plan->in[i]));
+    }
+    for (int i = 0; i < plan->noutputs; i++)
+        place.out[i] = zeros(bytes_of(&plan->out[i]));
+    if (rp_nn_run_create(&r, plan, &place) < 0)
+        fail("no run");
+    const double start = rp_now();
+    if (rp_nn_run_go(r, &rp_nn_ops_c, NULL) < 0)
+        fail("a step failed");
+    printf("# %.3f s\n", rp_now() - start);
+    for (int i = 0; i < plan->noutputs; i++)
+        save(folder, i, rp_onnx_value(g->onnx, g->output_name[i])->name, &plan->out[i],
+             place.out[i]);
+    for (int i = 0; i < plan->ninputs; i++)
+        free(place.in[i]);
+    for (int i = 0; i < plan->noutputs; i++)
+        free(place.out[i]);
+    free(place.arena);
+    free(weights);
+    rp_nn_run_free(&r);
+}
+
+int main(int argc, char **argv)
+{
+    int ret, nin = 0;
+    struct rp_onnx_image file;
+    struct rp_onnx *onnx;
+    struct input in[MAX_INPUTS];
+    const int64_t *dims[MAX_INPUTS] = {0};
+    const int *inputs;
+    struct rp_nn_graph *g;
+    struct rp_nn_plan *plan = NULL;
+    const bool shown = argc > 1 && !strcmp(argv[1], "--plan");
+
+    argv += shown;
+    argc -= shown;
+    if (argc < 3)
+        fail("net_run [--plan] MODEL FOLDER NAME:SHAPE=FILE...");
+    for (int i = 3; i < argc && nin < MAX_INPUTS; i++)
+        in[nin++] = parse(argv[i]);
+    if (rp_onnx_load(&file, argv[1]) < 0 || rp_onnx_read(&onnx, argv[1], file.data, file.size) < 0)
+        return 1;
+    for (int i = 0; i < RP_MIN(rp_onnx_inputs(onnx, &inputs), MAX_INPUTS); i++)
+        for (int k = 0; k < nin; k++)
+            if (rp_onnx_is(rp_onnx_value(onnx, inputs[i])->name, in[k].name))
+                dims[i] = in[k].dim;
+    ret = rp_nn_graph_read(&g, argv[1], file.data, file.size, dims);
+    if (ret >= 0)
+        ret = rp_nn_plan_make(&plan, g);
+    if (ret >= 0 && shown)
+        show(plan);
+    if (ret >= 0)
+        run(g, plan, in, nin, argv[2]);
+    else if (g)
+        printf("not native: %s\n", g->why);
+    rp_nn_plan_free(&plan);
+    rp_nn_graph_free(&g);
+    rp_onnx_close(&onnx);
+    rp_onnx_unmap(&file);
+    return ret >= 0 ? 0 : ret == RP_ERR_UNSUPPORTED ? 3 : 1;
+}

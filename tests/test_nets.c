@@ -1,0 +1,418 @@
+/* Networks by our own operations: small files made here become steps, and are run. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <math.h>
+
+#include "nets/run.h"
+#include "nets/view.h"
+#include "onnx/write.h"
+
+#define DIMS(...)     \
+    (const int64_t[]) \
+    {                 \
+        __VA_ARGS__   \
+    }
+
+/* ---- making and running a file --------------------------------------------------------------- */
+
+struct model {
+    uint8_t b[65536];
+    struct rp_onnx_out out;
+    size_t graph;
+    struct rp_nn_graph *g;
+    struct rp_nn_plan *plan;
+    float result[4096];
+};
+
+static struct model *begin(void)
+{
+    struct model *const m = calloc(1, sizeof(*m));
+
+    assert_non_null(m);
+    m->out = (struct rp_onnx_out){.data = m->b, .size = sizeof(m->b)};
+    m->graph = rp_onnx_begin_model(&m->out, "test");
+    return m;
+}
+
+static void end(struct model *m)
+{
+    rp_nn_plan_free(&m->plan);
+    rp_nn_graph_free(&m->g);
+    free(m);
+}
+
+static float noise(int i)
+{
+    return (float) ((i * 7919 + 13) % 101) / 50.0f - 1;
+}
+
+/* A weight of noise from `seed` on. */
+static void weight(struct model *m, const char *name, int rank, const int64_t *dim, int seed)
+{
+    float v[4096];
+    size_t n = 1;
+
+    for (int i = 0; i < rank; i++)
+        n *= (size_t) dim[i];
+    assert_true(n <= RP_ARRAY_LEN(v));
+    for (size_t i = 0; i < n; i++)
+        v[i] = noise(seed + (int) i);
+    rp_onnx_put_weight(&m->out, name, RP_ONNX_FLOAT, rank, dim, v, n * sizeof(float));
+}
+
+static void whole(struct model *m, const char *name, int n, const int64_t *v)
+{
+    rp_onnx_put_weight(&m->out, name, RP_ONNX_INT64, 1, DIMS(n), v, (size_t) n * sizeof(int64_t));
+}
+
+static void number(struct model *m, const char *name, float v)
+{
+    rp_onnx_put_weight(&m->out, name, RP_ONNX_FLOAT, 0, NULL, &v, sizeof(v));
+}
+
+static void node_ints(struct model *m, const char *text, const char *attribute, int n,
+                      const int64_t *v)
+{
+    const size_t node = rp_onnx_begin_node(&m->out, text);
+
+    rp_onnx_put_ints(&m->out, attribute, n, v);
+    rp_onnx_end(&m->out, node);
+}
+
+static void ends(struct model *m, int rank, const int64_t *in, int out_rank, const int64_t *out)
+{
+    rp_onnx_put_value(&m->out, RP_ONNX_INPUT, "x", rank, in);
+    rp_onnx_put_value(&m->out, RP_ONNX_OUTPUT, "y", out_rank, out);
+}
+
+static int plan(struct model *m)
+{
+    int ret;
+
+    assert_int_equal(rp_onnx_end_model(&m->out, m->graph), 0);
+    ret = rp_nn_graph_read(&m->g, "test", m->b, m->out.n, NULL);
+    return ret < 0 ? ret : rp_nn_plan_make(&m->plan, m->g);
+}
+
+/* The result of x = noise(0), noise(1), ... */
+static const float *run(struct model *m)
+{
+    float x[4096];
+    struct rp_nn_run *r;
+    struct rp_nn_place place = {.in = {x}, .out = {m->result}};
+
+    if (plan(m) < 0)
+        fail_msg("not native: %s", m->g ? m->g->why : "?");
+    for (size_t i = 0; i < RP_ARRAY_LEN(x); i++)
+        x[i] = noise((int) i);
+    void *const arena = aligned_alloc(256, m->plan->arena + 256), *const weights = aligned_alloc(
+                                                                      256, m->plan->weights + 256);
+    memset(arena, 0, m->plan->arena);
+    rp_nn_plan_weights(m->plan, weights);
+    place.arena = arena;
+    place.weights = weights;
+    assert_int_equal(rp_nn_run_create(&r, m->plan, &place), 0);
+    for (int twice = 0; twice < 2; twice++) /* the second finds what the first one left */
+        assert_int_equal(rp_nn_run_go(r, &rp_nn_ops_c, NULL), 0);
+    rp_nn_run_free(&r);
+    free(arena);
+    free(weights);
+    return m->result;
+}
+
+/* How many steps are this operation. */
+static int steps(const struct model *m, enum rp_nn_op op)
+{
+    int n = 0;
+
+    for (int i = 0; i < m->plan->nsteps; i++)
+        n += m->plan->step[i].op == op;
+    return n;
+}
+
+static void near(float got, double want)
+{
+    if (!(fabs(got - want) <= 1e-5 * (1 + fabs(want))))
+        fail_msg("%.8g instead of %.8g", (double) got, want);
+}
+
+/* ---- views ----------------------------------------------------------------------------------- */
+
+static void test_view(void **state)
+{
+    struct rp_nn_view v = {.buffer = 0}, w;
+    struct rp_nn_act a;
+    struct rp_nn_parts parts;
+
+    (void) state;
+    /* [2][16][3][5] as NHWC: 16 numbers from pixel to pixel */
+    assert_int_equal(rp_nn_dense(&v, 4, DIMS(2, 16, 3, 5), (const int[]){0, 2, 3, 1}), 480);
+    assert_true(rp_nn_parts_nchw(4, &parts));
+    assert_true(rp_nn_as_act(&v, &parts, &a));
+    assert_int_equal(a.ld, 16);
+    assert_int_equal(a.w, 5);
+    w = v; /* channels 8 to 15 of it are a tensor, 4 to 15 are not: they begin between */
+    rp_nn_slice(&w, 1, 8, 8, 1);
+    assert_true(rp_nn_as_act(&w, &parts, &a));
+    assert_int_equal(a.at, 8);
+    assert_int_equal(a.ld, 16);
+    w = v;
+    rp_nn_slice(&w, 1, 4, 12, 1);
+    assert_false(rp_nn_as_act(&w, &parts, &a));
+    w = v; /* the pixels as tokens: transposed, they are rows already */
+    assert_true(rp_nn_reshape(&w, 3, DIMS(2, 16, 15)));
+    rp_nn_transpose(&w, (const int[]){0, 2, 1});
+    assert_int_equal(w.step[1], 16);
+    assert_int_equal(w.step[2], 1);
+    w = v; /* but channels and pixels cannot be one axis */
+    assert_false(rp_nn_reshape(&w, 2, DIMS(2, 240)));
+    assert_int_equal(rp_nn_dense(&v, 4, DIMS(1, 3, 2, 2), (const int[]){0, 2, 3, 1}), 32);
+    assert_true(rp_nn_as_act(&v, &parts, &a));
+    rp_nn_slice(&v, 1, 0, 2, 1); /* channel 2 lies where zeros should */
+    assert_false(rp_nn_as_act(&v, &parts, &a));
+}
+
+/* No two buffers that live at the same time overlap, and memory is used again. */
+static void test_place(void **state)
+{
+    struct rp_nn_buffer b[40];
+    struct rp_nn_plan p = {.buffer = b, .nbuffers = (int) RP_ARRAY_LEN(b)};
+    size_t all = 0;
+
+    (void) state;
+    for (int i = 0; i < p.nbuffers; i++) {
+        b[i] = (struct rp_nn_buffer){
+            .bytes = (size_t) (i * 37 % 11 + 1) * 1000, .first = i, .last = i + i * 5 % 4};
+        all += b[i].bytes;
+    }
+    assert_int_equal(rp_nn_place(&p), 0);
+    assert_true(p.arena < all / 3);
+    for (int i = 0; i < p.nbuffers; i++) {
+        assert_true(b[i].offset % 256 == 0 && b[i].offset + b[i].bytes <= p.arena);
+        for (int k = 0; k < i; k++)
+            assert_true(b[i].first > b[k].last || b[k].first > b[i].last ||
+                        b[i].offset + b[i].bytes <= b[k].offset ||
+                        b[k].offset + b[k].bytes <= b[i].offset);
+    }
+}
+
+/* ---- what becomes one step ------------------------------------------------------------------- */
+
+/* Conv, BatchNormalization, + x, Relu: one step besides the copies of input and output. */
+static void test_block(void **state)
+{
+    struct model *const m = begin();
+
+    (void) state;
+    node_ints(m, "Conv x w b > c", "pads", 4, DIMS(1, 1, 1, 1));
+    rp_onnx_put_node(&m->out, "BatchNormalization c scale shift mean var > n");
+    rp_onnx_put_node(&m->out, "Add n x > s");
+    rp_onnx_put_node(&m->out, "Relu s > y");
+    weight(m, "w", 4, DIMS(2, 2, 3, 3), 5);
+    weight(m, "b", 1, DIMS(2), 6);
+    weight(m, "scale", 1, DIMS(2), 7);
+    weight(m, "shift", 1, DIMS(2), 8);
+    weight(m, "mean", 1, DIMS(2), 9);
+    rp_onnx_put_weight(&m->out, "var", RP_ONNX_FLOAT, 1, DIMS(2), (const float[]){4, 0.25f}, 8);
+    ends(m, 4, DIMS(1, 2, 3, 4), 4, DIMS(1, 2, 3, 4));
+    const float *const y = run(m);
+    assert_int_equal(steps(m, RP_NN_OP_net_conv), 1);
+    assert_int_equal(m->plan->nsteps, 3);
+    for (int o = 0; o < 2; o++)
+        for (int h = 0; h < 3; h++)
+            for (int w = 0; w < 4; w++) {
+                double v = noise(6 + o);
+
+                for (int c = 0; c < 2; c++)
+                    for (int t = 0; t < 9; t++) {
+                        const int hh = h + t / 3 - 1, ww = w + t % 3 - 1;
+
+                        if (hh >= 0 && hh < 3 && ww >= 0 && ww < 4)
+                            v += (double) noise(5 + (o * 2 + c) * 9 + t) *
+                                 noise(c * 12 + hh * 4 + ww);
+                    }
+                v = (v - noise(9 + o)) / sqrt((o ? 0.25 : 4) + 1e-5) * noise(7 + o) + noise(8 + o) +
+                    noise(o * 12 + h * 4 + w);
+                near(y[o * 12 + h * 4 + w], v > 0 ? v : 0);
+            }
+    end(m);
+}
+
+/* x - mean and so on, * scale + shift: one normalisation. */
+static void test_adain(void **state)
+{
+    struct model *const m = begin();
+
+    (void) state;
+    node_ints(m, "ReduceMean x > m", "axes", 2, DIMS(2, 3));
+    rp_onnx_put_node(&m->out, "Sub x m > d");
+    rp_onnx_put_node(&m->out, "Mul d d > q");
+    node_ints(m, "ReduceMean q > v", "axes", 2, DIMS(2, 3));
+    rp_onnx_put_node(&m->out, "Add v eps > e");
+    rp_onnx_put_node(&m->out, "Sqrt e > r");
+    rp_onnx_put_node(&m->out, "Div d r > n");
+    rp_onnx_put_node(&m->out, "Mul n scale > z");
+    rp_onnx_put_node(&m->out, "Add z shift > y");
+    number(m, "eps", 0.01f);
+    weight(m, "scale", 4, DIMS(1, 3, 1, 1), 3);
+    weight(m, "shift", 4, DIMS(1, 3, 1, 1), 9);
+    ends(m, 4, DIMS(1, 3, 2, 4), 4, DIMS(1, 3, 2, 4));
+    const float *const y = run(m);
+    assert_int_equal(steps(m, RP_NN_OP_net_norm), 1);
+    assert_int_equal(m->plan->nsteps, 3);
+    for (int c = 0; c < 3; c++) {
+        double mean = 0, var = 0;
+
+        for (int i = 0; i < 8; i++)
+            mean += noise(c * 8 + i) / 8.0;
+        for (int i = 0; i < 8; i++)
+            var += (noise(c * 8 + i) - mean) * (noise(c * 8 + i) - mean) / 8;
+        for (int i = 0; i < 8; i++)
+            near(y[c * 8 + i],
+                 (noise(c * 8 + i) - mean) / sqrt(var + 0.01) * noise(3 + c) + noise(9 + c));
+    }
+    end(m);
+}
+
+/* Flatten and Gemm are one convolution of the picture's size, without a copy. */
+static void test_flatten(void **state)
+{
+    struct model *const m = begin();
+
+    (void) state;
+    rp_onnx_put_node(&m->out, "Flatten x > f");
+    rp_onnx_put_node(&m->out, "Gemm f w b > y");
+    weight(m, "w", 2, DIMS(24, 5), 3);
+    weight(m, "b", 1, DIMS(5), 4);
+    ends(m, 4, DIMS(1, 4, 2, 3), 2, DIMS(1, 5));
+    const float *const y = run(m);
+    assert_int_equal(steps(m, RP_NN_OP_net_conv), 1);
+    for (int o = 0; o < 5; o++) {
+        double v = noise(4 + o);
+
+        for (int i = 0; i < 24; i++)
+            v += (double) noise(i) * noise(3 + i * 5 + o);
+        near(y[o], v);
+    }
+    end(m);
+}
+
+/* Channels of 3 and 2 join to 5: the parts do not overwrite each other or what follows. */
+static void test_concat(void **state)
+{
+    struct model *const n = begin();
+
+    (void) state;
+    const size_t node = rp_onnx_begin_node(&n->out, "Concat x k > c");
+    rp_onnx_put_int(&n->out, "axis", 1);
+    rp_onnx_end(&n->out, node);
+    rp_onnx_put_node(&n->out, "Neg c > y");
+    weight(n, "k", 4, DIMS(1, 2, 2, 2), 50);
+    ends(n, 4, DIMS(1, 3, 2, 2), 4, DIMS(1, 5, 2, 2));
+    const float *const y = run(n);
+    for (int i = 0; i < 20; i++)
+        near(y[i], -(double) (i < 12 ? noise(i) : noise(50 + i - 12)));
+    end(n);
+}
+
+/* Channels to pixels by Reshape, Transpose, Reshape. */
+static void test_shuffle(void **state)
+{
+    struct model *const m = begin();
+
+    (void) state;
+    rp_onnx_put_node(&m->out, "Reshape x s1 > a");
+    node_ints(m, "Transpose a > b", "perm", 6, DIMS(0, 1, 4, 2, 5, 3));
+    rp_onnx_put_node(&m->out, "Reshape b s2 > y");
+    whole(m, "s1", 6, DIMS(1, 3, 2, 2, 2, 3));
+    whole(m, "s2", 4, DIMS(1, 3, 4, 6));
+    ends(m, 4, DIMS(1, 12, 2, 3), 4, DIMS(1, 3, 4, 6));
+    const float *const y = run(m);
+    for (int c = 0; c < 3; c++)
+        for (int h = 0; h < 4; h++)
+            for (int w = 0; w < 6; w++)
+                near(y[(c * 4 + h) * 6 + w],
+                     noise(((c * 4 + h % 2 * 2 + w % 2) * 2 + h / 2) * 3 + w / 2));
+    end(m);
+}
+
+/* What depends on constants alone is no step. */
+static void test_constants(void **state)
+{
+    struct model *const m = begin();
+
+    (void) state;
+    rp_onnx_put_node(&m->out, "Mul k k > q");
+    rp_onnx_put_node(&m->out, "Exp q > e");
+    rp_onnx_put_node(&m->out, "Mul x e > y");
+    weight(m, "k", 3, DIMS(1, 2, 3), 3);
+    ends(m, 3, DIMS(1, 2, 3), 3, DIMS(1, 2, 3));
+    const float *const y = run(m);
+    assert_int_equal(m->plan->nsteps, 3);
+    for (int i = 0; i < 6; i++)
+        near(y[i], noise(i) * exp((double) noise(3 + i) * noise(3 + i)));
+    end(m);
+}
+
+/* ---- what is not done ------------------------------------------------------------------------ */
+
+static void refused(struct model *m, const char *why)
+{
+    assert_int_equal(plan(m), RP_ERR_UNSUPPORTED);
+    if (!strstr(m->g->why, why))
+        fail_msg("'%s' instead of '%s'", m->g->why, why);
+    end(m);
+}
+
+static void test_refused(void **state)
+{
+    struct model *m = begin();
+
+    (void) state;
+    rp_onnx_put_node(&m->out, "Hardmax x > y");
+    ends(m, 2, DIMS(1, 2), 2, DIMS(1, 2));
+    refused(m, "Hardmax");
+    m = begin(); /* used before it is made */
+    rp_onnx_put_node(&m->out, "Relu a > y");
+    rp_onnx_put_node(&m->out, "Relu x > a");
+    ends(m, 2, DIMS(1, 2), 2, DIMS(1, 2));
+    refused(m, "nothing before it makes");
+    m = begin(); /* nobody makes it */
+    ends(m, 2, DIMS(1, 2), 2, DIMS(1, 2));
+    refused(m, "output");
+    m = begin(); /* weights that are not there */
+    rp_onnx_put_node(&m->out, "Conv x w > y");
+    rp_onnx_put_weight(&m->out, "w", RP_ONNX_FLOAT, 4, DIMS(1 << 20, 3, 7, 7), NULL, 0);
+    ends(m, 4, DIMS(1, 3, 8, 8), 4, DIMS(1, 1 << 20, 2, 2));
+    refused(m, "cannot be read");
+    m = begin(); /* groups that are no groups */
+    const size_t node = rp_onnx_begin_node(&m->out, "Conv x w > y");
+    rp_onnx_put_int(&m->out, "group", 5);
+    rp_onnx_end(&m->out, node);
+    weight(m, "w", 4, DIMS(4, 1, 1, 1), 1);
+    ends(m, 4, DIMS(1, 4, 2, 2), 4, DIMS(1, 4, 2, 2));
+    refused(m, "groups");
+    m = begin(); /* a size that wants 2^60 numbers */
+    rp_onnx_put_node(&m->out, "Expand x s > y");
+    whole(m, "s", 3, DIMS(1 << 20, 1 << 20, 1 << 20));
+    ends(m, 3, DIMS(1, 1, 1), 3, DIMS(1 << 20, 1 << 20, 1 << 20));
+    refused(m, "");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_view),    cmocka_unit_test(test_place),
+        cmocka_unit_test(test_block),   cmocka_unit_test(test_adain),
+        cmocka_unit_test(test_flatten), cmocka_unit_test(test_concat),
+        cmocka_unit_test(test_shuffle), cmocka_unit_test(test_constants),
+        cmocka_unit_test(test_refused),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
