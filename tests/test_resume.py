@@ -2,12 +2,17 @@
 """Jobs in pieces: killed and given again, made in segments and joined; always the same bytes.
 
     test_resume.py PROGRAM [TEST...]
-    test_resume.py PROGRAM --all     also what takes minutes: many kills at random moments, a full
-                                     disk, a journal cut at many places
+    test_resume.py PROGRAM --all [--parallel N]
+                                     also what takes minutes: many kills at random moments, a full
+                                     disk, a journal cut at many places; N jobs at the same time, each
+                                     in a folder of its own
 
-    KILLS     how often a job is killed (default 30)
-    SEED      of the random moments (printed)
+    KILLS         how often a job is killed (default 30)
+    SECONDS_LONG  of the clip (default 16)
+    SEED          of the random moments (printed)
 """
+import concurrent.futures
+import copy
 import glob
 import json
 import os
@@ -24,10 +29,14 @@ import zlib
 import e2e
 
 ALL = '--all' in sys.argv
+PARALLEL = 1
+if '--parallel' in sys.argv:
+    PARALLEL = int(sys.argv.pop(sys.argv.index('--parallel') + 1))
+    sys.argv.remove('--parallel')
 KILLS = int(os.environ.get('KILLS', 30))
 SEED = int(os.environ.get('SEED', random.randrange(10**6)))
 TENTHS = ('--output-video-piece', '0.4')  # seconds of a piece
-PATIENCE = 60
+PATIENCE = 60 * PARALLEL
 
 
 def read(path):
@@ -270,6 +279,22 @@ class Long(Case):
         cls.random = random.Random(SEED)
         print(f'one run takes {cls.took:.1f} s; SEED={SEED}')
 
+    def each(self, fn, *lists):
+        """Call it for all, as many at the same time as are wanted, each with a folder of its own;
+        what it returns, in order."""
+        def alone(number, *args):
+            own = copy.copy(self)
+            own.folder = os.path.join(self.folder, f'{fn.__name__}-{number}')
+            own.output = os.path.join(own.folder, 'out.mp4')
+            os.makedirs(own.folder)
+            try:
+                return fn(own, *args)
+            finally:
+                shutil.rmtree(own.folder)
+
+        with concurrent.futures.ThreadPoolExecutor(PARALLEL) as pool:
+            return list(pool.map(alone, range(len(lists[0])), *lists))
+
     def kill_at(self, kill, moment):
         job = self.start()
         time.sleep(moment)
@@ -279,17 +304,18 @@ class Long(Case):
 
     def test_kills(self):
         """One moment of a job each time, and what is left is done by the next."""
-        done = []
-        for kill in (signal.SIGKILL, signal.SIGTERM):
-            for _ in range(KILLS if kill == signal.SIGKILL else max(KILLS // 5, 1)):
-                self.clear()
-                code = self.kill_at(kill, self.random.uniform(0, self.took))
-                self.assertIn(code, (-9, 4, 0))
-                self.assertEqual(os.path.exists(self.output), code == 0)
-                done.append(lines(self.output))
-                self.again()
-                self.assert_done()
-        print('pieces done when killed:', *done)
+        def kill_once(own, kill, moment):
+            code = own.kill_at(kill, moment)
+            self.assertIn(code, (-9, 4, 0))
+            self.assertEqual(os.path.exists(own.output), code == 0)
+            pieces = lines(own.output)
+            own.again()
+            own.assert_done()
+            return pieces
+
+        kills = [signal.SIGKILL] * KILLS + [signal.SIGTERM] * max(KILLS // 5, 1)
+        done = self.each(kill_once, kills, [self.random.uniform(0, self.took) for _ in kills])
+        print(f'{len(done)} of {len(kills)} the same bytes; pieces done when killed:', *done)
 
     def test_killed_again_and_again(self):
         """The same job until it is done."""
@@ -308,13 +334,16 @@ class Long(Case):
         journal, = glob.glob(saved + '/*.journal')
         text = read(journal)
         cuts = sorted(self.random.sample(range(len(text)), max(KILLS, 5))) + [len(text)]
-        for cut in cuts:
-            self.clear()
-            shutil.copytree(saved, folder_of(self.output))
-            with open(journal.replace(saved, folder_of(self.output)), 'wb') as file:
+
+        def cut_once(own, cut):
+            shutil.copytree(saved, folder_of(own.output))
+            with open(journal.replace(saved, folder_of(own.output)), 'wb') as file:
                 file.write(text[:cut])
-            self.again()
-            self.assert_done()
+            own.again()
+            own.assert_done()
+            return cut
+
+        print(len(self.each(cut_once, cuts)), 'cuts of the journal, the same bytes')
 
     def test_file_limit(self):
         """A disk that takes no more, then does."""

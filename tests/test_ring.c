@@ -190,6 +190,32 @@ static void test_groups(void **state)
     rp_ring_destroy(&r);
 }
 
+/* Of a video in pieces of 6: no group has frames of two, wherever the first one lies. */
+static void test_groups_of_pieces(void **state)
+{
+    static const int want[] = {2, 4, 2, 4, 1}; /* 4 5 | 6 7 8 9, 10 11 | 12 13 14 15, 16 */
+    struct rp_ring *r;
+    struct rp_ticket ticket[4];
+    int at = 4;
+
+    (void) state;
+    assert_int_equal(rp_ring_create(&r, 16), 0);
+    rp_ring_cut(r, 6);
+    for (int i = 4; i < 17; i++)
+        assert_int_equal(rp_ring_put(r, new_frame(i)), 0);
+    for (size_t k = 0; k < RP_ARRAY_LEN(want); k++) {
+        if (k == 4)
+            assert_int_equal(rp_ring_take(r, ticket, 4, false), RP_ERR_CLOSED); /* 17 may come */
+        if (k == 4)
+            rp_ring_end(r);
+        assert_int_equal(rp_ring_take(r, ticket, 4, false), want[k]);
+        for (int i = 0; i < want[k]; i++)
+            assert_int_equal(ticket[i].frame->index, at++);
+    }
+    assert_int_equal(rp_ring_take(r, ticket, 4, true), RP_ERR_CLOSED);
+    rp_ring_destroy(&r);
+}
+
 static void *fail_there(void *ring)
 {
     rp_ring_fail(ring, rp_fail(RP_ERR_FORMAT, "on another thread"));
@@ -394,11 +420,17 @@ static void test_writer_stops(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_order),        cmocka_unit_test(test_nothing_read),
-        cmocka_unit_test(test_split_order),  cmocka_unit_test(test_split_threads),
-        cmocka_unit_test(test_aside),        cmocka_unit_test(test_failure),
-        cmocka_unit_test(test_threads),      cmocka_unit_test(test_groups),
-        cmocka_unit_test(test_worker_fails), cmocka_unit_test(test_writer_stops),
+        cmocka_unit_test(test_order),
+        cmocka_unit_test(test_nothing_read),
+        cmocka_unit_test(test_split_order),
+        cmocka_unit_test(test_split_threads),
+        cmocka_unit_test(test_aside),
+        cmocka_unit_test(test_failure),
+        cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_groups),
+        cmocka_unit_test(test_groups_of_pieces),
+        cmocka_unit_test(test_worker_fails),
+        cmocka_unit_test(test_writer_stops),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

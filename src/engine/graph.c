@@ -14,6 +14,7 @@ static const char *const switches[] = {"on", "off", NULL};
 
 static const char *const layouts[] = {"auto", "nchw", "nhwc", NULL};
 static const char *const batches[] = {"1", "2", "4", "8", NULL};
+static const char *const launches[] = {"auto", "1", "2", "4", "8", NULL};
 
 static const struct rp_opt opts[] = {
     {"cuda-graph", 0, RP_OPT_CHOICE, offsetof(struct rp_graph_options, mode), .def_text = "frame",
@@ -22,8 +23,8 @@ static const struct rp_opt opts[] = {
      .def_text = "3", .meta = "N", .ours = true, .help = "eager runs before work is recorded for the first time; one before further slots record it"},
     {"cuda-graph-slots", 0, RP_OPT_STRING, offsetof(struct rp_graph_options, slots), .def_text = "auto",
      .meta = "N|auto", .ours = true, .help = "frames in flight on a GPU"},
-    {"cuda-graph-frames", 0, RP_OPT_CHOICE, offsetof(struct rp_graph_options, frames), .def_text = "1",
-     .choices = batches, .ours = true, .help = "frames of a video that go in lockstep through one launch, each network once for all"},
+    {"cuda-graph-frames", 0, RP_OPT_CHOICE, offsetof(struct rp_graph_options, frames), .def_text = "auto",
+     .choices = launches, .ours = true, .help = "frames of a video that go in lockstep through one launch, each network once for all; auto: on a GPU measured once for long videos, and kept; 1: the pixels of single frames"},
     {"cuda-graph-memory", 0, RP_OPT_BYTES, offsetof(struct rp_graph_options, memory), 0, 1e15, 0,
      .def_text = "0", .meta = "BYTES", .ours = true, .help = "device memory for recordings; 0: what is free"},
     {"cuda-graph-verify", 0, RP_OPT_CHOICE, offsetof(struct rp_graph_options, verify), .def_text = "on",
@@ -54,7 +55,7 @@ int rp_graph_batch(const struct rp_graph_options *o)
 
 int rp_graph_frames(const struct rp_graph_options *o)
 {
-    return 1 << o->frames;
+    return o->frames ? 1 << (o->frames - 1) : 0;
 }
 
 struct watch {

@@ -24,12 +24,12 @@ struct rp_graph_options {
     int verify;     /* index: 0 on, 1 off */
     int layout;     /* index: 0 auto, 1 nchw, 2 nhwc */
     int batch;      /* index: 1, 2, 4, 8 faces run together if a network's batch is open */
-    int frames;     /* index: 1, 2, 4, 8 frames in lockstep, in one launch */
+    int frames;     /* index: auto, 1, 2, 4, 8 frames in lockstep, in one launch */
     char *cache;    /* folder of the cache, or "off"; NULL = the user's cache */
 };
 extern const struct rp_opt_group rp_graph_group;
 
-/* The values of --cuda-layout, --cuda-batch and --cuda-graph-frames. */
+/* The values of --cuda-layout, --cuda-batch and --cuda-graph-frames (auto: 0). */
 enum rp_layout rp_graph_layout(const struct rp_graph_options *options);
 int rp_graph_batch(const struct rp_graph_options *options);
 int rp_graph_frames(const struct rp_graph_options *options);

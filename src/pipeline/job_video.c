@@ -46,6 +46,7 @@ static int run_whole(struct rp_job_video *v, const char *temp)
 static int run(struct rp_job_video *v, const char *temp)
 {
     RP_CHECK(rp_job_video_open(v));
+    RP_CHECK(rp_job_video_choose(v));
     RP_CHECK(rp_job_video_open_pieces(v));
     return v->pieces ? rp_job_video_run_pieces(v) : run_whole(v, temp);
 }

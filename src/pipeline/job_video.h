@@ -100,6 +100,8 @@ int rp_job_video_open_writer(struct rp_job_video *v, const char *temp);
 
 /* ---- job_video_crew.c ---- */
 
+/* On a GPU: how many launches of how many frames, if it is not said; measured where that pays. */
+int rp_job_video_choose(struct rp_job_video *v);
 /* The ring and the first crew, with all the memory that is used. */
 int rp_job_video_make_crew(struct rp_job_video *v);
 /* Of a further GPU: it begins on that GPU's thread as soon as that is free. */

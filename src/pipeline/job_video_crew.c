@@ -51,9 +51,9 @@ static struct rp_crew_params crew_params(struct rp_job_video *v, struct rp_pipel
     };
 }
 
-/* What the best number of slots depends on: the work on a frame, and the device. */
-static int slots_key(struct rp_job_video *v, const struct rp_program_params *kind, char *key,
-                     size_t size)
+/* What the best launches depend on: the work on a frame, and the device. */
+static int launches_key(struct rp_job_video *v, const struct rp_program_params *kind, bool lockstep,
+                        char *key, size_t size)
 {
     char hash[RP_SHA256_HEX];
     struct rp_program *program;
@@ -63,13 +63,13 @@ static int slots_key(struct rp_job_video *v, const struct rp_program_params *kin
     const int ret = rp_list_hash(rp_program_list(program, RP_PASS_WHOLE), hash);
     rp_programs_give(&p->programs, &program); /* the crew will take it */
     if (ret >= 0)
-        snprintf(key, size, "slots of %s | %s %s | %d in lockstep | memory %lld | reprise %s", hash,
-                 p->device->title, p->device->version, kind->frames,
+        snprintf(key, size, "launches of %s | %s %s | %s%d in lockstep | memory %lld | reprise %s",
+                 hash, p->device->title, p->device->version, lockstep ? "from " : "", kind->frames,
                  (long long) p->plan.graph->memory, rp_version());
     return ret;
 }
 
-static int measure_slots(struct rp_job_video *v)
+static int measure(struct rp_job_video *v, bool lockstep, struct rp_launches *out)
 {
     int ret;
     char key[1024];
@@ -78,10 +78,10 @@ static int measure_slots(struct rp_job_video *v)
 
     RP_TRY(rp_reader_frame(job->target, v->first, &frame));
     struct rp_program_params kind = rp_program_params_for(frame);
-    kind.frames = rp_plan_frames(&job->pipeline->plan);
-    RP_TRY(slots_key(v, &kind, key, sizeof(key)));
-    RP_TRY(rp_tune_slots(job->pipeline->cache, key, &job->pipeline->plan,
-                         job->measures ? frame : NULL, &job->slots));
+    kind.frames = out->frames = rp_plan_frames(&job->pipeline->plan);
+    RP_TRY(launches_key(v, &kind, lockstep, key, sizeof(key)));
+    RP_TRY(rp_tune_launches(job->pipeline->cache, key, &job->pipeline->plan,
+                            job->measures ? frame : NULL, lockstep, out));
 
 fail:
     rp_media_frame_free(&frame);
@@ -96,6 +96,37 @@ static int worthwhile(const struct rp_job_video *v, int slots)
     return v->total > 0 ? (int) RP_CLAMP(1 + launches / 100, 1, slots) : slots;
 }
 
+/* Is what is measured there for the next run of this job? */
+static bool is_kept(struct rp_cache *cache)
+{
+    char *const folder = cache ? rp_cache_folder(cache, "launches") : NULL;
+
+    free(folder);
+    return folder != NULL;
+}
+
+/* Frames in lockstep have other last bits than single ones. So their number is not chosen for a
+ * segment, whose neighbours other machines make, and not where a run that goes on with the job
+ * would choose again. */
+int rp_job_video_choose(struct rp_job_video *v)
+{
+    struct rp_launches way = {1, 1};
+    struct rp_job *const job = v->job;
+    const struct rp_output_options *const o = rp_settings_get(job->settings, &rp_output_group);
+    const bool lockstep = job->measures && rp_plan_frames_are_open(&job->pipeline->plan) &&
+                          is_kept(job->pipeline->cache) && !(o->segment && *o->segment);
+
+    if (job->slots || job->facts || job->join)
+        return 0;
+    RP_CHECK(measure(v, lockstep, &way));
+    if (lockstep)
+        job->pipeline->plan.frames = way.frames;
+    job->slots = worthwhile(v, way.slots);
+    rp_timeline_add("%d slots of %d frames are chosen", job->slots,
+                    rp_plan_frames(&job->pipeline->plan));
+    return 0;
+}
+
 /* The ring of frames; with the tracker it also holds the frames that are analysed ahead. */
 static int make_ring(struct rp_job_video *v, int *places)
 {
@@ -106,6 +137,8 @@ static int make_ring(struct rp_job_video *v, int *places)
     if (plan->split)
         *places += rp_tracker_ahead(&tracker);
     RP_CHECK(rp_ring_create(&v->ring, *places));
+    if (v->pieces)
+        rp_ring_cut(v->ring, v->cut.head.piece);
     if (plan->split) {
         tracker.flying = *places;
         RP_CHECK(rp_tracker_create(&v->tracker, &tracker));
@@ -120,11 +153,6 @@ int rp_job_video_make_crew(struct rp_job_video *v)
     int places;
     struct rp_job *const job = v->job;
 
-    if (!job->slots) {
-        RP_CHECK(measure_slots(v));
-        job->slots = worthwhile(v, job->slots);
-        rp_timeline_add("%d slots are chosen", job->slots);
-    }
     RP_CHECK(make_ring(v, &places));
     const struct rp_crew_params params = crew_params(v, job->pipeline);
     RP_CHECK(rp_crew_create(&v->crew, &params));
@@ -163,6 +191,7 @@ static int help(void *priv)
                                 .opaque = v->job->pipeline->opaque}));
     rp_pipeline_share_reference(pipeline, v->job->pipeline);
     rp_job_video_set_speech(v, pipeline);
+    pipeline->plan.frames = v->job->pipeline->plan.frames;
     const struct rp_crew_params params = crew_params(v, pipeline);
     RP_TRY(rp_crew_create(&crew, &params));
     RP_TRY(rp_crew_start(crew));

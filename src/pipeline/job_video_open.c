@@ -226,6 +226,7 @@ void rp_job_video_unset_speech(struct rp_pipeline *pipeline)
 {
     pipeline->plan.speech = NULL;
     pipeline->plan.fps = 0;
+    pipeline->plan.frames = 0;
 }
 
 /* Ends the job before anything is opened if frames would become too large. */

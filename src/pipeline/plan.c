@@ -43,9 +43,19 @@ int rp_plan_size(const struct rp_plan *plan, int w, int h, int *out_w, int *out_
     return 0;
 }
 
+static bool goes_alone(const struct rp_plan *plan)
+{
+    return !plan->graph || plan->split || plan->graph->mode == RP_GRAPH_MODEL;
+}
+
 int rp_plan_frames(const struct rp_plan *plan)
 {
-    return !plan->graph || plan->split || plan->graph->mode == RP_GRAPH_MODEL
-               ? 1
-               : rp_graph_frames(plan->graph);
+    if (goes_alone(plan))
+        return 1;
+    return RP_MAX(rp_plan_frames_are_open(plan) ? plan->frames : rp_graph_frames(plan->graph), 1);
+}
+
+bool rp_plan_frames_are_open(const struct rp_plan *plan)
+{
+    return !goes_alone(plan) && rp_graph_frames(plan->graph) == 0;
 }

@@ -19,6 +19,7 @@ struct rp_plan {
     const struct rp_graph_options *graph; /* NULL: no CUDA graphs */
     int *recorded; /* NULL, or numbers of recordings: of each pass, then of the content check */
     int batch;  /* so many faces at most in one run of a network whose file allows it; 0 is 1 */
+    int frames; /* in lockstep where that is to be chosen: set by the current job; 0 is 1 */
     bool split; /* the host acts between analysing and processing, which are two passes */
     double hold; /* a face of a video is held for so many seconds (face/hold.h); 0: not at all */
     bool scenes; /* the host is told where scenes begin: a glance of each frame (face/hold.h) */
@@ -50,8 +51,10 @@ void rp_plan_shrink(const struct rp_plan *plan, int *w, int *h);
  * they would be too large. */
 int rp_plan_size(const struct rp_plan *plan, int w, int h, int *out_w, int *out_h);
 
-/* Frames in a launch of this plan: --cuda-graph-frames; but one if the host works between two
- * passes, or if models are recorded one by one. */
+/* Frames in a launch of this plan: --cuda-graph-frames, or what the job has chosen; but one if the
+ * host works between two passes, or if models are recorded one by one. */
 int rp_plan_frames(const struct rp_plan *plan);
+/* Is the number to be chosen? */
+bool rp_plan_frames_are_open(const struct rp_plan *plan);
 
 #endif /* RP_PIPELINE_PLAN_H */

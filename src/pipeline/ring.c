@@ -17,6 +17,7 @@ struct rp_ring {
     int n;
     bool split;
     int ahead;
+    int64_t piece;                /* frames of one; 0: the video is not cut */
     int64_t read, taken, written; /* frames so far; place = number % n */
     int64_t analysed, processed;  /* split: frames analysed without a gap, taken for processing */
     bool ended;
@@ -41,6 +42,11 @@ void rp_ring_split(struct rp_ring *r, int ahead)
 {
     r->split = true;
     r->ahead = ahead;
+}
+
+void rp_ring_cut(struct rp_ring *r, int64_t piece)
+{
+    r->piece = piece;
 }
 
 void rp_ring_destroy(struct rp_ring **ring)
@@ -108,11 +114,21 @@ static void pass_aside(struct rp_ring *r)
     }
 }
 
+/* Frames that go together from the next one on. */
+static int together(const struct rp_ring *r, int most)
+{
+    if (!r->piece || r->taken == r->read)
+        return most;
+    const int64_t index = r->place[r->taken % r->n].frame->index;
+    return (int) RP_MIN(most, r->piece - index % r->piece);
+}
+
 /* The next frames: as many as were asked for, or the last ones. */
 static int take_several(struct rp_ring *r, struct rp_ticket *ticket, int most)
 {
     int n = 0;
 
+    most = together(r, most);
     if (r->read - r->taken < most && !r->ended)
         return 0;
     while (n < most && r->taken < r->read)

@@ -24,6 +24,11 @@ int rp_ring_create(struct rp_ring **out, int places);
  * again, and the writer does not get it. Without the call there must be none. */
 void rp_ring_split(struct rp_ring *ring, int ahead);
 
+/* Call before the first frame: tickets that are taken together are of frames of one piece, whose
+ * first frames have the multiples of this number. So what a piece holds does not depend on where a
+ * job began. */
+void rp_ring_cut(struct rp_ring *ring, int64_t piece);
+
 /* Frees frames that are still inside. All threads must have left. */
 void rp_ring_destroy(struct rp_ring **ring);
 
@@ -44,10 +49,10 @@ struct rp_ticket {
     bool aside; /* nothing is put out of this frame */
 };
 
-/* Worker: wait for tickets of `most` consecutive frames, fewer only at the end (so which frames go
- * together does not depend on speed); one at a time if split. Returns how many; RP_ERR_CLOSED at
- * the end or after a failure and, without `wait`, if there is nothing to do now. The ring must have
- * at least `most` places. */
+/* Worker: wait for tickets of `most` consecutive frames, fewer only at the end or at that of a
+ * piece (so which frames go together does not depend on speed); one at a time if split. Returns how
+ * many; RP_ERR_CLOSED at the end or after a failure and, without `wait`, if there is nothing to do
+ * now. The ring must have at least `most` places. */
 int rp_ring_take(struct rp_ring *ring, struct rp_ticket *ticket, int most, bool wait);
 /* Worker: the ticket of this place is done. */
 void rp_ring_done(struct rp_ring *ring, int place);

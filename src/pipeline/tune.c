@@ -2,6 +2,7 @@
 
 #define MOST 8
 #define GAIN 1.05        /* doubling the slots must bring at least this */
+#define LOCKSTEP_GAIN 1.1 /* and more frames in lockstep this: recording them takes longer */
 #define MEASURE 0.25     /* seconds for each number */
 #define SPARE (1u << 30) /* bytes of device memory that stay free */
 
@@ -21,12 +22,13 @@ static bool room_for(const struct rp_plan *plan, struct rp_program *const *progr
 }
 
 /* One more program, recorded. */
-static int add(const struct rp_plan *plan, struct rp_media_frame *frame, struct rp_program **out)
+static int add(const struct rp_plan *plan, struct rp_media_frame *frame, int frames,
+               struct rp_program **out)
 {
     struct rp_frame_result result[RP_MAX_LANES];
     struct rp_program_params params = rp_program_params_for(frame);
 
-    params.frames = rp_plan_frames(plan);
+    params.frames = frames;
     params.resident = true;
     RP_CHECK(rp_program_create(out, plan, &params));
     RP_CHECK(rp_program_load_all(*out, frame));
@@ -37,54 +39,118 @@ static int add(const struct rp_plan *plan, struct rp_media_frame *frame, struct 
     return 0;
 }
 
-static int try_all(const struct rp_plan *plan, struct rp_media_frame *frame,
-                   struct rp_program **program, int *slots)
-{
-    int have = 0;
-    double best = 0, fps;
+/* What is measured: launches of so many frames each. */
+struct bench {
+    const struct rp_plan *plan;
+    struct rp_media_frame *frame;
+    struct rp_program *program[MOST];
+    int have, frames;
+};
 
-    *slots = 1;
-    for (int n = 1; n <= MOST && room_for(plan, program, have, n); n *= 2) {
-        for (; have < n; have++)
-            RP_CHECK(add(plan, frame, &program[have]));
-        const struct rp_graph *const graph = rp_program_graph(program[0]);
-        if (!graph || !rp_graph_recorded(graph))
-            return 0;
-        RP_CHECK(rp_program_rate(program, n, MEASURE, &fps));
-        rp_log(RP_LOG_DEBUG, "%d slot%s: %.1f frames/s", n, n == 1 ? "" : "s", fps);
-        if (fps < best * GAIN)
+static void clear(struct bench *b)
+{
+    for (int i = 0; i < b->have; i++)
+        rp_program_destroy(&b->program[i]);
+    b->have = 0;
+}
+
+static int measure(void *priv, struct rp_launches way, double *fps)
+{
+    struct bench *const b = priv;
+
+    *fps = 0;
+    if (b->frames != way.frames)
+        clear(b);
+    b->frames = way.frames;
+    if (!room_for(b->plan, b->program, b->have, way.slots))
+        return 0;
+    while (b->have < way.slots) {
+        const int ret = add(b->plan, b->frame, way.frames, &b->program[b->have]);
+
+        if (ret < 0 && !b->program[b->have])
+            return ret;
+        b->have++;
+        RP_CHECK(ret);
+    }
+    const struct rp_graph *const graph = rp_program_graph(b->program[0]);
+    if (!graph || !rp_graph_recorded(graph))
+        return 0;
+    RP_CHECK(rp_program_rate(b->program, way.slots, MEASURE, fps));
+    rp_log(RP_LOG_DEBUG, "%d slot%s of %d frame%s: %.1f frames/s", way.slots,
+           way.slots == 1 ? "" : "s", way.frames, way.frames == 1 ? "" : "s", *fps);
+    return 0;
+}
+
+/* More and more slots of so many frames, until more of them gain too little. */
+static int search_slots(rp_rate_fn *rate, void *priv, struct rp_launches *best, double *fps)
+{
+    double now;
+
+    *fps = 0;
+    best->slots = 1;
+    for (int n = 1; n <= MOST; n *= 2) {
+        RP_CHECK(rate(priv, (struct rp_launches){best->frames, n}, &now));
+        if (now <= *fps * GAIN)
             break;
-        best = fps;
-        *slots = n;
+        *fps = now;
+        best->slots = n;
     }
     return 0;
 }
 
-int rp_tune_slots(struct rp_cache *cache, const char *key, const struct rp_plan *plan,
-                  struct rp_media_frame *frame, int *slots)
+int rp_tune_search(rp_rate_fn *rate, void *priv, bool lockstep, struct rp_launches *best)
 {
-    int ret;
-    const double start = rp_now();
-    struct rp_program *program[MOST] = {0};
-    json_t *entry = rp_cache_get(cache, key);
-    const int known = (int) json_integer_value(json_object_get(entry, "slots"));
+    double fps, now;
+
+    RP_CHECK(search_slots(rate, priv, best, &fps));
+    for (int frames = 4; lockstep && fps > 0 && frames <= RP_MAX_LANES; frames *= 2) {
+        struct rp_launches way = {.frames = frames};
+
+        rp_log_hold(true);
+        const int ret = search_slots(rate, priv, &way, &now);
+        rp_log_hold(false);
+        if (ret < 0)
+            rp_log(RP_LOG_DEBUG, "not %d frames in lockstep: %s", frames, rp_last_error());
+        if (ret < 0 || now <= fps * LOCKSTEP_GAIN)
+            break;
+        fps = now;
+        *best = way;
+    }
+    return 0;
+}
+
+static bool recall(struct rp_cache *cache, const char *key, struct rp_launches *out)
+{
+    json_t *const entry = rp_cache_get(cache, key);
+    const int slots = (int) json_integer_value(json_object_get(entry, "slots"));
+    const int frames = (int) json_integer_value(json_object_get(entry, "frames"));
+    const bool known = slots >= 1 && slots <= MOST && frames >= 1 && frames <= RP_MAX_LANES;
 
     json_decref(entry);
-    if (known >= 1 && known <= MOST) {
-        *slots = known;
+    if (known)
+        *out = (struct rp_launches){frames, slots};
+    return known;
+}
+
+int rp_tune_launches(struct rp_cache *cache, const char *key, const struct rp_plan *plan,
+                     struct rp_media_frame *frame, bool lockstep, struct rp_launches *out)
+{
+    json_t *entry;
+    const double start = rp_now();
+    struct bench bench = {.plan = plan, .frame = frame};
+
+    if (recall(cache, key, out))
         return 0;
-    }
-    if (!frame) {
-        *slots = RP_SOME_SLOTS;
+    out->slots = RP_SOME_SLOTS;
+    if (!frame)
         return 0;
-    }
-    ret = try_all(plan, frame, program, slots);
-    for (int i = 0; i < MOST; i++)
-        rp_program_destroy(&program[i]);
-    if (ret < 0)
-        return ret;
-    rp_log(RP_LOG_INFO, "%d frames in flight, measured in %.1f seconds", *slots, rp_now() - start);
-    if ((entry = json_pack("{s:i}", "slots", *slots))) {
+    rp_log(RP_LOG_INFO, "measuring how many frames this GPU takes at the same time, once");
+    const int ret = rp_tune_search(measure, &bench, lockstep, out);
+    clear(&bench);
+    RP_CHECK(ret);
+    rp_log(RP_LOG_INFO, "%d launches of %d frame%s in flight, measured in %.1f seconds", out->slots,
+           out->frames, out->frames == 1 ? "" : "s", rp_now() - start);
+    if ((entry = json_pack("{s:i,s:i}", "slots", out->slots, "frames", out->frames))) {
         rp_cache_put(cache, key, entry);
         json_decref(entry);
     }
