@@ -141,8 +141,7 @@ async function begin(address) {
 
 async function choose() {
   await shoot('1-empty');
-  await page.setInputFiles('#file-source', [
-    {name: 'ada.png', mimeType: 'image/png', buffer: readFileSync(join(work, 'ada.png'))}]);
+  await drop('.drop[data-for=source]', 'ada.png', readFileSync(join(work, 'ada.png')));
   await page.waitForSelector('#sources .chip.face >> nth=0');
   await page.setInputFiles('#file-source', [
     {name: EVIL, mimeType: 'image/png', buffer: readFileSync(join(work, 'ben.png'))}]);
@@ -186,6 +185,27 @@ async function option(old) {
   check('reset brings the pixels back', unlike(old, await pixels()) < 0.001);
 }
 
+/* A file dropped on an element of the page, as by a hand. */
+async function drop(selector, name, bytes) {
+  const data = await page.evaluateHandle(([n, b]) => {
+    const transfer = new DataTransfer();
+    transfer.items.add(new File([new Uint8Array(b)], n, {type: 'image/png'}));
+    return transfer;
+  }, [name, [...bytes]]);
+  await page.dispatchEvent(selector, 'drop', {dataTransfer: data});
+}
+
+async function mouse() {
+  const box = await page.locator('#view').boundingBox();
+  await page.mouse.move(box.x + box.width * 0.3, box.y + 20);
+  await page.mouse.down();
+  await page.mouse.move(box.x + box.width * 0.75, box.y + 20, {steps: 4});
+  check('the divider follows the mouse', await page.getAttribute('#divider', 'aria-valuenow') === '75');
+  await page.keyboard.press('Escape');
+  await page.mouse.up();
+  check('Escape ends the drag', await page.getAttribute('#divider', 'aria-valuenow') === '30');
+}
+
 async function keyboard() {
   await page.focus('#divider');
   await page.keyboard.press('End');
@@ -207,6 +227,22 @@ async function keyboard() {
   check('everything has a name for screen readers', nameless.length === 0, nameless[0]);
 }
 
+/* Two more jobs; the second goes before the first. */
+async function line() {
+  await go('studio');
+  for (const name of ['first', 'second']) {
+    await page.fill('#job-name', name);
+    await page.click('#start');
+    await page.waitForFunction((n) => [...document.querySelectorAll('.job h2')].some((h) => h.textContent === n), name);
+  }
+  await go('queue');
+  const names = () => page.locator('.job[data-state=queued] h2').allTextContents();
+  check('jobs wait in their order', String(await names()) === 'first,second', await names());
+  await page.click('[aria-label="Move up: second"]');
+  await page.waitForFunction(() => document.querySelector('.job[data-state=queued] h2').textContent === 'second');
+  check('a job can be moved', String(await names()) === 'second,first', await names());
+}
+
 async function cancel() {
   await page.fill('#job-name', EVIL);
   await page.click('#start');
@@ -214,10 +250,23 @@ async function cancel() {
   await jobWith('running');
   await page.waitForFunction(() => document.querySelector('.job[data-state=running] progress')?.value > 0);
   check('progress is shown', / of 50 frames/.test(await text('.job .facts')), await text('.job .facts'));
+  check('the tab tells it', /^\d+ % · Queue · reprise$/.test(await page.title()), await page.title());
+  await line();
   await shoot('3-running');
+  for (let waiting = 2; waiting > 0; waiting--) {
+    await page.click('.job[data-state=queued] button:has-text("Cancel")');
+    await page.waitForFunction((n) => document.querySelectorAll('.job[data-state=queued]').length === n, waiting - 1);
+  }
   await page.click('.job[data-state=running] button:has-text("Cancel")');
   await jobWith('cancelled');
-  check('HTML in the name of a job is text', (await text('.job h2')) === EVIL, await text('.job h2'));
+  await page.waitForSelector('.job[data-state=running]', {state: 'detached'});
+  const names = await page.locator('.job h2').allTextContents();
+  check('HTML in the name of a job is text', names.includes(EVIL), names);
+  for (let n = await page.locator('.job').count(); n > 0; n--) {
+    await page.click('.job button:has-text("Remove")');
+    await page.waitForFunction((left) => document.querySelectorAll('.job').length === left, n - 1);
+  }
+  check('an empty queue says so', await page.isVisible('#no-jobs'));
 }
 
 async function restart() {
@@ -304,6 +353,7 @@ async function main() {
   await begin(await serve());
   await choose();
   await option(await map());
+  await mouse();
   await keyboard();
   await cancel();
   await restart();

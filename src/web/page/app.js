@@ -247,10 +247,18 @@ function showPage() {
     set(tab, {'aria-current': tab.hash === `#${name}` ? 'page' : null});
   }
   scrollTo(0, 0);
-  document.title = name === 'studio' ? 'reprise' : `${words(name)} · reprise`;
+  drawTitle();
   if (name === 'models') loadModels();
   if (name === 'engine') loadEngine();
   if (name === 'studio') requestAnimationFrame(drawTime);
+}
+
+/* The tab tells how far the job is. */
+function drawTitle() {
+  const page = PAGES.find((p) => !$(p).hidden), job = [...jobs.values()].find((j) => j.state === 'running');
+  const parts = [page === 'studio' ? '' : words(page), 'reprise'];
+  if (job) parts.unshift(`${Math.floor(100 * (job.progress || 0))} %`);
+  document.title = parts.filter(Boolean).join(' · ');
 }
 
 function theme(choice) {
@@ -561,10 +569,9 @@ function stepOf(e, small, large) {
 /* Follow the pointer from where it goes down; Escape takes back what was done. */
 function drag(e, onMove, onEnd, onBack) {
   if (e.button) return;
-  const on = e.currentTarget;
+  const on = e.currentTarget, listening = new AbortController(), {signal} = listening;
   const stop = (back) => {
-    on.removeEventListener('pointermove', onMove);
-    removeEventListener('keydown', escape, true);
+    listening.abort();
     if (back) onBack?.();
     onEnd?.();
   };
@@ -574,10 +581,10 @@ function drag(e, onMove, onEnd, onBack) {
     stop(true);
   };
   on.setPointerCapture(e.pointerId);
-  on.addEventListener('pointermove', onMove);
-  on.addEventListener('pointerup', () => stop(false), {once: true});
-  on.addEventListener('pointercancel', () => stop(true), {once: true});
-  addEventListener('keydown', escape, true);
+  on.addEventListener('pointermove', onMove, {signal});
+  on.addEventListener('pointerup', () => stop(false), {signal});
+  on.addEventListener('pointercancel', () => stop(true), {signal});
+  addEventListener('keydown', escape, {signal, capture: true});
   onMove(e);
 }
 
@@ -1113,7 +1120,7 @@ const jobAct = (id, path, body, method) => async () => {
     if (method === 'DELETE') {
       jobs.delete(id);
       drawJobs();
-      $('queue').querySelector('h1').focus?.();
+      $('main').focus();
     } else await loadJobs();
   } catch (error) {
     note(error.message);
@@ -1145,6 +1152,7 @@ function makeCard(id) {
 function factsOf(job, place) {
   const facts = [];
   if (job.state === 'running') {
+    if (!job.frames && fetching.size) facts.push(fetchText());
     facts.push(`${Math.floor(100 * (job.progress || 0))} %`);
     if (job.total > 1) facts.push(`${job.frames || 0} of ${plural(job.total, 'frame')}`);
     if (job.fps > 0) facts.push(`${job.fps.toFixed(job.fps < 10 ? 1 : 0)} frames a second`);
@@ -1232,6 +1240,7 @@ function drawJobs() {
     if ($('jobs').children[i] !== card) $('jobs').insertBefore(card, $('jobs').children[i] || null);
   });
   $('no-jobs').hidden = list.length > 0;
+  drawTitle();
   const open = list.filter((j) => WAITING.has(j.state)).length;
   $('queue-count').hidden = !open;
   write($('queue-count'), String(open));
@@ -1306,7 +1315,7 @@ async function again() {
 // ---- models ----------------------------------------------------------------------------------------
 
 let models = [];
-const fetching = new Map(); // kind/name -> {done, total}
+const fetching = new Map(); // kind/name -> {name, done, total}
 
 async function loadModels() {
   try {
@@ -1320,14 +1329,23 @@ async function loadModels() {
 
 const keyOf = (m) => `${m.kind}/${m.name}`; // a name may be there for several kinds
 
+/* What a job or a preview may be waiting for, or ''. */
+function fetchText() {
+  const [now] = fetching.values();
+  if (!now) return '';
+  return `Fetching ${now.name}${now.total ? `, ${Math.floor(100 * now.done / now.total)} %` : ''}`;
+}
+
 function putModel(event) {
   if (event.state === 'running') {
-    fetching.set(keyOf(event), {done: event.bytes || 0, total: event.total || 0});
+    fetching.set(keyOf(event), {name: event.name, done: event.bytes || 0, total: event.total || 0});
+    write($('busy'), fetchText());
     if (!$('models').hidden) drawModels();
     return;
   }
-  if (event.state !== 'installed' && event.state !== 'failed') return; // one of its files
   fetching.delete(keyOf(event));
+  write($('busy'), fetchText() || 'Working');
+  if (event.state !== 'installed' && event.state !== 'failed') return; // a file for a job or a preview
   if (event.state === 'failed') note(event.message || `${event.name} could not be fetched.`);
   else say(`${event.name} is installed.`);
   loadModels();
@@ -1335,7 +1353,7 @@ function putModel(event) {
 }
 
 async function fetchModel(m) {
-  fetching.set(keyOf(m), {done: 0, total: 0});
+  fetching.set(keyOf(m), {name: m.name, done: 0, total: 0});
   drawModels();
   try {
     await ask('POST', `/v1/models/${encodeURIComponent(m.name)}/download?kind=${encodeURIComponent(m.kind)}`);
@@ -1512,6 +1530,9 @@ async function begin() {
   });
   addEventListener('resize', debounce(drawTime, 100));
   document.addEventListener('visibilitychange', loadEngine);
+  document.addEventListener('keydown', (e) => {
+    if (e.key === 'Escape' && !e.defaultPrevented) $('notes').lastChild?.remove();
+  });
   showPage();
   try {
     await enter();
