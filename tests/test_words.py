@@ -15,7 +15,7 @@ import unittest
 import e2e
 
 COMMANDS = ('headless-run', 'batch-run', 'analyse', 'models', 'force-download', 'doctor', 'inspect', 'clean',
-            'join', 'benchmark', 'plan', 'completion')
+            'join', 'benchmark', 'plan', 'serve', 'run', 'completion')
 JOB_COMMANDS = ('job-list', 'job-add-step', 'job-remix-step', 'job-run', 'job-run-all')
 
 
@@ -258,8 +258,12 @@ class Still(unittest.TestCase):
 class Terminal(unittest.TestCase):
     """The bar, in a terminal that wraps lines anew when it is resized."""
 
+    def socket(self):
+        """Each test has a server of its own: one that is told to end takes a moment."""
+        return e2e.scratch(self.id().rpartition('.')[2])
+
     def tmux(self, *words):
-        return subprocess.run(['tmux', '-f', '/dev/null', '-S', e2e.scratch('tmux'), *words],
+        return subprocess.run(['tmux', '-f', '/dev/null', '-S', self.socket(), *words],
                               check=True, capture_output=True, text=True).stdout
 
     def lines(self):
@@ -278,9 +282,10 @@ class Terminal(unittest.TestCase):
 
     def words(self, width, command, end):
         """What a program says in a terminal of that width, which cuts no word then."""
+        if not os.path.exists(self.socket()):
+            self.tmux('new-session', '-d', '-s', 'first', 'sleep 1000')
+            self.addCleanup(subprocess.run, ['tmux', '-S', self.socket(), 'kill-server'], check=False)
         self.tmux('new-session', '-d', '-s', 'bar', '-x', str(width), '-y', '40', f'{command}; sleep 100')
-        self.addCleanup(subprocess.run, ['tmux', '-S', e2e.scratch('tmux'), 'kill-session', '-t', 'bar'],
-                        check=False, capture_output=True)
         self.wait(end)
         time.sleep(0.1)
         return self.lines()
@@ -327,7 +332,7 @@ class Terminal(unittest.TestCase):
         e2e.ffmpeg('-stream_loop', '-1', '-i', target, '-t', '60', '-c', 'copy', clip)
         job = (f'{e2e.program} headless-run --processors face_swapper -s {source} -t {clip} -o '
                f'{e2e.scratch("bar.mkv")} --face-swapper-model classic_256 --offline; sleep 100')
-        self.addCleanup(subprocess.run, ['tmux', '-S', e2e.scratch('tmux'), 'kill-server'],
+        self.addCleanup(subprocess.run, ['tmux', '-S', self.socket(), 'kill-server'],
                         check=False)
         self.tmux('new-session', '-d', '-s', 'bar', '-x', '100', '-y', '20',
                   f'seq 30; COLUMNS=100 REPRISE_OFFLINE=1 {job}')  # a screen that is full

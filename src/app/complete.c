@@ -587,6 +587,16 @@ static bool is_of_jobs(const struct scripter *s, const rp_option_info *o)
     return false;
 }
 
+/* Those of one heading that a command has and a job has not. */
+static void put_man_heading(const struct scripter *s, const char *command, const char *title)
+{
+    printf(".SS %s\n", title);
+    for (int c = 0; c < s->n; c++)
+        for (int i = 0; i < s->apps[c].n_table; i++)
+            if (!strcmp(s->commands[c].name, command) && !strcmp(s->apps[c].table[i].title, title))
+                put_man_option(&s->apps[c].table[i]);
+}
+
 int app_man_options(const struct app_command *commands, int n)
 {
     int ret;
@@ -610,12 +620,8 @@ int app_man_options(const struct app_command *commands, int n)
             put_man_option(o);
         }
     }
-    printf(".SS %s\n", of_jobs);
-    for (int c = 0; c < s.n; c++)
-        for (int i = 0; i < s.apps[c].n_table; i++)
-            if (!strcmp(s.commands[c].name, "batch-run") &&
-                !strcmp(s.apps[c].table[i].title, of_jobs))
-                put_man_option(&s.apps[c].table[i]);
+    put_man_heading(&s, "batch-run", of_jobs);
+    put_man_heading(&s, "serve", "Server");
     put_man_own(&s);
 
 done:
