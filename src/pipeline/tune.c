@@ -41,7 +41,8 @@ static int add(const struct rp_plan *plan, struct rp_media_frame *frame, int fra
 
 /* What is measured: launches of so many frames each. */
 struct bench {
-    const struct rp_plan *plan;
+    struct rp_plan plan;             /* the job's, but for what is counted */
+    int recorded[RP_PASS_COUNT + 1]; /* of these launches: others run other networks */
     struct rp_media_frame *frame;
     struct rp_program *program[MOST];
     int have, frames;
@@ -59,13 +60,15 @@ static int measure(void *priv, struct rp_launches way, double *fps)
     struct bench *const b = priv;
 
     *fps = 0;
-    if (b->frames != way.frames)
+    if (b->frames != way.frames) {
         clear(b);
+        memset(b->recorded, 0, sizeof(b->recorded));
+    }
     b->frames = way.frames;
-    if (!room_for(b->plan, b->program, b->have, way.slots))
+    if (!room_for(&b->plan, b->program, b->have, way.slots))
         return 0;
     while (b->have < way.slots) {
-        const int ret = add(b->plan, b->frame, way.frames, &b->program[b->have]);
+        const int ret = add(&b->plan, b->frame, way.frames, &b->program[b->have]);
 
         if (ret < 0 && !b->program[b->have])
             return ret;
@@ -137,8 +140,9 @@ int rp_tune_launches(struct rp_cache *cache, const char *key, const struct rp_pl
 {
     json_t *entry;
     const double start = rp_now();
-    struct bench bench = {.plan = plan, .frame = frame};
+    struct bench bench = {.plan = *plan, .frame = frame};
 
+    bench.plan.recorded = bench.recorded;
     if (recall(cache, key, out))
         return 0;
     out->slots = RP_SOME_SLOTS;
