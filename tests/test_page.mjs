@@ -337,7 +337,9 @@ async function others() {
   await go('engine');
   await page.waitForSelector('.bar');
   check('the stages are drawn', await page.locator('#plot-stages .bar').count() >= 3);
-  check('the device is named', (await text('#figures')).includes('Device'));
+  for (const figure of ['Device', 'Frames at once', 'Memory in all']) {
+    check(`the figures have ${figure}`, (await text('#figures')).includes(figure), await text('#figures'));
+  }
   await shoot('8-engine');
   await page.click('#theme');
   check('the switch makes it dark', await page.evaluate(() => document.documentElement.style.colorScheme) === 'dark');

@@ -684,6 +684,7 @@ const previewSoon = debounce(preview, 140);
 function drawView() {
   const media = target();
   $('empty').hidden = !!media;
+  $('trays').hidden = !media && !S.sources.length;
   $('view').hidden = !media;
   if (!media) return;
   $('view').style.setProperty('--ratio', (media.width || 16) / (media.height || 9));
@@ -1426,13 +1427,14 @@ function drawEngine(e) {
   const last = e.last || {}, running = e.running, nodes = last.nodes || 0;
   const rate = running ? e.fps : last.frames / last.seconds;
   write($('engine-lead'), !e.last && !running ? 'Nothing was made since the server started. What a job does appears here.'
-    : nodes ? 'The steps of a frame were recorded once as a graph, which is replayed for each frame.'
-      : 'The steps of a frame run one after the other, several frames at a time.');
+    : nodes ? 'The steps of a frame are written down once, as a graph; then they are played for each frame.'
+      : 'What is done with a frame is a list of steps; several frames are in the works at once.');
   const facts = [
     ['Device', (e.device || '').toUpperCase()],
     [running ? 'Frames a second, now' : 'Frames a second, last job', rate > 0 ? rate.toFixed(rate < 10 ? 1 : 0) : ''],
-    ['Frames of the last job', last.frames], ['Frames at once', last.slots], ['Nodes of the graph', nodes || ''],
-    ['Memory', e.memory ? bytesText(e.memory) : ''], ['Previews', e.previews],
+    ['Frames of the last job', last.frames], ['Frames at once', last.slots], ['Nodes of a frame', nodes || ''],
+    ['Of it networks', last.networks], ['Memory of a frame', last.list_memory ? bytesText(last.list_memory) : ''],
+    ['Memory in all', e.memory ? bytesText(e.memory) : ''], ['Previews', e.previews],
   ].filter(([, v]) => v !== null && v !== undefined && v !== '');
   $('figures').replaceChildren(...facts.map(([name, v]) => el('div', {},
     el('dt', {}, name), el('dd', {class: 'number'}, String(v)))));
@@ -1472,7 +1474,7 @@ function drawSpeeds() {
     box.replaceChildren(el('p', {class: 'hint'}, 'The speed of running jobs is drawn here while this page is open.'));
     return;
   }
-  const w = 640, h = 180, left = 34, bottom = 18;
+  const w = Math.max(box.clientWidth, 240), h = 180, left = 34, bottom = 18;
   const t0 = speeds[0].time, span = Math.max(speeds.at(-1).time - t0, 1);
   const top = niceTop(Math.max(...speeds.map((s) => s.fps)));
   const x = (t) => left + (w - left) * (t - t0) / span, y = (v) => (h - bottom) * (1 - v / top) + 6 * v / top;
@@ -1528,7 +1530,10 @@ async function begin() {
     if (location.hash.includes('key=')) location.reload();
     else showPage();
   });
-  addEventListener('resize', debounce(drawTime, 100));
+  addEventListener('resize', debounce(() => {
+    drawTime();
+    if (!$('engine').hidden) drawSpeeds();
+  }, 100));
   document.addEventListener('visibilitychange', loadEngine);
   document.addEventListener('keydown', (e) => {
     if (e.key === 'Escape' && !e.defaultPrevented) $('notes').lastChild?.remove();
