@@ -223,7 +223,8 @@ async function keyboard() {
   check('what has the keyboard can be seen',
     await page.evaluate(() => document.activeElement.matches(':focus-visible')));
   const nameless = await page.evaluate(() => [...document.querySelectorAll('button, input, select, [role=slider]')]
-    .filter((e) => e.checkVisibility() && !e.ariaHidden && !e.ariaLabel && !e.textContent.trim() && !e.labels?.length).map((e) => e.outerHTML));
+    .filter((e) => e.checkVisibility() && !e.ariaHidden && !e.ariaLabel && !e.textContent.trim() && !e.labels?.length)
+    .map((e) => e.outerHTML));
   check('everything has a name for screen readers', nameless.length === 0, nameless[0]);
 }
 

@@ -1426,7 +1426,8 @@ async function loadEngine() {
 function drawEngine(e) {
   const last = e.last || {}, running = e.running, nodes = last.nodes || 0;
   const rate = running ? e.fps : last.frames / last.seconds;
-  write($('engine-lead'), !e.last && !running ? 'Nothing was made since the server started. What a job does appears here.'
+  write($('engine-lead'), !e.last && !running
+    ? 'Nothing was made since the server started. What a job does appears here.'
     : nodes ? 'The steps of a frame are written down once, as a graph; then they are played for each frame.'
       : 'What is done with a frame is a list of steps; several frames are in the works at once.');
   const facts = [
@@ -1465,7 +1466,8 @@ function drawSlots(n, running) {
   if (!(n > 0)) return;
   $('plot-slots').replaceChildren(...Array.from({length: Math.min(n, 64)}, () =>
     el('i', {class: running ? 'on' : null})),
-  el('p', {class: 'hint'}, `${plural(n, 'frame')} in the works at once${running ? ': a job runs.' : ' while a job runs.'}`));
+  el('p', {class: 'hint'}, `${plural(n, 'frame')} in the works at once${running ? ': a job runs.'
+    : ' while a job runs.'}`));
 }
 
 function drawSpeeds() {
@@ -1488,7 +1490,7 @@ function drawSpeeds() {
     text.textContent = String(+(part * top).toPrecision(3));
     plot.append(text);
   }
-  plot.append(svg('polygon', {class: 'area', points: `${left},${h - bottom} ${line} ${x(speeds.at(-1).time)},${h - bottom}`}),
+  plot.append(svg('polygon', {class: 'area', points: `${left},${h - bottom} ${line} ${w},${h - bottom}`}),
     svg('polyline', {class: 'line', points: line}));
   const when = svg('text', {x: w, y: h - 2, 'text-anchor': 'end'});
   when.textContent = `the last ${secondsText(span)}`;
