@@ -407,6 +407,74 @@ static void test_other_types(void **state)
     rp_model_close(&m);
 }
 
+/* ---- our own operations ---------------------------------------------------------------------- */
+
+static struct rp_model *natively(const char *name, bool native)
+{
+    struct rp_model *m;
+
+    assert_int_equal(rp_model_open(&m, engine, device,
+                                   &(struct rp_model_params){.path = in_dir(name), .threads = 1,
+                                                             .by = RP_NETWORK_NATIVE}),
+                     0);
+    assert_int_equal(rp_model_is_native(m), native);
+    return m;
+}
+
+/* The same nets without ONNX Runtime: fixed and open sizes, an input that is elsewhere. */
+static void test_native(void **state)
+{
+    struct rp_net *net, *other;
+    struct rp_model *m = natively("double.onnx", true);
+    float elsewhere[3] = {7, 8, 9};
+
+    (void) state;
+    assert_int_equal(rp_net_open(&net, slot, m, NULL), 0);
+    assert_int_equal(rp_net_open(&other, slot, m, NULL), 0);
+    memcpy(net->in[0].data, (float[]){1, 2, 3}, 12);
+    memcpy(other->in[0].data, (float[]){4, 5, 6}, 12);
+    assert_int_equal(rp_net_run(net), 0);
+    assert_int_equal(rp_net_run(other), 0);
+    assert_memory_equal(net->out[0].data, ((float[]){2, 4, 6}), 12);
+    assert_memory_equal(other->out[0].data, ((float[]){8, 10, 12}), 12);
+    assert_int_equal(rp_net_bind_input(net, 0, elsewhere), 0);
+    assert_int_equal(rp_net_run(net), 0);
+    assert_memory_equal(net->out[0].data, ((float[]){14, 16, 18}), 12);
+    rp_net_close(&net);
+    rp_net_close(&other);
+    assert_int_equal(rp_net_open(&net, slot, m, (const int64_t *const[]){(int64_t[]){1, 5}}),
+                     RP_ERR_MODEL);
+    assert_null(net);
+    rp_model_close(&m);
+
+    m = natively("open.onnx", true);
+    for (int n = 3; n > 0; n--) {
+        assert_int_equal(rp_net_open(&net, slot, m, (const int64_t *const[]){(int64_t[]){n, 2}}),
+                         0);
+        assert_int_equal(net->out[0].dim[0], 2 * n);
+        memcpy(net->in[0].data, (float[]){1, 2, 3, 4, 5, 6}, (size_t) n * 8);
+        assert_int_equal(rp_net_run(net), 0);
+        assert_memory_equal((float *) net->out[0].data + 2 * n, net->in[0].data, (size_t) n * 8);
+        rp_net_close(&net);
+    }
+    rp_model_close(&m);
+}
+
+/* What ours cannot do ONNX Runtime does. */
+static void test_not_native(void **state)
+{
+    static const char *const names[] = {"sum.onnx", "values.onnx", "text.onnx"};
+
+    (void) state;
+    for (size_t i = 0; i < RP_ARRAY_LEN(names); i++) {
+        struct rp_model *m = natively(names[i], false);
+        const struct rp_tensor_info *info;
+
+        assert_true(rp_model_inputs(m, &info) > 0);
+        rp_model_close(&m);
+    }
+}
+
 /* ---- what ONNX Runtime says ------------------------------------------------------------------- */
 
 static const char *says(const OrtStatus *status)
@@ -463,6 +531,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_wrong_sizes, make_slot, drop_slot),
         cmocka_unit_test_setup_teardown(test_size_by_values, make_slot, drop_slot),
         cmocka_unit_test_setup_teardown(test_other_types, make_slot, drop_slot),
+        cmocka_unit_test_setup_teardown(test_native, make_slot, drop_slot),
+        cmocka_unit_test(test_not_native),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);

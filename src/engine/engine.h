@@ -46,6 +46,13 @@ struct rp_model_sum {
     const char *sha256; /* NULL: any file will do; else a text that outlives the model */
 };
 
+/* What runs networks. */
+enum rp_network_engine {
+    RP_NETWORK_AUTO = 0,    /* ONNX Runtime */
+    RP_NETWORK_NATIVE,      /* our own operations (src/nets) where they can, else ONNX Runtime */
+    RP_NETWORK_ONNXRUNTIME,
+};
+
 struct rp_model_params {
     const char *path;
     const char *name; /* for messages and reports; NULL: the file's name */
@@ -53,6 +60,7 @@ struct rp_model_params {
     struct rp_cache *cache; /* for optimised forms and measured choices (GPU); NULL: none */
     enum rp_layout layout;  /* auto means NCHW here; see form.h */
     bool tensorrt;          /* on a GPU: through TensorRT, which records by itself */
+    enum rp_network_engine by;
     bool deterministic;     /* on a GPU: no algorithms whose order of adding varies between runs */
     const struct rp_onnx_image *edited; /* these bytes instead of the file's (rows.c); only read
                                          * while opening */
@@ -63,6 +71,9 @@ struct rp_model_params {
 /* The model's layout (never auto), and whether it was opened as deterministic. */
 enum rp_layout rp_model_layout(const struct rp_model *model);
 bool rp_model_deterministic(const struct rp_model *model);
+
+/* Do our own operations run it? */
+bool rp_model_is_native(const struct rp_model *model);
 
 /* For frames in lockstep: the network over n rows instead of one. It is `model` itself if the file
  * leaves the number of rows open, else a model from the file with that number changed, which
@@ -118,6 +129,7 @@ struct rp_tensor {
 
 struct rp_graph;
 struct rp_shared_net;
+struct rp_native_net;
 
 struct rp_net {
     struct rp_model *model;
@@ -125,6 +137,7 @@ struct rp_net {
     int nin, nout;
     struct rp_tensor in[RP_MAX_TENSORS], out[RP_MAX_TENSORS];
     void *binding; /* engine's own */
+    struct rp_native_net *native; /* its steps, if our own operations run it; else NULL */
     struct rp_graph *graph;       /* its own recording, in mode "model"; else NULL */
     struct rp_shared_net *shared; /* its buffers are a row of this net's (lockstep.h); NULL: own */
 };

@@ -1,4 +1,4 @@
-#include "engine/ort.h"
+#include "engine/native.h"
 
 #include "base/path.h"
 
@@ -113,6 +113,23 @@ fail:
     return ret;
 }
 
+/* With our own operations if that was asked for and they can; m->native says whether. A file that
+ * must be the published one is ONNX Runtime's. */
+static int open_natively(struct rp_model *m)
+{
+    char why[160];
+    int ret;
+
+    if (m->by != RP_NETWORK_NATIVE || m->sum.sha256 || m->tensorrt)
+        return 0;
+    ret = rp_native_open(m, why, sizeof(why));
+    if (ret == RP_ERR_UNSUPPORTED) {
+        rp_log(RP_LOG_DEBUG, "%s: not native: %s", m->name, why);
+        return 0;
+    }
+    return ret;
+}
+
 int rp_model_open(struct rp_model **out, struct rp_engine *engine, struct rp_device *device,
                   const struct rp_model_params *params)
 {
@@ -131,6 +148,7 @@ int rp_model_open(struct rp_model **out, struct rp_engine *engine, struct rp_dev
     m->threads = params->threads;
     m->cache = m->sum.sha256 ? NULL : params->cache;
     m->edited = params->edited;
+    m->by = params->by;
     m->nrows = params->rows;
     m->path = strdup(params->path);
     m->name = strdup(params->name ? params->name : rp_path_base(params->path));
@@ -142,9 +160,12 @@ int rp_model_open(struct rp_model **out, struct rp_engine *engine, struct rp_dev
         ret = rp_fail(RP_ERR_IO, "%s: no such file", m->path);
         goto fail;
     }
-    RP_TRY(rp_ort_open_session(m, params->threads, m->cache));
+    RP_TRY(open_natively(m));
+    if (!m->native) {
+        RP_TRY(rp_ort_open_session(m, params->threads, m->cache));
+        RP_TRY(read_tensors(m));
+    }
     m->edited = NULL;
-    RP_TRY(read_tensors(m));
     rp_log(RP_LOG_DEBUG, "loading model %s succeeded in %.2f seconds", m->name, rp_now() - start);
     return 0;
 
@@ -163,6 +184,11 @@ bool rp_model_deterministic(const struct rp_model *model)
     return model->deterministic;
 }
 
+bool rp_model_is_native(const struct rp_model *model)
+{
+    return model->native != NULL;
+}
+
 bool rp_model_recordable(const struct rp_model *model)
 {
     return model->recordable;
@@ -177,6 +203,7 @@ void rp_model_close(struct rp_model **out)
     for (int n = 0; n <= RP_MAX_LANES; n++)
         if (m->rows[n] != m) // NOLINT(misc-no-recursion): one level
             rp_model_close(&m->rows[n]);
+    rp_native_close(&m->native);
     if (m->session)
         m->engine->api->ReleaseSession(m->session);
     free(m->path);

@@ -1,7 +1,7 @@
 /* A model bound to fixed buffers. ONNX Runtime writes straight into them: we allocate and copy
  * nothing in a run, which also makes it possible to record it. */
 #include "engine/graph.h"
-#include "engine/ort.h"
+#include "engine/native.h"
 
 struct binding {
     OrtIoBinding *io;
@@ -52,6 +52,11 @@ static int bind_tensor(struct rp_net *net, bool input, int i)
     struct rp_tensor *const t = input ? &net->in[i] : &net->out[i];
     OrtValue **const value = input ? &b->in[i] : &b->out[i];
 
+    if (net->native || m->native) {
+        if (input && net->native)
+            rp_native_bind_input(net, i);
+        return 0;
+    }
     RP_TRY(make_value(net, t, value));
     if (input)
         ORT(api, m->path, BindInput(b->io, m->in[i].name, *value));
@@ -150,7 +155,9 @@ static int open_outputs(struct rp_net *net, const struct rp_net *over)
         for (int d = 0; d < t->rank; d++)
             open |= t->dim[d] < 0;
     }
-    if (open)
+    if (m->native)
+        RP_CHECK(rp_native_sizes(net));
+    else if (open)
         RP_CHECK(learn_outputs(net));
     for (int i = 0; i < m->nout; i++) {
         struct rp_tensor *const t = &net->out[i];
@@ -219,10 +226,14 @@ int rp_net_open_over(struct rp_net **out, struct rp_slot *slot, struct rp_model 
         ret = rp_fail(RP_ERR_NOMEM, "out of memory");
         goto fail;
     }
-    RP_TRY(make_run_options(net));
-    ORT(api, model->path, CreateIoBinding(model->session, &b->io));
+    if (!model->native) {
+        RP_TRY(make_run_options(net));
+        ORT(api, model->path, CreateIoBinding(model->session, &b->io));
+    }
     RP_TRY(open_inputs(net, in_dim, over));
     RP_TRY(open_outputs(net, over));
+    if (net->native)
+        RP_TRY(rp_native_bind(net));
     note_sizes(model, net);
     return 0;
 
@@ -240,6 +251,7 @@ void rp_net_close(struct rp_net **out)
     struct binding *const b = net->binding;
     const OrtApi *const api = net->model->engine->api;
     rp_graph_destroy(&net->graph);
+    rp_native_unbind(net);
     if (b) {
         if (b->io)
             api->ReleaseIoBinding(b->io);
@@ -281,6 +293,8 @@ static int run_now(void *priv)
     struct binding *const b = net->binding;
     const bool capture = recording(net->slot);
 
+    if (net->native)
+        return rp_native_run(net);
     if (capture && !net->model->recordable)
         return rp_fail(RP_ERR_UNSUPPORTED, "%s cannot be recorded", net->model->name);
     ORT(net->model->engine->api, net->model->path,
@@ -317,6 +331,8 @@ int rp_model_warm(struct rp_model *model, const int64_t (*dim)[RP_MAX_RANK])
     int64_t guess[RP_MAX_TENSORS][RP_MAX_RANK];
     const int64_t *dims[RP_MAX_TENSORS] = {0};
 
+    if (model->native)
+        return 0;
     for (int i = 0; i < model->nin; i++) {
         dims[i] = dim[i];
         if (model->in[i].rank && !dim[i][0] && !rp_ort_guess_dim(&model->in[i], guess[i]))

@@ -28,11 +28,15 @@ struct rp_engine {
     struct rp_ort_memory gpu[RP_MAX_GPUS][2]; /* device, pinned; info NULL until registered */
 };
 
+struct rp_native;
+
 struct rp_model {
     struct rp_engine *engine;
     struct rp_device *device;
     char *path, *name;
-    OrtSession *session;
+    OrtSession *session;     /* NULL if it is native */
+    struct rp_native *native; /* native.h; NULL: ONNX Runtime runs it */
+    enum rp_network_engine by;
     bool recordable;
     enum rp_layout layout;   /* never auto */
     bool deterministic, tensorrt;

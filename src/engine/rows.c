@@ -17,7 +17,7 @@ static int open_edited(struct rp_model *m, int n)
                             &(struct rp_model_params){.path = m->path, .name = m->name,
                                                       .threads = m->threads, .cache = m->cache,
                                                       .layout = m->layout,
-                                                      .deterministic = m->deterministic,
+                                                      .deterministic = m->deterministic, .by = m->by,
                                                       .edited = &file, .rows = n});
     rp_onnx_unmap(&file);
     return ret;

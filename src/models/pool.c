@@ -105,7 +105,7 @@ static struct rp_shelf_wish wish_for(const struct rp_pool *pool, const struct rp
     return (struct rp_shelf_wish){
         .model = {.path = path, .name = entry->name, .threads = pool->p.threads,
                   .cache = pool->p.cache, .layout = layout_of(pool, entry),
-                  .tensorrt = pool->p.tensorrt, .sum = sum_of(entry)},
+                  .tensorrt = pool->p.tensorrt, .by = pool->p.by, .sum = sum_of(entry)},
         .measure = pool->p.measure};
 }
 

@@ -17,6 +17,7 @@ struct rp_pool_params {
     int threads;            /* in one run of a model: 0 = all cores, 1 = the slot's own thread */
     enum rp_layout layout;  /* on a GPU */
     bool tensorrt;          /* on a GPU: networks through TensorRT */
+    enum rp_network_engine by;
     bool measure;           /* layout auto: see rp_form_open() */
 };
 

@@ -221,13 +221,15 @@ static int turn(struct rp_nn_lower *l, struct conv *c, const struct rp_nn_window
         return rp_nn_cannot(l->g, "weights that are too large");
     float *const bias = *made + count, *const scale = bias + out, *const shift = scale + out;
     rp_deconv_weights(&d, c->weights, c->bias, *made, c->bias ? bias : NULL);
-    /* scale and shift alike */
-    if (c->scale) {
-        rp_deconv_weights(&d, NULL, c->scale, NULL, scale);
-        rp_deconv_weights(&d, NULL, c->shift, NULL, shift);
-        c->scale = scale;
-        c->shift = shift;
+    for (size_t i = 0; c->scale && i < out; i++) {
+        const size_t r2 = (size_t) d.stride * (size_t) d.stride;
+        const size_t of = c->op.shuffle_order == RP_SHUFFLE_CRD ? i / r2 : i % (size_t) c->out;
+
+        scale[i] = c->scale[of];
+        shift[i] = c->shift[of];
     }
+    c->scale = c->scale ? scale : NULL;
+    c->shift = c->shift ? shift : NULL;
     c->weights = *made;
     c->bias = c->bias ? bias : NULL;
     c->out = (int) out;

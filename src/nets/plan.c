@@ -108,15 +108,23 @@ fail:
     return ret;
 }
 
+void rp_nn_plan_forget(struct rp_nn_plan *p)
+{
+    for (int i = 0; i < p->nbuffers; i++) {
+        if (p->buffer[i].owned)
+            free(p->buffer[i].host);
+        p->buffer[i].host = NULL;
+        p->buffer[i].owned = false;
+    }
+}
+
 void rp_nn_plan_free(struct rp_nn_plan **plan)
 {
     struct rp_nn_plan *const p = *plan;
 
     if (!p)
         return;
-    for (int i = 0; i < p->nbuffers; i++)
-        if (p->buffer[i].owned)
-            free(p->buffer[i].host);
+    rp_nn_plan_forget(p);
     free(p->buffer);
     free(p->step);
     free(p);

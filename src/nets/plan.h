@@ -86,6 +86,9 @@ void rp_nn_plan_free(struct rp_nn_plan **plan);
 /* Copy all constants to `to`, plan->weights bytes. */
 void rp_nn_plan_weights(const struct rp_nn_plan *plan, void *to);
 
+/* The constants are elsewhere: their memory here goes. */
+void rp_nn_plan_forget(struct rp_nn_plan *plan);
+
 /* ---- for the files of this folder ------------------------------------------------------------ */
 
 /* One operation, now. */

@@ -89,6 +89,8 @@ const struct rp_opt_group rp_processors_group = {"processors", "Processors", siz
 
 static const char *const decoders[] = {"cpu", "gpu", NULL};
 
+static const char *const network_engines[] = {"auto", "native", "onnxruntime", NULL};
+
 static const struct rp_opt execution_opts[] = {
     {"execution-providers", 0, RP_OPT_CHOICES, offsetof(struct rp_execution_options, providers),
      .def_text = "cpu", .choices = providers, .elsewhere = rp_elsewhere_providers, .help = "where networks run"},
@@ -96,6 +98,9 @@ static const struct rp_opt execution_opts[] = {
      .def_text = "0", .meta = "N...", .help = "GPUs to use"},
     {"execution-thread-count", 0, RP_OPT_INT, offsetof(struct rp_execution_options, threads), 1, 32, 1,
      .def_text = "8", .meta = "N", .help = "frames worked on at once on the CPU; never more than there are cores"},
+    {"network-engine", 0, RP_OPT_CHOICE, offsetof(struct rp_execution_options, network_engine), .def_text = "auto",
+     .choices = network_engines, .ours = true,
+     .help = "what runs networks; native: our own operations where they can; auto: ONNX Runtime"},
     {"video-decoder", 0, RP_OPT_CHOICE, offsetof(struct rp_execution_options, video_decoder), .def_text = "cpu",
      .choices = decoders, .ours = true,
      .help = "what decodes the target; gpu: the GPU that works on it does if it can, and damage inside a picture goes unnoticed"},

@@ -55,6 +55,7 @@ struct rp_execution_options {
     struct rp_opt_ints device_ids;
     int threads;
     int video_decoder; /* index: 0 cpu, 1 gpu */
+    int network_engine; /* enum rp_network_engine */
 };
 extern const struct rp_opt_group rp_execution_group;
 

@@ -178,6 +178,13 @@ static void destroy(void *pipeline)
     free(p);
 }
 
+static enum rp_network_engine network_engine_of(const struct rp_settings *settings)
+{
+    const struct rp_execution_options *const o = rp_settings_get(settings, &rp_execution_group);
+
+    return (enum rp_network_engine) o->network_engine;
+}
+
 static int open_pool(struct rp_pipeline *p, struct rp_engine *engine,
                      const struct rp_pipeline_params *params)
 {
@@ -194,7 +201,8 @@ static int open_pool(struct rp_pipeline *p, struct rp_engine *engine,
                               .shelf = p->runtime->shelf, .cache = p->cache,
                               .threads = params->threads, .layout = rp_graph_layout(graph),
                               .measure = (params->use & RP_USE_MEASURE) != 0,
-                              .tensorrt = provider_of(p->settings) == RP_PROVIDER_TENSORRT});
+                              .tensorrt = provider_of(p->settings) == RP_PROVIDER_TENSORRT,
+                              .by = network_engine_of(p->settings)});
 }
 
 static void write_use(const struct rp_pipeline_params *params, char *text, size_t size)
