@@ -781,8 +781,13 @@ function setUpTime() {
   });
 }
 
-/* Small frames behind the time line, then where faces are: one request after the other, so that the
- * preview is not kept waiting. */
+/* Until no preview is being made. */
+async function previewed() {
+  while (!$('busy').hidden) await new Promise((done) => setTimeout(done, 100));
+}
+
+/* Small frames behind the time line, then where faces are: one request after the other, and none beside a
+ * preview, which would take longer. */
 let stripOf = null;
 async function drawStrip() {
   const id = S.target;
@@ -797,12 +802,14 @@ async function drawStrip() {
   const pictures = at.map(() => el('img', {alt: '', draggable: 'false'}));
   $('strip').append(...pictures);
   for (let i = 0; i < n && S.target === id; i++) {
+    await previewed();
     pictures[i].src = `/v1/media/${id}/frame?n=${at[i]}&width=160`;
     await pictures[i].decode().catch(() => {});
   }
   const dots = at.map(() => el('i', {}));
   $('sightings').append(...dots);
   for (let i = 0; i < n && S.target === id; i++) {
+    await previewed();
     const faces = await facesOf(id, at[i]).catch(() => []);
     dots[i].dataset.n = Math.min(faces.length, 4);
     dots[i].title = plural(faces.length, 'face');
