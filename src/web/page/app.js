@@ -674,8 +674,9 @@ async function preview() {
     set($('view'), {'data-state': 'shown', 'data-shown': String(++shown)});
     setSplit(S.split);
   } catch (error) {
-    if (error.name === 'AbortError' || error.code === 'superseded' || previewing !== mine) return;
-    noPreview(error.message);
+    if (error.name === 'AbortError' || previewing !== mine) return;
+    if (error.code === 'superseded') setTimeout(previewSoon, 500); // by another window
+    else noPreview(error.message);
   }
 }
 let shown = 0;
