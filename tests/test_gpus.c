@@ -9,7 +9,7 @@
 #include "pipeline/job.h"
 #include "pipeline/tune.h"
 
-enum { GPUS = 3, FRAMES = 36 };
+enum { GPUS = 3, FRAMES = 22 };
 
 static rp_runtime *runtime;
 static struct rp_cache *cache; /* what these GPUs have; NULL: nothing is kept */
@@ -18,6 +18,7 @@ static bool have_all;
 /* ---- what stands in for GPUs: the linker sends these calls here ------------------------------ */
 
 static struct rp_device_fns fns;
+static bool no_gpu;
 
 int __wrap_rp_device_cuda(struct rp_device **out, int id);
 int __real_rp_program_submit(struct rp_program *program, const struct rp_frame_in *frame, int n,
@@ -29,6 +30,8 @@ int __wrap_rp_tune_launches(struct rp_cache *where, const char *key, const struc
 
 int __wrap_rp_device_cuda(struct rp_device **out, int id)
 {
+    if (no_gpu)
+        return rp_fail(RP_ERR_UNSUPPORTED, "no GPU");
     RP_CHECK(rp_device_cpu(out));
     fns = *(*out)->fns;
     fns.one_thread = true;
@@ -105,10 +108,16 @@ static bool make_media(void)
     return made;
 }
 
-static int set_up(void **state)
+static char *models_folder(void)
 {
     const char *const env = getenv("REPRISE_MODELS");
-    char *const models = env ? strdup(env) : rp_path_user_cache("models");
+
+    return env ? strdup(env) : rp_path_user_cache("models");
+}
+
+static int set_up(void **state)
+{
+    char *const models = models_folder();
     char *const one = models ? rp_path_join(models, "fr_detect.onnx") : NULL;
 
     if (make_dir(state))
@@ -173,6 +182,14 @@ static void run(rp_options *o, bool measures, rp_report *report)
     rp_options_destroy(&o);
 }
 
+static void run_some(const char *frames, bool measures)
+{
+    rp_options *const o = options_for("0", frames, "a.mp4");
+
+    set(o, "trim-frame-end", "8");
+    run(o, measures, NULL);
+}
+
 static void assert_same(const char *a, const char *b)
 {
     assert_int_equal(shell("cmp -s %s %s", a, b), 0);
@@ -227,27 +244,28 @@ static void test_lockstep_by_itself(void **state)
     (void) state;
     need_all();
     tuned.asked = 0;
-    run(options_for("0", "auto", "a.mp4"), true,
-        NULL);                    /* nothing is kept: a resumed run would not */
-    assert_false(tuned.lockstep); /* know the number */
+    /* nothing is kept: a resumed run would not know the number */
+    run_some("auto", true);
+    assert_false(tuned.lockstep);
     assert_int_equal(work.most, 1);
     assert_int_equal(rp_cache_open(&cache, in_dir("cache")), 0);
-    run(options_for("0", "auto", "a.mp4"), true, NULL);
+    run_some("auto", true);
     assert_int_equal(tuned.asked, 2);
     assert_true(tuned.lockstep);
     assert_int_equal(work.most, 4);
-    run(options_for("0", "auto", "b.mp4"), false, NULL); /* a short one */
+    run_some("auto", false); /* a short one */
     assert_false(tuned.lockstep);
     assert_int_equal(work.most, 1);
-    run(options_for("0", "1", "b.mp4"), true, NULL); /* who wants the bytes of single frames */
+    run_some("1", true); /* who wants the bytes of single frames */
     assert_false(tuned.lockstep);
     assert_int_equal(work.most, 1);
-    run(options_for("0", "2", "b.mp4"), true, NULL);
+    run_some("2", true);
     assert_false(tuned.lockstep);
     assert_int_equal(work.most, 2);
     o = options_for("0", "auto", "b.mp4");
     set(o, "segment", "1/2");
-    set(o, "output-video-piece", "0.4");
+    set(o, "output-video-piece", "0.16");
+    set(o, "trim-frame-end", "8");
     run(o, true, NULL);
     assert_false(tuned.lockstep);
     assert_int_equal(work.most, 1);
@@ -255,10 +273,46 @@ static void test_lockstep_by_itself(void **state)
     assert_int_equal(tuned.asked, 6);
 }
 
+/* Segments made on a GPU are joined where there is none: the bytes of one process. */
+static void test_join_elsewhere(void **state)
+{
+    static const char *const segment[] = {"1/2", "2/2"};
+    char *folder;
+    rp_options *o;
+    rp_job *job;
+    rp_runtime *other;
+
+    (void) state;
+    need_all();
+    for (int i = 0; i < 3; i++) {
+        o = options_for("0", "1", i ? "c.mp4" : "a.mp4");
+        set(o, "output-video-piece", "0.4");
+        if (i)
+            set(o, "segment", segment[i - 1]);
+        run(o, false, NULL);
+    }
+    no_gpu = true;
+    char *const models = models_folder();
+    assert_int_equal(rp_runtime_create(&other, &(rp_runtime_params){.models_path = models}), 0);
+    free(models);
+    assert_int_equal(rp_options_create(&o), 0);
+    assert_int_equal(rp_options_read_job(o, in_dir("c.mp4"), &folder), 0);
+    rp_free(folder);
+    assert_int_equal(rp_job_create(&job, other, o), 0);
+    assert_int_equal(rp_job_run(job, NULL, NULL), RP_ERR_USAGE); /* nothing can be made of it */
+    assert_int_equal(rp_job_join(job, NULL, NULL), 0);
+    rp_job_destroy(&job);
+    rp_options_destroy(&o);
+    rp_runtime_destroy(&other);
+    no_gpu = false;
+    assert_same("a.mp4", "c.mp4");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_number_of_gpus),
-                                       cmocka_unit_test(test_lockstep_by_itself)};
+                                       cmocka_unit_test(test_lockstep_by_itself),
+                                       cmocka_unit_test(test_join_elsewhere)};
 
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
