@@ -61,11 +61,11 @@ static const struct rp_opt workflow[] = {
 };
 static const struct rp_opt uis[] = {
     {"open-browser", 0, RP_OPT_FLAG, AT(flag), .no_effect = true,
-     .help = "there is no page in the browser"},
+     .help = "run opens the page, serve does not"},
     {"ui-layouts", 0, RP_OPT_CHOICES, AT(list), .choices = layouts, .no_effect = true,
-     .help = "there is no page in the browser"},
+     .help = "the page has one layout"},
     {"ui-workflow", 0, RP_OPT_CHOICE, AT(number[0]), .choices = ui_workflows, .no_effect = true,
-     .help = "there is no page in the browser"},
+     .help = "the page has one way to work"},
     {0},
 };
 static const struct rp_opt benchmark[] = {
