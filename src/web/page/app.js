@@ -285,8 +285,8 @@ function upload(file, on) {
     request.onload = () => {
       if (request.status < 300 && request.response) return resolve(request.response);
       if (request.status === 401) banner(ENDED);
-      reject(new Refusal(request.status, '', request.response?.error?.message ||
-        `“${file.name}” was refused with status ${request.status}.`));
+      reject(new Refusal(request.status, '', `“${file.name}” was not taken: ` +
+        (request.response?.error?.message || `status ${request.status}.`)));
     };
     request.onerror = () => reject(new Refusal(0, 'away', `“${file.name}” could not be sent: the ` +
       'server ended the connection.'));
@@ -496,7 +496,7 @@ async function drawFaces() {
   ]);
   putMarks(faces);
   write($('faces-hint'), !faces.length ? 'No face was found in this frame.'
-    : S.map.length ? 'Only mapped faces change. Click a face to map it to the source in hand.'
+    : S.map.length ? 'Only the people of the mapped faces change, in every frame.'
       : S.sources.length ? 'The options choose the faces. To choose yourself, click them: each gets ' +
         'the source in hand.'
         : '');
@@ -646,6 +646,14 @@ function noPreview(sentence) {
   setSplit(S.split);
 }
 
+/* What the server says of a missing model is for the command line. */
+function noModel(sentence) {
+  const model = S.caps.models.find((m) => sentence.includes(` ${m.name} `));
+  noPreview(`${model ? `The model ${model.name} (${words(model.kind).toLowerCase()})` : 'A model that this needs'} ` +
+    'is not installed, and the server could not fetch it. ');
+  $('wrong').append(el('a', {href: '#models'}, 'See the models'));
+}
+
 async function preview() {
   const why = missing();
   if (!S.target || why) {
@@ -676,6 +684,7 @@ async function preview() {
   } catch (error) {
     if (error.name === 'AbortError' || previewing !== mine) return;
     if (error.code === 'superseded') setTimeout(previewSoon, 500); // by another window
+    else if (error.code === 'model_missing') noModel(error.message);
     else noPreview(error.message);
   }
 }
