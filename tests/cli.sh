@@ -186,6 +186,8 @@ test_models() {
     for key in kind name file vendor licence year lite default installed size path fetch sha256; do
         says "models --json: $key" out "\"$key\":"
     done
+    exits "models --networks" 0 models --networks
+    says "models --networks: head" out "native  why not"
     exits "models face_swapper" 0 models face_swapper
     if grep -q face_detector out; then not_ok "models: filter" "other kinds"; else ok "models: filter"; fi
     mkdir empty

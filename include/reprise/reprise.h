@@ -660,6 +660,12 @@ RP_API int rp_model_fetch(rp_runtime *runtime, const char *kind, const char *nam
  *          without a message, RP_ERR_UNSUPPORTED if there is nothing to compare it with */
 RP_API int rp_model_verify(rp_runtime *runtime, const char *kind, const char *name);
 
+/** Can an installed model be run without ONNX Runtime ("network-engine native")? Takes up to seconds
+ *  for a large file. `why` gets what is missing, else "".
+ *  @return 1: yes, 0: no, RP_ERR_MISSING if it is not installed, RP_ERR_MODEL if it is not a model */
+RP_API int rp_model_native(rp_runtime *runtime, const char *kind, const char *name, char *why,
+                           size_t size);
+
 /** One finding about the machine. */
 typedef struct rp_finding {
     const char *name;   ///< "ONNX Runtime"

@@ -38,7 +38,7 @@ struct app_command {
                                 * this command has it, likewise; or NULL */
     bool takes_json;
     bool takes_files; /* --json FILE and --html FILE instead */
-    bool takes_verify;
+    bool takes_verify, takes_networks;
     bool takes_remove;
     bool takes_sheet;
     bool takes_web;
@@ -65,7 +65,7 @@ struct app {
     int n_args;
     const char *config_path; /* as given, NULL: look for the usual names */
     const char *json_path, *html_path, *sheet_path;
-    bool json, help, verify, remove;
+    bool json, help, verify, networks, remove;
     struct app_web web;
 };
 

@@ -16,6 +16,8 @@ static const rp_option_info own_options[] = {
      .help = "results for programs: one JSON object a line on stdout"},
     {.group = "verify", .title = "General", .name = "verify", .is_flag = true, .is_ours = true,
      .help = "read the installed files and compare them with the published checksums"},
+    {.group = "networks", .title = "General", .name = "networks", .is_flag = true, .is_ours = true,
+     .help = "which installed files our own operations can run instead of ONNX Runtime, and why not"},
     {.group = "remove", .title = "General", .name = "remove", .is_flag = true, .is_ours = true,
      .help = "remove what is shown"},
     {.group = "files", .title = "General", .name = "json", .meta = "FILE", .is_ours = true,
@@ -68,6 +70,7 @@ static bool takes_own(const struct app_command *command, const char *group)
     return !strcmp(group, "app")      ? command->takes_json
            : !strcmp(group, "files")  ? command->takes_files
            : !strcmp(group, "verify") ? command->takes_verify
+           : !strcmp(group, "networks") ? command->takes_networks
            : !strcmp(group, "remove") ? command->takes_remove
            : !strcmp(group, "sheet")  ? command->takes_sheet
            : !strcmp(group, "web")    ? command->takes_web
@@ -464,6 +467,8 @@ static int set_one(struct app *app, const struct given *g)
         return set_own_flag(g, &app->json);
     if (!strcmp(name, "verify"))
         return set_own_flag(g, &app->verify);
+    if (!strcmp(name, "networks"))
+        return set_own_flag(g, &app->networks);
     if (!strcmp(name, "remove"))
         return set_own_flag(g, &app->remove);
     if (!strcmp(name, "help"))

@@ -161,17 +161,19 @@ static const struct app_command commands[] = {
         .args = "[WORD...]",
         .help = "list the models: what is installed, and what a job with these options needs",
         .notes = "WORD: the models whose kind or name contains it, or the one of that name;\n"
-                 "the word all: all. --json and --verify mean all where no word is given.\n"
+                 "the word all: all. --json, --networks and --verify mean all where no word is given.\n"
                  "With --verify the exit code is 1 if a file is not the published one.\n\n"
                  "Examples:\n"
                  "  reprise models\n"
                  "  reprise models --processors face_swapper lip_syncer\n"
                  "  reprise models face_swapper\n"
                  "  reprise models all\n"
-                 "  reprise models --verify\n",
+                 "  reprise models --verify\n"
+                 "  reprise models --networks\n",
         .takes = takes_all,
         .takes_json = true,
         .takes_verify = true,
+        .takes_networks = true,
         .words = APP_WORDS_MODELS,
         .max_args = INT_MAX,
         .run = app_models,

@@ -45,6 +45,16 @@ static const char *verify(struct lister *l, const rp_model_info *m)
     }
 }
 
+/* The word for an installed file after a look at its operators; why: what is missing. */
+static const char *native(const struct lister *l, const rp_model_info *m, char *why, size_t size)
+{
+    const int ret = rp_model_native(l->runtime, m->kind, m->name, why, size);
+
+    if (ret < 0)
+        snprintf(why, size, "cannot be read");
+    return ret > 0 ? "native" : "no";
+}
+
 /* A part of its kind or name, or the word for the set that is installed with the program. */
 static bool contains(const rp_model_info *m, const char *word)
 {
@@ -167,6 +177,12 @@ static void print_json(struct lister *l, const rp_model_info *m)
     app_json_put(o, "fetch", app_json_text(m->fetch));
     if (l->app->verify)
         app_json_put(o, "content", app_json_text(m->installed ? verify(l, m) : NULL));
+    if (l->app->networks && m->installed) {
+        char why[200];
+
+        app_json_put(o, "native", json_boolean(!strcmp(native(l, m, why, sizeof(why)), "native")));
+        app_json_put(o, "why", app_json_text(*why ? why : NULL));
+    }
     l->failed = app_json_line(o);
 }
 
@@ -227,6 +243,19 @@ static void print_brief(const struct lister *l, const rp_model_info *m)
                 or_dash(m->licence));
 }
 
+static void print_network(const struct lister *l, const rp_model_info *m)
+{
+    char why[200];
+
+    if (!m->installed)
+        return;
+    const char *const word = native(l, m, why, sizeof(why));
+
+    app_print("%-*s  %-*s  %-6s  %s", l->kind, m->kind, l->name, m->name, word, or_dash(why));
+    putchar('\n');
+    fflush(stdout);
+}
+
 static void print_row(struct lister *l, const rp_model_info *m)
 {
     char size[32];
@@ -236,6 +265,10 @@ static void print_row(struct lister *l, const rp_model_info *m)
         return;
     }
 
+    if (l->app->networks) {
+        print_network(l, m);
+        return;
+    }
     if (l->app->verify) {
         if (m->installed && !l->stopped) {
             app_print("%-*s  %-*s  %-7s  %s", l->kind, m->kind, l->name, m->name, verify(l, m),
@@ -301,7 +334,9 @@ static void print_head(const struct lister *l)
 {
     if (l->app->json)
         return;
-    if (l->app->verify)
+    if (l->app->networks)
+        printf("%-*s  %-*s  native  why not\n", l->kind, "kind", l->name, "name");
+    else if (l->app->verify)
         printf("%-*s  %-*s  content  file\n", l->kind, "kind", l->name, "name");
     else if (l->brief)
         print_cells(l, "kind", "name", "installed", "this job", "size", "licence");
@@ -336,6 +371,8 @@ static int list(struct lister *l, rp_runtime *runtime)
     print_head(l);
     if ((ret = rp_models_each(runtime, print_model, l)) < 0 || (ret = app_flush()) < 0)
         return ret;
+    if (l->app->networks)
+        return RP_OK;
     if (l->app->verify)
         return end_verify(l);
     if (l->app->json)
@@ -358,7 +395,7 @@ int app_models(struct app *app)
 
     if (all)
         app->n_args = 0;
-    l.brief = !all && !app->n_args && !app->json && !app->verify;
+    l.brief = !all && !app->n_args && !app->json && !app->verify && !app->networks;
 
     l.runtime = runtime;
     if (ret >= 0)

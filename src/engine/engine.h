@@ -72,6 +72,9 @@ struct rp_model_params {
 enum rp_layout rp_model_layout(const struct rp_model *model);
 bool rp_model_deterministic(const struct rp_model *model);
 
+/* Could our own operations run this file on the CPU? 1 or 0 with the reason in `why`; RP_ERR_IO, or
+ * RP_ERR_MODEL when it is not a model. */
+int rp_model_could_be_native(const char *path, char *why, size_t size);
 /* Do our own operations run it? */
 bool rp_model_is_native(const struct rp_model *model);
 

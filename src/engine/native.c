@@ -230,6 +230,25 @@ fail:
     return ret;
 }
 
+int rp_model_could_be_native(const char *path, char *why, size_t size)
+{
+    struct rp_model m = {0};
+    int ret;
+
+    why[0] = 0;
+    if (!(m.path = strdup(path)))
+        return rp_fail(RP_ERR_NOMEM, "out of memory");
+    ret = rp_device_cpu(&m.device);
+    if (ret >= 0)
+        ret = rp_native_open(&m, why, size);
+    rp_native_close(&m.native);
+    rp_device_destroy(&m.device);
+    free(m.path);
+    if (ret >= 0)
+        why[0] = 0;
+    return ret == RP_ERR_UNSUPPORTED ? 0 : ret < 0 ? ret : 1;
+}
+
 void rp_native_close(struct rp_native **native)
 {
     if (!*native)

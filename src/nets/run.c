@@ -1,5 +1,7 @@
 #include "nets/run.h"
 
+#include "ops/ops.h"
+
 const struct rp_nn_ops rp_nn_ops_c = {
 #define ENTRY(name) .name = rp_c_##name,
     RP_NET_OPS(ENTRY)

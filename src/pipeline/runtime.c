@@ -285,6 +285,23 @@ int rp_model_verify(rp_runtime *runtime, const char *kind, const char *name)
     return ret < 0 || !entry ? ret : rp_store_verify(runtime->store, entry);
 }
 
+int rp_model_native(rp_runtime *runtime, const char *kind, const char *name, char *why, size_t size)
+{
+    int ret;
+    char *path = NULL;
+    const struct rp_model_entry *entry = NULL;
+
+    if (!why || !size)
+        return rp_fail(RP_ERR_USAGE, "a model's reason needs room");
+    RP_CHECK(find_entry(runtime, kind, name, &entry));
+    if (!entry)
+        return RP_ERR_MISSING;
+    RP_CHECK(rp_store_file(runtime->store, entry, &path));
+    ret = path ? rp_model_could_be_native(path, why, size) : RP_ERR_MISSING;
+    free(path);
+    return ret;
+}
+
 void rp_emergency_cleanup(void)
 {
     rp_partial_cleanup();
