@@ -7,6 +7,8 @@
  *     checkgpu --bench              also time them
  *     checkgpu --self               C against C: checks this program
  *
+ * Operations of networks are compared to a tolerance (ops/net.h), and with themselves bit for bit.
+ *
  * A case draws sizes, strides and contents at random, runs both versions on the same input and
  * compares all their buffers byte by byte: those that are not an operation's output must be
  * unchanged. Every buffer has guard bytes on both sides, which must be unchanged too.
@@ -18,8 +20,19 @@
 
 #include "device/device.h"
 
-/* How a buffer is compared. All NaNs count as equal. */
-enum cg_kind { CG_BYTES, CG_FLOATS, CG_DOUBLES, CG_FACES, CG_CANDIDATES, CG_VERDICT };
+/* How a buffer is compared. All NaNs count as equal. NEAR: to the buffer's tolerance, relative to
+ * its largest number; and a second run must give the same bytes. SCRATCH: not at all. */
+enum cg_kind {
+    CG_BYTES,
+    CG_FLOATS,
+    CG_DOUBLES,
+    CG_FACES,
+    CG_CANDIDATES,
+    CG_VERDICT,
+    CG_NEAR_FLOATS,
+    CG_NEAR_HALVES,
+    CG_SCRATCH,
+};
 
 struct cg_buf {
     const char *name;
@@ -30,6 +43,7 @@ struct cg_buf {
     uint8_t *initial; /* copy of the block before both ran */
     void *cut;        /* device block, of `room` bytes; kept for the next case */
     size_t room;
+    float tolerance;
 };
 
 #define CG_MAX_BUFS 24

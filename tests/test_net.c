@@ -217,8 +217,12 @@ static void check_conv(const struct conv *v)
                     s = s * (a->then.gain == 0 ? 1 : (double) a->then.gain) + a->add_last * add;
                     s *= a->post_scale ? (double) a->post_scale[n * v->out + o] : 1;
                     near(s, rp_act_get(d, n, y, x, c), tolerance(d), "convolution");
+                    s = RP_MAX(s * (double) a->also_scale[c] + (double) a->also_shift[c], 0);
+                    if (a->also.data)
+                        near(s, rp_act_get(&a->also, n, y, x, c), 2e-3, "convolution's second");
                 }
     check_ends(d);
+    check_ends(&a->also);
 }
 
 static void draw_groups(struct conv *v, int *c)
@@ -254,6 +258,15 @@ static void draw_extras(struct conv *v)
                                    .slope = numbers((size_t) v->out)};
 }
 
+static void draw_also(struct rp_op_net_conv *a)
+{
+    a->also_scale = numbers((size_t) a->dst.c);
+    a->also_shift = numbers((size_t) a->dst.c);
+    a->also_then.fn = RP_FN_RELU;
+    if (range(0, 2) == 0)
+        a->also = tensor(range(0, 1), a->dst.n, a->dst.h, a->dst.w, a->dst.c);
+}
+
 static struct conv draw_conv(void)
 {
     struct conv v = {0};
@@ -278,6 +291,7 @@ static struct conv draw_conv(void)
     a->dst = tensor(type, n, h * a->shuffle, w * a->shuffle - (a->shuffle > 1),
                     v.out / a->shuffle / a->shuffle);
     draw_extras(&v);
+    draw_also(a);
     v.weights = numbers((size_t) (v.out * v.each * a->kh * a->kw));
     void *const packed = some(rp_conv_pack_bytes(type, v.out, c, a->groups, a->kh, a->kw));
     rp_conv_pack(v.weights, type, v.out, c, a->groups, a->kh, a->kw, packed);
@@ -294,7 +308,8 @@ static void free_conv(struct conv *v)
 {
     const void *const all[] = {v->weights,     v->a.weights,    v->a.bias,       v->a.in_scale,
                                v->a.out_scale, v->a.post_scale, v->a.then.slope, v->a.src.data,
-                               v->a.dst.data,  v->a.add.data};
+                               v->a.dst.data,  v->a.add.data,   v->a.also.data,  v->a.also_scale,
+                               v->a.also_shift};
 
     for (size_t i = 0; i < RP_ARRAY_LEN(all); i++)
         free((void *) all[i]);
@@ -324,6 +339,7 @@ static void test_conv_deep(void **state)
     a->pad_top = a->pad_left = a->groups = a->up = a->shuffle = 1;
     a->src = tensor(RP_ACT_F32, 1, 3, 9, 120);
     a->dst = tensor(RP_ACT_F32, 1, 3, 9, 300);
+    draw_also(a);
     v.weights = numbers(300 * 120 * 9);
     void *const packed = some(rp_conv_pack_bytes(RP_ACT_F32, 300, 120, 1, 3, 3));
     rp_conv_pack(v.weights, RP_ACT_F32, 300, 120, 1, 3, 3, packed);

@@ -1011,6 +1011,175 @@ static void describe_portrait_add(struct rp_op_facts *f, const struct rp_op_port
     in(f, "lip", a->lip, floats(POINTS));
 }
 
+/* ---- networks ---------------------------------------------------------------------------------- */
+
+static double numbers_of(const struct rp_act *t)
+{
+    return (double) t->n * (double) t->h * (double) t->w * (double) t->c;
+}
+
+static double size_of_type(int type)
+{
+    return type == RP_ACT_F16 ? 2 : 4;
+}
+
+static void say_act(struct rp_op_facts *f, const char *name, const struct rp_act *t)
+{
+    say(f, "%s %s %dx%dx%dx%d/%d", name,
+        t->type == RP_ACT_F16   ? "f16"
+        : t->type == RP_ACT_F32 ? "f32"
+                                : "?",
+        t->n, t->h, t->w, t->c, t->ld);
+    if (t->type != RP_ACT_F16 && t->type != RP_ACT_F32)
+        say(f, "type %d", t->type);
+}
+
+static void act_in(struct rp_op_facts *f, const char *name, const struct rp_act *t)
+{
+    say_act(f, name, t);
+    in(f, name, t->data, numbers_of(t) * size_of_type(t->type));
+}
+
+static void act_out(struct rp_op_facts *f, const char *name, const struct rp_act *t)
+{
+    say_act(f, name, t);
+    out(f, name, t->data, numbers_of(t) * size_of_type(t->type));
+}
+
+static void say_then(struct rp_op_facts *f, const struct rp_net_then *t, int channels)
+{
+    say(f, "then %d %.9g %.9g %.9g", t->fn, (double) t->alpha, (double) t->beta, (double) t->gain);
+    in(f, "slope", t->slope, floats(channels));
+}
+
+static void describe_net_conv(struct rp_op_facts *f, const struct rp_op_net_conv *a)
+{
+    const double out_ = (double) a->dst.c * a->shuffle * a->shuffle;
+    const double pixels = a->shuffle ? numbers_of(&a->dst) / out_ : 0;
+    const double row = (double) a->kh * a->kw * (a->groups ? a->src.c / a->groups : 0);
+
+    act_in(f, "src", &a->src);
+    act_out(f, "dst", &a->dst);
+    act_in(f, "add", &a->add);
+    say(f, "last %d, window %dx%d, steps %dx%d, spread %dx%d, pads %d %d mode %d", a->add_last, a->kh,
+        a->kw, a->stride_h, a->stride_w, a->dilation_h, a->dilation_w, a->pad_top, a->pad_left,
+        a->pad_mode);
+    say(f, "groups %d, up %d, shuffle %d %d", a->groups, a->up, a->shuffle, a->shuffle_order);
+    in(f, "weights", a->weights, out_ * row * size_of_type(a->src.type));
+    in(f, "bias", a->bias, floats(out_));
+    in(f, "in_scale", a->in_scale, floats((double) a->src.n * a->src.c));
+    in(f, "out_scale", a->out_scale, floats(a->src.n * out_));
+    in(f, "post_scale", a->post_scale, floats(a->src.n * out_));
+    say_then(f, &a->then, a->dst.c);
+    act_out(f, "also", &a->also);
+    in(f, "also_scale", a->also_scale, floats(a->dst.c));
+    in(f, "also_shift", a->also_shift, floats(a->dst.c));
+    say_then(f, &a->also_then, a->dst.c);
+    in_out(f, "work", a->work, 0);
+    f->flop = 2 * pixels * out_ * row;
+}
+
+static void say_matrix(struct rp_op_facts *f, const char *name, const struct rp_net_matrix *m)
+{
+    say(f, "%s /%d %lld %lld", name, m->ld, (long long) m->by_batch, (long long) m->by_head);
+}
+
+static void describe_net_matmul(struct rp_op_facts *f, const struct rp_op_net_matmul *a)
+{
+    const double each = size_of_type(a->type) * a->batch * a->heads;
+
+    say(f, "type %d, %d x %d times %dx%dx%d", a->type, a->batch, a->heads, a->rows, a->columns,
+        a->depth);
+    say(f, "b_rows %d, scale %.9g", a->b_rows, (double) a->scale);
+    say_matrix(f, "a", &a->a);
+    say_matrix(f, "b", &a->b);
+    say_matrix(f, "dst", &a->dst);
+    in(f, "a", a->a.data, each * a->rows * a->depth);
+    in(f, "b", a->b.data, each * a->depth * a->columns);
+    out(f, "dst", a->dst.data, each * a->rows * a->columns);
+    say_then(f, &a->then, 0);
+    f->flop = 2.0 * a->batch * a->heads * a->rows * (double) a->columns * a->depth;
+}
+
+static void describe_net_softmax(struct rp_op_facts *f, const struct rp_op_net_softmax *a)
+{
+    const double bytes = size_of_type(a->type) * a->rows * (double) a->count;
+
+    say(f, "type %d, %d x %d, /%d /%d", a->type, a->rows, a->count, a->src_ld, a->dst_ld);
+    in(f, "src", a->src, bytes);
+    out(f, "dst", a->dst, bytes);
+}
+
+static void describe_net_norm(struct rp_op_facts *f, const struct rp_op_net_norm *a)
+{
+    act_in(f, "src", &a->src);
+    act_out(f, "dst", &a->dst);
+    act_in(f, "add", &a->add);
+    say(f, "kind %d, groups %d, eps %.9g, style /%d", a->kind, a->groups, (double) a->eps,
+        a->style_ld);
+    in(f, "gamma", a->gamma, floats(a->src.c));
+    in(f, "beta", a->beta, floats(a->src.c));
+    in(f, "scale", a->scale, floats((double) a->src.n * a->src.c));
+    in(f, "shift", a->shift, floats((double) a->src.n * a->src.c));
+    say_then(f, &a->then, a->src.c);
+    in_out(f, "work", a->work, 0);
+}
+
+static void describe_net_pool(struct rp_op_facts *f, const struct rp_op_net_pool *a)
+{
+    act_in(f, "src", &a->src);
+    act_out(f, "dst", &a->dst);
+    say(f, "kind %d, window %dx%d, steps %dx%d, spread %dx%d, pads %d %d %d %d counted %d", a->kind,
+        a->kh, a->kw, a->stride_h, a->stride_w, a->dilation_h, a->dilation_w, a->pad_top,
+        a->pad_left, a->pad_bottom, a->pad_right, a->count_pads);
+}
+
+static void describe_net_resize(struct rp_op_facts *f, const struct rp_op_net_resize *a)
+{
+    act_in(f, "src", &a->src);
+    act_out(f, "dst", &a->dst);
+    say(f, "mode %d, coordinates %d, nearest %d, scale %.9g %.9g, cubic %.9g", a->mode,
+        a->coordinates, a->nearest, (double) a->scale_h, (double) a->scale_w, (double) a->cubic_a);
+}
+
+static void describe_net_eltwise(struct rp_op_facts *f, const struct rp_op_net_eltwise *a)
+{
+    act_in(f, "a", &a->a);
+    act_in(f, "b", &a->b);
+    act_out(f, "dst", &a->dst);
+    say(f, "op %d, turned %d, scalar %.9g", a->op, a->turned, (double) a->scalar);
+    say_then(f, &a->then, a->dst.c);
+}
+
+static void describe_net_copy(struct rp_op_facts *f, const struct rp_op_net_copy *a)
+{
+    double count = 1;
+
+    say(f, "type %d -> %d, zeros %d", a->src_type, a->dst_type, a->zeros);
+    for (int i = 0; i < RP_NET_AXES; i++) {
+        count *= a->size[i];
+        say(f, "%d:%lld:%lld", a->size[i], (long long) a->src_step[i], (long long) a->dst_step[i]);
+    }
+    in(f, "src", a->src, count * size_of_type(a->src_type));
+    out(f, "dst", a->dst, count * size_of_type(a->dst_type));
+}
+
+static void describe_net_pad(struct rp_op_facts *f, const struct rp_op_net_pad *a)
+{
+    act_in(f, "src", &a->src);
+    act_out(f, "dst", &a->dst);
+    say(f, "at %d %d %d, mode %d, value %.9g", a->top, a->left, a->front, a->mode,
+        (double) a->value);
+}
+
+static void describe_net_reduce(struct rp_op_facts *f, const struct rp_op_net_reduce *a)
+{
+    act_in(f, "src", &a->src);
+    act_out(f, "dst", &a->dst);
+    say(f, "kind %d", a->kind);
+    say_then(f, &a->then, a->dst.c);
+}
+
 /* ---- the table ------------------------------------------------------------------------------- */
 
 /* If an operation has no function above, this does not compile. */

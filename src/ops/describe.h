@@ -22,7 +22,7 @@ struct rp_op_address {
 };
 
 struct rp_op_facts {
-    char text[320];
+    char text[640];
     struct rp_op_address address[RP_OP_ADDRESSES];
     int addresses;
     double read, written; /* of all addresses */

@@ -91,14 +91,15 @@ enum rp_net_shuffle {
  *     x = then(x + add), or then(x) + add when add_last
  *     x = x * post_scale
  *
- * which is then shuffled to dst. The source is enlarged `up` times (nearest) before anything else.
+ * and, when also.data is given, also = also_then(x * also_scale + also_shift): what the next layer
+ * wants of it, such as a batch norm and its activation, beside x itself. x is then shuffled to dst. The source is enlarged `up` times (nearest) before anything else.
  * Pads at the bottom and on the right are what dst needs. With shuffle r the result has dst.c * r *
  * r channels and is ceil(dst.h / r) x ceil(dst.w / r); what does not fit in dst is not stored. bias,
  * the scales and then.slope count in channels of the result before it is shuffled; add is of dst.
  * Modulated convolutions (StyleGAN) are in_scale = the style and out_scale = 1 / sqrt(sum of
  * squares).
  *
- * src, dst and weights have one type; add may have another. groups: src.c / groups channels of the
+ * src and weights have one type; dst and add may have others. groups: src.c / groups channels of the
  * source make out / groups ones, both whole; depthwise is groups = src.c. */
 struct rp_op_net_conv {
     struct rp_act src, dst;
@@ -114,6 +115,9 @@ struct rp_op_net_conv {
     struct rp_act add; /* data NULL: none. n, h, w, c may each be 1: the same for all */
     int add_last;
     struct rp_net_then then;
+    struct rp_act also; /* data NULL: none; else of dst's sizes */
+    const float *also_scale, *also_shift; /* [dst.c] or NULL */
+    struct rp_net_then also_then;         /* its slope is [dst.c] */
     void *work; /* of rp_conv_work() bytes; NULL if that is 0 */
 };
 
@@ -298,12 +302,5 @@ struct rp_op_net_reduce {
 #define RP_NET_OPS(X)                                                                              \
     X(net_conv) X(net_matmul) X(net_softmax) X(net_norm) X(net_pool) X(net_resize) X(net_eltwise)  \
     X(net_copy) X(net_pad) X(net_reduce)
-
-struct rp_stream;
-
-/* The C functions. */
-#define RP_NET_PROTO(name) int rp_c_##name(struct rp_stream *stream, const struct rp_op_##name *a);
-RP_NET_OPS(RP_NET_PROTO)
-#undef RP_NET_PROTO
 
 #endif /* RP_OPS_NET_H */

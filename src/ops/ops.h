@@ -740,7 +740,7 @@ struct rp_op_lockstep {
                                         X(draw_face) X(draw_mask) X(resize_cubic)                 \
     X(landmark_box) X(grey_tensor) X(colour_ab) X(colour_rgb) X(portrait_restore)                 \
     X(portrait_edit) X(portrait_add) X(resize_area) X(colour_gap) X(colour_shift)                 \
-    X(colour_likeness) X(sharpen) X(mask_erode) X(affine_scale) X(age_pair)
+    X(colour_likeness) X(sharpen) X(mask_erode) X(affine_scale) X(age_pair) RP_NET_OPS(X)
 
 /* Operations by number, for lists of them. */
 enum rp_op_number {

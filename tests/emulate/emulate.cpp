@@ -8,7 +8,7 @@
 
 #define STACK (128 * 1024)
 #define MAX_THREADS 1024
-#define SHARED (48 * 1024)
+#define SHARED (160 * 1024)
 
 dim3 threadIdx, blockIdx, blockDim, gridDim;
 alignas(16) float emulate_shared[SHARED / sizeof(float)];

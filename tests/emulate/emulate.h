@@ -136,6 +136,15 @@ static inline int __ffs(int v)
     return __builtin_ffs(v);
 }
 
+static inline void __threadfence(void)
+{
+}
+
+static inline float4 __ldcg(const float4 *p)
+{
+    return *p;
+}
+
 static inline int atomicAdd(int *p, int v)
 {
     const int was = *p;

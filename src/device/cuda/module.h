@@ -14,7 +14,7 @@ struct rp_module_host {
  * compile this header, so a module from other sources has other numbers. Raise RP_MODULE_ABI when
  * something changes that no size shows: an order, a meaning, an argument of a function. This struct
  * itself must never change. */
-#define RP_MODULE_ABI 3
+#define RP_MODULE_ABI 4
 
 struct rp_module_abi {
     uint32_t number;

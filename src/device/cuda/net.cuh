@@ -1,0 +1,126 @@
+/* What the kernels of networks share: 8 channels at a time. */
+#ifndef RP_NET_CUH
+#define RP_NET_CUH
+
+#include "device/cuda/kernel.cuh"
+#include "ops/net_core.h"
+
+#define RP_DEV_METHOD __device__ __forceinline__
+
+/* Of a tensor, at a multiple of 8 numbers. */
+RP_DEV void rp_eight_get(const void *data, int type, int64_t at, float v[8])
+{
+    if (type == RP_ACT_F16) {
+        const uint4 q = *(const uint4 *) ((const uint16_t *) data + at);
+        const uint32_t w[4] = {q.x, q.y, q.z, q.w};
+
+#pragma unroll
+        for (int j = 0; j < 8; j++)
+            v[j] = rp_half_to_float((uint16_t) (w[j / 2] >> (j % 2 * 16)));
+    } else {
+        const float4 *const from = (const float4 *) ((const float *) data + at);
+        const float4 p = from[0], q = from[1];
+
+        v[0] = p.x, v[1] = p.y, v[2] = p.z, v[3] = p.w;
+        v[4] = q.x, v[5] = q.y, v[6] = q.z, v[7] = q.w;
+    }
+}
+
+RP_DEV void rp_eight_put(void *data, int type, int64_t at, const float v[8])
+{
+    if (type == RP_ACT_F16) {
+        uint32_t w[4];
+
+#pragma unroll
+        for (int j = 0; j < 4; j++)
+            w[j] = rp_half_from_float(v[2 * j]) | (uint32_t) rp_half_from_float(v[2 * j + 1]) << 16;
+        uint4 q;
+        q.x = w[0], q.y = w[1], q.z = w[2], q.w = w[3];
+        *(uint4 *) ((uint16_t *) data + at) = q;
+    } else {
+        float4 *const to = (float4 *) ((float *) data + at);
+
+        to[0] = make_float4(v[0], v[1], v[2], v[3]);
+        to[1] = make_float4(v[4], v[5], v[6], v[7]);
+    }
+}
+
+RP_DEV void rp_eight_add(float v[8], const float add[8])
+{
+#pragma unroll
+    for (int j = 0; j < 8; j++)
+        v[j] += add[j];
+}
+
+/* Does rp_eight_then() know this function? The others are rare, and large. */
+static inline bool rp_eight_can(int fn)
+{
+    return fn <= RP_FN_TANH;
+}
+
+/* rp_net_then() on channels c to c + 7 of `count`. */
+RP_DEV void rp_eight_then(const struct rp_net_then *t, float v[8], int c, int count)
+{
+#define EIGHT(value)                                                  \
+    {                                                                 \
+        _Pragma("unroll") for (int j = 0; j < 8; j++) v[j] = (value); \
+    }                                                                 \
+    break
+    switch (t->fn) {
+    case RP_FN_RELU:
+        EIGHT(rp_net_max(v[j], 0));
+    case RP_FN_LEAKY:
+        EIGHT(v[j] < 0 ? v[j] * t->alpha : v[j]);
+    case RP_FN_PRELU:
+        EIGHT(v[j] < 0 && c + j < count ? v[j] * t->slope[c + j] : v[j]);
+    case RP_FN_CLIP:
+        EIGHT(rp_net_limit(v[j], t->alpha, t->beta));
+    case RP_FN_SIGMOID:
+        EIGHT(rp_net_sigmoid(v[j]));
+    case RP_FN_SILU:
+        EIGHT(v[j] * rp_net_sigmoid(v[j]));
+    case RP_FN_HSIGMOID:
+        EIGHT(rp_net_limit(t->alpha * v[j] + t->beta, 0, 1));
+    case RP_FN_HSWISH:
+        EIGHT(v[j] * rp_net_limit(v[j] / 6 + 0.5f, 0, 1));
+    case RP_FN_TANH:
+        EIGHT(rp_net_tanh(v[j]));
+    default:
+        break;
+    }
+#undef EIGHT
+    if (t->gain != 0)
+#pragma unroll
+        for (int j = 0; j < 8; j++)
+            v[j] *= t->gain;
+}
+
+/* Shared memory that a block may have on this GPU, and permission for a kernel to use it. */
+#ifdef __CUDACC__
+static inline int rp_shared_most(void)
+{
+    int device = 0, most = 0;
+
+    if (cudaGetDevice(&device) != cudaSuccess ||
+        cudaDeviceGetAttribute(&most, cudaDevAttrMaxSharedMemoryPerBlockOptin, device) !=
+            cudaSuccess)
+        return 48 * 1024;
+    return most;
+}
+
+static inline void rp_shared_allow(const void *kernel, int bytes)
+{
+    (void) cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, bytes);
+}
+#else
+static inline int rp_shared_most(void)
+{
+    return 160 * 1024;
+}
+
+static inline void rp_shared_allow(const void *, int)
+{
+}
+#endif
+
+#endif /* RP_NET_CUH */

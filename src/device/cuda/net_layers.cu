@@ -1,0 +1,324 @@
+/* Operations of networks that move more than they compute. Where tensors allow it a thread works on
+ * 8 channels of a pixel, else on one number. */
+#include "device/cuda/net.cuh"
+
+#define THREADS 256
+
+static unsigned blocks(int64_t n)
+{
+    return n > 0 ? (unsigned) ((n + THREADS - 1) / THREADS) : 0;
+}
+
+RP_DEV int64_t my_number(void)
+{
+    return (int64_t) blockIdx.x * THREADS + threadIdx.x;
+}
+
+static int64_t pixels(const struct rp_act *t)
+{
+    return (int64_t) t->n * t->h * t->w;
+}
+
+/* ---- one number in a thread
+ * ------------------------------------------------------------------------ */
+
+/* Number i of a tensor, counting its channels rounded up to 8; those above are zeros. */
+struct place {
+    int n, y, x, c;
+};
+
+RP_DEV bool find(const struct rp_act *t, int64_t i, struct place *at)
+{
+    const int room = RP_ACT_ROUND(t->c);
+    const int64_t pixel = i / room;
+
+    at->c = (int) (i - pixel * room);
+    at->x = (int) (pixel % t->w);
+    at->y = (int) (pixel / t->w % t->h);
+    at->n = (int) (pixel / t->w / t->h);
+    return at->n < t->n;
+}
+
+#define ONE_BY_ONE(name, dst, value)                                                  \
+    static __global__ void __launch_bounds__(THREADS)                                 \
+        name(const __grid_constant__ struct rp_op_net_##name a)                       \
+    {                                                                                 \
+        struct place at;                                                              \
+                                                                                      \
+        if (find(&(dst), my_number(), &at))                                           \
+            rp_act_put(&(dst), at.n, at.y, at.x, at.c, at.c < (dst).c ? (value) : 0); \
+    }
+
+ONE_BY_ONE(pool, a.dst, rp_pool_sum(&a, at.n, at.y, at.x, at.c))
+ONE_BY_ONE(resize, a.dst, rp_net_resize_at(&a, at.n, at.y, at.x, at.c))
+ONE_BY_ONE(eltwise, a.dst, rp_net_eltwise_at(&a, at.n, at.y, at.x, at.c))
+ONE_BY_ONE(pad, a.dst, rp_net_pad_at(&a, at.n, at.y, at.x, at.c))
+
+#define LAUNCH_ONE_BY_ONE(stream, name, a) \
+    RP_LAUNCH(stream, blocks(pixels(&(a)->dst) * RP_ACT_ROUND((a)->dst.c)), THREADS, name, *(a))
+
+/* ---- eight channels in a thread
+ * -------------------------------------------------------------------- */
+
+RP_DEV bool find_eight(const struct rp_act *t, int64_t i, struct place *at)
+{
+    const int pieces = RP_ACT_ROUND(t->c) / 8;
+    const int pixel = (int) (i / pieces);
+
+    at->c = (int) (i % pieces) * 8;
+    at->x = pixel % t->w;
+    at->y = pixel / t->w % t->h;
+    at->n = pixel / t->w / t->h;
+    return at->n < t->n;
+}
+
+RP_DEV void get_wide(const struct rp_act *t, const struct place *at, float v[8])
+{
+    const int64_t i = rp_act_at(t, t->n == 1 ? 0 : at->n, t->h == 1 ? 0 : at->y,
+                                t->w == 1 ? 0 : at->x, t->c == 1 ? 0 : at->c);
+
+    if (t->c > 1) {
+        rp_eight_get(t->data, t->type, i, v);
+        return;
+    }
+    v[0] = rp_number_get(t->data, t->type, i);
+#pragma unroll
+    for (int j = 1; j < 8; j++)
+        v[j] = v[0];
+}
+
+RP_DEV void put_eight(const struct rp_act *t, const struct place *at, float v[8])
+{
+#pragma unroll
+    for (int j = 0; j < 8; j++)
+        v[j] = at->c + j < t->c ? v[j] : 0;
+    rp_eight_put(t->data, t->type, rp_act_at(t, at->n, at->y, at->x, at->c), v);
+}
+
+static __global__ void __launch_bounds__(THREADS)
+    eltwise_eight(const __grid_constant__ struct rp_op_net_eltwise a)
+{
+    struct place at;
+    float p[8], q[8];
+
+    if (!find_eight(&a.dst, my_number(), &at))
+        return;
+    get_wide(&a.a, &at, p);
+    if (a.b.data && a.op != RP_ELT_FIRST)
+        get_wide(&a.b, &at, q);
+#pragma unroll
+    for (int j = 0; j < 8; j++) {
+        const float s = a.b.data && a.op != RP_ELT_FIRST ? q[j] : a.scalar;
+        const float l = a.turned ? s : p[j], r = a.turned ? p[j] : s;
+
+        p[j] = a.op == RP_ELT_ADD   ? l + r
+               : a.op == RP_ELT_SUB ? l - r
+               : a.op == RP_ELT_MUL ? l * r
+               : a.op == RP_ELT_DIV ? l / r
+                                    : l;
+    }
+    rp_eight_then(&a.then, p, at.c, a.dst.c);
+    put_eight(&a.dst, &at, p);
+}
+
+extern "C" int rp_cuda_net_eltwise(struct rp_stream *stream, const struct rp_op_net_eltwise *a)
+{
+    if (a->op <= RP_ELT_DIV && rp_eight_can(a->then.fn))
+        RP_LAUNCH(stream, blocks(pixels(&a->dst) * (RP_ACT_ROUND(a->dst.c) / 8)), THREADS,
+                  eltwise_eight, *a);
+    else
+        LAUNCH_ONE_BY_ONE(stream, eltwise, a);
+    return rp_cuda_launched("net_eltwise");
+}
+
+static __global__ void __launch_bounds__(THREADS)
+    pool_eight(const __grid_constant__ struct rp_op_net_pool a)
+{
+    struct place at;
+    float v[8], s[8];
+    int count = 0;
+
+    if (!find_eight(&a.dst, my_number(), &at))
+        return;
+#pragma unroll
+    for (int j = 0; j < 8; j++)
+        v[j] = a.kind == RP_POOL_MAX ? -INFINITY : 0;
+    for (int i = 0; i < a.kh * a.kw; i++) {
+        const int sy = at.y * a.stride_h - a.pad_top + i / a.kw * a.dilation_h;
+        const int sx = at.x * a.stride_w - a.pad_left + i % a.kw * a.dilation_w;
+
+        if (sy < 0 || sy >= a.src.h || sx < 0 || sx >= a.src.w) {
+            count += a.count_pads && sy < a.src.h + a.pad_bottom && sx < a.src.w + a.pad_right;
+            continue;
+        }
+        rp_eight_get(a.src.data, a.src.type, rp_act_at(&a.src, at.n, sy, sx, at.c), s);
+#pragma unroll
+        for (int j = 0; j < 8; j++)
+            v[j] = a.kind == RP_POOL_MAX ? rp_net_max(s[j], v[j]) : v[j] + s[j];
+        count++;
+    }
+#pragma unroll
+    for (int j = 0; j < 8; j++)
+        v[j] = a.kind == RP_POOL_MAX || !count ? v[j] : v[j] / (float) count;
+    put_eight(&a.dst, &at, v);
+}
+
+extern "C" int rp_cuda_net_pool(struct rp_stream *stream, const struct rp_op_net_pool *a)
+{
+    if (a->kh * a->kw <= 64) {
+        RP_LAUNCH(stream, blocks(pixels(&a->dst) * (RP_ACT_ROUND(a->dst.c) / 8)), THREADS,
+                  pool_eight, *a);
+    } else {
+        LAUNCH_ONE_BY_ONE(stream, pool, a);
+    }
+    return rp_cuda_launched("net_pool");
+}
+
+static __global__ void __launch_bounds__(THREADS)
+    resize_eight(const __grid_constant__ struct rp_op_net_resize a)
+{
+    struct place at;
+    float wy[4], wx[4], v[8] = {0, 0, 0, 0, 0, 0, 0, 0}, s[8];
+    int y0, x0;
+
+    if (!find_eight(&a.dst, my_number(), &at))
+        return;
+    const float fy = rp_resize_from(at.y, a.src.h, a.dst.h, a.scale_h, a.coordinates);
+    const float fx = rp_resize_from(at.x, a.src.w, a.dst.w, a.scale_w, a.coordinates);
+    if (a.mode == RP_RESIZE_NEAREST) {
+        rp_eight_get(a.src.data, a.src.type,
+                     rp_act_at(&a.src, at.n, rp_resize_nearest(fy, a.src.h, a.nearest),
+                               rp_resize_nearest(fx, a.src.w, a.nearest), at.c),
+                     v);
+        put_eight(&a.dst, &at, v);
+        return;
+    }
+    rp_resize_taps(&a, fy, &y0, wy);
+    rp_resize_taps(&a, fx, &x0, wx);
+#pragma unroll
+    for (int i = 0; i < 2; i++) {
+        float row[8] = {0, 0, 0, 0, 0, 0, 0, 0};
+
+#pragma unroll
+        for (int k = 0; k < 2; k++) {
+            rp_eight_get(a.src.data, a.src.type,
+                         rp_act_at(&a.src, at.n, rp_clampi(y0 + i, 0, a.src.h - 1),
+                                   rp_clampi(x0 + k, 0, a.src.w - 1), at.c),
+                         s);
+#pragma unroll
+            for (int j = 0; j < 8; j++)
+                row[j] += wx[k] * s[j];
+        }
+#pragma unroll
+        for (int j = 0; j < 8; j++)
+            v[j] += wy[i] * row[j];
+    }
+    put_eight(&a.dst, &at, v);
+}
+
+extern "C" int rp_cuda_net_resize(struct rp_stream *stream, const struct rp_op_net_resize *a)
+{
+    if (a->mode != RP_RESIZE_CUBIC)
+        RP_LAUNCH(stream, blocks(pixels(&a->dst) * (RP_ACT_ROUND(a->dst.c) / 8)), THREADS,
+                  resize_eight, *a);
+    else
+        LAUNCH_ONE_BY_ONE(stream, resize, a);
+    return rp_cuda_launched("net_resize");
+}
+
+extern "C" int rp_cuda_net_pad(struct rp_stream *stream, const struct rp_op_net_pad *a)
+{
+    LAUNCH_ONE_BY_ONE(stream, pad, a);
+    return rp_cuda_launched("net_pad");
+}
+
+/* ---- copies
+ * ---------------------------------------------------------------------------------------- */
+
+static __global__ void __launch_bounds__(THREADS)
+    copy_any(const __grid_constant__ struct rp_op_net_copy a, int64_t count)
+{
+    const int64_t i = my_number();
+
+    if (i < count)
+        rp_net_copy_at(&a, i);
+}
+
+/* With the dimension of the destination's step 1 innermost, writes are in one piece. Where that is
+ * not so already, and nothing has to be filled with zeros after it, dimensions change places. */
+static struct rp_op_net_copy turned(const struct rp_op_net_copy *a)
+{
+    struct rp_op_net_copy b = *a;
+    const int last = RP_NET_AXES - 1;
+
+    for (int k = 0; k < last && !a->zeros && b.dst_step[last] != 1; k++) {
+        if (b.dst_step[k] != 1 || b.size[k] == 1)
+            continue;
+        const int size = b.size[k];
+        const int64_t from = b.src_step[k], to = b.dst_step[k];
+
+        b.size[k] = b.size[last], b.src_step[k] = b.src_step[last],
+        b.dst_step[k] = b.dst_step[last];
+        b.size[last] = size, b.src_step[last] = from, b.dst_step[last] = to;
+    }
+    return b;
+}
+
+extern "C" int rp_cuda_net_copy(struct rp_stream *stream, const struct rp_op_net_copy *a)
+{
+    const struct rp_op_net_copy b = turned(a);
+    int64_t count = 1;
+
+    for (int k = 0; k < RP_NET_AXES; k++)
+        count *= a->size[k];
+    if (count > 0)
+        RP_LAUNCH(stream, blocks(count), THREADS, copy_any, b, count);
+    return rp_cuda_launched("net_copy");
+}
+
+/* ---- sums over pixels, or over all
+ * ------------------------------------------------------------------- */
+
+/* A block makes 32 neighbouring channels of one pixel of dst: lane = channel, warps share the
+ * numbers. With dst.c = 1 a block makes one number, and all threads share. Always in one order. */
+static __global__ void __launch_bounds__(THREADS)
+    reduce(const __grid_constant__ struct rp_op_net_reduce a)
+{
+    __shared__ float part[THREADS];
+    const int me = (int) threadIdx.x, lane = me % 32, warp = me / 32;
+    const bool all = a.dst.c == 1;
+    const int c = all ? 0 : (int) blockIdx.y * 32 + lane,
+              channels = rp_reduce_span(a.src.c, a.dst.c);
+    const int h = rp_reduce_span(a.src.h, a.dst.h), w = rp_reduce_span(a.src.w, a.dst.w);
+    const int x = (int) blockIdx.x % a.dst.w, y = (int) blockIdx.x / a.dst.w % a.dst.h;
+    const int n = (int) blockIdx.x / a.dst.w / a.dst.h;
+    const int count = all ? h * w * channels : h * w, step = all ? THREADS : THREADS / 32;
+    float v = rp_reduce_first(a.kind);
+
+    for (int i = all ? me : warp; i < count && c < a.src.c; i += step) {
+        const int pixel = all ? i / channels : i, k = all ? i % channels : c;
+
+        v = rp_reduce_join(a.kind, v, rp_act_get(&a.src, n, y + pixel / w, x + pixel % w, k));
+    }
+    part[me] = v;
+    __syncthreads();
+    if (all ? me : warp)
+        return;
+    v = rp_reduce_first(a.kind);
+    for (int i = all ? 0 : lane; i < THREADS; i += all ? 1 : 32)
+        v = a.kind == RP_REDUCE_L2 ? v + part[i] : rp_reduce_join(a.kind, v, part[i]);
+    if (all || c < RP_ACT_ROUND(a.dst.c))
+        rp_act_put(&a.dst, n, y, x, c,
+                   c < a.dst.c ? rp_net_then(&a.then, rp_reduce_end(&a, v), c) : 0);
+    for (int i = 1; all && i < 8; i++)
+        rp_act_put(&a.dst, n, y, x, i, 0);
+}
+
+extern "C" int rp_cuda_net_reduce(struct rp_stream *stream, const struct rp_op_net_reduce *a)
+{
+    const dim3 grid((unsigned) pixels(&a->dst), a->dst.c == 1 ? 1 : rp_div_up(a->dst.c, 32));
+
+    if (grid.x)
+        RP_LAUNCH(stream, grid, THREADS, reduce, *a);
+    return rp_cuda_launched("net_reduce");
+}

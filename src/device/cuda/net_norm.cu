@@ -1,0 +1,414 @@
+/* Normalisations and attention. Sums are in float32, of what differs from the mean, in an order
+ * that depends on the sizes of one picture only. */
+#include "device/cuda/net.cuh"
+
+#define THREADS 256
+
+/* ---- over the pixels of a channel
+ * ------------------------------------------------------------------- */
+
+/* In one step, where a picture is small: 16 channels in a block, 8 in a thread. */
+#define SMALL 4096 /* pixels */
+#define LANES (THREADS / 2)
+
+/* Sums of all lanes' eights for this thread's piece of channels. */
+RP_DEV void join_lanes(float v[8], float *room)
+{
+    const int me = (int) threadIdx.x, piece = me % 2;
+
+#pragma unroll
+    for (int j = 0; j < 8; j++)
+        room[j * THREADS + me] = v[j];
+    __syncthreads();
+    for (int k = LANES / 2; k; k /= 2) {
+        if (me / 2 < k)
+#pragma unroll
+            for (int j = 0; j < 8; j++)
+                room[j * THREADS + me] += room[j * THREADS + me + 2 * k];
+        __syncthreads();
+    }
+#pragma unroll
+    for (int j = 0; j < 8; j++)
+        v[j] = room[j * THREADS + piece];
+    __syncthreads();
+}
+
+RP_DEV void finish_eight(const struct rp_op_net_norm &a, const float from[8], const float mean[8],
+                         const float factor[8], int n, int64_t pixel, int c)
+{
+    float v[8], add[8];
+
+#pragma unroll
+    for (int j = 0; j < 8; j++) {
+        v[j] = (from[j] - mean[j]) * factor[j];
+        if (c + j >= a.src.c)
+            continue;
+        if (a.gamma)
+            v[j] *= a.gamma[c + j];
+        if (a.beta)
+            v[j] += a.beta[c + j];
+        if (a.scale)
+            v[j] *= a.scale[(int64_t) n * a.style_ld + c + j];
+        if (a.shift)
+            v[j] += a.shift[(int64_t) n * a.style_ld + c + j];
+    }
+    rp_eight_then(&a.then, v, c, a.src.c);
+    if (a.add.data) {
+        rp_eight_get(a.add.data, a.add.type, pixel * a.add.ld + c, add);
+        rp_eight_add(v, add);
+    }
+#pragma unroll
+    for (int j = 0; j < 8; j++)
+        v[j] = c + j < a.src.c ? v[j] : 0;
+    rp_eight_put(a.dst.data, a.dst.type, pixel * a.dst.ld + c, v);
+}
+
+static __global__ void __launch_bounds__(THREADS)
+    instance_small(const __grid_constant__ struct rp_op_net_norm a)
+{
+    __shared__ float room[8 * THREADS];
+    const int n = (int) blockIdx.y, c = ((int) blockIdx.x * 2 + (int) threadIdx.x % 2) * 8;
+    const int count = a.src.h * a.src.w;
+    const int64_t first = (int64_t) n * count;
+    const bool in = c < RP_ACT_ROUND(a.src.c);
+    float mean[8] = {0, 0, 0, 0, 0, 0, 0, 0}, square[8] = {0, 0, 0, 0, 0, 0, 0, 0}, v[8];
+
+    for (int i = (int) threadIdx.x / 2; in && i < count; i += LANES) {
+        rp_eight_get(a.src.data, a.src.type, (first + i) * a.src.ld + c, v);
+        rp_eight_add(mean, v);
+    }
+    join_lanes(mean, room);
+#pragma unroll
+    for (int j = 0; j < 8; j++)
+        mean[j] /= (float) count;
+    for (int i = (int) threadIdx.x / 2; in && i < count; i += LANES) {
+        rp_eight_get(a.src.data, a.src.type, (first + i) * a.src.ld + c, v);
+#pragma unroll
+        for (int j = 0; j < 8; j++)
+            square[j] = fmaf(v[j] - mean[j], v[j] - mean[j], square[j]);
+    }
+    join_lanes(square, room);
+#pragma unroll
+    for (int j = 0; j < 8; j++)
+        square[j] = 1 / sqrtf(square[j] / (float) count + a.eps);
+    for (int i = (int) threadIdx.x / 2; in && i < count; i += LANES) {
+        rp_eight_get(a.src.data, a.src.type, (first + i) * a.src.ld + c, v);
+        finish_eight(a, v, mean, square, n, first + i, c);
+    }
+}
+
+/* In two steps: sums of parts of the pixels, of what differs from the first pixel; then all. A
+ * block has 64 channels. */
+#define ROWS (THREADS / 8)
+
+RP_DEV void first_pixel(const struct rp_op_net_norm &a, int n, int c, float v[8])
+{
+    rp_eight_get(a.src.data, a.src.type, (int64_t) n * a.src.h * a.src.w * a.src.ld + c, v);
+}
+
+static __global__ void __launch_bounds__(THREADS)
+    instance_sums(const __grid_constant__ struct rp_op_net_norm a)
+{
+    __shared__ float room[16][THREADS];
+    const int n = (int) blockIdx.z, part = (int) blockIdx.y, me = (int) threadIdx.x;
+    const int c = ((int) blockIdx.x * 8 + me % 8) * 8, all = RP_ACT_ROUND(a.src.c);
+    const int count = a.src.h * a.src.w;
+    const int begin = (int) ((int64_t) count * part / RP_NORM_PARTS);
+    const int end = (int) ((int64_t) count * (part + 1) / RP_NORM_PARTS);
+    float *const work = (float *) ((char *) a.work + RP_NET_COUNTERS);
+    float zero[8], v[8], sum[16];
+
+#pragma unroll
+    for (int j = 0; j < 16; j++)
+        sum[j] = 0;
+    if (c < all) {
+        first_pixel(a, n, c, zero);
+        for (int i = begin + me / 8; i < end; i += ROWS) {
+            rp_eight_get(a.src.data, a.src.type, ((int64_t) n * count + i) * a.src.ld + c, v);
+#pragma unroll
+            for (int j = 0; j < 8; j++) {
+                const float d = v[j] - zero[j];
+
+                sum[j] += d;
+                sum[8 + j] = fmaf(d, d, sum[8 + j]);
+            }
+        }
+    }
+#pragma unroll
+    for (int j = 0; j < 16; j++)
+        room[j][me] = sum[j];
+    __syncthreads();
+    if (me >= 64 || (int) blockIdx.x * 64 + me >= all)
+        return;
+    float s = 0, q = 0; /* of channel me */
+    for (int i = 0; i < ROWS; i++) {
+        s += room[me % 8][i * 8 + me / 8];
+        q += room[8 + me % 8][i * 8 + me / 8];
+    }
+    float *const to =
+        work + (((int64_t) n * RP_NORM_PARTS + part) * all + blockIdx.x * 64 + me) * 2;
+    to[0] = s;
+    to[1] = q;
+}
+
+static __global__ void __launch_bounds__(THREADS)
+    instance_end(const __grid_constant__ struct rp_op_net_norm a)
+{
+    __shared__ float means[64], factors[64];
+    const int n = (int) blockIdx.z, me = (int) threadIdx.x;
+    const int c = ((int) blockIdx.x * 8 + me % 8) * 8, all = RP_ACT_ROUND(a.src.c);
+    const int count = a.src.h * a.src.w, mine = (int) blockIdx.x * 64 + me;
+    const float *const work = (const float *) ((const char *) a.work + RP_NET_COUNTERS);
+    float v[8];
+
+    if (me < 64 && mine < all) {
+        float s = 0, q = 0;
+
+        for (int p = 0; p < RP_NORM_PARTS; p++) {
+            const float *const from = work + (((int64_t) n * RP_NORM_PARTS + p) * all + mine) * 2;
+
+            s += from[0];
+            q += from[1];
+        }
+        s /= (float) count;
+        const float var = q / (float) count - s * s;
+        means[me] =
+            s + rp_number_get(a.src.data, a.src.type, (int64_t) n * count * a.src.ld + mine);
+        factors[me] = 1 / sqrtf((var < 0 ? 0 : var) + a.eps);
+    }
+    __syncthreads();
+    if (c >= all)
+        return;
+    for (int i = (int) blockIdx.y * ROWS + me / 8; i < count; i += (int) gridDim.y * ROWS) {
+        const int64_t pixel = (int64_t) n * count + i;
+
+        rp_eight_get(a.src.data, a.src.type, pixel * a.src.ld + c, v);
+        finish_eight(a, v, means + me % 8 * 8, factors + me % 8 * 8, n, pixel, c);
+    }
+}
+
+static void instance(struct rp_stream *stream, const struct rp_op_net_norm *a)
+{
+    const unsigned slabs = rp_div_up(a->src.c, 64);
+    const int count = a->src.h * a->src.w;
+
+    if (count <= SMALL) {
+        RP_LAUNCH(stream, dim3(rp_div_up(a->src.c, 16), (unsigned) a->src.n), THREADS,
+                  instance_small, *a);
+        return;
+    }
+    RP_LAUNCH(stream, dim3(slabs, RP_NORM_PARTS, (unsigned) a->src.n), THREADS, instance_sums, *a);
+    RP_LAUNCH(stream, dim3(slabs, rp_div_up(count, 8 * ROWS), (unsigned) a->src.n), THREADS,
+              instance_end, *a);
+}
+
+/* ---- over groups, and over a pixel's channels
+ * ---------------------------------------------------------- */
+
+/* Sum over a block, in one order, for every thread. */
+RP_DEV float block_sum(float v, float *room)
+{
+    const int me = (int) threadIdx.x;
+
+    room[me] = v;
+    __syncthreads();
+    for (int k = THREADS / 2; k; k /= 2) {
+        if (me < k)
+            room[me] += room[me + k];
+        __syncthreads();
+    }
+    v = room[0];
+    __syncthreads();
+    return v;
+}
+
+RP_DEV float get_at(const struct rp_op_net_norm &a, int64_t pixel, int c)
+{
+    return rp_number_get(a.src.data, a.src.type, pixel * a.src.ld + c);
+}
+
+/* A block has a group of a picture. */
+static __global__ void __launch_bounds__(THREADS)
+    norm_group(const __grid_constant__ struct rp_op_net_norm a, int each)
+{
+    __shared__ float room[THREADS];
+    const int groups = a.src.c / each, c0 = (int) blockIdx.x % groups * each;
+    const int n = (int) blockIdx.x / groups, pixels = a.src.h * a.src.w, count = each * pixels;
+    const int64_t first = (int64_t) n * pixels;
+    float sum = 0, square = 0;
+
+    for (int i = (int) threadIdx.x; i < count; i += THREADS)
+        sum += get_at(a, first + i / each, c0 + i % each);
+    const float mean = block_sum(sum, room) / (float) count;
+    for (int i = (int) threadIdx.x; i < count; i += THREADS) {
+        const float d = get_at(a, first + i / each, c0 + i % each) - mean;
+
+        square = fmaf(d, d, square);
+    }
+    const float factor = 1 / sqrtf(block_sum(square, room) / (float) count + a.eps);
+    for (int i = (int) threadIdx.x; i < count; i += THREADS) {
+        const int q = i / each, c = c0 + i % each;
+
+        rp_act_put(&a.dst, n, q / a.src.w, q % a.src.w, c,
+                   rp_norm_finish(&a, (get_at(a, first + q, c) - mean) * factor, n, q / a.src.w,
+                                  q % a.src.w, c));
+    }
+    const int rest = RP_ACT_ROUND(a.src.c) - a.src.c;
+    for (int i = (int) threadIdx.x; c0 + each == a.src.c && i < rest * pixels; i += THREADS)
+        rp_number_put(a.dst.data, a.dst.type, (first + i / rest) * a.dst.ld + a.src.c + i % rest,
+                      0);
+}
+
+RP_DEV float warp_sum(float v)
+{
+#pragma unroll
+    for (int k = RP_WARP / 2; k; k /= 2)
+        v += __shfl_xor_sync(RP_ALL_LANES, v, k);
+    return v;
+}
+
+/* A warp has the channels of a pixel. */
+static __global__ void __launch_bounds__(THREADS)
+    norm_pixel(const __grid_constant__ struct rp_op_net_norm a)
+{
+    const int lane = (int) threadIdx.x % RP_WARP, count = a.src.c;
+    const int64_t pixel = (int64_t) blockIdx.x * (THREADS / RP_WARP) + (int) threadIdx.x / RP_WARP;
+    const int n = (int) (pixel / (a.src.h * a.src.w)), q = (int) (pixel % (a.src.h * a.src.w));
+    float mean = 0, square = 0;
+
+    if (n >= a.src.n)
+        return;
+    if (a.kind == RP_NORM_LAYER) {
+        for (int c = lane; c < count; c += RP_WARP)
+            mean += get_at(a, pixel, c);
+        mean = warp_sum(mean) / (float) count;
+    }
+    for (int c = lane; c < count; c += RP_WARP) {
+        const float d = get_at(a, pixel, c) - mean;
+
+        square = fmaf(d, d, square);
+    }
+    square = warp_sum(square);
+    float factor = 1 / sqrtf(square / (float) count + a.eps);
+    if (a.kind == RP_NORM_L2)
+        factor = 1 / rp_net_max(sqrtf(square), a.eps);
+    for (int c = lane; c < count; c += RP_WARP)
+        rp_act_put(&a.dst, n, q / a.src.w, q % a.src.w, c,
+                   rp_norm_finish(&a, (get_at(a, pixel, c) - mean) * factor, n, q / a.src.w,
+                                  q % a.src.w, c));
+    if (lane < RP_ACT_ROUND(count) - count)
+        rp_number_put(a.dst.data, a.dst.type, pixel * a.dst.ld + count + lane, 0);
+}
+
+extern "C" int rp_cuda_net_norm(struct rp_stream *stream, const struct rp_op_net_norm *a)
+{
+    const int all = a->src.n * a->src.h * a->src.w;
+    const bool plain = rp_eight_can(a->then.fn) &&
+                       (!a->add.data || (a->add.n == a->dst.n && a->add.h == a->dst.h &&
+                                         a->add.w == a->dst.w && a->add.c == a->dst.c));
+
+    if (a->kind == RP_NORM_INSTANCE && plain)
+        instance(stream, a);
+    else if (a->kind == RP_NORM_INSTANCE || a->kind == RP_NORM_GROUP) {
+        const int groups = a->kind == RP_NORM_GROUP ? a->groups : a->src.c;
+
+        RP_LAUNCH(stream, (unsigned) (a->src.n * groups), THREADS, norm_group, *a,
+                  a->src.c / groups);
+    } else {
+        RP_LAUNCH(stream, rp_div_up(all, THREADS / RP_WARP), THREADS, norm_pixel, *a);
+    }
+    return rp_cuda_launched("net_norm");
+}
+
+/* ---- attention
+ * -------------------------------------------------------------------------------------- */
+
+/* A row in a block. */
+static __global__ void __launch_bounds__(THREADS)
+    softmax(const __grid_constant__ struct rp_op_net_softmax a)
+{
+    __shared__ float room[THREADS];
+    const int me = (int) threadIdx.x;
+    const int64_t from = (int64_t) blockIdx.x * a.src_ld, to = (int64_t) blockIdx.x * a.dst_ld;
+    float most = -INFINITY, sum = 0;
+
+    for (int i = me; i < a.count; i += THREADS)
+        most = rp_net_max(rp_number_get(a.src, a.type, from + i), most);
+    room[me] = most;
+    __syncthreads();
+    for (int k = THREADS / 2; k; k /= 2) {
+        if (me < k)
+            room[me] = rp_net_max(room[me + k], room[me]);
+        __syncthreads();
+    }
+    most = room[0];
+    __syncthreads();
+    for (int i = me; i < a.count; i += THREADS)
+        sum += RP_NET_EXP(rp_number_get(a.src, a.type, from + i) - most);
+    sum = block_sum(sum, room);
+    for (int i = me; i < a.count; i += THREADS)
+        rp_number_put(a.dst, a.type, to + i,
+                      RP_NET_EXP(rp_number_get(a.src, a.type, from + i) - most) / sum);
+    for (int i = a.count + me; i < RP_ACT_ROUND(a.count) && i < a.dst_ld; i += THREADS)
+        rp_number_put(a.dst, a.type, to + i, 0);
+}
+
+extern "C" int rp_cuda_net_softmax(struct rp_stream *stream, const struct rp_op_net_softmax *a)
+{
+    RP_LAUNCH(stream, (unsigned) a->rows, THREADS, softmax, *a);
+    return rp_cuda_launched("net_softmax");
+}
+
+/* 32 x 32 numbers of a product in a block, 4 in a thread. */
+static __global__ void __launch_bounds__(THREADS)
+    matmul(const __grid_constant__ struct rp_op_net_matmul a)
+{
+    __shared__ float left[32][33], right[32][33];
+    const int me = (int) threadIdx.x, x = me % 32, y = me / 32;
+    const int i0 = (int) blockIdx.y * 32, j0 = (int) blockIdx.x * 32;
+    const int64_t n = blockIdx.z / a.heads, head = blockIdx.z % a.heads;
+    const int64_t pa = n * a.a.by_batch + head * a.a.by_head;
+    const int64_t pb = n * a.b.by_batch + head * a.b.by_head;
+    const int64_t pd = n * a.dst.by_batch + head * a.dst.by_head;
+    float sum[4] = {0, 0, 0, 0};
+
+    for (int k0 = 0; k0 < a.depth; k0 += 32) {
+#pragma unroll
+        for (int r = 0; r < 4; r++) {
+            const int row = y + r * 8, k = k0 + x;
+            const int bj = a.b_rows ? j0 + row : j0 + x, bk = a.b_rows ? k : k0 + row;
+
+            left[row][x] =
+                i0 + row < a.rows && k < a.depth
+                    ? rp_number_get(a.a.data, a.type, pa + (int64_t) (i0 + row) * a.a.ld + k)
+                    : 0;
+            (a.b_rows ? right[x][row] : right[row][x]) =
+                bj < a.columns && bk < a.depth
+                    ? rp_number_get(
+                          a.b.data, a.type,
+                          pb + (a.b_rows ? (int64_t) bj * a.b.ld + bk : (int64_t) bk * a.b.ld + bj))
+                    : 0;
+        }
+        __syncthreads();
+#pragma unroll 8
+        for (int k = 0; k < 32; k++)
+#pragma unroll
+            for (int r = 0; r < 4; r++)
+                sum[r] = fmaf(left[y + r * 8][k], right[k][x], sum[r]);
+        __syncthreads();
+    }
+#pragma unroll 1
+    for (int r = 0; r < 4; r++)
+        if (i0 + y + r * 8 < a.rows && j0 + x < a.columns)
+            rp_number_put(a.dst.data, a.type, pd + (int64_t) (i0 + y + r * 8) * a.dst.ld + j0 + x,
+                          rp_net_then(&a.then, sum[r] * a.scale, 0));
+}
+
+extern "C" int rp_cuda_net_matmul(struct rp_stream *stream, const struct rp_op_net_matmul *a)
+{
+    RP_LAUNCH(
+        stream,
+        dim3(rp_div_up(a->columns, 32), rp_div_up(a->rows, 32), (unsigned) (a->batch * a->heads)),
+        THREADS, matmul, *a);
+    return rp_cuda_launched("net_matmul");
+}
