@@ -16,7 +16,7 @@
 
 #include <cuda_runtime.h>
 
-#include "../src/device/cuda/net_conv.cu"
+#include "device/cuda/net_conv.cuh"
 
 struct rp_module_host rp_host;
 
@@ -255,20 +255,20 @@ static struct rp_op_net_conv conv_of(const layer &l, int type, int n)
 /* ---- the same bytes
  * ------------------------------------------------------------------------------- */
 
+static const struct conv_kernels *kernels_for(const struct rp_op_net_conv &a)
+{
+    return a.src.type == RP_ACT_F16 && rp_gpu_major() == 9 ? &rp_conv_hopper : &rp_conv_kernels;
+}
+
 static std::vector<uint8_t> result(struct rp_stream *s, const struct rp_op_net_conv &a, int tile)
 {
     std::vector<uint8_t> out(bytes_of(a.dst));
 
     need(cudaMemset(a.dst.data, 0xa5, out.size()), "memory");
-    if (tile < 0) {
-        const conv_plan p = make_plan(&a);
-        const int64_t count = (int64_t) p.pixels * p.out * a.groups;
-
-        RP_LAUNCH(s, (unsigned) ((count + 255) / 256), 256, conv_any, a, p);
-        rp_cuda_launched("plain");
-    } else {
-        launch_tiles(s, &a, make_plan(&a), tile);
-    }
+    if (tile < 0)
+        rp_conv_one_by_one(s, &a);
+    else
+        kernels_for(a)->launch(s, &a, make_plan(&a), tile);
     need(cudaDeviceSynchronize(), "convolution");
     need(cudaMemcpy(out.data(), a.dst.data, out.size(), cudaMemcpyDeviceToHost), "copy");
     return out;
@@ -300,7 +300,7 @@ static int check(struct rp_stream *s, const layer &l, int type)
     const std::vector<uint8_t> plain = result(s, a, -1), first = result(s, a, 0);
     const double d = difference(a.dst, plain, first);
     const bool wrong = !(d < (type ? 2e-3 : 1e-3));
-    for (int t = 0; t < TILES; t++) {
+    for (int t = 0; t < kernels_for(a)->tiles; t++) {
         const std::vector<uint8_t> again = result(s, a, t), alone = result(s, one, t);
 
         if (again != first) /* pieces above the channels are zeros in all */
@@ -317,30 +317,6 @@ static int check(struct rp_stream *s, const layer &l, int type)
 /* ---- times
  * --------------------------------------------------------------------------------------- */
 
-static bool early; /* programmatic dependent launches */
-
-static void launch(struct rp_stream *s, const struct rp_op_net_conv &a, conv_plan p, int tile)
-{
-    const struct conv_tile &t = conv_table[tile];
-    const int stage = (t.m + t.n) * ROW;
-    void (*const kernel)(struct rp_op_net_conv, conv_plan) =
-        t.kernel[a.src.type == RP_ACT_F16][p.simple];
-    cudaLaunchConfig_t config = {};
-    cudaLaunchAttribute attribute = {};
-
-    p.stages = RP_CLAMP(rp_shared_most() / stage, 2, 4);
-    rp_shared_allow((const void *) kernel, p.stages * stage);
-    config.gridDim = dim3(rp_div_up(p.pixels, t.m), rp_div_up(p.out, t.n), a.groups * p.splits);
-    config.blockDim = dim3(t.threads);
-    config.dynamicSmemBytes = p.stages * stage;
-    config.stream = s->record;
-    attribute.id = cudaLaunchAttributeProgrammaticStreamSerialization;
-    attribute.val.programmaticStreamSerializationAllowed = 1;
-    config.attrs = &attribute;
-    config.numAttrs = early;
-    need(cudaLaunchKernelEx(&config, kernel, a, p), "launch");
-}
-
 static double time_of(struct rp_stream *s, const struct rp_op_net_conv &a, const conv_plan &p,
                       int tile)
 {
@@ -351,7 +327,7 @@ static double time_of(struct rp_stream *s, const struct rp_op_net_conv &a, const
 
     need(cudaStreamBeginCapture(s->record, cudaStreamCaptureModeGlobal), "capture");
     for (int i = 0; i < LAYERS; i++)
-        launch(s, a, p, tile);
+        kernels_for(a)->launch(s, &a, p, tile);
     need(cudaStreamEndCapture(s->record, &graph), "capture");
     need(cudaGraphInstantiate(&exec, graph, 0), "graph");
     need(cudaEventCreate(&begin), "event");
@@ -380,21 +356,23 @@ static void bench_layer(struct rp_stream *s, const layer &l, int n, bool all, su
 {
     const struct rp_op_net_conv a = conv_of(l, RP_ACT_F16, n), f = conv_of(l, RP_ACT_F32, n);
     conv_plan p = make_plan(&a);
-    const int splits = p.splits, tile = choose_tile(&a, p);
+    const int splits = p.splits, tile = kernels_for(a)->choose(&a, p);
     const double flop = 2.0 * p.pixels * l.out * l.in * l.k * l.k;
     std::string table;
 
-    early = false;
+    rp_conv_early = false;
     const double us = time_of(s, a, p, tile);
-    early = true;
+    rp_conv_early = true;
     const double soon = time_of(s, a, p, tile);
-    const double single = time_of(s, f, make_plan(&f), choose_tile(&f, make_plan(&f)));
+    const double single = time_of(s, f, make_plan(&f), kernels_for(f)->choose(&f, make_plan(&f)));
     double best = soon;
     int best_tile = tile, best_splits = splits;
-    for (int t = 0; all && t < TILES; t++)
+    for (int t = 0; all && t < kernels_for(a)->tiles; t++)
         for (p.splits = 1; p.splits <= 32 && p.splits <= p.steps; p.splits *= 2) {
-            const int64_t tiles =
-                (int64_t) rp_div_up(p.pixels, conv_table[t].m) * rp_div_up(l.out, conv_table[t].n);
+            int m, n_;
+
+            kernels_for(a)->size(t, &m, &n_);
+            const int64_t tiles = (int64_t) rp_div_up(p.pixels, m) * rp_div_up(l.out, n_);
             if (p.splits > 1 && (tiles * p.splits > 600 || p.steps / p.splits < 4))
                 continue;
             const double now = time_of(s, a, p, t);

@@ -125,7 +125,7 @@ size_t rp_conv_work(const struct rp_op_net_conv *a)
 
     if (split < 2)
         return 0;
-    return RP_NET_COUNTERS + split * ((pixels + 127) / 128 * 128) * ((out + 127) / 128 * 128) *
+    return RP_NET_COUNTERS + split * ((pixels + 127) / 128 * 128) * ((out + 255) / 256 * 256) *
                                  (size_t) a->groups * sizeof(float);
 }
 

@@ -327,7 +327,7 @@ RP_FN int rp_conv_split(const struct rp_op_net_conv *a)
 {
     const int64_t pixels = (int64_t) rp_conv_h(a) * rp_conv_w(a);
     const int64_t out = rp_conv_out(a) / a->groups;
-    const int64_t tiles = ((pixels + 63) / 64) * ((out + 63) / 64) * a->groups;
+    const int64_t tiles = ((pixels + 127) / 128) * ((out + 63) / 64) * a->groups;
     const int64_t bytes =
         rp_conv_row(a->src.c, a->groups, a->kh, a->kw) * (a->src.type == RP_ACT_F16 ? 2 : 4);
     const int64_t steps = (bytes + RP_CONV_STEP - 1) / RP_CONV_STEP;
@@ -335,7 +335,7 @@ RP_FN int rp_conv_split(const struct rp_op_net_conv *a)
 
     if (rp_conv_is_depthwise(rp_conv_out(a), a->src.c, a->groups) || rp_conv_is_odd(a))
         return 1;
-    while (split < 16 && tiles * split < 100 && steps >= split * 8)
+    while (split < 16 && tiles * split <= 128 && steps >= split * 18)
         split *= 2;
     return split;
 }

@@ -108,6 +108,15 @@ static inline int rp_shared_most(void)
     return most;
 }
 
+static inline int rp_gpu_major(void)
+{
+    int device = 0, major = 0;
+
+    (void) cudaGetDevice(&device);
+    (void) cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device);
+    return major;
+}
+
 static inline void rp_shared_allow(const void *kernel, int bytes)
 {
     (void) cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, bytes);

@@ -1,0 +1,247 @@
+/* Convolutions of float16 on the units of sm_90, which read both operands from shared memory and
+ * work beside the warps. A group of four warps has 64 rows of a tile. */
+#include "device/cuda/net_conv.cuh"
+
+/* ---- the units ----------------------------------------------------------------------------------
+ */
+
+/* Rows of 128 bytes, whose pieces of 16 are swapped as fetcher does it, eight rows after eight. */
+RP_DEV uint64_t operand(const char *shared)
+{
+    const uint64_t at = (uint64_t) __cvta_generic_to_shared(shared);
+
+    return (at & 0x3ffff) >> 4 | 1ull << 16 | 64ull << 32 | 1ull << 62;
+}
+
+template <int BN> struct unit;
+template <> struct unit<32> {
+    RP_DEV_METHOD static void multiply(float d[4][4], uint64_t a, uint64_t b)
+    {
+        asm volatile("wgmma.mma_async.sync.aligned.m64n32k16.f32.f16.f16 {%0, %1, %2, %3, %4, %5, "
+                     "%6, %7, %8, %9, %10, %11, %12, %13, %14, %15}, %16, %17, 1, 1, 1, 0, 0;"
+                     : "+f"(d[0][0]), "+f"(d[0][1]), "+f"(d[0][2]), "+f"(d[0][3]), "+f"(d[1][0]),
+                       "+f"(d[1][1]), "+f"(d[1][2]), "+f"(d[1][3]), "+f"(d[2][0]), "+f"(d[2][1]),
+                       "+f"(d[2][2]), "+f"(d[2][3]), "+f"(d[3][0]), "+f"(d[3][1]), "+f"(d[3][2]),
+                       "+f"(d[3][3])
+                     : "l"(a), "l"(b));
+    }
+};
+template <> struct unit<64> {
+    RP_DEV_METHOD static void multiply(float d[8][4], uint64_t a, uint64_t b)
+    {
+        asm volatile("wgmma.mma_async.sync.aligned.m64n64k16.f32.f16.f16 {%0, %1, %2, %3, %4, %5, "
+                     "%6, %7, %8, %9, %10, %11, %12, %13, %14, %15, %16, %17, %18, %19, %20, %21, "
+                     "%22, %23, %24, %25, %26, %27, %28, %29, %30, %31}, %32, %33, 1, 1, 1, 0, 0;"
+                     : "+f"(d[0][0]), "+f"(d[0][1]), "+f"(d[0][2]), "+f"(d[0][3]), "+f"(d[1][0]),
+                       "+f"(d[1][1]), "+f"(d[1][2]), "+f"(d[1][3]), "+f"(d[2][0]), "+f"(d[2][1]),
+                       "+f"(d[2][2]), "+f"(d[2][3]), "+f"(d[3][0]), "+f"(d[3][1]), "+f"(d[3][2]),
+                       "+f"(d[3][3]), "+f"(d[4][0]), "+f"(d[4][1]), "+f"(d[4][2]), "+f"(d[4][3]),
+                       "+f"(d[5][0]), "+f"(d[5][1]), "+f"(d[5][2]), "+f"(d[5][3]), "+f"(d[6][0]),
+                       "+f"(d[6][1]), "+f"(d[6][2]), "+f"(d[6][3]), "+f"(d[7][0]), "+f"(d[7][1]),
+                       "+f"(d[7][2]), "+f"(d[7][3])
+                     : "l"(a), "l"(b));
+    }
+};
+template <> struct unit<128> {
+    RP_DEV_METHOD static void multiply(float d[16][4], uint64_t a, uint64_t b)
+    {
+        asm volatile(
+            "wgmma.mma_async.sync.aligned.m64n128k16.f32.f16.f16 {%0, %1, %2, %3, %4, %5, %6, %7, "
+            "%8, %9, %10, %11, %12, %13, %14, %15, %16, %17, %18, %19, %20, %21, %22, %23, %24, "
+            "%25, %26, %27, %28, %29, %30, %31, %32, %33, %34, %35, %36, %37, %38, %39, %40, %41, "
+            "%42, %43, %44, %45, %46, %47, %48, %49, %50, %51, %52, %53, %54, %55, %56, %57, %58, "
+            "%59, %60, %61, %62, %63}, %64, %65, 1, 1, 1, 0, 0;"
+            : "+f"(d[0][0]), "+f"(d[0][1]), "+f"(d[0][2]), "+f"(d[0][3]), "+f"(d[1][0]),
+              "+f"(d[1][1]), "+f"(d[1][2]), "+f"(d[1][3]), "+f"(d[2][0]), "+f"(d[2][1]),
+              "+f"(d[2][2]), "+f"(d[2][3]), "+f"(d[3][0]), "+f"(d[3][1]), "+f"(d[3][2]),
+              "+f"(d[3][3]), "+f"(d[4][0]), "+f"(d[4][1]), "+f"(d[4][2]), "+f"(d[4][3]),
+              "+f"(d[5][0]), "+f"(d[5][1]), "+f"(d[5][2]), "+f"(d[5][3]), "+f"(d[6][0]),
+              "+f"(d[6][1]), "+f"(d[6][2]), "+f"(d[6][3]), "+f"(d[7][0]), "+f"(d[7][1]),
+              "+f"(d[7][2]), "+f"(d[7][3]), "+f"(d[8][0]), "+f"(d[8][1]), "+f"(d[8][2]),
+              "+f"(d[8][3]), "+f"(d[9][0]), "+f"(d[9][1]), "+f"(d[9][2]), "+f"(d[9][3]),
+              "+f"(d[10][0]), "+f"(d[10][1]), "+f"(d[10][2]), "+f"(d[10][3]), "+f"(d[11][0]),
+              "+f"(d[11][1]), "+f"(d[11][2]), "+f"(d[11][3]), "+f"(d[12][0]), "+f"(d[12][1]),
+              "+f"(d[12][2]), "+f"(d[12][3]), "+f"(d[13][0]), "+f"(d[13][1]), "+f"(d[13][2]),
+              "+f"(d[13][3]), "+f"(d[14][0]), "+f"(d[14][1]), "+f"(d[14][2]), "+f"(d[14][3]),
+              "+f"(d[15][0]), "+f"(d[15][1]), "+f"(d[15][2]), "+f"(d[15][3])
+            : "l"(a), "l"(b));
+    }
+};
+template <> struct unit<256> {
+    RP_DEV_METHOD static void multiply(float d[32][4], uint64_t a, uint64_t b)
+    {
+        asm volatile(
+            "wgmma.mma_async.sync.aligned.m64n256k16.f32.f16.f16 {%0, %1, %2, %3, %4, %5, %6, %7, "
+            "%8, %9, %10, %11, %12, %13, %14, %15, %16, %17, %18, %19, %20, %21, %22, %23, %24, "
+            "%25, %26, %27, %28, %29, %30, %31, %32, %33, %34, %35, %36, %37, %38, %39, %40, %41, "
+            "%42, %43, %44, %45, %46, %47, %48, %49, %50, %51, %52, %53, %54, %55, %56, %57, %58, "
+            "%59, %60, %61, %62, %63, %64, %65, %66, %67, %68, %69, %70, %71, %72, %73, %74, %75, "
+            "%76, %77, %78, %79, %80, %81, %82, %83, %84, %85, %86, %87, %88, %89, %90, %91, %92, "
+            "%93, %94, %95, %96, %97, %98, %99, %100, %101, %102, %103, %104, %105, %106, %107, "
+            "%108, %109, %110, %111, %112, %113, %114, %115, %116, %117, %118, %119, %120, %121, "
+            "%122, %123, %124, %125, %126, %127}, %128, %129, 1, 1, 1, 0, 0;"
+            : "+f"(d[0][0]), "+f"(d[0][1]), "+f"(d[0][2]), "+f"(d[0][3]), "+f"(d[1][0]),
+              "+f"(d[1][1]), "+f"(d[1][2]), "+f"(d[1][3]), "+f"(d[2][0]), "+f"(d[2][1]),
+              "+f"(d[2][2]), "+f"(d[2][3]), "+f"(d[3][0]), "+f"(d[3][1]), "+f"(d[3][2]),
+              "+f"(d[3][3]), "+f"(d[4][0]), "+f"(d[4][1]), "+f"(d[4][2]), "+f"(d[4][3]),
+              "+f"(d[5][0]), "+f"(d[5][1]), "+f"(d[5][2]), "+f"(d[5][3]), "+f"(d[6][0]),
+              "+f"(d[6][1]), "+f"(d[6][2]), "+f"(d[6][3]), "+f"(d[7][0]), "+f"(d[7][1]),
+              "+f"(d[7][2]), "+f"(d[7][3]), "+f"(d[8][0]), "+f"(d[8][1]), "+f"(d[8][2]),
+              "+f"(d[8][3]), "+f"(d[9][0]), "+f"(d[9][1]), "+f"(d[9][2]), "+f"(d[9][3]),
+              "+f"(d[10][0]), "+f"(d[10][1]), "+f"(d[10][2]), "+f"(d[10][3]), "+f"(d[11][0]),
+              "+f"(d[11][1]), "+f"(d[11][2]), "+f"(d[11][3]), "+f"(d[12][0]), "+f"(d[12][1]),
+              "+f"(d[12][2]), "+f"(d[12][3]), "+f"(d[13][0]), "+f"(d[13][1]), "+f"(d[13][2]),
+              "+f"(d[13][3]), "+f"(d[14][0]), "+f"(d[14][1]), "+f"(d[14][2]), "+f"(d[14][3]),
+              "+f"(d[15][0]), "+f"(d[15][1]), "+f"(d[15][2]), "+f"(d[15][3]), "+f"(d[16][0]),
+              "+f"(d[16][1]), "+f"(d[16][2]), "+f"(d[16][3]), "+f"(d[17][0]), "+f"(d[17][1]),
+              "+f"(d[17][2]), "+f"(d[17][3]), "+f"(d[18][0]), "+f"(d[18][1]), "+f"(d[18][2]),
+              "+f"(d[18][3]), "+f"(d[19][0]), "+f"(d[19][1]), "+f"(d[19][2]), "+f"(d[19][3]),
+              "+f"(d[20][0]), "+f"(d[20][1]), "+f"(d[20][2]), "+f"(d[20][3]), "+f"(d[21][0]),
+              "+f"(d[21][1]), "+f"(d[21][2]), "+f"(d[21][3]), "+f"(d[22][0]), "+f"(d[22][1]),
+              "+f"(d[22][2]), "+f"(d[22][3]), "+f"(d[23][0]), "+f"(d[23][1]), "+f"(d[23][2]),
+              "+f"(d[23][3]), "+f"(d[24][0]), "+f"(d[24][1]), "+f"(d[24][2]), "+f"(d[24][3]),
+              "+f"(d[25][0]), "+f"(d[25][1]), "+f"(d[25][2]), "+f"(d[25][3]), "+f"(d[26][0]),
+              "+f"(d[26][1]), "+f"(d[26][2]), "+f"(d[26][3]), "+f"(d[27][0]), "+f"(d[27][1]),
+              "+f"(d[27][2]), "+f"(d[27][3]), "+f"(d[28][0]), "+f"(d[28][1]), "+f"(d[28][2]),
+              "+f"(d[28][3]), "+f"(d[29][0]), "+f"(d[29][1]), "+f"(d[29][2]), "+f"(d[29][3]),
+              "+f"(d[30][0]), "+f"(d[30][1]), "+f"(d[30][2]), "+f"(d[30][3]), "+f"(d[31][0]),
+              "+f"(d[31][1]), "+f"(d[31][2]), "+f"(d[31][3])
+            : "l"(a), "l"(b));
+    }
+};
+
+/* ---- the kernel ---------------------------------------------------------------------------------
+ */
+
+template <int BM, int BN, bool SIMPLE>
+static __global__ void __launch_bounds__(BM * 2)
+    conv_hopper(const __grid_constant__ struct rp_op_net_conv a,
+                const __grid_constant__ conv_plan p)
+{
+    enum { THREADS = BM * 2, STAGE = (BM + BN) * ROW };
+    RP_SHARED_FLOATS(shared_floats);
+    char *const shared = (char *) shared_floats +
+                         (1024 - (unsigned) __cvta_generic_to_shared(shared_floats) % 1024) % 1024;
+    const int group = (int) blockIdx.z / p.splits, split = (int) blockIdx.z % p.splits;
+    const int m0 = (int) blockIdx.x * BM, n0 = (int) blockIdx.y * BN;
+    const int first = p.steps * split / p.splits, end = p.steps * (split + 1) / p.splits;
+    const int warp = (int) threadIdx.x / RP_WARP, ahead = p.stages - 2;
+    float sum[1][BN / 8][4];
+    fetcher<RP_ACT_F16, BM, BN, THREADS, SIMPLE> f;
+    int scale_c;
+
+#pragma unroll
+    for (int j = 0; j < BN / 8; j++)
+#pragma unroll
+        for (int h = 0; h < 4; h++)
+            sum[0][j][h] = 0;
+    f.start(a, p, m0, n0, group, first, shared);
+    scale_c = f.c;
+    rp_after_others();
+    for (int s = 0; s < ahead; s++) {
+        if (first + s < end)
+            f.step(a, p, s);
+        rp_fetch_group();
+    }
+    int stage = 0, next = ahead;
+#pragma unroll 1
+    for (int s = first; s < end; s++) {
+        rp_fetch_wait(ahead - 1);
+        if (a.in_scale) {
+            f.scale(a, p, group, stage, scale_c);
+            scale_c = (scale_c + ROW / 2) % RP_ACT_ROUND(a.src.c / a.groups);
+        }
+        asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
+        __syncthreads();
+        const uint64_t da = operand(shared + stage * STAGE + warp / 4 * 64 * ROW);
+        const uint64_t db = operand(shared + stage * STAGE + BM * ROW);
+        asm volatile("wgmma.fence.sync.aligned;" ::: "memory");
+#pragma unroll
+        for (int k = 0; k < 4; k++)
+            unit<BN>::multiply(sum[0], da + 2 * k, db + 2 * k);
+        asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory");
+        /* where the step before the last was: every warp waited for it before the barrier */
+        if (s + ahead < end)
+            f.step(a, p, next);
+        rp_fetch_group();
+        asm volatile("wgmma.wait_group.sync.aligned 1;" ::: "memory");
+        stage = stage + 1 == p.stages ? 0 : stage + 1;
+        next = next + 1 == p.stages ? 0 : next + 1;
+    }
+    asm volatile("wgmma.wait_group.sync.aligned 0;" ::: "memory");
+    if (p.splits > 1) {
+        const int tile =
+            (group * (int) gridDim.y + (int) blockIdx.y) * (int) gridDim.x + (int) blockIdx.x;
+
+        if (!join<BN / 2>(&sum[0][0][0], a.work, tile, split, p.splits))
+            return;
+    }
+    rp_fetch_wait(0);
+    __syncthreads(); /* nobody reads what was fetched any more */
+    finish<16, BN>(a, p, sum, (float *) shared + warp * 16 * (BN + PITCH), m0 + warp * 16, n0,
+                   group);
+}
+
+/* ---- launching
+ * ----------------------------------------------------------------------------------- */
+
+struct hopper_tile {
+    int m, n;
+    float fixed, step; /* microseconds of a block, and of each of its steps, as measured */
+    int at_once;       /* on a processor */
+    void (*kernel[2])(struct rp_op_net_conv, conv_plan); /* not simple, simple */
+};
+
+static const struct hopper_tile hopper_table[] = {
+    {128, 256, 5.0f, 0.85f, 1, {NULL, conv_hopper<128, 256, true>}},
+    {128, 128, 3.5f, 0.50f, 1, {conv_hopper<128, 128, false>, conv_hopper<128, 128, true>}},
+    {128, 64, 2.8f, 0.35f, 2, {conv_hopper<128, 64, false>, conv_hopper<128, 64, true>}},
+    {64, 64, 2.6f, 0.22f, 3, {NULL, conv_hopper<64, 64, true>}},
+    {64, 32, 2.4f, 0.18f, 4, {conv_hopper<64, 32, false>, conv_hopper<64, 32, true>}},
+    {128, 32, 2.5f, 0.28f, 2, {NULL, conv_hopper<128, 32, true>}},
+};
+#define HOPPER_TILES ((int) (sizeof(hopper_table) / sizeof(*hopper_table)))
+
+static void size(int tile, int *m, int *n)
+{
+    *m = hopper_table[tile].m;
+    *n = hopper_table[tile].n;
+}
+
+static bool can(const struct rp_op_net_conv *, const conv_plan &p, int tile)
+{
+    return hopper_table[tile].kernel[p.simple];
+}
+
+static int choose(const struct rp_op_net_conv *a, const conv_plan &p)
+{
+    int best = 0;
+    float least = 0;
+
+    for (int i = 0; i < HOPPER_TILES; i++) {
+        const struct hopper_tile &t = hopper_table[i];
+        const float cost = conv_cost(a, p, t.m, t.n, t.fixed, t.step, t.at_once);
+
+        if (can(a, p, i) && (least == 0 || cost < least)) {
+            best = i;
+            least = cost;
+        }
+    }
+    return best;
+}
+
+static int launch(struct rp_stream *stream, const struct rp_op_net_conv *a, conv_plan p, int tile)
+{
+    const struct hopper_tile &t = hopper_table[tile];
+    const dim3 grid(rp_div_up(p.pixels, t.m), rp_div_up(p.out, t.n), a->groups * p.splits);
+    const int stage = (t.m + t.n) * ROW;
+
+    const int64_t blocks = (int64_t) grid.x * grid.y * grid.z;
+    const int here = (int) RP_CLAMP((blocks + PROCESSORS - 1) / PROCESSORS, 1, t.at_once);
+
+    /* those that share a processor share its memory: as many steps ahead as there is room for */
+    p.stages = RP_CLAMP((226 * 1024 / here - 2048) / stage, 4, 8);
+    return conv_launch(stream, a, p, grid, t.m * 2, p.stages * stage + 1024, t.kernel[p.simple]);
+}
+
+const struct conv_kernels rp_conv_hopper = {HOPPER_TILES, size, can, choose, launch};
