@@ -12,7 +12,7 @@
 #define RP_NETS_PLAN_H
 
 #include "nets/graph.h"
-#include "ops/net.h"
+#include "ops/ops.h"
 
 enum rp_nn_op {
 #define RP_NN_OP(name) RP_NN_OP_##name,

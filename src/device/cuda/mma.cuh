@@ -45,20 +45,20 @@ RP_DEV void rp_fetch_group(void)
 #endif
 }
 
-/* Waits for all but the last `left` groups (0 to 6) of this thread. */
+/* Waits for all but the last `left` groups (0, 1, 2, 3 or 5) of this thread. */
 RP_DEV void rp_fetch_wait(int left)
 {
 #if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
-#define WAIT(n)                                                   \
-    case n:                                                       \
-        asm volatile("cp.async.wait_group " #n ";" ::: "memory"); \
-        break;
-    switch (left) {
-        WAIT(1)
-        WAIT(2) WAIT(3) WAIT(4) WAIT(5) WAIT(6) default : asm volatile("cp.async.wait_group 0;" ::
-                                                                           : "memory");
-    }
-#undef WAIT
+    if (left == 5)
+        asm volatile("cp.async.wait_group 5;" ::: "memory");
+    else if (left == 3)
+        asm volatile("cp.async.wait_group 3;" ::: "memory");
+    else if (left == 2)
+        asm volatile("cp.async.wait_group 2;" ::: "memory");
+    else if (left == 1)
+        asm volatile("cp.async.wait_group 1;" ::: "memory");
+    else
+        asm volatile("cp.async.wait_group 0;" ::: "memory");
 #else
     (void) left;
 #endif

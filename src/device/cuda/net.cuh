@@ -52,6 +52,27 @@ RP_DEV void rp_eight_add(float v[8], const float add[8])
         v[j] += add[j];
 }
 
+/* Number j of the eight from channel o on, of a vector of `out`; beyond its end the last one, which
+ * costs no branch and counts nowhere. */
+RP_DEV float of_eight(const float *v, int o, int j, int out)
+{
+    return v[rp_mini(o + j, out - 1)];
+}
+
+RP_DEV void scale_eight(float v[8], const float *by, int o, int out)
+{
+#pragma unroll
+    for (int j = 0; j < 8; j++)
+        v[j] *= of_eight(by, o, j, out);
+}
+
+RP_DEV void shift_eight(float v[8], const float *by, int o, int out)
+{
+#pragma unroll
+    for (int j = 0; j < 8; j++)
+        v[j] += of_eight(by, o, j, out);
+}
+
 /* Does rp_eight_then() know this function? The others are rare, and large. */
 static inline bool rp_eight_can(int fn)
 {
@@ -72,7 +93,7 @@ RP_DEV void rp_eight_then(const struct rp_net_then *t, float v[8], int c, int co
     case RP_FN_LEAKY:
         EIGHT(v[j] < 0 ? v[j] * t->alpha : v[j]);
     case RP_FN_PRELU:
-        EIGHT(v[j] < 0 && c + j < count ? v[j] * t->slope[c + j] : v[j]);
+        EIGHT(v[j] < 0 ? v[j] * t->slope[rp_mini(c + j, count - 1)] : v[j]);
     case RP_FN_CLIP:
         EIGHT(rp_net_limit(v[j], t->alpha, t->beta));
     case RP_FN_SIGMOID:

@@ -176,25 +176,31 @@ template <int TYPE, int BM, int BN, int THREADS, bool SIMPLE> struct fetcher {
 /* ---- the end -----------------------------------------------------------------------------------
  */
 
+RP_DEV void put_eight(const struct rp_act &t, int m, float v[8], int o, int out)
+{
+#pragma unroll
+    for (int j = 0; j < 8; j++)
+        v[j] = o + j < out ? v[j] : 0;
+    rp_eight_put(t.data, t.type, (int64_t) m * t.ld + o, v);
+}
+
 /* 8 channels of a pixel from channel o on, where nothing is shuffled and `add`, if there is one,
  * has dst's sizes. */
 RP_DEV void finish_eight(const struct rp_op_net_conv &a, const conv_plan &p, const float *from,
                          int m, int o, int out)
 {
-    const int64_t n = a.out_scale || a.post_scale ? m / (p.height * p.width) : 0;
-    float v[8];
+    float v[8], add[8];
+    int64_t row = 0;
 
     if (o >= RP_ACT_ROUND(out))
         return;
     rp_eight_get(from, RP_ACT_F32, 0, v);
-#pragma unroll
-    for (int j = 0; j < 8; j++) {
-        if (a.out_scale && o + j < out)
-            v[j] *= a.out_scale[n * out + o + j];
-        if (a.bias && o + j < out)
-            v[j] += a.bias[o + j];
-    }
-    float add[8];
+    if (a.out_scale || a.post_scale)
+        row = (int64_t) (m / (p.height * p.width)) * out;
+    if (a.out_scale)
+        scale_eight(v, a.out_scale + row, o, out);
+    if (a.bias)
+        shift_eight(v, a.bias, o, out);
     if (a.add.data)
         rp_eight_get(a.add.data, a.add.type, (int64_t) m * a.add.ld + o, add);
     if (a.add.data && !a.add_last)
@@ -202,28 +208,17 @@ RP_DEV void finish_eight(const struct rp_op_net_conv &a, const conv_plan &p, con
     rp_eight_then(&a.then, v, o, out);
     if (a.add.data && a.add_last)
         rp_eight_add(v, add);
-#pragma unroll
-    for (int j = 0; j < 8; j++) {
-        if (a.post_scale && o + j < out)
-            v[j] *= a.post_scale[n * out + o + j];
-        if (o + j >= out)
-            v[j] = 0;
-    }
-    rp_eight_put(a.dst.data, a.dst.type, (int64_t) m * a.dst.ld + o, v);
+    if (a.post_scale)
+        scale_eight(v, a.post_scale + row, o, out);
+    put_eight(a.dst, m, v, o, out);
     if (!a.also.data)
         return;
-#pragma unroll
-    for (int j = 0; j < 8; j++) {
-        if (a.also_scale && o + j < out)
-            v[j] *= a.also_scale[o + j];
-        if (a.also_shift && o + j < out)
-            v[j] += a.also_shift[o + j];
-    }
+    if (a.also_scale)
+        scale_eight(v, a.also_scale, o, out);
+    if (a.also_shift)
+        shift_eight(v, a.also_shift, o, out);
     rp_eight_then(&a.also_then, v, o, out);
-#pragma unroll
-    for (int j = 0; j < 8; j++)
-        v[j] = o + j < out ? v[j] : 0;
-    rp_eight_put(a.also.data, a.also.type, (int64_t) m * a.also.ld + o, v);
+    put_eight(a.also, m, v, o, out);
 }
 
 /* 16 rows of a warp's results at a time, turned by way of shared memory so that a thread has

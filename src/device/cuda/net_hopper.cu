@@ -240,7 +240,7 @@ static int launch(struct rp_stream *stream, const struct rp_op_net_conv *a, conv
     const int here = (int) RP_CLAMP((blocks + PROCESSORS - 1) / PROCESSORS, 1, t.at_once);
 
     /* those that share a processor share its memory: as many steps ahead as there is room for */
-    p.stages = RP_CLAMP((226 * 1024 / here - 2048) / stage, 4, 8);
+    p.stages = RP_CLAMP((226 * 1024 / here - 2048) / stage, 4, 8) & ~1;
     return conv_launch(stream, a, p, grid, t.m * 2, p.stages * stage + 1024, t.kernel[p.simple]);
 }
 

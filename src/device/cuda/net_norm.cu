@@ -39,19 +39,16 @@ RP_DEV void finish_eight(const struct rp_op_net_norm &a, const float from[8], co
     float v[8], add[8];
 
 #pragma unroll
-    for (int j = 0; j < 8; j++) {
+    for (int j = 0; j < 8; j++)
         v[j] = (from[j] - mean[j]) * factor[j];
-        if (c + j >= a.src.c)
-            continue;
-        if (a.gamma)
-            v[j] *= a.gamma[c + j];
-        if (a.beta)
-            v[j] += a.beta[c + j];
-        if (a.scale)
-            v[j] *= a.scale[(int64_t) n * a.style_ld + c + j];
-        if (a.shift)
-            v[j] += a.shift[(int64_t) n * a.style_ld + c + j];
-    }
+    if (a.gamma)
+        scale_eight(v, a.gamma, c, a.src.c);
+    if (a.beta)
+        shift_eight(v, a.beta, c, a.src.c);
+    if (a.scale)
+        scale_eight(v, a.scale + (int64_t) n * a.style_ld, c, a.src.c);
+    if (a.shift)
+        shift_eight(v, a.shift + (int64_t) n * a.style_ld, c, a.src.c);
     rp_eight_then(&a.then, v, c, a.src.c);
     if (a.add.data) {
         rp_eight_get(a.add.data, a.add.type, pixel * a.add.ld + c, add);
