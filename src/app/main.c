@@ -161,7 +161,8 @@ static const struct app_command commands[] = {
         .args = "[WORD...]",
         .help = "list the models: what is installed, and what a job with these options needs",
         .notes = "WORD: the models whose kind or name contains it, or the one of that name;\n"
-                 "the word all: all. --json, --networks and --verify mean all where no word is given.\n"
+                 "the word all: all. --json, --networks and --verify mean all where no\n"
+                 "word is given.\n"
                  "With --verify the exit code is 1 if a file is not the published one.\n\n"
                  "Examples:\n"
                  "  reprise models\n"
