@@ -320,6 +320,33 @@ static void test_concat(void **state)
     end(n);
 }
 
+/* Convolutions write their parts of a Concat where it needs them: no copies but those of input and
+ * output. */
+static void test_concat_home(void **state)
+{
+    struct model *const m = begin();
+
+    (void) state;
+    rp_onnx_put_node(&m->out, "Conv x w > a");
+    rp_onnx_put_node(&m->out, "Conv x v > b");
+    const size_t node = rp_onnx_begin_node(&m->out, "Concat a b > y");
+    rp_onnx_put_int(&m->out, "axis", 1);
+    rp_onnx_end(&m->out, node);
+    weight(m, "w", 4, DIMS(8, 2, 1, 1), 3);
+    weight(m, "v", 4, DIMS(3, 2, 1, 1), 30);
+    ends(m, 4, DIMS(1, 2, 2, 2), 4, DIMS(1, 11, 2, 2));
+    const float *const y = run(m);
+    assert_int_equal(steps(m, RP_NN_OP_net_copy), 2);
+    assert_int_equal(m->plan->nsteps, 4);
+    for (int c = 0; c < 11; c++)
+        for (int i = 0; i < 4; i++) {
+            const int w = c < 8 ? 3 + c * 2 : 30 + (c - 8) * 2;
+
+            near(y[c * 4 + i], (double) noise(w) * noise(i) + (double) noise(w + 1) * noise(4 + i));
+        }
+    end(m);
+}
+
 /* Channels to pixels by Reshape, Transpose, Reshape. */
 static void test_shuffle(void **state)
 {
@@ -407,11 +434,11 @@ static void test_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_view),    cmocka_unit_test(test_place),
-        cmocka_unit_test(test_block),   cmocka_unit_test(test_adain),
-        cmocka_unit_test(test_flatten), cmocka_unit_test(test_concat),
-        cmocka_unit_test(test_shuffle), cmocka_unit_test(test_constants),
-        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_view),        cmocka_unit_test(test_place),
+        cmocka_unit_test(test_block),       cmocka_unit_test(test_adain),
+        cmocka_unit_test(test_flatten),     cmocka_unit_test(test_concat),
+        cmocka_unit_test(test_concat_home), cmocka_unit_test(test_shuffle),
+        cmocka_unit_test(test_constants),   cmocka_unit_test(test_refused),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

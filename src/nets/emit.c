@@ -131,6 +131,21 @@ int rp_nn_fresh_nchw(struct rp_nn_lower *l, int rank, const int64_t *dim, struct
     return rp_nn_fresh(l, rank, dim, order, out);
 }
 
+int rp_nn_fresh_result(struct rp_nn_lower *l, const struct rp_nn_node *n, struct rp_nn_view *out)
+{
+    const struct rp_nn_value *const v = &l->g->value[n->out[0]];
+    const struct rp_nn_home *const home = &l->home[n->out[0]];
+
+    if (home->whole < 0 || l->folding)
+        return rp_nn_fresh_nchw(l, v->rank, v->dim, out);
+    struct rp_nn_view *const whole = &l->view[home->whole];
+    if (whole->buffer < 0)
+        RP_CHECK(rp_nn_fresh_nchw(l, 4, l->g->value[home->whole].dim, whole));
+    *out = *whole;
+    rp_nn_slice(out, 1, home->at, v->dim[1], 1);
+    return 0;
+}
+
 /* ---- steps ----------------------------------------------------------------------------------- */
 
 union rp_nn_args *rp_nn_begin(struct rp_nn_lower *l, enum rp_nn_op op)

@@ -1,5 +1,6 @@
 /* From nodes to steps: which function does which node, and the ends of the network. */
 #include "nets/lower.h"
+#include "onnx/attr.h"
 
 /* Constants that are made, not read: bytes for a file of no size, and for each byte of a file. */
 #define FOLDED_BYTES ((size_t) 64 << 20)
@@ -36,10 +37,10 @@ static const struct {
 
 static rp_nn_lower_fn *function_of(enum rp_nn_kind kind)
 {
-#define UNARY(ours, theirs) \
+#define UNARY(ours, theirs)   \
     if (kind == RP_NN_##ours) \
         return rp_nn_lower_unary;
-#define BINARY(ours, theirs) \
+#define BINARY(ours, theirs)  \
     if (kind == RP_NN_##ours) \
         return rp_nn_lower_binary;
     RP_NN_UNARY(UNARY)
@@ -123,12 +124,49 @@ static int end_output(struct rp_nn_lower *l, int i)
     return rp_nn_copy_view(l, &view, &file);
 }
 
+/* Can this node's result be a part of a larger tensor? */
+static bool makes_parts(const struct rp_nn_lower *l, const struct rp_nn_value *v)
+{
+    const struct rp_nn_node *const n = v->maker >= 0 ? &l->g->node[v->maker] : NULL;
+
+    return n && (n->kind == RP_NN_CONV || n->kind == RP_NN_CONV_TRANSPOSE ||
+                 n->kind == RP_NN_MODULATED || n->kind == RP_NN_RESIZE ||
+                 n->kind == RP_NN_MAX_POOL || n->kind == RP_NN_AVERAGE_POOL);
+}
+
+/* Parts of a Concat of channels that begin and end at multiples of 8 (the last may end anywhere)
+ * are made where it needs them. */
+static void find_homes(struct rp_nn_lower *l, const struct rp_nn_node *n)
+{
+    int64_t at = 0;
+    const struct rp_nn_value *const whole = rp_nn_out(l->g, n, 0);
+
+    if (!whole || whole->rank != 4 || rp_onnx_attr_int(n->onnx, "axis", 0) != 1)
+        return;
+    for (int i = 0; i < n->nin; i++) {
+        const struct rp_nn_value *const v = rp_nn_in(l->g, n, i);
+
+        if (!v || v->rank != 4 || v->dim[1] > whole->dim[1] - at)
+            return;
+        if (at % 8 == 0 && (v->dim[1] % 8 == 0 || at + v->dim[1] == whole->dim[1]) &&
+            v->dim[0] == whole->dim[0] && v->dim[2] == whole->dim[2] &&
+            v->dim[3] == whole->dim[3] && makes_parts(l, v) && l->home[n->in[i]].whole < 0)
+            l->home[n->in[i]] = (struct rp_nn_home){n->out[0], at};
+        at += v->dim[1];
+    }
+}
+
 static int lower_all(struct rp_nn_lower *l)
 {
     struct rp_nn_graph *const g = l->g;
 
-    for (int i = 0; i < g->nvalues; i++)
+    for (int i = 0; i < g->nvalues; i++) {
         l->view[i].buffer = -1;
+        l->home[i].whole = -1;
+    }
+    for (int i = 0; i < g->nnodes; i++)
+        if (!g->node[i].gone && g->node[i].kind == RP_NN_CONCAT)
+            find_homes(l, &g->node[i]);
     l->plan->ninputs = g->ninputs;
     l->plan->noutputs = g->noutputs;
     if (g->ninputs > (int) RP_ARRAY_LEN(l->plan->in) ||
@@ -155,9 +193,15 @@ int rp_nn_lower(struct rp_nn_graph *g, struct rp_nn_plan *plan)
                             .nviews = g->nvalues,
                             .most = FOLDED_BYTES + FOLDED_TIMES * g->size};
 
-    if (!(l.view = calloc((size_t) g->nvalues + 1, sizeof(*l.view))))
+    l.view = calloc((size_t) g->nvalues + 1, sizeof(*l.view));
+    l.home = calloc((size_t) g->nvalues + 1, sizeof(*l.home));
+    if (!l.view || !l.home) {
+        free(l.view);
+        free(l.home);
         return rp_fail(RP_ERR_NOMEM, "out of memory");
+    }
     ret = lower_all(&l);
     free(l.view);
+    free(l.home);
     return ret;
 }

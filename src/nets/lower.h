@@ -4,16 +4,23 @@
 
 #include "nets/view.h"
 
+/* A part of a Concat's result. */
+struct rp_nn_home {
+    int whole;  /* the value; -1: none */
+    int64_t at; /* channel */
+};
+
 struct rp_nn_lower {
     struct rp_nn_graph *g;
     struct rp_nn_plan *plan;
     struct rp_nn_view *view; /* of each value of the graph; buffer -1: not made yet */
     int nviews;
-    bool folding;           /* what is made now depends on constants alone: computed at once */
-    size_t folded, most;    /* bytes of constants made here; limit */
-    double work;            /* multiply-adds done on constants */
-    struct rp_nn_step step; /* being filled in */
-    int scratch;            /* buffer of scratch memory, -1: none yet */
+    struct rp_nn_home *home; /* of each value: where it is made, if a Concat needs it there */
+    bool folding;            /* what is made now depends on constants alone: computed at once */
+    size_t folded, most;     /* bytes of constants made here; limit */
+    double work;             /* multiply-adds done on constants */
+    struct rp_nn_step step;  /* being filled in */
+    int scratch;             /* buffer of scratch memory, -1: none yet */
 };
 
 typedef int rp_nn_lower_fn(struct rp_nn_lower *l, struct rp_nn_node *n);
@@ -42,6 +49,10 @@ int rp_nn_fresh(struct rp_nn_lower *l, int rank, const int64_t *dim, const int *
                 struct rp_nn_view *out);
 /* The same in the order that operations want: rp_nn_order(). */
 int rp_nn_fresh_nchw(struct rp_nn_lower *l, int rank, const int64_t *dim, struct rp_nn_view *out);
+
+/* The same for the result of a node, of the sizes that the graph says, inside the result of a
+ * Concat if it can be made there: then no copy is needed. */
+int rp_nn_fresh_result(struct rp_nn_lower *l, const struct rp_nn_node *n, struct rp_nn_view *out);
 
 int rp_nn_copy_view(struct rp_nn_lower *l, const struct rp_nn_view *from,
                     const struct rp_nn_view *to);

@@ -245,7 +245,7 @@ static int finish_conv(struct rp_nn_lower *l, const struct rp_nn_node *n, struct
 
     rp_nn_parts_nchw(out->rank, &parts);
     RP_CHECK(residual_act(l, n, &parts, &add));
-    RP_CHECK(rp_nn_fresh_nchw(l, out->rank, out->dim, &y));
+    RP_CHECK(rp_nn_fresh_result(l, n, &y));
     RP_CHECK(rp_nn_as(l, &y, &parts, &c->dst));
     RP_CHECK(emit_conv(l, n, c, &add));
     return rp_nn_result(l, n, 0, &y);

@@ -203,7 +203,7 @@ int rp_nn_lower_pool(struct rp_nn_lower *l, struct rp_nn_node *n)
         (x.rank == 4 && !pooled(src.h, &w, 0, ceil, out->dim[2])) ||
         !pooled(src.w, &w, 1, ceil, out->dim[x.rank - 1]))
         return rp_nn_cannot_node(l->g, n, "a window or result of unexpected size");
-    RP_CHECK(rp_nn_fresh_nchw(l, out->rank, out->dim, &y));
+    RP_CHECK(rp_nn_fresh_result(l, n, &y));
     RP_CHECK(rp_nn_as_nchw(l, &y, &dst));
     struct rp_op_net_pool *const op = &rp_nn_begin(l, RP_NN_OP_net_pool)->net_pool;
     emit_pool_window(op, &w);
@@ -289,7 +289,7 @@ int rp_nn_lower_resize(struct rp_nn_lower *l, struct rp_nn_node *n)
     if (!resize_mode(l->g, n, &how) || !factors(l->g, n, &x, out, &how))
         return rp_nn_cannot_node(l->g, n, "a mode that is not known");
     RP_CHECK(rp_nn_as_nchw(l, &x, &src));
-    RP_CHECK(rp_nn_fresh_nchw(l, 4, out->dim, &y));
+    RP_CHECK(rp_nn_fresh_result(l, n, &y));
     RP_CHECK(rp_nn_as_nchw(l, &y, &dst));
     rp_nn_begin(l, RP_NN_OP_net_resize)->net_resize = how;
     rp_nn_put_act(l, RP_NN_AT(net_resize, src), &src);

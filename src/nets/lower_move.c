@@ -219,7 +219,9 @@ int rp_nn_lower_concat(struct rp_nn_lower *l, struct rp_nn_node *n)
     const int64_t axis = axis_of(n, 0, first.rank);
     if (!out || out->rank != first.rank || axis < 0 || axis >= first.rank)
         return rp_nn_cannot_node(l->g, n, "an axis that makes no sense");
-    RP_CHECK(rp_nn_fresh(l, out->rank, out->dim, first.order, &whole));
+    whole = l->view[n->out[0]]; /* there are parts already */
+    if (whole.buffer < 0)
+        RP_CHECK(rp_nn_fresh(l, out->rank, out->dim, first.order, &whole));
     for (int i = 0; i < n->nin; i++) {
         struct rp_nn_view part, place = whole;
 
@@ -233,7 +235,8 @@ int rp_nn_lower_concat(struct rp_nn_lower *l, struct rp_nn_node *n)
         at += part.dim[axis];
         /* only behind the last part are there zeros */
         place.clean = at == whole.dim[axis] || whole.order[whole.rank - 1] != axis;
-        RP_CHECK(rp_nn_copy_view(l, &part, &place));
+        if (part.buffer != place.buffer || part.at != place.at)
+            RP_CHECK(rp_nn_copy_view(l, &part, &place));
     }
     if (at != whole.dim[axis])
         return rp_nn_cannot_node(l->g, n, "sizes that do not fit");
