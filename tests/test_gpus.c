@@ -117,11 +117,10 @@ static char *models_folder(void)
 
 static int set_up(void **state)
 {
-    char *const models = models_folder();
-    char *const one = models ? rp_path_join(models, "fr_detect.onnx") : NULL;
-
     if (make_dir(state))
         return -1;
+    char *const models = models_folder();
+    char *const one = models ? rp_path_join(models, "fr_detect.onnx") : NULL;
     have_all = one && rp_path_is_file(one) && make_media();
     if (!have_all)
         print_message("skipped: run scripts/setup.sh --tests\n");

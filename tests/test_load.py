@@ -208,8 +208,8 @@ class Frames(unittest.TestCase):
         self.assertEqual(job.returncode, 0, said)
         self.assertEqual(last['frames_done'], self.FRAMES)
         begin, end = seen[min(p for p in seen if p >= 0.1)], seen[max(seen)]
-        print(f'\n{self.FRAMES} frames in {time.time() - started:.0f} s; MiB, threads, descriptors: '
-              f'{begin} at 10 %, {end} at the end; {pieces} pieces')
+        print(f'\n{self.FRAMES} frames in {time.time() - started:.0f} s; MiB, threads, '
+              f'descriptors: {begin} at 10 %, {end} at the end; {pieces} pieces')
         if piece == '0':
             self.assertEqual(pieces, 0)
         else:

@@ -3,9 +3,9 @@
 
     test_resume.py PROGRAM [TEST...]
     test_resume.py PROGRAM --all [--parallel N]
-                                     also what takes minutes: many kills at random moments, a full
-                                     disk, a journal cut at many places; N jobs at the same time, each
-                                     in a folder of its own
+                                     also what takes minutes: many kills at random moments, a
+                                     full disk, a journal cut at many places; N jobs at the same
+                                     time, each in a folder of its own
 
     KILLS         how often a job is killed (default 30)
     SECONDS_LONG  of the clip (default 16)
