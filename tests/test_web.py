@@ -8,6 +8,7 @@ import hashlib
 import http.client
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -507,6 +508,34 @@ class Security(Shared):
         for c in held:
             c.close()
         self.assertEqual(self.s.raw('GET', '/healthz')[0], 200)
+
+
+class Documents(Shared):
+    def test_examples_run(self):
+        """docs/api.md from top to bottom, as one script."""
+        if not shutil.which('curl'):
+            self.skipTest('no curl program')
+        with open(os.path.join(e2e.ROOT, 'docs/api.md'), encoding='utf-8') as file:
+            blocks = re.findall(r'^```sh\n(.*?)^```', file.read(), re.S | re.M)
+        self.assertGreaterEqual(len(blocks), 8)
+        folder = e2e.scratch('curl')
+        os.mkdir(folder)
+        shutil.copy(e2e.PICTURE, folder + '/me.png')
+        shutil.copy(clip('curl.mp4'), folder + '/clip.mp4')
+        said = subprocess.run(
+            ['bash', '-euxo', 'pipefail', '-c', '\n'.join(blocks)], cwd=folder, check=False,
+            env={**os.environ, 'BASE': f'http://127.0.0.1:{self.s.port}', 'KEY': self.s.key},
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120)
+        self.assertEqual(said.returncode, 0, said.stdout[-3000:])
+        self.assertEqual(os.path.getsize(folder + '/beginning'), 100)
+        self.assertIn('synthetic media', e2e.must('inspect', folder + '/out.mp4').stdout)
+
+    def test_every_path_is_told(self):
+        with open(os.path.join(e2e.ROOT, 'docs/api.md'), encoding='utf-8') as file:
+            text = file.read()
+        for path in self.s.must('GET', '/v1/openapi.json')['paths']:
+            plain = path.replace('{id}', 'ID').replace('{face}', 'NUMBER').replace('{name}', 'NAME')
+            self.assertIn(plain, text)
 
 
 class Life(unittest.TestCase):
