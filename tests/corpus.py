@@ -222,6 +222,24 @@ def journals():
     put('journal', 'two', text)
 
 
+def web():
+    head = 'Host: localhost:7870\r\nAuthorization: Bearer k\r\n'
+    part = '--xy\r\nContent-Disposition: form-data; name="f"; filename="a.png"\r\n\r\n'
+    wish = {'target': 'ab', 'sources': ['ab'], 'options': {
+        'processors': ['face_swapper'], 'face-detector-score': 0.5, 'face-mask-padding': [1, 2]},
+        'map': [{'source': 'ab', 'face': 0, 'frame': 1}]}
+    for name, path in (('page', '/'), ('can', '/v1/capabilities'), ('media', '/v1/media'),
+                       ('frame', '/v1/media/ab/frame?n=1&width=2'), ('events', '/v1/events')):
+        put('web', name, f'\0GET {path} HTTP/1.1\r\n{head}\r\n')
+    put('web', 'raw', f'\0POST /v1/media?name=a%20b HTTP/1.1\r\n{head}Content-Length: 2\r\n\r\nab')
+    put('web', 'chunked', f'\0POST /v1/media HTTP/1.1\r\n{head}Transfer-Encoding: chunked\r\n\r\n'
+        '2\r\nab\r\n0\r\n\r\n')
+    put('web', 'form', '\x01' + part + 'ab\r\n--xy--\r\n')
+    put('web', 'two', '\x01' + part + 'ab\r\n' + part + 'c\r\n--xy--\r\n')
+    put('web', 'job', '\x02' + json.dumps(wish))
+    put('web', 'preview', '\x03' + json.dumps({**wish, 'frame': 1, 'width': 2}))
+
+
 def jobs():
     args = {'source_paths': ['a b.jpg'], 'target_path': 't.mp4', 'output_path': 'x/o.mp4',
             'face_detector_angles': [0, 90], 'face_detector_score': 0.5, 'trim_frame_start': None,
@@ -249,7 +267,7 @@ def pieces():
 
 
 def main():
-    for make in (texts, jobs, models, pictures, films, journals, pieces):
+    for make in (texts, jobs, web, models, pictures, films, journals, pieces):
         make()
     shutil.rmtree(WORK)
 

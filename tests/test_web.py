@@ -19,6 +19,7 @@ import unittest
 import urllib.parse
 
 import e2e
+import tiny_models
 
 LINES = {}
 
@@ -508,6 +509,30 @@ class Security(Shared):
         for c in held:
             c.close()
         self.assertEqual(self.s.raw('GET', '/healthz')[0], 200)
+
+
+class Check(unittest.TestCase):
+    """The content check, with a network that takes a bright picture for a refused one."""
+
+    def test_refused(self):
+        if not e2e.takes_standins():
+            self.skipTest('the program takes no stand-ins for the content check')
+        gate, white = e2e.scratch('gate.onnx'), e2e.scratch('white.png')
+        tiny_models.gate().save(gate)
+        e2e.ffmpeg('-f', 'lavfi', '-i', 'color=white:s=64x64', '-frames:v', '1', white)
+        s = Server('--models-path', e2e.model_folder('gate', nsfwjs=gate))
+        ids = [s.upload(path)['id'] for path in (white, e2e.PICTURE)]
+        wish = {'target': ids[0], 'options': {'processors': ['face_debugger']}}
+        status, _, got = s.ask('POST', '/v1/preview', wish)
+        self.assertEqual((status, got['error']['code']), (403, 'content_refused'))
+        job = s.must('POST', '/v1/jobs', wish, 202)['id']
+        ended = s.wait(job, 'done', 'failed')
+        self.assertEqual((ended['state'], ended['code']), ('failed', 'content_refused'), ended)
+        self.assertEqual(s.ask('GET', f'/v1/jobs/{job}/result')[0], 409)
+        self.assertEqual(os.listdir(s.folder + '/results'), [])
+        wish['target'] = ids[1]  # the pipeline that refused goes on with another picture
+        self.assertEqual(s.ask('POST', '/v1/preview', wish)[0], 200)
+        self.assertEqual(s.end(), 0)
 
 
 class Documents(Shared):

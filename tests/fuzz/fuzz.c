@@ -33,6 +33,7 @@ static const struct fuzzer {
     {"text", fuzz_text, 30000, 100},
     {"job", fuzz_job, 4000, 4000, "job"},
     {"template", fuzz_template, 20000, 200},
+    {"web", fuzz_web, 4000, 4000, "web"},
     {"onnx", fuzz_onnx, 20000, 4000},
     {"rows", fuzz_rows, 10000, 4000},
     {"nets", fuzz_nets, 10000, 4000},
