@@ -31,6 +31,7 @@ fi
 tests/test_pieces.py "$program" --all -v
 tests/test_faults.py "$program" --all
 tests/test_resume.py "$program" --all -v
+tests/test_web.py "$program" --all -v Long
 tests/test_load.py "$program" --all -v
 # Only root can build an image; make check-dockerfile installs what it needs.
 if [ "$(id -u)" = 0 ] && command -v buildah >/dev/null && command -v debootstrap >/dev/null; then

@@ -1,18 +1,22 @@
 #!/usr/bin/python3
 """reprise serve: what it serves, whom it refuses, and that nothing is lost when it is killed.
 
-    tests/test_web.py build/reprise
+    tests/test_web.py build/reprise [--all]
+
+--all: also what takes minutes, kills at many moments and slow clients.
 """
 import contextlib
 import hashlib
 import http.client
 import json
 import os
+import random
 import re
 import shutil
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
 import unittest
@@ -21,6 +25,7 @@ import urllib.parse
 import e2e
 import tiny_models
 
+ALL = '--all' in sys.argv
 LINES = {}
 
 
@@ -301,6 +306,15 @@ class Interface(Shared):
         engine = self.s.must('GET', '/v1/engine')
         self.assertEqual(engine['last']['frames'], 8)
         self.assertIn('process', [stage['name'] for stage in engine['last']['stages']])
+        until = time.monotonic() + 60
+        while 'nodes' not in engine['last'] and time.monotonic() < until:
+            time.sleep(0.1)
+            engine = self.s.must('GET', '/v1/engine')
+        plan = json.loads(e2e.must('plan', '--json', '-s', e2e.PICTURE, '-t', video).stdout)
+        totals = [one['totals'] for one in plan['lists']]
+        self.assertEqual(engine['last']['networks'], sum(t['networks'] for t in totals))
+        self.assertEqual(engine['last']['nodes'],
+                         sum(t['networks'] + t['operations'] for t in totals))
         text = self.s.ask('GET', '/metrics')[2].decode()
         self.assertIn('reprise_jobs{state="done"}', text)
         self.assertEqual(self.s.ask('DELETE', f'/v1/jobs/{job["id"]}')[0], 204)
@@ -617,6 +631,28 @@ class Life(unittest.TestCase):
         self.assertEqual(e2e.run('serve', '--web-port', '0', '--web-path', s.folder).returncode, 1)
         self.assertEqual(s.end(), 0)
 
+    def test_expiry(self):
+        """What is older than it may be is gone at the next look, and what no record names."""
+        s = Server()
+        m = s.upload(e2e.PICTURE)
+        self.assertEqual(s.end(), 0)
+        record = f'{s.folder}/media/{m["id"]}.json'
+        with open(record, encoding='utf-8') as file:
+            known = json.load(file)
+        self.assertAlmostEqual(known['until'], time.time() + 24 * 3600, delta=600)
+        known['until'] = int(time.time()) - 1
+        with open(record, 'w', encoding='utf-8') as file:
+            json.dump(known, file)
+        with open(f'{s.folder}/media/{"0" * 64}.png', 'wb') as file:
+            file.write(b'left')
+        s.start()
+        until = time.monotonic() + 30
+        while os.listdir(s.folder + '/media') and time.monotonic() < until:
+            time.sleep(0.1)
+        self.assertEqual(os.listdir(s.folder + '/media'), [])
+        self.assertEqual(s.must('GET', '/v1/media')['media'], [])
+        self.assertEqual(s.end(), 0)
+
     def test_queue(self):
         """Move, cancel; and a server that is killed while a job runs goes on with it."""
         s = Server()
@@ -647,5 +683,91 @@ class Life(unittest.TestCase):
         self.assertEqual(s.end(), 0)
 
 
+@unittest.skipUnless(ALL, 'only with --all')
+class Long(unittest.TestCase):
+    def test_kills(self):
+        """Killed at 20 moments: the queue is there, and the results are those of the command line."""
+        s = Server()
+        video = clip('kill.mp4', 100, 160)
+        source, target = s.upload(e2e.PICTURE), s.upload(video)
+        wish = {'sources': [source['id']], 'target': target['id'],
+                'options': {'output-video-piece': 0.2}}
+        ours = e2e.scratch('kill-ours.mp4')
+        begin = time.monotonic()
+        e2e.must('headless-run', '-s', e2e.PICTURE, '-t', video, '-o', ours,
+                 '--output-video-piece', '0.2')
+        took = time.monotonic() - begin
+        with open(ours, 'rb') as file:
+            want = file.read()
+        chance = random.Random(7)
+        jobs = []
+        for i in range(20):
+            jobs.append(s.must('POST', '/v1/jobs', {**wish, 'name': str(i)}, 202)['id'])
+            time.sleep(chance.uniform(0, took))
+            s.end(signal.SIGKILL)
+            s.start()
+            there = {j['id']: j['state'] for j in s.must('GET', '/v1/jobs')['jobs']}
+            self.assertEqual(set(there), set(jobs))
+            self.assertLessEqual(set(there.values()), {'queued', 'running', 'done'})
+        for job in jobs:
+            self.assertEqual(s.wait(job, 'done', 'failed', seconds=600)['state'], 'done')
+            self.assertEqual(s.ask('GET', f'/v1/jobs/{job}/result')[2], want)
+        self.assertEqual(os.listdir(s.folder + '/part'), [])
+        self.assertEqual(s.end(), 0)
+
+    def test_slow_clients(self):
+        """A head and a body that come by drops end; so does a client that takes nothing."""
+        s = Server()
+        m = s.upload(e2e.PICTURE)
+        head = (f'Host: 127.0.0.1:{s.port}\r\nAuthorization: Bearer {s.key}\r\n')
+        slow = [(f'GET /healthz HTTP/1.1\r\n{head}X: ', 'x'),
+                (f'POST /v1/media HTTP/1.1\r\n{head}Content-Length: 100000\r\n\r\n', 'x'),
+                (f'GET /v1/media/{m["id"]}/file HTTP/1.1\r\n{head}\r\n', '')]
+        held = []
+        for text, _ in slow:
+            c = socket.socket()
+            c.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            c.connect(('127.0.0.1', s.port))
+            c.sendall(text.encode())
+            held.append(c)
+        begin = time.monotonic()
+        ended = {}
+        while len(ended) < 2 and time.monotonic() - begin < 90:
+            time.sleep(1)
+            for i, (_, drop) in enumerate(slow[:2]):
+                if i not in ended:
+                    try:
+                        held[i].sendall(drop.encode())
+                    except OSError:
+                        ended[i] = time.monotonic() - begin
+            self.assertEqual(s.raw('GET', '/healthz')[0], 200)
+        self.assertEqual(set(ended), {0, 1})
+        self.assertTrue(all(25 < t < 60 for t in ended.values()), ended)
+        self.assertEqual(os.listdir(s.folder + '/part'), [])
+        self.assertGreaterEqual(s.log().count('no request came in'), 1)
+        for c in held:
+            c.close()
+        self.assertEqual(s.end(), 0)
+
+    def test_more_connections_than_there_are(self):
+        """1,500 at once: those over 1,000 wait, nothing ends, and all is well when they are gone."""
+        import resource
+        resource.setrlimit(resource.RLIMIT_NOFILE, (4096, resource.getrlimit(
+            resource.RLIMIT_NOFILE)[1]))
+        s = Server()
+        held = []
+        for _ in range(1500):
+            with contextlib.suppress(OSError):
+                held.append(socket.create_connection(('127.0.0.1', s.port), timeout=2))
+        self.assertGreater(len(held), 1000)
+        self.assertLess(resident(s.process), 512 << 20)
+        for c in held:
+            c.close()
+        self.assertEqual(s.raw('GET', '/healthz')[0], 200)
+        self.assertEqual(s.end(), 0)
+
+
 if __name__ == '__main__':
+    if ALL:
+        sys.argv.remove('--all')
     e2e.main()

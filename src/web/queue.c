@@ -386,6 +386,25 @@ static struct job *next_job(struct web_queue *q)
     return next;
 }
 
+/* With the lock, which is given up meanwhile. Opens models, so only when nothing waits for it. */
+static void add_plan(struct web_server *s, const struct job *j)
+{
+    struct web_queue *const q = s->queue;
+    json_t *const report = q->report;
+    char path[WEB_PATH];
+
+    if (j->state != DONE || !report || q->ending || next_job(q))
+        return;
+    json_t *const wish = json_incref(j->wish), *const plan = json_object();
+    web_path(s, path, "jobs/%s", j->id); /* the job itself may go now */
+    pthread_mutex_unlock(&q->lock);
+    web_plan_add(s, wish, path, plan);
+    json_decref(wish);
+    pthread_mutex_lock(&q->lock);
+    json_object_update(report, plan); /* only this thread replaces it */
+    json_decref(plan);
+}
+
 static void *work(void *priv)
 {
     struct web_server *const s = priv;
@@ -411,6 +430,7 @@ static void *work(void *priv)
         web_failure_text(s, ret, text, sizeof(text));
         pthread_mutex_lock(&q->lock);
         finish(s, j, ret, text);
+        add_plan(s, j);
     }
     pthread_mutex_unlock(&q->lock);
     return NULL;

@@ -285,7 +285,7 @@ static void watch_clock(struct web_server *s)
         web_events_tick(s);
         if (n % 5 == 0)
             web_watch_tick(s);
-        if (n % 150 == 0) {
+        if (n % 150 == 1) {
             web_store_tick(s);
             web_queue_tick(s);
             web_look_tick(s);

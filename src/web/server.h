@@ -277,6 +277,11 @@ int web_wish_options(struct web_server *s, const json_t *wish, const char *refer
 /* Does the JSON use this medium? */
 bool web_wish_uses(const json_t *wish, const char *id);
 
+/* ---- plan.c ---- */
+
+/* Adds nodes, networks, lists and their memory, if they can be found out. `references` as above. */
+void web_plan_add(struct web_server *s, const json_t *wish, const char *references, json_t *out);
+
 /* ---- preview.c ---- */
 
 int web_preview_create(struct web_server *s);
