@@ -58,6 +58,7 @@ export REPRISE_OFFLINE=${REPRISE_OFFLINE-1}
 say "the result is $output"
 if "$build/tools/make-sample" --before-after "$target" "$output" out/before-after.png; then
     say "before and after, side by side: out/before-after.png"
+    say "the page for your own pictures and videos: $build/reprise run"
 else
     die "out/before-after.png could not be made."
 fi
