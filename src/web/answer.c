@@ -55,12 +55,21 @@ void web_answer_json(struct web_request *r, unsigned status, json_t *json)
     r->status = status;
 }
 
+/* libmicrohttpd only reads it, but does not say so. */
+static void *unconst(const void *data)
+{
+    const union {
+        const void *given;
+        void *taken;
+    } same = {.given = data};
+
+    return same.taken;
+}
+
 void web_answer_static(struct web_request *r, const char *type, const void *data, size_t size)
 {
-    web_answer(
-        r, 200,
-        MHD_create_response_from_buffer(size, (void *) (uintptr_t) data, MHD_RESPMEM_PERSISTENT),
-        type);
+    web_answer(r, 200, MHD_create_response_from_buffer(size, unconst(data), MHD_RESPMEM_PERSISTENT),
+               type);
 }
 
 void web_answer_nothing(struct web_request *r)

@@ -237,7 +237,7 @@ int web_copy_file(const struct web_server *s, const char *from, const char *to)
     return put_in_place(temporary, out, to, written && n == 0);
 }
 
-void web_each_file(const struct web_server *s, const char *folder,
+void web_each_file(struct web_server *s, const char *folder,
                    void (*fn)(struct web_server *s, const char *name))
 {
     char path[WEB_PATH];
@@ -249,6 +249,6 @@ void web_each_file(const struct web_server *s, const char *folder,
         return;
     while ((entry = readdir(dir)))
         if (entry->d_name[0] != '.')
-            fn((struct web_server *) (uintptr_t) s, entry->d_name);
+            fn(s, entry->d_name);
     closedir(dir);
 }

@@ -70,7 +70,7 @@ static bool host_is_reached(const struct web_request *r, const char *host)
 {
     const union MHD_ConnectionInfo *const info =
         MHD_get_connection_info(r->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-    struct sockaddr_storage at;
+    struct sockaddr_storage at = {0};
     socklen_t size = sizeof(at);
     char text[INET6_ADDRSTRLEN] = "";
 

@@ -688,11 +688,19 @@ void web_post_job(struct web_request *r)
         r->work = take_in;
 }
 
+struct place {
+    const struct job *job;
+};
+
 static int by_creation(const void *a, const void *b)
 {
-    const struct job *const *x = a, *const *y = b;
+    const struct job *const x = ((const struct place *) a)->job, *const y =
+                                                                     ((const struct place *) b)
+                                                                         ->job;
 
-    return ((*x)->created > (*y)->created) - ((*x)->created < (*y)->created);
+    if (x->created != y->created)
+        return x->created < y->created ? -1 : 1;
+    return (x->order > y->order) - (x->order < y->order);
 }
 
 void web_get_jobs(struct web_request *r)
@@ -702,14 +710,14 @@ void web_get_jobs(struct web_request *r)
     int n = 0;
 
     pthread_mutex_lock(&q->lock);
-    const struct job **const jobs = malloc(sizeof(*jobs) * (size_t) (q->n + 1));
-    for (const struct job *j = q->first; jobs && j && n < q->n; j = j->next)
-        jobs[n++] = j;
-    if (jobs)
-        qsort(jobs, (size_t) n, sizeof(*jobs), by_creation);
+    struct place *const places = calloc((size_t) q->n + 1, sizeof(*places));
+    for (const struct job *j = q->first; places && j && n < q->n; j = j->next)
+        places[n++].job = j;
+    if (places)
+        qsort(places, (size_t) n, sizeof(*places), by_creation);
     for (int i = 0; i < n; i++)
-        json_array_append_new(list, to_json(q, jobs[i]));
-    free(jobs);
+        json_array_append_new(list, to_json(q, places[i].job));
+    free(places);
     pthread_mutex_unlock(&q->lock);
     web_answer_json(r, 200, json_pack("{s:o}", "jobs", list));
 }

@@ -63,7 +63,7 @@ static bool is_loopback(const struct sockaddr *at)
 
 static int port_of(int fd)
 {
-    struct sockaddr_storage at;
+    struct sockaddr_storage at = {0};
     socklen_t size = sizeof(at);
 
     if (getsockname(fd, (struct sockaddr *) &at, &size) != 0)
@@ -246,10 +246,10 @@ static void close_all(struct web_server *s)
         (void) unlink(s->params->socket);
 }
 
-static void show_in_browser(const char *address)
+static void show_in_browser(char *address)
 {
     char program[] = "xdg-open";
-    char *words[] = {program, (char *) (uintptr_t) address, NULL};
+    char *words[] = {program, address, NULL};
     pid_t child;
 
     if (!getenv("DISPLAY") && !getenv("WAYLAND_DISPLAY"))

@@ -205,7 +205,7 @@ json_t *web_load_json(const char *path);
 int web_copy_file(const struct web_server *s, const char *from, const char *to);
 void web_random_name(char *out, int letters);
 /* Call fn for each file name of a folder. */
-void web_each_file(const struct web_server *s, const char *folder,
+void web_each_file(struct web_server *s, const char *folder,
                    void (*fn)(struct web_server *s, const char *name));
 
 /* ---- media_store.c ---- */

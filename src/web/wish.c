@@ -64,6 +64,23 @@ static bool refuse_option(struct web_request *r, const char *name, const char *w
     return false;
 }
 
+static bool check_option(struct web_request *r, rp_options *scratch, const char *name,
+                         const json_t *value)
+{
+    const rp_option_info *const info = web_option_find(r->server, name);
+
+    if (!info)
+        return refuse_option(r, name, "there is no such option; /v1/capabilities lists them");
+    if (!web_option_is_settable(info))
+        return refuse_option(r, name, "this option is for the command line of the server only");
+    const int ret = set_option(scratch, info, value);
+    if (ret == RP_ERR_INVALID)
+        return refuse_option(r, name, "the value is of a wrong kind");
+    if (ret < 0)
+        web_fail(r, ret);
+    return ret >= 0;
+}
+
 static bool check_options(struct web_request *r, json_t *options)
 {
     const char *name;
@@ -81,23 +98,7 @@ static bool check_options(struct web_request *r, json_t *options)
     }
     json_object_foreach(options, name, value)
     {
-        const rp_option_info *const info = web_option_find(r->server, name);
-
-        if (!info)
-            right = refuse_option(r, name, "there is no such option; /v1/capabilities lists them");
-        else if (!web_option_is_settable(info))
-            right =
-                refuse_option(r, name, "this option is for the command line of the server only");
-        if (!right)
-            break;
-        const int ret = set_option(scratch, info, value);
-        if (ret == RP_ERR_INVALID)
-            right = refuse_option(r, name, "the value is of a wrong kind");
-        else if (ret < 0)
-            web_fail(r, ret);
-        right = ret >= 0;
-        if (!right)
-            break;
+        right = right && check_option(r, scratch, name, value);
     }
     rp_options_destroy(&scratch);
     return right;
