@@ -702,7 +702,8 @@ class Long(unittest.TestCase):
         chance = random.Random(7)
         jobs = []
         for i in range(20):
-            jobs.append(s.must('POST', '/v1/jobs', {**wish, 'name': str(i)}, 202)['id'])
+            if i % 5 == 0:
+                jobs.append(s.must('POST', '/v1/jobs', {**wish, 'name': str(i)}, 202)['id'])
             time.sleep(chance.uniform(0, took))
             s.end(signal.SIGKILL)
             s.start()
