@@ -114,6 +114,9 @@ static int emit_conv(struct rp_nn_lower *l, const struct rp_nn_node *n, struct c
 {
     struct rp_op_net_conv *const op = &rp_nn_begin(l, RP_NN_OP_net_conv)->net_conv;
 
+    if (c->src.c < 1 || c->out < 1 || c->op.groups < 1)
+        return rp_nn_cannot_node(l->g, n, "no channels");
+
     *op = c->op;
     if (op->shuffle < 1)
         op->shuffle = 1;
