@@ -233,7 +233,7 @@ plan() {
     suite 'rest of lint' env REPRISE_LINT_PROCESSES=1 tests/lint.sh "$build-test" rest
     python 'source sound' source_sound "$standins"
     python 'escapes' escapes "$program"
-    python 'web' web "$program"
+    python 'web' web "$standins"
     python 'jobs' jobs "$standins"
     python 'drop in' dropin "$standins"
     suite 'command line' tests/cli.sh "$program"

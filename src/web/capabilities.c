@@ -251,7 +251,7 @@ void web_get_openapi(struct web_request *r)
 
         if (!path)
             json_object_set_new(paths, r->server->routes[i].path, path = json_object());
-        for (; r->server->routes[i].method[n] && n < sizeof(method) - 1; n++)
+        for (; n < sizeof(method) - 1 && r->server->routes[i].method[n]; n++)
             method[n] = (char) (r->server->routes[i].method[n] | 0x20);
         method[n] = '\0';
         json_object_set_new(path, method, operation_json(&r->server->routes[i]));
