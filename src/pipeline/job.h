@@ -8,7 +8,7 @@
 #include "pipeline/journal.h"
 #include "pipeline/pipeline.h"
 
-#define RP_LONG_VIDEO 1500 /* frames from which on measuring pays */
+#define RP_LONG_VIDEO 15000 /* frames from which on measuring pays: ten minutes */
 
 /* Of a job that is made in segments: what only who has its models open can know, and what a join
  * needs of it. */
