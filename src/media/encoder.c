@@ -273,10 +273,13 @@ void rp_encoder_setup_video(AVCodecContext *enc, AVDictionary **opts, const char
     if (!strcmp(name, "libaom-av1"))
         rp_dict_set(opts, "cpu-used", "6", 0);
     if (!strcmp(name, "libx264") || !strcmp(name, "libx264rgb")) {
-        /* Levels depend on the rate, which the time base, the container's, does not give. */
-        char fps[64];
-        snprintf(fps, sizeof(fps), "fps=%d/%d", enc->framerate.num, enc->framerate.den);
-        rp_dict_set(opts, "x264-params", fps, 0);
+        /* Levels depend on the rate, which the time base, the container's, does not give. Pieces of one
+         * video may be made on different processors, and on some the same one encoded a piece anew
+         * in other bytes: AVX-512 code that spreads costs read beyond the last block of a row. */
+        char params[96];
+        snprintf(params, sizeof(params), "fps=%d/%d:cpu-independent=1", enc->framerate.num,
+                 enc->framerate.den);
+        rp_dict_set(opts, "x264-params", params, 0);
     }
     if (!strcmp(name, "libx265"))
         rp_dict_set(opts, "x265-params", "log-level=none", 0); /* it would write to stderr */
