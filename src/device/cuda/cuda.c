@@ -42,11 +42,24 @@ static struct cuda_device *self(struct rp_device *dev)
     return (struct cuda_device *) dev;
 }
 
+/* From here on the calling thread works with this GPU. Seen on H200s: while networks are opened at the
+ * same time, on one GPU or several, calls of one thread are "not permitted when stream is capturing"
+ * though nothing of ours captures then, and plans of cuDNN fail in another. It is taken for a capture
+ * inside of cuDNN's planning, in the mode in which no thread may allocate; one whose own mode is
+ * relaxed may, and does not end that capture. */
+static cudaError_t use(int id)
+{
+    enum cudaStreamCaptureMode mode = cudaStreamCaptureModeRelaxed;
+    const cudaError_t error = cudaSetDevice(id);
+
+    return error != cudaSuccess ? error : cudaThreadExchangeStreamCaptureMode(&mode);
+}
+
 static int cuda_enter(struct rp_device *dev)
 {
     int ret = 0;
 
-    CU_TRY("device", cudaSetDevice(dev->id));
+    CU_TRY("device", use(dev->id));
     rp_workspace_serve(self(dev)->thread);
 fail:
     return ret;
@@ -81,7 +94,7 @@ static int cuda_alloc_host(struct rp_device *dev, size_t size, void **out)
     int ret;
 
     *out = NULL;
-    CU_TRY("device", cudaSetDevice(dev->id)); /* a decoder's thread may call this */
+    CU_TRY("device", use(dev->id)); /* a decoder's thread may call this */
     CU_TRY("pinned memory", cudaHostAlloc(out, RP_MAX(size, 64), cudaHostAllocPortable));
     memset(*out, 0, RP_MAX(size, 64));
     return 0;
@@ -249,7 +262,7 @@ static int cuda_beside(struct rp_device *dev, struct rp_stream **out, void **con
     if (!s)
         return rp_host.fail(RP_ERR_NOMEM, "out of memory");
     s->beside = true;
-    CU_TRY("device", cudaSetDevice(dev->id));
+    CU_TRY("device", use(dev->id));
     RP_TRY(current_context(context));
     CU_TRY("stream", cudaStreamCreateWithFlags(&s->record, cudaStreamNonBlocking));
     *queue = s->record;
@@ -266,7 +279,7 @@ static int cuda_alloc_beside(struct rp_device *dev, size_t size, void **out)
     int ret = 0;
 
     *out = NULL;
-    CU_TRY("device", cudaSetDevice(dev->id));
+    CU_TRY("device", use(dev->id));
     CU_TRY("memory", cudaMalloc(out, RP_MAX(size, 256)));
 fail:
     return ret;
@@ -753,7 +766,7 @@ int rp_module_open(struct rp_device **out, int id, const struct rp_module_host *
     d->base.ops = &rp_ops_cuda;
     d->base.id = id;
     d->thread = pthread_self();
-    CU_TRY("device", cudaSetDevice(id));
+    CU_TRY("device", use(id));
     CU_TRY("device", cudaGetDeviceProperties(&prop, id));
     RP_TRY(check_arch(&prop));
     CU_TRY("stream", cudaStreamCreateWithFlags(&d->record, cudaStreamNonBlocking));
