@@ -24,7 +24,7 @@ static void fail(const char *what)
 static struct input parse(char *text)
 {
     struct input in = {.name = text};
-    char *const equals = strchr(text, '='), *colon = equals;
+    char *const equals = strchr(text, '='), *colon;
 
     if (!equals)
         fail("an input is NAME:SHAPE=FILE");

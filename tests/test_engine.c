@@ -499,6 +499,7 @@ static void test_whose_failure(void **state)
         {"Non-zero status code returned while running Add node. Name:'Add_1' Status Message: CUDA error "
          "cudaErrorLaunchFailure:unspecified launch failure", RP_ERR_DEVICE},
         {"CUDNN failure 5003: CUDNN_STATUS_EXECUTION_FAILED", RP_ERR_DEVICE},
+        {"CUDNN_FE failure 11: CUDNN_BACKEND_API_FAILED ; GPU=0", RP_ERR_DEVICE},
         {"CUDNN failure 3000: CUDNN_STATUS_NOT_SUPPORTED", RP_ERR_MODEL},
         {"std::bad_alloc", RP_ERR_NOMEM},
         {"Load model from x.onnx failed: Protobuf parsing failed.\nCUDA error", RP_ERR_MODEL},
@@ -507,8 +508,11 @@ static void test_whose_failure(void **state)
 
     (void) state;
     for (size_t i = 0; i < RP_ARRAY_LEN(cases); i++) {
-        OrtStatus *const status = (OrtStatus *) (uintptr_t) cases[i].text;
-        assert_int_equal(rp_ort_fail(&api, status, RP_ERR_MODEL, "x.onnx"), cases[i].code);
+        const union {
+            const char *text;
+            OrtStatus *status;
+        } as = {.text = cases[i].text};
+        assert_int_equal(rp_ort_fail(&api, as.status, RP_ERR_MODEL, "x.onnx"), cases[i].code);
     }
 }
 

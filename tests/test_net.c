@@ -244,9 +244,9 @@ static void draw_extras(struct conv *v)
     const int n = a->src.n;
 
     a->bias = range(0, 1) ? numbers((size_t) v->out) : NULL;
-    a->in_scale = range(0, 3) ? NULL : numbers((size_t) (n * a->src.c));
-    a->out_scale = range(0, 3) ? NULL : numbers((size_t) (n * v->out));
-    a->post_scale = range(0, 3) ? NULL : numbers((size_t) (n * v->out));
+    a->in_scale = range(0, 3) ? NULL : numbers((size_t) n * (size_t) a->src.c);
+    a->out_scale = range(0, 3) ? NULL : numbers((size_t) n * (size_t) v->out);
+    a->post_scale = range(0, 3) ? NULL : numbers((size_t) n * (size_t) v->out);
     if (range(0, 1))
         a->add = tensor(range(0, 1), range(0, 1) ? n : 1, a->dst.h, a->dst.w,
                         range(0, 1) ? a->dst.c : 1);
@@ -292,7 +292,7 @@ static struct conv draw_conv(void)
                     v.out / a->shuffle / a->shuffle);
     draw_extras(&v);
     draw_also(a);
-    v.weights = numbers((size_t) (v.out * v.each * a->kh * a->kw));
+    v.weights = numbers((size_t) v.out * (size_t) v.each * (size_t) a->kh * (size_t) a->kw);
     void *const packed = some(rp_conv_pack_bytes(type, v.out, c, a->groups, a->kh, a->kw));
     rp_conv_pack(v.weights, type, v.out, c, a->groups, a->kh, a->kw, packed);
     a->weights = packed;
@@ -361,8 +361,8 @@ static void one_deconv(const struct rp_deconv *d, const float *w, const float *b
         RP_ACT_F32, 1,
         (h - 1) * d->stride - 2 * d->pad_top + (d->kh - 1) * d->dilation_h + 1 + more,
         (width - 1) * d->stride - 2 * d->pad_left + (d->kw - 1) * d->dilation_w + 1 + more, d->out);
-    float *const cw = numbers((size_t) (out * d->c * a.kh * a.kw)), *const cb =
-                                                                        numbers((size_t) out);
+    float *const cw = numbers((size_t) out * (size_t) d->c * (size_t) a.kh * (size_t) a.kw),
+                 *const cb = numbers((size_t) out);
     rp_deconv_weights(d, w, bias, cw, cb);
     void *const packed = some(rp_conv_pack_bytes(RP_ACT_F32, out, d->c, 1, a.kh, a.kw));
     rp_conv_pack(cw, RP_ACT_F32, out, d->c, 1, a.kh, a.kw, packed);
@@ -407,7 +407,7 @@ static void test_deconv(void **state)
         d.dilation_w = range(1, 2);
         d.pad_top = range(0, d.kh - 1);
         d.pad_left = range(0, d.kw - 1);
-        float *const w = numbers((size_t) (d.c * d.out * d.kh * d.kw));
+        float *const w = numbers((size_t) d.c * (size_t) d.out * (size_t) d.kh * (size_t) d.kw);
         float *const bias = numbers((size_t) d.out);
         one_deconv(&d, w, bias, range(0, d.stride - 1));
         free(w);

@@ -125,7 +125,7 @@ static int plan_for(const struct rp_model *m, const int64_t *const *dim, const s
                           "%s: cannot be run natively at these sizes: %s; --network-engine "
                           "onnxruntime can",
                           m->path, why);
-        if (ret >= 0) {
+        if (ret >= 0 && p) {
             p->next = native->first;
             native->first = p;
         }
@@ -270,7 +270,7 @@ int rp_native_sizes(struct rp_net *net)
     const int64_t *dims[RP_MAX_TENSORS];
     struct rp_native_net *n;
 
-    for (int i = 0; i < net->nin; i++)
+    for (int i = 0; i < RP_MAX_TENSORS; i++)
         dims[i] = net->in[i].dim;
     if (!(net->native = n = calloc(1, sizeof(*n))))
         return rp_fail(RP_ERR_NOMEM, "out of memory");

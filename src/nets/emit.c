@@ -31,6 +31,8 @@ int rp_nn_buffer(struct rp_nn_lower *l, enum rp_nn_memory memory, size_t bytes, 
 
 int rp_nn_constant(struct rp_nn_lower *l, size_t bytes, void **host, int *buffer)
 {
+    *host = NULL;
+    *buffer = 0;
     if (bytes > l->most - l->folded)
         return rp_nn_cannot(l->g, "its constants need too much memory");
     l->folded += bytes;

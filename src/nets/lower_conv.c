@@ -57,7 +57,7 @@ static int put_weights(struct rp_nn_lower *l, const struct conv *c)
     const size_t bytes = rp_conv_pack_bytes(RP_ACT_F32, c->out, c->src.c, o->groups, o->kh, o->kw);
 
     RP_CHECK(rp_nn_constant(l, bytes, &packed, &buffer));
-    if (c->scale) {
+    if (c->scale && c->weights) {
         if (!(scaled = malloc(RP_MAX(per * (size_t) c->out, 1) * sizeof(*scaled))))
             return rp_fail(RP_ERR_NOMEM, "out of memory");
         for (int k = 0; k < c->out; k++)

@@ -43,7 +43,7 @@ static char *base_of(const struct rp_nn_buffer *b, const struct rp_nn_place *pla
     case RP_NN_ARENA:
         return (char *) place->arena + b->offset;
     case RP_NN_WEIGHTS:
-        return (char *) (uintptr_t) place->weights + b->offset;
+        return (char *) place->weights + b->offset;
     case RP_NN_INPUT:
         return place->in[b->index];
     default:

@@ -8,7 +8,7 @@
 /* Where a plan's memory is: on a device, or plain memory for the C operations. */
 struct rp_nn_place {
     void *arena;            /* plan->arena bytes, zeroed once */
-    const void *weights;    /* plan->weights bytes, from rp_nn_plan_weights() */
+    void *weights;          /* only read: plan->weights bytes, from rp_nn_plan_weights() */
     void *in[16], *out[16]; /* tensors as in the file: NCHW float32 without gaps */
 };
 

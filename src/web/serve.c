@@ -63,13 +63,17 @@ static bool is_loopback(const struct sockaddr *at)
 
 static int port_of(int fd)
 {
-    struct sockaddr_storage at = {0};
+    union {
+        struct sockaddr any;
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
+    } at;
     socklen_t size = sizeof(at);
 
-    if (getsockname(fd, (struct sockaddr *) &at, &size) != 0)
+    memset(&at, 0, sizeof(at));
+    if (getsockname(fd, &at.any, &size) != 0)
         return 0;
-    return ntohs(at.ss_family == AF_INET6 ? ((struct sockaddr_in6 *) (void *) &at)->sin6_port
-                                          : ((struct sockaddr_in *) (void *) &at)->sin_port);
+    return ntohs(at.any.sa_family == AF_INET6 ? at.v6.sin6_port : at.v4.sin_port);
 }
 
 static int bind_to(struct web_server *s, const struct addrinfo *info, const char *host)

@@ -224,7 +224,7 @@ void web_get_metrics(struct web_request *r)
             atomic_load(&s->previews));
     fprintf(f, "# TYPE reprise_media gauge\nreprise_media %d\n", web_store_count(s));
     fprintf(f, "# TYPE reprise_stored_bytes gauge\nreprise_stored_bytes %lld\n",
-            (long long) (web_store_bytes(s) + web_queue_bytes(s)));
+            (long long) web_store_bytes(s) + (long long) web_queue_bytes(s));
     fprintf(f, "# TYPE reprise_resident_bytes gauge\nreprise_resident_bytes %lld\n",
             (long long) memory_used());
     fclose(f);
