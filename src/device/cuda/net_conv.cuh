@@ -248,8 +248,9 @@ RP_DEV void finish(const struct rp_op_net_conv &a, const conv_plan &p,
 
             if (m >= p.pixels)
                 continue;
-            if (p.quick) {
-                finish_eight(a, p, from, m, o, out);
+            if (p.quick && (a.groups == 1 || p.out % 8 == 0)) {
+                if (o < p.out)
+                    finish_eight(a, p, from, m, group * p.out + o, out);
                 continue;
             }
             const int n = m / (p.height * p.width), r = m % (p.height * p.width);
