@@ -180,7 +180,7 @@ static void test_view(void **state)
 /* No two buffers that live at the same time overlap, and memory is used again. */
 static void test_place(void **state)
 {
-    struct rp_nn_buffer b[40];
+    struct rp_nn_buffer b[40] = {0};
     struct rp_nn_plan p = {.buffer = b, .nbuffers = (int) RP_ARRAY_LEN(b)};
     size_t all = 0;
 

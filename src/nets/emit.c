@@ -309,7 +309,7 @@ int rp_nn_reshaped(struct rp_nn_lower *l, struct rp_nn_view *v, int rank, const 
 {
     int ret;
     int64_t count = 1;
-    struct rp_nn_view flat, dense, as = {0};
+    struct rp_nn_view flat = {0}, dense, as = {0};
     int order[RP_NN_RANK];
     const bool before = l->folding;
 

@@ -48,10 +48,10 @@ int rp_nn_place(struct rp_nn_plan *p)
 {
     int n = 0, placed = 0;
     struct rp_nn_buffer **const sorted = calloc(2 * (size_t) p->nbuffers + 1, sizeof(void *));
-    struct rp_nn_buffer **const by_place = sorted + p->nbuffers;
 
     if (!sorted)
         return rp_fail(RP_ERR_NOMEM, "out of memory");
+    struct rp_nn_buffer **const by_place = sorted + p->nbuffers;
     for (int i = 0; i < p->nbuffers; i++) {
         struct rp_nn_buffer *const b = &p->buffer[i];
 

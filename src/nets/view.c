@@ -160,7 +160,7 @@ static bool deal(struct run *run, int runs, int rank, const int64_t *dim, int64_
  * follows them in the file's order; last ones go first. */
 static void order_axes(struct rp_nn_view *v, int runs, const int *place, const int *of)
 {
-    int n = 0, next[RP_NN_RANK];
+    int n = 0, next[RP_NN_RANK] = {0};
     int following = -1;
 
     for (int i = v->rank - 1; i >= 0; i--) {

@@ -1,14 +1,11 @@
-/* IEEE half precision, as bits: exact to float, rounded half to even from it. */
+/* IEEE half precision, as bits: exact to float, rounded half to even from it. On a GPU its own
+ * conversions are used: kernel.cuh includes them. */
 #ifndef RP_OPS_HALF_CORE_H
 #define RP_OPS_HALF_CORE_H
 
 #include <string.h>
 
 #include "ops/core.h"
-
-#ifdef __CUDACC__
-#include <cuda_fp16.h>
-#endif
 
 RP_FN float rp_half_to_float(uint16_t h)
 {

@@ -21,8 +21,10 @@ static bool opened; /* a connection is there */
 static void add_option(void *priv, const rp_option_info *info)
 {
     (void) priv;
-    table = realloc(table, (size_t) (n_table + 1) * sizeof(*table));
-    fuzz_must(table != NULL);
+    rp_option_info *const grown = realloc(table, (size_t) (n_table + 1) * sizeof(*table));
+
+    fuzz_must(grown != NULL);
+    table = grown;
     table[n_table++] = *info;
 }
 

@@ -6,6 +6,10 @@
 #ifndef RP_KERNEL_CUH
 #define RP_KERNEL_CUH
 
+#ifdef __CUDACC__
+#include <cuda_fp16.h>
+#endif
+
 #include "device/cuda/cuda.h"
 #include "ops/core.h"
 

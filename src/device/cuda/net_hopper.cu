@@ -110,6 +110,18 @@ template <> struct unit<256> {
     }
 };
 
+/* One step of a group of four warps: its 64 rows times all of B, begun. */
+template <int BN> RP_DEV void begin_step(float sum[BN / 8][4], const char *a, const char *b)
+{
+    const uint64_t da = operand(a), db = operand(b);
+
+    asm volatile("wgmma.fence.sync.aligned;" ::: "memory");
+#pragma unroll
+    for (int k = 0; k < 4; k++)
+        unit<BN>::multiply(sum, da + 2 * k, db + 2 * k);
+    asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory");
+}
+
 /* ---- the kernel ---------------------------------------------------------------------------------
  */
 
@@ -128,13 +140,11 @@ static __global__ void __launch_bounds__(BM * 2)
     const int warp = (int) threadIdx.x / RP_WARP, ahead = p.stages - 2;
     float sum[1][BN / 8][4];
     fetcher<RP_ACT_F16, BM, BN, THREADS, SIMPLE> f;
-    int scale_c;
+    int scale_c, stage = 0, next = ahead;
 
 #pragma unroll
-    for (int j = 0; j < BN / 8; j++)
-#pragma unroll
-        for (int h = 0; h < 4; h++)
-            sum[0][j][h] = 0;
+    for (int i = 0; i < BN / 2; i++)
+        (&sum[0][0][0])[i] = 0;
     f.start(a, p, m0, n0, group, first, shared);
     scale_c = f.c;
     rp_after_others();
@@ -143,7 +153,6 @@ static __global__ void __launch_bounds__(BM * 2)
             f.step(a, p, s);
         rp_fetch_group();
     }
-    int stage = 0, next = ahead;
 #pragma unroll 1
     for (int s = first; s < end; s++) {
         rp_fetch_wait(ahead - 1);
@@ -153,13 +162,8 @@ static __global__ void __launch_bounds__(BM * 2)
         }
         asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
         __syncthreads();
-        const uint64_t da = operand(shared + stage * STAGE + warp / 4 * 64 * ROW);
-        const uint64_t db = operand(shared + stage * STAGE + BM * ROW);
-        asm volatile("wgmma.fence.sync.aligned;" ::: "memory");
-#pragma unroll
-        for (int k = 0; k < 4; k++)
-            unit<BN>::multiply(sum[0], da + 2 * k, db + 2 * k);
-        asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory");
+        begin_step<BN>(sum[0], shared + stage * STAGE + warp / 4 * 64 * ROW,
+                       shared + stage * STAGE + BM * ROW);
         /* where the step before the last was: every warp waited for it before the barrier */
         if (s + ahead < end)
             f.step(a, p, next);
