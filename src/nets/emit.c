@@ -31,14 +31,17 @@ int rp_nn_buffer(struct rp_nn_lower *l, enum rp_nn_memory memory, size_t bytes, 
 
 int rp_nn_constant(struct rp_nn_lower *l, size_t bytes, void **host, int *buffer)
 {
-    *host = NULL;
     *buffer = 0;
-    if (bytes > l->most - l->folded)
-        return rp_nn_cannot(l->g, "its constants need too much memory");
+    if (bytes > l->most - l->folded) {
+        rp_nn_cannot(l->g, "its constants need too much memory");
+        return RP_ERR_UNSUPPORTED;
+    }
     l->folded += bytes;
     RP_CHECK(rp_nn_buffer(l, RP_NN_WEIGHTS, bytes, buffer));
-    if (!(*host = calloc(RP_ACT_ROUND(RP_MAX(bytes, 1)), 1)))
-        return no_memory();
+    if (!(*host = calloc(RP_ACT_ROUND(RP_MAX(bytes, 1)), 1))) {
+        no_memory();
+        return RP_ERR_NOMEM;
+    }
     l->plan->buffer[*buffer].host = *host;
     l->plan->buffer[*buffer].owned = true;
     return 0;
