@@ -258,22 +258,9 @@ static bool can(const struct rp_op_net_conv *a, const conv_plan &p, int tile)
     return conv_table[tile].kernel[a->src.type == RP_ACT_F16][p.simple];
 }
 
-/* The tile with which the work is done in the shortest time. */
 static int choose(const struct rp_op_net_conv *a, const conv_plan &p)
 {
-    int best = 0;
-    float least = 0;
-
-    for (int i = 0; i < TILES; i++) {
-        const struct conv_tile &t = conv_table[i];
-        const float cost = conv_cost(a, p, t.m, t.n, t.fixed, t.step, t.at_once);
-
-        if (can(a, p, i) && (least == 0 || cost < least)) {
-            best = i;
-            least = cost;
-        }
-    }
-    return best;
+    return conv_choose(conv_table, a, p, can);
 }
 
 /* Memory of the largest tile does not fit every GPU's processor: fewer steps ahead, then. */

@@ -248,7 +248,7 @@ RP_DEV void finish(const struct rp_op_net_conv &a, const conv_plan &p,
 
             if (m >= p.pixels)
                 continue;
-            if (p.quick && (a.groups == 1 || p.out % 8 == 0)) {
+            if (p.quick) {
                 if (o < p.out)
                     finish_eight(a, p, from, m, group * p.out + o, out);
                 continue;
@@ -321,7 +321,9 @@ static conv_plan make_plan(const struct rp_op_net_conv *a)
     p.splits = rp_conv_split(a);
     p.steps = (int) rp_div_up(p.row * (a->src.type == RP_ACT_F16 ? 2 : 4), ROW);
     p.simple = a->up == 1 && a->pad_mode == RP_PAD_ZERO && a->kh <= 16 && a->kw <= 16;
-    p.quick = a->shuffle == 1 && (a->groups == 1 || p.out % 8 == 0 || p.out == 1) &&
+    p.quick = a->shuffle == 1 &&
+              (a->groups == 1 || p.out % 8 == 0 ||
+               rp_conv_is_depthwise(rp_conv_out(a), a->src.c, a->groups)) &&
               (!a->add.data || whole) && rp_eight_can(a->then.fn) &&
               (!a->also.data || rp_eight_can(a->also_then.fn));
     return p;
@@ -357,6 +359,27 @@ static inline float conv_cost(const struct rp_op_net_conv *a, const conv_plan &p
 
     return (float) rounds *
            (fixed + step * (float) p.steps / (float) p.splits * (share < 1 ? 1 : share));
+}
+
+/* Of a table of tiles the one with which the work is done in the shortest time. */
+template <class TILE, int COUNT>
+static int conv_choose(const TILE (&table)[COUNT], const struct rp_op_net_conv *a,
+                       const conv_plan &p,
+                       bool (*can)(const struct rp_op_net_conv *a, const conv_plan &p, int tile))
+{
+    int best = 0;
+    float least = 0;
+
+    for (int i = 0; i < COUNT; i++) {
+        const TILE &t = table[i];
+        const float cost = conv_cost(a, p, t.m, t.n, t.fixed, t.step, t.at_once);
+
+        if (can(a, p, i) && (least == 0 || cost < least)) {
+            best = i;
+            least = cost;
+        }
+    }
+    return best;
 }
 
 #ifdef __CUDACC__

@@ -219,19 +219,7 @@ static bool can(const struct rp_op_net_conv *, const conv_plan &p, int tile)
 
 static int choose(const struct rp_op_net_conv *a, const conv_plan &p)
 {
-    int best = 0;
-    float least = 0;
-
-    for (int i = 0; i < HOPPER_TILES; i++) {
-        const struct hopper_tile &t = hopper_table[i];
-        const float cost = conv_cost(a, p, t.m, t.n, t.fixed, t.step, t.at_once);
-
-        if (can(a, p, i) && (least == 0 || cost < least)) {
-            best = i;
-            least = cost;
-        }
-    }
-    return best;
+    return conv_choose(hopper_table, a, p, can);
 }
 
 static int launch(struct rp_stream *stream, const struct rp_op_net_conv *a, conv_plan p, int tile)
