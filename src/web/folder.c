@@ -194,13 +194,15 @@ static int open_part(const struct web_server *s, char temporary[WEB_PATH])
 int web_save_json(const struct web_server *s, const char *path, const json_t *json)
 {
     char temporary[WEB_PATH];
-    char *const text = json ? json_dumps(json, JSON_INDENT(1)) : NULL;
+    char *const text = web_json_text(json, JSON_INDENT(1));
     const int fd = text ? open_part(s, temporary) : -1;
 
     if (fd < 0) {
+        const int ret = text ? RP_ERR_IO : RP_ERR_NOMEM;
+
         rp_log(RP_LOG_ERROR, "%s: %s", path, text ? strerror(errno) : "out of memory");
         free(text);
-        return text ? RP_ERR_IO : RP_ERR_NOMEM;
+        return ret;
     }
     const bool written = write_all(fd, text, strlen(text));
     free(text);
