@@ -123,7 +123,7 @@ static void run(struct rp_nn_graph *g, const struct rp_nn_plan *plan, const stru
     if (rp_nn_run_create(&r, plan, &place) < 0)
         fail("no run");
     const double start = rp_now();
-    if (rp_nn_run_go(r, &rp_nn_ops_c, NULL) < 0)
+    if (rp_nn_run_go(r, &rp_ops_c, NULL) < 0)
         fail("a step failed");
     printf("# %.3f s\n", rp_now() - start);
     for (int i = 0; i < plan->noutputs; i++)

@@ -118,7 +118,7 @@ static const float *run(struct model *m)
     place.weights = weights;
     assert_int_equal(rp_nn_run_create(&r, m->plan, &place), 0);
     for (int twice = 0; twice < 2; twice++) /* the second finds what the first one left */
-        assert_int_equal(rp_nn_run_go(r, &rp_nn_ops_c, NULL), 0);
+        assert_int_equal(rp_nn_run_go(r, &rp_ops_c, NULL), 0);
     rp_nn_run_free(&r);
     free(arena);
     free(weights);

@@ -117,10 +117,17 @@ static int open_subject(struct subject *s, const int64_t *const *dims)
 
     struct rp_model_params params = {.path = s->path, .name = s->name};
 
-    if (s->measure)
+    if (s->measure) {
+        const struct rp_execution_options *const o =
+            rp_settings_get(s->b->settings, &rp_execution_group);
+
         params.layout = rp_graph_layout(&s->b->graph);
+        params.by = (enum rp_network_engine) o->network_engine;
+    }
     RP_CHECK(rp_form_open(&s->model, s->b->engine, s->b->device, &params, s->measure));
     rp_bench_text(s->o, "layout", rp_model_layout(s->model) == RP_LAYOUT_NHWC ? "nhwc" : "nchw");
+    rp_bench_text(s->o, "network_engine",
+                  rp_model_is_native(s->model) ? "native" : "onnxruntime");
     rp_bench_put(s->o, "deterministic_form", json_boolean(rp_model_deterministic(s->model)));
     sizes(s, dims, pointer);
     RP_CHECK(open_lane(s, &s->lane[0]));

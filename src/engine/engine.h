@@ -168,4 +168,10 @@ int rp_net_bind_input(struct rp_net *net, int index, void *data);
  * recording if the slot's models are recorded one by one. */
 int rp_net_run(struct rp_net *net);
 
+/* The operations that a native net consists of, for reports; 0: it is not native. One of them by
+ * itself, now, and what it does (ops/describe.h: its number, and a struct rp_op_NAME). */
+int rp_net_steps(const struct rp_net *net);
+enum rp_op_number rp_net_step(const struct rp_net *net, int i, const void **args);
+int rp_net_run_step(const struct rp_net *net, int i);
+
 #endif /* RP_ENGINE_H */

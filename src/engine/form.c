@@ -289,7 +289,8 @@ static void keep_choice(struct rp_cache *cache, const char *key, int form)
     json_decref(entry);
 }
 
-/* Is there anything to choose? */
+/* Is there anything to choose? (Our own networks have one form; which these are shows only when they
+ * are open.) */
 static bool has_forms(const struct rp_device *device, const struct rp_model_params *params)
 {
     return params->layout == RP_LAYOUT_AUTO && device->fns->record_begin && !params->tensorrt;
@@ -300,7 +301,7 @@ bool rp_form_is_known(struct rp_engine *engine, const struct rp_device *device,
 {
     char key[1200];
 
-    return !has_forms(device, params) ||
+    return !has_forms(device, params) || params->by == RP_NETWORK_NATIVE ||
            (rp_ort_cache_key(engine, device, params->path, "form of", key, sizeof(key)) >= 0 &&
             known_choice(params->cache, key) >= 0);
 }
@@ -318,7 +319,7 @@ int rp_form_open(struct rp_model **out, struct rp_engine *engine, struct rp_devi
     RP_TRY(rp_ort_cache_key(engine, device, params->path, "form of", key, sizeof(key)));
     form = known_choice(params->cache, key);
     RP_TRY(open_form(&trial[0].model, engine, device, params, RP_MAX(form, 0)));
-    if (form < 0 && may_measure) {
+    if (form < 0 && may_measure && !rp_model_is_native(trial[0].model)) {
         form = choose(trial, params);
         tell(trial, form);
         keep_choice(params->cache, key, form);

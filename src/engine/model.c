@@ -113,14 +113,13 @@ fail:
     return ret;
 }
 
-/* With our own operations if that was asked for and they can; m->native says whether. A file that
- * must be the published one is ONNX Runtime's. */
+/* With our own operations if that was asked for and they can; m->native says whether. */
 static int open_natively(struct rp_model *m)
 {
     char why[160];
     int ret;
 
-    if (m->by != RP_NETWORK_NATIVE || m->sum.sha256 || m->tensorrt)
+    if (m->by != RP_NETWORK_NATIVE || m->tensorrt)
         return 0;
     ret = rp_native_open(m, why, sizeof(why));
     if (ret == RP_ERR_UNSUPPORTED) {

@@ -15,7 +15,6 @@ struct planned {
 
 struct rp_native {
     struct rp_device *device;
-    const struct rp_nn_ops *ops;
     struct rp_onnx_image file; /* empty when all sizes are fixed and the only plan is made */
     pthread_mutex_t lock;      /* of `first` */
     struct planned *first;
@@ -198,20 +197,19 @@ int rp_native_open(struct rp_model *m, char *why, size_t size)
     bool fixed;
     struct rp_onnx_image own = {0};
 
-    snprintf(why, size, "its device has no operations for networks");
-    if (!m->device->fns->host_memory)
-        return RP_ERR_UNSUPPORTED;
     if (!(m->native = calloc(1, sizeof(*m->native))))
         return rp_fail(RP_ERR_NOMEM, "out of memory");
     pthread_mutex_init(&m->native->lock, NULL);
     m->native->device = m->device;
-    m->native->ops = &rp_nn_ops_c;
+    m->recordable = m->device->fns->record_begin != NULL;
     snprintf(why, size, "inputs or outputs that are not float32");
-    if (!m->edited)
+    if (m->sum.sha256) {
+        RP_TRY(rp_model_read_summed(m, &own));
+    } else if (!m->edited) {
         RP_TRY(rp_onnx_load(&own, m->path));
-    const struct rp_onnx_image *const file = m->edited ? m->edited : &own;
-    if (!m->edited)
         rp_onnx_open_sizes(&own);
+    }
+    const struct rp_onnx_image *const file = m->edited ? m->edited : &own;
     RP_TRY(read_ends(m, file));
     RP_TRY(try_plan(m, file, &fixed, why, size));
     if (fixed || !m->edited) {
@@ -227,6 +225,7 @@ int rp_native_open(struct rp_model *m, char *why, size_t size)
 fail:
     rp_onnx_unmap(&own);
     rp_native_close(&m->native);
+    m->recordable = false;
     return ret;
 }
 
@@ -302,7 +301,7 @@ void rp_native_bind_input(struct rp_net *net, int index)
 
 int rp_native_run(const struct rp_net *net)
 {
-    return rp_nn_run_go(net->native->run, net->model->native->ops, net->slot->stream);
+    return rp_nn_run_go(net->native->run, net->model->device->ops, net->slot->stream);
 }
 
 void rp_native_unbind(struct rp_net *net)
@@ -312,4 +311,19 @@ void rp_native_unbind(struct rp_net *net)
     rp_nn_run_free(&net->native->run);
     free(net->native);
     net->native = NULL;
+}
+
+int rp_net_steps(const struct rp_net *net)
+{
+    return net->native ? rp_nn_run_steps(net->native->run) : 0;
+}
+
+enum rp_op_number rp_net_step(const struct rp_net *net, int i, const void **args)
+{
+    return rp_nn_run_step(net->native->run, i, args);
+}
+
+int rp_net_run_step(const struct rp_net *net, int i)
+{
+    return rp_nn_run_go_step(net->native->run, net->model->device->ops, net->slot->stream, i);
 }

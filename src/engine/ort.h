@@ -111,6 +111,10 @@ int rp_ort_add_tensorrt(struct rp_engine *engine, struct rp_device *device,
 int rp_ort_cache_key(const struct rp_engine *engine, const struct rp_device *device,
                     const char *path, const char *what, char *key, size_t size);
 
+/* The bytes of the only file that will do, with the sizes open that need not hold. RP_ERR_MISSING,
+ * without a log line, if the file is not that one. End them with rp_onnx_unmap(). */
+int rp_model_read_summed(const struct rp_model *m, struct rp_onnx_image *out);
+
 /* Make m->session, from the cache if possible (cache may be NULL). */
 int rp_ort_open_session(struct rp_model *m, int threads, struct rp_cache *cache);
 

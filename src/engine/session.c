@@ -51,8 +51,7 @@ static int fail_sum(const struct rp_model *m, const char *what, const char *got,
     return RP_ERR_MISSING;
 }
 
-/* The bytes of the only file that will do. */
-static int read_summed(const struct rp_model *m, struct rp_onnx_image *out)
+int rp_model_read_summed(const struct rp_model *m, struct rp_onnx_image *out)
 {
     struct stat st;
     char got[RP_SHA256_HEX], want[32];
@@ -82,7 +81,7 @@ static int load(const struct rp_model *m, const struct request *r, const OrtSess
     struct rp_engine *const e = m->engine;
 
     if (m->sum.sha256)
-        RP_TRY(read_summed(m, &open));
+        RP_TRY(rp_model_read_summed(m, &open));
     else if (!r->optimised && !m->edited)
         rp_onnx_load_open(&open, r->path);
     const struct rp_onnx_image *const from = m->edited ? m->edited : &open;

@@ -238,7 +238,7 @@ static int compute(struct rp_nn_lower *l)
             return rp_nn_cannot(l->g, "a constant depends on an input");
         memcpy((char *) &s->args + s->fix[i].at, &p, sizeof(p));
     }
-    return rp_nn_do(&rp_nn_ops_c, NULL, s->op, &s->args);
+    return rp_nn_do(&rp_ops_c, NULL, s->op, &s->args);
 }
 
 int rp_nn_emit(struct rp_nn_lower *l)

@@ -20,15 +20,6 @@ enum rp_nn_op {
 #undef RP_NN_OP
 };
 
-/* A device's operations. */
-struct rp_nn_ops {
-#define RP_NN_ENTRY(name) int (*(name))(struct rp_stream * stream, const struct rp_op_##name *a);
-    RP_NET_OPS(RP_NN_ENTRY)
-#undef RP_NN_ENTRY
-};
-
-extern const struct rp_nn_ops rp_nn_ops_c;
-
 union rp_nn_args {
 #define RP_NN_ARGS(name) struct rp_op_##name name;
     RP_NET_OPS(RP_NN_ARGS)
@@ -92,7 +83,7 @@ void rp_nn_plan_forget(struct rp_nn_plan *plan);
 /* ---- for the files of this folder ------------------------------------------------------------ */
 
 /* One operation, now. */
-int rp_nn_do(const struct rp_nn_ops *ops, struct rp_stream *stream, enum rp_nn_op op,
+int rp_nn_do(const struct rp_ops *ops, struct rp_stream *stream, enum rp_nn_op op,
              const union rp_nn_args *args);
 
 /* Places for buffers, so that none lies where another is still needed. */

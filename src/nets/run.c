@@ -2,12 +2,6 @@
 
 #include "ops/ops.h"
 
-const struct rp_nn_ops rp_nn_ops_c = {
-#define ENTRY(name) .name = rp_c_##name,
-    RP_NET_OPS(ENTRY)
-#undef ENTRY
-};
-
 struct bind {
     int step, input;
     size_t at;
@@ -23,7 +17,7 @@ struct rp_nn_run {
     struct bind *bind; /* of inputs */
 };
 
-int rp_nn_do(const struct rp_nn_ops *ops, struct rp_stream *stream, enum rp_nn_op op,
+int rp_nn_do(const struct rp_ops *ops, struct rp_stream *stream, enum rp_nn_op op,
              const union rp_nn_args *args)
 {
     switch (op) {
@@ -104,10 +98,33 @@ void rp_nn_run_bind_input(struct rp_nn_run *run, int index, void *data)
     }
 }
 
-int rp_nn_run_go(const struct rp_nn_run *run, const struct rp_nn_ops *ops, struct rp_stream *stream)
+int rp_nn_run_steps(const struct rp_nn_run *run)
+{
+    return run->nsteps;
+}
+
+enum rp_op_number rp_nn_run_step(const struct rp_nn_run *run, int i, const void **args)
+{
+    static const enum rp_op_number number[] = {
+#define NUMBER(name) [RP_NN_OP_##name] = RP_OP_NUMBER_##name,
+        RP_NET_OPS(NUMBER)
+#undef NUMBER
+    };
+
+    *args = &run->step[i].args;
+    return number[run->step[i].op];
+}
+
+int rp_nn_run_go_step(const struct rp_nn_run *run, const struct rp_ops *ops,
+                      struct rp_stream *stream, int i)
+{
+    return rp_nn_do(ops, stream, run->step[i].op, &run->step[i].args);
+}
+
+int rp_nn_run_go(const struct rp_nn_run *run, const struct rp_ops *ops, struct rp_stream *stream)
 {
     for (int i = 0; i < run->nsteps; i++)
-        RP_CHECK(rp_nn_do(ops, stream, run->step[i].op, &run->step[i].args));
+        RP_CHECK(rp_nn_run_go_step(run, ops, stream, i));
     return 0;
 }
 

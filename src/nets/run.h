@@ -19,8 +19,13 @@ int rp_nn_run_create(struct rp_nn_run **out, const struct rp_nn_plan *plan,
                      const struct rp_nn_place *place);
 /* An input is elsewhere from now on. */
 void rp_nn_run_bind_input(struct rp_nn_run *run, int index, void *data);
-int rp_nn_run_go(const struct rp_nn_run *run, const struct rp_nn_ops *ops,
+int rp_nn_run_go(const struct rp_nn_run *run, const struct rp_ops *ops,
                  struct rp_stream *stream);
+/* One step of it: its operation, whose arguments stay the run's; and doing it. */
+int rp_nn_run_steps(const struct rp_nn_run *run);
+enum rp_op_number rp_nn_run_step(const struct rp_nn_run *run, int i, const void **args);
+int rp_nn_run_go_step(const struct rp_nn_run *run, const struct rp_ops *ops,
+                      struct rp_stream *stream, int i);
 void rp_nn_run_free(struct rp_nn_run **run);
 
 #endif /* RP_NETS_RUN_H */

@@ -132,7 +132,7 @@ static void run_it(const struct rp_nn_plan *plan)
             place.out[b->index] = calloc(b->bytes + 1, 1);
     }
     fuzz_must(rp_nn_run_create(&run, plan, &place) >= 0);
-    fuzz_must(rp_nn_run_go(run, &rp_nn_ops_c, NULL) >= 0);
+    fuzz_must(rp_nn_run_go(run, &rp_ops_c, NULL) >= 0);
     rp_nn_run_free(&run);
     for (size_t i = 0; i < RP_ARRAY_LEN(place.in); i++) {
         free(place.in[i]);
