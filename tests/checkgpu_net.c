@@ -149,7 +149,9 @@ void check_net_conv(struct cg *c)
         shape(kind, n, c->bench ? 32 : cg_range(c, 4, 12), c->bench ? 32 : cg_range(c, 4, 20), in),
         0);
     const int h = (a.src.h * a.up - 1) / a.stride_h + 1, w = (a.src.w * a.up - 1) / a.stride_w + 1;
-    const float tolerance = 2e-3f;
+    a.product =
+        kind == RP_ACT_F32 && !c->bench && cg_chance(c, 20) ? RP_PRODUCT_EXACT : RP_PRODUCT_QUICK;
+    const float tolerance = a.product == RP_PRODUCT_EXACT ? 2e-5f : 2e-3f;
     a.dst = act(c, "dst",
                 shape(cg_chance(c, 80) ? kind : RP_ACT_F32, n, h * a.shuffle,
                       w * a.shuffle - (a.shuffle > 1), out / a.shuffle / a.shuffle),
@@ -158,8 +160,11 @@ void check_net_conv(struct cg *c)
     draw_extras(c, &a, out, in);
     if (rp_conv_work(&a))
         a.work = cg_zeros(c, "work", rp_conv_work(&a), CG_SCRATCH);
-    cg_note(c, "type %d, %dx%dx%d of %d groups, window %dx%d to %d, shuffle %d, up %d, then %d",
-            kind, a.src.h, a.src.w, in, a.groups, a.kh, a.kw, out, a.shuffle, a.up, a.then.fn);
+    cg_note(
+        c,
+        "type %d product %d, %dx%dx%d of %d groups, window %dx%d to %d, shuffle %d, up %d, then %d",
+        kind, a.product, a.src.h, a.src.w, in, a.groups, a.kh, a.kw, out, a.shuffle, a.up,
+        a.then.fn);
     c->bytes =
         (double) a.src.h * a.src.w * in * 2 + (double) h * w * out * 2 + (double) out * in * 9 * 2;
     RUN(a);

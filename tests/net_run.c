@@ -1,10 +1,11 @@
 /* A network through our own operations, in C: a helper of test_nets.py.
  *
- *     net_run [--plan] MODEL FOLDER NAME:SHAPE=FILE...
+ *     net_run [--plan] [--fp16 | --tf32] MODEL FOLDER NAME:SHAPE=FILE...
  *
  * Each FILE has an input as float32, SHAPE is like 1x3x112x112. An output is written to FOLDER as a
  * file of float32 for each, with a line "NAME SHAPE FILE" each. If the network is not native,
- * one line says why, and the exit code is 3. --plan: also the steps, and how much memory. */
+ * one line says why, and the exit code is 3. --plan: also the steps, and how much memory. --fp16:
+ * stored as float16; --tf32: multiplied as TF32, as a GPU does. */
 #include "nets/run.h"
 
 #define MAX_INPUTS 16
@@ -79,6 +80,16 @@ static void save(const char *folder, int i, struct rp_onnx_text name, const stru
     printf("%s %s\n", s->rank ? "" : "scalar", path);
 }
 
+/* Does it touch a tensor of float16? */
+static bool is_half(const struct rp_nn_plan *p, const struct rp_nn_step *s)
+{
+    bool half = false;
+
+    for (int i = 0; i < s->nfix; i++)
+        half |= p->buffer[s->fix[i].buffer].type == RP_ACT_F16;
+    return half;
+}
+
 static void show(const struct rp_nn_plan *p)
 {
     static const char *const names[] = {
@@ -90,7 +101,7 @@ static void show(const struct rp_nn_plan *p)
     for (int i = 0; i < p->nsteps; i++) {
         const struct rp_nn_step *const s = &p->step[i];
 
-        printf("# %s", names[s->op]);
+        printf("# %s%s", names[s->op], is_half(p, s) ? " fp16" : "");
         if (s->op == RP_NN_OP_net_conv)
             printf(" %dx%d /%d %dx%dx%d > %dx%dx%d fn %d add %d", s->args.net_conv.kh,
                    s->args.net_conv.kw, s->args.net_conv.stride_h, s->args.net_conv.src.h,
@@ -103,7 +114,7 @@ static void show(const struct rp_nn_plan *p)
 }
 
 static void run(struct rp_nn_graph *g, const struct rp_nn_plan *plan, const struct input *in,
-                int nin, const char *folder)
+                int nin, enum rp_net_product product, const char *folder)
 {
     struct rp_nn_run *r;
     void *const weights = zeros(plan->weights);
@@ -122,6 +133,7 @@ static void run(struct rp_nn_graph *g, const struct rp_nn_plan *plan, const stru
         place.out[i] = zeros(bytes_of(&plan->out[i]));
     if (rp_nn_run_create(&r, plan, &place) < 0)
         fail("no run");
+    rp_nn_run_multiply(r, product);
     const double start = rp_now();
     if (rp_nn_run_go(r, &rp_ops_c, NULL) < 0)
         fail("a step failed");
@@ -148,12 +160,17 @@ int main(int argc, char **argv)
     const int *inputs;
     struct rp_nn_graph *g;
     struct rp_nn_plan *plan = NULL;
-    const bool shown = argc > 1 && !strcmp(argv[1], "--plan");
+    bool shown = false;
+    enum rp_act_type storage = RP_ACT_F32;
+    enum rp_net_product product = RP_PRODUCT_QUICK;
 
-    argv += shown;
-    argc -= shown;
+    for (; argc > 1 && !strncmp(argv[1], "--", 2); argv++, argc--) {
+        shown |= !strcmp(argv[1], "--plan");
+        storage = !strcmp(argv[1], "--fp16") ? RP_ACT_F16 : storage;
+        product = !strcmp(argv[1], "--tf32") ? RP_PRODUCT_TF32 : product;
+    }
     if (argc < 3)
-        fail("net_run [--plan] MODEL FOLDER NAME:SHAPE=FILE...");
+        fail("net_run [--plan] [--fp16 | --tf32] MODEL FOLDER NAME:SHAPE=FILE...");
     for (int i = 3; i < argc && nin < MAX_INPUTS; i++)
         in[nin++] = parse(argv[i]);
     if (rp_onnx_load(&file, argv[1]) < 0 || rp_onnx_read(&onnx, argv[1], file.data, file.size) < 0)
@@ -164,11 +181,11 @@ int main(int argc, char **argv)
                 dims[i] = in[k].dim;
     ret = rp_nn_graph_read(&g, argv[1], file.data, file.size, dims);
     if (ret >= 0)
-        ret = rp_nn_plan_make(&plan, g);
+        ret = rp_nn_plan_make(&plan, g, storage);
     if (ret >= 0 && shown)
         show(plan);
     if (ret >= 0)
-        run(g, plan, in, nin, argv[2]);
+        run(g, plan, in, nin, product, argv[2]);
     else if (g)
         printf("not native: %s\n", g->why);
     rp_nn_plan_free(&plan);

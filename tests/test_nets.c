@@ -8,8 +8,8 @@
 
 #include <math.h>
 
+#include "nets/lower.h"
 #include "nets/run.h"
-#include "nets/view.h"
 #include "onnx/write.h"
 
 #define DIMS(...)     \
@@ -26,6 +26,7 @@ struct model {
     size_t graph;
     struct rp_nn_graph *g;
     struct rp_nn_plan *plan;
+    enum rp_act_type storage;
     float result[4096];
 };
 
@@ -96,7 +97,7 @@ static int plan(struct model *m)
 
     assert_int_equal(rp_onnx_end_model(&m->out, m->graph), 0);
     ret = rp_nn_graph_read(&m->g, "test", m->b, m->out.n, NULL);
-    return ret < 0 ? ret : rp_nn_plan_make(&m->plan, m->g);
+    return ret < 0 ? ret : rp_nn_plan_make(&m->plan, m->g, m->storage);
 }
 
 /* The result of x = noise(0), noise(1), ... */
@@ -123,6 +124,50 @@ static const float *run(struct model *m)
     free(arena);
     free(weights);
     return m->result;
+}
+
+/* ---- rows and storage ------------------------------------------------------------------------ */
+
+#define ROW 2048 /* numbers of an input's row: as few as are stored as float16 */
+#define MANY 4
+
+/* A finished file over so many rows of [8][16][16], which are noise from `first` rows on. */
+static size_t run_rows(struct model *m, enum rp_act_type storage, int rows, int first, float *y)
+{
+    size_t out = 1;
+    struct rp_nn_run *r;
+    float *const x = calloc(MANY * ROW, sizeof(*x));
+    struct rp_nn_place place = {.in = {x}, .out = {y}};
+    const int64_t dim[] = {rows, 8, 16, 16}, *const dims[] = {dim};
+
+    rp_nn_plan_free(&m->plan);
+    rp_nn_graph_free(&m->g);
+    assert_true(rp_nn_graph_read(&m->g, "test", m->b, m->out.n, dims) >= 0);
+    if (rp_nn_plan_make(&m->plan, m->g, storage) < 0)
+        fail_msg("not native: %s", m->g->why);
+    for (int i = 0; i < rows * ROW; i++)
+        x[i] = noise(first * ROW + i) + noise((first * ROW + i) / 57) / 3;
+    for (int i = 0; i < m->plan->out[0].rank; i++)
+        out *= (size_t) m->plan->out[0].dim[i];
+    assert_true(out <= MANY * ROW);
+    place.arena = aligned_alloc(256, m->plan->arena + 256);
+    void *const weights = aligned_alloc(256, m->plan->weights + 256);
+    memset(place.arena, 0, m->plan->arena);
+    rp_nn_plan_weights(m->plan, weights);
+    place.weights = weights;
+    assert_int_equal(rp_nn_run_create(&r, m->plan, &place), 0);
+    assert_int_equal(rp_nn_run_go(r, &rp_ops_c, NULL), 0);
+    rp_nn_run_free(&r);
+    free(place.arena);
+    free(weights);
+    free(x);
+    return out;
+}
+
+static void finish(struct model *m, int out_rank, const int64_t *out)
+{
+    ends(m, 4, DIMS(-1, 8, 16, 16), out_rank, out);
+    assert_int_equal(rp_onnx_end_model(&m->out, m->graph), 0);
 }
 
 /* How many steps are this operation. */
@@ -386,6 +431,147 @@ static void test_constants(void **state)
     end(m);
 }
 
+/* ---- float16 --------------------------------------------------------------------------------- */
+
+/* Convolutions, a sum, a batch norm by itself, pooling, enlarging, a Concat, attention over pixels,
+ * a normalisation, a vector that scales channels. */
+static struct model *small_of_all(void)
+{
+    struct model *const m = begin();
+
+    node_ints(m, "Conv x w1 > a", "pads", 4, DIMS(1, 1, 1, 1));
+    rp_onnx_put_node(&m->out, "Relu a > b");
+    rp_onnx_put_node(&m->out, "BatchNormalization b scale shift mean var > n");
+    node_ints(m, "Conv n w2 > c", "pads", 4, DIMS(1, 1, 1, 1));
+    rp_onnx_put_node(&m->out, "Add c b > d");
+    size_t node = rp_onnx_begin_node(&m->out, "MaxPool d > e");
+    rp_onnx_put_ints(&m->out, "kernel_shape", 2, DIMS(2, 2));
+    rp_onnx_put_ints(&m->out, "strides", 2, DIMS(2, 2));
+    rp_onnx_end(&m->out, node);
+    rp_onnx_put_node(&m->out, "Upsample e factors > f");
+    node = rp_onnx_begin_node(&m->out, "Concat d f > g");
+    rp_onnx_put_int(&m->out, "axis", 1);
+    rp_onnx_end(&m->out, node);
+    rp_onnx_put_node(&m->out, "Conv g w3 > h");
+    rp_onnx_put_node(&m->out, "InstanceNormalization h scale shift > i");
+    rp_onnx_put_node(&m->out, "GlobalAveragePool i > v");
+    rp_onnx_put_node(&m->out, "Conv v w4 > s");
+    rp_onnx_put_node(&m->out, "Sigmoid s > t");
+    rp_onnx_put_node(&m->out, "Mul i t > j");
+    rp_onnx_put_node(&m->out, "Reshape j tokens > k");
+    node_ints(m, "Transpose k > q", "perm", 3, DIMS(0, 2, 1));
+    rp_onnx_put_node(&m->out, "MatMul k q > l");
+    node = rp_onnx_begin_node(&m->out, "Softmax l > o");
+    rp_onnx_put_int(&m->out, "axis", -1);
+    rp_onnx_end(&m->out, node);
+    rp_onnx_put_node(&m->out, "MatMul o k > p");
+    rp_onnx_put_node(&m->out, "Reshape p picture > r");
+    rp_onnx_put_node(&m->out, "Conv r w4 > u");
+    rp_onnx_put_node(&m->out, "Mul u u > y");
+    weight(m, "w1", 4, DIMS(8, 8, 3, 3), 1);
+    weight(m, "w2", 4, DIMS(8, 8, 3, 3), 2);
+    weight(m, "w3", 4, DIMS(8, 16, 1, 1), 3);
+    weight(m, "w4", 4, DIMS(8, 8, 1, 1), 4);
+    weight(m, "scale", 1, DIMS(8), 5);
+    weight(m, "shift", 1, DIMS(8), 6);
+    weight(m, "mean", 1, DIMS(8), 7);
+    rp_onnx_put_weight(&m->out, "var", RP_ONNX_FLOAT, 1, DIMS(8),
+                       (const float[]){4, 0.25f, 1, 2, 1, 3, 1, 9}, 32);
+    rp_onnx_put_weight(&m->out, "factors", RP_ONNX_FLOAT, 1, DIMS(4), (const float[]){1, 1, 2, 2},
+                       16);
+    whole(m, "tokens", 3, DIMS(0, 8, 256));
+    whole(m, "picture", 4, DIMS(0, 8, 16, 16));
+    finish(m, 4, DIMS(-1, 8, 16, 16));
+    return m;
+}
+
+/* A row's result does not depend on the others, nor on how many there are: the same bytes. */
+static void test_rows(void **state)
+{
+    struct model *const m = small_of_all();
+    static float all[MANY * ROW], one[MANY * ROW];
+
+    (void) state;
+    for (int storage = RP_ACT_F32; storage <= RP_ACT_F16; storage++) {
+        for (int rows = 2; rows <= MANY; rows++) {
+            const size_t each =
+                run_rows(m, (enum rp_act_type) storage, rows, 0, all) / (size_t) rows;
+
+            for (int k = 0; k < rows; k++) {
+                assert_int_equal(run_rows(m, (enum rp_act_type) storage, 1, k, one), each);
+                assert_memory_equal(all + (size_t) k * each, one, each * sizeof(float));
+                if (k)
+                    assert_memory_not_equal(all, one, each * sizeof(float));
+            }
+        }
+    }
+    end(m);
+}
+
+static enum rp_act_type type_of(const struct model *m, int step, size_t at)
+{
+    const struct rp_nn_step *const s = &m->plan->step[step];
+
+    for (int i = 0; i < s->nfix; i++)
+        if (s->fix[i].at == at)
+            return m->plan->buffer[s->fix[i].buffer].type;
+    fail_msg("step %d has no such tensor", step);
+    return RP_ACT_F32;
+}
+
+/* Close to the result in float32, but not the same: it is float16 indeed. Memory is halved. */
+static void test_half(void **state)
+{
+    struct model *const m = small_of_all();
+    static float half[MANY * ROW], full[MANY * ROW];
+    double most = 0, largest = 0;
+
+    (void) state;
+    const size_t n = run_rows(m, RP_ACT_F32, 1, 0, full), arena = m->plan->arena;
+    assert_int_equal(run_rows(m, RP_ACT_F16, 1, 0, half), n);
+    assert_true(m->plan->arena < arena);
+    for (size_t i = 0; i < n; i++) {
+        most = fmax(most, fabs((double) half[i] - (double) full[i]));
+        largest = fmax(largest, fabs((double) full[i]));
+    }
+    if (!(most > 1e-6 * largest && most < 1e-2 * largest))
+        fail_msg("%g of %g", most, largest);
+    end(m);
+}
+
+/* What is float16, and what is not: storage.c. */
+static void test_storage(void **state)
+{
+    struct model *const m = begin();
+    float y[8];
+
+    (void) state;
+    rp_onnx_put_node(&m->out, "Conv x w > a");
+    rp_onnx_put_node(&m->out, "Conv a w > b");
+    rp_onnx_put_node(&m->out, "GlobalAveragePool b > c");
+    rp_onnx_put_node(&m->out, "Conv c w > d");
+    rp_onnx_put_node(&m->out, "Flatten d > y");
+    weight(m, "w", 4, DIMS(8, 8, 1, 1), 1);
+    finish(m, 2, DIMS(-1, 8));
+    assert_int_equal(run_rows(m, RP_ACT_F16, 1, 0, y), 8);
+    assert_int_equal(m->plan->nsteps, 6);
+    assert_int_equal(m->plan->step[0].args.net_copy.src_type, RP_ACT_F32);
+    assert_int_equal(m->plan->step[0].args.net_copy.dst_type, RP_ACT_F16);
+    for (int i = 1; i <= 2; i++) {
+        assert_int_equal(type_of(m, i, RP_NN_AT(net_conv, src.data)), RP_ACT_F16);
+        assert_int_equal(type_of(m, i, RP_NN_AT(net_conv, dst.data)), RP_ACT_F16);
+        assert_int_equal(m->plan->step[i].args.net_conv.src.type, RP_ACT_F16);
+    }
+    assert_int_equal(m->plan->step[3].op, RP_NN_OP_net_pool); /* the mean is a vector */
+    assert_int_equal(type_of(m, 3, RP_NN_AT(net_pool, dst.data)), RP_ACT_F32);
+    assert_int_equal(m->plan->step[4].args.net_conv.src.type, RP_ACT_F32);
+    /* in a plan of float32 nothing is */
+    assert_int_equal(run_rows(m, RP_ACT_F32, 1, 0, y), 8);
+    for (int i = 0; i < m->plan->nbuffers; i++)
+        assert_int_equal(m->plan->buffer[i].type, RP_ACT_F32);
+    end(m);
+}
+
 /* ---- what is not done ------------------------------------------------------------------------ */
 
 static void refused(struct model *m, const char *why)
@@ -438,7 +624,9 @@ int main(void)
         cmocka_unit_test(test_block),       cmocka_unit_test(test_adain),
         cmocka_unit_test(test_flatten),     cmocka_unit_test(test_concat),
         cmocka_unit_test(test_concat_home), cmocka_unit_test(test_shuffle),
-        cmocka_unit_test(test_constants),   cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_constants),   cmocka_unit_test(test_rows),
+        cmocka_unit_test(test_half),        cmocka_unit_test(test_storage),
+        cmocka_unit_test(test_refused),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

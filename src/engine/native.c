@@ -84,7 +84,7 @@ static int make(const struct rp_model *m, struct rp_native *native,
         memcpy(p->dim[i], dim[i], sizeof(p->dim[i]));
     ret = rp_nn_graph_read(&graph, m->path, file->data, file->size, dim);
     if (ret >= 0)
-        ret = rp_nn_plan_make(&p->plan, graph);
+        ret = rp_nn_plan_make(&p->plan, graph, RP_ACT_F32);
     if (ret >= 0 && !fits(m, p->plan))
         ret = rp_nn_cannot(graph, "results of other sizes than the file says");
     if (ret >= 0)

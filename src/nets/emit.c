@@ -115,17 +115,29 @@ int rp_nn_result(struct rp_nn_lower *l, const struct rp_nn_node *n, int i,
     return 0;
 }
 
-int rp_nn_fresh(struct rp_nn_lower *l, int rank, const int64_t *dim, const int *order,
-                struct rp_nn_view *out)
+static int fresh_of(struct rp_nn_lower *l, enum rp_act_type type, int rank, const int64_t *dim,
+                    const int *order, struct rp_nn_view *out)
 {
     void *host;
     const int64_t numbers = rp_nn_dense(out, rank, dim, order);
 
     if (numbers < 0 || numbers > INT32_MAX)
         return rp_nn_cannot(l->g, "a tensor is too large");
-    const size_t bytes = (size_t) RP_MAX(numbers, 8) * sizeof(float);
-    return l->folding ? rp_nn_constant(l, bytes, &host, &out->buffer)
-                      : rp_nn_buffer(l, RP_NN_ARENA, bytes, &out->buffer);
+    if (l->folding)
+        return rp_nn_constant(l, (size_t) RP_MAX(numbers, 8) * sizeof(float), &host, &out->buffer);
+    RP_CHECK(rp_nn_buffer(l, RP_NN_ARENA, 0, &out->buffer));
+    l->plan->buffer[out->buffer].type = type;
+    l->plan->buffer[out->buffer].bytes =
+        (size_t) RP_MAX(numbers, 8) * (size_t) rp_nn_size(l, out->buffer);
+    return 0;
+}
+
+int rp_nn_fresh(struct rp_nn_lower *l, int rank, const int64_t *dim, const int *order,
+                struct rp_nn_view *out)
+{
+    const bool half = l->half_now && rp_nn_is_large(l, rank, dim);
+
+    return fresh_of(l, half ? RP_ACT_F16 : RP_ACT_F32, rank, dim, order, out);
 }
 
 int rp_nn_fresh_nchw(struct rp_nn_lower *l, int rank, const int64_t *dim, struct rp_nn_view *out)
@@ -144,8 +156,12 @@ int rp_nn_fresh_result(struct rp_nn_lower *l, const struct rp_nn_node *n, struct
     if (home->whole < 0 || l->folding)
         return rp_nn_fresh_nchw(l, v->rank, v->dim, out);
     struct rp_nn_view *const whole = &l->view[home->whole];
+    const bool half_now = l->half_now;
+
+    l->half_now = l->half[home->whole];
     if (whole->buffer < 0)
         RP_CHECK(rp_nn_fresh_nchw(l, 4, l->g->value[home->whole].dim, whole));
+    l->half_now = half_now;
     *out = *whole;
     rp_nn_slice(out, 1, home->at, v->dim[1], 1);
     return 0;
@@ -168,12 +184,28 @@ void rp_nn_put(struct rp_nn_lower *l, size_t at, int buffer, int64_t bytes)
     s->nfix++;
 }
 
+enum rp_act_type rp_nn_type(const struct rp_nn_lower *l, int buffer)
+{
+    return l->plan->buffer[buffer].type;
+}
+
+int64_t rp_nn_size(const struct rp_nn_lower *l, int buffer)
+{
+    return rp_nn_type(l, buffer) == RP_ACT_F16 ? (int64_t) sizeof(uint16_t)
+                                               : (int64_t) sizeof(float);
+}
+
+void rp_nn_put_number(struct rp_nn_lower *l, size_t at, int buffer, int64_t number)
+{
+    rp_nn_put(l, at, buffer, number * rp_nn_size(l, buffer));
+}
+
 void rp_nn_put_act(struct rp_nn_lower *l, size_t at, const struct rp_nn_act *a)
 {
-    const struct rp_act act = {NULL, RP_ACT_F32, a->n, a->h, a->w, a->c, a->ld};
+    const struct rp_act act = {NULL, rp_nn_type(l, a->buffer), a->n, a->h, a->w, a->c, a->ld};
 
     memcpy((char *) &l->step.args + at, &act, sizeof(act));
-    rp_nn_put(l, at + offsetof(struct rp_act, data), a->buffer, a->at * (int64_t) sizeof(float));
+    rp_nn_put_number(l, at + offsetof(struct rp_act, data), a->buffer, a->at);
 }
 
 int rp_nn_put_work(struct rp_nn_lower *l, size_t at, size_t bytes)
@@ -286,25 +318,44 @@ int rp_nn_copy_view(struct rp_nn_lower *l, const struct rp_nn_view *from,
         return 0;
     if (!rp_nn_copy(from, to, &a->net_copy))
         return rp_nn_cannot(l->g, "a copy of more than %d axes", RP_NET_AXES);
-    rp_nn_put(l, RP_NN_AT(net_copy, src), from->buffer, from->at * (int64_t) sizeof(float));
-    rp_nn_put(l, RP_NN_AT(net_copy, dst), to->buffer, to->at * (int64_t) sizeof(float));
+    a->net_copy.src_type = rp_nn_type(l, from->buffer);
+    a->net_copy.dst_type = rp_nn_type(l, to->buffer);
+    rp_nn_put_number(l, RP_NN_AT(net_copy, src), from->buffer, from->at);
+    rp_nn_put_number(l, RP_NN_AT(net_copy, dst), to->buffer, to->at);
     return rp_nn_emit(l);
 }
 
-int rp_nn_copied(struct rp_nn_lower *l, const struct rp_nn_view *from, const int *order,
-                 struct rp_nn_view *out)
+static int copied_as(struct rp_nn_lower *l, enum rp_act_type type, const struct rp_nn_view *from,
+                     const int *order, struct rp_nn_view *out)
 {
     int ret;
     struct rp_nn_view to;
     const bool before = l->folding;
 
     l->folding |= rp_nn_is_constant(l, from);
-    ret = rp_nn_fresh(l, from->rank, from->dim, order, &to);
+    ret = fresh_of(l, type, from->rank, from->dim, order, &to);
     if (ret >= 0)
         ret = rp_nn_copy_view(l, from, &to);
     l->folding = before;
     *out = to;
     return ret;
+}
+
+int rp_nn_copied(struct rp_nn_lower *l, const struct rp_nn_view *from, const int *order,
+                 struct rp_nn_view *out)
+{
+    return copied_as(l, rp_nn_type(l, from->buffer), from, order, out);
+}
+
+int rp_nn_as_float32(struct rp_nn_lower *l, struct rp_nn_view *v)
+{
+    struct rp_nn_view copy;
+
+    if (rp_nn_type(l, v->buffer) == RP_ACT_F32)
+        return 0;
+    RP_CHECK(copied_as(l, RP_ACT_F32, v, v->order, &copy));
+    *v = copy;
+    return 0;
 }
 
 /* A copy without gaps in the file's order has any sizes. */
@@ -315,6 +366,7 @@ int rp_nn_reshaped(struct rp_nn_lower *l, struct rp_nn_view *v, int rank, const 
     struct rp_nn_view flat = {0}, dense, as = {0};
     int order[RP_NN_RANK];
     const bool before = l->folding;
+    const enum rp_act_type type = rp_nn_type(l, v->buffer);
 
     for (int i = 0; i < rank; i++)
         count *= dim[i];
@@ -325,7 +377,7 @@ int rp_nn_reshaped(struct rp_nn_lower *l, struct rp_nn_view *v, int rank, const 
     l->folding |= rp_nn_is_constant(l, v);
     /* into memory of the new sizes, seen with the old ones */
     rp_nn_order(rank, rank == 4, order);
-    ret = rp_nn_fresh(l, rank, dim, order, &dense);
+    ret = fresh_of(l, type, rank, dim, order, &dense);
     as = dense;
     if (ret >= 0 && rp_nn_reshape(&as, v->rank, v->dim)) {
         as.clean = false;
@@ -337,7 +389,7 @@ int rp_nn_reshaped(struct rp_nn_lower *l, struct rp_nn_view *v, int rank, const 
         }
     }
     if (ret >= 0)
-        ret = rp_nn_fresh(l, 1, &count, (const int[]){0}, &flat);
+        ret = fresh_of(l, type, 1, &count, (const int[]){0}, &flat);
     if (ret >= 0) {
         as = flat;
         rp_nn_flat(&as, v->rank, v->dim);

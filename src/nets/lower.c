@@ -73,6 +73,7 @@ static int lower_node(struct rp_nn_lower *l, struct rp_nn_node *n)
     if (!fn)
         return rp_nn_cannot_node(l->g, n, "no such operation");
     l->folding = all_constant(l, n);
+    l->half_now = n->nout > 0 && n->out[0] >= 0 && l->half[n->out[0]];
     ret = fn(l, n);
     if (ret == RP_ERR_UNSUPPORTED && !strchr(l->g->why, ':')) { /* say where */
         char why[sizeof(l->g->why)];
@@ -81,7 +82,7 @@ static int lower_node(struct rp_nn_lower *l, struct rp_nn_node *n)
         l->g->why[0] = 0;
         rp_nn_cannot_node(l->g, n, why);
     }
-    l->folding = false;
+    l->folding = l->half_now = false;
     return ret;
 }
 
@@ -102,7 +103,9 @@ static int begin_input(struct rp_nn_lower *l, int i)
     rp_nn_flat(&file, v->rank, v->dim);
     if (!v->uses)
         return 0;
+    l->half_now = l->half[l->g->input[i]];
     RP_CHECK(rp_nn_fresh_nchw(l, v->rank, v->dim, view));
+    l->half_now = false;
     return rp_nn_copy_view(l, &file, view);
 }
 
@@ -184,24 +187,25 @@ static int lower_all(struct rp_nn_lower *l)
     return 0;
 }
 
-int rp_nn_lower(struct rp_nn_graph *g, struct rp_nn_plan *plan)
+int rp_nn_lower(struct rp_nn_graph *g, struct rp_nn_plan *plan, enum rp_act_type storage)
 {
     int ret;
+    const struct rp_nn_value *const first = g->ninputs ? &g->value[g->input[0]] : NULL;
     struct rp_nn_lower l = {.g = g,
                             .plan = plan,
                             .scratch = -1,
                             .nviews = g->nvalues,
+                            .batch = first && first->rank ? RP_MAX(first->dim[0], 1) : 1,
                             .most = FOLDED_BYTES + FOLDED_TIMES * g->size};
 
     l.view = calloc((size_t) g->nvalues + 1, sizeof(*l.view));
     l.home = calloc((size_t) g->nvalues + 1, sizeof(*l.home));
-    if (!l.view || !l.home) {
-        free(l.view);
-        free(l.home);
-        return rp_fail(RP_ERR_NOMEM, "out of memory");
-    }
-    ret = lower_all(&l);
+    l.half = calloc((size_t) g->nvalues + 1, sizeof(*l.half));
+    if (l.half && storage == RP_ACT_F16)
+        rp_nn_choose_storage(g, l.half);
+    ret = l.view && l.home && l.half ? lower_all(&l) : rp_fail(RP_ERR_NOMEM, "out of memory");
     free(l.view);
     free(l.home);
+    free(l.half);
     return ret;
 }

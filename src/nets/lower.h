@@ -16,6 +16,9 @@ struct rp_nn_lower {
     struct rp_nn_view *view; /* of each value of the graph; buffer -1: not made yet */
     int nviews;
     struct rp_nn_home *home; /* of each value: where it is made, if a Concat needs it there */
+    bool *half;              /* of each value: may be float16 (storage.c) */
+    bool half_now;           /* so may what the node makes that is done now */
+    int64_t batch;           /* rows of the first input */
     bool folding;            /* what is made now depends on constants alone: computed at once */
     size_t folded, most;     /* bytes of constants made here; limit */
     double work;             /* multiply-adds done on constants */
@@ -59,6 +62,8 @@ int rp_nn_copy_view(struct rp_nn_lower *l, const struct rp_nn_view *from,
 /* A dense copy in this order of axes. */
 int rp_nn_copied(struct rp_nn_lower *l, const struct rp_nn_view *from, const int *order,
                  struct rp_nn_view *out);
+/* The same numbers as float32, for vectors and for operations that know nothing else. */
+int rp_nn_as_float32(struct rp_nn_lower *l, struct rp_nn_view *v);
 /* Other sizes, by a copy if need be. */
 int rp_nn_reshaped(struct rp_nn_lower *l, struct rp_nn_view *v, int rank, const int64_t *dim);
 
@@ -77,9 +82,15 @@ int rp_nn_floats(struct rp_nn_lower *l, const float *v, int64_t n, int *buffer);
 
 /* ---- steps ----------------------------------------------------------------------------------- */
 
+/* Type, and bytes of a number, of a buffer. */
+enum rp_act_type rp_nn_type(const struct rp_nn_lower *l, int buffer);
+int64_t rp_nn_size(const struct rp_nn_lower *l, int buffer);
+
 /* Begin a step. @return its arguments, zeroed; pointers are put in by the following */
 union rp_nn_args *rp_nn_begin(struct rp_nn_lower *l, enum rp_nn_op op);
 void rp_nn_put(struct rp_nn_lower *l, size_t at, int buffer, int64_t bytes);
+/* A pointer to number `number` of a buffer. */
+void rp_nn_put_number(struct rp_nn_lower *l, size_t at, int buffer, int64_t number);
 void rp_nn_put_act(struct rp_nn_lower *l, size_t at, const struct rp_nn_act *act);
 /* Scratch memory of this many bytes, which all steps share. */
 int rp_nn_put_work(struct rp_nn_lower *l, size_t at, size_t bytes);
@@ -114,7 +125,13 @@ bool rp_nn_window_of(const struct rp_nn_node *n, int rank, const struct rp_nn_ac
 int64_t rp_nn_slide(int64_t size, const struct rp_nn_window *w, int i);
 int64_t rp_nn_unslide(int64_t size, const struct rp_nn_window *w, int i);
 
+/* ---- storage --------------------------------------------------------------------------------- */
+
+/* Which values may be float16, and of which sizes; see storage.c. */
+void rp_nn_choose_storage(const struct rp_nn_graph *g, bool *half);
+bool rp_nn_is_large(const struct rp_nn_lower *l, int rank, const int64_t *dim);
+
 /* Work out a plan's steps. */
-int rp_nn_lower(struct rp_nn_graph *g, struct rp_nn_plan *plan);
+int rp_nn_lower(struct rp_nn_graph *g, struct rp_nn_plan *plan, enum rp_act_type storage);
 
 #endif /* RP_NETS_LOWER_H */

@@ -54,7 +54,8 @@ static int put_weights(struct rp_nn_lower *l, const struct conv *c)
     float *scaled = NULL;
     const struct rp_op_net_conv *const o = &c->op;
     const size_t per = (size_t) (c->src.c / o->groups) * (size_t) o->kh * (size_t) o->kw;
-    const size_t bytes = rp_conv_pack_bytes(RP_ACT_F32, c->out, c->src.c, o->groups, o->kh, o->kw);
+    const enum rp_act_type type = rp_nn_type(l, c->src.buffer);
+    const size_t bytes = rp_conv_pack_bytes(type, c->out, c->src.c, o->groups, o->kh, o->kw);
 
     RP_CHECK(rp_nn_constant(l, bytes, &packed, &buffer));
     if (c->scale && c->weights) {
@@ -64,8 +65,8 @@ static int put_weights(struct rp_nn_lower *l, const struct conv *c)
             for (size_t i = 0; i < per; i++)
                 scaled[(size_t) k * per + i] = c->weights[(size_t) k * per + i] * c->scale[k];
     }
-    rp_conv_pack(scaled ? scaled : c->weights, RP_ACT_F32, c->out, c->src.c, o->groups, o->kh,
-                 o->kw, packed);
+    rp_conv_pack(scaled ? scaled : c->weights, type, c->out, c->src.c, o->groups, o->kh, o->kw,
+                 packed);
     free(scaled);
     rp_nn_put(l, RP_NN_AT(net_conv, weights), buffer, 0);
     return 0;
@@ -127,9 +128,9 @@ static int emit_conv(struct rp_nn_lower *l, const struct rp_nn_node *n, struct c
     RP_CHECK(put_weights(l, c));
     RP_CHECK(put_bias(l, c));
     if (c->in_scale >= 0)
-        rp_nn_put(l, RP_NN_AT(net_conv, in_scale), c->in_scale, c->in_scale_at * 4);
+        rp_nn_put_number(l, RP_NN_AT(net_conv, in_scale), c->in_scale, c->in_scale_at);
     if (c->out_scale >= 0)
-        rp_nn_put(l, RP_NN_AT(net_conv, out_scale), c->out_scale, c->out_scale_at * 4);
+        rp_nn_put_number(l, RP_NN_AT(net_conv, out_scale), c->out_scale, c->out_scale_at);
     RP_CHECK(put_residual(l, n, add));
     RP_CHECK(rp_nn_then(l, &n->tail, &op->then, RP_NN_AT(net_conv, then)));
     RP_CHECK(rp_nn_put_work(l, RP_NN_AT(net_conv, work), rp_conv_work(op)));
@@ -491,6 +492,8 @@ static int matmul_views(struct rp_nn_lower *l, struct rp_nn_node *n, struct rp_n
     struct rp_net_matrix ma, mb, my;
     const int64_t batch = a->dim[0], heads = a->dim[1];
 
+    RP_CHECK(rp_nn_as_float32(l, a)); /* all three have one type */
+    RP_CHECK(rp_nn_as_float32(l, b));
     RP_CHECK(matrix_of(l, a, false, &ma, &unused));
     RP_CHECK(matrix_of(l, b, true, &mb, &b_rows));
     RP_CHECK(matrix_of(l, y, false, &my, &unused));
@@ -506,9 +509,9 @@ static int matmul_views(struct rp_nn_lower *l, struct rp_nn_node *n, struct rp_n
                                     .depth = (int) a->dim[3],
                                     .b_rows = b_rows,
                                     .scale = 1};
-    rp_nn_put(l, RP_NN_AT(net_matmul, a), a->buffer, a->at * 4);
-    rp_nn_put(l, RP_NN_AT(net_matmul, b), b->buffer, b->at * 4);
-    rp_nn_put(l, RP_NN_AT(net_matmul, dst), y->buffer, y->at * 4);
+    rp_nn_put_number(l, RP_NN_AT(net_matmul, a), a->buffer, a->at);
+    rp_nn_put_number(l, RP_NN_AT(net_matmul, b), b->buffer, b->at);
+    rp_nn_put_number(l, RP_NN_AT(net_matmul, dst), y->buffer, y->at);
     RP_CHECK(rp_nn_then(l, &n->tail, &op->then, RP_NN_AT(net_matmul, then)));
     return rp_nn_emit(l);
 }
@@ -535,6 +538,7 @@ int rp_nn_lower_matmul(struct rp_nn_lower *l, struct rp_nn_node *n)
         a.dim[3] != b.dim[2] || rp_nn_count(&a) < 1 || rp_nn_count(&b) < 1)
         return rp_nn_cannot_node(l->g, n, "matrices that do not fit");
     const int64_t dim[] = {a.dim[0], a.dim[1], a.dim[2], b.dim[3]};
+    l->half_now = false;
     RP_CHECK(rp_nn_fresh(l, 4, dim, (const int[]){0, 1, 2, 3}, &y));
     RP_CHECK(matmul_views(l, n, &a, &b, &y));
     RP_CHECK(rp_nn_reshaped(l, &y, out->rank, out->dim));
@@ -543,9 +547,31 @@ int rp_nn_lower_matmul(struct rp_nn_lower *l, struct rp_nn_node *n)
 
 /* ---- per channel ----------------------------------------------------------------------------- */
 
+/* Weights have the type of the source, but the scale is not rounded: it becomes out_scale, of each
+ * row, and the weights ones. @param ones  memory for them */
+static int scale_outside(struct rp_nn_lower *l, struct conv *c, float **ones)
+{
+    void *host;
+    const size_t count = (size_t) c->out;
+
+    if (rp_nn_type(l, c->src.buffer) == RP_ACT_F32)
+        return 0;
+    RP_CHECK(rp_nn_constant(l, (size_t) c->src.n * count * sizeof(float), &host, &c->out_scale));
+    if (!(*ones = malloc((count + 1) * sizeof(float))))
+        return rp_fail(RP_ERR_NOMEM, "out of memory");
+    for (size_t i = 0; i < count; i++)
+        (*ones)[i] = 1;
+    for (int n = 0; n < c->src.n; n++)
+        memcpy((float *) host + (size_t) n * count, c->weights, count * sizeof(float));
+    c->weights = *ones;
+    return 0;
+}
+
 /* A depthwise convolution of one pixel: multiplies, adds, and does what follows, in one step. */
 int rp_nn_lower_affine(struct rp_nn_lower *l, struct rp_nn_node *n)
 {
+    int ret;
+    float *ones = NULL;
     struct rp_nn_view x, y;
     struct rp_nn_act add;
     struct rp_nn_parts parts;
@@ -562,8 +588,10 @@ int rp_nn_lower_affine(struct rp_nn_lower *l, struct rp_nn_node *n)
     c.op.groups = c.out = c.src.c;
     c.weights = n->scale;
     c.scale = NULL;
-    RP_CHECK(emit_conv(l, n, &c, &add));
-    return rp_nn_result(l, n, 0, &y);
+    RP_CHECK(scale_outside(l, &c, &ones));
+    ret = emit_conv(l, n, &c, &add);
+    free(ones);
+    return ret < 0 ? ret : rp_nn_result(l, n, 0, &y);
 }
 
 /* ---- MODULATED ------------------------------------------------------------------------------- */
@@ -633,6 +661,7 @@ static int style_of(struct rp_nn_lower *l, const struct rp_nn_node *n, int in, s
     RP_CHECK(rp_nn_input(l, n, 3, v));
     if (rp_nn_count(v) != in)
         return rp_nn_cannot_node(l->g, n, "a style that does not fit");
+    RP_CHECK(rp_nn_as_float32(l, v));
     RP_CHECK(rp_nn_reshaped(l, v, 2, (const int64_t[]){1, in}));
     return rp_nn_as_nchw(l, v, &act);
 }

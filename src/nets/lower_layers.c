@@ -26,8 +26,8 @@ static int emit_norm(struct rp_nn_lower *l, const struct rp_nn_node *n, const st
     if (m->beta >= 0)
         rp_nn_put(l, RP_NN_AT(net_norm, beta), m->beta, 0);
     if (m->scale.buffer >= 0) {
-        rp_nn_put(l, RP_NN_AT(net_norm, scale), m->scale.buffer, m->scale.at * 4);
-        rp_nn_put(l, RP_NN_AT(net_norm, shift), m->shift.buffer, m->shift.at * 4);
+        rp_nn_put_number(l, RP_NN_AT(net_norm, scale), m->scale.buffer, m->scale.at);
+        rp_nn_put_number(l, RP_NN_AT(net_norm, shift), m->shift.buffer, m->shift.at);
         op->style_ld = m->scale.ld;
     }
     if (n->residual >= 0)
@@ -62,6 +62,7 @@ static int style_of(struct rp_nn_lower *l, struct rp_nn_node *n, int i, const st
     RP_CHECK(rp_nn_input(l, n, i, &v));
     if (rp_nn_count(&v) != x->dim[0] * x->dim[1])
         return rp_nn_cannot_node(l->g, n, "a style that does not fit");
+    RP_CHECK(rp_nn_as_float32(l, &v));
     RP_CHECK(rp_nn_reshaped(l, &v, 2, x->dim));
     if (copy) {
         RP_CHECK(rp_nn_copied(l, &v, (const int[]){0, 1}, &own));

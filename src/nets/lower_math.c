@@ -281,7 +281,9 @@ int rp_nn_lower_softmax(struct rp_nn_lower *l, struct rp_nn_node *n)
     for (int64_t i = axis + 1; old && i < x.rank; i++)
         if (x.dim[i] != 1) /* it was over all axes from this one on */
             return rp_nn_cannot_node(l->g, n, "over several axes");
+    RP_CHECK(rp_nn_as_float32(l, &x)); /* e^x makes errors of x large */
     RP_CHECK(as_rows(l, &x, (int) axis, &parts, &src));
+    l->half_now = false;
     RP_CHECK(rp_nn_fresh(l, x.rank, x.dim, parts.order, &y));
     RP_CHECK(rp_nn_as(l, &y, &parts, &dst));
     struct rp_op_net_softmax *const op = &rp_nn_begin(l, RP_NN_OP_net_softmax)->net_softmax;
@@ -290,8 +292,8 @@ int rp_nn_lower_softmax(struct rp_nn_lower *l, struct rp_nn_node *n)
     op->src_ld = src.ld;
     op->dst_ld = dst.ld;
     op->type = RP_ACT_F32;
-    rp_nn_put(l, RP_NN_AT(net_softmax, src), src.buffer, src.at * 4);
-    rp_nn_put(l, RP_NN_AT(net_softmax, dst), dst.buffer, dst.at * 4);
+    rp_nn_put_number(l, RP_NN_AT(net_softmax, src), src.buffer, src.at);
+    rp_nn_put_number(l, RP_NN_AT(net_softmax, dst), dst.buffer, dst.at);
     RP_CHECK(rp_nn_emit(l));
     return rp_nn_result(l, n, 0, &y);
 }

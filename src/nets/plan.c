@@ -88,7 +88,7 @@ void rp_nn_plan_weights(const struct rp_nn_plan *p, void *to)
 
 /* ---- a plan ---------------------------------------------------------------------------------- */
 
-int rp_nn_plan_make(struct rp_nn_plan **out, struct rp_nn_graph *g)
+int rp_nn_plan_make(struct rp_nn_plan **out, struct rp_nn_graph *g, enum rp_act_type storage)
 {
     int ret;
     struct rp_nn_plan *const p = *out = calloc(1, sizeof(*p));
@@ -99,7 +99,7 @@ int rp_nn_plan_make(struct rp_nn_plan **out, struct rp_nn_graph *g)
     rp_nn_match(g);
     rp_nn_affine(g);
     rp_nn_fuse(g);
-    RP_TRY(rp_nn_lower(g, p));
+    RP_TRY(rp_nn_lower(g, p, storage));
     RP_TRY(rp_nn_place(p));
     return 0;
 

@@ -7,7 +7,9 @@
  *
  * Tensors are NHWC (struct rp_act). A value of the graph is a view of a buffer: transposing,
  * slicing and most reshaping change only the view, and a copy is made when an operation needs
- * another order. What depends on constants alone is computed here, by the C operations. */
+ * another order. What depends on constants alone is computed here, by the C operations, in float32.
+ *
+ *   storage.c   which buffers hold float16 in a plan of float16 */
 #ifndef RP_NETS_PLAN_H
 #define RP_NETS_PLAN_H
 
@@ -49,6 +51,7 @@ enum rp_nn_memory {
 
 struct rp_nn_buffer {
     enum rp_nn_memory memory;
+    enum rp_act_type type; /* of its numbers */
     int index;
     size_t bytes;
     size_t offset;   /* in the arena, or among the weights */
@@ -70,8 +73,10 @@ struct rp_nn_plan {
 };
 
 /* The plan of a graph, which is folded and fused on the way and keeps the constants' numbers: it
- * must outlive the plan. RP_ERR_UNSUPPORTED, without a log line, with graph->why. */
-int rp_nn_plan_make(struct rp_nn_plan **out, struct rp_nn_graph *graph);
+ * must outlive the plan. RP_ERR_UNSUPPORTED, without a log line, with graph->why.
+ * @param storage  RP_ACT_F16: large tensors between convolutions, and the weights of these, are
+ *                 float16 (storage.c); inputs, outputs, vectors and sums stay float32 */
+int rp_nn_plan_make(struct rp_nn_plan **out, struct rp_nn_graph *graph, enum rp_act_type storage);
 void rp_nn_plan_free(struct rp_nn_plan **plan);
 
 /* Copy all constants to `to`, plan->weights bytes. */

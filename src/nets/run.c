@@ -121,6 +121,13 @@ int rp_nn_run_go_step(const struct rp_nn_run *run, const struct rp_ops *ops,
     return rp_nn_do(ops, stream, run->step[i].op, &run->step[i].args);
 }
 
+void rp_nn_run_multiply(struct rp_nn_run *run, enum rp_net_product product)
+{
+    for (int i = 0; i < run->nsteps; i++)
+        if (run->step[i].op == RP_NN_OP_net_conv)
+            run->step[i].args.net_conv.product = product;
+}
+
 int rp_nn_run_go(const struct rp_nn_run *run, const struct rp_ops *ops, struct rp_stream *stream)
 {
     for (int i = 0; i < run->nsteps; i++)

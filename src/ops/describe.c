@@ -1064,7 +1064,8 @@ static void describe_net_conv(struct rp_op_facts *f, const struct rp_op_net_conv
     say(f, "last %d, window %dx%d, steps %dx%d, spread %dx%d, pads %d %d mode %d", a->add_last, a->kh,
         a->kw, a->stride_h, a->stride_w, a->dilation_h, a->dilation_w, a->pad_top, a->pad_left,
         a->pad_mode);
-    say(f, "groups %d, up %d, shuffle %d %d", a->groups, a->up, a->shuffle, a->shuffle_order);
+    say(f, "groups %d, up %d, shuffle %d %d, product %d", a->groups, a->up, a->shuffle,
+        a->shuffle_order, a->product);
     in(f, "weights", a->weights, out_ * row * size_of_type(a->src.type));
     in(f, "bias", a->bias, floats(out_));
     in(f, "in_scale", a->in_scale, floats((double) a->src.n * a->src.c));

@@ -75,6 +75,13 @@ struct rp_net_then {
 
 /* ---- convolution ----------------------------------------------------------------------------- */
 
+/* How a convolution multiplies numbers of float32; to compare results, not to work with. */
+enum rp_net_product {
+    RP_PRODUCT_QUICK = 0, /* as is best on the device: a GPU's matrix units take TF32 */
+    RP_PRODUCT_EXACT,     /* as float32, many times slower on a GPU */
+    RP_PRODUCT_TF32,      /* rounded to 11 bits before, in C too */
+};
+
 enum rp_net_pad { RP_PAD_ZERO = 0, RP_PAD_EDGE, RP_PAD_REFLECT };
 
 /* Where number i (= row * r + column) of the r x r pixels of output channel c comes from, in a
@@ -118,6 +125,7 @@ struct rp_op_net_conv {
     struct rp_act also; /* data NULL: none; else of dst's sizes */
     const float *also_scale, *also_shift; /* [dst.c] or NULL */
     struct rp_net_then also_then;         /* its slope is [dst.c] */
+    int product; /* enum rp_net_product; float16 and depthwise ones know no other than exact */
     void *work; /* of rp_conv_work() bytes; NULL if that is 0 */
 };
 

@@ -133,6 +133,7 @@ size_t rp_conv_work(const struct rp_op_net_conv *a)
 
 struct block {
     const struct rp_op_net_conv *a;
+    bool tf32; /* multiplicands are rounded */
     int n, y, x, pixels, group;
     float source[PIXELS][DEPTH] __attribute__((aligned(32)));
     float weight[4][DEPTH] __attribute__((aligned(32)));
@@ -165,6 +166,20 @@ static void gather_tap(const struct block *b, int x, int tap, int c, int count, 
             to[i] *= a->in_scale[(int64_t) b->n * a->src.c + first + i];
 }
 
+/* As a GPU's matrix units take float32: the lower 13 bits of 23 rounded away, ties away from
+ * zero. */
+static void round_tf32(float *v, int count)
+{
+    for (int i = 0; i < count; i++) {
+        uint32_t bits;
+
+        memcpy(&bits, &v[i], sizeof(bits));
+        if ((bits & 0x7f800000) != 0x7f800000)
+            bits = (bits + 0x1000) & ~(uint32_t) 0x1fff;
+        memcpy(&v[i], &bits, sizeof(bits));
+    }
+}
+
 /* Numbers k to k + count - 1 of the sums of all pixels of the block. */
 static void gather(struct block *b, int64_t k, int count)
 {
@@ -179,6 +194,8 @@ static void gather(struct block *b, int64_t k, int count)
             part = RP_MIN(room - c, count - i);
             gather_tap(b, x, (int) ((k + i) / room), c, part, &b->source[p][i]);
         }
+        if (b->tf32)
+            round_tf32(b->source[p], count);
     }
 }
 
@@ -231,11 +248,13 @@ static void add_part(struct block *b, int first, int outs, int64_t k, int count)
             const int64_t at = (first + RP_MIN(o + i, outs - 1)) * row + k;
 
             w[i] = b->weight[i];
-            if (a->src.type == RP_ACT_F32)
+            if (a->src.type == RP_ACT_F32 && !b->tf32)
                 w[i] = (const float *) a->weights + at;
             else
                 for (int j = 0; j < count; j++)
-                    b->weight[i][j] = rp_half_to_float(((const uint16_t *) a->weights)[at + j]);
+                    b->weight[i][j] = rp_number_get(a->weights, a->src.type, at + j);
+            if (b->tf32)
+                round_tf32(b->weight[i], count);
         }
         four_outs(b, o, w, RP_MIN(outs - o, 4), count);
     }
@@ -272,7 +291,7 @@ static void depthwise(const struct rp_op_net_conv *a, int n, int y)
 
 int rp_c_net_conv(struct rp_stream *stream, const struct rp_op_net_conv *a)
 {
-    struct block b = {.a = a};
+    struct block b = {.a = a, .tf32 = a->product == RP_PRODUCT_TF32 && a->src.type == RP_ACT_F32};
     const bool deep = rp_conv_is_depthwise(rp_conv_out(a), a->src.c, a->groups);
 
     (void) stream;

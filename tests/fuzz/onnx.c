@@ -168,7 +168,7 @@ void fuzz_nets(const uint8_t *data, size_t size)
     int ret = rp_nn_graph_read(&graph, "fuzz.onnx", data, size, NULL);
 
     if (ret >= 0)
-        ret = rp_nn_plan_make(&plan, graph);
+        ret = rp_nn_plan_make(&plan, graph, size % 2 ? RP_ACT_F16 : RP_ACT_F32);
     fuzz_must(ret != RP_ERR_UNSUPPORTED || graph->why[0]);
     if (ret >= 0 && small(plan))
         run_it(plan);

@@ -300,7 +300,7 @@ extern "C" int rp_cuda_net_conv(struct rp_stream *stream, const struct rp_op_net
             *a, p);
         return rp_cuda_launched("net_conv");
     }
-    if (rp_conv_is_odd(a))
+    if (rp_conv_is_odd(a) || (a->product == RP_PRODUCT_EXACT && a->src.type == RP_ACT_F32))
         return rp_conv_one_by_one(stream, a);
 #ifdef __CUDACC__
     if (a->src.type == RP_ACT_F16 && rp_gpu_major() == 9)

@@ -1,0 +1,94 @@
+/* Which tensors are float16 in a plan of float16.
+ *
+ * A convolution or a product with a constant matrix multiplies numbers of 11 bits either way: TF32
+ * rounds float32 as it is read, float16 is rounded as it was written. So a tensor that is only
+ * multiplied loses nothing by being float16, and these are the ones that cost time. A tensor is
+ * float16 if all of this is true:
+ *
+ *   - such a product comes somewhere behind it (what is left behind the last one, such as boxes and
+ *     scores, is small and would be rounded once more for nothing);
+ *   - it is large: LARGE numbers in a row of the batch, along more than one axis. Vectors (styles,
+ *     embeddings, scales, what a global mean gives) are float32, and so are the matrices that make
+ *     them;
+ *   - it is not rounded where TF32 would not be: outputs of the file; what attention multiplies and
+ *     what goes into a softmax, whose e^x makes errors of x large (a GPU multiplies these as
+ *     float32, too); and what is only moved, added or scaled on its way there.
+ *
+ * Weights have the type of what they are multiplied with. Sums, normalisations' statistics and
+ * biases are float32 whatever the storage. */
+#include "nets/lower.h"
+
+#define LARGE 2048
+
+/* Does it multiply input 0 with constants? */
+static bool is_product(const struct rp_nn_graph *g, const struct rp_nn_node *n)
+{
+    const struct rp_nn_value *const w = rp_nn_in(g, n, 1);
+
+    return n->kind == RP_NN_CONV || n->kind == RP_NN_CONV_TRANSPOSE || n->kind == RP_NN_GEMM ||
+           n->kind == RP_NN_MODULATED || (n->kind == RP_NN_MATMUL && w && w->constant);
+}
+
+static bool is_sensitive(const struct rp_nn_graph *g, const struct rp_nn_node *n)
+{
+    return n->kind == RP_NN_SOFTMAX || n->kind == RP_NN_GRID_SAMPLE ||
+           (n->kind == RP_NN_MATMUL && !is_product(g, n));
+}
+
+/* A normalisation makes numbers of another kind: those before it may be rounded. */
+static bool is_norm(enum rp_nn_kind kind)
+{
+    return kind == RP_NN_NORM || kind == RP_NN_INSTANCE_NORM || kind == RP_NN_LAYER_NORM;
+}
+
+/* What is known of a node's results goes on to its inputs. */
+static void pass_back(const struct rp_nn_graph *g, const struct rp_nn_node *n, bool *before,
+                      bool *exact)
+{
+    bool multiplied = false, precise = is_sensitive(g, n);
+    const bool product = is_product(g, n);
+
+    for (int i = 0; i < n->nout; i++)
+        if (n->out[i] >= 0) {
+            multiplied |= before[n->out[i]];
+            precise |= exact[n->out[i]] && !product && !is_norm(n->kind);
+        }
+    for (int i = 0; i < n->nin; i++)
+        if (n->in[i] >= 0) {
+            before[n->in[i]] |= multiplied || (product && i == 0);
+            /* a grid's positions, not the picture that is looked at */
+            exact[n->in[i]] |= precise && (n->kind != RP_NN_GRID_SAMPLE || i > 0);
+        }
+    if (n->residual >= 0) {
+        before[n->residual] |= multiplied;
+        exact[n->residual] |= precise;
+    }
+}
+
+void rp_nn_choose_storage(const struct rp_nn_graph *g, bool *half)
+{
+    bool *const exact = calloc((size_t) g->nvalues + 1, sizeof(*exact));
+
+    if (!exact) /* all stays float32: then the caller's memory is short, too */
+        return;
+    for (int i = 0; i < g->noutputs; i++)
+        exact[g->output[i]] = true;
+    for (int i = g->nnodes - 1; i >= 0; i--)
+        if (!g->node[i].gone)
+            pass_back(g, &g->node[i], half, exact);
+    for (int i = 0; i < g->nvalues; i++)
+        half[i] &= !exact[i];
+    free(exact);
+}
+
+bool rp_nn_is_large(const struct rp_nn_lower *l, int rank, const int64_t *dim)
+{
+    int axes = 0;
+    int64_t count = 1;
+
+    for (int i = 0; i < rank; i++) {
+        count *= dim[i];
+        axes += dim[i] > 1 && (i || dim[i] != l->batch);
+    }
+    return axes > 1 && count / l->batch >= LARGE;
+}
