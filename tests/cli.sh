@@ -203,12 +203,15 @@ test_doctor() {
     run doctor
     case $code in 0 | 1) ok "doctor" ;; *) not_ok "doctor" "exit $code" ;; esac
     says "doctor: ONNX Runtime" out "ONNX Runtime"
+    says "doctor: a native network" out "a network of our own is right on the processor"
     run doctor --json
     json_lines "doctor --json: lines"
     REPRISE_ONNXRUNTIME=/nowhere/libonnxruntime.so "$program" doctor >out 2>err
     code=$?
     if [ "$code" -eq 1 ]; then ok "doctor: no ONNX Runtime"; else not_ok "doctor" "exit $code, not 1"; fi
     says "doctor: says what is missing" out missing
+    says "doctor: says what works without" out "without it: --network-engine native"
+    says "doctor: a native network without ONNX Runtime" out "is right on the processor"
 }
 
 test_inspect() {

@@ -390,6 +390,14 @@ class World(Case):
         self.swap_refused(1, e2e.PICTURE, 'out.png', said='/nowhere/libonnxruntime.so',
                           env={**os.environ, 'REPRISE_ONNXRUNTIME': '/nowhere/libonnxruntime.so'})
 
+    def test_native_without_onnxruntime(self):
+        """The lite models are all native: the job does not even look for the library."""
+        out = self.path('out.png')
+        e2e.must('headless-run', '--processors', 'face_swapper', '-s', self.source, '-t', e2e.PICTURE, '-o', out,
+                 '--network-engine', 'native',
+                 env={**os.environ, 'REPRISE_ONNXRUNTIME': '/nowhere/libonnxruntime.so'})
+        self.assertTrue(os.path.getsize(out))
+
 
 class Sizes(Case):
     """Legal extremes: processed, no face, unchanged."""

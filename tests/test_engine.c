@@ -83,20 +83,54 @@ static void test_version(void **state)
     assert_true(rp_path_is_file(rp_engine_library(engine)));
 }
 
-static void test_no_library(void **state)
+/* It is looked for when it is needed, at each time: then the sentence says what is wrong. */
+static void assert_no_library(const char *library, const char *said)
 {
     struct rp_engine *e;
 
+    assert_int_equal(rp_engine_create(&e, library), 0);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(rp_engine_load(e), RP_ERR_UNSUPPORTED);
+        assert_said(library, said);
+    }
+    assert_string_equal(rp_engine_version(e), "none");
+    assert_false(rp_engine_has_cuda(e));
+    rp_engine_destroy(&e);
+}
+
+static void test_no_library(void **state)
+{
     (void) state;
-    assert_int_equal(rp_engine_create(&e, "/nowhere/libonnxruntime.so"), RP_ERR_UNSUPPORTED);
-    assert_null(e);
+    assert_no_library("/nowhere/libonnxruntime.so", "ONNX Runtime");
+    assert_no_library(in_dir("random.onnx"), "");
+    assert_no_library("libm.so.6", "not an ONNX Runtime library");
+    assert_no_library(test_dir, "");
+}
+
+/* A network of our own opens and runs without it; one that is not is refused with its sentence. */
+static void test_native_without_library(void **state)
+{
+    struct rp_engine *e;
+    struct rp_model *m;
+    struct rp_net *net;
+
+    (void) state;
+    assert_int_equal(rp_engine_create(&e, "/nowhere/libonnxruntime.so"), 0);
+    assert_int_equal(rp_model_open(&m, e, device,
+                                   &(struct rp_model_params){.path = in_dir("double.onnx"),
+                                                             .by = RP_NETWORK_NATIVE}),
+                     0);
+    assert_true(rp_model_is_native(m));
+    assert_int_equal(rp_net_open(&net, slot, m, NULL), 0);
+    assert_int_equal(rp_net_run(net), 0);
+    rp_net_close(&net);
+    rp_model_close(&m);
+    assert_int_equal(
+        rp_model_open(&m, e, device, &(struct rp_model_params){.path = in_dir("double.onnx")}),
+        RP_ERR_UNSUPPORTED);
+    assert_null(m);
     assert_said("/nowhere/libonnxruntime.so", "ONNX Runtime");
-    assert_int_equal(rp_engine_create(&e, in_dir("random.onnx")), RP_ERR_UNSUPPORTED);
-    assert_said("random.onnx", "");
-    assert_int_equal(rp_engine_create(&e, "libm.so.6"), RP_ERR_UNSUPPORTED);
-    assert_said("libm.so.6", "not an ONNX Runtime library");
-    assert_int_equal(rp_engine_create(&e, test_dir), RP_ERR_UNSUPPORTED);
-    assert_null(e);
+    rp_engine_destroy(&e);
 }
 
 /* Engines come and go, several at a time. */
@@ -107,7 +141,9 @@ static void test_engines(void **state)
     (void) state;
     for (int i = 0; i < 3; i++) {
         assert_int_equal(rp_engine_create(&a, rp_engine_library(engine)), 0);
+        assert_int_equal(rp_engine_load(a), 0);
         assert_int_equal(rp_engine_create(&b, NULL), 0);
+        assert_int_equal(rp_engine_load(b), 0);
         rp_engine_destroy(&a);
         rp_engine_destroy(&b);
     }
@@ -522,6 +558,7 @@ int main(void)
         cmocka_unit_test(test_whose_failure),
         cmocka_unit_test(test_version),
         cmocka_unit_test(test_no_library),
+        cmocka_unit_test_setup_teardown(test_native_without_library, make_slot, drop_slot),
         cmocka_unit_test(test_engines),
         cmocka_unit_test(test_broken_files),
         cmocka_unit_test(test_sum),

@@ -15,14 +15,17 @@ struct rp_onnx_image;
 struct rp_model;
 struct rp_cache;
 
-/* @param library  file name of libonnxruntime; NULL: $REPRISE_ONNXRUNTIME, $ORT_HOME/lib, the place
+/* ONNX Runtime, which is loaded when the first model needs it.
+ * @param library  file name of libonnxruntime; NULL: $REPRISE_ONNXRUNTIME, $ORT_HOME/lib, the place
  *                 where `make install` puts it, the folder that the build was configured with; the
- *                 first that is found.
- * RP_ERR_UNSUPPORTED if there is none; the sentence says how to get it. */
+ *                 first that is found. */
 int rp_engine_create(struct rp_engine **out, const char *library);
 void rp_engine_destroy(struct rp_engine **engine);
-const char *rp_engine_version(const struct rp_engine *engine); /* "1.29.0" */
-const char *rp_engine_library(const struct rp_engine *engine); /* the path it was loaded from */
+/* Load it now. RP_ERR_UNSUPPORTED if there is none; the sentence says how to get it. */
+int rp_engine_load(struct rp_engine *engine);
+/* "1.29.0", and the path it was loaded from; it is loaded for that. "none" if it cannot be. */
+const char *rp_engine_version(struct rp_engine *engine);
+const char *rp_engine_library(struct rp_engine *engine);
 
 enum rp_type { RP_TYPE_F32 = 0, RP_TYPE_F64, RP_TYPE_I64, RP_TYPE_I32, RP_TYPE_U8, RP_TYPE_OTHER };
 
@@ -89,7 +92,7 @@ void rp_model_rows_bad(struct rp_model *model, const char *why);
 bool rp_model_recordable(const struct rp_model *model);
 
 /* True when this library can run networks on a GPU (it has the CUDA bridge). */
-bool rp_engine_has_cuda(const struct rp_engine *engine);
+bool rp_engine_has_cuda(struct rp_engine *engine);
 
 /* RP_ERR_UNSUPPORTED if TensorRT cannot be used here; the sentence says what is missing. */
 int rp_engine_check_tensorrt(struct rp_engine *engine);

@@ -216,6 +216,7 @@ static int open_form(struct rp_model **out, struct rp_engine *engine, struct rp_
 {
     struct rp_model_params p = *params;
 
+    p.by = RP_NETWORK_ONNXRUNTIME; /* it was found not to be native */
     p.layout = forms[form].layout;
     p.deterministic = forms[form].deterministic;
     return rp_model_open(out, engine, device, &p);
@@ -289,8 +290,7 @@ static void keep_choice(struct rp_cache *cache, const char *key, int form)
     json_decref(entry);
 }
 
-/* Is there anything to choose? (Our own networks have one form; which these are shows only when they
- * are open.) */
+/* Is there anything to choose, unless the network is our own? */
 static bool has_forms(const struct rp_device *device, const struct rp_model_params *params)
 {
     return params->layout == RP_LAYOUT_AUTO && device->fns->record_begin && !params->tensorrt;
@@ -301,7 +301,7 @@ bool rp_form_is_known(struct rp_engine *engine, const struct rp_device *device,
 {
     char key[1200];
 
-    return !has_forms(device, params) || params->by == RP_NETWORK_NATIVE ||
+    return !has_forms(device, params) || rp_model_wants_native(params->by, device) ||
            (rp_ort_cache_key(engine, device, params->path, "form of", key, sizeof(key)) >= 0 &&
             known_choice(params->cache, key) >= 0);
 }
@@ -315,11 +315,13 @@ int rp_form_open(struct rp_model **out, struct rp_engine *engine, struct rp_devi
 
     if (!has_forms(device, params))
         return rp_model_open(out, engine, device, params);
-    *out = NULL;
+    RP_CHECK(rp_model_open_natively(out, engine, device, params));
+    if (*out)
+        return 0;
     RP_TRY(rp_ort_cache_key(engine, device, params->path, "form of", key, sizeof(key)));
     form = known_choice(params->cache, key);
     RP_TRY(open_form(&trial[0].model, engine, device, params, RP_MAX(form, 0)));
-    if (form < 0 && may_measure && !rp_model_is_native(trial[0].model)) {
+    if (form < 0 && may_measure) {
         form = choose(trial, params);
         tell(trial, form);
         keep_choice(params->cache, key, form);

@@ -113,13 +113,21 @@ fail:
     return ret;
 }
 
+/* "auto" is ONNX Runtime everywhere. The one line to change for native networks on a GPU:
+ * return by == RP_NETWORK_NATIVE || (by == RP_NETWORK_AUTO && device->fns->record_begin); */
+bool rp_model_wants_native(enum rp_network_engine by, const struct rp_device *device)
+{
+    (void) device;
+    return by == RP_NETWORK_NATIVE;
+}
+
 /* With our own operations if that was asked for and they can; m->native says whether. */
 static int open_natively(struct rp_model *m)
 {
     char why[160];
     int ret;
 
-    if (m->by != RP_NETWORK_NATIVE || m->tensorrt)
+    if (!rp_model_wants_native(m->by, m->device) || m->tensorrt)
         return 0;
     ret = rp_native_open(m, why, sizeof(why));
     if (ret == RP_ERR_UNSUPPORTED) {
@@ -129,15 +137,9 @@ static int open_natively(struct rp_model *m)
     return ret;
 }
 
-int rp_model_open(struct rp_model **out, struct rp_engine *engine, struct rp_device *device,
-                  const struct rp_model_params *params)
+static int begin(struct rp_model *m, struct rp_engine *engine, struct rp_device *device,
+                 const struct rp_model_params *params)
 {
-    int ret;
-    const double start = rp_now();
-    struct rp_model *m;
-
-    if (!(m = *out = calloc(1, sizeof(*m))))
-        return rp_fail(RP_ERR_NOMEM, "out of memory");
     m->engine = engine;
     m->device = device;
     m->layout = params->layout == RP_LAYOUT_NHWC ? RP_LAYOUT_NHWC : RP_LAYOUT_NCHW;
@@ -151,21 +153,57 @@ int rp_model_open(struct rp_model **out, struct rp_engine *engine, struct rp_dev
     m->nrows = params->rows;
     m->path = strdup(params->path);
     m->name = strdup(params->name ? params->name : rp_path_base(params->path));
-    if (!m->path || !m->name) {
-        ret = rp_fail(RP_ERR_NOMEM, "out of memory");
-        goto fail;
+    if (!m->path || !m->name)
+        return rp_fail(RP_ERR_NOMEM, "out of memory");
+    return rp_path_is_file(m->path) ? 0 : rp_fail(RP_ERR_IO, "%s: no such file", m->path);
+}
+
+static void tell(const struct rp_model *m, double start)
+{
+    rp_log(RP_LOG_DEBUG, "loading model %s succeeded in %.2f seconds", m->name, rp_now() - start);
+}
+
+int rp_model_open_natively(struct rp_model **out, struct rp_engine *engine,
+                           struct rp_device *device, const struct rp_model_params *params)
+{
+    int ret;
+    const double start = rp_now();
+    struct rp_model *m;
+
+    *out = NULL;
+    if (!rp_model_wants_native(params->by, device))
+        return 0;
+    if (!(m = calloc(1, sizeof(*m))))
+        return rp_fail(RP_ERR_NOMEM, "out of memory");
+    ret = begin(m, engine, device, params);
+    if (ret >= 0)
+        ret = open_natively(m);
+    if (ret < 0 || !m->native) {
+        rp_model_close(&m);
+        return ret;
     }
-    if (!rp_path_is_file(m->path)) {
-        ret = rp_fail(RP_ERR_IO, "%s: no such file", m->path);
-        goto fail;
-    }
+    tell(m, start);
+    *out = m;
+    return 0;
+}
+
+int rp_model_open(struct rp_model **out, struct rp_engine *engine, struct rp_device *device,
+                  const struct rp_model_params *params)
+{
+    int ret;
+    const double start = rp_now();
+    struct rp_model *m;
+
+    if (!(m = *out = calloc(1, sizeof(*m))))
+        return rp_fail(RP_ERR_NOMEM, "out of memory");
+    RP_TRY(begin(m, engine, device, params));
     RP_TRY(open_natively(m));
     if (!m->native) {
         RP_TRY(rp_ort_open_session(m, params->threads, m->cache));
         RP_TRY(read_tensors(m));
     }
     m->edited = NULL;
-    rp_log(RP_LOG_DEBUG, "loading model %s succeeded in %.2f seconds", m->name, rp_now() - start);
+    tell(m, start);
     return 0;
 
 fail:

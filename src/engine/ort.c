@@ -1,4 +1,5 @@
-/* Loads ONNX Runtime. Its C API is a table of functions that return a status object; ORT() turns
+/* Loads ONNX Runtime when its first session, or a question about it, needs it: with networks of our
+ * own alone a start does without. Its C API is a table of functions that return a status object; ORT() turns
  * that into our status and a sentence. */
 #include "engine/engine.h"
 #include "engine/ort.h"
@@ -8,6 +9,7 @@
 #include <limits.h>
 
 #include "base/path.h"
+#include "base/timeline.h"
 #include "rp_config.h"
 
 /* ONNX Runtime's own log lines interest developers only: errors are returned as statuses. */
@@ -99,41 +101,67 @@ static void forbid_reports(void)
 
 int rp_engine_create(struct rp_engine **out, const char *library)
 {
-    int ret;
-    OrtStatus *status;
-    const OrtApiBase *(*base)(void);
     struct rp_engine *const e = *out = calloc(1, sizeof(*e));
 
     if (!e)
         return rp_fail(RP_ERR_NOMEM, "out of memory");
     pthread_mutex_init(&e->lock, NULL);
+    if (library && !(e->asked = strdup(library))) {
+        rp_engine_destroy(out);
+        return rp_fail(RP_ERR_NOMEM, "out of memory");
+    }
     forbid_reports();
-    RP_TRY(load_library(e, library));
+    return 0;
+}
+
+/* The library's table of functions; NULL after RP_ERR_UNSUPPORTED. */
+static const OrtApi *find_api(struct rp_engine *e)
+{
+    const OrtApi *api;
+    const OrtApiBase *(*base)(void);
+
     *(void **) &base = dlsym(e->lib, "OrtGetApiBase");
     if (!base) {
-        ret = rp_fail(RP_ERR_UNSUPPORTED, "%s: not an ONNX Runtime library", e->library);
-        goto fail;
+        rp_fail(RP_ERR_UNSUPPORTED, "%s: not an ONNX Runtime library", e->library);
+        return NULL;
     }
     e->version = base()->GetVersionString();
-    e->api = base()->GetApi(ORT_API_VERSION);
-    if (!e->api) {
-        ret = rp_fail(RP_ERR_UNSUPPORTED, "%s: ONNX Runtime %s is too old, 1.%d or newer is needed",
-                      e->library, e->version, ORT_API_VERSION);
-        goto fail;
-    }
-    status = e->api->CreateEnvWithCustomLogger(on_log, NULL, ORT_LOGGING_LEVEL_ERROR, "reprise",
-                                               &e->env);
-    if (status) {
-        ret = rp_ort_fail(e->api, status, RP_ERR_UNSUPPORTED, "ONNX Runtime");
-        goto fail;
-    }
-    status = e->api->DisableTelemetryEvents(e->env);
-    if (status)
-        e->api->ReleaseStatus(status);
-    return 0;
+    api = base()->GetApi(ORT_API_VERSION);
+    if (!api)
+        rp_fail(RP_ERR_UNSUPPORTED, "%s: ONNX Runtime %s is too old, 1.%d or newer is needed",
+                e->library, e->version, ORT_API_VERSION);
+    return api;
+}
 
-fail:
-    rp_engine_destroy(out);
+/* With the lock held. What was half done is done again at the next call. */
+static int load(struct rp_engine *e)
+{
+    OrtStatus *status;
+    const OrtApi *api;
+
+    free(e->library);
+    e->library = NULL;
+    e->version = NULL;
+    RP_CHECK(load_library(e, e->asked));
+    if (!(api = find_api(e)))
+        return RP_ERR_UNSUPPORTED;
+    status = api->CreateEnvWithCustomLogger(on_log, NULL, ORT_LOGGING_LEVEL_ERROR, "reprise",
+                                            &e->env);
+    if (status)
+        return rp_ort_fail(api, status, RP_ERR_UNSUPPORTED, "ONNX Runtime");
+    status = api->DisableTelemetryEvents(e->env);
+    if (status)
+        api->ReleaseStatus(status);
+    e->api = api;
+    rp_timeline_add("ONNX Runtime is loaded");
+    return 0;
+}
+
+int rp_engine_load(struct rp_engine *e)
+{
+    pthread_mutex_lock(&e->lock);
+    const int ret = e->api ? 0 : load(e);
+    pthread_mutex_unlock(&e->lock);
     return ret;
 }
 
@@ -149,17 +177,34 @@ void rp_engine_destroy(struct rp_engine **out)
     }
     pthread_mutex_destroy(&e->lock);
     free(e->library);
+    free(e->asked);
     /* The library stays loaded: it has thread-local state that outlives its last user. */
     free(e);
     *out = NULL;
 }
 
-const char *rp_engine_version(const struct rp_engine *engine)
+const char *rp_engine_version(struct rp_engine *engine)
 {
-    return engine->version;
+    return rp_engine_load(engine) < 0 ? "none" : engine->version;
 }
 
-const char *rp_engine_library(const struct rp_engine *engine)
+const char *rp_engine_library(struct rp_engine *engine)
 {
-    return engine->library;
+    return rp_engine_load(engine) < 0 ? "none" : engine->library;
+}
+
+bool rp_engine_has_cuda(struct rp_engine *e)
+{
+    OrtCUDAProviderOptionsV2 *cuda = NULL;
+
+    if (rp_engine_load(e) < 0)
+        return false;
+    OrtStatus *const status = e->api->CreateCUDAProviderOptions(&cuda);
+
+    if (status) {
+        e->api->ReleaseStatus(status);
+        return false;
+    }
+    e->api->ReleaseCUDAProviderOptions(cuda);
+    return true;
 }

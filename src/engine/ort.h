@@ -19,12 +19,13 @@ struct rp_ort_memory {
 };
 
 struct rp_engine {
+    char *asked;          /* the library's file name; NULL: whichever is found */
+    pthread_mutex_t lock; /* of what follows */
     void *lib;
     char *library;
     const char *version;
-    const OrtApi *api;
+    const OrtApi *api;    /* NULL until rp_engine_load(), then it stays */
     OrtEnv *env;
-    pthread_mutex_t lock; /* of gpu[] */
     struct rp_ort_memory gpu[RP_MAX_GPUS][2]; /* device, pinned; info NULL until registered */
 };
 
@@ -87,6 +88,14 @@ int rp_ort_fail(const OrtApi *api, OrtStatus *status, int code, const char *what
         }                                                                                          \
     } while (0)
 
+/* Does `by` mean our own operations on this device, where they can? */
+bool rp_model_wants_native(enum rp_network_engine by, const struct rp_device *device);
+
+/* Open the model with our own operations, if `by` asks for them; *out is NULL if it does not, or they
+ * cannot. */
+int rp_model_open_natively(struct rp_model **out, struct rp_engine *engine,
+                           struct rp_device *device, const struct rp_model_params *params);
+
 /* Register our pools for the GPU of this device, once per engine. */
 int rp_ort_register_memory(struct rp_engine *engine, struct rp_device *device);
 void rp_ort_release_memory(struct rp_engine *engine);
@@ -108,7 +117,7 @@ int rp_ort_add_tensorrt(struct rp_engine *engine, struct rp_device *device,
                         OrtSessionOptions *options, const char *folder, bool graph);
 
 /* Everything that `what` (an optimised model, a choice) of this file depends on. */
-int rp_ort_cache_key(const struct rp_engine *engine, const struct rp_device *device,
+int rp_ort_cache_key(struct rp_engine *engine, const struct rp_device *device,
                     const char *path, const char *what, char *key, size_t size);
 
 /* The bytes of the only file that will do, with the sizes open that need not hold. RP_ERR_MISSING,

@@ -79,19 +79,6 @@ void rp_ort_release_memory(struct rp_engine *e)
     }
 }
 
-bool rp_engine_has_cuda(const struct rp_engine *e)
-{
-    OrtCUDAProviderOptionsV2 *cuda = NULL;
-    OrtStatus *const status = e->api->CreateCUDAProviderOptions(&cuda);
-
-    if (status) {
-        e->api->ReleaseStatus(status);
-        return false;
-    }
-    e->api->ReleaseCUDAProviderOptions(cuda);
-    return true;
-}
-
 int rp_ort_add_cuda(struct rp_engine *e, struct rp_device *device, OrtSessionOptions *options,
                     const struct rp_ort_cuda *how)
 {

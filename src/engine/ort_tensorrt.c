@@ -54,6 +54,7 @@ int rp_engine_check_tensorrt(struct rp_engine *e)
     char why[256];
     OrtSessionOptions *options = NULL;
 
+    RP_CHECK(rp_engine_load(e));
     rp_log_hold(true);
     ORT(e->api, "TensorRT provider", CreateSessionOptions(&options));
     ret = rp_ort_add_tensorrt(e, NULL, options, NULL, false);

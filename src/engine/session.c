@@ -126,12 +126,14 @@ fail:
     return ret;
 }
 
-int rp_ort_cache_key(const struct rp_engine *engine, const struct rp_device *device,
+int rp_ort_cache_key(struct rp_engine *engine, const struct rp_device *device,
                     const char *path, const char *what, char *key, size_t size)
 {
+    int ret;
     char stamp[256];
-    const int ret = rp_cache_stamp(path, stamp, sizeof(stamp));
 
+    RP_CHECK(rp_engine_load(engine));
+    ret = rp_cache_stamp(path, stamp, sizeof(stamp));
     if (ret >= 0)
         snprintf(key, size, "%s %s | onnxruntime %s | %s | %s | reprise %s", what, stamp,
                  engine->version, device->title, device->version, rp_version());
@@ -213,6 +215,7 @@ int rp_ort_open_session(struct rp_model *m, int threads, struct rp_cache *cache)
 {
     const bool gpu = rp_ort_on_gpu(m);
 
+    RP_CHECK(rp_engine_load(m->engine));
     if (gpu && m->tensorrt)
         return open_tensorrt(m, cache);
     if (gpu)
@@ -224,6 +227,7 @@ int rp_ort_open_foreign(const struct rp_model *m, bool graph, OrtSession **out)
 {
     const bool gpu = rp_ort_on_gpu(m);
 
+    RP_CHECK(rp_engine_load(m->engine));
     return create(m,
                   &(struct request){.threads = gpu ? 1 : m->threads,
                                     .capture = gpu && graph,

@@ -2,6 +2,7 @@
  * nothing else does, so findings do not depend on each other, and a failure becomes a sentence. */
 #include "media/media.h"
 #include "models/standins.h"
+#include "pipeline/doctor_network.h"
 #include "pipeline/runtime.h"
 
 struct lite_count {
@@ -32,7 +33,9 @@ static int find_engine(rp_runtime *rt, rp_finding *f, char *detail, size_t size)
 {
     struct rp_engine *engine;
     rp_log_hold(true);
-    const int ret = rp_runtime_engine(rt, &engine);
+    int ret = rp_runtime_engine(rt, &engine);
+    if (ret >= 0)
+        ret = rp_engine_load(engine);
     const bool ok = ret >= 0;
     rp_log_hold(false);
 
@@ -42,7 +45,8 @@ static int find_engine(rp_runtime *rt, rp_finding *f, char *detail, size_t size)
     else
         snprintf(detail, size, "%s", rp_last_error());
     f->advice = ok ? NULL : "run scripts/setup.sh, or set ORT_HOME to a folder with "
-                            "lib/libonnxruntime.so of version 1.29 or newer";
+                            "lib/libonnxruntime.so of version 1.29 or newer; without it: "
+                            "--network-engine native";
     return memory_is_out(ret);
 }
 
@@ -115,18 +119,20 @@ struct gpu_check {
     rp_finding *finding;
     char *detail;
     size_t size;
+    bool networks; /* it runs those of our own */
 };
 
 /* On the GPU's thread. */
 static int check_gpu(void *priv)
 {
-    bool same = false;
+    bool same = false, right = false;
     size_t free_bytes = 0, total = 0;
     struct rp_device *dev;
-    const struct gpu_check *const c = priv;
+    struct gpu_check *const c = priv;
 
     RP_CHECK(rp_runtime_gpu(c->runtime, 0, &dev));
     RP_CHECK(try_graph(dev, &same));
+    c->networks = rp_doctor_network(dev, &right) >= 0 && right;
     if (dev->fns->memory(dev, &free_bytes, &total) < 0)
         return rp_fail(RP_ERR_DEVICE, "GPU: it does not say how much memory is free");
     c->finding->ok = same;
@@ -138,11 +144,11 @@ static int check_gpu(void *priv)
     return 0;
 }
 
-static int find_gpu(rp_runtime *rt, rp_finding *f, char *detail, size_t size)
+static int find_gpu(rp_runtime *rt, rp_finding *f, char *detail, size_t size, bool *networks)
 {
     int ret;
     struct rp_executor *executor;
-    struct gpu_check check = {rt, f, detail, size};
+    struct gpu_check check = {rt, f, detail, size, false};
 
     *f = (rp_finding){.name = "GPU", .detail = detail,
                       .advice = "for an NVIDIA GPU: driver 580 or newer, then make gpu"};
@@ -151,6 +157,29 @@ static int find_gpu(rp_runtime *rt, rp_finding *f, char *detail, size_t size)
         (ret = rp_executor_run(executor, check_gpu, &check)) < 0)
         snprintf(detail, size, "%s", rp_last_error());
     rp_log_hold(false);
+    *networks = check.networks;
+    return memory_is_out(ret);
+}
+
+/* The network that is run on each device must give the numbers that are known.
+ * @param on_gpu  it did there */
+static int find_networks(rp_runtime *rt, rp_finding *f, char *detail, size_t size, bool gpu,
+                         bool on_gpu)
+{
+    bool right;
+
+    rp_log_hold(true);
+    const int ret = rp_doctor_network(rt->device, &right);
+    rp_log_hold(false);
+    *f = (rp_finding){.name = "native networks", .needed = true, .detail = detail,
+                      .ok = ret >= 0 && right && (!gpu || on_gpu)};
+    snprintf(detail, size, "a network of our own %s on the processor%s",
+             ret >= 0 && right ? "is right" : "IS WRONG",
+             !gpu     ? ""
+             : on_gpu ? ", and right on the GPU"
+                      : ", and WRONG ON THE GPU");
+    if (!f->ok)
+        f->advice = "give --network-engine onnxruntime; if the GPU is wrong, update its driver";
     return memory_is_out(ret);
 }
 
@@ -162,7 +191,8 @@ static void find_provider(rp_runtime *rt, rp_finding *f, char *detail, size_t si
     *f = (rp_finding){.name = "provider", .ok = true, .needed = true, .detail = detail};
     snprintf(detail, size, "cpu%s", cuda && gpu ? "; cuda with --execution-providers cuda" : "");
     if (gpu && !cuda)
-        f->advice = "this ONNX Runtime has no CUDA provider; run make gpu";
+        f->advice = "no CUDA provider in this ONNX Runtime: make gpu brings it; --network-engine native "
+                    "does without (reprise models --networks)";
 }
 
 static void find_video(rp_finding *f, char *detail, size_t size)
@@ -235,7 +265,7 @@ int rp_doctor(rp_runtime *runtime, void (*fn)(void *priv, const rp_finding *find
 {
     rp_finding f;
     char detail[1024];
-    bool ok, gpu;
+    bool ok, gpu, on_gpu;
 
     if (!runtime)
         return rp_fail(RP_ERR_INVALID, "no runtime");
@@ -254,8 +284,11 @@ int rp_doctor(rp_runtime *runtime, void (*fn)(void *priv, const rp_finding *find
     ok &= f.ok;
     fn(priv, &f);
     RP_CHECK(tell_hardware(fn, priv));
-    RP_CHECK(find_gpu(runtime, &f, detail, sizeof(detail)));
+    RP_CHECK(find_gpu(runtime, &f, detail, sizeof(detail), &on_gpu));
     gpu = f.ok;
+    fn(priv, &f);
+    RP_CHECK(find_networks(runtime, &f, detail, sizeof(detail), gpu, on_gpu));
+    ok &= f.ok;
     fn(priv, &f);
     rp_log_hold(true);
     find_provider(runtime, &f, detail, sizeof(detail), gpu);

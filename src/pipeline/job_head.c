@@ -128,6 +128,17 @@ static int hash_of(const struct rp_job *job, enum part part, const char *voice,
     return s.ret;
 }
 
+/* The version of ONNX Runtime, if it runs any of the networks. */
+static const char *runtime_of(const struct rp_pipeline *p, struct rp_engine *engine)
+{
+    const struct rp_model *model;
+
+    for (int i = 0; (model = rp_pool_model(p->pool, i)); i++)
+        if (!rp_model_is_native(model))
+            return rp_engine_version(engine);
+    return "none";
+}
+
 /* All that is known to change bytes and is not the same everywhere: libraries choose their code by
  * the processor, and networks are run by a GPU's drivers in the form that was measured. */
 static int write_machine(const struct rp_job *job, char *text, size_t size)
@@ -139,7 +150,8 @@ static int write_machine(const struct rp_job *job, char *text, size_t size)
     RP_CHECK(rp_runtime_engine(job->runtime, &engine));
     rp_cpu_kind(cpu, sizeof(cpu));
     rp_media_versions(media, sizeof(media));
-    snprintf(text, size, "%s, ONNX Runtime %s, %s", cpu, rp_engine_version(engine), media);
+    snprintf(text, size, "%s, ONNX Runtime %s, %s", cpu, runtime_of(job->pipeline, engine),
+             media);
     if (!d->fns->one_thread)
         return 0;
     RP_CHECK(hash_of(job, FORMS, "", forms));

@@ -58,14 +58,14 @@ int rp_runtime_create_api(rp_runtime **out, int api, const rp_runtime_params *pa
     return create(out, &own);
 }
 
-/* Loaded when first needed: the list of models and the doctor work without it. */
+/* Made when first needed; the library is loaded when a model needs it. */
 int rp_runtime_engine(rp_runtime *rt, struct rp_engine **engine)
 {
     int ret = 0;
 
     pthread_mutex_lock(&rt->lock);
-    if (!rt->engine && (ret = rp_engine_create(&rt->engine, rt->library)) >= 0)
-        rp_timeline_add("ONNX Runtime is loaded");
+    if (!rt->engine)
+        ret = rp_engine_create(&rt->engine, rt->library);
     *engine = rt->engine;
     pthread_mutex_unlock(&rt->lock);
     return ret;
