@@ -4,6 +4,7 @@
 #include "test_media.h"
 
 #include <errno.h>
+#include <pthread.h>
 
 #include <libavcodec/avcodec.h>
 #include <libavformat/avformat.h>
@@ -17,6 +18,9 @@ static struct {
     bool memory;            /* it got none for something */
 } bad;
 static int muxed, sent, came;
+
+static _Thread_local bool starved;      /* this thread's decoders got no memory for something */
+static _Atomic(AVCodecContext *) asked; /* the decoder that was asked last */
 
 int __real_av_interleaved_write_frame(AVFormatContext *oc, AVPacket *p);
 int __wrap_av_interleaved_write_frame(AVFormatContext *oc, AVPacket *p);
@@ -76,6 +80,9 @@ int __wrap_avcodec_receive_frame(AVCodecContext *dec, AVFrame *f)
 {
     const int ret = __real_avcodec_receive_frame(dec, f);
 
+    asked = dec;
+    if (starved)
+        errno = ENOMEM;
     if (ret < 0 || ++came != bad.frame)
         return ret;
     av_frame_unref(f);
@@ -236,6 +243,86 @@ static void test_memory(void **state)
     assert_int_equal(transcode(in_dir("a.mp4"), in_dir("o.mp4"), "libx264"), 0);
 }
 
+/* Another file, in a thread of its own that gets no memory. */
+static void *read_starved(void *ret)
+{
+    struct rp_reader *r = NULL;
+
+    starved = true;
+    *(int *) ret = rp_reader_open(&r, in_dir("a.mp4"), NULL);
+    rp_reader_close(&r);
+    return NULL;
+}
+
+static void *complain(void *dec)
+{
+    av_log(dec, AV_LOG_ERROR, "Cannot allocate memory for a picture\n");
+    return NULL;
+}
+
+static void in_thread(void *(*fn)(void *), void *arg)
+{
+    pthread_t thread;
+
+    assert_int_equal(pthread_create(&thread, NULL, fn, arg), 0);
+    pthread_join(thread, NULL);
+}
+
+static int read_one(struct rp_reader *r)
+{
+    struct rp_media_frame *f = NULL;
+    const int ret = rp_reader_next(r, &f);
+
+    rp_media_frame_free(&f);
+    return ret;
+}
+
+/* What one file lacks is nothing to those who work on others at the same time. */
+static void test_memory_of_others(void **state)
+{
+    struct rp_reader *a = NULL, *b = NULL;
+    int ret = 0;
+
+    (void) state;
+    if (!ready)
+        skip();
+    assert_int_equal(rp_reader_open(&a, in_dir("a.mp4"), NULL), 0);
+    AVCodecContext *const decoder = asked;
+    in_thread(read_starved, &ret);
+    assert_int_equal(ret, RP_ERR_NOMEM);
+    assert_int_equal(read_one(a), 0);
+
+    assert_int_equal(rp_reader_open(&b, in_dir("pcm.mov"), NULL), 0);
+    in_thread(complain, decoder); /* as the threads of a's decoder do */
+    assert_int_equal(read_one(b), 0);
+    assert_int_equal(read_one(a), RP_ERR_NOMEM);
+    assert_int_equal(read_one(a), RP_ERR_NOMEM); /* nor is anything after that trusted */
+    assert_int_equal(read_one(b), 0);
+    rp_reader_close(&a);
+    rp_reader_close(&b);
+}
+
+/* In its own calls, one after the other in one thread, each has its own. */
+static void test_memory_in_turn(void **state)
+{
+    struct rp_reader *a = NULL, *b = NULL;
+
+    (void) state;
+    if (!ready)
+        skip();
+    assert_int_equal(rp_reader_open(&a, in_dir("a.mp4"), NULL), 0);
+    assert_int_equal(rp_reader_open(&b, in_dir("pcm.mov"), NULL), 0);
+    assert_int_equal(read_one(b), 0); /* the first has been decoded already */
+    starved = true;
+    assert_int_equal(read_one(b), RP_ERR_NOMEM);
+    starved = false;
+    errno = ENOMEM; /* of whoever else uses the thread */
+    assert_int_equal(read_one(a), 0);
+    assert_int_equal(read_one(b), RP_ERR_NOMEM);
+    rp_reader_close(&a);
+    rp_reader_close(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -245,6 +332,8 @@ int main(void)
         cmocka_unit_test_setup(test_encoder, no_fault),
         cmocka_unit_test_setup(test_decoder, no_fault),
         cmocka_unit_test_setup(test_memory, no_fault),
+        cmocka_unit_test_setup(test_memory_of_others, no_fault),
+        cmocka_unit_test_setup(test_memory_in_turn, no_fault),
     };
 
     return cmocka_run_group_tests(tests, make_clip, remove_dir);

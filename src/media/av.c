@@ -12,18 +12,25 @@
 
 /* ---- log and errors -------------------------------------------------------------------------- */
 
-static atomic_uint shortages;
-static _Thread_local bool lacks; /* in this thread, since rp_av_begin() */
+static _Thread_local unsigned lacked; /* how often memory was short in this thread */
+static _Thread_local unsigned begun;  /* the same when the present call began */
 static atomic_bool deaf_to_errno;
 
+/* Memory was short in this thread, for what is watched if it is known. */
+static void note_lack(struct rp_watch *w)
+{
+    lacked++;
+    if (w)
+        atomic_store(&w->lacks, true);
+}
+
 /* Takes from errno that memory was short. */
-static void look_at_errno(void)
+static void look_at_errno(struct rp_watch *w)
 {
     if (errno != ENOMEM || atomic_load(&deaf_to_errno))
         return;
     errno = 0;
-    lacks = true;
-    atomic_fetch_add(&shortages, 1);
+    note_lack(w);
 }
 
 void rp_av_ignore_errno(void)
@@ -31,34 +38,42 @@ void rp_av_ignore_errno(void)
     atomic_store(&deaf_to_errno, true);
 }
 
-unsigned rp_av_shortages(void)
-{
-    look_at_errno();
-    return atomic_load(&shortages);
-}
-
 void rp_av_begin(void)
 {
     rp_av_init();
-    lacks = false;
+    begun = lacked;
     errno = 0;
+}
+
+void rp_watch_begin(struct rp_watch *w)
+{
+    rp_av_begin();
+    w->before = lacked;
 }
 
 bool rp_av_lacks(void)
 {
-    look_at_errno();
-    return lacks;
+    look_at_errno(NULL);
+    return lacked != begun;
+}
+
+bool rp_watch_lacks(struct rp_watch *w)
+{
+    look_at_errno(NULL);
+    if (lacked != w->before)
+        atomic_store(&w->lacks, true);
+    return atomic_load(&w->lacks);
 }
 
 static int get_buffer(AVCodecContext *dec, AVFrame *f, int flags)
 {
-    look_at_errno(); /* of the frame before that this thread decoded */
     struct rp_watch *const watch = dec->opaque;
+    look_at_errno(watch); /* of the frame before that this thread decoded */
     struct rp_frame_store *const store = watch ? atomic_load(&watch->store) : NULL;
     const int ret = store && rp_frame_store_takes(store, dec, f)
                         ? rp_frame_store_decode(store, dec, f)
                         : avcodec_default_get_buffer2(dec, f, flags);
-    look_at_errno();
+    look_at_errno(watch);
     return ret;
 }
 
@@ -92,13 +107,13 @@ static bool tells_of_shortage(const char *line)
 void rp_dict_set(AVDictionary **dict, const char *key, const char *value, int flags)
 {
     if (av_dict_set(dict, key, value, flags) < 0)
-        atomic_fetch_add(&shortages, 1);
+        note_lack(NULL);
 }
 
 void rp_dict_set_int(AVDictionary **dict, const char *key, int64_t value, int flags)
 {
     if (av_dict_set_int(dict, key, value, flags) < 0)
-        atomic_fetch_add(&shortages, 1);
+        note_lack(NULL);
 }
 
 bool rp_watch_trusts(enum AVCodecID codec)
@@ -159,9 +174,9 @@ static void on_log(void *avcl, int level, const char *fmt, va_list args)
     char line[1024];
     int prefix = 1;
 
-    if (!is_forgiven(avcl))
-        look_at_errno();
     struct rp_watch *const watch = watch_of(avcl);
+    if (!is_forgiven(avcl))
+        look_at_errno(watch);
     if (level > av_log_get_level() + 8 * is_demuxer(avcl, watch))
         return;
     av_log_format_line2(avcl, level, fmt, args, line, sizeof(line), &prefix);
@@ -177,7 +192,7 @@ static void on_log(void *avcl, int level, const char *fmt, va_list args)
     if (watch && (!watch->deaf || is_demuxer(avcl, watch)))
         atomic_fetch_add(&watch->errors, 1);
     if (tells_of_shortage(line))
-        atomic_fetch_add(&shortages, 1);
+        note_lack(watch);
     if (n > 0)
         rp_log(RP_LOG_DEBUG, "libav: %s", line);
 }

@@ -34,11 +34,14 @@ static inline void rp_put_bytes(uint8_t *to, const void *from, size_t n)
 /* Route libav's log to ours (debug level). Cheap: everything that enters libav calls it. */
 void rp_av_init(void);
 
-/* Counts errors that a decoder or demuxer logs, from whatever thread: put its address into `opaque`
- * of the context. Errors that end in a status are logged too. */
+/* What is noticed of one reader, writer or the like: errors that its decoder or demuxer logs, from
+ * whatever thread, and memory that libraries did not get for it. Put its address into `opaque` of
+ * its contexts, whose threads then report to it. Errors that end in a status are logged too. */
 struct rp_watch {
-    bool deaf;                    /* to decoders: see rp_watch_trusts() */
-    atomic_uint faults;           /* errors of decoders, also if deaf */
+    unsigned before;    /* what this thread had lacked when the present call began */
+    atomic_bool lacks;  /* memory, for good */
+    bool deaf;          /* to decoders: see rp_watch_trusts() */
+    atomic_uint faults; /* errors of decoders, also if deaf */
     _Atomic(struct rp_frame_store *) store; /* for the decoder's frames, or NULL */
     atomic_uint errors;
     atomic_uint hints; /* warnings of a demuxer that something in the file was not as it should be */
@@ -48,11 +51,25 @@ struct rp_watch {
  * harmless things at this level; they also mark what is damaged. */
 bool rp_watch_trusts(enum AVCodecID codec);
 
-/* How often libav got no memory, in this process. Not all of it says so by a status: some goes on
- * without. It is known from its log and from errno, where the allocators of C leave ENOMEM: of this
- * thread, when this is called, and of libav's own threads, whenever they log anything or ask for a
- * frame (rp_av_get_buffer()). */
-unsigned rp_av_shortages(void);
+/* Memory that libraries did not get. Not all of them say so by a status: some go on without. It is
+ * known from libav's log and from errno, where the allocators of C leave ENOMEM: of this thread from
+ * the beginning of a call to its end, and of a codec's own threads, whenever they log anything or ask
+ * for a frame. What threads of others lack does not count: a server works on many files at once.
+ *
+ * What the folder offers begins with one of the first two, and asks one of the others at its end: */
+
+/* What errno holds from before is not libav's. */
+void rp_av_begin(void);
+
+/* The same, for a call on what this watch is of. */
+void rp_watch_begin(struct rp_watch *w);
+
+/* Has a library got no memory in this thread since either? For failures that it gives other names. */
+bool rp_av_lacks(void);
+
+/* The same since rp_watch_begin(), or at any time in threads of its codecs, or so far in other calls
+ * on it that asked: whatever has gone on without memory may not be what was asked for. */
+bool rp_watch_lacks(struct rp_watch *w);
 
 /* From here on errno does not count, in this process: with a GPU's driver in it, it was seen to say
  * ENOMEM in threads of ours where nothing had failed. */
@@ -62,12 +79,6 @@ void rp_av_ignore_errno(void);
  * of a driver runs that tries what need not succeed. Of libx264 only if the call failed: its large
  * blocks leave ENOMEM behind also where it has got them. */
 bool rp_av_errno_tells(const AVCodec *codec, bool failed);
-
-/* At the beginning of what the folder offers: what errno holds from before is not libav's. */
-void rp_av_begin(void);
-
-/* Has a library got no memory in this thread since then? For failures that it gives other names. */
-bool rp_av_lacks(void);
 
 /* For a decoder: looks at errno in the threads where it decodes. */
 void rp_av_watch_buffers(AVCodecContext *dec);

@@ -210,6 +210,7 @@ static int try_encoder(struct rp_encode *e, const struct rp_encode_shape *shape,
 
     if (!enc)
         return AVERROR(ENOMEM);
+    enc->opaque = e->p.watch;
     if (is_gif(e))
         enc->pix_fmt = AV_PIX_FMT_PAL8;
     else if (e->p.codec->id == AV_CODEC_ID_RAWVIDEO)

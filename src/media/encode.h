@@ -47,6 +47,7 @@ struct rp_encode_params {
     struct rp_video_tags tags; /* of the target; metadata is not used */
     struct rp_reader_params range; /* of the target that is put out */
     struct rp_encode_said *said;
+    struct rp_watch *watch; /* of whose encoder it is */
     rp_encode_fn *fn;
     void *priv;
 };

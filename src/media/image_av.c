@@ -236,7 +236,6 @@ int rp_image_av_decode(rp_image *out, const uint8_t *data, size_t size, enum AVC
     AVFrame *frame = av_frame_alloc();
     struct rp_watch watch = {0};
     int ret = AVERROR(ENOMEM);
-    const unsigned shortages = rp_av_shortages();
 
     if (packet && frame)
         ret = codec == AV_CODEC_ID_NONE ? first_packet(data, size, packet, &codec)
@@ -245,7 +244,7 @@ int rp_image_av_decode(rp_image *out, const uint8_t *data, size_t size, enum AVC
         ret = decode_packet(packet, codec, frame, &watch);
     if (ret >= 0)
         ret = check_damage(packet, frame, &watch, is_cut(codec, data, size), name);
-    else if (rp_av_shortages() != shortages)
+    else if (rp_av_lacks() || atomic_load(&watch.lacks))
         ret = AVERROR(ENOMEM);
     if (ret == RP_DAMAGED) {
         ret = RP_ERR_FORMAT;

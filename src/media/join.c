@@ -24,7 +24,7 @@ struct joiner {
     int64_t frames;
     struct rp_mark mark;
     struct rp_written written;
-    unsigned shortages;
+    struct rp_watch watch;
 };
 
 static bool is_mov(const AVOutputFormat *format)
@@ -298,14 +298,13 @@ static int finish(struct joiner *j)
         return rp_av_fail(ret, j->name, "writing");
     if (j->mark.present)
         RP_CHECK(rp_mark_append(&j->mark, j->file, j->oc->oformat));
-    return rp_av_shortages() == j->shortages
-               ? rp_written_check(&j->written, j->oc, j->file, j->name, j->frames)
-               : RP_NOMEM(j->name);
+    return rp_watch_lacks(&j->watch)
+               ? RP_NOMEM(j->name)
+               : rp_written_check(&j->written, j->oc, j->file, j->name, j->frames);
 }
 
 static int join(struct joiner *j, int n, const char *const *paths)
 {
-    j->shortages = rp_av_shortages();
     if (!(j->packet = av_packet_alloc()))
         return RP_NOMEM(j->name);
     for (int i = 0; i < n; i++)
@@ -321,8 +320,7 @@ int rp_join_videos(int n, const char *const *paths, const char *output)
     struct rp_partial out = {0};
     struct joiner j = {.name = output};
 
-    rp_av_begin();
-    rp_av_init();
+    rp_watch_begin(&j.watch);
     if (n < 1)
         return rp_fail(RP_ERR_INVALID, "%s: no parts to join", output);
     RP_TRY(rp_partial_begin(&out, output));

@@ -107,9 +107,6 @@ int rp_frame_read_sized(rp_image *out, size_t size, const char *path, int64_t in
     if (index < 0 || width < 0)
         return rp_fail(RP_ERR_INVALID, "frame %lld, width %d: both must be 0 or more",
                        (long long) index, width);
-    /* Who asks for frames does so beside jobs: what errno holds in one's threads would count as lack
-     * of memory in all of them. */
-    rp_av_ignore_errno();
     int ret = read_frame(&own, path, index);
     if (ret >= 0 && width > 0 && own.w > width)
         ret = shrink(&own, width);

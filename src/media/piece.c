@@ -23,7 +23,7 @@ struct rp_piece {
     int64_t origin; /* pts of the job's first frame */
     bool begun, finished;
     struct rp_piece_info info;
-    unsigned shortages;
+    struct rp_watch watch; /* of the encoder too */
 };
 
 /* ---- cutting --------------------------------------------------------------------------------- */
@@ -149,21 +149,25 @@ int rp_piece_begin(struct rp_piece **out, const struct rp_pieces *pieces, const 
     int ret;
     struct rp_piece *const p = *out = calloc(1, sizeof(*p));
 
-    rp_av_begin();
     if (!p)
         return RP_NOMEM(path);
+    rp_watch_begin(&p->watch);
     p->pieces = pieces;
     p->origin = first;
-    p->shortages = rp_av_shortages();
     struct rp_encode_params params = pieces->params;
     params.fn = take_packet;
     params.priv = p;
+    params.watch = &p->watch;
     RP_TRY(rp_encode_create(&p->encode, &params));
     RP_TRY(rp_partial_begin(&p->partial, path));
     p->out.path = pieces->path; /* the output means more than the piece */
-    if ((p->out.file = fopen(p->partial.temp, "wbe")))
+    if (!(p->out.file = fopen(p->partial.temp, "wbe"))) {
+        ret = rp_fail(rp_io_status(errno), "%s: cannot be written: %s", path, strerror(errno));
+        goto fail;
+    }
+    if (!rp_watch_lacks(&p->watch))
         return 0;
-    ret = rp_fail(rp_io_status(errno), "%s: cannot be written: %s", path, strerror(errno));
+    ret = RP_NOMEM(path);
 fail:
     rp_piece_end(out);
     return ret;
@@ -191,13 +195,13 @@ static int begin(struct rp_piece *p, const struct rp_media_frame *frame)
 
 int rp_piece_write(struct rp_piece *p, const struct rp_media_frame *frame)
 {
-    rp_av_begin();
+    rp_watch_begin(&p->watch);
     if (!p->begun)
         RP_CHECK(begin(p, frame));
     p->info.last = frame->index;
     p->info.end = rp_encode_end(&p->pieces->params.info, frame);
     RP_CHECK(rp_encode_write(p->encode, frame));
-    return rp_av_shortages() == p->shortages ? 0 : RP_NOMEM(p->out.path);
+    return rp_watch_lacks(&p->watch) ? RP_NOMEM(p->out.path) : 0;
 }
 
 static int close_file(struct rp_piece *p)
@@ -215,14 +219,14 @@ int rp_piece_finish(struct rp_piece *p, int64_t next)
     int64_t frames, packets;
     const bool last = next == RP_PIECE_LAST;
 
-    rp_av_begin();
+    rp_watch_begin(&p->watch);
     if (!p->begun)
         return rp_fail(RP_ERR_INVALID, "%s: a piece without a frame", p->out.path);
     RP_CHECK(rp_encode_finish(p->encode, last ? p->info.end : next,
                               last && rp_encode_is_empty(p->encode, p->origin, p->info.end)));
     rp_encode_counts(p->encode, &frames, &packets);
     RP_CHECK(rp_encode_check(p->encode, frames, packets));
-    if (rp_av_shortages() != p->shortages)
+    if (rp_watch_lacks(&p->watch))
         return RP_NOMEM(p->out.path);
     RP_CHECK(rp_piece_out_end(&p->out, &p->info));
     RP_CHECK(close_file(p));

@@ -40,7 +40,6 @@ struct rp_reader {
     struct rp_whole whole;
     struct rp_damage damage;
     struct rp_expect expect;
-    unsigned shortages; /* of memory, before */
     struct rp_watch watch;
     unsigned seen; /* errors that the watch had counted */
     bool fed, ended;    /* the first packet has come; all of the range has */
@@ -223,7 +222,7 @@ static void fill_tags(struct rp_reader *r, const AVFrame *f)
 
 static int decode(struct rp_reader *r, AVFrame **out);
 static const char *unfit_for_gpu(const struct rp_reader *r, const AVFrame *f);
-static int check_memory(const struct rp_reader *r);
+static int check_memory(struct rp_reader *r);
 static int64_t first_frame(const struct rp_reader *r);
 static int seek_start(struct rp_reader *r);
 
@@ -402,7 +401,7 @@ int rp_reader_open(struct rp_reader **out, const char *path, const struct rp_rea
 
     if (!r)
         return RP_NOMEM(path);
-    rp_av_begin();
+    rp_watch_begin(&r->watch);
     if (params)
         r->range = *params;
     r->range.start = RP_MAX(r->range.start, 0);
@@ -414,7 +413,6 @@ int rp_reader_open(struct rp_reader **out, const char *path, const struct rp_rea
     if (r->range.memory.alloc || r->range.memory_later) /* of a device that is no processor */
         rp_av_ignore_errno();
     RP_TRY(make_store(r));
-    r->shortages = rp_av_shortages();
     if (r->range.gpu && r->range.memory.alloc && !r->range.rgb) {
         RP_TRY(rp_frame_store_create(&r->surfaces, &r->range.gpu->memory, rp_pixfmt_stays));
         r->gpu = r->range.gpu;
@@ -873,9 +871,9 @@ static void end_account(struct rp_reader *r)
 }
 
 /* Whatever libav does without the memory that it did not get, it may not be what was asked for. */
-static int check_memory(const struct rp_reader *r)
+static int check_memory(struct rp_reader *r)
 {
-    return rp_av_shortages() == r->shortages ? 0 : RP_NOMEM(r->path);
+    return rp_watch_lacks(&r->watch) ? RP_NOMEM(r->path) : 0;
 }
 
 static int check_damage(struct rp_reader *r)
@@ -922,7 +920,7 @@ int rp_reader_next(struct rp_reader *r, struct rp_media_frame **frame)
     AVFrame *f = NULL;
 
     *frame = NULL;
-    rp_av_begin();
+    rp_watch_begin(&r->watch);
     if (r->range.end > 0 && r->index - r->range.around >= r->range.end)
         return check_damage(r);
     RP_CHECK(next_wanted(r, &f));

@@ -42,7 +42,7 @@ struct rp_sound {
 
     struct rp_whole whole;
     struct rp_damage damage;
-    unsigned shortages; /* of memory, before */
+    struct rp_watch watch;
 };
 
 /* ---- decoding -------------------------------------------------------------------------------- */
@@ -196,6 +196,7 @@ static int open_decoder(struct rp_sound *s)
         return RP_NOMEM(s->path);
     if ((ret = avcodec_parameters_to_context(s->codec, s->stream->codecpar)) < 0)
         return rp_av_fail(ret, s->path, "opening the audio decoder");
+    s->codec->opaque = &s->watch;
     s->codec->pkt_timebase = s->stream->time_base;
     if ((ret = avcodec_open2(s->codec, codec, NULL)) < 0)
         return rp_av_fail(ret, s->path, "opening the audio decoder");
@@ -290,9 +291,9 @@ static void find_start(struct rp_sound *s)
         s->start = start;
 }
 
-static int check_damage(const struct rp_sound *s)
+static int check_damage(struct rp_sound *s)
 {
-    if (rp_av_shortages() != s->shortages)
+    if (rp_watch_lacks(&s->watch))
         return RP_NOMEM(s->path);
     return s->params.refuse && rp_damage_any(&s->damage) ? rp_damage_fail(&s->damage, s->path) : 0;
 }
@@ -305,9 +306,8 @@ int rp_sound_open(struct rp_sound **out, const char *path, const struct rp_sound
 
     if (!s)
         return RP_NOMEM(path);
-    rp_av_begin();
+    rp_watch_begin(&s->watch);
     s->params = params ? *params : (struct rp_sound_params){0};
-    s->shortages = rp_av_shortages();
     s->packet = av_packet_alloc();
     s->frame = av_frame_alloc();
     if (!(s->path = strdup(path)) || !s->packet || !s->frame) {
@@ -502,7 +502,7 @@ static int more(struct rp_sound *s)
     s->samples += s->frame->nb_samples;
     ret = convert(s, (const uint8_t **) s->frame->extended_data, s->frame->nb_samples);
     av_frame_unref(s->frame);
-    if (ret >= 0 && rp_av_lacks())
+    if (ret >= 0 && rp_watch_lacks(&s->watch))
         ret = RP_NOMEM(s->path);
     return ret < 0 ? ret : 1;
 }
@@ -511,7 +511,7 @@ int rp_sound_read(struct rp_sound *s, int16_t (*samples)[2], int n)
 {
     int done = 0;
 
-    rp_av_begin();
+    rp_watch_begin(&s->watch);
     while (done < n) {
         const int now = RP_MIN(n - done, s->count - s->taken);
 

@@ -38,7 +38,7 @@ struct rp_writer {
     bool begun;
     char damage[640]; /* of the input */
     char others[sizeof((struct rp_mark *) 0)->damage]; /* of other files, for the mark only */
-    unsigned shortages;                                /* of memory, before */
+    struct rp_watch watch;                             /* of the encoder too */
     struct rp_written written; /* what the muxer was given */
 
     bool pieces;               /* instead of frames */
@@ -119,9 +119,9 @@ static int keep_params(struct rp_writer *w, const struct rp_reader *reader,
 }
 
 /* Whatever a library does without the memory that it did not get, something is missing. */
-static int check_memory(const struct rp_writer *w)
+static int check_memory(struct rp_writer *w)
 {
-    return rp_av_shortages() == w->shortages ? 0 : RP_NOMEM(w->path);
+    return rp_watch_lacks(&w->watch) ? RP_NOMEM(w->path) : 0;
 }
 
 int rp_writer_open(struct rp_writer **out, const char *path, const char *target,
@@ -130,10 +130,9 @@ int rp_writer_open(struct rp_writer **out, const char *path, const char *target,
     int ret;
     struct rp_writer *const w = *out = calloc(1, sizeof(*w));
 
-    rp_av_begin();
     if (!w)
         return RP_NOMEM(path);
-    w->shortages = rp_av_shortages();
+    rp_watch_begin(&w->watch);
     w->file = strdup(path);
     w->path = strdup(params->name ? params->name : path);
     w->target = strdup(target);
@@ -319,6 +318,7 @@ static int create_encode(struct rp_writer *w, bool piece)
                                 .tags = w->tags,
                                 .range = w->range,
                                 .said = &w->said,
+                                .watch = &w->watch,
                                 .fn = write_packet,
                                 .priv = w,
                             });
@@ -350,7 +350,7 @@ int rp_writer_write(struct rp_writer *w, const struct rp_media_frame *frame)
 {
     const AVRational base = {w->info.tb_num, w->info.tb_den};
 
-    rp_av_begin();
+    rp_watch_begin(&w->watch);
     if (!w->begun)
         RP_CHECK(begin_with(w, frame));
     w->end = rp_encode_end(&w->info, frame);
@@ -399,7 +399,7 @@ int rp_writer_piece(struct rp_writer *w, const char *path)
     struct rp_piece_file *file = NULL;
     AVPacket *p = av_packet_alloc();
 
-    rp_av_begin();
+    rp_watch_begin(&w->watch);
     if (!p)
         return RP_NOMEM(w->path);
     RP_TRY(rp_piece_file_open(&file, path));
@@ -491,7 +491,7 @@ int rp_writer_finish(struct rp_writer *w)
     const AVRational base = {w->info.tb_num, w->info.tb_den};
     int64_t frames;
 
-    rp_av_begin();
+    rp_watch_begin(&w->watch);
     if (!w->begun)
         return rp_fail(RP_ERR_FORMAT, "%s: there is no frame to write", w->path);
     RP_CHECK(end_frames(w, &frames));
