@@ -1,9 +1,9 @@
 /* What the files of the command line share.
  *
- * The command line uses reprise.h and nothing else of the library. A command is a function and a
- * row of the table in main.c; it returns 0 or an rp_status, which main() turns into the exit code.
- * Results go to stdout, words for people to stderr, through app_log() so that they do not break the
- * progress bar. */
+ * The command line uses reprise.h and nothing else of the library but how JSON becomes text. A
+ * command is a function and a row of the table in main.c; it returns 0 or an rp_status, which main()
+ * turns into the exit code. Results go to stdout, words for people to stderr, through app_log() so
+ * that they do not break the progress bar. */
 #ifndef APP_H
 #define APP_H
 
@@ -191,11 +191,6 @@ json_t *app_json_number(double v);
 /* object[key] = value; one more element of an array. Both take over the value. */
 void app_json_put(json_t *object, const char *key, json_t *value);
 void app_json_add(json_t *array, json_t *value);
-
-/* A value as text, on the heap; NULL when out of memory or if there is none. Not json_dumps(): where
- * jansson 2.14 cannot grow its buffer before a key, it goes on and leaves a quotation mark out.
- * @param flags  of json_dumps() */
-char *app_json_dump(const json_t *value, size_t flags);
 
 /* Write one line and flush; takes over the object. What could command a terminal is written as \\u.
  * NULL means that it could not be made: out of memory. */

@@ -10,6 +10,7 @@
 #include <wctype.h>
 
 #include "app/app.h"
+#include "base/json.h"
 
 const char *const job_status_names[JOB_STATUSES + 1] = {
     [JOB_DRAFTED] = "drafted", [JOB_QUEUED] = "queued",   [JOB_COMPLETED] = "completed",
@@ -271,7 +272,7 @@ char *job_text(const json_t *job)
 {
     /* As Python writes it; 10 digits are more than any option has. */
     char *const text =
-        app_json_dump(job, JSON_INDENT(4) | JSON_ENSURE_ASCII | JSON_REAL_PRECISION(10));
+        rp_json_text(job, JSON_INDENT(4) | JSON_ENSURE_ASCII | JSON_REAL_PRECISION(10));
 
     if (text && strlen(text) <= JOB_FILE_MAX && is_within_limits(text, strlen(text)))
         return text;

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "app/app.h"
+#include "base/json.h"
 
 /* The errno of a failed write may have been set by an earlier flush, so this asks the pipe. */
 bool app_reader_gone(void)
@@ -97,24 +98,11 @@ void app_json_add(json_t *array, json_t *value)
         json_incomplete = true;
 }
 
-char *app_json_dump(const json_t *value, size_t flags)
-{
-    const size_t size = value ? json_dumpb(value, NULL, 0, flags) : 0;
-    char *const text = size ? malloc(size + 1) : NULL;
-
-    if (text && json_dumpb(value, text, size, flags) == size) {
-        text[size] = '\0';
-        return text;
-    }
-    free(text);
-    return NULL;
-}
-
 int app_json_line(json_t *object)
 {
     /* 9 digits preserve a float exactly. */
     const size_t flags = JSON_COMPACT | JSON_REAL_PRECISION(9);
-    char *line = json_incomplete ? NULL : app_json_dump(object, flags);
+    char *line = json_incomplete ? NULL : rp_json_text(object, flags);
 
     json_incomplete = false;
     json_decref(object);

@@ -46,22 +46,9 @@ void web_answer_text(struct web_request *r, const char *type, char *text)
                type);
 }
 
-char *web_json_text(const json_t *json, size_t flags)
-{
-    const size_t size = json ? json_dumpb(json, NULL, 0, flags) : 0;
-    char *const text = size ? malloc(size + 1) : NULL;
-
-    if (text && json_dumpb(json, text, size, flags) == size) {
-        text[size] = '\0';
-        return text;
-    }
-    free(text);
-    return NULL;
-}
-
 void web_answer_json(struct web_request *r, unsigned status, json_t *json)
 {
-    char *const text = web_json_text(json, WEB_JSON_LINE);
+    char *const text = rp_json_text(json, WEB_JSON_LINE);
 
     json_decref(json);
     web_answer_text(r, "application/json", text);

@@ -90,7 +90,7 @@ void web_events_destroy(struct web_server *s)
 void web_events_put(struct web_server *s, const char *event, json_t *data)
 {
     struct web_events *const e = s->events;
-    char *const json = web_json_text(data, WEB_JSON_LINE);
+    char *const json = rp_json_text(data, WEB_JSON_LINE);
     char *text = NULL;
 
     json_decref(data);
@@ -140,7 +140,7 @@ static char *snapshot(struct web_server *s, int64_t id)
     fprintf(f, "retry: 2000\n: hello\n\n");
     json_array_foreach(jobs, i, job)
     {
-        char *const json = web_json_text(job, WEB_JSON_LINE);
+        char *const json = rp_json_text(job, WEB_JSON_LINE);
 
         if (json)
             fprintf(f, "id: %lld\nevent: job\ndata: %s\n\n", (long long) id, json);

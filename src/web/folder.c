@@ -194,7 +194,7 @@ static int open_part(const struct web_server *s, char temporary[WEB_PATH])
 int web_save_json(const struct web_server *s, const char *path, const json_t *json)
 {
     char temporary[WEB_PATH];
-    char *const text = web_json_text(json, JSON_INDENT(1));
+    char *const text = rp_json_text(json, JSON_INDENT(1));
     const int fd = text ? open_part(s, temporary) : -1;
 
     if (fd < 0) {

@@ -38,7 +38,7 @@ static char *key_of(const json_t *json)
 
     for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
         json_object_set(key, names[i], json_object_get(json, names[i]));
-    char *const text = web_json_text(key, JSON_SORT_KEYS | JSON_COMPACT);
+    char *const text = rp_json_text(key, JSON_SORT_KEYS | JSON_COMPACT);
     json_decref(key);
     return text;
 }

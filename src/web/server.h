@@ -15,6 +15,7 @@
 #include <jansson.h>
 #include <microhttpd.h>
 
+#include "base/json.h"
 #include "web/web.h"
 
 #define WEB_PRINTF(f, a) __attribute__((format(printf, f, a)))
@@ -118,9 +119,6 @@ void web_answer(struct web_request *r, unsigned status, struct MHD_Response *res
 /* Answers take over the JSON; without memory the connection ends. Each is the request's only one.
  */
 void web_answer_json(struct web_request *r, unsigned status, json_t *json);
-/* JSON as text, as json_dumps() gives it, but NULL where memory was short: Jansson 2.14 then leaves
- * single characters out. For free(). */
-char *web_json_text(const json_t *json, size_t flags);
 #define WEB_JSON_LINE (JSON_COMPACT | JSON_REAL_PRECISION(9))
 void web_answer_text(struct web_request *r, const char *type, char *text); /* takes the text over */
 void web_answer_static(struct web_request *r, const char *type, const void *data, size_t size);

@@ -1,7 +1,8 @@
 /* `reprise serve`: the page and the interface for programs, on one port.
  *
- * This folder uses reprise.h and nothing else of the library, like src/app, which calls the one
- * function below. docs/api.md says what is served, docs/security.md what is defended. */
+ * This folder uses reprise.h and nothing else of the library but how JSON becomes text, like src/app,
+ * which calls the one function below. docs/api.md says what is served, docs/security.md what is
+ * defended. */
 #ifndef WEB_H
 #define WEB_H
 
