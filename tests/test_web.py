@@ -401,8 +401,9 @@ class Security(Shared):
     def test_keys(self):
         bearer = {'Authorization': 'Bearer ' + self.s.key}
         for head in ({}, {'Authorization': 'Bearer ' + 'A' * 43}, {'Authorization': 'Bearer '},
-                     {'Authorization': self.s.key}, {'Cookie': 'reprise=' + self.s.key},
-                     {'Cookie': 'reprise='}, {'Authorization': 'Bearer ' + self.s.key[:-1]}):
+                     {'Authorization': self.s.key}, {'Cookie': f'reprise-{self.s.port}={self.s.key}'},
+                     {'Cookie': f'reprise-{self.s.port}='},
+                     {'Authorization': 'Bearer ' + self.s.key[:-1]}):
             for method, path in (('GET', '/v1/media'), ('GET', '/metrics'), ('POST', '/v1/session'),
                                  ('GET', '/v1/none'), ('POST', '/v1/media?name=x')):
                 self.assertEqual(self.s.raw(method, path, headers=head)[0], 401, (head, path))
@@ -621,10 +622,35 @@ class Life(unittest.TestCase):
             c.sendall(f'GET /v1/media HTTP/1.1\r\nHost: x\r\nConnection: close\r\n'
                       f'Authorization: Bearer {s.key}\r\n\r\n'.encode())
             self.assertIn(b'200 OK', c.recv(4096))
+        with socket.socket(socket.AF_UNIX) as c:
+            c.settimeout(30)
+            c.connect(path)
+            c.sendall(f'POST /v1/session HTTP/1.1\r\nHost: x\r\nConnection: close\r\n'
+                      f'Authorization: Bearer {s.key}\r\n\r\n'.encode())
+            mark = hashlib.sha256(os.path.realpath(path).encode()).hexdigest()[:12]
+            self.assertIn(f'Set-Cookie: reprise-{mark}='.encode(), c.recv(4096))
         process.terminate()
         self.assertEqual(process.wait(30), 0)
         process.stdout.close()
         self.assertFalse(os.path.exists(path))
+
+    def test_two_servers(self):
+        """A browser keeps one jar of cookies for a host, whatever the port."""
+        servers, jar = [Server(), Server()], {}
+        for s in servers:
+            status, head, _ = s.raw('POST', '/v1/session',
+                                    headers={'Authorization': 'Bearer ' + s.key})
+            self.assertEqual(status, 204)
+            name, value = head['Set-Cookie'].split(';')[0].split('=', 1)
+            jar[name] = value
+        page = {'Cookie': '; '.join(f'{name}={value}' for name, value in jar.items())}
+        for s in servers:
+            self.assertEqual(s.raw('GET', '/v1/media', headers=page)[0], 200)
+            other = next(o for o in servers if o is not s)
+            wrong = {'Cookie': f'reprise-{s.port}={jar[f"reprise-{other.port}"]}'}
+            self.assertEqual(s.raw('GET', '/v1/media', headers=wrong)[0], 401)
+        for s in servers:
+            self.assertEqual(s.end(), 0)
 
     def test_one_server_a_folder(self):
         s = Server()

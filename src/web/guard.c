@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include <openssl/crypto.h>
+#include <openssl/evp.h>
 
 /* ---- keys ---- */
 
@@ -40,6 +41,27 @@ int web_guard_keys(struct web_server *s)
         rp_log(RP_LOG_ERROR, "no random bytes for a key");
         return RP_ERR_IO;
     }
+    return 0;
+}
+
+int web_guard_cookie(struct web_server *s)
+{
+    unsigned char sum[EVP_MAX_MD_SIZE] = {0};
+    char *const path = s->params->socket ? realpath(s->params->socket, NULL) : NULL;
+
+    if (!s->params->socket) {
+        snprintf(s->cookie_name, sizeof(s->cookie_name), "reprise-%d", s->port);
+        return 0;
+    }
+    /* who brings a browser here has a port of his own, which is not known */
+    if (!path || !EVP_Digest(path, strlen(path), sum, NULL, EVP_sha256(), NULL)) {
+        rp_log(RP_LOG_ERROR, "%s: %s", s->params->socket, path ? "no SHA-256" : strerror(errno));
+        free(path);
+        return RP_ERR_IO;
+    }
+    snprintf(s->cookie_name, sizeof(s->cookie_name), "reprise-%02x%02x%02x%02x%02x%02x", sum[0],
+             sum[1], sum[2], sum[3], sum[4], sum[5]);
+    free(path);
     return 0;
 }
 
@@ -113,7 +135,7 @@ bool web_guard_key(struct web_request *r)
     const struct web_server *const s = r->server;
     const char *const bearer = head(r, "Authorization");
     const char *const cookie =
-        MHD_lookup_connection_value(r->connection, MHD_COOKIE_KIND, "reprise");
+        MHD_lookup_connection_value(r->connection, MHD_COOKIE_KIND, s->cookie_name);
     const bool changes = strcmp(r->method, "GET") != 0 && strcmp(r->method, "HEAD") != 0;
 
     if (bearer && !strncasecmp(bearer, "Bearer ", 7) && same_key(bearer + 7, s->key))
@@ -158,8 +180,8 @@ void web_post_session(struct web_request *r)
 {
     char line[160];
 
-    snprintf(line, sizeof(line), "reprise=%s; Path=/; HttpOnly; SameSite=Strict%s",
-             r->server->cookie, r->server->tls ? "; Secure" : "");
+    snprintf(line, sizeof(line), "%s=%s; Path=/; HttpOnly; SameSite=Strict%s",
+             r->server->cookie_name, r->server->cookie, r->server->tls ? "; Secure" : "");
     web_answer_nothing(r);
     web_header(r, "Set-Cookie", line);
 }

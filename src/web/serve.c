@@ -216,7 +216,9 @@ static int open_all(struct web_server *s)
     const int fd = s->params->socket ? listen_unix(s->params->socket) : listen_tcp(s);
     if (fd < 0)
         return fd == -2 ? RP_ERR_USAGE : RP_ERR_IO;
-    ret = start_daemon(s, fd); /* closes it at the end */
+    ret = web_guard_cookie(s);
+    if (ret >= 0)
+        ret = start_daemon(s, fd); /* closes it at the end */
     if (ret < 0)
         close(fd);
     return ret;

@@ -93,6 +93,7 @@ struct web_server {
     rp_runtime *runtime;
     char folder[WEB_PATH];
     char key[48], cookie[48]; /* base64url of 32 random bytes each */
+    char cookie_name[32];     /* of this server alone */
     int port, lock;           /* lock: file that says that the folder is in use */
     bool tls;
     time_t began;
@@ -152,6 +153,9 @@ void web_request_done(struct web_request *r);
 /* ---- guard.c ---- */
 
 int web_guard_keys(struct web_server *s);
+
+/* Once it listens: browsers send a host's cookies to all of its ports, so the name tells whose it is. */
+int web_guard_cookie(struct web_server *s);
 
 /* Host and Origin. False: answered. */
 bool web_guard_host(struct web_request *r);

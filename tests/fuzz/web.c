@@ -79,7 +79,8 @@ static void open_server(void)
     server->port = 7870;
     server->routes = web_routes;
     server->n_routes = web_n_routes;
-    fuzz_must(web_guard_keys(server) >= 0 && web_folder_open(server) >= 0);
+    fuzz_must(web_guard_keys(server) >= 0 && web_guard_cookie(server) >= 0 &&
+              web_folder_open(server) >= 0);
     strcpy(server->key, "k"); /* known to the corpus */
     fuzz_must(rp_runtime_create(&server->runtime, NULL) >= 0);
     fuzz_must(web_events_create(server) >= 0 && web_watch_create(server) >= 0 &&
