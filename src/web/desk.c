@@ -19,6 +19,7 @@ static void *work(void *priv)
 {
     struct web_desk *const d = priv;
 
+    (void) pthread_setname_np(pthread_self(), "web-desk");
     pthread_mutex_lock(&d->lock);
     for (;;) {
         struct web_request *const r = d->first;

@@ -159,6 +159,7 @@ static void *work(void *priv)
 {
     struct web_preview *const p = priv;
 
+    (void) pthread_setname_np(pthread_self(), "web-preview");
     pthread_mutex_lock(&p->lock);
     while (!p->ending || p->waiting) {
         struct web_request *const r = p->waiting;

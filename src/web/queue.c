@@ -411,6 +411,7 @@ static void *work(void *priv)
     struct web_queue *const q = s->queue;
     char text[512];
 
+    (void) pthread_setname_np(pthread_self(), "web-queue"); /* so are the threads of its jobs called */
     pthread_mutex_lock(&q->lock);
     while (!q->ending) {
         struct job *const j = next_job(q);

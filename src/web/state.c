@@ -77,6 +77,7 @@ static void *fetch(void *priv)
     struct web_server *const s = priv;
     struct web_fetcher *const f = s->fetcher;
 
+    (void) pthread_setname_np(pthread_self(), "web-fetcher");
     pthread_mutex_lock(&f->lock);
     while (!f->ending) {
         if (!f->n) {
