@@ -187,7 +187,7 @@ test_models() {
         says "models --json: $key" out "\"$key\":"
     done
     exits "models --networks" 0 models --networks
-    says "models --networks: head" out "native  why not"
+    says "models --networks: head" out "native  why not, or precision"
     exits "models face_swapper" 0 models face_swapper
     if grep -q face_detector out; then not_ok "models: filter" "other kinds"; else ok "models: filter"; fi
     mkdir empty

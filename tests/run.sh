@@ -228,6 +228,7 @@ plan() {
     python 'analysis' analysis "$program"
     python 'download' download "$program"
     python 'face swapper' face_swapper "$standins"
+    python 'precision' precision "$program"
     python 'bad world' bad_input "$program" World
     suite 'faults' tests/test_faults.py "$program"
     suite 'rest of lint' env REPRISE_LINT_PROCESSES=1 tests/lint.sh "$build-test" rest

@@ -45,13 +45,16 @@ static const char *verify(struct lister *l, const rp_model_info *m)
     }
 }
 
-/* The word for an installed file after a look at its operators; why: what is missing. */
+/* The word for an installed file after a look at its operators; why: what is missing, or else what
+ * was measured of it on a GPU. */
 static const char *native(const struct lister *l, const rp_model_info *m, char *why, size_t size)
 {
     const int ret = rp_model_native(l->runtime, m->kind, m->name, why, size);
 
     if (ret < 0)
         snprintf(why, size, "cannot be read");
+    if (ret > 0 && rp_model_measured(l->runtime, l->app->options, m->kind, m->name, why, size) < 0)
+        why[0] = 0;
     return ret > 0 ? "native" : "no";
 }
 
@@ -178,10 +181,12 @@ static void print_json(struct lister *l, const rp_model_info *m)
     if (l->app->verify)
         app_json_put(o, "content", app_json_text(m->installed ? verify(l, m) : NULL));
     if (l->app->networks && m->installed) {
-        char why[200];
+        char why[400];
+        const bool is_native = !strcmp(native(l, m, why, sizeof(why)), "native");
 
-        app_json_put(o, "native", json_boolean(!strcmp(native(l, m, why, sizeof(why)), "native")));
-        app_json_put(o, "why", app_json_text(*why ? why : NULL));
+        app_json_put(o, "native", json_boolean(is_native));
+        app_json_put(o, "why", app_json_text(*why && !is_native ? why : NULL));
+        app_json_put(o, "precision", app_json_text(*why && is_native ? why : NULL));
     }
     l->failed = app_json_line(o);
 }
@@ -245,7 +250,7 @@ static void print_brief(const struct lister *l, const rp_model_info *m)
 
 static void print_network(const struct lister *l, const rp_model_info *m)
 {
-    char why[200];
+    char why[400];
 
     if (!m->installed)
         return;
@@ -335,7 +340,7 @@ static void print_head(const struct lister *l)
     if (l->app->json)
         return;
     if (l->app->networks)
-        printf("%-*s  %-*s  native  why not\n", l->kind, "kind", l->name, "name");
+        printf("%-*s  %-*s  native  why not, or precision\n", l->kind, "kind", l->name, "name");
     else if (l->app->verify)
         printf("%-*s  %-*s  content  file\n", l->kind, "kind", l->name, "name");
     else if (l->brief)

@@ -111,6 +111,23 @@ fail:
     return ret;
 }
 
+/* Of a native network: what was taken and, where that was measured, how far both are from float32.
+ */
+static void put_precision(struct subject *s)
+{
+    const struct rp_precision_facts f = rp_model_precision(s->model);
+
+    if (!rp_model_is_native(s->model))
+        return;
+    rp_bench_text(s->o, "precision", f.taken == RP_PRECISION_FP16 ? "fp16" : "tf32");
+    if (!f.measured)
+        return;
+    rp_bench_number(s->o, "tf32_rms", f.tf32.rms);
+    rp_bench_number(s->o, "tf32_most", f.tf32.most);
+    rp_bench_number(s->o, "fp16_rms", f.fp16.rms);
+    rp_bench_number(s->o, "fp16_most", f.fp16.most);
+}
+
 static int open_subject(struct subject *s, const int64_t *const *dims)
 {
     const int64_t *pointer[RP_MAX_TENSORS];
@@ -123,11 +140,13 @@ static int open_subject(struct subject *s, const int64_t *const *dims)
 
         params.layout = rp_graph_layout(&s->b->graph);
         params.by = (enum rp_network_engine) o->network_engine;
+        params.precision = (enum rp_precision) o->precision;
     }
     RP_CHECK(rp_form_open(&s->model, s->b->engine, s->b->device, &params, s->measure));
     rp_bench_text(s->o, "layout", rp_model_layout(s->model) == RP_LAYOUT_NHWC ? "nhwc" : "nchw");
     rp_bench_text(s->o, "network_engine",
                   rp_model_is_native(s->model) ? "native" : "onnxruntime");
+    put_precision(s);
     rp_bench_put(s->o, "deterministic_form", json_boolean(rp_model_deterministic(s->model)));
     sizes(s, dims, pointer);
     RP_CHECK(open_lane(s, &s->lane[0]));

@@ -56,6 +56,26 @@ enum rp_network_engine {
     RP_NETWORK_ONNXRUNTIME,
 };
 
+/* How networks by our own operations hold and multiply numbers. */
+enum rp_precision {
+    RP_PRECISION_AUTO = 0, /* float16 on a GPU where that is as near to float32 as TF32 */
+    RP_PRECISION_TF32,     /* float32, multiplied as TF32 on a GPU and as it is on the CPU */
+    RP_PRECISION_FP16,     /* float16, multiplied as it is and added in float32 */
+};
+
+/* How far results are from those in float32, of the output that is farthest: the root mean square
+ * of the difference over that of the output, and the largest difference over the largest value.
+ * INFINITY: not finite. */
+struct rp_errors {
+    double rms, most;
+};
+
+struct rp_precision_facts {
+    enum rp_precision taken; /* never auto */
+    bool measured;           /* the following are */
+    struct rp_errors tf32, fp16;
+};
+
 struct rp_model_params {
     const char *path;
     const char *name; /* for messages and reports; NULL: the file's name */
@@ -64,6 +84,8 @@ struct rp_model_params {
     enum rp_layout layout;  /* auto means NCHW here; see form.h */
     bool tensorrt;          /* on a GPU: through TensorRT, which records by itself */
     enum rp_network_engine by;
+    enum rp_precision precision; /* auto counts as TF32 here; see form.h */
+    float most; /* inputs are from 0 up to this if it is more than 1, else from -1 to 1 */
     bool deterministic;     /* on a GPU: no algorithms whose order of adding varies between runs */
     const struct rp_onnx_image *edited; /* these bytes instead of the file's (rows.c); only read
                                          * while opening */
@@ -80,6 +102,12 @@ bool rp_model_deterministic(const struct rp_model *model);
 int rp_model_could_be_native(const char *path, char *why, size_t size);
 /* Do our own operations run it? */
 bool rp_model_is_native(const struct rp_model *model);
+/* How a native one holds numbers. */
+struct rp_precision_facts rp_model_precision(const struct rp_model *model);
+
+/* What the cache has of measuring a file's precision (--precision auto), one sentence with the
+ * root mean squares for each kind of GPU; "" if nothing. */
+void rp_precision_describe(struct rp_cache *cache, const char *path, char *text, size_t size);
 
 /* For frames in lockstep: the network over n rows instead of one. It is `model` itself if the file
  * leaves the number of rows open, else a model from the file with that number changed, which

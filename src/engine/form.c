@@ -14,8 +14,9 @@
 
 #include "engine/compare.h"
 #include "engine/graph.h"
-#include "engine/ort.h"
 #include "engine/cache.h"
+#include "engine/ort.h"
+#include "engine/precision.h"
 
 #define LANES 4
 #define SECONDS 0.15
@@ -306,8 +307,8 @@ bool rp_form_is_known(struct rp_engine *engine, const struct rp_device *device,
             known_choice(params->cache, key) >= 0);
 }
 
-int rp_form_open(struct rp_model **out, struct rp_engine *engine, struct rp_device *device,
-                 const struct rp_model_params *params, bool may_measure)
+static int open_layout(struct rp_model **out, struct rp_engine *engine, struct rp_device *device,
+                       const struct rp_model_params *params, bool may_measure)
 {
     int ret, form;
     char key[1200];
@@ -336,5 +337,20 @@ int rp_form_open(struct rp_model **out, struct rp_engine *engine, struct rp_devi
 fail:
     for (int i = 0; i < FORMS; i++)
         end_trial(&trial[i]);
+    return ret;
+}
+
+int rp_form_open(struct rp_model **out, struct rp_engine *engine, struct rp_device *device,
+                 const struct rp_model_params *params, bool may_measure)
+{
+    int ret;
+    struct rp_precision_facts known;
+    struct rp_model_params p = *params;
+
+    p.precision = rp_precision_for(device, params, &known);
+    RP_CHECK(open_layout(out, engine, device, &p, may_measure));
+    ret = rp_precision_settle(out, params, &known, may_measure);
+    if (ret < 0)
+        rp_model_close(out);
     return ret;
 }

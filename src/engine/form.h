@@ -6,7 +6,8 @@
 
 /* The same as rp_model_open(), but on a GPU with RP_LAYOUT_AUTO the form is taken from the cache.
  * If the cache has none, it is NCHW, or with `measure` the form that proves best, which is then
- * kept in the cache. */
+ * kept in the cache. The same goes for the precision of a native network with RP_PRECISION_AUTO
+ * (precision.h); without `measure` it is TF32 then. */
 int rp_form_open(struct rp_model **out, struct rp_engine *engine, struct rp_device *device,
                  const struct rp_model_params *params, bool measure);
 

@@ -150,6 +150,8 @@ static int begin(struct rp_model *m, struct rp_engine *engine, struct rp_device 
     m->cache = m->sum.sha256 ? NULL : params->cache;
     m->edited = params->edited;
     m->by = params->by;
+    m->precision.taken =
+        params->precision == RP_PRECISION_FP16 ? RP_PRECISION_FP16 : RP_PRECISION_TF32;
     m->nrows = params->rows;
     m->path = strdup(params->path);
     m->name = strdup(params->name ? params->name : rp_path_base(params->path));
@@ -224,6 +226,11 @@ bool rp_model_deterministic(const struct rp_model *model)
 bool rp_model_is_native(const struct rp_model *model)
 {
     return model->native != NULL;
+}
+
+struct rp_precision_facts rp_model_precision(const struct rp_model *model)
+{
+    return model->precision;
 }
 
 bool rp_model_recordable(const struct rp_model *model)

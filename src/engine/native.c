@@ -69,6 +69,11 @@ static bool fits(const struct rp_model *m, const struct rp_nn_plan *plan)
     return ok;
 }
 
+static enum rp_act_type storage_of(const struct rp_model *m)
+{
+    return m->precision.taken == RP_PRECISION_FP16 ? RP_ACT_F16 : RP_ACT_F32;
+}
+
 /* @param why  the reason for RP_ERR_UNSUPPORTED */
 static int make(const struct rp_model *m, struct rp_native *native,
                 const struct rp_onnx_image *file, const int64_t *const *dim, struct planned **out,
@@ -84,7 +89,7 @@ static int make(const struct rp_model *m, struct rp_native *native,
         memcpy(p->dim[i], dim[i], sizeof(p->dim[i]));
     ret = rp_nn_graph_read(&graph, m->path, file->data, file->size, dim);
     if (ret >= 0)
-        ret = rp_nn_plan_make(&p->plan, graph, RP_ACT_F32);
+        ret = rp_nn_plan_make(&p->plan, graph, storage_of(m));
     if (ret >= 0 && !fits(m, p->plan))
         ret = rp_nn_cannot(graph, "results of other sizes than the file says");
     if (ret >= 0)
@@ -173,7 +178,13 @@ static int read_ends(struct rp_model *m, const struct rp_onnx_image *file)
     return ret;
 }
 
-/* A first plan shows whether it can be done: with open sizes of 1 for a batch, else of 64. */
+void rp_native_guess_dim(const struct rp_tensor_info *in, int64_t dim[RP_MAX_RANK])
+{
+    for (int d = 0; d < in->rank; d++)
+        dim[d] = in->dim[d] >= 0 ? in->dim[d] : d ? 64 : 1;
+}
+
+/* A first plan shows whether it can be done. */
 static int try_plan(struct rp_model *m, const struct rp_onnx_image *file, bool *fixed, char *why,
                     size_t size)
 {
@@ -183,10 +194,9 @@ static int try_plan(struct rp_model *m, const struct rp_onnx_image *file, bool *
     *fixed = true;
     for (int i = 0; i < m->nin; i++) {
         dims[i] = dim[i];
-        for (int d = 0; d < m->in[i].rank; d++) {
+        rp_native_guess_dim(&m->in[i], dim[i]);
+        for (int d = 0; d < m->in[i].rank; d++)
             *fixed &= m->in[i].dim[d] >= 0;
-            dim[i][d] = m->in[i].dim[d] >= 0 ? m->in[i].dim[d] : d ? 64 : 1;
-        }
     }
     return make(m, m->native, file, dims, &m->native->first, why, size);
 }
@@ -302,6 +312,11 @@ void rp_native_bind_input(struct rp_net *net, int index)
 int rp_native_run(const struct rp_net *net)
 {
     return rp_nn_run_go(net->native->run, net->model->device->ops, net->slot->stream);
+}
+
+void rp_native_multiply(struct rp_net *net, enum rp_net_product product)
+{
+    rp_nn_run_multiply(net->native->run, product);
 }
 
 void rp_native_unbind(struct rp_net *net)

@@ -12,12 +12,18 @@ struct rp_native_net; /* of a net */
 int rp_native_open(struct rp_model *m, char *why, size_t size);
 void rp_native_close(struct rp_native **native);
 
+/* The sizes of an input that a model is first tried with: where they are open, 1 for the batch,
+ * else 64. */
+void rp_native_guess_dim(const struct rp_tensor_info *in, int64_t dim[RP_MAX_RANK]);
+
 /* The sizes of a net's outputs for its inputs'. */
 int rp_native_sizes(struct rp_net *net);
 /* Its steps on the buffers that are in the net now. */
 int rp_native_bind(struct rp_net *net);
 void rp_native_bind_input(struct rp_net *net, int index);
 int rp_native_run(const struct rp_net *net);
+/* How its convolutions multiply float32 from now on. */
+void rp_native_multiply(struct rp_net *net, enum rp_net_product product);
 void rp_native_unbind(struct rp_net *net);
 
 #endif /* RP_ENGINE_NATIVE_H */

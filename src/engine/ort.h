@@ -38,6 +38,7 @@ struct rp_model {
     OrtSession *session;     /* NULL if it is native */
     struct rp_native *native; /* native.h; NULL: ONNX Runtime runs it */
     enum rp_network_engine by;
+    struct rp_precision_facts precision; /* if it is native */
     bool recordable;
     enum rp_layout layout;   /* never auto */
     bool deterministic, tensorrt;

@@ -14,11 +14,16 @@ static int open_edited(struct rp_model *m, int n)
     ret = rp_onnx_set_rows(&file, m->path, n);
     if (ret >= 0)
         ret = rp_model_open(&m->rows[n], m->engine, m->device,
-                            &(struct rp_model_params){.path = m->path, .name = m->name,
-                                                      .threads = m->threads, .cache = m->cache,
+                            &(struct rp_model_params){.path = m->path,
+                                                      .name = m->name,
+                                                      .threads = m->threads,
+                                                      .cache = m->cache,
                                                       .layout = m->layout,
-                                                      .deterministic = m->deterministic, .by = m->by,
-                                                      .edited = &file, .rows = n});
+                                                      .deterministic = m->deterministic,
+                                                      .by = m->by,
+                                                      .precision = m->precision.taken,
+                                                      .edited = &file,
+                                                      .rows = n});
     rp_onnx_unmap(&file);
     return ret;
 }

@@ -30,7 +30,7 @@ static const struct rp_model_entry entries[] = {
             3295067, 0xd0266d7d, "2c07342347cef21a619c49dd5664fb8c09570ae9eda5bff3e385c11eafc45ada"),
     FF_FILE(FACE_DETECTOR, "yolo_face", "yoloface_8n.onnx", "derronqi", "GPL-3.0", 2022, "3.0.0", DEFAULT,
             12659761, 0xf9a0382f, "821cdbb1e65fbbabdde7dd0933f754797a343e56fd962729c61ffcefcd135929"),
-    FF_FILE(FACE_DETECTOR, "yunet", "yunet_2023_mar.onnx", "OpenCV", "MIT", 2023, "3.4.0", 0),
+    FF_FILE(FACE_DETECTOR, "yunet", "yunet_2023_mar.onnx", "OpenCV", "MIT", 2023, "3.4.0", RP_MODEL_BYTES),
     LITE(FACE_DETECTOR, "ultraface", "fr_detect.onnx", "Faceplugin", FR_LICENCE, 0, FR_PACKAGE, 0,
          1217758, 0xa1a62d27, "6c0256ccd3164f844736a401faf936ec2930764a87ae39442180887d0c5c8854"),
 
@@ -231,9 +231,9 @@ static const struct rp_model_entry entries[] = {
 
     FF(FRAME_COLORIZER, "ddcolor", "piddnad", "Apache-2.0", 2023, "3.0.0", DEFAULT),
     FF(FRAME_COLORIZER, "ddcolor_artistic", "piddnad", "Apache-2.0", 2023, "3.0.0", 0),
-    FF(FRAME_COLORIZER, "deoldify", "jantic", "MIT", 2022, "3.0.0", 0),
-    FF(FRAME_COLORIZER, "deoldify_artistic", "jantic", "MIT", 2022, "3.0.0", 0),
-    FF(FRAME_COLORIZER, "deoldify_stable", "jantic", "MIT", 2022, "3.0.0", 0),
+    FF(FRAME_COLORIZER, "deoldify", "jantic", "MIT", 2022, "3.0.0", RP_MODEL_BYTES),
+    FF(FRAME_COLORIZER, "deoldify_artistic", "jantic", "MIT", 2022, "3.0.0", RP_MODEL_BYTES),
+    FF(FRAME_COLORIZER, "deoldify_stable", "jantic", "MIT", 2022, "3.0.0", RP_MODEL_BYTES),
 
     FF(BACKGROUND_REMOVER, "ben_2", "PramaLLC", "MIT", 2025, "3.5.0", 0),
     FF(BACKGROUND_REMOVER, "birefnet_general", "ZhengPeng7", "MIT", 2024, "3.5.0", 0),

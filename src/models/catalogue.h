@@ -36,6 +36,7 @@ enum rp_model_flag {
     RP_MODEL_LITE = 1,    /* installed by set-up, or by force-download lite */
     RP_MODEL_DEFAULT = 2, /* FaceFusion's default of its kind */
     RP_MODEL_PART = 4,    /* a file that is not a choice of its own (converter, second file) */
+    RP_MODEL_BYTES = 8,   /* takes pictures as numbers from 0 to 255 */
 };
 
 struct rp_model_entry {

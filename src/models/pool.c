@@ -91,6 +91,15 @@ static enum rp_layout layout_of(const struct rp_pool *pool, const struct rp_mode
                : pool->p.layout;
 }
 
+/* Nor is it worth measuring whether these may be float16. */
+static enum rp_precision precision_of(const struct rp_pool *pool,
+                                      const struct rp_model_entry *entry)
+{
+    return entry->kind == RP_KIND_CONTENT_ANALYSER && pool->p.precision == RP_PRECISION_AUTO
+               ? RP_PRECISION_TF32
+               : pool->p.precision;
+}
+
 /* The networks of the content check must be the published ones. */
 static struct rp_model_sum sum_of(const struct rp_model_entry *entry)
 {
@@ -102,11 +111,17 @@ static struct rp_model_sum sum_of(const struct rp_model_entry *entry)
 static struct rp_shelf_wish wish_for(const struct rp_pool *pool, const struct rp_model_entry *entry,
                                      const char *path)
 {
-    return (struct rp_shelf_wish){
-        .model = {.path = path, .name = entry->name, .threads = pool->p.threads,
-                  .cache = pool->p.cache, .layout = layout_of(pool, entry),
-                  .tensorrt = pool->p.tensorrt, .by = pool->p.by, .sum = sum_of(entry)},
-        .measure = pool->p.measure};
+    return (struct rp_shelf_wish){.model = {.path = path,
+                                            .name = entry->name,
+                                            .threads = pool->p.threads,
+                                            .cache = pool->p.cache,
+                                            .layout = layout_of(pool, entry),
+                                            .tensorrt = pool->p.tensorrt,
+                                            .by = pool->p.by,
+                                            .precision = precision_of(pool, entry),
+                                            .sum = sum_of(entry),
+                                            .most = entry->flags & RP_MODEL_BYTES ? 255 : 1},
+                                  .measure = pool->p.measure};
 }
 
 static int get(struct rp_pool *pool, const struct rp_model_entry *entry, const char *path,

@@ -96,7 +96,8 @@ static bool same_way(const struct item *it, const struct rp_shelf_wish *wish)
 {
     const struct rp_model_params *const have = &it->wish.model, *const p = &wish->model;
 
-    if (have->threads != p->threads || have->sum.sha256 != p->sum.sha256 || have->by != p->by || !same_text(have->name, p->name))
+    if (have->threads != p->threads || have->sum.sha256 != p->sum.sha256 || have->by != p->by ||
+        have->precision != p->precision || !same_text(have->name, p->name))
         return false;
     return !it->device->fns->record_begin ||
            (have->cache == p->cache && have->layout == p->layout &&

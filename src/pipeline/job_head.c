@@ -75,7 +75,7 @@ static int write_models(const struct rp_pipeline *pipeline, bool forms, FILE *to
 {
     enum { MOST = 256 };
     int n = 0;
-    typedef char sum[RP_SHA256_HEX + 8];
+    typedef char sum[RP_SHA256_HEX + 24];
     sum *const hex = malloc(MOST * sizeof(*hex));
     const struct rp_model *model;
 
@@ -90,7 +90,10 @@ static int write_models(const struct rp_pipeline *pipeline, bool forms, FILE *to
             return ret;
         }
         snprintf(hex[n], sizeof(hex[n]), "%s", sums.sha256);
-        if (forms)
+        if (forms && rp_model_is_native(model))
+            snprintf(hex[n], sizeof(hex[n]), "%s native %d", sums.sha256,
+                     (int) rp_model_precision(model).taken);
+        else if (forms)
             snprintf(hex[n], sizeof(hex[n]), "%s %d %d", sums.sha256, (int) rp_model_layout(model),
                      rp_model_deterministic(model));
     }

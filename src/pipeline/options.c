@@ -91,6 +91,8 @@ static const char *const decoders[] = {"cpu", "gpu", NULL};
 
 static const char *const network_engines[] = {"auto", "native", "onnxruntime", NULL};
 
+static const char *const precisions[] = {"auto", "tf32", "fp16", NULL};
+
 static const struct rp_opt execution_opts[] = {
     {"execution-providers", 0, RP_OPT_CHOICES, offsetof(struct rp_execution_options, providers),
      .def_text = "cpu", .choices = providers, .elsewhere = rp_elsewhere_providers, .help = "where networks run"},
@@ -101,6 +103,9 @@ static const struct rp_opt execution_opts[] = {
     {"network-engine", 0, RP_OPT_CHOICE, offsetof(struct rp_execution_options, network_engine), .def_text = "auto",
      .choices = network_engines, .ours = true,
      .help = "what runs networks; native: our own operations where they can; auto: ONNX Runtime"},
+    {"precision", 0, RP_OPT_CHOICE, offsetof(struct rp_execution_options, precision), .def_text = "auto",
+     .choices = precisions, .ours = true,
+     .help = "of our own operations; fp16: stored as float16; auto: on a GPU where that is as near to float32 as TF32, measured once for videos, and kept"},
     {"video-decoder", 0, RP_OPT_CHOICE, offsetof(struct rp_execution_options, video_decoder), .def_text = "cpu",
      .choices = decoders, .ours = true,
      .help = "what decodes the target; gpu: the GPU that works on it does if it can, and damage inside a picture goes unnoticed"},

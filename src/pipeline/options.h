@@ -56,6 +56,7 @@ struct rp_execution_options {
     int threads;
     int video_decoder; /* index: 0 cpu, 1 gpu */
     int network_engine; /* enum rp_network_engine */
+    int precision;      /* enum rp_precision */
 };
 extern const struct rp_opt_group rp_execution_group;
 

@@ -178,17 +178,11 @@ static void destroy(void *pipeline)
     free(p);
 }
 
-static enum rp_network_engine network_engine_of(const struct rp_settings *settings)
-{
-    const struct rp_execution_options *const o = rp_settings_get(settings, &rp_execution_group);
-
-    return (enum rp_network_engine) o->network_engine;
-}
-
 static int open_pool(struct rp_pipeline *p, struct rp_engine *engine,
                      const struct rp_pipeline_params *params)
 {
     const struct rp_graph_options *const graph = rp_settings_get(p->settings, &rp_graph_group);
+    const struct rp_execution_options *const o = rp_settings_get(p->settings, &rp_execution_group);
 
     p->use = params->use;
     p->opaque = params->opaque;
@@ -196,13 +190,16 @@ static int open_pool(struct rp_pipeline *p, struct rp_engine *engine,
     RP_CHECK(rp_pipeline_executor(p->runtime, p->settings, params->gpu, &p->executor));
     if (p->device->fns->record_begin)
         RP_CHECK(rp_runtime_cache(p->runtime, graph->cache, &p->cache));
-    return rp_pool_create(&p->pool, engine, p->device, p->runtime->store,
-                          &(struct rp_pool_params){
-                              .shelf = p->runtime->shelf, .cache = p->cache,
-                              .threads = params->threads, .layout = rp_graph_layout(graph),
-                              .measure = (params->use & RP_USE_MEASURE) != 0,
-                              .tensorrt = provider_of(p->settings) == RP_PROVIDER_TENSORRT,
-                              .by = network_engine_of(p->settings)});
+    return rp_pool_create(
+        &p->pool, engine, p->device, p->runtime->store,
+        &(struct rp_pool_params){.shelf = p->runtime->shelf,
+                                 .cache = p->cache,
+                                 .threads = params->threads,
+                                 .layout = rp_graph_layout(graph),
+                                 .measure = (params->use & RP_USE_MEASURE) != 0,
+                                 .tensorrt = provider_of(p->settings) == RP_PROVIDER_TENSORRT,
+                                 .by = (enum rp_network_engine) o->network_engine,
+                                 .precision = (enum rp_precision) o->precision});
 }
 
 static void write_use(const struct rp_pipeline_params *params, char *text, size_t size)

@@ -3,6 +3,7 @@
 #include "base/api.h"
 #include "base/path.h"
 #include "base/timeline.h"
+#include "engine/graph.h"
 #include "pipeline/options.h"
 
 struct rp_gpu {
@@ -300,6 +301,31 @@ int rp_model_native(rp_runtime *runtime, const char *kind, const char *name, cha
     ret = path ? rp_model_could_be_native(path, why, size) : RP_ERR_MISSING;
     free(path);
     return ret;
+}
+
+int rp_model_measured(rp_runtime *runtime, const rp_options *options, const char *kind,
+                      const char *name, char *text, size_t size)
+{
+    char *path = NULL;
+    struct rp_cache *cache = NULL;
+    const struct rp_model_entry *entry = NULL;
+
+    if (!options || !text || !size)
+        return rp_fail(RP_ERR_USAGE, "what was measured of a model needs options and room");
+    const struct rp_graph_options *const graph =
+        rp_settings_get(rp_options_settings(options), &rp_graph_group);
+    text[0] = 0;
+    RP_CHECK(find_entry(runtime, kind, name, &entry));
+    if (!entry)
+        return RP_ERR_MISSING;
+    RP_CHECK(rp_store_file(runtime->store, entry, &path));
+    if (!path)
+        return RP_ERR_MISSING;
+    const int ret = rp_runtime_cache(runtime, graph->cache, &cache);
+    if (ret >= 0)
+        rp_precision_describe(cache, path, text, size);
+    free(path);
+    return ret < 0 ? ret : 0;
 }
 
 void rp_emergency_cleanup(void)
