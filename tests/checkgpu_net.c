@@ -286,7 +286,7 @@ void check_net_resize(struct cg *c)
     const int kind = type(c), channels = c->bench ? 256 : cg_range(c, 1, 20);
 
     a.mode = c->bench ? RP_RESIZE_LINEAR : cg_range(c, 0, 2);
-    a.coordinates = c->bench ? 0 : cg_range(c, 0, 3);
+    a.coordinates = c->bench ? 0 : cg_range(c, 0, 4);
     a.nearest = cg_range(c, 0, 3);
     a.src = act(c, "src",
                 shape(kind, 1, c->bench ? 64 : cg_range(c, 1, 9), c->bench ? 64 : 7, channels), 0);
@@ -327,8 +327,37 @@ void check_net_eltwise(struct cg *c)
     RUN(a);
 }
 
+/* Between float32 and the types that only a network's ends have, in a line. */
+static void check_ends(struct cg *c)
+{
+    static const int bytes[] = {
+        [RP_ACT_F64] = 8, [RP_ACT_I64] = 8, [RP_ACT_I32] = 4, [RP_ACT_BOOL] = 1};
+    const int kind = cg_range(c, RP_ACT_F64, RP_ACT_BOOL), n = cg_range(c, 1, 300);
+    const bool out = cg_chance(c, 50);
+    float *const plain = cg_buf(c, "plain", (size_t) n * 4, CG_FLOATS, 0);
+    void *const end = cg_buf(c, "end", (size_t) (n * bytes[kind]), CG_BYTES, 0);
+    struct rp_op_net_copy a = {.src = out ? (void *) plain : end,
+                               .dst = out ? end : (void *) plain,
+                               .src_type = out ? RP_ACT_F32 : kind,
+                               .dst_type = out ? kind : RP_ACT_F32,
+                               .size = {1, 1, 1, 1, 1, n},
+                               .src_step = {0, 0, 0, 0, 0, 1},
+                               .dst_step = {0, 0, 0, 0, 0, 1}};
+
+    for (int i = 0; i < n; i++) {
+        plain[i] = cg_chance(c, 10) ? cg_between(c, -1e20f, 1e20f) : cg_between(c, -3, 3);
+        rp_copy_put(end, kind, i, plain[i]);
+    }
+    cg_note(c, "%d of type %d, %s it", n, kind, out ? "to" : "from");
+    RUN(a);
+}
+
 void check_net_copy(struct cg *c)
 {
+    if (!c->bench && cg_chance(c, 30)) {
+        check_ends(c);
+        return;
+    }
     const int n = 2, h = c->bench ? 128 : cg_range(c, 1, 9),
               w = c->bench ? 128 : cg_range(c, 1, 40);
     const int channels = c->bench ? 64 : cg_range(c, 1, 20), to = type(c);

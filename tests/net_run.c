@@ -1,11 +1,14 @@
 /* A network through our own operations, in C: a helper of test_nets.py.
  *
  *     net_run [--plan] [--fp16 | --tf32] MODEL FOLDER NAME:SHAPE=FILE...
+ *     net_run --count MODEL NAME:SHAPE=...
+ *     net_run --operators
  *
- * Each FILE has an input as float32, SHAPE is like 1x3x112x112. An output is written to FOLDER as a
- * file of float32 for each, with a line "NAME SHAPE FILE" each. If the network is not native,
- * one line says why, and the exit code is 3. --plan: also the steps, and how much memory. --fp16:
- * stored as float16; --tf32: multiplied as TF32, as a GPU does. */
+ * Each FILE has an input in the file's type, SHAPE is like 1x3x112x112. Each output is written to
+ * FOLDER, with a line "NAME TYPE SHAPE FILE". If the network is not native, one line says why, and
+ * the exit code is 3. --plan: also the steps, and how much memory. --count: only how many steps of
+ * each kind. --fp16: stored as float16; --tf32: multiplied as TF32, as a GPU does. --operators:
+ * ONNX's names of those that we know. */
 #include "nets/run.h"
 
 #define MAX_INPUTS 16
@@ -28,7 +31,7 @@ static struct input parse(char *text)
     char *const equals = strchr(text, '='), *colon;
 
     if (!equals)
-        fail("an input is NAME:SHAPE=FILE");
+        fail("an input is NAME:SHAPE=FILE"); /* without a file: zeros */
     *equals = 0;
     in.file = equals + 1;
     if (!(colon = strrchr(text, ':')))
@@ -56,9 +59,27 @@ static void load(const char *path, void *to, size_t n)
         fail(path);
 }
 
+static const struct {
+    const char *name;
+    int type;
+    size_t bytes;
+} types[] = {
+    {"float32", RP_ONNX_FLOAT, 4}, {"float64", RP_ONNX_DOUBLE, 8}, {"int64", RP_ONNX_INT64, 8},
+    {"int32", RP_ONNX_INT32, 4},   {"bool", RP_ONNX_BOOL, 1},
+};
+
+static size_t type_of(const struct rp_nn_shape *s)
+{
+    for (size_t i = 0; i < RP_ARRAY_LEN(types); i++)
+        if (types[i].type == s->type)
+            return i;
+    fail("a type that is not known");
+    return 0;
+}
+
 static size_t bytes_of(const struct rp_nn_shape *s)
 {
-    size_t n = sizeof(float);
+    size_t n = types[type_of(s)].bytes;
 
     for (int i = 0; i < s->rank; i++)
         n *= (size_t) s->dim[i];
@@ -74,7 +95,7 @@ static void save(const char *folder, int i, struct rp_onnx_text name, const stru
     FILE *const f = fopen(path, "wb");
     if (!f || fwrite(data, 1, bytes_of(s), f) != bytes_of(s) || fclose(f))
         fail(path);
-    printf("%.*s ", (int) name.n, name.p);
+    printf("%.*s %s ", (int) name.n, name.p, types[type_of(s)].name);
     for (int d = 0; d < s->rank; d++)
         printf("%s%lld", d ? "x" : "", (long long) s->dim[d]);
     printf("%s %s\n", s->rank ? "" : "scalar", path);
@@ -90,24 +111,62 @@ static bool is_half(const struct rp_nn_plan *p, const struct rp_nn_step *s)
     return half;
 }
 
+static const char *const names[] = {
+#define NAME(name) #name,
+    RP_NET_OPS(NAME)
+#undef NAME
+};
+
+/* The ONNX names of all kinds that are not only ours. */
+static void list_operators(void)
+{
+#define NAME(ours, theirs) theirs "\n"
+    static const char text[] = RP_NN_KINDS(NAME) "Upsample\n";
+#undef NAME
+
+    for (const char *p = text; *p; p += strcspn(p, "\n") + 1)
+        if (*p != '\n')
+            printf("%.*s\n", (int) strcspn(p, "\n"), p);
+}
+
+/* Steps of each kind, and what convolutions do beside their sum. */
+static void count_steps(const struct rp_nn_plan *p)
+{
+    int n[RP_ARRAY_LEN(names)] = {0}, up = 0, shuffled = 0, also = 0, add = 0, affine = 0;
+
+    for (int i = 0; i < p->nsteps; i++) {
+        const struct rp_op_net_conv *const c = &p->step[i].args.net_conv;
+
+        n[p->step[i].op]++;
+        if (p->step[i].op != RP_NN_OP_net_conv)
+            continue;
+        up += c->up > 1;
+        shuffled += c->shuffle > 1;
+        also += c->also.c > 0;
+        add += c->add.c > 0;
+        affine += c->groups > 1 && c->kh * c->kw == 1 && c->groups == c->src.c;
+    }
+    printf("# %d steps:", p->nsteps);
+    for (size_t i = 0; i < RP_ARRAY_LEN(names); i++)
+        if (n[i])
+            printf(" %s %d", names[i] + strlen("net_"), n[i]);
+    printf("; of conv: up %d, shuffle %d, also %d, add %d, affine %d; arena %.1f MB\n", up,
+           shuffled, also, add, affine, (double) p->arena / 1e6);
+}
+
 static void show(const struct rp_nn_plan *p)
 {
-    static const char *const names[] = {
-#define NAME(name) #name,
-        RP_NET_OPS(NAME)
-#undef NAME
-    };
-
     for (int i = 0; i < p->nsteps; i++) {
         const struct rp_nn_step *const s = &p->step[i];
 
         printf("# %s%s", names[s->op], is_half(p, s) ? " fp16" : "");
         if (s->op == RP_NN_OP_net_conv)
-            printf(" %dx%d /%d %dx%dx%d > %dx%dx%d fn %d add %d", s->args.net_conv.kh,
-                   s->args.net_conv.kw, s->args.net_conv.stride_h, s->args.net_conv.src.h,
-                   s->args.net_conv.src.w, s->args.net_conv.src.c, s->args.net_conv.dst.h,
-                   s->args.net_conv.dst.w, s->args.net_conv.dst.c, s->args.net_conv.then.fn,
-                   s->args.net_conv.add.c != 0);
+            printf(" %dx%d /%d %dx%dx%d > %dx%dx%d fn %d add %d up %d shuffle %d also %d",
+                   s->args.net_conv.kh, s->args.net_conv.kw, s->args.net_conv.stride_h,
+                   s->args.net_conv.src.h, s->args.net_conv.src.w, s->args.net_conv.src.c,
+                   s->args.net_conv.dst.h, s->args.net_conv.dst.w, s->args.net_conv.dst.c,
+                   s->args.net_conv.then.fn, s->args.net_conv.add.c != 0, s->args.net_conv.up,
+                   s->args.net_conv.shuffle, s->args.net_conv.also.c != 0);
         printf("\n");
     }
     printf("# %d steps, arena %zu, weights %zu\n", p->nsteps, p->arena, p->weights);
@@ -126,7 +185,7 @@ static void run(struct rp_nn_graph *g, const struct rp_nn_plan *plan, const stru
 
         place.in[i] = zeros(bytes_of(&plan->in[i]));
         for (int k = 0; k < nin; k++)
-            if (rp_onnx_is(name, in[k].name))
+            if (rp_onnx_is(name, in[k].name) && in[k].file[0])
                 load(in[k].file, place.in[i], bytes_of(&plan->in[i]));
     }
     for (int i = 0; i < plan->noutputs; i++)
@@ -160,18 +219,23 @@ int main(int argc, char **argv)
     const int *inputs;
     struct rp_nn_graph *g;
     struct rp_nn_plan *plan = NULL;
-    bool shown = false;
+    bool shown = false, counted = false;
     enum rp_act_type storage = RP_ACT_F32;
     enum rp_net_product product = RP_PRODUCT_QUICK;
 
     for (; argc > 1 && !strncmp(argv[1], "--", 2); argv++, argc--) {
+        if (!strcmp(argv[1], "--operators")) {
+            list_operators();
+            return 0;
+        }
         shown |= !strcmp(argv[1], "--plan");
+        counted |= !strcmp(argv[1], "--count");
         storage = !strcmp(argv[1], "--fp16") ? RP_ACT_F16 : storage;
         product = !strcmp(argv[1], "--tf32") ? RP_PRODUCT_TF32 : product;
     }
-    if (argc < 3)
+    if (argc < 3 - counted)
         fail("net_run [--plan] [--fp16 | --tf32] MODEL FOLDER NAME:SHAPE=FILE...");
-    for (int i = 3; i < argc && nin < MAX_INPUTS; i++)
+    for (int i = 3 - counted; i < argc && nin < MAX_INPUTS; i++)
         in[nin++] = parse(argv[i]);
     if (rp_onnx_load(&file, argv[1]) < 0 || rp_onnx_read(&onnx, argv[1], file.data, file.size) < 0)
         return 1;
@@ -184,7 +248,9 @@ int main(int argc, char **argv)
         ret = rp_nn_plan_make(&plan, g, storage);
     if (ret >= 0 && shown)
         show(plan);
-    if (ret >= 0)
+    if (ret >= 0 && counted)
+        count_steps(plan);
+    else if (ret >= 0)
         run(g, plan, in, nin, product, argv[2]);
     else if (g)
         printf("not native: %s\n", g->why);

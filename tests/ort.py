@@ -49,7 +49,7 @@ def program():
     global _program
     if not _program:
         out = scratch('ort_run')
-        subprocess.run([os.environ.get('CC', 'cc'), '-std=gnu17', '-O1', '-g', '-Wall', '-Wextra',
+        subprocess.run([*os.environ.get('CC', 'cc').split(), '-std=gnu17', '-O1', '-g', '-Wall', '-Wextra',
                         '-Werror', '-isystem', HERE + '/../third_party/onnxruntime', HERE + '/ort_run.c',
                         '-o', out, '-ldl'], check=True)
         _program = out

@@ -674,6 +674,48 @@ static void test_copy(void **state)
     free_act(&t);
 }
 
+/* Types of a network's ends. */
+static void test_copy_types(void **state)
+{
+    enum { N = 6 };
+    float from[N] = {-2.75f, 0, 3.5f, 1e20f, -1e20f, NAN}, back[N];
+    static const int64_t whole[N] = {-2, 0, 3, INT64_MAX, INT64_MIN, 0};
+    static const int32_t less[N] = {-2, 0, 3, 2147483520, INT32_MIN, 0};
+    static const uint8_t truth[N] = {1, 0, 1, 1, 1, 1};
+    double twice[N];
+    int64_t wide[N];
+    int32_t narrow[N];
+    uint8_t byte[N];
+    struct rp_op_net_copy a = {
+        .size = {1, 1, 1, 1, 1, N}, .src_step = {0, 0, 0, 0, 0, 1}, .dst_step = {0, 0, 0, 0, 0, 1}};
+    const struct {
+        int type;
+        void *to;
+        const void *want;
+        size_t bytes;
+    } each[] = {{RP_ACT_I64, wide, whole, sizeof(whole)},
+                {RP_ACT_I32, narrow, less, sizeof(less)},
+                {RP_ACT_BOOL, byte, truth, sizeof(truth)}};
+
+    (void) state;
+    for (size_t i = 0; i < RP_ARRAY_LEN(each); i++) {
+        a.src = from, a.src_type = RP_ACT_F32;
+        a.dst = each[i].to, a.dst_type = each[i].type;
+        rp_c_net_copy(NULL, &a);
+        assert_memory_equal(each[i].to, each[i].want, each[i].bytes);
+        a.src = each[i].to, a.src_type = each[i].type;
+        a.dst = back, a.dst_type = RP_ACT_F32;
+        rp_c_net_copy(NULL, &a);
+        assert_true(back[0] == (each[i].type == RP_ACT_BOOL ? 1 : -2) && back[1] == 0);
+    }
+    a.src = from, a.src_type = RP_ACT_F32, a.dst = twice, a.dst_type = RP_ACT_F64;
+    rp_c_net_copy(NULL, &a);
+    a.src = twice, a.src_type = RP_ACT_F64, a.dst = back, a.dst_type = RP_ACT_F32;
+    rp_c_net_copy(NULL, &a);
+    assert_memory_equal(from, back, (N - 1) * sizeof(float));
+    assert_true(isnan(back[N - 1]));
+}
+
 static void test_pad(void **state)
 {
     (void) state;
@@ -845,13 +887,13 @@ static void test_attention(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_half),      cmocka_unit_test(test_functions),
-        cmocka_unit_test(test_conv),      cmocka_unit_test(test_conv_deep),
-        cmocka_unit_test(test_deconv),    cmocka_unit_test(test_pool),
-        cmocka_unit_test(test_resize),    cmocka_unit_test(test_eltwise),
-        cmocka_unit_test(test_copy),      cmocka_unit_test(test_pad),
-        cmocka_unit_test(test_reduce),    cmocka_unit_test(test_norm),
-        cmocka_unit_test(test_attention),
+        cmocka_unit_test(test_half),   cmocka_unit_test(test_functions),
+        cmocka_unit_test(test_conv),   cmocka_unit_test(test_conv_deep),
+        cmocka_unit_test(test_deconv), cmocka_unit_test(test_pool),
+        cmocka_unit_test(test_resize), cmocka_unit_test(test_eltwise),
+        cmocka_unit_test(test_copy),   cmocka_unit_test(test_copy_types),
+        cmocka_unit_test(test_pad),    cmocka_unit_test(test_reduce),
+        cmocka_unit_test(test_norm),   cmocka_unit_test(test_attention),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

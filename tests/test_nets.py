@@ -104,9 +104,9 @@ def native(program, path, inputs, *options):
             if '--plan' in options or os.environ.get('V'):
                 print(line)
             continue
-        name, shape, file = line.rsplit(' ', 2)
+        name, kind, shape, file = line.rsplit(' ', 3)
         dims = [] if shape == 'scalar' else [int(d) for d in shape.split('x')]
-        out[name] = np.fromfile(file, np.float32).reshape(dims)
+        out[name] = np.fromfile(file, ort.TYPES[kind]).reshape(dims)
     return out
 
 

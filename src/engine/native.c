@@ -143,15 +143,31 @@ static int plan_for(const struct rp_model *m, const int64_t *const *dim, const s
 
 /* ---- opening --------------------------------------------------------------------------------- */
 
+static enum rp_type type_of(int theirs)
+{
+    switch (theirs) {
+    case RP_ONNX_FLOAT:
+        return RP_TYPE_F32;
+    case RP_ONNX_DOUBLE:
+        return RP_TYPE_F64;
+    case RP_ONNX_INT64:
+        return RP_TYPE_I64;
+    case RP_ONNX_INT32:
+        return RP_TYPE_I32;
+    default:
+        return RP_TYPE_OTHER;
+    }
+}
+
 static int tell(const struct rp_onnx *onnx, const int *values, int n, struct rp_tensor_info *info)
 {
     for (int i = 0; i < n; i++) {
         const struct rp_onnx_value *const v = rp_onnx_value(onnx, values[i]);
 
-        if (!v || v->type != RP_ONNX_FLOAT || v->rank < 0 || v->rank > RP_MAX_RANK ||
+        if (!v || type_of(v->type) == RP_TYPE_OTHER || v->rank < 0 || v->rank > RP_MAX_RANK ||
             v->name.n >= sizeof(info[i].name) || memchr(v->name.p, 0, v->name.n))
             return RP_ERR_UNSUPPORTED;
-        info[i] = (struct rp_tensor_info){.type = RP_TYPE_F32, .rank = v->rank};
+        info[i] = (struct rp_tensor_info){.type = type_of(v->type), .rank = v->rank};
         memcpy(info[i].name, v->name.p, v->name.n);
         memcpy(info[i].dim, v->dim, (size_t) v->rank * sizeof(*v->dim));
     }
@@ -212,7 +228,7 @@ int rp_native_open(struct rp_model *m, char *why, size_t size)
     pthread_mutex_init(&m->native->lock, NULL);
     m->native->device = m->device;
     m->recordable = m->device->fns->record_begin != NULL;
-    snprintf(why, size, "inputs or outputs that are not float32");
+    snprintf(why, size, "inputs or outputs of a type that is not known");
     if (m->sum.sha256) {
         RP_TRY(rp_model_read_summed(m, &own));
     } else if (!m->edited) {

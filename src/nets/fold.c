@@ -118,7 +118,7 @@ static void fold_batch_norm(struct rp_nn_graph *g, struct rp_nn_node *n)
     const struct rp_nn_value *const x = rp_nn_in(g, n, 0);
     const float eps = rp_onnx_attr_float(n->onnx, "epsilon", 1e-5f);
 
-    if (n->nin != 5 || !x || (x->rank != 4 && x->rank != 2) || x->dim[1] > INT32_MAX ||
+    if (n->nin != 5 || !x || x->rank < 2 || x->dim[1] > INT32_MAX ||
         rp_onnx_attr_int(n->onnx, "training_mode", 0))
         return;
     for (int i = 0; i < 4; i++) {

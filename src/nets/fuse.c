@@ -29,7 +29,7 @@ int rp_nn_axes(struct rp_nn_graph *g, const struct rp_nn_node *n, int in, int ra
     } else if (rp_nn_in(g, n, in)) {
         axes = rp_nn_wholes(g, n->in[in]);
         count = rp_nn_in(g, n, in)->count;
-        if (!axes)
+        if (!axes && count)
             return -1;
     }
     for (int64_t i = 0; i < count; i++) {
@@ -61,8 +61,10 @@ static bool slopes(struct rp_nn_graph *g, const struct rp_nn_node *n, struct rp_
         t->act = RP_NN_LEAKY;
         return true;
     }
+    const bool old = g->opset < 7 && s->rank == 1; /* one for each channel, whatever x's rank */
     for (int i = 0; i < s->rank; i++)
-        if (s->dim[i] != 1 && (i + x->rank - s->rank != 1 || s->dim[i] != x->dim[1]))
+        if (old ? s->dim[i] != x->dim[1]
+                : s->dim[i] != 1 && (i + x->rank - s->rank != 1 || s->dim[i] != x->dim[1]))
             return false;
     t->slopes = n->in[1];
     return true;

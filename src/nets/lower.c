@@ -71,7 +71,7 @@ static int lower_node(struct rp_nn_lower *l, struct rp_nn_node *n)
     int ret;
 
     if (!fn)
-        return rp_nn_cannot_node(l->g, n, "no such operation");
+        return rp_nn_cannot_node(l->g, n, "a form of it that is not known");
     l->folding = all_constant(l, n);
     l->half_now = n->nout > 0 && n->out[0] >= 0 && l->half[n->out[0]];
     ret = fn(l, n);
@@ -88,19 +88,47 @@ static int lower_node(struct rp_nn_lower *l, struct rp_nn_node *n)
 
 /* ---- inputs and outputs ---------------------------------------------------------------------- */
 
+/* Types of a file's inputs and outputs, as operations call them. */
+static const struct {
+    int theirs; /* TensorProto.DataType */
+    enum rp_act_type ours;
+    size_t bytes;
+} types[] = {
+    {RP_ONNX_FLOAT, RP_ACT_F32, 4}, {RP_ONNX_DOUBLE, RP_ACT_F64, 8}, {RP_ONNX_INT64, RP_ACT_I64, 8},
+    {RP_ONNX_INT32, RP_ACT_I32, 4}, {RP_ONNX_BOOL, RP_ACT_BOOL, 1},
+};
+
+/* A tensor of the file, in its order. */
+static int file_tensor(struct rp_nn_lower *l, const struct rp_nn_value *v, enum rp_nn_memory memory,
+                       int index, struct rp_nn_view *file)
+{
+    size_t i = 0;
+
+    while (i < RP_ARRAY_LEN(types) && types[i].theirs != v->type)
+        i++;
+    if (i == RP_ARRAY_LEN(types))
+        return rp_nn_cannot(l->g, "an input or output of a type that is not known");
+    RP_CHECK(rp_nn_buffer(l, memory, (size_t) v->count * types[i].bytes, &file->buffer));
+    l->plan->buffer[file->buffer].index = index;
+    l->plan->buffer[file->buffer].type = types[i].ours;
+    rp_nn_flat(file, v->rank, v->dim);
+    return 0;
+}
+
+static void take_shape(struct rp_nn_shape *s, const struct rp_nn_value *v)
+{
+    s->type = v->type;
+    s->rank = v->rank;
+    memcpy(s->dim, v->dim, sizeof(s->dim));
+}
+
 static int begin_input(struct rp_nn_lower *l, int i)
 {
-    struct rp_nn_shape *const s = &l->plan->in[i];
     const struct rp_nn_value *const v = &l->g->value[l->g->input[i]];
     struct rp_nn_view file, *const view = &l->view[l->g->input[i]];
 
-    s->rank = v->rank;
-    memcpy(s->dim, v->dim, sizeof(s->dim));
-    if (v->type != RP_ONNX_FLOAT)
-        return rp_nn_cannot(l->g, "an input that is not float32");
-    RP_CHECK(rp_nn_buffer(l, RP_NN_INPUT, (size_t) v->count * sizeof(float), &file.buffer));
-    l->plan->buffer[file.buffer].index = i;
-    rp_nn_flat(&file, v->rank, v->dim);
+    take_shape(&l->plan->in[i], v);
+    RP_CHECK(file_tensor(l, v, RP_NN_INPUT, i, &file));
     if (!v->uses)
         return 0;
     l->half_now = l->half[l->g->input[i]];
@@ -112,18 +140,12 @@ static int begin_input(struct rp_nn_lower *l, int i)
 static int end_output(struct rp_nn_lower *l, int i)
 {
     struct rp_nn_view view, file;
-    struct rp_nn_shape *const s = &l->plan->out[i];
     const int value = l->g->output[i];
     const struct rp_nn_value *const v = &l->g->value[value];
 
-    s->rank = v->rank;
-    memcpy(s->dim, v->dim, sizeof(s->dim));
-    if (v->type != RP_ONNX_FLOAT)
-        return rp_nn_cannot(l->g, "an output that is not float32");
+    take_shape(&l->plan->out[i], v);
     RP_CHECK(rp_nn_value_view(l, value, &view));
-    RP_CHECK(rp_nn_buffer(l, RP_NN_OUTPUT, (size_t) v->count * sizeof(float), &file.buffer));
-    l->plan->buffer[file.buffer].index = i;
-    rp_nn_flat(&file, v->rank, v->dim);
+    RP_CHECK(file_tensor(l, v, RP_NN_OUTPUT, i, &file));
     return rp_nn_copy_view(l, &view, &file);
 }
 

@@ -272,7 +272,7 @@ static int check_conv(struct rp_nn_lower *l, const struct rp_nn_node *n, const s
         return rp_nn_cannot_node(l->g, n, "a result of unexpected size");
     if (turned && (w->stride[0] != w->stride[1] || w->stride[0] > 8 ||
                    rp_onnx_attr(n->onnx, "output_shape").there))
-        return rp_nn_cannot_node(l->g, n, "strides that are not known");
+        return rp_nn_cannot_node(l->g, n, "strides that differ, or above 8");
     return 0;
 }
 
@@ -411,21 +411,6 @@ static int lower_gemm(struct rp_nn_lower *l, struct rp_nn_node *n, const struct 
     return rp_nn_result(l, n, 0, &y);
 }
 
-int rp_nn_lower_gemm(struct rp_nn_lower *l, struct rp_nn_node *n)
-{
-    int ret;
-    struct gemm m = {0};
-
-    ret = gemm_weights(l, n, &m);
-    if (ret >= 0)
-        ret = gemm_bias(l, n, &m);
-    if (ret >= 0)
-        ret = lower_gemm(l, n, &m);
-    free(m.weights);
-    free(m.bias);
-    return ret < 0 ? ret : drop_weights(l, n->in[1]);
-}
-
 /* ---- MatMul ---------------------------------------------------------------------------------- */
 
 /* Rows of x times a constant matrix: all axes but the last are pixels. */
@@ -486,7 +471,7 @@ static int matrix_of(struct rp_nn_lower *l, struct rp_nn_view *v, bool turnable,
 }
 
 static int matmul_views(struct rp_nn_lower *l, struct rp_nn_node *n, struct rp_nn_view *a,
-                        struct rp_nn_view *b, struct rp_nn_view *y)
+                        struct rp_nn_view *b, float scale, struct rp_nn_view *y)
 {
     int unused, b_rows;
     struct rp_net_matrix ma, mb, my;
@@ -508,12 +493,26 @@ static int matmul_views(struct rp_nn_lower *l, struct rp_nn_node *n, struct rp_n
                                     .columns = (int) b->dim[3],
                                     .depth = (int) a->dim[3],
                                     .b_rows = b_rows,
-                                    .scale = 1};
+                                    .scale = scale};
     rp_nn_put_number(l, RP_NN_AT(net_matmul, a), a->buffer, a->at);
     rp_nn_put_number(l, RP_NN_AT(net_matmul, b), b->buffer, b->at);
     rp_nn_put_number(l, RP_NN_AT(net_matmul, dst), y->buffer, y->at);
     RP_CHECK(rp_nn_then(l, &n->tail, &op->then, RP_NN_AT(net_matmul, then)));
     return rp_nn_emit(l);
+}
+
+/* scale * a * b, of rank 2 to 4; the result, of rank 4, is made. */
+static int multiply(struct rp_nn_lower *l, struct rp_nn_node *n, struct rp_nn_view a,
+                    struct rp_nn_view b, float scale, struct rp_nn_view *y)
+{
+    if (a.rank < 2 || b.rank < 2 || !rp_nn_raise(&a, 4) || !rp_nn_raise(&b, 4) ||
+        a.dim[0] != b.dim[0] || a.dim[1] != b.dim[1] || a.dim[3] != b.dim[2] ||
+        rp_nn_count(&a) < 1 || rp_nn_count(&b) < 1)
+        return rp_nn_cannot_node(l->g, n, "matrices that do not fit");
+    const int64_t dim[] = {a.dim[0], a.dim[1], a.dim[2], b.dim[3]};
+    l->half_now = false;
+    RP_CHECK(rp_nn_fresh(l, 4, dim, (const int[]){0, 1, 2, 3}, y));
+    return matmul_views(l, n, &a, &b, scale, y);
 }
 
 int rp_nn_lower_matmul(struct rp_nn_lower *l, struct rp_nn_node *n)
@@ -533,16 +532,71 @@ int rp_nn_lower_matmul(struct rp_nn_lower *l, struct rp_nn_node *n)
         free(m.bias);
         return ret;
     }
-    if (!out || a.rank < 2 || b.rank < 2 || out->rank > 4 || !rp_nn_raise(&a, 4) ||
-        !rp_nn_raise(&b, 4) || a.dim[0] != b.dim[0] || a.dim[1] != b.dim[1] ||
-        a.dim[3] != b.dim[2] || rp_nn_count(&a) < 1 || rp_nn_count(&b) < 1)
+    if (!out || out->rank > 4)
         return rp_nn_cannot_node(l->g, n, "matrices that do not fit");
-    const int64_t dim[] = {a.dim[0], a.dim[1], a.dim[2], b.dim[3]};
-    l->half_now = false;
-    RP_CHECK(rp_nn_fresh(l, 4, dim, (const int[]){0, 1, 2, 3}, &y));
-    RP_CHECK(matmul_views(l, n, &a, &b, &y));
+    RP_CHECK(multiply(l, n, a, b, 1, &y));
     RP_CHECK(rp_nn_reshaped(l, &y, out->rank, out->dim));
     return rp_nn_result(l, n, 0, &y);
+}
+
+/* ---- Gemm ------------------------------------------------------------------------------------ */
+
+/* Is it one matrix of constants, and C one row of them? */
+static bool is_layer(const struct rp_nn_lower *l, const struct rp_nn_node *n)
+{
+    const struct rp_nn_value *const b = rp_nn_in(l->g, n, 1), *const c = rp_nn_in(l->g, n, 2),
+                                    *const y = rp_nn_out(l->g, n, 0);
+
+    return b && y && b->constant && !rp_onnx_attr_int(n->onnx, "transA", 0) &&
+           (!c || (c->constant &&
+                   (c->count == 1 || (c->count == y->dim[1] && c->dim[c->rank - 1] == c->count))));
+}
+
+/* alpha A B + beta C of whatever is computed. */
+static int any_gemm(struct rp_nn_lower *l, struct rp_nn_node *n)
+{
+    const float alpha = rp_onnx_attr_float(n->onnx, "alpha", 1),
+                beta = rp_onnx_attr_float(n->onnx, "beta", 1);
+    const struct rp_nn_view none = {.buffer = -1};
+    struct rp_nn_node plain = *n;
+    struct rp_nn_view a, b, c, y;
+
+    plain.tail = (struct rp_nn_tail){.slopes = -1};
+    RP_CHECK(rp_nn_input(l, n, 0, &a));
+    RP_CHECK(rp_nn_input(l, n, 1, &b));
+    if (a.rank != 2 || b.rank != 2 || n->scale || n->residual >= 0)
+        return rp_nn_cannot_node(l->g, n, "matrices that do not fit");
+    if (rp_onnx_attr_int(n->onnx, "transA", 0))
+        rp_nn_transpose(&a, (const int[]){1, 0});
+    if (rp_onnx_attr_int(n->onnx, "transB", 0))
+        rp_nn_transpose(&b, (const int[]){1, 0});
+    RP_CHECK(multiply(l, &plain, a, b, alpha, &y));
+    RP_CHECK(rp_nn_reshaped(l, &y, 2, (const int64_t[]){a.dim[0], b.dim[1]}));
+    if (rp_nn_in(l->g, n, 2)) {
+        RP_CHECK(rp_nn_input(l, n, 2, &c));
+        RP_CHECK(rp_nn_eltwise(l, c, none, RP_ELT_MUL, beta, NULL, &c));
+        RP_CHECK(rp_nn_eltwise(l, y, c, RP_ELT_ADD, 0, &n->tail, &y));
+    } else {
+        RP_CHECK(rp_nn_eltwise(l, y, none, RP_ELT_FIRST, 0, &n->tail, &y));
+    }
+    return rp_nn_result(l, n, 0, &y);
+}
+
+int rp_nn_lower_gemm(struct rp_nn_lower *l, struct rp_nn_node *n)
+{
+    int ret;
+    struct gemm m = {0};
+
+    if (!is_layer(l, n))
+        return any_gemm(l, n);
+    ret = gemm_weights(l, n, &m);
+    if (ret >= 0)
+        ret = gemm_bias(l, n, &m);
+    if (ret >= 0)
+        ret = lower_gemm(l, n, &m);
+    free(m.weights);
+    free(m.bias);
+    return ret < 0 ? ret : drop_weights(l, n->in[1]);
 }
 
 /* ---- per channel ----------------------------------------------------------------------------- */
@@ -567,22 +621,41 @@ static int scale_outside(struct rp_nn_lower *l, struct conv *c, float **ones)
     return 0;
 }
 
+/* Of more than two spatial axes all but the last become the height. */
+static int flat_space(struct rp_nn_lower *l, struct rp_nn_view *v)
+{
+    int64_t rest = 1;
+
+    if (v->rank < 5)
+        return 0;
+    for (int i = 2; i < v->rank - 1; i++)
+        rest *= v->dim[i];
+    return rp_nn_reshaped(l, v, 4,
+                          (const int64_t[]){v->dim[0], v->dim[1], rest, v->dim[v->rank - 1]});
+}
+
 /* A depthwise convolution of one pixel: multiplies, adds, and does what follows, in one step. */
 int rp_nn_lower_affine(struct rp_nn_lower *l, struct rp_nn_node *n)
 {
     int ret;
     float *ones = NULL;
-    struct rp_nn_view x, y;
-    struct rp_nn_act add;
+    struct rp_nn_view x, y, r;
+    struct rp_nn_act add = {0};
     struct rp_nn_parts parts;
     struct conv c = new_conv(n);
     const struct rp_nn_value *const out = rp_nn_out(l->g, n, 0);
 
     RP_CHECK(rp_nn_input(l, n, 0, &x));
-    if (!out || !rp_nn_parts_nchw(x.rank, &parts) || x.dim[1] != n->channels)
+    if (!out || x.rank < 2 || x.dim[1] != n->channels)
         return rp_nn_cannot_node(l->g, n, "sizes that do not fit");
+    RP_CHECK(flat_space(l, &x));
+    rp_nn_parts_nchw(x.rank, &parts);
     RP_CHECK(rp_nn_as(l, &x, &parts, &c.src));
-    RP_CHECK(residual_act(l, n, &parts, &add));
+    if (n->residual >= 0) {
+        RP_CHECK(rp_nn_value_view(l, n->residual, &r));
+        RP_CHECK(flat_space(l, &r));
+        RP_CHECK(rp_nn_as(l, &r, &parts, &add));
+    }
     RP_CHECK(rp_nn_fresh_nchw(l, x.rank, x.dim, &y));
     RP_CHECK(rp_nn_as(l, &y, &parts, &c.dst));
     c.op.groups = c.out = c.src.c;
@@ -591,6 +664,8 @@ int rp_nn_lower_affine(struct rp_nn_lower *l, struct rp_nn_node *n)
     RP_CHECK(scale_outside(l, &c, &ones));
     ret = emit_conv(l, n, &c, &add);
     free(ones);
+    if (ret >= 0)
+        ret = rp_nn_reshaped(l, &y, out->rank, out->dim);
     return ret < 0 ? ret : rp_nn_result(l, n, 0, &y);
 }
 

@@ -41,15 +41,19 @@ static int finish_norm(struct rp_nn_lower *l, struct rp_nn_node *n, struct rp_nn
                        const struct rp_nn_parts *parts, struct norm *m)
 {
     struct rp_nn_view y, add;
+    const struct rp_nn_value *const out = rp_nn_out(l->g, n, 0);
 
     RP_CHECK(rp_nn_as(l, x, parts, &m->src));
     if (n->residual >= 0) {
         RP_CHECK(rp_nn_value_view(l, n->residual, &add));
+        RP_CHECK(rp_nn_reshaped(l, &add, x->rank, x->dim));
         RP_CHECK(rp_nn_as(l, &add, parts, &m->add));
     }
     RP_CHECK(rp_nn_fresh(l, x->rank, x->dim, parts->order, &y));
     RP_CHECK(rp_nn_as(l, &y, parts, &m->dst));
     RP_CHECK(emit_norm(l, n, m));
+    if (out)
+        RP_CHECK(rp_nn_reshaped(l, &y, out->rank, out->dim));
     return rp_nn_result(l, n, 0, &y);
 }
 
@@ -117,31 +121,46 @@ int rp_nn_lower_instance_norm(struct rp_nn_lower *l, struct rp_nn_node *n)
     return finish_norm(l, n, &x, &parts, &m);
 }
 
+/* Of the last axis; all others are rows. */
+static int norm_rows(struct rp_nn_lower *l, struct rp_nn_node *n, struct rp_nn_view *x,
+                     struct norm *m)
+{
+    struct rp_nn_parts parts = {.rank = x->rank};
+
+    for (int i = 0; i < x->rank; i++) {
+        parts.order[i] = i;
+        parts.part[i] = i == x->rank - 1 ? 3 : 2;
+    }
+    return finish_norm(l, n, x, &parts, m);
+}
+
+/* Over the last axes, from `axis` on: they become one. */
 int rp_nn_lower_layer_norm(struct rp_nn_lower *l, struct rp_nn_node *n)
 {
     struct rp_nn_view x;
-    struct rp_nn_parts parts = {0};
+    int64_t rows = 1, each = 1;
     struct norm m = {.kind = RP_NORM_LAYER,
                      .beta = -1,
                      .scale.buffer = -1,
                      .eps = rp_onnx_attr_float(n->onnx, "epsilon", 1e-5f)};
-    const int64_t axis = rp_onnx_attr_int(n->onnx, "axis", -1);
+    int64_t axis = rp_onnx_attr_int(n->onnx, "axis", -1);
 
     RP_CHECK(rp_nn_input(l, n, 0, &x));
     for (int i = 1; i < n->nout; i++)
         if (rp_nn_out(l->g, n, i) && rp_nn_out(l->g, n, i)->uses)
             return rp_nn_cannot_node(l->g, n, "mean and deviation as results");
-    if (x.rank < 2 || (axis != -1 && axis != x.rank - 1) || rp_nn_count(&x) < 1)
-        return rp_nn_cannot_node(l->g, n, "over more than the last axis");
-    parts.rank = x.rank;
-    for (int i = 0; i < x.rank; i++) {
-        parts.order[i] = i;
-        parts.part[i] = i == x.rank - 1 ? 3 : 2;
-    }
-    RP_CHECK(constants(l, n, 1, x.dim[x.rank - 1], &m.gamma));
+    axis += axis < 0 ? x.rank : 0;
+    if (x.rank < 1 || axis < 0 || axis >= x.rank || rp_nn_count(&x) < 1)
+        return rp_nn_cannot_node(l->g, n, "an axis that makes no sense");
+    for (int i = 0; i < x.rank; i++)
+        *(i < axis ? &rows : &each) *= x.dim[i];
+    RP_CHECK(constants(l, n, 1, each, &m.gamma));
     if (rp_nn_in(l->g, n, 2))
-        RP_CHECK(constants(l, n, 2, x.dim[x.rank - 1], &m.beta));
-    return finish_norm(l, n, &x, &parts, &m);
+        RP_CHECK(constants(l, n, 2, each, &m.beta));
+    if (axis == x.rank - 1 && x.rank > 1)
+        return norm_rows(l, n, &x, &m);
+    RP_CHECK(rp_nn_reshaped(l, &x, 2, (const int64_t[]){rows, each}));
+    return norm_rows(l, n, &x, &m);
 }
 
 /* ---- pooling --------------------------------------------------------------------------------- */
@@ -237,7 +256,8 @@ static bool resize_mode(const struct rp_nn_graph *g, const struct rp_nn_node *n,
 {
     static const char *const modes[] = {"nearest", "linear", "cubic"},
                              *const coordinates[] = {"half_pixel", "pytorch_half_pixel",
-                                                     "align_corners", "asymmetric"},
+                                                     "align_corners", "asymmetric",
+                                                     "tf_half_pixel_for_nn"},
                              *const nearest[] = {"round_prefer_floor", "round_prefer_ceil", "floor",
                                                  "ceil"};
     const bool old = rp_onnx_is(n->onnx->op, "Upsample") || g->opset < 11;
@@ -248,7 +268,7 @@ static bool resize_mode(const struct rp_nn_graph *g, const struct rp_nn_node *n,
     if (op->mode < 0 && rp_onnx_is(mode.s, "bilinear"))
         op->mode = RP_RESIZE_LINEAR;
     op->coordinates =
-        old ? RP_COORD_ASYMMETRIC : word_of(n, "coordinate_transformation_mode", coordinates, 4, 0);
+        old ? RP_COORD_ASYMMETRIC : word_of(n, "coordinate_transformation_mode", coordinates, 5, 0);
     op->nearest = old ? RP_NEAREST_FLOOR : word_of(n, "nearest_mode", nearest, 4, 0);
     op->cubic_a = rp_onnx_attr_float(n->onnx, "cubic_coeff_a", -0.75f);
     return op->mode >= 0 && op->coordinates >= 0 && op->nearest >= 0 &&
@@ -268,8 +288,8 @@ static bool factors(struct rp_nn_graph *g, const struct rp_nn_node *n, const str
     const struct rp_nn_value *const v = rp_nn_in(g, n, in);
     const float *s = a.there && a.nfloats == 4 ? a.floats : NULL;
 
-    if (!s && v && v->count == 4)
-        s = rp_nn_reals(g, n->in[in]);
+    if (!s && v && v->count && !(s = v->count == 4 ? rp_nn_reals(g, n->in[in]) : NULL))
+        return false;
     op->scale_h = s ? s[2] : (float) out->dim[2] / (float) x->dim[2];
     op->scale_w = s ? s[3] : (float) out->dim[3] / (float) x->dim[3];
     return op->scale_h > 0 && op->scale_w > 0 && op->scale_h < 1e6f && op->scale_w < 1e6f &&

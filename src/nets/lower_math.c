@@ -94,6 +94,22 @@ static int channels_last(struct rp_nn_lower *l, struct rp_nn_view *x)
     return 0;
 }
 
+/* Slopes of any sizes: max(x, 0) + slope * min(x, 0). */
+static int any_slopes(struct rp_nn_lower *l, struct rp_nn_node *n, const struct rp_nn_view *x)
+{
+    struct rp_nn_view slope, up, down, y;
+    const struct rp_nn_view none = {.buffer = -1};
+    const struct rp_nn_value *const out = rp_nn_out(l->g, n, 0);
+
+    RP_CHECK(rp_nn_input(l, n, 1, &slope));
+    RP_CHECK(rp_nn_eltwise(l, *x, none, RP_ELT_MAX, 0, NULL, &up));
+    RP_CHECK(rp_nn_eltwise(l, *x, none, RP_ELT_MIN, 0, NULL, &down));
+    RP_CHECK(rp_nn_eltwise(l, down, slope, RP_ELT_MUL, 0, NULL, &down));
+    RP_CHECK(rp_nn_eltwise(l, up, down, RP_ELT_ADD, 0, NULL, &y));
+    RP_CHECK(rp_nn_reshaped(l, &y, out->rank, out->dim));
+    return rp_nn_result(l, n, 0, &y);
+}
+
 int rp_nn_lower_unary(struct rp_nn_lower *l, struct rp_nn_node *n)
 {
     struct rp_nn_view x, y;
@@ -102,6 +118,8 @@ int rp_nn_lower_unary(struct rp_nn_lower *l, struct rp_nn_node *n)
     const struct rp_nn_value *const out = rp_nn_out(l->g, n, 0);
 
     RP_CHECK(rp_nn_input(l, n, 0, &x));
+    if (out && n->kind == RP_NN_PRELU && !rp_nn_tail(l->g, n, &tail))
+        return any_slopes(l, n, &x);
     if (!out || !rp_nn_tail(l->g, n, &tail))
         return rp_nn_cannot_node(l->g, n, "numbers that are not constants");
     if (tail.act == RP_NN_GELU && rp_onnx_attr(n->onnx, "approximate").there &&
@@ -207,16 +225,21 @@ int rp_nn_lower_reduce(struct rp_nn_lower *l, struct rp_nn_node *n)
 
     RP_CHECK(rp_nn_input(l, n, 0, &x));
     int mask = rp_nn_axes(l->g, n, 1, x.rank);
-    if (!out || mask < 0 || (!mask && rp_onnx_attr_int(n->onnx, "noop_with_empty_axes", 0)))
+    if (!out || mask < 0)
         return rp_nn_cannot_node(l->g, n, "axes that are not constants");
-    if (!mask)
+    if (!mask && !rp_onnx_attr_int(n->onnx, "noop_with_empty_axes", 0))
         mask = (1 << x.rank) - 1;
+    if (!mask) {
+        RP_CHECK(rp_nn_reshaped(l, &x, out->rank, out->dim));
+        return rp_nn_result(l, n, 0, &x);
+    }
     RP_CHECK(rp_nn_reduce(l, x, mask, kind, &y));
     RP_CHECK(rp_nn_reshaped(l, &y, out->rank, out->dim));
     return rp_nn_result(l, n, 0, &y);
 }
 
-/* The first of the largest: n - (largest of (x is the largest) * (n - number)). */
+/* The first of the largest: n - (largest of (x is the largest) * (n - number)); the last one:
+ * (largest of (x is the largest) * (number + 1)) - 1. */
 int rp_nn_lower_arg_max(struct rp_nn_lower *l, struct rp_nn_node *n)
 {
     void *host;
@@ -224,12 +247,12 @@ int rp_nn_lower_arg_max(struct rp_nn_lower *l, struct rp_nn_node *n)
     struct rp_nn_view x, top, there, left, first, y;
     const struct rp_nn_view none = {.buffer = -1};
     const struct rp_nn_value *const out = rp_nn_out(l->g, n, 0);
+    const bool last = rp_onnx_attr_int(n->onnx, "select_last_index", 0) != 0;
     int64_t axis = rp_onnx_attr_int(n->onnx, "axis", 0);
 
     RP_CHECK(rp_nn_input(l, n, 0, &x));
     axis += axis < 0 ? x.rank : 0;
-    if (!out || axis < 0 || axis >= x.rank || x.dim[axis] > 1 << 20 ||
-        rp_onnx_attr_int(n->onnx, "select_last_index", 0))
+    if (!out || axis < 0 || axis >= x.rank || x.dim[axis] > 1 << 20)
         return rp_nn_cannot_node(l->g, n, "an axis that is not known");
     for (int i = 0; i < x.rank; i++)
         dim[i] = i == axis ? x.dim[i] : 1;
@@ -238,11 +261,12 @@ int rp_nn_lower_arg_max(struct rp_nn_lower *l, struct rp_nn_node *n)
     rp_nn_flat(&left, x.rank, dim);
     RP_CHECK(rp_nn_constant(l, (size_t) x.dim[axis] * sizeof(float), &host, &left.buffer));
     for (int64_t i = 0; i < x.dim[axis]; i++)
-        ((float *) host)[i] = (float) (x.dim[axis] - i);
+        ((float *) host)[i] = (float) (last ? i + 1 : x.dim[axis] - i);
     RP_CHECK(rp_nn_eltwise(l, there, left, RP_ELT_MUL, 0, NULL, &there));
     RP_CHECK(rp_nn_reduce(l, there, 1 << axis, RP_REDUCE_MAX, &first));
-    RP_CHECK(rp_nn_eltwise(l, first, none, RP_ELT_SUB, (float) x.dim[axis],
-                           &(const struct rp_nn_tail){.act = RP_NN_NEG}, &y));
+    RP_CHECK(rp_nn_eltwise(
+        l, first, none, RP_ELT_SUB, last ? 1 : (float) x.dim[axis],
+        &(const struct rp_nn_tail){.act = last ? RP_NN_UNKNOWN : RP_NN_NEG, .slopes = -1}, &y));
     RP_CHECK(rp_nn_reshaped(l, &y, out->rank, out->dim));
     return rp_nn_result(l, n, 0, &y);
 }

@@ -45,16 +45,39 @@ static int expand(struct rp_nn_lower *l, struct rp_nn_node *n, struct rp_nn_view
     return rp_nn_cannot_node(l->g, n, "sizes that do not fit");
 }
 
-/* Only of axes of size 1: that is Expand. */
+/* As if it were of size 1, with an axis of these parts after it. */
+static int tile_axis(struct rp_nn_lower *l, struct rp_nn_view *v, int axis, int64_t times)
+{
+    int64_t dim[RP_NN_RANK];
+    const int rank = v->rank;
+
+    if (rank == RP_NN_RANK)
+        return rp_nn_cannot(l->g, "too many axes");
+    memcpy(dim, v->dim, (size_t) axis * sizeof(*dim));
+    memcpy(dim + axis + 1, v->dim + axis, (size_t) (rank - axis) * sizeof(*dim));
+    dim[axis] = 1;
+    RP_CHECK(rp_nn_reshaped(l, v, rank + 1, dim));
+    dim[axis] = times;
+    if (!rp_nn_expand(v, rank + 1, dim))
+        return rp_nn_cannot(l->g, "sizes that do not fit");
+    dim[axis] = times * dim[axis + 1];
+    memmove(dim + axis + 1, dim + axis + 2, (size_t) (rank - axis - 1) * sizeof(*dim));
+    return rp_nn_reshaped(l, v, rank, dim);
+}
+
 static int tile(struct rp_nn_lower *l, struct rp_nn_node *n, struct rp_nn_view *v)
 {
+    const struct rp_nn_value *const out = rp_nn_out(l->g, n, 0);
     const int64_t *const times = n->nin > 1 ? rp_nn_wholes(l->g, n->in[1]) : NULL;
 
-    if (!times || rp_nn_in(l->g, n, 1)->count != v->rank)
+    if (!times || rp_nn_in(l->g, n, 1)->count != v->rank || !out || out->rank != v->rank)
         return rp_nn_cannot_node(l->g, n, "repeats that are not constants");
-    for (int i = 0; i < v->rank; i++)
-        if (times[i] != 1 && v->dim[i] != 1)
-            return rp_nn_cannot_node(l->g, n, "an axis of more than one is repeated");
+    for (int i = 0; i < v->rank; i++) {
+        if (times[i] < 1 || times[i] > INT32_MAX || v->dim[i] * times[i] != out->dim[i])
+            return rp_nn_cannot_node(l->g, n, "repeats that make no sense");
+        if (v->dim[i] != 1 && times[i] != 1)
+            RP_CHECK(tile_axis(l, v, i, times[i]));
+    }
     return expand(l, n, v);
 }
 
@@ -322,7 +345,8 @@ int rp_nn_lower_pad(struct rp_nn_lower *l, struct rp_nn_node *n)
         if (pads.v[i] < -(1 << 20) || pads.v[i] > 1 << 20 || pads.v[i + 4] > 1 << 20 ||
             x.dim[i] + pads.v[i] + pads.v[i + 4] != out->dim[i] ||
             (mode && (i == 1 ? pads.v[i] || pads.v[i + 4]
-                             : pads.v[i] >= x.dim[i] || pads.v[i + 4] >= x.dim[i])))
+                             : mode == RP_PAD_REFLECT &&
+                                   (pads.v[i] >= x.dim[i] || pads.v[i + 4] >= x.dim[i]))))
             return rp_nn_cannot_node(l->g, n, "pads that make no sense");
     RP_CHECK(rp_nn_as_nchw(l, &x, &src));
     RP_CHECK(rp_nn_fresh_nchw(l, 4, out->dim, &y));

@@ -67,6 +67,7 @@ struct rp_nn_plan {
     size_t arena, weights; /* bytes in all */
     int ninputs, noutputs;
     struct rp_nn_shape {
+        int type; /* TensorProto.DataType */
         int rank;
         int64_t dim[RP_ONNX_MAX_RANK];
     } in[16], out[16];

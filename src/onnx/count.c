@@ -857,6 +857,8 @@ static struct shape reduce(struct rp_onnx *o, const struct rp_onnx_node *n)
     for (int i = 0; i < k; i++)
         if (axis_in(&axes[i], x.rank))
             gone |= 1u << axes[i];
+    if (k == 0 && rp_onnx_attr_int(n, "noop_with_empty_axes", 0))
+        return x;
     if (k == 0)
         gone = ~0u;
     for (int i = 0; i < x.rank; i++) {

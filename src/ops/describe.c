@@ -1020,7 +1020,17 @@ static double numbers_of(const struct rp_act *t)
 
 static double size_of_type(int type)
 {
-    return type == RP_ACT_F16 ? 2 : 4;
+    switch (type) {
+    case RP_ACT_F16:
+        return 2;
+    case RP_ACT_F64:
+    case RP_ACT_I64:
+        return 8;
+    case RP_ACT_BOOL:
+        return 1;
+    default:
+        return 4;
+    }
 }
 
 static void say_act(struct rp_op_facts *f, const char *name, const struct rp_act *t)

@@ -21,7 +21,15 @@
 
 #include "ops/types.h"
 
-enum rp_act_type { RP_ACT_F32 = 0, RP_ACT_F16 };
+enum rp_act_type {
+    RP_ACT_F32 = 0,
+    RP_ACT_F16,
+    /* ends of a network, which only rp_op_net_copy knows */
+    RP_ACT_F64,
+    RP_ACT_I64,
+    RP_ACT_I32,
+    RP_ACT_BOOL, /* a byte: 0 or 1 */
+};
 
 struct rp_act {
     void *data;
@@ -229,6 +237,7 @@ enum rp_net_coordinates {
     RP_COORD_PYTORCH_HALF_PIXEL,
     RP_COORD_ALIGN_CORNERS,
     RP_COORD_ASYMMETRIC,
+    RP_COORD_TF_HALF_PIXEL, /* tf_half_pixel_for_nn */
 };
 enum rp_net_nearest {
     RP_NEAREST_ROUND_PREFER_FLOOR = 0,
@@ -269,10 +278,11 @@ struct rp_op_net_eltwise {
 };
 
 /* Numbers from anywhere to anywhere: size[0] x ... x size[5] of them, each side with a step for
- * each; the type may change. Between a file's NCHW tensors and struct rp_act, transposes, slices,
- * concats of channels that are no multiple of 8, DepthToSpace. Of dst, `zeros` numbers (0 to 7, at
- * steps of 1) after each last number of the innermost dimension become zeros. A step of src may be
- * 0 or negative. Steps count in numbers. */
+ * each; the type may change: a real becomes a whole number by leaving its fraction out. Between a
+ * file's NCHW tensors and struct rp_act, transposes, slices, concats of channels that are no
+ * multiple of 8, DepthToSpace. Of dst, `zeros` numbers (0 to 7, at steps of 1) after each last
+ * number of the innermost dimension become zeros. A step of src may be 0 or negative. Steps count
+ * in numbers. */
 #define RP_NET_AXES 6
 struct rp_op_net_copy {
     const void *src;

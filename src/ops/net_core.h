@@ -395,6 +395,8 @@ RP_FN float rp_resize_from(int i, int from, int to, float scale, int coordinates
         return to > 1 ? (float) i * (float) (from - 1) / (float) (to - 1) : 0;
     case RP_COORD_ASYMMETRIC:
         return (float) i / scale;
+    case RP_COORD_TF_HALF_PIXEL:
+        return ((float) i + 0.5f) / scale;
     case RP_COORD_PYTORCH_HALF_PIXEL:
         return to > 1 ? ((float) i + 0.5f) / scale - 0.5f : 0;
     default:
@@ -517,6 +519,51 @@ RP_FN float rp_net_pad_at(const struct rp_op_net_pad *a, int n, int y, int x, in
     return rp_act_get(&a->src, n, sy, sx, sc);
 }
 
+/* Not a number is 0; what is too large is the largest. */
+RP_FN int64_t rp_whole_from(float v)
+{
+    if (!(v >= -9.2e18f))
+        return v != v ? 0 : INT64_MIN;
+    return v > 9.2e18f ? INT64_MAX : (int64_t) v;
+}
+
+RP_FN float rp_copy_get(const void *data, int type, int64_t i)
+{
+    switch (type) {
+    case RP_ACT_F64:
+        return (float) ((const double *) data)[i];
+    case RP_ACT_I64:
+        return (float) ((const int64_t *) data)[i];
+    case RP_ACT_I32:
+        return (float) ((const int32_t *) data)[i];
+    case RP_ACT_BOOL:
+        return ((const uint8_t *) data)[i] != 0;
+    default:
+        return rp_number_get(data, type, i);
+    }
+}
+
+RP_FN void rp_copy_put(void *data, int type, int64_t i, float v)
+{
+    switch (type) {
+    case RP_ACT_F64:
+        ((double *) data)[i] = (double) v;
+        break;
+    case RP_ACT_I64:
+        ((int64_t *) data)[i] = rp_whole_from(v);
+        break;
+    case RP_ACT_I32:
+        ((int32_t *) data)[i] = v != v ? 0 : (int32_t) rp_clampf(v, -2147483648.0f, 2147483520.0f);
+        break;
+    case RP_ACT_BOOL:
+        ((uint8_t *) data)[i] = v != 0;
+        break;
+    default:
+        rp_number_put(data, type, i, v);
+        break;
+    }
+}
+
 /* Number i of a copy, counted with the last dimension innermost. */
 RP_FN void rp_net_copy_at(const struct rp_op_net_copy *a, int64_t i)
 {
@@ -530,10 +577,10 @@ RP_FN void rp_net_copy_at(const struct rp_op_net_copy *a, int64_t i)
         to += at * a->dst_step[k];
         i /= a->size[k];
     }
-    rp_number_put(a->dst, a->dst_type, to, rp_number_get(a->src, a->src_type, from));
+    rp_copy_put(a->dst, a->dst_type, to, rp_copy_get(a->src, a->src_type, from));
     if (inner == a->size[RP_NET_AXES - 1] - 1)
         for (int k = 1; k <= a->zeros; k++)
-            rp_number_put(a->dst, a->dst_type, to + k, 0);
+            rp_copy_put(a->dst, a->dst_type, to + k, 0);
 }
 
 RP_FN float rp_reduce_join(int kind, float v, float s)
