@@ -321,7 +321,7 @@ void check_net_eltwise(struct cg *c)
                         cg_chance(c, one) ? 1 : w, cg_chance(c, one) ? 1 : channels),
                   0);
     a.dst = act(c, "dst", shape(type(c), n, h, w, channels), 1e-3f);
-    a.then = then(c, c->bench ? RP_FN_NONE : RP_FN_GELU, channels);
+    a.then = then(c, c->bench ? RP_FN_NONE : RP_FN_COUNT - 1, channels);
     cg_note(c, "op %d, then %d, %dx%dx%dx%d", a.op, a.then.fn, n, h, w, channels);
     c->bytes = 6.0 * n * h * w * channels;
     RUN(a);
@@ -414,5 +414,47 @@ void check_net_reduce(struct cg *c)
     cg_note(c, "kind %d, type %d, %dx%dx%dx%d to %dx%dx%d", a.kind, kind, n, h, w, channels,
             a.dst.h, a.dst.w, a.dst.c);
     c->bytes = 2.0 * n * h * w * channels;
+    RUN(a);
+}
+
+void check_net_sample(struct cg *c)
+{
+    struct rp_op_net_sample a = {.dims = cg_range(c, 2, 3), .depth = 1};
+    const int kind = type(c), channels = c->bench ? 32 : cg_range(c, 1, 30);
+    const int n = c->bench ? 1 : cg_range(c, 1, 2);
+    int h = c->bench ? 64 : cg_range(c, 1, 9), w = c->bench ? 64 : cg_range(c, 1, 9);
+
+    a.mode = c->bench ? RP_SAMPLE_LINEAR : cg_range(c, 0, a.dims == 2 ? 2 : 1);
+    a.outside = cg_range(c, 0, 2);
+    a.corners = cg_range(c, 0, 1);
+    a.depth = a.dims == 3 ? (c->bench ? 16 : cg_range(c, 1, 4)) : 1;
+    a.src = act(c, "src", shape(kind, n, h * a.depth, w, channels), 0);
+    h = c->bench ? 1024 : cg_range(c, 1, 9);
+    w = c->bench ? 64 : cg_range(c, 1, 12);
+    a.grid = act(c, "grid", shape(RP_ACT_F32, n, h, w, a.dims), 0);
+    for (int i = 0; i < n * h * w * a.dims; i++)
+        rp_act_put(&a.grid, i / (h * w * a.dims), i / (w * a.dims) % h, i / a.dims % w, i % a.dims,
+                   cg_chance(c, 3) ? cg_between(c, -1e9f, 1e9f) : cg_between(c, -1.6f, 1.6f));
+    a.dst = act(c, "dst", shape(kind, n, h, w, channels), 1e-3f);
+    cg_note(c, "type %d, %d dims, mode %d %d %d, %dx%dx%d", kind, a.dims, a.mode, a.outside,
+            a.corners, a.src.h, a.src.w, channels);
+    c->bytes = 4.0 * n * h * w * channels;
+    RUN(a);
+}
+
+void check_net_gather(struct cg *c)
+{
+    struct rp_op_net_gather a = {0};
+    const int kind = type(c), channels = c->bench ? 32 : cg_range(c, 1, 30);
+    const int rows = c->bench ? 65536 : cg_range(c, 1, 50), n = cg_range(c, 1, 2);
+    const int count = c->bench ? 65536 : cg_range(c, 1, 70);
+
+    a.src = act(c, "src", shape(kind, 1, 1, rows, channels), 0);
+    a.index = act(c, "index", shape(RP_ACT_F32, n, 1, count, 1), 0);
+    for (int i = 0; i < n * count; i++)
+        rp_act_put(&a.index, i / count, 0, i % count, 0, (float) cg_range(c, -rows - 2, rows + 1));
+    a.dst = act(c, "dst", shape(kind, n, 1, count, channels), 0);
+    cg_note(c, "type %d, %d of %d rows of %d", kind, n * count, rows, channels);
+    c->bytes = 8.0 * n * count * channels;
     RUN(a);
 }

@@ -156,6 +156,8 @@ static double plain_fn(int fn, double x, double alpha, double beta, double slope
         return ceil(x);
     case RP_FN_ROUND:
         return nearbyint(x);
+    case RP_FN_TRUNC:
+        return trunc(x);
     case RP_FN_SIGN:
         return (x > 0) - (x < 0);
     default:

@@ -168,8 +168,6 @@ def table(program, args):
 
 # Files of the lite set that are not native, and why.
 KNOWN = {
-    'fairface_contract_gear': 'Gather: indices that are not constants, or too many',
-    'retinaface_mobile0.25_640': 'Upsample: its sizes depend on what is computed',
 }
 # Numbers beyond 65504: float16 has none.
 OVERFLOW = ('sinet_320',)

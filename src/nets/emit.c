@@ -150,8 +150,13 @@ int rp_nn_fresh_nchw(struct rp_nn_lower *l, int rank, const int64_t *dim, struct
 
 int rp_nn_fresh_result(struct rp_nn_lower *l, const struct rp_nn_node *n, struct rp_nn_view *out)
 {
-    const struct rp_nn_value *const v = &l->g->value[n->out[0]];
-    const struct rp_nn_home *const home = &l->home[n->out[0]];
+    return rp_nn_fresh_value(l, n->out[0], out);
+}
+
+int rp_nn_fresh_value(struct rp_nn_lower *l, int value, struct rp_nn_view *out)
+{
+    const struct rp_nn_value *const v = &l->g->value[value];
+    const struct rp_nn_home *const home = &l->home[value];
 
     if (home->whole < 0 || l->folding)
         return rp_nn_fresh_nchw(l, v->rank, v->dim, out);
@@ -437,7 +442,7 @@ static const struct {
     {RP_NN_EXP, RP_FN_EXP}, {RP_NN_LOG, RP_FN_LOG}, {RP_NN_SQRT, RP_FN_SQRT}, {RP_NN_RECIPROCAL, RP_FN_RECIPROCAL},
     {RP_NN_ABS, RP_FN_ABS}, {RP_NN_NEG, RP_FN_NEG}, {RP_NN_ERF, RP_FN_ERF}, {RP_NN_SIN, RP_FN_SIN},
     {RP_NN_COS, RP_FN_COS}, {RP_NN_FLOOR, RP_FN_FLOOR}, {RP_NN_CEIL, RP_FN_CEIL}, {RP_NN_ROUND, RP_FN_ROUND},
-    {RP_NN_SIGN, RP_FN_SIGN},
+    {RP_NN_SIGN, RP_FN_SIGN}, {RP_NN_CAST, RP_FN_TRUNC},
 };
 /* clang-format on */
 

@@ -4,6 +4,7 @@
 
 #include "nets/graph.h"
 #include "onnx/attr.h"
+#include "ops/net.h"
 
 /* ---- facts of nodes -------------------------------------------------------------------------- */
 
@@ -132,9 +133,10 @@ static bool takes_tail(const struct rp_nn_node *n)
            n->tail.act == RP_NN_UNKNOWN && !n->residual_last;
 }
 
-static bool takes_residual(const struct rp_nn_node *n)
+static bool takes_residual(const struct rp_nn_graph *g, const struct rp_nn_node *n)
 {
-    return (n->kind == RP_NN_CONV || n->kind == RP_NN_GEMM || n->kind == RP_NN_AFFINE ||
+    return (n->kind != RP_NN_CONV || g->value[n->out[0]].rank < 5) &&
+           (n->kind == RP_NN_CONV || n->kind == RP_NN_GEMM || n->kind == RP_NN_AFFINE ||
             n->kind == RP_NN_NORM || n->kind == RP_NN_MODULATED) &&
            n->residual < 0;
 }
@@ -145,7 +147,7 @@ static bool fuse_tail(struct rp_nn_graph *g, struct rp_nn_node *n, struct rp_nn_
 
     if (!takes_tail(n) || !rp_nn_tail(g, user, &tail) || user->in[0] != n->out[0])
         return false;
-    if (tail.slopes >= 0 && n->kind == RP_NN_ADD)
+    if (tail.slopes >= 0 && (n->kind == RP_NN_ADD || n->shuffle > 1))
         return false;
     n->tail = tail;
     rp_nn_move(g, n, user);
@@ -156,7 +158,7 @@ static bool fuse_residual(struct rp_nn_graph *g, struct rp_nn_node *n, struct rp
 {
     const int y = n->out[0];
 
-    if (!takes_residual(n) || user->kind != RP_NN_ADD || user->nin != 2 || user->residual >= 0 ||
+    if (!takes_residual(g, n) || user->kind != RP_NN_ADD || user->nin != 2 || user->residual >= 0 ||
         user->tail.act != RP_NN_UNKNOWN || user->in[0] < 0 || user->in[1] < 0)
         return false;
     const int other = user->in[0] == y ? user->in[1] : user->in[0];
@@ -166,6 +168,98 @@ static bool fuse_residual(struct rp_nn_graph *g, struct rp_nn_node *n, struct rp
     n->residual = other;
     n->residual_last = n->tail.act != RP_NN_UNKNOWN || n->kind == RP_NN_NORM;
     rp_nn_move(g, n, user);
+    return true;
+}
+
+/* ---- channels that become pixels ------------------------------------------------------------- */
+
+/* The last of the nodes from `first` on that turn channels into blocks of pixels: DepthToSpace, or
+ * Reshape, Transpose, Reshape. NULL: they do something else. */
+static struct rp_nn_node *shuffle_of(struct rp_nn_graph *g, struct rp_nn_node *first,
+                                     int64_t *block, int *order)
+{
+    static const int64_t perms[2][6] = {{0, 1, 4, 2, 5, 3}, {0, 3, 4, 1, 5, 2}};
+    const struct rp_onnx_attr mode = rp_onnx_attr(first->onnx, "mode");
+
+    if (first->kind == RP_NN_DEPTH_TO_SPACE) {
+        *block = rp_onnx_attr_int(first->onnx, "blocksize", 0);
+        *order = mode.there && rp_onnx_is(mode.s, "CRD") ? RP_SHUFFLE_CRD : RP_SHUFFLE_DCR;
+        return first;
+    }
+    const struct rp_nn_value *const six = rp_nn_out(g, first, 0);
+    struct rp_nn_node *const turn =
+        first->kind == RP_NN_RESHAPE && six->rank == 6 ? rp_nn_user(g, first->out[0]) : NULL;
+    struct rp_nn_node *const last =
+        turn && turn->kind == RP_NN_TRANSPOSE ? rp_nn_user(g, turn->out[0]) : NULL;
+    if (!last || last->kind != RP_NN_RESHAPE || last->in[0] != turn->out[0])
+        return NULL;
+    const struct rp_onnx_attr perm = rp_onnx_attr(turn->onnx, "perm");
+    for (*order = 0; *order < 2; ++*order)
+        if (perm.nints == 6 && !memcmp(perm.ints, perms[*order], sizeof(perms[0])))
+            break;
+    *block = *order == RP_SHUFFLE_CRD ? six->dim[2] : six->dim[1];
+    if (*order == 2 || six->dim[*order == RP_SHUFFLE_CRD ? 3 : 2] != *block)
+        return NULL;
+    return last;
+}
+
+static bool fuse_shuffle(struct rp_nn_graph *g, struct rp_nn_node *n, struct rp_nn_node *user)
+{
+    int order = 0;
+    int64_t r = 0;
+    const struct rp_nn_value *const x = rp_nn_out(g, n, 0);
+
+    if (n->kind != RP_NN_CONV || n->residual >= 0 || n->shuffle > 1 || x->rank != 4 ||
+        user->in[0] != n->out[0] || rp_onnx_attr_int(n->onnx, "group", 1) != 1)
+        return false;
+    struct rp_nn_node *const last = shuffle_of(g, user, &r, &order);
+    const struct rp_nn_value *const y = last ? rp_nn_out(g, last, 0) : NULL;
+    if (!y || r < 2 || r > 8 || y->rank != 4 || y->dim[0] != x->dim[0] ||
+        y->dim[1] * r * r != x->dim[1] || y->dim[2] != x->dim[2] * r || y->dim[3] != x->dim[3] * r)
+        return false;
+    n->shuffle = (int) r;
+    n->shuffle_order = order;
+    for (struct rp_nn_node *i = user; i != last;) {
+        struct rp_nn_node *const next = rp_nn_user(g, i->out[0]);
+
+        i->gone = true;
+        g->value[i->out[0]].uses = 0;
+        i = next;
+    }
+    rp_nn_move(g, n, last);
+    return true;
+}
+
+/* ---- a second result ------------------------------------------------------------------------- */
+
+/* The batch norm before the next layer, the function behind it, or both, of what something else
+ * needs as it is. */
+static bool fuse_also(struct rp_nn_graph *g, struct rp_nn_node *n)
+{
+    struct rp_nn_node *found = NULL;
+    struct rp_nn_tail tail = {.slopes = -1};
+    const int y = n->out[0];
+
+    if (n->also >= 0 || g->value[y].uses < 2 || g->value[y].rank > 4)
+        return false;
+    for (struct rp_nn_node *u = n + 1; u < g->node + g->nnodes && !found; u++)
+        if (!u->gone && u->nin > 0 && u->in[0] == y &&
+            ((u->kind == RP_NN_AFFINE && u->residual < 0 && u->also < 0) ||
+             rp_nn_tail(g, u, &tail)))
+            found = u;
+    if (!found || !same_sizes(&g->value[y], rp_nn_out(g, found, 0)))
+        return false;
+    if (found->kind == RP_NN_AFFINE) {
+        n->also_scale = found->scale;
+        n->also_shift = found->shift;
+        found->scale = found->shift = NULL;
+        tail = found->tail;
+    }
+    n->also = found->out[0];
+    n->also_tail = tail;
+    found->gone = true;
+    g->value[n->also].maker = (int) (n - g->node);
+    g->value[y].uses--;
     return true;
 }
 
@@ -231,6 +325,60 @@ static void fuse_pad(struct rp_nn_graph *g, struct rp_nn_node *pad)
     conv->in[0] = pad->in[0];
 }
 
+/* Each pixel stands for 2 x 2, in whatever way the node says so. */
+static bool doubles(struct rp_nn_graph *g, const struct rp_nn_node *n)
+{
+    const struct rp_nn_value *const x = rp_nn_in(g, n, 0), *const y = rp_nn_out(g, n, 0);
+    const bool old = rp_onnx_is(n->onnx->op, "Upsample") || g->opset < 11;
+    const struct rp_onnx_attr mode = rp_onnx_attr(n->onnx, "mode"),
+                              how = rp_onnx_attr(n->onnx, "coordinate_transformation_mode"),
+                              nearest = rp_onnx_attr(n->onnx, "nearest_mode");
+    const bool floor = old || (nearest.there && rp_onnx_is(nearest.s, "floor"));
+    const bool round = !nearest.there || rp_onnx_is(nearest.s, "round_prefer_floor");
+    const bool asymmetric = old || (how.there && rp_onnx_is(how.s, "asymmetric"));
+    const bool half =
+        !how.there || rp_onnx_is(how.s, "half_pixel") || rp_onnx_is(how.s, "pytorch_half_pixel");
+
+    if (!x || !y || x->rank != 4 || y->rank != 4 || rp_onnx_attr(n->onnx, "axes").there ||
+        (mode.there && !rp_onnx_is(mode.s, "nearest")))
+        return false;
+    return x->dim[0] == y->dim[0] && x->dim[1] == y->dim[1] && 2 * x->dim[2] == y->dim[2] &&
+           2 * x->dim[3] == y->dim[3] && x->dim[2] > 1 && x->dim[3] > 1 &&
+           (asymmetric ? floor || round : half && !floor && round);
+}
+
+/* Scales that are not those of the sizes would say something else. */
+static bool fixed_factors(struct rp_nn_graph *g, const struct rp_nn_node *n)
+{
+    for (int i = 1; i < n->nin; i++) {
+        const struct rp_nn_value *const v = rp_nn_in(g, n, i);
+
+        if (v && v->count && !v->constant)
+            return false;
+    }
+    return true;
+}
+
+static void fuse_up(struct rp_nn_graph *g, struct rp_nn_node *n)
+{
+    struct rp_nn_node *const conv = rp_nn_user(g, n->out[0]);
+
+    if (!conv || conv->kind != RP_NN_CONV || conv->in[0] != n->out[0] || conv->up > 1 ||
+        !doubles(g, n) || !fixed_factors(g, n))
+        return;
+    conv->up = 2;
+    g->value[n->in[0]].uses++;
+    rp_nn_remove(g, n);
+    g->value[n->out[0]].uses = 0;
+    conv->in[0] = n->in[0];
+}
+
+static bool takes_also(const struct rp_nn_node *n)
+{
+    return n->kind == RP_NN_CONV || n->kind == RP_NN_CONV_TRANSPOSE || n->kind == RP_NN_AFFINE ||
+           n->kind == RP_NN_MODULATED;
+}
+
 void rp_nn_fuse(struct rp_nn_graph *g)
 {
     for (int i = 0; i < g->nnodes; i++) {
@@ -241,10 +389,20 @@ void rp_nn_fuse(struct rp_nn_graph *g)
             continue;
         if (n->kind == RP_NN_PAD)
             fuse_pad(g, n);
-        if (!takes_tail(n) && !takes_residual(n))
+        if (!takes_tail(n) && !takes_residual(g, n))
             continue;
         user = rp_nn_user(g, n->out[0]);
-        if (user && !user->gone && !fuse_tail(g, n, user))
+        if (user && !user->gone && !fuse_shuffle(g, n, user) && !fuse_tail(g, n, user))
             fuse_residual(g, n, user);
+    }
+    for (int i = 0; i < g->nnodes; i++) {
+        struct rp_nn_node *const n = &g->node[i];
+
+        if (n->gone || n->nout < 1 || n->out[0] < 0)
+            continue;
+        if (n->kind == RP_NN_RESIZE)
+            fuse_up(g, n);
+        if (takes_also(n))
+            fuse_also(g, n);
     }
 }

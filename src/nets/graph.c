@@ -130,6 +130,12 @@ static void take_numbers(struct rp_nn_value *v, const struct rp_onnx_value *from
 {
     const size_t n = (size_t) from->numbers;
 
+    if (!v->constant && from->reals && v->type == RP_ONNX_FLOAT && v->count == from->reals &&
+        (v->real = malloc(sizeof(from->real)))) {
+        memcpy(v->real, from->real, sizeof(from->real));
+        v->constant = true;
+        return;
+    }
     if (v->constant || !from->number || v->count != from->numbers ||
         !(v->whole = malloc(RP_MAX(n, 1) * sizeof(int64_t))))
         return;
@@ -184,7 +190,7 @@ static int read_node(struct rp_nn_graph *g, const struct rp_onnx_node *from)
 
     *n = (struct rp_nn_node){
         .kind = kind_of(from), .onnx = from, .nin = from->nin, .nout = from->nout, .residual = -1};
-    n->tail.slopes = -1;
+    n->tail.slopes = n->also_tail.slopes = n->also = -1;
     n->in = malloc((size_t) (n->nin + n->nout + 1) * sizeof(int));
     if (!n->in)
         return rp_fail(RP_ERR_NOMEM, "out of memory");
@@ -386,6 +392,8 @@ void rp_nn_graph_free(struct rp_nn_graph **graph)
         free(g->node[i].in);
         free(g->node[i].scale);
         free(g->node[i].shift);
+        free(g->node[i].also_scale);
+        free(g->node[i].also_shift);
     }
     rp_onnx_close(&g->onnx);
     free(g->name);
@@ -403,7 +411,7 @@ static bool uses(const struct rp_nn_node *n, int value)
 {
     if (n->gone)
         return false;
-    if (n->residual == value || n->tail.slopes == value)
+    if (n->residual == value || n->tail.slopes == value || n->also_tail.slopes == value)
         return true;
     for (int i = 0; i < n->nin; i++)
         if (n->in[i] == value)

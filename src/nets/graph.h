@@ -92,6 +92,11 @@ struct rp_nn_node {
     int pad_mode;    /* of these: enum rp_nn_pad */
     int up;          /* CONV: 2: each pixel of the input stands for 2x2 */
     int shuffle;     /* CONV: the output's channels become blocks of so many pixels; 0, 1: no */
+    int shuffle_order; /* enum rp_net_shuffle */
+    /* a second result: the first, times and plus these (both or none), and what follows it */
+    int also; /* its value; -1: none */
+    float *also_scale, *also_shift;
+    struct rp_nn_tail also_tail;
     float eps;       /* NORM */
     bool demodulate; /* MODULATED */
 };

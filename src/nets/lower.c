@@ -24,10 +24,12 @@ static const struct {
     {rp_nn_lower_softmax, {RP_NN_SOFTMAX}},
     {rp_nn_lower_pool, {RP_NN_MAX_POOL, RP_NN_AVERAGE_POOL, RP_NN_GLOBAL_AVERAGE, RP_NN_GLOBAL_MAX}},
     {rp_nn_lower_resize, {RP_NN_RESIZE}},
+    {rp_nn_lower_grid_sample, {RP_NN_GRID_SAMPLE}},
     {rp_nn_lower_reduce, {RP_NN_REDUCE_MEAN, RP_NN_REDUCE_SUM, RP_NN_REDUCE_MAX, RP_NN_REDUCE_MIN, RP_NN_REDUCE_L2}},
     {rp_nn_lower_arg_max, {RP_NN_ARG_MAX}},
     {rp_nn_lower_concat, {RP_NN_CONCAT}},
     {rp_nn_lower_gather, {RP_NN_GATHER}},
+    {rp_nn_lower_cast, {RP_NN_CAST}},
     {rp_nn_lower_pad, {RP_NN_PAD}},
     {rp_nn_lower_move, {RP_NN_RESHAPE, RP_NN_FLATTEN, RP_NN_SQUEEZE, RP_NN_UNSQUEEZE, RP_NN_TRANSPOSE, RP_NN_SLICE,
                         RP_NN_SPLIT, RP_NN_EXPAND, RP_NN_TILE, RP_NN_IDENTITY, RP_NN_DEPTH_TO_SPACE,
@@ -65,9 +67,16 @@ static bool all_constant(struct rp_nn_lower *l, const struct rp_nn_node *n)
     return constant && n->residual < 0;
 }
 
+static bool is_volume(const struct rp_nn_lower *l, const struct rp_nn_node *n)
+{
+    const struct rp_nn_value *const x = rp_nn_in(l->g, n, 0);
+
+    return n->kind == RP_NN_CONV && x && x->rank == 5;
+}
+
 static int lower_node(struct rp_nn_lower *l, struct rp_nn_node *n)
 {
-    rp_nn_lower_fn *const fn = function_of(n->kind);
+    rp_nn_lower_fn *const fn = is_volume(l, n) ? rp_nn_lower_volume : function_of(n->kind);
     int ret;
 
     if (!fn)
@@ -159,6 +168,24 @@ static bool makes_parts(const struct rp_nn_lower *l, const struct rp_nn_value *v
                  n->kind == RP_NN_MAX_POOL || n->kind == RP_NN_AVERAGE_POOL);
 }
 
+/* What the parts from `i` on of a Concat are slices of, if they are all of a Split's results, in
+ * order: *parts of them. Else the part itself. */
+static int whole_of(const struct rp_nn_lower *l, const struct rp_nn_node *n, int i, int *parts)
+{
+    const struct rp_nn_value *const v = rp_nn_in(l->g, n, i);
+    const struct rp_nn_node *const m = v->maker >= 0 ? &l->g->node[v->maker] : NULL;
+
+    *parts = 1;
+    if (!m || m->kind != RP_NN_SPLIT || m->in[0] < 0 || i + m->nout > n->nin ||
+        rp_onnx_attr_int(m->onnx, "axis", 0) != 1)
+        return n->in[i];
+    for (int k = 0; k < m->nout; k++)
+        if (m->out[k] != n->in[i + k])
+            return n->in[i];
+    *parts = m->nout;
+    return m->in[0];
+}
+
 /* Parts of a Concat of channels that begin and end at multiples of 8 (the last may end anywhere)
  * are made where it needs them. */
 static void find_homes(struct rp_nn_lower *l, const struct rp_nn_node *n)
@@ -168,15 +195,18 @@ static void find_homes(struct rp_nn_lower *l, const struct rp_nn_node *n)
 
     if (!whole || whole->rank != 4 || rp_onnx_attr_int(n->onnx, "axis", 0) != 1)
         return;
-    for (int i = 0; i < n->nin; i++) {
-        const struct rp_nn_value *const v = rp_nn_in(l->g, n, i);
+    for (int i = 0, parts; i < n->nin; i += parts) {
+        if (!rp_nn_in(l->g, n, i))
+            return;
+        const int part = whole_of(l, n, i, &parts);
+        const struct rp_nn_value *const v = &l->g->value[part];
 
-        if (!v || v->rank != 4 || v->dim[1] > whole->dim[1] - at)
+        if (v->rank != 4 || v->dim[1] > whole->dim[1] - at)
             return;
         if (at % 8 == 0 && (v->dim[1] % 8 == 0 || at + v->dim[1] == whole->dim[1]) &&
             v->dim[0] == whole->dim[0] && v->dim[2] == whole->dim[2] &&
-            v->dim[3] == whole->dim[3] && makes_parts(l, v) && l->home[n->in[i]].whole < 0)
-            l->home[n->in[i]] = (struct rp_nn_home){n->out[0], at};
+            v->dim[3] == whole->dim[3] && makes_parts(l, v) && l->home[part].whole < 0)
+            l->home[part] = (struct rp_nn_home){n->out[0], at};
         at += v->dim[1];
     }
 }
@@ -189,7 +219,8 @@ static int lower_all(struct rp_nn_lower *l)
         l->view[i].buffer = -1;
         l->home[i].whole = -1;
     }
-    for (int i = 0; i < g->nnodes; i++)
+    /* the last ones first: what joins more of the same is behind what joins less */
+    for (int i = g->nnodes - 1; i >= 0; i--)
         if (!g->node[i].gone && g->node[i].kind == RP_NN_CONCAT)
             find_homes(l, &g->node[i]);
     l->plan->ninputs = g->ninputs;

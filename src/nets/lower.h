@@ -28,10 +28,11 @@ struct rp_nn_lower {
 
 typedef int rp_nn_lower_fn(struct rp_nn_lower *l, struct rp_nn_node *n);
 rp_nn_lower_fn rp_nn_lower_move, rp_nn_lower_concat, rp_nn_lower_gather, rp_nn_lower_pad,
-    rp_nn_lower_conv, rp_nn_lower_gemm, rp_nn_lower_matmul, rp_nn_lower_affine,
+    rp_nn_lower_conv, rp_nn_lower_volume, rp_nn_lower_gemm, rp_nn_lower_matmul, rp_nn_lower_affine,
     rp_nn_lower_modulated, rp_nn_lower_unary, rp_nn_lower_binary, rp_nn_lower_reduce,
     rp_nn_lower_arg_max, rp_nn_lower_softmax, rp_nn_lower_norm, rp_nn_lower_instance_norm,
-    rp_nn_lower_layer_norm, rp_nn_lower_pool, rp_nn_lower_resize;
+    rp_nn_lower_layer_norm, rp_nn_lower_pool, rp_nn_lower_resize, rp_nn_lower_grid_sample,
+    rp_nn_lower_cast;
 
 /* ---- values and views ------------------------------------------------------------------------ */
 
@@ -56,6 +57,9 @@ int rp_nn_fresh_nchw(struct rp_nn_lower *l, int rank, const int64_t *dim, struct
 /* The same for the result of a node, of the sizes that the graph says, inside the result of a
  * Concat if it can be made there: then no copy is needed. */
 int rp_nn_fresh_result(struct rp_nn_lower *l, const struct rp_nn_node *n, struct rp_nn_view *out);
+
+/* The same for any value, of rank 2 and more. */
+int rp_nn_fresh_value(struct rp_nn_lower *l, int value, struct rp_nn_view *out);
 
 int rp_nn_copy_view(struct rp_nn_lower *l, const struct rp_nn_view *from,
                     const struct rp_nn_view *to);

@@ -1,13 +1,11 @@
 /* Convolutions and what is one: fully connected layers, scaling per channel. */
 #include <math.h>
 
-#include "nets/lower.h"
+#include "nets/lower_conv.h"
 #include "onnx/attr.h"
 
-/* All elements of a constant in the file's order, in a buffer's memory; NULL: it is not constant.
- */
-static int constant_floats(struct rp_nn_lower *l, const struct rp_nn_node *n, int i,
-                           const float **out)
+int rp_nn_constant_floats(struct rp_nn_lower *l, const struct rp_nn_node *n, int i,
+                          const float **out)
 {
     struct rp_nn_view v, flat;
 
@@ -35,19 +33,8 @@ static int constant_floats(struct rp_nn_lower *l, const struct rp_nn_node *n, in
 
 /* ---- the convolution itself ------------------------------------------------------------------ */
 
-struct conv {
-    struct rp_nn_act src, dst;
-    struct rp_op_net_conv op; /* sizes */
-    const float *weights;     /* [out][c / groups][kh][kw] */
-    const float *bias;        /* [out] or NULL */
-    int out;
-    const float *scale, *shift;        /* of the node */
-    int in_scale, out_scale;           /* buffers, -1: none */
-    int64_t in_scale_at, out_scale_at; /* numbers */
-};
-
 /* weights * scale, packed. */
-static int put_weights(struct rp_nn_lower *l, const struct conv *c)
+static int put_weights(struct rp_nn_lower *l, const struct rp_nn_conv *c)
 {
     void *packed;
     int buffer;
@@ -72,7 +59,7 @@ static int put_weights(struct rp_nn_lower *l, const struct conv *c)
     return 0;
 }
 
-static int put_bias(struct rp_nn_lower *l, const struct conv *c)
+static int put_bias(struct rp_nn_lower *l, const struct rp_nn_conv *c)
 {
     void *host;
     int buffer;
@@ -110,9 +97,47 @@ static int residual_act(struct rp_nn_lower *l, const struct rp_nn_node *n,
     return rp_nn_as(l, &v, parts, out);
 }
 
-static int emit_conv(struct rp_nn_lower *l, const struct rp_nn_node *n, struct conv *c,
-                     const struct rp_nn_act *add)
+/* What the next layer wants of the result, beside it: of the same sizes. */
+static int put_also(struct rp_nn_lower *l, const struct rp_nn_node *n, const struct rp_nn_conv *c)
 {
+    int buffer;
+    struct rp_nn_act act;
+    struct rp_op_net_conv *const op = &l->step.args.net_conv;
+
+    if (n->also < 0)
+        return 0;
+    struct rp_nn_view y = l->view[n->also];
+    if (y.rank == 5)
+        return rp_nn_cannot_node(l->g, n, "a second result of rank 5");
+    RP_CHECK(rp_nn_as_nchw(l, &y, &act));
+    rp_nn_put_act(l, RP_NN_AT(net_conv, also), &act);
+    if (n->also_scale) {
+        RP_CHECK(rp_nn_floats(l, n->also_scale, c->dst.c, &buffer));
+        rp_nn_put(l, RP_NN_AT(net_conv, also_scale), buffer, 0);
+        RP_CHECK(rp_nn_floats(l, n->also_shift, c->dst.c, &buffer));
+        rp_nn_put(l, RP_NN_AT(net_conv, also_shift), buffer, 0);
+    }
+    return rp_nn_then(l, &n->also_tail, &op->also_then, RP_NN_AT(net_conv, also_then));
+}
+
+/* Its place, before a step is begun: that may be inside of a Concat's result. */
+static int make_also(struct rp_nn_lower *l, const struct rp_nn_node *n)
+{
+    int ret;
+    const bool before = l->half_now;
+
+    if (n->also < 0)
+        return 0;
+    l->half_now = l->half[n->also];
+    ret = rp_nn_fresh_value(l, n->also, &l->view[n->also]);
+    l->half_now = before;
+    return ret;
+}
+
+int rp_nn_conv_emit(struct rp_nn_lower *l, const struct rp_nn_node *n, struct rp_nn_conv *c,
+                    const struct rp_nn_act *add)
+{
+    RP_CHECK(make_also(l, n));
     struct rp_op_net_conv *const op = &rp_nn_begin(l, RP_NN_OP_net_conv)->net_conv;
 
     if (c->src.c < 1 || c->out < 1 || c->op.groups < 1)
@@ -133,26 +158,27 @@ static int emit_conv(struct rp_nn_lower *l, const struct rp_nn_node *n, struct c
         rp_nn_put_number(l, RP_NN_AT(net_conv, out_scale), c->out_scale, c->out_scale_at);
     RP_CHECK(put_residual(l, n, add));
     RP_CHECK(rp_nn_then(l, &n->tail, &op->then, RP_NN_AT(net_conv, then)));
+    RP_CHECK(put_also(l, n, c));
     RP_CHECK(rp_nn_put_work(l, RP_NN_AT(net_conv, work), rp_conv_work(op)));
     return rp_nn_emit(l);
 }
 
-static struct conv new_conv(const struct rp_nn_node *n)
+struct rp_nn_conv rp_nn_conv_new(const struct rp_nn_node *n)
 {
-    return (struct conv){.scale = n->scale,
-                         .shift = n->shift,
-                         .in_scale = -1,
-                         .out_scale = -1,
-                         .op = {.kh = 1,
-                                .kw = 1,
-                                .stride_h = 1,
-                                .stride_w = 1,
-                                .dilation_h = 1,
-                                .dilation_w = 1,
-                                .groups = 1}};
+    return (struct rp_nn_conv){.scale = n->scale,
+                               .shift = n->shift,
+                               .in_scale = -1,
+                               .out_scale = -1,
+                               .op = {.kh = 1,
+                                      .kw = 1,
+                                      .stride_h = 1,
+                                      .stride_w = 1,
+                                      .dilation_h = 1,
+                                      .dilation_w = 1,
+                                      .groups = 1}};
 }
 
-static void set_window(struct rp_op_net_conv *op, const struct rp_nn_window *w)
+void rp_nn_conv_window(struct rp_op_net_conv *op, const struct rp_nn_window *w)
 {
     op->kh = w->kernel[0];
     op->kw = w->kernel[1];
@@ -164,8 +190,7 @@ static void set_window(struct rp_op_net_conv *op, const struct rp_nn_window *w)
     op->pad_left = w->begin[1];
 }
 
-/* The file's numbers are no longer needed; whoever needs them still reads them again. */
-static int drop_weights(struct rp_nn_lower *l, int value)
+int rp_nn_drop_weights(struct rp_nn_lower *l, int value)
 {
     struct rp_nn_view *const v = &l->view[value];
 
@@ -180,7 +205,7 @@ static int drop_weights(struct rp_nn_lower *l, int value)
 /* ---- Conv ------------------------------------------------------------------------------------ */
 
 /* Weights [out][in][kh][kw] or, transposed, [in][out][kh][kw]. */
-static int kernel_of(struct rp_nn_lower *l, const struct rp_nn_node *n, struct conv *c,
+static int kernel_of(struct rp_nn_lower *l, const struct rp_nn_node *n, struct rp_nn_conv *c,
                      struct rp_nn_window *w)
 {
     const struct rp_nn_value *const v = rp_nn_in(l->g, n, 1), *const bias = rp_nn_in(l->g, n, 2);
@@ -188,7 +213,7 @@ static int kernel_of(struct rp_nn_lower *l, const struct rp_nn_node *n, struct c
 
     if (!v || v->rank < 3 || v->rank > 4)
         return rp_nn_cannot_node(l->g, n, "weights of other than one or two spatial axes");
-    RP_CHECK(constant_floats(l, n, 1, &c->weights));
+    RP_CHECK(rp_nn_constant_floats(l, n, 1, &c->weights));
     if (!c->weights)
         return rp_nn_cannot_node(l->g, n, "weights that are not constants");
     c->out = (int) RP_MIN(v->dim[turned ? 1 : 0], INT32_MAX);
@@ -204,7 +229,7 @@ static int kernel_of(struct rp_nn_lower *l, const struct rp_nn_node *n, struct c
     if (bias && bias->count != c->out)
         return rp_nn_cannot_node(l->g, n, "a bias that does not fit");
     if (bias) {
-        RP_CHECK(constant_floats(l, n, 2, &c->bias));
+        RP_CHECK(rp_nn_constant_floats(l, n, 2, &c->bias));
         if (!c->bias)
             return rp_nn_cannot_node(l->g, n, "a bias that is not constant");
     }
@@ -212,7 +237,8 @@ static int kernel_of(struct rp_nn_lower *l, const struct rp_nn_node *n, struct c
 }
 
 /* As a convolution whose result is shuffled. */
-static int turn(struct rp_nn_lower *l, struct conv *c, const struct rp_nn_window *w, float **made)
+static int turn(struct rp_nn_lower *l, struct rp_nn_conv *c, const struct rp_nn_window *w,
+                float **made)
 {
     const struct rp_deconv d = {c->src.c,       c->out,       w->kernel[0],
                                 w->kernel[1],   w->stride[0], w->dilation[0],
@@ -240,7 +266,7 @@ static int turn(struct rp_nn_lower *l, struct conv *c, const struct rp_nn_window
     return 0;
 }
 
-static int finish_conv(struct rp_nn_lower *l, const struct rp_nn_node *n, struct conv *c)
+static int finish_conv(struct rp_nn_lower *l, const struct rp_nn_node *n, struct rp_nn_conv *c)
 {
     struct rp_nn_view y;
     struct rp_nn_act add;
@@ -251,11 +277,11 @@ static int finish_conv(struct rp_nn_lower *l, const struct rp_nn_node *n, struct
     RP_CHECK(residual_act(l, n, &parts, &add));
     RP_CHECK(rp_nn_fresh_result(l, n, &y));
     RP_CHECK(rp_nn_as(l, &y, &parts, &c->dst));
-    RP_CHECK(emit_conv(l, n, c, &add));
+    RP_CHECK(rp_nn_conv_emit(l, n, c, &add));
     return rp_nn_result(l, n, 0, &y);
 }
 
-static int check_conv(struct rp_nn_lower *l, const struct rp_nn_node *n, const struct conv *c,
+static int check_conv(struct rp_nn_lower *l, const struct rp_nn_node *n, const struct rp_nn_conv *c,
                       const struct rp_nn_window *w)
 {
     const struct rp_nn_value *const out = rp_nn_out(l->g, n, 0);
@@ -265,10 +291,11 @@ static int check_conv(struct rp_nn_lower *l, const struct rp_nn_node *n, const s
                              : rp_nn_slide((int64_t) c->src.h * up, w, 0),
                   v = turned ? rp_nn_unslide(c->src.w, w, 1)
                              : rp_nn_slide((int64_t) c->src.w * up, w, 1);
+    const int r = turned ? 1 : RP_MAX(n->shuffle, 1);
 
     if (!out || out->rank < 3 || out->rank > 4 || out->dim[0] != c->src.n ||
-        out->dim[1] != c->out || (out->rank == 4 ? out->dim[2] != h : h != 1) ||
-        out->dim[out->rank - 1] != v || h < 1 || v < 1)
+        out->dim[1] * r * r != c->out || (out->rank == 4 ? out->dim[2] != h * r : h != 1) ||
+        out->dim[out->rank - 1] != v * r || h < 1 || v < 1)
         return rp_nn_cannot_node(l->g, n, "a result of unexpected size");
     if (turned && (w->stride[0] != w->stride[1] || w->stride[0] > 8 ||
                    rp_onnx_attr(n->onnx, "output_shape").there))
@@ -282,7 +309,7 @@ int rp_nn_lower_conv(struct rp_nn_lower *l, struct rp_nn_node *n)
     float *made = NULL;
     struct rp_nn_view x;
     struct rp_nn_window w = {0};
-    struct conv c = new_conv(n);
+    struct rp_nn_conv c = rp_nn_conv_new(n);
 
     RP_CHECK(rp_nn_input(l, n, 0, &x));
     RP_CHECK(rp_nn_as_nchw(l, &x, &c.src));
@@ -294,14 +321,16 @@ int rp_nn_lower_conv(struct rp_nn_lower *l, struct rp_nn_node *n)
         w.end[i] += (int) n->pad[i + 2];
     }
     RP_CHECK(check_conv(l, n, &c, &w));
-    set_window(&c.op, &w);
+    rp_nn_conv_window(&c.op, &w);
     c.op.pad_mode = n->pad_mode;
     c.op.up = n->up;
+    c.op.shuffle = n->shuffle;
+    c.op.shuffle_order = n->shuffle_order;
     if (n->kind == RP_NN_CONV_TRANSPOSE)
         RP_CHECK(turn(l, &c, &w, &made));
     ret = finish_conv(l, n, &c);
     free(made);
-    return ret < 0 ? ret : drop_weights(l, n->in[1]);
+    return ret < 0 ? ret : rp_nn_drop_weights(l, n->in[1]);
 }
 
 /* ---- Gemm ------------------------------------------------------------------------------------ */
@@ -320,7 +349,7 @@ static int gemm_weights(struct rp_nn_lower *l, const struct rp_nn_node *n, struc
     const float alpha = matmul ? 1 : rp_onnx_attr_float(n->onnx, "alpha", 1);
     const struct rp_nn_value *const v = rp_nn_in(l->g, n, 1);
 
-    RP_CHECK(constant_floats(l, n, 1, &b));
+    RP_CHECK(rp_nn_constant_floats(l, n, 1, &b));
     if (!b || v->rank != 2 || v->dim[0] > INT32_MAX || v->dim[1] > INT32_MAX ||
         v->count > INT32_MAX)
         return rp_nn_cannot_node(l->g, n, "a matrix that is not constant");
@@ -350,7 +379,7 @@ static int gemm_bias(struct rp_nn_lower *l, const struct rp_nn_node *n, struct g
 
     if (!v)
         return 0;
-    RP_CHECK(constant_floats(l, n, 2, &c));
+    RP_CHECK(rp_nn_constant_floats(l, n, 2, &c));
     if (!c || v->rank > 2 ||
         (v->count != 1 && (v->count != m->out || v->dim[v->rank - 1] != m->out)))
         return rp_nn_cannot_node(l->g, n, "a C that is not one row of constants");
@@ -387,7 +416,7 @@ static int lower_gemm(struct rp_nn_lower *l, struct rp_nn_node *n, const struct 
     struct rp_nn_view x, y;
     struct rp_nn_act add;
     struct rp_nn_parts parts;
-    struct conv c = new_conv(n);
+    struct rp_nn_conv c = rp_nn_conv_new(n);
     const struct rp_nn_value *const out = rp_nn_out(l->g, n, 0);
 
     RP_CHECK(rp_nn_input(l, n, 0, &x));
@@ -407,7 +436,7 @@ static int lower_gemm(struct rp_nn_lower *l, struct rp_nn_node *n, const struct 
     RP_CHECK(residual_act(l, n, &parts, &add));
     RP_CHECK(rp_nn_fresh_nchw(l, 2, out->dim, &y));
     RP_CHECK(rp_nn_as(l, &y, &parts, &c.dst));
-    RP_CHECK(emit_conv(l, n, &c, &add));
+    RP_CHECK(rp_nn_conv_emit(l, n, &c, &add));
     return rp_nn_result(l, n, 0, &y);
 }
 
@@ -418,7 +447,7 @@ static int matmul_constant(struct rp_nn_lower *l, struct rp_nn_node *n, const st
 {
     struct rp_nn_view x, y;
     struct rp_nn_parts parts;
-    struct conv c = new_conv(n);
+    struct rp_nn_conv c = rp_nn_conv_new(n);
     const struct rp_nn_value *const out = rp_nn_out(l->g, n, 0);
     int order[RP_NN_RANK];
 
@@ -437,7 +466,7 @@ static int matmul_constant(struct rp_nn_lower *l, struct rp_nn_node *n, const st
     RP_CHECK(rp_nn_as(l, &y, &parts, &c.dst));
     c.weights = m->weights;
     c.out = m->out;
-    RP_CHECK(emit_conv(l, n, &c, NULL));
+    RP_CHECK(rp_nn_conv_emit(l, n, &c, NULL));
     return rp_nn_result(l, n, 0, &y);
 }
 
@@ -596,14 +625,14 @@ int rp_nn_lower_gemm(struct rp_nn_lower *l, struct rp_nn_node *n)
         ret = lower_gemm(l, n, &m);
     free(m.weights);
     free(m.bias);
-    return ret < 0 ? ret : drop_weights(l, n->in[1]);
+    return ret < 0 ? ret : rp_nn_drop_weights(l, n->in[1]);
 }
 
 /* ---- per channel ----------------------------------------------------------------------------- */
 
 /* Weights have the type of the source, but the scale is not rounded: it becomes out_scale, of each
  * row, and the weights ones. @param ones  memory for them */
-static int scale_outside(struct rp_nn_lower *l, struct conv *c, float **ones)
+static int scale_outside(struct rp_nn_lower *l, struct rp_nn_conv *c, float **ones)
 {
     void *host;
     const size_t count = (size_t) c->out;
@@ -642,7 +671,7 @@ int rp_nn_lower_affine(struct rp_nn_lower *l, struct rp_nn_node *n)
     struct rp_nn_view x, y, r;
     struct rp_nn_act add = {0};
     struct rp_nn_parts parts;
-    struct conv c = new_conv(n);
+    struct rp_nn_conv c = rp_nn_conv_new(n);
     const struct rp_nn_value *const out = rp_nn_out(l->g, n, 0);
 
     RP_CHECK(rp_nn_input(l, n, 0, &x));
@@ -662,7 +691,7 @@ int rp_nn_lower_affine(struct rp_nn_lower *l, struct rp_nn_node *n)
     c.weights = n->scale;
     c.scale = NULL;
     RP_CHECK(scale_outside(l, &c, &ones));
-    ret = emit_conv(l, n, &c, &add);
+    ret = rp_nn_conv_emit(l, n, &c, &add);
     free(ones);
     if (ret >= 0)
         ret = rp_nn_reshaped(l, &y, out->rank, out->dim);
@@ -673,12 +702,12 @@ int rp_nn_lower_affine(struct rp_nn_lower *l, struct rp_nn_node *n)
 
 /* 1 / sqrt(sum over c of style^2 * q[out][c] + eps), q the sums of squares of the weights, over the
  * square of the node's scale. */
-static int lengths(struct rp_nn_lower *l, const struct rp_nn_node *n, struct conv *c,
+static int lengths(struct rp_nn_lower *l, const struct rp_nn_node *n, struct rp_nn_conv *c,
                    const struct rp_nn_view *style, const float *w, int taps)
 {
     struct rp_nn_view square, length;
-    struct rp_nn_node none = {.residual = -1, .tail = {.slopes = -1}};
-    struct conv d = new_conv(&none);
+    struct rp_nn_node none = {.residual = -1, .also = -1, .tail = {.slopes = -1}};
+    struct rp_nn_conv d = rp_nn_conv_new(&none);
     struct rp_nn_parts parts;
     const int in = c->src.c, out = c->out;
     const struct rp_nn_view nothing = {.buffer = -1};
@@ -714,7 +743,7 @@ static int lengths(struct rp_nn_lower *l, const struct rp_nn_node *n, struct con
     d.bias = q ? q + out * in : NULL;
     d.out = out;
     if (ret >= 0)
-        ret = emit_conv(l, &none, &d, NULL);
+        ret = rp_nn_conv_emit(l, &none, &d, NULL);
     free(q);
     if (ret < 0)
         return ret;
@@ -742,7 +771,7 @@ static int style_of(struct rp_nn_lower *l, const struct rp_nn_node *n, int in, s
 }
 
 /* Demodulated, the scale of the node is in the lengths but for its sign. */
-static void sign_weights(const struct conv *c, float *w, size_t per, bool demodulate)
+static void sign_weights(const struct rp_nn_conv *c, float *w, size_t per, bool demodulate)
 {
     for (int k = 0; c->scale && k < c->out; k++) {
         const float s = c->scale[k], by = !demodulate ? s : s > 0 ? 1.0f : s < 0 ? -1.0f : 0.0f;
@@ -752,7 +781,7 @@ static void sign_weights(const struct conv *c, float *w, size_t per, bool demodu
     }
 }
 
-static int modulated(struct rp_nn_lower *l, struct rp_nn_node *n, struct conv *c, float *w,
+static int modulated(struct rp_nn_lower *l, struct rp_nn_node *n, struct rp_nn_conv *c, float *w,
                      const float *bias)
 {
     struct rp_nn_view style;
@@ -784,13 +813,13 @@ int rp_nn_lower_modulated(struct rp_nn_lower *l, struct rp_nn_node *n)
     int ret;
     struct rp_nn_view x;
     struct rp_nn_window w = {0};
-    struct conv c = new_conv(n);
+    struct rp_nn_conv c = rp_nn_conv_new(n);
     const float *weights, *bias = NULL;
     const struct rp_nn_value *const v = rp_nn_in(l->g, n, 1);
 
     RP_CHECK(rp_nn_input(l, n, 0, &x));
     RP_CHECK(rp_nn_as_nchw(l, &x, &c.src));
-    RP_CHECK(constant_floats(l, n, 1, &weights));
+    RP_CHECK(rp_nn_constant_floats(l, n, 1, &weights));
     c.out = (int) RP_MIN(v->dim[1], INT32_MAX);
     w.kernel[0] = (int) RP_MIN(v->dim[3], INT32_MAX);
     w.kernel[1] = (int) RP_MIN(v->dim[4], INT32_MAX);
@@ -798,17 +827,17 @@ int rp_nn_lower_modulated(struct rp_nn_lower *l, struct rp_nn_node *n)
         !rp_nn_window_of(n, 2, &c.src, &w) || (n->scale && n->channels != c.out))
         return rp_nn_cannot_node(l->g, n, "weights or a window that do not fit");
     if (rp_nn_in(l->g, n, 2)) {
-        RP_CHECK(constant_floats(l, n, 2, &bias));
+        RP_CHECK(rp_nn_constant_floats(l, n, 2, &bias));
         if (!bias || rp_nn_in(l->g, n, 2)->count != c.out)
             return rp_nn_cannot_node(l->g, n, "a bias that does not fit");
     }
     RP_CHECK(check_conv(l, n, &c, &w));
-    set_window(&c.op, &w);
+    rp_nn_conv_window(&c.op, &w);
     float *const own = malloc((size_t) RP_MAX(v->count, 1) * sizeof(float));
     if (!own)
         return rp_fail(RP_ERR_NOMEM, "out of memory");
     memcpy(own, weights, (size_t) v->count * sizeof(float));
     ret = modulated(l, n, &c, own, bias);
     free(own);
-    return ret < 0 ? ret : drop_weights(l, n->in[1]);
+    return ret < 0 ? ret : rp_nn_drop_weights(l, n->in[1]);
 }

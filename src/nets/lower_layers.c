@@ -1,4 +1,4 @@
-/* Normalisations, pooling, resizing. */
+/* Normalisations, pooling, resizing, sampling. */
 #include "nets/lower.h"
 #include "onnx/attr.h"
 
@@ -315,6 +315,66 @@ int rp_nn_lower_resize(struct rp_nn_lower *l, struct rp_nn_node *n)
     rp_nn_begin(l, RP_NN_OP_net_resize)->net_resize = how;
     rp_nn_put_act(l, RP_NN_AT(net_resize, src), &src);
     rp_nn_put_act(l, RP_NN_AT(net_resize, dst), &dst);
+    RP_CHECK(rp_nn_emit(l));
+    return rp_nn_result(l, n, 0, &y);
+}
+
+/* ---- GridSample ------------------------------------------------------------------------------ */
+
+static bool sample_mode(const struct rp_nn_node *n, struct rp_op_net_sample *op)
+{
+    static const char *const modes[] = {"bilinear", "nearest", "bicubic"},
+                             *const late[] = {"linear", "nearest", "cubic"},
+                             *const outside[] = {"zeros", "border", "reflection"};
+
+    op->mode = word_of(n, "mode", modes, 3, RP_SAMPLE_LINEAR);
+    if (op->mode < 0)
+        op->mode = word_of(n, "mode", late, 3, RP_SAMPLE_LINEAR);
+    op->outside = word_of(n, "padding_mode", outside, 3, RP_OUTSIDE_ZERO);
+    op->corners = rp_onnx_attr_int(n->onnx, "align_corners", 0) != 0;
+    return op->mode >= 0 && op->outside >= 0;
+}
+
+/* Of a volume, depth and height are one axis; `last`: channels are the last axis of the file. */
+static void sample_parts(int rank, bool last, struct rp_nn_parts *p)
+{
+    p->rank = rank;
+    rp_nn_order(rank, !last, p->order);
+    for (int i = 0; i < rank; i++)
+        p->part[i] = i == 0 ? 0 : i == rank - 1 ? 3 : i == rank - 2 ? 2 : 1;
+}
+
+int rp_nn_lower_grid_sample(struct rp_nn_lower *l, struct rp_nn_node *n)
+{
+    struct rp_nn_view x, grid, y;
+    struct rp_nn_act src, at, dst;
+    struct rp_nn_parts parts, last;
+    struct rp_op_net_sample op = {0};
+    const struct rp_nn_value *const out = rp_nn_out(l->g, n, 0);
+
+    RP_CHECK(rp_nn_input(l, n, 0, &x));
+    RP_CHECK(rp_nn_input(l, n, 1, &grid));
+    if (!out || x.rank < 4 || x.rank > 5 || grid.rank != x.rank || out->rank != x.rank ||
+        grid.dim[x.rank - 1] != x.rank - 2 || x.dim[0] != grid.dim[0] || out->dim[0] != x.dim[0] ||
+        out->dim[1] != x.dim[1] || rp_nn_count(&x) < 1 || out->count < 1)
+        return rp_nn_cannot_node(l->g, n, "sizes that do not fit");
+    for (int i = 2; i < x.rank; i++)
+        if (out->dim[i] != grid.dim[i - 1] || x.dim[i] > 1000000)
+            return rp_nn_cannot_node(l->g, n, "sizes that do not fit");
+    if (!sample_mode(n, &op) || (op.mode == RP_SAMPLE_CUBIC && x.rank == 5))
+        return rp_nn_cannot_node(l->g, n, "a mode that is not known");
+    sample_parts(x.rank, false, &parts);
+    sample_parts(x.rank, true, &last);
+    RP_CHECK(rp_nn_as(l, &x, &parts, &src));
+    RP_CHECK(rp_nn_as(l, &grid, &last, &at));
+    RP_CHECK(rp_nn_fresh_nchw(l, out->rank, out->dim, &y));
+    RP_CHECK(rp_nn_as(l, &y, &parts, &dst));
+    op.dims = x.rank - 2;
+    op.depth = x.rank == 5 ? (int) x.dim[2] : 1;
+    rp_nn_begin(l, RP_NN_OP_net_sample)->net_sample = op;
+    rp_nn_put_act(l, RP_NN_AT(net_sample, src), &src);
+    rp_nn_put_act(l, RP_NN_AT(net_sample, grid), &at);
+    rp_nn_put_act(l, RP_NN_AT(net_sample, dst), &dst);
     RP_CHECK(rp_nn_emit(l));
     return rp_nn_result(l, n, 0, &y);
 }

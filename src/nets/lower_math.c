@@ -132,6 +132,25 @@ int rp_nn_lower_unary(struct rp_nn_lower *l, struct rp_nn_node *n)
     return rp_nn_result(l, n, 0, &y);
 }
 
+/* Whole numbers are reals here without a fraction, truths are 0 and 1. */
+int rp_nn_lower_cast(struct rp_nn_lower *l, struct rp_nn_node *n)
+{
+    struct rp_nn_view x, y;
+    const struct rp_nn_view none = {.buffer = -1};
+    const struct rp_nn_value *const in = rp_nn_in(l->g, n, 0), *const out = rp_nn_out(l->g, n, 0);
+    const bool whole = out && (out->type == RP_ONNX_INT64 || out->type == RP_ONNX_INT32);
+
+    RP_CHECK(rp_nn_input(l, n, 0, &x));
+    if (!out || !in->type || (!whole && out->type != RP_ONNX_FLOAT))
+        return rp_nn_cannot_node(l->g, n, "to a type that is not known");
+    y = x;
+    if (whole && in->type != RP_ONNX_INT64 && in->type != RP_ONNX_INT32 && in->type != RP_ONNX_BOOL)
+        RP_CHECK(rp_nn_eltwise(l, x, none, RP_ELT_FIRST, 0,
+                               &(const struct rp_nn_tail){.act = RP_NN_CAST, .slopes = -1}, &y));
+    RP_CHECK(rp_nn_reshaped(l, &y, out->rank, out->dim));
+    return rp_nn_result(l, n, 0, &y);
+}
+
 static int operation_of(enum rp_nn_kind kind)
 {
     switch (kind) {
@@ -168,6 +187,8 @@ int rp_nn_lower_binary(struct rp_nn_lower *l, struct rp_nn_node *n)
     RP_CHECK(rp_nn_input(l, n, 0, &x));
     if (!out || (n->nin != 2 && n->kind != RP_NN_MIN && n->kind != RP_NN_MAX))
         return rp_nn_cannot_node(l->g, n, "other than two inputs");
+    if (n->kind == RP_NN_DIV && (out->type == RP_ONNX_INT64 || out->type == RP_ONNX_INT32))
+        return rp_nn_cannot_node(l->g, n, "of whole numbers");
     for (int i = 1; i < n->nin; i++) {
         float number;
         struct rp_nn_view y;

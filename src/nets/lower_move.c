@@ -232,6 +232,36 @@ int rp_nn_lower_move(struct rp_nn_lower *l, struct rp_nn_node *n)
 
 /* ---- Concat ---------------------------------------------------------------------------------- */
 
+/* Do the parts lie side by side already, in what joins more than these? Then that is the result. */
+static bool side_by_side(struct rp_nn_lower *l, const struct rp_nn_node *n, int axis,
+                         struct rp_nn_view *whole)
+{
+    struct rp_nn_view v = {.buffer = -1};
+
+    for (int i = 0; i < n->nin; i++) {
+        const struct rp_nn_view *const part = rp_nn_in(l->g, n, i) ? &l->view[n->in[i]] : NULL;
+
+        if (!part || part->buffer < 0 || l->plan->buffer[part->buffer].memory != RP_NN_ARENA)
+            return false;
+        if (!i) {
+            v = *part;
+            continue;
+        }
+        if (part->buffer != v.buffer || part->rank != v.rank ||
+            part->at != v.at + v.dim[axis] * v.step[axis] || v.dim[axis] % 8 ||
+            memcmp(part->step, v.step, (size_t) v.rank * sizeof(*v.step)) != 0 ||
+            memcmp(part->order, v.order, (size_t) v.rank * sizeof(*v.order)) != 0)
+            return false;
+        for (int d = 0; d < v.rank; d++)
+            if (d != axis && part->dim[d] != v.dim[d])
+                return false;
+        v.dim[axis] += part->dim[axis];
+        v.clean = part->clean;
+    }
+    *whole = v;
+    return n->nin > 1;
+}
+
 int rp_nn_lower_concat(struct rp_nn_lower *l, struct rp_nn_node *n)
 {
     int64_t at = 0;
@@ -243,6 +273,8 @@ int rp_nn_lower_concat(struct rp_nn_lower *l, struct rp_nn_node *n)
     if (!out || out->rank != first.rank || axis < 0 || axis >= first.rank)
         return rp_nn_cannot_node(l->g, n, "an axis that makes no sense");
     whole = l->view[n->out[0]]; /* there are parts already */
+    if (whole.buffer < 0 && side_by_side(l, n, (int) axis, &whole))
+        return rp_nn_result(l, n, 0, &whole);
     if (whole.buffer < 0)
         RP_CHECK(rp_nn_fresh(l, out->rank, out->dim, first.order, &whole));
     for (int i = 0; i < n->nin; i++) {
@@ -290,6 +322,48 @@ static int gather_each(struct rp_nn_lower *l, struct rp_nn_view *v, int axis, co
     return 0;
 }
 
+/* Of indices that are computed: the axis comes first, all others are the channels of a row. */
+static int gather_computed(struct rp_nn_lower *l, struct rp_nn_node *n, struct rp_nn_view *v,
+                           int axis)
+{
+    struct rp_nn_view index, y;
+    struct rp_nn_act src, at, dst;
+    int64_t each = 1, dim[RP_NN_RANK];
+    int rank = 0, perm[RP_NN_RANK] = {axis}, back[RP_NN_RANK];
+
+    RP_CHECK(rp_nn_input(l, n, 1, &index));
+    const int many = index.rank;
+    const int64_t count = rp_nn_count(&index), rows = v->dim[axis];
+    if (count < 1 || rows < 1 || rows > 1 << 24 || index.rank + v->rank - 1 > RP_NN_RANK)
+        return rp_nn_cannot_node(l->g, n, "too many indices, or none");
+    for (int i = 0; i < index.rank; i++)
+        dim[rank++] = index.dim[i];
+    for (int i = 0, k = 1; i < v->rank; i++) {
+        if (i == axis)
+            continue;
+        perm[k++] = i;
+        each *= v->dim[i];
+        dim[rank++] = v->dim[i];
+    }
+    rp_nn_transpose(v, perm);
+    RP_CHECK(rp_nn_reshaped(l, v, 2, (const int64_t[]){rows, each}));
+    RP_CHECK(rp_nn_reshaped(l, &index, 2, (const int64_t[]){count, 1}));
+    RP_CHECK(rp_nn_as_nchw(l, v, &src));
+    RP_CHECK(rp_nn_as_nchw(l, &index, &at));
+    RP_CHECK(rp_nn_fresh(l, 2, (const int64_t[]){count, each}, (const int[]){0, 1}, &y));
+    RP_CHECK(rp_nn_as_nchw(l, &y, &dst));
+    rp_nn_begin(l, RP_NN_OP_net_gather);
+    rp_nn_put_act(l, RP_NN_AT(net_gather, src), &src);
+    rp_nn_put_act(l, RP_NN_AT(net_gather, index), &at);
+    rp_nn_put_act(l, RP_NN_AT(net_gather, dst), &dst);
+    RP_CHECK(rp_nn_emit(l));
+    RP_CHECK(rp_nn_reshaped(l, &y, rank, dim));
+    for (int i = 0; i < rank; i++) /* the indices' axes go where `axis` was */
+        back[i] = i < axis ? many + i : i < axis + many ? i - axis : i;
+    rp_nn_transpose(&y, back);
+    return rp_nn_result(l, n, 0, &y);
+}
+
 int rp_nn_lower_gather(struct rp_nn_lower *l, struct rp_nn_node *n)
 {
     struct rp_nn_view v;
@@ -301,6 +375,8 @@ int rp_nn_lower_gather(struct rp_nn_lower *l, struct rp_nn_node *n)
 
     RP_CHECK(rp_nn_input(l, n, 0, &v));
     const int64_t axis = axis_of(n, 0, v.rank);
+    if (index && !index->constant && axis >= 0 && axis < v.rank)
+        return gather_computed(l, n, &v, (int) axis);
     if (!from || !out || axis < 0 || axis >= v.rank || index->count < 1 ||
         index->count > (int64_t) RP_ARRAY_LEN(at))
         return rp_nn_cannot_node(l->g, n, "indices that are not constants, or too many");

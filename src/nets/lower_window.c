@@ -29,7 +29,8 @@ static void same_pads(struct rp_nn_window *w, const struct rp_nn_act *x, bool lo
     }
 }
 
-/* Of one or two axes; a single one is the width. */
+/* Of one or two axes; a single one is the width. Of three the first one is left out: the caller has
+ * looked at it. */
 bool rp_nn_window_of(const struct rp_nn_node *n, int rank, const struct rp_nn_act *x,
                      struct rp_nn_window *w)
 {
@@ -41,9 +42,10 @@ bool rp_nn_window_of(const struct rp_nn_node *n, int rank, const struct rp_nn_ac
 
     for (int i = 0; i < 2; i++)
         w->stride[i] = w->dilation[i] = 1;
-    if (!take(&stride, 0, rank, 1, w->stride) || !take(&dilation, 0, rank, 1, w->dilation) ||
-        !take(&pads, 0, rank, 0, w->begin) || !take(&pads, rank, rank, 0, w->end) ||
-        !take(&more, 0, rank, 0, w->output_pad))
+    const int skip = RP_MAX(rank - 2, 0), axes = rank - skip;
+    if (!take(&stride, skip, axes, 1, w->stride) || !take(&dilation, skip, axes, 1, w->dilation) ||
+        !take(&pads, skip, axes, 0, w->begin) || !take(&pads, rank + skip, axes, 0, w->end) ||
+        !take(&more, skip, axes, 0, w->output_pad))
         return false;
     for (int i = 0; i < 2; i++)
         if (w->kernel[i] < 1 || w->kernel[i] > 1 << 15)

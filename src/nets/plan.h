@@ -28,7 +28,7 @@ union rp_nn_args {
 #undef RP_NN_ARGS
 };
 
-#define RP_NN_MAX_FIX 12
+#define RP_NN_MAX_FIX 14
 
 /* One operation; its pointers are filled in when memory is known. */
 struct rp_nn_step {

@@ -31,7 +31,7 @@ static bool is_product(const struct rp_nn_graph *g, const struct rp_nn_node *n)
 
 static bool is_sensitive(const struct rp_nn_graph *g, const struct rp_nn_node *n)
 {
-    return n->kind == RP_NN_SOFTMAX || n->kind == RP_NN_GRID_SAMPLE ||
+    return n->kind == RP_NN_SOFTMAX || n->kind == RP_NN_GRID_SAMPLE || n->kind == RP_NN_GATHER ||
            (n->kind == RP_NN_MATMUL && !is_product(g, n));
 }
 
@@ -53,11 +53,16 @@ static void pass_back(const struct rp_nn_graph *g, const struct rp_nn_node *n, b
             multiplied |= before[n->out[i]];
             precise |= exact[n->out[i]] && !product && !is_norm(n->kind);
         }
+    if (n->also >= 0) {
+        multiplied |= before[n->also];
+        precise |= exact[n->also] && !product;
+    }
     for (int i = 0; i < n->nin; i++)
         if (n->in[i] >= 0) {
             before[n->in[i]] |= multiplied || (product && i == 0);
-            /* a grid's positions, not the picture that is looked at */
-            exact[n->in[i]] |= precise && (n->kind != RP_NN_GRID_SAMPLE || i > 0);
+            /* positions and indices, not the picture that is looked at */
+            exact[n->in[i]] |=
+                precise && ((n->kind != RP_NN_GRID_SAMPLE && n->kind != RP_NN_GATHER) || i > 0);
         }
     if (n->residual >= 0) {
         before[n->residual] |= multiplied;

@@ -148,6 +148,33 @@ static int numbers(const struct rp_onnx_value *v, int64_t *out)
     return v->numbers;
 }
 
+/* Elements of a small tensor of reals, also of one that whole numbers were cast to; -1 if they are
+ * not known. */
+static int reals(const struct rp_onnx_value *v, float *out)
+{
+    const int read = floats(v, out);
+
+    if (read >= 0 || !v)
+        return read;
+    if (v->reals) {
+        memcpy(out, v->real, sizeof(v->real));
+        return v->reals;
+    }
+    if (v->type != RP_ONNX_FLOAT || !v->number || v->numbers > RP_ONNX_MAX_RANK)
+        return -1;
+    for (int i = 0; i < v->numbers; i++)
+        out[i] = (float) v->number[i];
+    return v->numbers;
+}
+
+static void set_reals(struct rp_onnx_value *v, const float *real, int n)
+{
+    if (!v || v->weight || n > RP_ONNX_MAX_RANK)
+        return;
+    memcpy(v->real, real, (size_t) n * sizeof(*real));
+    v->reals = n;
+}
+
 /* ---- attributes ------------------------------------------------------------------------------ */
 
 /* The axes of an operator, from an attribute or, in newer files, an input; -1 if unknown. */
@@ -224,6 +251,27 @@ static void follow_arithmetic(struct rp_onnx *o, const struct rp_onnx_node *n)
     set_numbers(value(o, n, 0, true), r, count);
 }
 
+/* Quotients and products of sizes as reals. */
+static void follow_factors(struct rp_onnx *o, const struct rp_onnx_node *n)
+{
+    float a[RP_ONNX_MAX_RANK], b[RP_ONNX_MAX_RANK], r[RP_ONNX_MAX_RANK];
+    const bool div = rp_onnx_is(n->op, "Div");
+    const int na = n->nin == 2 ? reals(input(o, n, 0), a) : -1, nb = reals(input(o, n, 1), b);
+    const struct rp_onnx_value *const out = value(o, n, 0, true);
+
+    if ((!div && !rp_onnx_is(n->op, "Mul")) || na < 1 || nb < 1 ||
+        (na != nb && na != 1 && nb != 1) || !out || out->type != RP_ONNX_FLOAT)
+        return;
+    for (int i = 0; i < RP_MAX(na, nb); i++) {
+        const float x = a[na == 1 ? 0 : i], y = b[nb == 1 ? 0 : i];
+
+        if (div && y == 0)
+            return;
+        r[i] = div ? x / y : x * y;
+    }
+    set_reals(value(o, n, 0, true), r, RP_MAX(na, nb));
+}
+
 static struct shape broadcast(struct rp_onnx *o, const struct rp_onnx_node *n)
 {
     struct shape s = shape_of(input(o, n, 0));
@@ -234,6 +282,7 @@ static struct shape broadcast(struct rp_onnx *o, const struct rp_onnx_node *n)
         s = broadcast_two(&s, &other);
     }
     follow_arithmetic(o, n);
+    follow_factors(o, n);
     return s;
 }
 
@@ -420,6 +469,22 @@ static struct shape matmul(struct rp_onnx *o, const struct rp_onnx_node *n)
 
 /* ---- shapes: moving data --------------------------------------------------------------------- */
 
+static void join_reals(struct rp_onnx *o, const struct rp_onnx_node *n)
+{
+    int total = 0;
+    float v[RP_ONNX_MAX_RANK], all[RP_ONNX_MAX_RANK];
+
+    for (int i = 0; i < n->nin; i++) {
+        const int k = reals(input(o, n, i), v);
+
+        if (k < 0 || total + k > RP_ONNX_MAX_RANK)
+            return;
+        memcpy(all + total, v, (size_t) k * sizeof(*v));
+        total += k;
+    }
+    set_reals(value(o, n, 0, true), all, total);
+}
+
 static struct shape concat(struct rp_onnx *o, const struct rp_onnx_node *n)
 {
     int total = 0;
@@ -438,6 +503,8 @@ static struct shape concat(struct rp_onnx *o, const struct rp_onnx_node *n)
     }
     if (total > 0)
         set_numbers(value(o, n, 0, true), all, total);
+    else
+        join_reals(o, n);
     if (s.rank < 0 || !axis_in(&axis, s.rank))
         return unknown;
     for (int i = 1; i < n->nin; i++) {
@@ -791,7 +858,7 @@ static int scales_of(struct rp_onnx *o, const struct rp_onnx_node *n, float *out
         memcpy(out, a.floats, RP_ONNX_MAX_RANK * sizeof(*out));
         return a.nfloats;
     }
-    return floats(v ? v : old, out);
+    return reals(v ? v : old, out);
 }
 
 static struct shape resize(struct rp_onnx *o, const struct rp_onnx_node *n)
@@ -886,9 +953,10 @@ static struct shape grid_sample(struct rp_onnx *o, const struct rp_onnx_node *n)
 {
     const struct shape x = like_first(o, n), g = shape_of(input(o, n, 1));
 
-    if (x.rank != 4 || g.rank != 4)
+    if (x.rank < 4 || x.rank > 5 || g.rank != x.rank)
         return unknown;
-    return (struct shape){4, {x.dim[0], x.dim[1], g.dim[1], g.dim[2]}};
+    return (struct shape){x.rank,
+                          {x.dim[0], x.dim[1], g.dim[1], g.dim[2], x.rank == 5 ? g.dim[3] : 0}};
 }
 
 static struct shape top_k(struct rp_onnx *o, const struct rp_onnx_node *n)

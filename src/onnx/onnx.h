@@ -64,6 +64,8 @@ struct rp_onnx_value {
     struct rp_onnx_text constant;  /* TensorProto of the Constant node that makes it */
     int64_t *number;               /* elements of a small integer tensor if known, or NULL */
     int numbers;
+    float real[RP_ONNX_MAX_RANK]; /* the same of reals, which factors of a Resize are */
+    int reals;                    /* 0: not known */
 };
 
 struct rp_onnx;

@@ -1191,6 +1191,22 @@ static void describe_net_reduce(struct rp_op_facts *f, const struct rp_op_net_re
     say_then(f, &a->then, a->dst.c);
 }
 
+static void describe_net_sample(struct rp_op_facts *f, const struct rp_op_net_sample *a)
+{
+    act_in(f, "src", &a->src);
+    act_in(f, "grid", &a->grid);
+    act_out(f, "dst", &a->dst);
+    say(f, "dims %d, depth %d, mode %d, outside %d, corners %d", a->dims, a->depth, a->mode,
+        a->outside, a->corners);
+}
+
+static void describe_net_gather(struct rp_op_facts *f, const struct rp_op_net_gather *a)
+{
+    act_in(f, "src", &a->src);
+    act_in(f, "index", &a->index);
+    act_out(f, "dst", &a->dst);
+}
+
 /* ---- the table ------------------------------------------------------------------------------- */
 
 /* If an operation has no function above, this does not compile. */

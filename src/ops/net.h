@@ -44,9 +44,9 @@ struct rp_act {
 enum rp_net_fn {
     RP_FN_NONE = 0,
     RP_FN_RELU,
-    RP_FN_LEAKY,    /* x < 0: x * alpha */
-    RP_FN_PRELU,    /* x < 0: x * slope[channel] */
-    RP_FN_CLIP,     /* alpha to beta */
+    RP_FN_LEAKY, /* x < 0: x * alpha */
+    RP_FN_PRELU, /* x < 0: x * slope[channel] */
+    RP_FN_CLIP,  /* alpha to beta */
     RP_FN_SIGMOID,
     RP_FN_SILU,     /* x * sigmoid(x) */
     RP_FN_HSIGMOID, /* alpha * x + beta, 0 to 1 */
@@ -71,6 +71,7 @@ enum rp_net_fn {
     RP_FN_CEIL,
     RP_FN_ROUND, /* half to even */
     RP_FN_SIGN,
+    RP_FN_TRUNC, /* without the fraction */
     RP_FN_COUNT
 };
 
@@ -317,8 +318,31 @@ struct rp_op_net_reduce {
     struct rp_net_then then;
 };
 
-#define RP_NET_OPS(X)                                                                              \
-    X(net_conv) X(net_matmul) X(net_softmax) X(net_norm) X(net_pool) X(net_resize) X(net_eltwise)  \
-    X(net_copy) X(net_pad) X(net_reduce)
+/* ONNX's GridSample: pixel (y, x) of dst is src at the position that grid has there: x, y and, in a
+ * volume, z, from -1 to 1 over src. A volume's slices lie one below the other in h: src has `depth`
+ * of them; depth 1 with `dims` 2 is a picture. */
+enum rp_net_sample_mode { RP_SAMPLE_LINEAR = 0, RP_SAMPLE_NEAREST, RP_SAMPLE_CUBIC };
+enum rp_net_outside { RP_OUTSIDE_ZERO = 0, RP_OUTSIDE_EDGE, RP_OUTSIDE_REFLECT };
+struct rp_op_net_sample {
+    struct rp_act src, grid, dst; /* grid: dst's n, h, w; c is dims */
+    int dims, depth;
+    int mode;    /* enum rp_net_sample_mode */
+    int outside; /* enum rp_net_outside */
+    int corners; /* -1 and 1 are the middles of the outermost pixels, not their outer edges */
+};
+
+/* Pixel i of dst is pixel index[i] of src, where all pixels of a tensor are counted in order; index
+ * has as many pixels as dst, of one channel. A negative index counts from the end. What is outside
+ * of src gives the nearest that is not. */
+struct rp_op_net_gather {
+    struct rp_act src, index, dst; /* src and dst have the same c */
+};
+
+#define RP_NET_OPS(X)                                                                         \
+    X(net_conv)                                                                               \
+    X(net_matmul)                                                                             \
+    X(net_softmax)                                                                            \
+    X(net_norm) X(net_pool) X(net_resize) X(net_eltwise) X(net_copy) X(net_pad) X(net_reduce) \
+        X(net_sample) X(net_gather)
 
 #endif /* RP_OPS_NET_H */

@@ -155,6 +155,8 @@ RP_FN float rp_net_rare_fn(int fn, float x, float alpha)
     case RP_FN_CEIL:
     case RP_FN_ROUND:
         return rp_net_whole(fn, x);
+    case RP_FN_TRUNC:
+        return x < 0 ? ceilf(x) : floorf(x);
     case RP_FN_SIGN:
         return x > 0 ? 1 : x < 0 ? -1 : x;
     default:
@@ -581,6 +583,89 @@ RP_FN void rp_net_copy_at(const struct rp_op_net_copy *a, int64_t i)
     if (inner == a->size[RP_NET_AXES - 1] - 1)
         for (int k = 1; k <= a->zeros; k++)
             rp_copy_put(a->dst, a->dst_type, to + k, 0);
+}
+
+/* A position outside, brought inside; it may be anything. */
+RP_FN float rp_sample_fold(const struct rp_op_net_sample *a, float v, int size)
+{
+    const float low = a->corners ? 0 : -0.5f, span = (float) (a->corners ? size - 1 : size);
+
+    if (a->outside == RP_OUTSIDE_REFLECT && span > 0) {
+        const float t = v < low ? low - v : v - low, turns = floorf(t / span),
+                    rest = t - turns * span;
+
+        v = turns / 2 == floorf(turns / 2) ? low + rest : low + span - rest;
+    }
+    return rp_clampf(v, 0, (float) (size - 1));
+}
+
+/* What is read along one axis: each from where (-1: a zero), and its weight. */
+struct rp_sample_taps {
+    int count, at[4];
+    float w[4];
+};
+
+RP_FN int rp_sample_index(const struct rp_op_net_sample *a, int i, int size)
+{
+    if (i >= 0 && i < size)
+        return i;
+    return a->outside == RP_OUTSIDE_ZERO ? -1 : (int) rintf(rp_sample_fold(a, (float) i, size));
+}
+
+/* g: -1 to 1. */
+RP_FN void rp_sample_taps(const struct rp_op_net_sample *a, float g, int size,
+                          struct rp_sample_taps *t)
+{
+    const struct rp_op_net_resize cubic = {.mode = RP_RESIZE_CUBIC, .cubic_a = -0.75f};
+    float v = a->corners ? (g + 1) / 2 * (float) (size - 1) : ((g + 1) * (float) size - 1) / 2;
+    int first;
+
+    v = v > -1e6f ? rp_clampf(v, -1e6f, 1e6f) : -1e6f; /* also of what is not a number */
+    if (a->mode == RP_SAMPLE_CUBIC) {
+        t->count = rp_resize_taps(&cubic, v, &first, t->w);
+    } else {
+        if (a->mode == RP_SAMPLE_NEAREST)
+            v = rintf(v);
+        if (a->outside != RP_OUTSIDE_ZERO)
+            v = rp_sample_fold(a, v, size);
+        v = a->mode == RP_SAMPLE_NEAREST ? rintf(v) : v;
+        first = (int) floorf(v);
+        t->count = a->mode == RP_SAMPLE_NEAREST ? 1 : 2;
+        t->w[1] = v - (float) first;
+        t->w[0] = 1 - t->w[1];
+    }
+    for (int i = 0; i < t->count; i++)
+        t->at[i] = rp_sample_index(a, first + i, size);
+}
+
+/* Of x, y, z. */
+RP_FN void rp_sample_find(const struct rp_op_net_sample *a, int n, int y, int x,
+                          struct rp_sample_taps t[3])
+{
+    t[2].count = 1;
+    t[2].at[0] = 0;
+    t[2].w[0] = 1;
+    rp_sample_taps(a, rp_act_get(&a->grid, n, y, x, 0), a->src.w, &t[0]);
+    rp_sample_taps(a, rp_act_get(&a->grid, n, y, x, 1), a->src.h / a->depth, &t[1]);
+    if (a->dims == 3)
+        rp_sample_taps(a, rp_act_get(&a->grid, n, y, x, 2), a->depth, &t[2]);
+}
+
+/* Row of src for taps j of y and k of z; -1: zeros. */
+RP_FN int rp_sample_row(const struct rp_op_net_sample *a, const struct rp_sample_taps t[3], int j,
+                        int k)
+{
+    return t[1].at[j] < 0 || t[2].at[k] < 0 ? -1 : t[2].at[k] * (a->src.h / a->depth) + t[1].at[j];
+}
+
+/* Which pixel of src pixel i of dst is. */
+RP_FN int64_t rp_gather_from(const struct rp_op_net_gather *a, int64_t i)
+{
+    const int64_t pixels = (int64_t) a->src.n * a->src.h * a->src.w;
+    const int64_t v = rp_whole_from(rp_number_get(a->index.data, a->index.type, i * a->index.ld));
+    const int64_t at = v < 0 ? v + pixels : v;
+
+    return at < 0 ? 0 : at < pixels ? at : pixels - 1;
 }
 
 RP_FN float rp_reduce_join(int kind, float v, float s)

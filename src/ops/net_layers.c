@@ -95,3 +95,46 @@ int rp_c_net_reduce(struct rp_stream *stream, const struct rp_op_net_reduce *a)
     }
     return 0;
 }
+
+int rp_c_net_sample(struct rp_stream *stream, const struct rp_op_net_sample *a)
+{
+    struct rp_sample_taps t[3];
+
+    (void) stream;
+    EACH_PIXEL(&a->dst)
+    {
+        rp_sample_find(a, n, y, x, t);
+        for (int c = 0; c < a->dst.c; c++) {
+            float sum = 0;
+
+            for (int k = 0; k < t[2].count; k++)
+                for (int j = 0; j < t[1].count; j++)
+                    for (int i = 0; i < t[0].count; i++) {
+                        const int row = rp_sample_row(a, t, j, k);
+
+                        if (row >= 0 && t[0].at[i] >= 0)
+                            sum += t[2].w[k] * t[1].w[j] * t[0].w[i] *
+                                   rp_act_get(&a->src, n, row, t[0].at[i], c);
+                    }
+            rp_act_put(&a->dst, n, y, x, c, sum);
+        }
+        end_pixel(&a->dst, n, y, x);
+    }
+    return 0;
+}
+
+int rp_c_net_gather(struct rp_stream *stream, const struct rp_op_net_gather *a)
+{
+    int64_t i = 0;
+
+    (void) stream;
+    EACH_PIXEL(&a->dst)
+    {
+        const int64_t from = rp_gather_from(a, i++) * a->src.ld;
+
+        for (int c = 0; c < a->dst.c; c++)
+            rp_act_put(&a->dst, n, y, x, c, rp_number_get(a->src.data, a->src.type, from + c));
+        end_pixel(&a->dst, n, y, x);
+    }
+    return 0;
+}

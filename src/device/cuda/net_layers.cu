@@ -226,6 +226,61 @@ extern "C" int rp_cuda_net_resize(struct rp_stream *stream, const struct rp_op_n
     return rp_cuda_launched("net_resize");
 }
 
+static __global__ void __launch_bounds__(THREADS)
+    sample_eight(const __grid_constant__ struct rp_op_net_sample a)
+{
+    struct place at;
+    struct rp_sample_taps t[3];
+    float v[8] = {0, 0, 0, 0, 0, 0, 0, 0}, s[8];
+
+    if (!find_eight(&a.dst, my_number(), &at))
+        return;
+    rp_sample_find(&a, at.n, at.y, at.x, t);
+    for (int k = 0; k < t[2].count; k++)
+        for (int j = 0; j < t[1].count; j++)
+            for (int i = 0; i < t[0].count; i++) {
+                const int row = rp_sample_row(&a, t, j, k);
+                const float w = t[2].w[k] * t[1].w[j] * t[0].w[i];
+
+                if (row < 0 || t[0].at[i] < 0)
+                    continue;
+                rp_eight_get(a.src.data, a.src.type,
+                             rp_act_at(&a.src, at.n, row, t[0].at[i], at.c), s);
+#pragma unroll
+                for (int m = 0; m < 8; m++)
+                    v[m] += w * s[m];
+            }
+    put_eight(&a.dst, &at, v);
+}
+
+extern "C" int rp_cuda_net_sample(struct rp_stream *stream, const struct rp_op_net_sample *a)
+{
+    RP_LAUNCH(stream, blocks(pixels(&a->dst) * (RP_ACT_ROUND(a->dst.c) / 8)), THREADS, sample_eight,
+              *a);
+    return rp_cuda_launched("net_sample");
+}
+
+static __global__ void __launch_bounds__(THREADS)
+    gather_eight(const __grid_constant__ struct rp_op_net_gather a)
+{
+    struct place at;
+    float v[8];
+
+    if (!find_eight(&a.dst, my_number(), &at))
+        return;
+    const int64_t i = ((int64_t) at.n * a.dst.h + at.y) * a.dst.w + at.x;
+
+    rp_eight_get(a.src.data, a.src.type, rp_gather_from(&a, i) * a.src.ld + at.c, v);
+    put_eight(&a.dst, &at, v);
+}
+
+extern "C" int rp_cuda_net_gather(struct rp_stream *stream, const struct rp_op_net_gather *a)
+{
+    RP_LAUNCH(stream, blocks(pixels(&a->dst) * (RP_ACT_ROUND(a->dst.c) / 8)), THREADS, gather_eight,
+              *a);
+    return rp_cuda_launched("net_gather");
+}
+
 extern "C" int rp_cuda_net_pad(struct rp_stream *stream, const struct rp_op_net_pad *a)
 {
     LAUNCH_ONE_BY_ONE(stream, pad, a);
