@@ -10,7 +10,8 @@ Runtime in float32: our own in float32, in float32 multiplied as TF32 (what a GP
 --precision tf32), and stored as float16 (--precision fp16). "most" is the largest difference over
 the largest value of an output, "rms" the root of the mean square of the difference over that of
 the output, both of the worst output and input; where an output is smaller than 0.01, over 0.01,
-since ONNX Runtime's sigmoid of what is far below zero is an approximation.
+since ONNX Runtime's sigmoid of what is far below zero is an approximation. "auto" is what --precision
+auto makes of such numbers (src/engine/precision.c).
 """
 import argparse
 import os
@@ -53,11 +54,17 @@ def measure(program, path, inputs):
     return worst
 
 
+def verdict(result):
+    (half_most, half_rms), (most, rms) = result['fp16'], result['tf32']
+    near = half_rms <= max(2 * rms, 5e-4) and half_most <= max(2 * most, 1e-3)
+    return 'fp16' if near else 'tf32'
+
+
 def line(name, result):
     if isinstance(result, str):
         return f'{name:44} {result}'
     numbers = '  '.join(f'{most:8.1e} {rms:8.1e}' for most, rms in result.values())
-    return f'{name:44} {numbers}'
+    return f'{name:44} {numbers}  {verdict(result)}'
 
 
 def main():
@@ -68,7 +75,7 @@ def main():
     parser.add_argument('--inputs', type=int, default=3)
     args = parser.parse_args()
     heads = '  '.join(f'{name + " most":>8} {"rms":>8}' for name, _ in FORMS)
-    print(f'{"network":44} {heads}', flush=True)
+    print(f'{"network":44} {heads}  auto', flush=True)
     for name in args.names:
         path = test_nets.twin(name) if args.twins else name
         print(line(os.path.basename(path), measure(args.program, path, args.inputs)), flush=True)

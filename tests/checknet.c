@@ -1,14 +1,16 @@
 /* checknet: networks by our own operations, against ONNX Runtime, and where their time goes.
  *
- *     checknet [--device cuda|cpu] [--inputs N] [--rows N] [--slots N] [--steps] FILE...
+ *     checknet [--device cuda|cpu] [--precision tf32|fp16] [--inputs N] [--rows N] [--slots N]
+ *              [--steps] FILE...
  *
- * For each file and N inputs of made-up numbers (default 3) the reference is ONNX Runtime on the CPU.
- * Against it stand ONNX Runtime on the device and our own operations there: the largest difference
- * over the largest number, and the same of root mean squares; the worst input counts. Ours must not
- * be worse than ONNX Runtime's on a GPU (which multiplies as TF32), and must give the same bytes in
- * replays, twice. Then the milliseconds of an item: recorded, and of --slots recordings at once (8).
- * --rows: over so many rows, whose bytes must be those of one row. --steps: also what each operation
- * takes within a graph of REPEAT of it.
+ * For each file and N inputs of made-up numbers (default 3) the reference is ONNX Runtime on the
+ * CPU. Against it stand ONNX Runtime on the device and our own operations there: the largest
+ * difference over the largest number, and the same of root mean squares; the worst input counts.
+ * Ours must not be worse than ONNX Runtime's on a GPU (which multiplies as TF32; stored as float16
+ * it may be twice as far, as for --precision auto), and must give the same bytes in replays, twice.
+ * Then the milliseconds of an item: recorded, and of --slots recordings at once (8).
+ * --rows: over so many rows, whose bytes must be those of one row. --steps: also what each
+ * operation takes within a graph of REPEAT of it.
  *
  * Exit: 0, or 1 after a failure, 77 without the device. Last line: N passed, N failed. */
 #include <getopt.h>
@@ -25,9 +27,10 @@
 
 static struct {
     const char *device;
+    enum rp_precision precision;
     int inputs, rows, slots, steps;
     int passed, failed;
-} opt = {.device = "cuda", .inputs = 3, .rows = 1, .slots = 8};
+} opt = {.device = "cuda", .precision = RP_PRECISION_TF32, .inputs = 3, .rows = 1, .slots = 8};
 
 static struct {
     struct rp_device *dev, *cpu;
@@ -70,8 +73,9 @@ static int open_way(struct way *w, const char *path, int rows)
     const struct rp_tensor_info *in;
     struct rp_model *model;
 
-    RP_CHECK(rp_model_open(&w->model, here.engine, w->dev,
-                           &(struct rp_model_params){.path = path, .by = w->by}));
+    RP_CHECK(rp_model_open(
+        &w->model, here.engine, w->dev,
+        &(struct rp_model_params){.path = path, .by = w->by, .precision = opt.precision}));
     model = w->model;
     if (rows > 1)
         RP_CHECK(rp_model_rows(&model, w->model, rows));
@@ -386,6 +390,7 @@ static int check_file(const char *path)
                         {.name = "ours", .dev = here.dev, .by = RP_NETWORK_NATIVE}};
     struct way *const ours = &way[2];
     uint8_t *want = NULL, *got = NULL;
+    const double times = opt.precision == RP_PRECISION_FP16 ? 2 : 1;
 
     for (int i = 0; i < 3; i++)
         RP_TRY(open_way(&way[i], path, 1));
@@ -393,14 +398,15 @@ static int check_file(const char *path)
         printf("no     %s: not native\n", rp_path_base(path));
         goto fail;
     }
-    want = malloc(result_bytes(way[0].net) + 8);
-    got = malloc(result_bytes(way[0].net) + 8);
+    want = calloc(1, result_bytes(way[0].net) + 8);
+    got = calloc(1, result_bytes(way[0].net) + 8);
     if (!want || !got) {
         ret = rp_fail(RP_ERR_NOMEM, "out of memory");
         goto fail;
     }
     RP_TRY(compare_ways(way, want, got));
-    verdict(ours->most <= RP_MAX(way[1].most, 1e-4) || ours->rms <= RP_MAX(way[1].rms, 1e-5),
+    verdict(ours->most <= times * RP_MAX(way[1].most, 1e-4) ||
+                ours->rms <= times * RP_MAX(way[1].rms, 1e-5),
             "%s: largest difference: ours %.2e, ONNX Runtime's %.2e; of squares: %.2e, %.2e",
             rp_path_base(path), ours->most, way[1].most, ours->rms, way[1].rms);
     RP_TRY(run_way(ours, 0, want));
@@ -421,15 +427,20 @@ fail:
 
 static bool parse(int argc, char **argv)
 {
-    static const struct option options[] = {
-        {"device", required_argument, NULL, 'd'}, {"inputs", required_argument, NULL, 'i'},
-        {"rows", required_argument, NULL, 'r'},   {"slots", required_argument, NULL, 's'},
-        {"steps", no_argument, NULL, 't'},        {0}};
+    static const struct option options[] = {{"device", required_argument, NULL, 'd'},
+                                            {"inputs", required_argument, NULL, 'i'},
+                                            {"rows", required_argument, NULL, 'r'},
+                                            {"slots", required_argument, NULL, 's'},
+                                            {"steps", no_argument, NULL, 't'},
+                                            {"precision", required_argument, NULL, 'p'},
+                                            {0}};
     int c;
 
     while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
         if (c == 'd')
             opt.device = optarg;
+        else if (c == 'p' && (!strcmp(optarg, "tf32") || !strcmp(optarg, "fp16")))
+            opt.precision = !strcmp(optarg, "fp16") ? RP_PRECISION_FP16 : RP_PRECISION_TF32;
         else if (c == 'i')
             opt.inputs = RP_CLAMP(atoi(optarg), 1, 1000);
         else if (c == 'r')

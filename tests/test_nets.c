@@ -539,6 +539,32 @@ static void test_half(void **state)
     end(m);
 }
 
+/* What a depthwise convolution reads is not rounded: its weights are float32, too. */
+static void test_thin(void **state)
+{
+    struct model *const m = begin();
+    static float y[ROW];
+
+    (void) state;
+    rp_onnx_put_node(&m->out, "Conv x w > a");
+    const size_t node = rp_onnx_begin_node(&m->out, "Conv a v > b");
+    rp_onnx_put_int(&m->out, "group", 8);
+    rp_onnx_end(&m->out, node);
+    rp_onnx_put_node(&m->out, "Conv b w > c");
+    rp_onnx_put_node(&m->out, "Conv c w > y");
+    weight(m, "w", 4, DIMS(8, 8, 1, 1), 1);
+    weight(m, "v", 4, DIMS(8, 1, 1, 1), 2);
+    finish(m, 4, DIMS(-1, 8, 16, 16));
+    assert_int_equal(run_rows(m, RP_ACT_F16, 1, 0, y), ROW);
+    assert_int_equal(m->plan->nsteps, 6);
+    assert_int_equal(m->plan->step[1].args.net_conv.src.type, RP_ACT_F16);
+    assert_int_equal(m->plan->step[2].args.net_conv.groups, 8);
+    assert_int_equal(m->plan->step[2].args.net_conv.src.type, RP_ACT_F32);
+    assert_int_equal(m->plan->step[3].args.net_conv.src.type, RP_ACT_F16);
+    assert_int_equal(m->plan->step[4].args.net_conv.src.type, RP_ACT_F16);
+    end(m);
+}
+
 /* What is float16, and what is not: storage.c. */
 static void test_storage(void **state)
 {
@@ -626,7 +652,7 @@ int main(void)
         cmocka_unit_test(test_concat_home), cmocka_unit_test(test_shuffle),
         cmocka_unit_test(test_constants),   cmocka_unit_test(test_rows),
         cmocka_unit_test(test_half),        cmocka_unit_test(test_storage),
-        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_thin),        cmocka_unit_test(test_refused),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -11,12 +11,14 @@
  *     embeddings, scales, what a global mean gives) are float32, and so are the matrices that make
  *     them;
  *   - it is not rounded where TF32 would not be: outputs of the file; what attention multiplies and
- *     what goes into a softmax, whose e^x makes errors of x large (a GPU multiplies these as
- *     float32, too); and what is only moved, added or scaled on its way there.
+ *     what goes into a softmax, whose e^x makes errors of x large; what depthwise convolutions and
+ *     others of groups too small for matrix units read (a GPU multiplies all of these as float32);
+ *     and what is only moved, added or scaled on its way there.
  *
  * Weights have the type of what they are multiplied with. Sums, normalisations' statistics and
  * biases are float32 whatever the storage. */
 #include "nets/lower.h"
+#include "onnx/attr.h"
 
 #define LARGE 2048
 
@@ -27,6 +29,16 @@ static bool is_product(const struct rp_nn_graph *g, const struct rp_nn_node *n)
 
     return n->kind == RP_NN_CONV || n->kind == RP_NN_CONV_TRANSPOSE || n->kind == RP_NN_GEMM ||
            n->kind == RP_NN_MODULATED || (n->kind == RP_NN_MATMUL && w && w->constant);
+}
+
+/* A convolution of groups that a GPU's matrix units cannot take: rp_conv_is_depthwise(), _is_odd().
+ */
+static bool is_thin(const struct rp_nn_graph *g, const struct rp_nn_node *n)
+{
+    const struct rp_nn_value *const w = rp_nn_in(g, n, 1);
+
+    return n->kind == RP_NN_CONV && w && w->rank > 1 && w->dim[1] % 8 != 0 &&
+           rp_onnx_attr_int(n->onnx, "group", 1) > 1;
 }
 
 static bool is_sensitive(const struct rp_nn_graph *g, const struct rp_nn_node *n)
@@ -62,7 +74,8 @@ static void pass_back(const struct rp_nn_graph *g, const struct rp_nn_node *n, b
             before[n->in[i]] |= multiplied || (product && i == 0);
             /* positions and indices, not the picture that is looked at */
             exact[n->in[i]] |=
-                precise && ((n->kind != RP_NN_GRID_SAMPLE && n->kind != RP_NN_GATHER) || i > 0);
+                (precise && ((n->kind != RP_NN_GRID_SAMPLE && n->kind != RP_NN_GATHER) || i > 0)) ||
+                (i == 0 && is_thin(g, n));
         }
     if (n->residual >= 0) {
         before[n->residual] |= multiplied;
