@@ -886,16 +886,54 @@ static void test_attention(void **state)
     free(o);
 }
 
+/* Multiplicands of TF32 have 11 bits, ties go away from zero; what is exact is not rounded. */
+static void test_product(void **state)
+{
+    static const struct {
+        float x, w;
+        double exact, tf32;
+    } t[] = {{1 + 0x1p-11f, 1, 1 + 0x1p-11, 1 + 0x1p-10},
+             {-(1 + 0x1p-11f), 1, -(1 + 0x1p-11), -(1 + 0x1p-10)},
+             {1 + 0x1.fp-12f, 1, 1 + 0x1.fp-12, 1},
+             {3, 1 + 0x1.8p-11f, 3 * (1 + 0x1.8p-11), 3 * (1 + 0x1p-10)},
+             {0x1p-140f, 1, 0x1p-140, 0}};
+
+    (void) state;
+    for (size_t i = 0; i < RP_ARRAY_LEN(t); i++) {
+        float src[8] __attribute__((aligned(16))) = {t[i].x}, dst[8] __attribute__((aligned(16)));
+        float weights[8] __attribute__((aligned(16))) = {t[i].w};
+        struct rp_op_net_conv a = {.src = {src, RP_ACT_F32, 1, 1, 1, 1, 8},
+                                   .dst = {dst, RP_ACT_F32, 1, 1, 1, 1, 8},
+                                   .weights = weights,
+                                   .kh = 1,
+                                   .kw = 1,
+                                   .stride_h = 1,
+                                   .stride_w = 1,
+                                   .dilation_h = 1,
+                                   .dilation_w = 1,
+                                   .groups = 1,
+                                   .up = 1,
+                                   .shuffle = 1};
+
+        for (int product = RP_PRODUCT_QUICK; product <= RP_PRODUCT_TF32; product++) {
+            a.product = product;
+            assert_int_equal(rp_c_net_conv(NULL, &a), 0);
+            assert_true((double) dst[0] == (product == RP_PRODUCT_TF32 ? t[i].tf32 : t[i].exact));
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_half),   cmocka_unit_test(test_functions),
-        cmocka_unit_test(test_conv),   cmocka_unit_test(test_conv_deep),
-        cmocka_unit_test(test_deconv), cmocka_unit_test(test_pool),
-        cmocka_unit_test(test_resize), cmocka_unit_test(test_eltwise),
-        cmocka_unit_test(test_copy),   cmocka_unit_test(test_copy_types),
-        cmocka_unit_test(test_pad),    cmocka_unit_test(test_reduce),
-        cmocka_unit_test(test_norm),   cmocka_unit_test(test_attention),
+        cmocka_unit_test(test_product),    cmocka_unit_test(test_half),
+        cmocka_unit_test(test_functions),  cmocka_unit_test(test_conv),
+        cmocka_unit_test(test_conv_deep),  cmocka_unit_test(test_deconv),
+        cmocka_unit_test(test_pool),       cmocka_unit_test(test_resize),
+        cmocka_unit_test(test_eltwise),    cmocka_unit_test(test_copy),
+        cmocka_unit_test(test_copy_types), cmocka_unit_test(test_pad),
+        cmocka_unit_test(test_reduce),     cmocka_unit_test(test_norm),
+        cmocka_unit_test(test_attention),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
