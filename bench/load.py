@@ -161,7 +161,7 @@ def wait_for_rest(client):
 
 def start_clients(args, client, job, medium, processors):
     words = [sys.executable, os.path.abspath(__file__), '--clients', '--host', client.http.host, '--port',
-             str(client.http.port), '--key', client.key, '--job', job, '--medium', medium['id'], '--bytes',
+             str(client.http.port), f'--key={client.key}', '--job', job, '--medium', medium['id'], '--bytes',
              str(medium['bytes']), '--pollers', str(args.pollers), '--listeners', str(args.listeners),
              '--downloads', str(args.downloads)]
     return subprocess.Popen(['taskset', '-c', processors, *words], stdin=subprocess.PIPE,

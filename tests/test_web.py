@@ -43,7 +43,10 @@ class Server:
         words = [e2e.program, 'serve', '--web-port', '0', '--web-path', self.folder, *self.args]
         self.process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                         stderr=self.errors, text=True)
+        late = threading.Timer(60, self.process.kill)
+        late.start()
         self.address = self.process.stdout.readline().strip()
+        late.cancel()
         if '#key=' not in self.address:
             raise AssertionError(f'no address: {self.log()}')
         self.key = self.address.split('#key=')[1]
@@ -736,8 +739,9 @@ class Long(unittest.TestCase):
             there = {j['id']: j['state'] for j in s.must('GET', '/v1/jobs')['jobs']}
             self.assertEqual(set(there), set(jobs))
             self.assertLessEqual(set(there.values()), {'queued', 'running', 'done'})
+        until = time.monotonic() + 600  # for all of them
         for job in jobs:
-            self.assertEqual(s.wait(job, 'done', 'failed', seconds=600)['state'], 'done')
+            self.assertEqual(s.wait(job, 'done', 'failed', seconds=until - time.monotonic())['state'], 'done')
             self.assertEqual(s.ask('GET', f'/v1/jobs/{job}/result')[2], want)
         self.assertEqual(os.listdir(s.folder + '/part'), [])
         self.assertEqual(s.end(), 0)
