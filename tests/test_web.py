@@ -15,6 +15,7 @@ import re
 import shutil
 import signal
 import socket
+import statistics
 import subprocess
 import sys
 import threading
@@ -177,6 +178,8 @@ class Interface(Shared):
         wish = api['components']['schemas']['wish']['properties']['options']['properties']
         self.assertEqual(set(wish), {o['name'] for o in can['options'] if o['settable']})
         self.assertIn('post', api['paths']['/v1/jobs'])
+        live = api['components']['schemas']['live']['properties']
+        self.assertEqual((set(live['options']['properties']), live['repeat']['type']), (set(wish), 'boolean'))
         self.assertEqual(api['paths']['/healthz']['get']['security'], [])
 
     def test_media(self):
@@ -550,6 +553,246 @@ class Check(unittest.TestCase):
         self.assertEqual(os.listdir(s.folder + '/results'), [])
         wish['target'] = ids[1]  # the pipeline that refused goes on with another picture
         self.assertEqual(s.ask('POST', '/v1/preview', wish)[0], 200)
+        self.assertEqual(s.end(), 0)
+
+
+class Parts:
+    """The pictures of a live view, one after the other."""
+
+    def __init__(self, server, path):
+        self.connection = http.client.HTTPConnection('127.0.0.1', server.port, timeout=60)
+        self.connection.request('GET', path, headers={'Authorization': 'Bearer ' + server.key})
+        self.answer = self.connection.getresponse()
+        self.kind = self.answer.headers['Content-Type']
+        self.boundary = b'--' + self.kind.split('boundary=')[1].encode()
+
+    def next(self):
+        """(header lines, bytes), or None at the end."""
+        line = self.answer.readline().strip()
+        if not line.startswith(self.boundary):
+            assert line == b'', line
+            return None
+        head = {}
+        while line := self.answer.readline().strip():
+            name, value = line.decode().split(': ')
+            head[name] = value
+        if not head:
+            return None
+        data = self.answer.read(int(head['Content-Length']))
+        assert self.answer.read(2) == b'\r\n'
+        return head, data
+
+    def close(self):
+        self.connection.close()
+
+
+class Camera(threading.Thread):
+    """An RTSP server for one client: RTP packets of an ffmpeg that encodes in real time."""
+
+    def __init__(self, picture):
+        super().__init__(daemon=True)
+        self.listening = socket.create_server(('127.0.0.1', 0))
+        self.packets = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.packets.bind(('127.0.0.1', 0))
+        self.packets.settimeout(20)
+        self.url = f'rtsp://me:secret@127.0.0.1:{self.listening.getsockname()[1]}/door'
+        sdp = e2e.scratch('door.sdp')
+        self.ffmpeg = subprocess.Popen(
+            ['ffmpeg', '-v', 'error', '-nostdin', '-re', '-loop', '1', '-framerate', '25', '-i', picture, '-vf',
+             'scale=192:192,hue=h=t*60', '-pix_fmt', 'yuv420p', '-c:v', 'libx264', '-tune', 'zerolatency', '-g',
+             '10', '-threads', '1', '-an', '-sdp_file', sdp, '-f', 'rtp',
+             f'rtp://127.0.0.1:{self.packets.getsockname()[1]}?pkt_size=1200'])
+        until = time.monotonic() + 20
+        while not (os.path.exists(sdp) and os.path.getsize(sdp)) and time.monotonic() < until:
+            time.sleep(0.05)
+        with open(sdp, encoding='utf-8') as file:
+            self.sdp = file.read().replace('SDP:\n', '')
+        self.sent = 0
+        self.start()
+
+    def run(self):
+        client, _ = self.listening.accept()
+        lines = client.makefile('rb')
+        while request := lines.readline():
+            method = request.split()[0].decode()
+            head = {}
+            while line := lines.readline().strip():
+                name, value = line.decode().split(':', 1)
+                head[name.lower()] = value.strip()
+            extra, body = '', ''
+            if method == 'DESCRIBE':
+                extra, body = 'Content-Type: application/sdp\r\n', self.sdp
+            elif method == 'SETUP':
+                extra = 'Transport: RTP/AVP/TCP;unicast;interleaved=0-1\r\n'
+            client.sendall((f'RTSP/1.0 200 OK\r\nCSeq: {head["cseq"]}\r\nSession: 7\r\n{extra}'
+                            f'Content-Length: {len(body)}\r\n\r\n{body}').encode())
+            if method == 'PLAY':
+                break
+        with contextlib.suppress(OSError):
+            while True:
+                data = self.packets.recv(2000)
+                client.sendall(b'$\0' + len(data).to_bytes(2, 'big') + data)
+                self.sent += 1
+        client.close()
+
+    def end(self):
+        self.ffmpeg.kill()
+        self.ffmpeg.wait()
+        self.packets.close()
+        self.listening.close()
+
+
+class Live(unittest.TestCase):
+    BOX = {'processors': ['face_debugger'], 'face-debugger-items': ['bounding-box']}
+
+    def server(self, *args):
+        s = Server(*args)
+        self.addCleanup(s.process.kill)  # when a test fails
+        return s
+
+    def settled(self, s, path, *states):
+        until = time.monotonic() + 60
+        while (got := s.must('GET', path))['state'] not in states and time.monotonic() < until:
+            time.sleep(0.05)
+        self.assertIn(got['state'], states, got)
+        return got
+
+    def test_file(self):
+        """A video in real time: marked pictures, the newest of each moment, until its end."""
+        s = self.server()
+        video = s.upload(clip('live.mp4', 50, 192))
+        begin = time.monotonic()
+        live = s.must('POST', '/v1/live', {'target': video['id'], 'options': self.BOX}, 201)
+        self.assertEqual((live['state'], live['target'], live['boundary']),
+                         ('opening', video['id'], 'reprise-frame'))
+        path = '/v1/live/' + live['id']
+        parts = Parts(s, path + '/stream')
+        self.assertEqual((parts.answer.status, parts.kind),
+                         (200, 'multipart/x-mixed-replace; boundary=reprise-frame'))
+        got = []
+        while part := parts.next():
+            got.append(part)
+        parts.close()
+        self.assertGreater(time.monotonic() - begin, 1.8)  # 50 frames of 25 a second
+        self.assertTrue(2 <= len(got) <= 50, len(got))
+        for head, data in got:
+            self.assertEqual((head['Content-Type'], data[:2], data[-2:]),
+                             ('image/jpeg', b'\xff\xd8', b'\xff\xd9'))
+            self.assertGreater(float(head['X-Latency-Ms']), 0)
+        with open(e2e.scratch('live.jpg'), 'wb') as file:
+            file.write(got[-1][1])
+        said = e2e.must('inspect', e2e.scratch('live.jpg')).stdout
+        self.assertIn('face_debugger', said)
+        self.assertIn('synthetic', said)
+        ended = self.settled(s, path, 'ended')
+        self.assertEqual((ended['frames'], ended['width'], ended['code']), (len(got), 192, None))
+        self.assertLessEqual(ended['frames'] + ended['lost'], 50)
+        self.assertGreater(ended['latency_ms'], 0)
+        self.assertEqual(s.ask('DELETE', path)[0], 204)
+        self.assertEqual(s.ask('GET', path)[0], 404)
+        self.assertEqual(s.end(), 0)
+
+    def test_two_viewers(self):
+        """One session, repeated; a viewer that takes nothing does not hold the other up."""
+        s = self.server()
+        video = s.upload(clip('live.mp4', 50, 192))
+        wish = {'target': video['id'], 'options': self.BOX, 'repeat': True, 'width': 128}
+        path = '/v1/live/' + s.must('POST', '/v1/live', wish, 201)['id']
+        idle, parts = Parts(s, path + '/stream'), Parts(s, path + '/stream')
+        until = time.monotonic() + 4  # twice through
+        n = 0
+        while time.monotonic() < until:
+            self.assertIsNotNone(parts.next())
+            n += 1
+        self.assertGreater(n, 4)
+        now = s.must('GET', path)
+        self.assertEqual((now['state'], now['viewers'], now['width']), ('running', 2, 128))
+        self.assertEqual([x['id'] for x in s.must('GET', '/v1/live')['live']], [now['id']])
+        other = s.must('POST', '/v1/live', wish, 201)['id']
+        self.assertEqual(s.ask('POST', '/v1/live', json.dumps(wish))[0], 429)
+        self.assertEqual(s.ask('DELETE', f'/v1/live/{other}')[0], 204)
+        self.assertEqual(s.ask('DELETE', path)[0], 204)
+        while parts.next():
+            pass
+        for p in (idle, parts):
+            p.close()
+        path = '/v1/live/' + s.must('POST', '/v1/live', wish, 201)['id']
+        last = Parts(s, path + '/stream')
+        self.assertIsNotNone(last.next())
+        self.assertEqual(s.end(), 0)  # also with one that runs and is looked at
+        last.close()
+
+    def test_wrong_wishes(self):
+        s = self.server()
+        video, picture = s.upload(clip('live.mp4', 50, 192)), s.upload(e2e.PICTURE)
+        for wish, code in (({}, 'no_medium'), ({'target': picture['id']}, 'no_video'),
+                           ({'target': video['id'], 'repeat': 1}, 'wrong_value'),
+                           ({'target': video['id'], 'width': -1}, 'wrong_value'),
+                           ({'target': video['id'], 'options': {'models-path': '/'}}, 'wrong_option'),
+                           ({'input': 'door'}, 'no_input'), ({'input': 'rtsp://127.0.0.1/'}, 'no_input'),
+                           ({'input': 7}, 'no_input'), ({'input': ''}, 'no_input'),
+                           ({'input': 'door', 'map': []}, 'wrong_value')):
+            status, _, got = s.ask('POST', '/v1/live', wish)
+            self.assertEqual((status, got['error']['code']), (422, code), wish)
+        for path in ('/v1/live/0', '/v1/live/0/stream'):
+            self.assertEqual(s.ask('GET', path)[0], 404)
+        live = s.must('POST', '/v1/live', {'target': video['id'], 'options': {
+            'processors': ['face_swapper']}}, 201)  # without a source
+        failed = self.settled(s, '/v1/live/' + live['id'], 'failed')
+        self.assertEqual(failed['code'], 'wrong_option', failed)
+        parts = Parts(s, f'/v1/live/{live["id"]}/stream')
+        self.assertIsNone(parts.next())
+        parts.close()
+        self.assertEqual(s.end(), 0)
+        for word in ('door', '=rtsp://h/', 'a b=rtsp://h/', 'door=http://h/', 'door=/dev/video0'):
+            result = e2e.run('serve', '--web-port', '0', '--web-path', e2e.scratch('no'),
+                             '--web-live', word, timeout=30)
+            self.assertEqual(result.returncode, 2, result.stderr)
+
+    def test_camera(self):
+        """RTSP: pictures come at once, the password is told to nobody, and the end is said."""
+        camera = Camera(e2e.PICTURE)
+        self.addCleanup(camera.end)
+        gone = socket.create_server(('127.0.0.1', 0))
+        s = self.server('--web-live', 'door=' + camera.url,
+                   f'gone=rtsp://me:secret@127.0.0.1:{gone.getsockname()[1]}/')
+        gone.close()
+        self.assertEqual(s.must('GET', '/v1/live')['inputs'], ['door', 'gone'])
+        path = '/v1/live/' + s.must('POST', '/v1/live', {'input': 'door', 'options': self.BOX}, 201)['id']
+        parts = Parts(s, path + '/stream')
+        got = [parts.next() for _ in range(6)]
+        self.assertEqual(len({data for _, data in got}), 6)
+        now = s.must('GET', path)
+        self.assertEqual((now['state'], now['input'], now['width']), ('running', 'door', 192))
+        self.assertLess(statistics.median(float(head['X-Latency-Ms']) for head, _ in got[2:]), 2000)
+        camera.end()
+        while parts.next():
+            pass
+        parts.close()
+        self.settled(s, path, 'ended', 'failed')
+        path = '/v1/live/' + s.must('POST', '/v1/live', {'input': 'gone', 'options': self.BOX}, 201)['id']
+        parts = Parts(s, path + '/stream')
+        self.assertIsNone(parts.next())
+        parts.close()
+        failed = self.settled(s, path, 'failed')
+        self.assertIn('gone: connecting', failed['message'])
+        self.assertEqual(s.end(), 0)
+        self.assertNotIn('secret', s.log() + json.dumps(failed))
+
+    def test_refused(self):
+        """No picture comes of what the content check is against, and the view ends."""
+        if not e2e.takes_standins():
+            self.skipTest('the program takes no stand-ins for the content check')
+        gate, video = e2e.scratch('gate-live.onnx'), e2e.scratch('white.mp4')
+        tiny_models.gate().save(gate)
+        e2e.ffmpeg('-f', 'lavfi', '-i', 'color=white:s=64x64:r=25:d=2', '-pix_fmt', 'yuv420p', video)
+        s = self.server('--models-path', e2e.model_folder('gate-live', nsfwjs=gate))
+        live = s.must('POST', '/v1/live', {'target': s.upload(video)['id'], 'options': self.BOX}, 201)
+        parts = Parts(s, f'/v1/live/{live["id"]}/stream')
+        self.assertIsNone(parts.next())
+        parts.close()
+        failed = self.settled(s, '/v1/live/' + live['id'], 'failed')
+        self.assertEqual((failed['code'], failed['frames']), ('content_refused', 0), failed)
         self.assertEqual(s.end(), 0)
 
 

@@ -279,6 +279,8 @@ typedef struct rp_image {
 RP_API int rp_image_read_sized(rp_image *out, size_t size, const char *path);
 RP_API int rp_image_write_sized(const rp_image *image, size_t size, const char *path, int quality);
 RP_API void rp_image_free_sized(rp_image *image, size_t size);
+RP_API int rp_image_encode_sized(const rp_image *image, size_t size, const char *name, int quality,
+                                 uint8_t **data, size_t *bytes);
 
 /** Read a JPEG, PNG, WebP, TIFF (all turned upright by their EXIF tag), BMP or GIF (first frame).
  *  BGR, or BGRA when the file has alpha. */
@@ -293,6 +295,15 @@ static inline int rp_image_read(rp_image *out, const char *path)
 static inline int rp_image_write(const rp_image *image, const char *path, int quality)
 {
     return rp_image_write_sized(image, sizeof(*image), path, quality);
+}
+
+/** What rp_image_write() would put into a file, in memory (since API 7).
+ *  @param name  its extension says the format: "x.jpg"
+ *  @param data  to be freed with rp_free() */
+static inline int rp_image_encode(const rp_image *image, const char *name, int quality,
+                                  uint8_t **data, size_t *bytes)
+{
+    return rp_image_encode_sized(image, sizeof(*image), name, quality, data, bytes);
 }
 
 /** Free the pixels if they are owned, and zero the struct. An owned picture on a device is left as
@@ -550,6 +561,49 @@ static inline int rp_frame_read(rp_image *out, const char *path, int64_t index, 
 {
     return rp_frame_read_sized(out, sizeof(*out), path, index, width);
 }
+
+typedef struct rp_live rp_live;
+
+/** A source of frames in real time (since API 7). */
+typedef struct rp_live_params {
+    const char *source; ///< a video file, whose frames come at their times, or the address of a
+                        ///< camera's stream: rtsp://..., rtsps://... (over TCP)
+    const char *name;   ///< what sentences about it call it; NULL: the source without its password
+    bool repeat;        ///< a file begins again at its end
+    int width;          ///< most pixels of a row: larger frames are made smaller. 0: as they are
+} rp_live_params;
+
+/** What is known of a frame of it. */
+typedef struct rp_live_frame {
+    int64_t number; ///< of those that have come, from 0
+    int64_t lost;   ///< how many came in all while nobody took them
+    double age;     ///< seconds since it came, or was due in the file
+} rp_live_frame;
+
+RP_API int rp_live_open_sized(rp_live **out, const rp_live_params *params, size_t size);
+RP_API int rp_live_next_sized(rp_live *live, rp_image *image, size_t image_size,
+                              rp_live_frame *frame, size_t frame_size);
+
+/** Begin to receive and decode, in a thread of its own (since API 7). What is wrong with the source
+ *  is said by rp_live_next(). */
+static inline int rp_live_open(rp_live **out, const rp_live_params *params)
+{
+    return rp_live_open_sized(out, params, sizeof(*params));
+}
+
+/** Wait for a frame that was not taken before, and take the newest (since API 7). The picture is
+ *  upright, 8 bits, BGR or BGRA, to be freed with rp_image_free().
+ *  @return 1; 0 when the source has ended or was stopped: there is no picture */
+static inline int rp_live_next(rp_live *live, rp_image *image, rp_live_frame *frame)
+{
+    return rp_live_next_sized(live, image, sizeof(*image), frame, sizeof(*frame));
+}
+
+/** From any thread: rp_live_next() returns 0 from now on (since API 7). */
+RP_API void rp_live_stop(rp_live *live);
+
+/** Stop and free; not while another thread is in rp_live_next() (since API 7). */
+RP_API void rp_live_close(rp_live **live);
 
 /** The faces of one frame of a file. */
 typedef struct rp_frame_faces {

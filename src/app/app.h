@@ -47,9 +47,13 @@ struct app_command {
     int (*run)(struct app *app);
 };
 
+enum { APP_CAMERAS = 16 };
+
 /* Options of serve and run, as typed; NULL: not given. */
 struct app_web {
     const char *host, *port, *socket, *certificate, *certificate_key, *path, *quota;
+    const char *cameras[APP_CAMERAS];
+    int n_cameras;
     bool insecure;
 };
 

@@ -42,6 +42,8 @@ static const rp_option_info own_options[] = {
      .help = "folder of media, jobs and results; default: reprise/web in the user's state folder"},
     {.group = "web", .title = "Server", .name = "web-quota", .meta = "MIB", .is_ours = true, .def_text = "20480",
      .help = "what media and results may take of the disk"},
+    {.group = "web", .title = "Server", .name = "web-live", .meta = "NAME=URL...", .is_ours = true, .is_list = true,
+     .help = "cameras that clients may look at live, by these names: rtsp:// or rtsps://"},
     {.group = "help", .title = "General", .name = "help", .letter = 'h', .is_flag = true,
      .help = "show this and end"},
 };
@@ -426,6 +428,18 @@ static int set_own_flag(const struct given *g, bool *flag)
     return RP_OK;
 }
 
+static int set_cameras(struct app_web *web, const struct given *g)
+{
+    if (g->n > APP_CAMERAS) {
+        app_log(RP_LOG_ERROR, "--web-live: %d cameras are more than %d", g->n, APP_CAMERAS);
+        return RP_ERR_USAGE;
+    }
+    web->n_cameras = g->n;
+    for (int i = 0; i < g->n; i++)
+        web->cameras[i] = g->words[i];
+    return RP_OK;
+}
+
 static int set_web(struct app_web *web, const struct given *g)
 {
     const struct {
@@ -443,6 +457,8 @@ static int set_web(struct app_web *web, const struct given *g)
 
     if (!strcmp(g->info->name, "web-insecure"))
         return set_own_flag(g, &web->insecure);
+    if (!strcmp(g->info->name, "web-live"))
+        return set_cameras(web, g);
     for (size_t i = 0; i < sizeof(values) / sizeof(*values); i++)
         if (!strcmp(g->info->name, values[i].name))
             *values[i].value = g->n ? g->words[0] : NULL;

@@ -21,6 +21,27 @@ static int read_number(const char *name, const char *text, long most, long other
     return RP_ERR_USAGE;
 }
 
+/* Names are for people and paths of requests; addresses are what the library takes for a stream. */
+static int check_cameras(const struct app_web *web)
+{
+    static const char letters[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
+
+    for (int i = 0; i < web->n_cameras; i++) {
+        const char *const word = web->cameras[i];
+        const size_t n = strspn(word, letters);
+
+        if (n > 0 && n <= 32 && word[n] == '=' &&
+            (!strncmp(word + n + 1, "rtsp://", 7) || !strncmp(word + n + 1, "rtsps://", 8)))
+            continue;
+        app_log(RP_LOG_ERROR,
+                "--web-live: '%.32s' is not a name of letters, digits, _ and -, at most 32, and =rtsp://...",
+                word);
+        return RP_ERR_USAGE;
+    }
+    return RP_OK;
+}
+
 static const struct app_command *find_job(const struct app *app)
 {
     for (int i = 0; i < app->n_commands; i++)
@@ -39,6 +60,8 @@ static int serve(struct app *app, const struct app *job, const char *const *name
         .certificate = web->certificate,
         .certificate_key = web->certificate_key,
         .folder = web->path,
+        .cameras = web->cameras,
+        .n_cameras = web->n_cameras,
         .insecure = web->insecure,
         .open = !strcmp(app->command->name, "run"),
         .options = app->options,
@@ -48,7 +71,7 @@ static int serve(struct app *app, const struct app *job, const char *const *name
         .interrupted = app_interrupted,
     };
 
-    if (read_number("web-port", web->port, 65535, 7870, &port) < 0 ||
+    if (check_cameras(web) < 0 || read_number("web-port", web->port, 65535, 7870, &port) < 0 ||
         read_number("web-quota", web->quota, LONG_MAX >> 21, 20480, &quota) < 0)
         return RP_ERR_USAGE;
     params.port = (int) port;

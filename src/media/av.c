@@ -314,7 +314,7 @@ static bool is_refused(const char *format)
 }
 
 /* Finding out about streams decodes a little, so the limits of size apply here too. */
-static int look_at_streams(AVFormatContext *ic)
+int rp_av_find_streams(AVFormatContext *ic)
 {
     const unsigned n = ic->nb_streams;
     AVDictionary **opts = av_calloc(n ? n : 1, sizeof(AVDictionary *));
@@ -364,7 +364,7 @@ int rp_av_open_watched(AVFormatContext **out, const char *path, bool streams,
         ret = rp_fail(RP_ERR_FORMAT, "%s: opening: not a picture, video or audio file", path);
         goto fail;
     }
-    if (streams && (ret = look_at_streams(*out)) < 0) {
+    if (streams && (ret = rp_av_find_streams(*out)) < 0) {
         ret = rp_av_fail(ret, path, "reading");
         goto fail;
     }

@@ -99,7 +99,10 @@ int rp_file_head(const char *path, uint8_t *head, size_t size);
  * `streams` also find out about its streams, within our limits of size. */
 int rp_av_open(AVFormatContext **out, const char *path, bool streams);
 
-/* The same, with what the demuxer logs counted, also while it is opened: it may then read far ahead.
+/* Find out about its streams, within our limits of size; 0 or libav's error. */
+int rp_av_find_streams(AVFormatContext *ic);
+
+/* rp_av_open(), with what the demuxer logs counted, also while it is opened: it may then read far ahead.
  * `watch` must outlive it. */
 int rp_av_open_watched(AVFormatContext **out, const char *path, bool streams,
                        struct rp_watch *watch);

@@ -87,30 +87,50 @@ bool rp_image_keeps_alpha(const char *path)
     return rp_image_codec_for(path) != &rp_image_jpeg;
 }
 
-static int write_with(const rp_image *image, const char *path, const char *format_of, int quality,
-                      const char *xmp)
+/* *data is malloc()ed. */
+static int encode(const rp_image *image, const char *format_of, int quality, const char *xmp,
+                  uint8_t **data, size_t *size)
 {
     const struct rp_image_codec *const codec = rp_image_codec_for(format_of);
-    uint8_t *data = NULL;
-    size_t size = 0;
-    int ret;
 
+    *data = NULL;
+    *size = 0;
     rp_av_begin();
     if (!codec)
         return rp_fail(RP_ERR_USAGE, "%s: pictures are written as jpg, png, webp, bmp or tiff",
                        format_of);
-    RP_TRY(check_image(image, format_of));
+    RP_CHECK(check_image(image, format_of));
     if (image->format == RP_PIXEL_BGRA && codec == &rp_image_jpeg)
         rp_log(RP_LOG_WARN, "%s: JPEG keeps no transparency", format_of);
-    RP_TRY(codec->encode(image, RP_CLAMP(quality, 0, 100), xmp, &data, &size, format_of));
-    if (rp_av_lacks()) {
-        ret = RP_NOMEM(format_of);
-        goto fail;
-    }
-    ret = write_all(path, data, size, format_of);
-fail:
+    const int ret =
+        codec->encode(image, RP_CLAMP(quality, 0, 100), xmp, data, size, format_of);
+    if (ret >= 0 && !rp_av_lacks())
+        return 0;
+    free(*data);
+    *data = NULL;
+    return ret < 0 ? ret : RP_NOMEM(format_of);
+}
+
+static int write_with(const rp_image *image, const char *path, const char *format_of, int quality,
+                      const char *xmp)
+{
+    uint8_t *data;
+    size_t size;
+
+    RP_CHECK(encode(image, format_of, quality, xmp, &data, &size));
+    const int ret = write_all(path, data, size, format_of);
     free(data);
     return ret;
+}
+
+int rp_image_encode_sized(const rp_image *image, size_t size, const char *name, int quality,
+                          uint8_t **data, size_t *bytes)
+{
+    rp_image own;
+
+    RP_CHECK(rp_api_check_size("rp_image", size, sizeof(own)));
+    rp_api_take(&own, sizeof(own), image, size);
+    return encode(&own, name, quality, own.mark, data, bytes);
 }
 
 int rp_image_write_marked(const rp_image *image, const char *path, const char *format_of,

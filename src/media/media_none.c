@@ -197,11 +197,45 @@ int rp_image_read_sized(rp_image *out, size_t size, const char *path)
     return none();
 }
 
+int rp_image_encode_sized(const rp_image *image, size_t size, const char *name, int quality,
+                          uint8_t **data, size_t *bytes)
+{
+    (void) image, (void) size, (void) name, (void) quality;
+    *data = NULL;
+    *bytes = 0;
+    return none();
+}
+
 int rp_file_look_sized(const char *path, rp_file_info *out, size_t size)
 {
     (void) path;
     memset(out, 0, size);
     return none();
+}
+
+int rp_live_open_sized(rp_live **out, const rp_live_params *params, size_t size)
+{
+    (void) params, (void) size;
+    *out = NULL;
+    return none();
+}
+
+int rp_live_next_sized(rp_live *live, rp_image *image, size_t image_size, rp_live_frame *frame,
+                       size_t frame_size)
+{
+    (void) live, (void) frame, (void) frame_size;
+    memset(image, 0, image_size);
+    return none();
+}
+
+void rp_live_stop(rp_live *live)
+{
+    (void) live;
+}
+
+void rp_live_close(rp_live **live)
+{
+    *live = NULL;
 }
 
 int rp_frame_read_sized(rp_image *out, size_t size, const char *path, int64_t index, int width)

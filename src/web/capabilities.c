@@ -206,6 +206,25 @@ static json_t *wish_schema(const struct web_params *p)
                      "items", pair);
 }
 
+/* Of POST /v1/live: a wish, for whose target a camera may stand. */
+static json_t *live_schema(const struct web_params *p)
+{
+    json_t *const schema = wish_schema(p);
+    json_t *const properties = json_object_get(schema, "properties");
+    json_t *const names = json_array();
+
+    for (int i = 0; i < p->n_cameras; i++)
+        json_array_append_new(names,
+                              json_stringn(p->cameras[i], strcspn(p->cameras[i], "=")));
+    json_object_del(schema, "required");
+    json_object_del(properties, "frame");
+    json_object_del(properties, "name");
+    json_object_set_new(properties, "repeat", json_pack("{s:s}", "type", "boolean"));
+    json_object_set_new(properties, "input",
+                        json_pack("{s:s, s:o}", "type", "string", "enum", names));
+    return schema;
+}
+
 static json_t *parameters_json(const char *path)
 {
     json_t *const list = json_array();
@@ -231,7 +250,9 @@ static json_t *operation_json(const struct web_route *route)
     if (route->body == WEB_BODY_JSON)
         json_object_set_new(json, "requestBody",
                             json_pack("{s:{s:{s:{s:s}}}}", "content", "application/json", "schema",
-                                      "$ref", "#/components/schemas/wish"));
+                                      "$ref",
+                                      route->run == web_post_live ? "#/components/schemas/live"
+                                                                  : "#/components/schemas/wish"));
     if (route->body == WEB_BODY_FILE)
         json_object_set_new(json, "requestBody",
                             json_pack("{s:{s:{s:{s:s, s:s}}}}", "content",
@@ -257,9 +278,10 @@ void web_get_openapi(struct web_request *r)
         json_object_set_new(path, method, operation_json(&r->server->routes[i]));
     }
     web_answer_json(r, 200,
-                    json_pack("{s:s, s:{s:s, s:s}, s:[{s:[]}], s:o, s:{s:{s:{s:s, s:s}}, s:{s:o}}}",
+                    json_pack("{s:s, s:{s:s, s:s}, s:[{s:[]}], s:o, s:{s:{s:{s:s, s:s}}, s:{s:o, s:o}}}",
                               "openapi", "3.1.0", "info", "title", "reprise", "version",
                               rp_version(), "security", "key", "paths", paths, "components",
                               "securitySchemes", "key", "type", "http", "scheme", "bearer",
-                              "schemas", "wish", wish_schema(r->server->params)));
+                              "schemas", "wish", wish_schema(r->server->params), "live",
+                              live_schema(r->server->params)));
 }

@@ -211,7 +211,8 @@ static int open_all(struct web_server *s)
         (ret = web_events_create(s)) < 0 || (ret = open_runtime(s)) < 0 ||
         (ret = web_watch_create(s)) < 0 || (ret = web_store_create(s)) < 0 ||
         (ret = web_desk_create(s)) < 0 || (ret = web_fetcher_create(s)) < 0 ||
-        (ret = web_preview_create(s)) < 0 || (ret = web_queue_create(s)) < 0)
+        (ret = web_preview_create(s)) < 0 || (ret = web_live_create(s)) < 0 ||
+        (ret = web_queue_create(s)) < 0)
         return ret;
     const int fd = s->params->socket ? listen_unix(s->params->socket) : listen_tcp(s);
     if (fd < 0)
@@ -237,10 +238,12 @@ static void close_all(struct web_server *s)
     }
     web_desk_stop(s);
     web_preview_stop(s);
+    web_live_stop(s);
     if (s->daemon)
         MHD_stop_daemon(s->daemon);
     web_desk_destroy(s);
     web_preview_destroy(s);
+    web_live_destroy(s);
     web_queue_destroy(s);
     web_fetcher_destroy(s);
     web_store_destroy(s);
@@ -289,8 +292,10 @@ static void watch_clock(struct web_server *s)
     for (int n = 1; !s->params->interrupted(); n++) {
         (void) nanosleep(&pause, NULL);
         web_events_tick(s);
-        if (n % 5 == 0)
+        if (n % 5 == 0) {
             web_watch_tick(s);
+            web_live_tick(s);
+        }
         if (n % 150 == 1) {
             web_store_tick(s);
             web_queue_tick(s);

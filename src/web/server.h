@@ -36,6 +36,7 @@ struct web_store;
 struct web_queue;
 struct web_events;
 struct web_preview;
+struct web_live;
 struct web_desk;
 struct web_fetcher;
 struct web_medium;
@@ -101,6 +102,7 @@ struct web_server {
     struct web_queue *queue;
     struct web_events *events;
     struct web_preview *preview;
+    struct web_live *live;
     struct web_desk *desk;
     struct web_fetcher *fetcher;
     struct web_watch *watch;
@@ -274,6 +276,9 @@ void web_look_tick(struct web_server *s);
  */
 bool web_wish_check(struct web_request *r);
 
+/* The same for a camera, which has neither target nor map. */
+bool web_wish_check_sources(struct web_request *r);
+
 /* The options of such a JSON, with sources and target; *out to be destroyed. `references`: folder
  * and beginning of the names of crops for the map to be copied to, or NULL: they stay where they
  * are. */
@@ -295,6 +300,18 @@ void web_preview_stop(struct web_server *s); /* refuses from then on */
 void web_preview_destroy(struct web_server *s);
 void web_preview_put(struct web_request *r);
 void web_post_preview(struct web_request *r);
+
+/* ---- live.c ---- */
+
+int web_live_create(struct web_server *s);
+void web_live_stop(struct web_server *s); /* all streams end */
+void web_live_destroy(struct web_server *s);
+void web_live_tick(struct web_server *s); /* ends those that nobody looks at */
+void web_post_live(struct web_request *r);
+void web_get_lives(struct web_request *r);
+void web_get_live(struct web_request *r);
+void web_delete_live(struct web_request *r);
+void web_get_live_stream(struct web_request *r);
 
 /* ---- queue.c ---- */
 

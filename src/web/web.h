@@ -19,6 +19,8 @@ struct web_params {
     const char *certificate_key;
     const char *folder;          /* of media, jobs and results; NULL: the user's state folder */
     int64_t quota;               /* bytes that all files in it may take together */
+    const char *const *cameras;  /* "NAME=ADDRESS" each: what clients may look at live */
+    int n_cameras;
     bool insecure;               /* serve other hosts without a certificate */
     bool open;                   /* show the page in the user's browser */
     const rp_options *options;   /* what the command line has set: defaults of every job */

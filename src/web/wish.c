@@ -179,6 +179,16 @@ bool web_wish_check(struct web_request *r)
            check_options(r, json_object_get(r->json, "options"));
 }
 
+bool web_wish_check_sources(struct web_request *r)
+{
+    if (json_object_get(r->json, "map")) {
+        web_refuse(r, 422, "wrong_value", "A map needs a target, whose faces it names");
+        return false;
+    }
+    return check_sources(r, json_object_get(r->json, "sources")) &&
+           check_options(r, json_object_get(r->json, "options"));
+}
+
 bool web_wish_uses(const json_t *wish, const char *id)
 {
     const json_t *item;
@@ -285,20 +295,32 @@ static int set_map(struct web_server *s, const json_t *map, const struct web_med
     return set_paths(options, "face-map", pairs, n);
 }
 
-int web_wish_options(struct web_server *s, const json_t *wish, const char *references,
-                     rp_options **out)
+/* Target and map, but for a camera, which has neither. */
+static int set_target(struct web_server *s, const json_t *wish, const char *references,
+                      rp_options *options)
 {
     struct web_medium target;
     char path[WEB_PATH];
+    int ret;
+
+    if (json_object_get(wish, "input"))
+        return 0;
+    if ((ret = path_of(s, json_object_get(wish, "target"), path, &target)) < 0 ||
+        (ret = rp_options_set(options, "target-path", path)) < 0)
+        return ret;
+    return set_map(s, json_object_get(wish, "map"), &target, references, options);
+}
+
+int web_wish_options(struct web_server *s, const json_t *wish, const char *references,
+                     rp_options **out)
+{
     const char *name;
     json_t *value;
     json_t *const options = json_object_get(wish, "options");
     int ret = web_options_base(s, out);
 
-    if (ret < 0 || (ret = path_of(s, json_object_get(wish, "target"), path, &target)) < 0 ||
-        (ret = rp_options_set(*out, "target-path", path)) < 0 ||
-        (ret = set_sources(s, json_object_get(wish, "sources"), *out)) < 0 ||
-        (ret = set_map(s, json_object_get(wish, "map"), &target, references, *out)) < 0)
+    if (ret < 0 || (ret = set_target(s, wish, references, *out)) < 0 ||
+        (ret = set_sources(s, json_object_get(wish, "sources"), *out)) < 0)
         return ret;
     json_object_foreach(options, name, value)
     {
