@@ -335,7 +335,7 @@ static void check_ends(struct cg *c)
     const int kind = cg_range(c, RP_ACT_F64, RP_ACT_BOOL), n = cg_range(c, 1, 300);
     const bool out = cg_chance(c, 50);
     float *const plain = cg_buf(c, "plain", (size_t) n * 4, CG_FLOATS, 0);
-    void *const end = cg_buf(c, "end", (size_t) (n * bytes[kind]), CG_BYTES, 0);
+    void *const end = cg_buf(c, "end", (size_t) n * (size_t) bytes[kind], CG_BYTES, 0);
     struct rp_op_net_copy a = {.src = out ? (void *) plain : end,
                                .dst = out ? end : (void *) plain,
                                .src_type = out ? RP_ACT_F32 : kind,

@@ -148,12 +148,25 @@ class Fused(unittest.TestCase):
     def test_dense(self):
         """Ever longer Concats of the same, as in ESRGAN: nothing is copied."""
         n = Net(8)
-        parts = [n.conv('x', 8, 16)]
+        start = n.conv('x', 8, 16)
+        x = n.node('Add', n.conv(start, 16, 16), start)
+        parts = [n.node('Add', n.node('Mul', x, n.weights(1)), start)]
         for _ in range(3):
             x = parts[0] if len(parts) == 1 else n.node('Concat', *parts, axis=1)
             parts.append(n.node('LeakyRelu', n.conv(x, 16 + 8 * (len(parts) - 1), 8), alpha=0.2))
         y = n.conv(n.node('Concat', *parts, axis=1), 40, 16)
-        self.check(n.save(n.node('Add', y, parts[0]), [1, 16, 12, 10]), conv=5, add=1, copy=2)
+        self.check(n.save(n.node('Add', y, parts[0]), [1, 16, 12, 10]), conv=7, add=3, copy=2)
+
+    def test_noise(self):
+        """A number for each pixel between a convolution and its bias, as in StyleGAN."""
+        for constant in (True, False):
+            with self.subTest(constant=constant):
+                n = Net(8)
+                y = n.node('Mul', n.conv('x', 8, 12), n.weights(1))
+                noise = n.weights(1, 1, 12, 10) if constant else n.node('ReduceMax', 'x', axes=[1])
+                y = n.node('Add', n.node('Add', y, noise), n.weights(1, 12, 1, 1))
+                self.check(n.save(n.node('LeakyRelu', y, alpha=0.2), [1, 12, 12, 10]),
+                           conv=1, add=1, affine=0, eltwise=0)
 
     def test_split(self):
         """Halves of a result and what is made of one, joined, as in YOLOv8."""

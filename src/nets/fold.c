@@ -175,6 +175,50 @@ static void fold_affine(struct rp_nn_graph *g, struct rp_nn_node *n)
     join_affine(g, first, n);
 }
 
+static bool make_ones(struct rp_nn_node *n, int channels)
+{
+    if (!make_affine(n, channels))
+        return false;
+    for (int c = 0; c < channels; c++) {
+        n->scale[c] = 1;
+        n->shift[c] = 0;
+    }
+    return true;
+}
+
+/* What is only added per channel may be added before another sum: then it is a part of the
+ * convolution, as is the sum later. */
+static void shift_before_sum(struct rp_nn_graph *g, struct rp_nn_node *n)
+{
+    const struct rp_nn_value *const x = rp_nn_in(g, n, 0);
+    struct rp_nn_node *const sum = x && x->maker >= 0 ? &g->node[x->maker] : NULL;
+    struct rp_nn_node *first = NULL;
+
+    if (!sum || sum->gone || sum->kind != RP_NN_ADD || sum->nin != 2 ||
+        rp_nn_user(g, n->in[0]) != n)
+        return;
+    for (int c = 0; c < n->channels; c++)
+        if (n->scale[c] != 1)
+            return;
+    for (int i = 0; i < 2 && !first; i++) {
+        const struct rp_nn_value *const v = rp_nn_in(g, sum, i);
+        struct rp_nn_node *const m = v && v->maker >= 0 ? &g->node[v->maker] : NULL;
+
+        if (m && takes_affine(m) && m->kind != RP_NN_AFFINE && m->out[0] == sum->in[i] &&
+            rp_nn_user(g, sum->in[i]) == sum && same_sizes(v, x) &&
+            (!m->scale || m->channels == n->channels))
+            first = m;
+    }
+    if (!first || (!first->scale && !make_ones(first, n->channels)))
+        return;
+    for (int c = 0; c < n->channels; c++)
+        first->shift[c] += n->shift[c];
+    g->value[n->in[0]].uses = 0;
+    n->gone = true;
+    sum->out[0] = n->out[0];
+    g->value[sum->out[0]].maker = (int) (sum - g->node);
+}
+
 /* ---- nodes whose results nobody uses --------------------------------------------------------- */
 
 static void drop_unused(struct rp_nn_graph *g)
@@ -217,5 +261,7 @@ void rp_nn_affine(struct rp_nn_graph *g)
             fold_arithmetic(g, n);
         if (n->kind == RP_NN_AFFINE)
             fold_affine(g, n);
+        if (n->kind == RP_NN_AFFINE && !n->gone)
+            shift_before_sum(g, n);
     }
 }

@@ -154,6 +154,15 @@ static bool fuse_tail(struct rp_nn_graph *g, struct rp_nn_node *n, struct rp_nn_
     return true;
 }
 
+/* One number for each pixel, as StyleGAN's noise. */
+static bool is_noise(const struct rp_nn_node *n, const struct rp_nn_value *v,
+                     const struct rp_nn_value *y)
+{
+    return (n->kind == RP_NN_CONV || n->kind == RP_NN_MODULATED) && v->rank == 4 && y->rank == 4 &&
+           (v->dim[0] == 1 || v->dim[0] == y->dim[0]) && v->dim[1] == 1 && v->dim[2] == y->dim[2] &&
+           v->dim[3] == y->dim[3];
+}
+
 static bool fuse_residual(struct rp_nn_graph *g, struct rp_nn_node *n, struct rp_nn_node *user)
 {
     const int y = n->out[0];
@@ -162,7 +171,9 @@ static bool fuse_residual(struct rp_nn_graph *g, struct rp_nn_node *n, struct rp
         user->tail.act != RP_NN_UNKNOWN || user->in[0] < 0 || user->in[1] < 0)
         return false;
     const int other = user->in[0] == y ? user->in[1] : user->in[0];
-    if (other == y || g->value[other].constant || !same_sizes(&g->value[other], &g->value[y]) ||
+    if (other == y ||
+        (!is_noise(n, &g->value[other], &g->value[y]) &&
+         (g->value[other].constant || !same_sizes(&g->value[other], &g->value[y]))) ||
         !same_sizes(&g->value[y], rp_nn_out(g, user, 0)))
         return false;
     n->residual = other;

@@ -164,7 +164,7 @@ static bool makes_parts(const struct rp_nn_lower *l, const struct rp_nn_value *v
     const struct rp_nn_node *const n = v->maker >= 0 ? &l->g->node[v->maker] : NULL;
 
     return n && (n->kind == RP_NN_CONV || n->kind == RP_NN_CONV_TRANSPOSE ||
-                 n->kind == RP_NN_MODULATED || n->kind == RP_NN_RESIZE ||
+                 n->kind == RP_NN_MODULATED || n->kind == RP_NN_AFFINE || n->kind == RP_NN_RESIZE ||
                  n->kind == RP_NN_MAX_POOL || n->kind == RP_NN_AVERAGE_POOL);
 }
 

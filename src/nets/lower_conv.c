@@ -685,7 +685,10 @@ int rp_nn_lower_affine(struct rp_nn_lower *l, struct rp_nn_node *n)
         RP_CHECK(flat_space(l, &r));
         RP_CHECK(rp_nn_as(l, &r, &parts, &add));
     }
-    RP_CHECK(rp_nn_fresh_nchw(l, x.rank, x.dim, &y));
+    if (x.rank == out->rank)
+        RP_CHECK(rp_nn_fresh_result(l, n, &y));
+    else
+        RP_CHECK(rp_nn_fresh_nchw(l, x.rank, x.dim, &y));
     RP_CHECK(rp_nn_as(l, &y, &parts, &c.dst));
     c.op.groups = c.out = c.src.c;
     c.weights = n->scale;
@@ -693,7 +696,7 @@ int rp_nn_lower_affine(struct rp_nn_lower *l, struct rp_nn_node *n)
     RP_CHECK(scale_outside(l, &c, &ones));
     ret = rp_nn_conv_emit(l, n, &c, &add);
     free(ones);
-    if (ret >= 0)
+    if (ret >= 0 && x.rank != out->rank)
         ret = rp_nn_reshaped(l, &y, out->rank, out->dim);
     return ret < 0 ? ret : rp_nn_result(l, n, 0, &y);
 }

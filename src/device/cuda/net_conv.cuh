@@ -184,8 +184,23 @@ RP_DEV void put_eight(const struct rp_act &t, int m, float v[8], int o, int out)
     rp_eight_put(t.data, t.type, (int64_t) m * t.ld + o, v);
 }
 
+/* What is added to 8 channels of pixel m: of dst's sizes, or the same for all channels or pictures. */
+RP_DEV void add_of(const struct rp_op_net_conv &a, const conv_plan &p, int m, int o, float v[8])
+{
+    const int at = a.add.n == a.dst.n ? m : m % (p.height * p.width);
+
+    if (a.add.c != 1) {
+        rp_eight_get(a.add.data, a.add.type, (int64_t) at * a.add.ld + o, v);
+        return;
+    }
+    v[0] = rp_number_get(a.add.data, a.add.type, (int64_t) at * a.add.ld);
+#pragma unroll
+    for (int j = 1; j < 8; j++)
+        v[j] = v[0];
+}
+
 /* 8 channels of a pixel from channel o on, where nothing is shuffled and `add`, if there is one,
- * has dst's sizes. */
+ * has dst's height and width. */
 RP_DEV void finish_eight(const struct rp_op_net_conv &a, const conv_plan &p, const float *from,
                          int m, int o, int out)
 {
@@ -202,7 +217,7 @@ RP_DEV void finish_eight(const struct rp_op_net_conv &a, const conv_plan &p, con
     if (a.bias)
         shift_eight(v, a.bias, o, out);
     if (a.add.data)
-        rp_eight_get(a.add.data, a.add.type, (int64_t) m * a.add.ld + o, add);
+        add_of(a, p, m, o, add);
     if (a.add.data && !a.add_last)
         rp_eight_add(v, add);
     rp_eight_then(&a.then, v, o, out);
@@ -310,8 +325,9 @@ template <int COUNT> RP_DEV bool join(float *sum, void *work, int tile, int spli
 static conv_plan make_plan(const struct rp_op_net_conv *a)
 {
     conv_plan p = {};
-    const bool whole = a->add.n == a->dst.n && a->add.h == a->dst.h && a->add.w == a->dst.w &&
-                       a->add.c == a->dst.c;
+    const bool each = a->add.h == a->dst.h && a->add.w == a->dst.w &&
+                      (a->add.n == a->dst.n || a->add.n == 1) &&
+                      (a->add.c == a->dst.c || a->add.c == 1);
 
     p.height = rp_conv_h(a);
     p.width = rp_conv_w(a);
@@ -324,7 +340,7 @@ static conv_plan make_plan(const struct rp_op_net_conv *a)
     p.quick = a->shuffle == 1 &&
               (a->groups == 1 || p.out % 8 == 0 ||
                rp_conv_is_depthwise(rp_conv_out(a), a->src.c, a->groups)) &&
-              (!a->add.data || whole) && rp_eight_can(a->then.fn) &&
+              (!a->add.data || each) && rp_eight_can(a->then.fn) &&
               (!a->also.data || rp_eight_can(a->also_then.fn));
     return p;
 }
