@@ -91,11 +91,39 @@ def texts():
 
 
 def models():
-    makers = (tiny_models.double, tiny_models.sum_and_types, tiny_models.open_size, network)
+    makers = (tiny_models.double, tiny_models.sum_and_types, tiny_models.open_size, network,
+              layers)
     for make in makers:
         make().save(f'{WORK}/net.onnx')
         with open(f'{WORK}/net.onnx', 'rb') as file:
-            put('onnx rows nets', make.__name__, file.read())
+            whole = file.read()
+        put('onnx rows nets', make.__name__, whole)
+        put('kept', make.__name__, bytes([2, 0, 1, 7, 1, 0, 3, 9, 200]) + whole)
+
+
+def layers():
+    """What our own operations do, once each."""
+    g = w.Graph('layers')
+    g.input('x', w.FLOAT, [1, 8, 4, 4])
+    g.initializer('k', w.FLOAT, [8, 1, 3, 3], w.floats([.1] * 72))
+    g.initializer('m', w.FLOAT, [4, 4], w.floats([.5] * 16))
+    g.initializer('s', w.FLOAT, [8], w.floats([1] * 8))
+    g.initializer('two', w.FLOAT, [4], w.floats([1, 1, 2, 2]))
+    g.initializer('p', w.INT64, [8], w.ints([0, 0, 1, 0, 0, 0, 0, 1]))
+    g.node('Conv', ['x', 'k'], ['c'], group=8, pads=[1, 1, 1, 1])
+    g.node('PRelu', ['c', 's'], ['r'])
+    g.node('InstanceNormalization', ['r', 's', 's'], ['i'])
+    g.node('MaxPool', ['i'], ['q'], kernel_shape=[2, 2], strides=[2, 2])
+    g.node('Resize', ['q', '', 'two'], ['u'], mode='linear')
+    g.node('Add', ['u', 'x'], ['a'])
+    g.node('Pad', ['a', 'p'], ['e'], mode='reflect')
+    g.node('MatMul', ['a', 'm'], ['t'])
+    g.node('MatMul', ['t', 'a'], ['v'])
+    g.node('Softmax', ['v'], ['w'], axis=3)
+    g.node('ReduceMean', ['e'], ['d'], axes=[2, 3])
+    g.output('w', w.FLOAT, [1, 8, 4, 4])
+    g.output('d', w.FLOAT, [1, 8, 1, 1])
+    return g
 
 
 def network():

@@ -9,6 +9,7 @@
  * the exit code is 3. --plan: also the steps, and how much memory. --count: only how many steps of
  * each kind. --fp16: stored as float16; --tf32: multiplied as TF32, as a GPU does. --operators:
  * ONNX's names of those that we know. */
+#include "nets/reach.h"
 #include "nets/run.h"
 
 #define MAX_INPUTS 16
@@ -248,6 +249,8 @@ int main(int argc, char **argv)
         ret = rp_nn_plan_make(&plan, g, storage);
     if (ret >= 0 && shown)
         show(plan);
+    if (ret >= 0 && !rp_nn_plan_is_sound(plan))
+        fail("a step leaves its buffer's memory");
     if (ret >= 0 && counted)
         count_steps(plan);
     else if (ret >= 0)

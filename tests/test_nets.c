@@ -9,6 +9,8 @@
 #include <math.h>
 
 #include "nets/lower.h"
+#include "nets/keep.h"
+#include "nets/reach.h"
 #include "nets/run.h"
 #include "onnx/write.h"
 
@@ -100,6 +102,27 @@ static int plan(struct model *m)
     return ret < 0 ? ret : rp_nn_plan_make(&m->plan, m->g, m->storage);
 }
 
+/* What comes back from bytes is this plan, whose constants `weights` becomes. */
+static void keep(struct model *m, void *weights)
+{
+    size_t size;
+    void *bytes;
+    struct rp_nn_plan *kept;
+    struct rp_nn_sum sum, back, all = {{0}};
+
+    rp_nn_plan_weights(m->plan, weights);
+    assert_int_equal(rp_nn_plan_sum(m->plan, &sum), 0);
+    rp_nn_sum_add(&all, weights, m->plan->weights);
+    assert_true(rp_nn_sum_same(&sum, &all));
+    assert_int_equal(rp_nn_keep(m->plan, &sum, &bytes, &size), 0);
+    assert_true(rp_nn_plan_is_sound(m->plan));
+    assert_int_equal(rp_nn_kept(&kept, &back, bytes, size), 0);
+    assert_true(rp_nn_sum_same(&sum, &back));
+    free(bytes);
+    rp_nn_plan_free(&m->plan);
+    m->plan = kept;
+}
+
 /* The result of x = noise(0), noise(1), ... */
 static const float *run(struct model *m)
 {
@@ -114,7 +137,8 @@ static const float *run(struct model *m)
     void *const arena = aligned_alloc(256, m->plan->arena + 256), *const weights = aligned_alloc(
                                                                       256, m->plan->weights + 256);
     memset(arena, 0, m->plan->arena);
-    rp_nn_plan_weights(m->plan, weights);
+    memset(weights, 0, m->plan->weights);
+    keep(m, weights);
     place.arena = arena;
     place.weights = weights;
     assert_int_equal(rp_nn_run_create(&r, m->plan, &place), 0);
@@ -153,7 +177,8 @@ static size_t run_rows(struct model *m, enum rp_act_type storage, int rows, int 
     place.arena = aligned_alloc(256, m->plan->arena + 256);
     void *const weights = aligned_alloc(256, m->plan->weights + 256);
     memset(place.arena, 0, m->plan->arena);
-    rp_nn_plan_weights(m->plan, weights);
+    memset(weights, 0, m->plan->weights);
+    keep(m, weights);
     place.weights = weights;
     assert_int_equal(rp_nn_run_create(&r, m->plan, &place), 0);
     assert_int_equal(rp_nn_run_go(r, &rp_ops_c, NULL), 0);
@@ -184,6 +209,60 @@ static void near(float got, double want)
 {
     if (!(fabs(got - want) <= 1e-5 * (1 + fabs(want))))
         fail_msg("%.8g instead of %.8g", (double) got, want);
+}
+
+/* Bytes that were cut or changed are noticed, and those that would leave a buffer. */
+static void test_kept(void **state)
+{
+    size_t size;
+    uint8_t *bytes;
+    struct rp_nn_plan *kept;
+    struct rp_nn_sum sum = {{0}};
+    struct model *const m = begin();
+
+    (void) state;
+    weight(m, "w", 4, DIMS(8, 8, 3, 3), 3);
+    rp_onnx_put_node(&m->out, "Conv x w > y");
+    ends(m, 4, DIMS(1, 8, 6, 6), 4, DIMS(1, 8, 4, 4));
+    assert_int_equal(plan(m), 0);
+    assert_int_equal(rp_nn_keep(m->plan, &sum, (void **) &bytes, &size), 0);
+    for (size_t n = 0; n < size; n++) {
+        assert_int_equal(rp_nn_kept(&kept, &sum, bytes, n), RP_ERR_MODEL);
+        bytes[n] ^= 1;
+        assert_int_equal(rp_nn_kept(&kept, &sum, bytes, size), RP_ERR_MODEL);
+        bytes[n] ^= 1;
+    }
+    free(bytes);
+    for (int i = 0; i < m->plan->nsteps; i++) {
+        struct rp_nn_step *const s = &m->plan->step[i], whole_step = *s;
+
+        for (int k = 0; k < s->nfix; k++) {
+            s->fix[k].bytes += 1 << 20;
+            assert_false(rp_nn_plan_is_sound(m->plan));
+            s->fix[k].bytes = -16;
+            assert_false(rp_nn_plan_is_sound(m->plan));
+            *s = whole_step;
+            s->fix[k].at += 4;
+            assert_false(rp_nn_plan_is_sound(m->plan));
+            *s = whole_step;
+            s->fix[k].buffer = m->plan->nbuffers;
+            assert_false(rp_nn_plan_is_sound(m->plan));
+            *s = whole_step;
+        }
+        s->nfix--; /* all are needed here */
+        assert_false(rp_nn_plan_is_sound(m->plan));
+        *s = whole_step;
+        if (s->op == RP_NN_OP_net_conv) {
+            s->args.net_conv.src.h += 1000;
+            assert_false(rp_nn_plan_is_sound(m->plan));
+            *s = whole_step;
+            s->args.net_conv.stride_h = 0;
+            assert_false(rp_nn_plan_is_sound(m->plan));
+            *s = whole_step;
+        }
+        assert_true(rp_nn_plan_is_sound(m->plan));
+    }
+    end(m);
 }
 
 /* ---- views ----------------------------------------------------------------------------------- */
@@ -653,6 +732,7 @@ int main(void)
         cmocka_unit_test(test_constants),   cmocka_unit_test(test_rows),
         cmocka_unit_test(test_half),        cmocka_unit_test(test_storage),
         cmocka_unit_test(test_thin),        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_kept),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -50,6 +50,19 @@ def open_unnamed():
     return g
 
 
+def conv():
+    """Two convolutions whose weights are more than what a stamp looks at."""
+    g = w.Graph('conv')
+    g.input('x', w.FLOAT, [1, 3, 8, 8])
+    g.initializer('w', w.FLOAT, [1024, 3, 3, 3], w.floats([(i * 37 % 101 - 50) / 500 for i in range(1024 * 27)]))
+    g.initializer('v', w.FLOAT, [8, 1024, 1, 1], w.floats([(i * 53 % 103 - 51) / 500 for i in range(8 * 1024)]))
+    g.node('Conv', ['x', 'w'], ['h'], pads=[1, 1, 1, 1])
+    g.node('Relu', ['h'], ['r'])
+    g.node('Conv', ['r', 'v'], ['y'])
+    g.output('y', w.FLOAT, [1, 8, 8, 8])
+    return g
+
+
 def by_values():
     """The output's size depends on what the input says."""
     g = w.Graph('values')
@@ -122,7 +135,7 @@ def gate_of_four():
 
 MODELS = {
     'double': double, 'sum': sum_and_types, 'open': open_size, 'unnamed': open_unnamed,
-    'values': by_values, 'text': text_input, 'long': long_name, 'many': many_inputs,
+    'values': by_values, 'conv': conv, 'text': text_input, 'long': long_name, 'many': many_inputs,
     'gate': gate, 'four': gate_of_four,
 }
 

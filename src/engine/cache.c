@@ -182,8 +182,11 @@ end:
 
 char *rp_cache_file_begin(struct rp_cache *p, const char *key)
 {
+    static atomic_uint number; /* threads may make the same file at the same time */
     char *const path = path_of(p, key, "onnx");
-    char *const temp = path ? rp_asprintf("%s.%d.part.onnx", path, (int) getpid()) : NULL;
+    char *const temp = path ? rp_asprintf("%s.%d-%u.part.onnx", path, (int) getpid(),
+                                          atomic_fetch_add(&number, 1))
+                            : NULL;
 
     free(path);
     return temp;

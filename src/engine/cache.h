@@ -1,8 +1,8 @@
 /* The cache: what is kept on disk to make the next start fast.
  *
  * A CUDA graph cannot be saved, so the cache keeps what makes recording it again quick: models as
- * ONNX Runtime optimised them for this GPU, and measured choices (frames in flight). The key of an
- * entry is made of all that it depends on (model file, ONNX Runtime, driver, GPU, options); an
+ * ONNX Runtime optimised them for this GPU, plans of native networks with their weights (kept.h),
+ * and measured choices (frames in flight). The key of an entry is made of all that it depends on (model file, ONNX Runtime, driver, GPU, options); an
  * entry that is broken, cut short or has another key is dropped with one log line and made again.
  *
  * Threads: any. Processes may share a folder: entries appear whole or not at all. */

@@ -1,23 +1,41 @@
 /* The plans of a model are made when a net first asks for their sizes, and kept with their weights
- * on the device until the model is closed; all slots share them. A net owns its arena and the steps
- * with its own addresses. */
+ * on the device until the model is closed; all slots share them. Plans of other sizes or other
+ * numbers of rows have the same weights, which are there once. A net owns its arena and the steps
+ * with its own addresses.
+ *
+ * With a cache the file itself is only read when a plan is not in there: what its tensors are is
+ * known from its outline. */
 #include "engine/native.h"
 
+#include "base/timeline.h"
+#include "engine/kept.h"
+#include "nets/reach.h"
 #include "nets/run.h"
+#include "onnx/rows.h"
 #include "onnx/sizes.h"
+
+/* On the device. */
+struct weights {
+    struct weights *next;
+    struct rp_nn_sum sum;
+    size_t bytes;
+    void *data;
+};
 
 struct planned {
     struct planned *next;
     int64_t dim[RP_MAX_TENSORS][RP_MAX_RANK]; /* of the inputs */
     struct rp_nn_plan *plan;
-    void *weights; /* on the device */
+    const struct weights *weights;
 };
 
 struct rp_native {
     struct rp_device *device;
-    struct rp_onnx_image file; /* empty when all sizes are fixed and the only plan is made */
-    pthread_mutex_t lock;      /* of `first` */
+    struct rp_onnx_image file; /* of what was checked by its sum, while sizes are open; else empty */
+    char stamp[256];           /* of the file, for the cache; "" without one */
+    pthread_mutex_t lock;      /* of the lists */
     struct planned *first;
+    struct weights *weights;
 };
 
 struct rp_native_net {
@@ -25,123 +43,74 @@ struct rp_native_net {
     struct rp_nn_run *run;
 };
 
-/* ---- plans ----------------------------------------------------------------------------------- */
+/* ---- weights --------------------------------------------------------------------------------- */
 
-static void free_planned(struct rp_native *native, struct planned **p)
+static void free_planned(struct planned **p)
 {
     if (!*p)
         return;
     rp_nn_plan_free(&(*p)->plan);
-    if ((*p)->weights)
-        native->device->fns->free(native->device, (*p)->weights);
     free(*p);
     *p = NULL;
 }
 
-static int upload(struct rp_native *native, struct planned *p)
+static void free_weights(struct rp_native *native, struct weights **w)
+{
+    if ((*w)->data)
+        native->device->fns->free(native->device, (*w)->data);
+    free(*w);
+    *w = NULL;
+}
+
+static struct weights *find_weights(const struct rp_native *native, const struct rp_nn_sum *sum,
+                                    size_t bytes)
+{
+    struct weights *w = native->weights;
+
+    while (w && (w->bytes != bytes || !rp_nn_sum_same(&w->sum, sum)))
+        w = w->next;
+    return w;
+}
+
+/* Those of a plan, which has them, or of the cache: 0 if they are not there. */
+static int bring_weights(const struct rp_model *m, const struct rp_nn_sum *sum,
+                         const struct rp_nn_plan *plan, bool kept, const struct weights **out)
 {
     int ret;
-    struct rp_device *const dev = native->device;
-    void *const host = malloc(RP_MAX(p->plan->weights, 1));
-
-    if (!host)
-        return rp_fail(RP_ERR_NOMEM, "out of memory");
-    rp_nn_plan_weights(p->plan, host);
-    ret = dev->fns->alloc(dev, p->plan->weights, &p->weights);
-    if (ret >= 0)
-        ret = dev->fns->upload(dev, NULL, p->weights, host, p->plan->weights);
-    if (ret >= 0)
-        ret = dev->fns->sync(dev, NULL);
-    free(host);
-    return ret;
-}
-
-/* Are the results those that the model says it has? */
-static bool fits(const struct rp_model *m, const struct rp_nn_plan *plan)
-{
-    bool ok = plan->ninputs == m->nin && plan->noutputs == m->nout;
-
-    for (int i = 0; ok && i < m->nout; i++) {
-        ok = plan->out[i].rank == m->out[i].rank;
-        for (int d = 0; ok && d < m->out[i].rank; d++)
-            ok = m->out[i].dim[d] < 0 || m->out[i].dim[d] == plan->out[i].dim[d];
-    }
-    return ok;
-}
-
-static enum rp_act_type storage_of(const struct rp_model *m)
-{
-    return m->precision.taken == RP_PRECISION_FP16 ? RP_ACT_F16 : RP_ACT_F32;
-}
-
-/* @param why  the reason for RP_ERR_UNSUPPORTED */
-static int make(const struct rp_model *m, struct rp_native *native,
-                const struct rp_onnx_image *file, const int64_t *const *dim, struct planned **out,
-                char *why, size_t size)
-{
-    int ret;
-    struct rp_nn_graph *graph = NULL;
-    struct planned *const p = *out = calloc(1, sizeof(*p));
-
-    if (!p)
-        return rp_fail(RP_ERR_NOMEM, "out of memory");
-    for (int i = 0; i < m->nin; i++)
-        memcpy(p->dim[i], dim[i], sizeof(p->dim[i]));
-    ret = rp_nn_graph_read(&graph, m->path, file->data, file->size, dim);
-    if (ret >= 0)
-        ret = rp_nn_plan_make(&p->plan, graph, storage_of(m));
-    if (ret >= 0 && !fits(m, p->plan))
-        ret = rp_nn_cannot(graph, "results of other sizes than the file says");
-    if (ret >= 0)
-        ret = upload(native, p);
-    if (ret >= 0)
-        rp_nn_plan_forget(p->plan);
-    else
-        snprintf(why, size, "%s", graph ? graph->why : "");
-    if (ret < 0)
-        free_planned(native, out);
-    rp_nn_graph_free(&graph);
-    return ret;
-}
-
-static bool is_of(const struct planned *p, const struct rp_model *m, const int64_t *const *dim)
-{
-    for (int i = 0; i < m->nin; i++)
-        if (memcmp(p->dim[i], dim[i], (size_t) m->in[i].rank * sizeof(**dim)) != 0)
-            return false;
-    return true;
-}
-
-static int plan_for(const struct rp_model *m, const int64_t *const *dim, const struct planned **out)
-{
-    int ret = 0;
-    char why[160];
     struct rp_native *const native = m->native;
-    struct planned *p;
+    struct weights *w = find_weights(native, sum, plan->weights);
 
-    pthread_mutex_lock(&native->lock);
-    for (p = native->first; p && !is_of(p, m, dim); p = p->next)
-        continue;
-    if (!p && native->file.data) {
-        ret = make(m, native, &native->file, dim, &p, why, sizeof(why));
-        if (ret == RP_ERR_UNSUPPORTED)
-            ret = rp_fail(RP_ERR_MODEL,
-                          "%s: cannot be run natively at these sizes: %s; --network-engine "
-                          "onnxruntime can",
-                          m->path, why);
-        if (ret >= 0 && p) {
-            p->next = native->first;
-            native->first = p;
-        }
-    } else if (!p) {
-        ret = rp_fail(RP_ERR_MODEL, "%s: its inputs have other sizes", m->path);
+    if ((*out = w))
+        return 1;
+    if (!(w = calloc(1, sizeof(*w))))
+        return rp_fail(RP_ERR_NOMEM, "out of memory");
+    w->sum = *sum;
+    w->bytes = plan->weights;
+    ret = native->device->fns->alloc(native->device, w->bytes, &w->data);
+    if (ret >= 0 && kept)
+        ret = rp_kept_constants(m->cache, sum, w->bytes, native->device, w->data);
+    else if (ret >= 0 && (ret = rp_kept_upload(plan, native->device, w->data)) >= 0)
+        ret = 1;
+    if (ret <= 0) {
+        free_weights(native, &w);
+        return ret;
     }
-    pthread_mutex_unlock(&native->lock);
-    *out = p;
-    return ret;
+    w->next = native->weights;
+    *out = native->weights = w;
+    rp_timeline_add("%.40s: weights are on the device", m->name);
+    return 1;
 }
 
-/* ---- opening --------------------------------------------------------------------------------- */
+/* ---- plans ----------------------------------------------------------------------------------- */
+
+/* How many rows these sizes are of, if the file has one and all else is as it says; else 0. */
+static int rows_of(const struct rp_model *m, const int64_t *const *dim)
+{
+    for (int i = 0; i < m->nin; i++)
+        if (m->in[i].rank < 1 || m->in[i].dim[0] != 1 || dim[i][0] != dim[0][0])
+            return 0;
+    return m->nin && dim[0][0] > 1 && dim[0][0] <= RP_MAX_LANES ? (int) dim[0][0] : 0;
+}
 
 static enum rp_type type_of(int theirs)
 {
@@ -158,6 +127,214 @@ static enum rp_type type_of(int theirs)
         return RP_TYPE_OTHER;
     }
 }
+
+/* Are the results those that the model says it has, for so many rows? */
+static bool fits(const struct rp_model *m, const struct rp_nn_plan *plan, int rows)
+{
+    bool ok = plan->ninputs == m->nin && plan->noutputs == m->nout;
+
+    for (int i = 0; ok && i < m->nout; i++) {
+        ok = plan->out[i].rank == m->out[i].rank && type_of(plan->out[i].type) == m->out[i].type;
+        for (int d = 0; ok && d < m->out[i].rank; d++)
+            ok = m->out[i].dim[d] < 0 ||
+                 m->out[i].dim[d] * (d == 0 && rows ? rows : 1) == plan->out[i].dim[d];
+    }
+    return ok;
+}
+
+static bool is_for(const struct rp_model *m, const struct rp_nn_plan *plan,
+                   const int64_t *const *dim)
+{
+    bool ok = plan->ninputs == m->nin;
+
+    for (int i = 0; ok && i < m->nin; i++)
+        ok = plan->in[i].rank == m->in[i].rank && type_of(plan->in[i].type) == m->in[i].type &&
+             !memcmp(plan->in[i].dim, dim[i], (size_t) m->in[i].rank * sizeof(**dim));
+    return ok;
+}
+
+static enum rp_act_type storage_of(const struct rp_model *m)
+{
+    return m->precision.taken == RP_PRECISION_FP16 ? RP_ACT_F16 : RP_ACT_F32;
+}
+
+/* False if nothing is kept. */
+static bool key_of(const struct rp_model *m, const int64_t *const *dim, char key[RP_KEPT_KEY])
+{
+    int rank[RP_MAX_TENSORS];
+
+    for (int i = 0; i < m->nin; i++)
+        rank[i] = m->in[i].rank;
+    if (m->native->stamp[0])
+        rp_kept_key(m->native->stamp, m->nin, rank, dim, storage_of(m), key);
+    return m->native->stamp[0] != 0;
+}
+
+/* p from the cache: 1, or 0 if it is not there. */
+static int from_cache(const struct rp_model *m, const int64_t *const *dim, struct planned *p)
+{
+    int ret;
+    struct rp_nn_sum sum;
+    char key[RP_KEPT_KEY];
+
+    if (!key_of(m, dim, key))
+        return 0;
+    ret = rp_kept_plan(m->cache, key, &p->plan, &sum);
+    if (ret <= 0)
+        return ret;
+    rp_timeline_add("%.40s: a kept plan is read", m->name);
+    ret = is_for(m, p->plan, dim) && fits(m, p->plan, rows_of(m, dim))
+              ? bring_weights(m, &sum, p->plan, true, &p->weights)
+              : 0;
+    if (ret <= 0)
+        rp_nn_plan_free(&p->plan);
+    return ret;
+}
+
+/* Keep it, if the file is still the one that the outline was of. */
+static void to_cache(const struct rp_model *m, const int64_t *const *dim,
+                     const struct rp_nn_plan *plan, const struct rp_nn_sum *sum)
+{
+    char key[RP_KEPT_KEY], now[sizeof(m->native->stamp)] = "";
+
+    if (!key_of(m, dim, key) || rp_cache_stamp(m->path, now, sizeof(now)) < 0 ||
+        strcmp(now, m->native->stamp) != 0)
+        return;
+    if (rp_nn_plan_is_sound(plan))
+        rp_kept_put(m->cache, key, plan, sum);
+    else
+        rp_log(RP_LOG_DEBUG, "%s: its plan is not kept: it would not be taken back", m->name);
+    rp_timeline_add("%.40s: plan is kept", m->name);
+}
+
+/* All of the file, or of the one whose sum was checked; changed to so many rows. */
+static int load(const struct rp_model *m, int rows, struct rp_onnx_image *out)
+{
+    *out = m->native->file;
+    if (out->data)
+        return 0;
+    RP_CHECK(rp_onnx_load(out, m->path));
+    rp_onnx_open_sizes(out);
+    return rows ? rp_onnx_set_rows(out, m->path, rows) : 0;
+}
+
+/* p from the file. @param why  the reason for RP_ERR_UNSUPPORTED */
+static int from_file(const struct rp_model *m, const int64_t *const *dim, struct planned *p,
+                     char *why, size_t size)
+{
+    struct rp_nn_sum sum;
+    struct rp_onnx_image file;
+    struct rp_nn_graph *graph = NULL;
+    const int rows = rows_of(m, dim);
+    int ret = load(m, rows, &file);
+
+    rp_timeline_add("%.40s: file is read", m->name);
+    if (ret >= 0)
+        ret = rp_nn_graph_read(&graph, m->path, file.data, file.size, dim);
+    if (ret >= 0)
+        ret = rp_nn_plan_make(&p->plan, graph, storage_of(m));
+    if (ret >= 0 && !fits(m, p->plan, rows))
+        ret = rp_nn_cannot(graph, "results of other sizes than the file says");
+    rp_timeline_add("%.40s: planned and packed", m->name);
+    if (ret >= 0)
+        ret = rp_nn_plan_sum(p->plan, &sum);
+    if (ret >= 0)
+        ret = bring_weights(m, &sum, p->plan, false, &p->weights);
+    if (ret >= 0)
+        to_cache(m, dim, p->plan, &sum);
+    if (ret >= 0)
+        rp_nn_plan_forget(p->plan);
+    else
+        snprintf(why, size, "%s", graph ? graph->why : "");
+    rp_nn_graph_free(&graph);
+    if (file.data != m->native->file.data)
+        rp_onnx_unmap(&file);
+    return ret;
+}
+
+/* A plan for these sizes, at the front of the list. With the lock held, or alone.
+ * @param why  the reason for RP_ERR_UNSUPPORTED */
+static int make(const struct rp_model *m, const int64_t *const *dim, char *why, size_t size)
+{
+    int ret;
+    struct planned *p = calloc(1, sizeof(*p));
+
+    if (!p)
+        return rp_fail(RP_ERR_NOMEM, "out of memory");
+    for (int i = 0; i < m->nin; i++)
+        memcpy(p->dim[i], dim[i], (size_t) m->in[i].rank * sizeof(**dim));
+    ret = from_cache(m, dim, p);
+    if (!ret)
+        ret = from_file(m, dim, p, why, size);
+    if (ret < 0) {
+        free_planned(&p);
+        return ret;
+    }
+    p->next = m->native->first;
+    m->native->first = p;
+    return 0;
+}
+
+static bool is_of(const struct planned *p, const struct rp_model *m, const int64_t *const *dim)
+{
+    for (int i = 0; i < m->nin; i++)
+        if (memcmp(p->dim[i], dim[i], (size_t) m->in[i].rank * sizeof(**dim)) != 0)
+            return false;
+    return true;
+}
+
+static int plan_for(const struct rp_model *m, const int64_t *const *dim, const struct planned **out)
+{
+    int ret = 0;
+    char why[160];
+    struct planned *p;
+
+    pthread_mutex_lock(&m->native->lock);
+    for (p = m->native->first; p && !is_of(p, m, dim); p = p->next)
+        continue;
+    if (!p) {
+        ret = make(m, dim, why, sizeof(why));
+        p = ret < 0 ? NULL : m->native->first;
+        if (ret == RP_ERR_UNSUPPORTED)
+            ret = rp_fail(RP_ERR_MODEL,
+                          "%s: cannot be run natively at these sizes: %s; --network-engine "
+                          "onnxruntime can",
+                          m->path, why);
+    }
+    pthread_mutex_unlock(&m->native->lock);
+    *out = p;
+    return ret;
+}
+
+int rp_native_rows(struct rp_model *m, int n)
+{
+    const struct planned *p;
+    int64_t dim[RP_MAX_TENSORS][RP_MAX_RANK];
+    const int64_t *dims[RP_MAX_TENSORS];
+
+    for (int i = 0; i < m->nin; i++) {
+        memcpy(dim[i], m->in[i].dim, sizeof(dim[i]));
+        dim[i][0] = n;
+        dims[i] = dim[i];
+        for (int d = 0; d < m->in[i].rank; d++)
+            if (dim[i][d] < 0)
+                return 0;
+    }
+    return plan_for(m, dims, &p);
+}
+
+size_t rp_native_weights(const struct rp_model *m)
+{
+    size_t bytes = 0;
+
+    pthread_mutex_lock(&m->native->lock);
+    for (const struct weights *w = m->native->weights; w; w = w->next)
+        bytes += w->bytes;
+    pthread_mutex_unlock(&m->native->lock);
+    return bytes;
+}
+
+/* ---- opening --------------------------------------------------------------------------------- */
 
 static int tell(const struct rp_onnx *onnx, const int *values, int n, struct rp_tensor_info *info)
 {
@@ -201,55 +378,66 @@ void rp_native_guess_dim(const struct rp_tensor_info *in, int64_t dim[RP_MAX_RAN
 }
 
 /* A first plan shows whether it can be done. */
-static int try_plan(struct rp_model *m, const struct rp_onnx_image *file, bool *fixed, char *why,
-                    size_t size)
+static int try_plan(struct rp_model *m, char *why, size_t size)
 {
     int64_t dim[RP_MAX_TENSORS][RP_MAX_RANK] = {{0}};
     const int64_t *dims[RP_MAX_TENSORS];
 
-    *fixed = true;
     for (int i = 0; i < m->nin; i++) {
         dims[i] = dim[i];
         rp_native_guess_dim(&m->in[i], dim[i]);
-        for (int d = 0; d < m->in[i].rank; d++)
-            *fixed &= m->in[i].dim[d] >= 0;
     }
-    return make(m, m->native, file, dims, &m->native->first, why, size);
+    return make(m, dims, why, size);
+}
+
+static bool is_fixed(const struct rp_model *m)
+{
+    for (int i = 0; i < m->nin; i++)
+        for (int d = 0; d < m->in[i].rank; d++)
+            if (m->in[i].dim[d] < 0)
+                return false;
+    return true;
+}
+
+/* What its inputs and outputs are. Of a file that must have a sum all bytes are read at once. */
+static int look(struct rp_model *m)
+{
+    int ret;
+    struct rp_onnx_image outline = {0};
+
+    if (m->sum.sha256) {
+        RP_CHECK(rp_model_read_summed(m, &m->native->file));
+        return read_ends(m, &m->native->file);
+    }
+    if (m->cache && rp_cache_stamp(m->path, m->native->stamp, sizeof(m->native->stamp)) < 0)
+        m->native->stamp[0] = 0;
+    RP_CHECK(rp_onnx_outline(&outline, m->path));
+    rp_onnx_open_sizes(&outline);
+    ret = read_ends(m, &outline);
+    rp_onnx_unmap(&outline);
+    return ret;
 }
 
 int rp_native_open(struct rp_model *m, char *why, size_t size)
 {
     int ret;
-    bool fixed;
-    struct rp_onnx_image own = {0};
 
+    snprintf(why, size, "it was changed in memory");
+    if (m->edited) /* that is for ONNX Runtime: here the model itself has any number of rows */
+        return RP_ERR_UNSUPPORTED;
     if (!(m->native = calloc(1, sizeof(*m->native))))
         return rp_fail(RP_ERR_NOMEM, "out of memory");
     pthread_mutex_init(&m->native->lock, NULL);
     m->native->device = m->device;
     m->recordable = m->device->fns->record_begin != NULL;
     snprintf(why, size, "inputs or outputs of a type that is not known");
-    if (m->sum.sha256) {
-        RP_TRY(rp_model_read_summed(m, &own));
-    } else if (!m->edited) {
-        RP_TRY(rp_onnx_load(&own, m->path));
-        rp_onnx_open_sizes(&own);
-    }
-    const struct rp_onnx_image *const file = m->edited ? m->edited : &own;
-    RP_TRY(read_ends(m, file));
-    RP_TRY(try_plan(m, file, &fixed, why, size));
-    if (fixed || !m->edited) {
-        if (!fixed)
-            m->native->file = own;
-        else
-            rp_onnx_unmap(&own);
-        return 0;
-    }
-    snprintf(why, size, "its sizes are open");
-    ret = RP_ERR_UNSUPPORTED;
+    RP_TRY(look(m));
+    RP_TRY(try_plan(m, why, size));
+    if (is_fixed(m))
+        rp_onnx_unmap(&m->native->file);
+    return 0;
 
 fail:
-    rp_onnx_unmap(&own);
     rp_native_close(&m->native);
     m->recordable = false;
     return ret;
@@ -280,7 +468,11 @@ void rp_native_close(struct rp_native **native)
         return;
     for (struct planned *p = (*native)->first, *next; p; p = next) {
         next = p->next;
-        free_planned(*native, &p);
+        free_planned(&p);
+    }
+    for (struct weights *w = (*native)->weights, *next; w; w = next) {
+        next = w->next;
+        free_weights(*native, &w);
     }
     rp_onnx_unmap(&(*native)->file);
     pthread_mutex_destroy(&(*native)->lock);
@@ -309,7 +501,7 @@ int rp_native_sizes(struct rp_net *net)
 int rp_native_bind(struct rp_net *net)
 {
     struct rp_native_net *const n = net->native;
-    struct rp_nn_place place = {.weights = n->planned->weights};
+    struct rp_nn_place place = {.weights = n->planned->weights->data};
 
     RP_CHECK(rp_slot_alloc(net->slot, n->planned->plan->arena, &place.arena));
     for (int i = 0; i < net->nin; i++)

@@ -16,6 +16,11 @@ void rp_native_close(struct rp_native **native);
  * else 64. */
 void rp_native_guess_dim(const struct rp_tensor_info *in, int64_t dim[RP_MAX_RANK]);
 
+/* The same model is one over n rows, even if its file says one. RP_ERR_MODEL if it cannot be. */
+int rp_native_rows(struct rp_model *m, int n);
+/* Bytes of weights on the device, of all plans together. */
+size_t rp_native_weights(const struct rp_model *m);
+
 /* The sizes of a net's outputs for its inputs'. */
 int rp_native_sizes(struct rp_net *net);
 /* Its steps on the buffers that are in the net now. */

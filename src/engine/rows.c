@@ -1,9 +1,9 @@
 /* A network over several rows, for frames in lockstep: from a file whose batch is open, or from a
- * file of one row that is changed in memory. lockstep.c checks that the rows equal what the network
- * gives one by one. */
+ * file of one row that is changed in memory; a native one itself, whose weights are there once.
+ * lockstep.c checks that the rows equal what the network gives one by one. */
 #include "onnx/rows.h"
 
-#include "engine/ort.h"
+#include "engine/native.h"
 
 static int open_edited(struct rp_model *m, int n)
 {
@@ -50,6 +50,11 @@ static int try_open(struct rp_model *m, int n)
     rp_log_hold(true);
     if (all_begin_with(m->in, m->nin, -1) && all_begin_with(m->out, m->nout, -1)) {
         ret = rp_onnx_check_rows(m->path);
+        m->rows[n] = m;
+    } else if (m->native) {
+        ret = all_begin_with(m->in, m->nin, 1) && all_begin_with(m->out, m->nout, 1)
+                  ? rp_native_rows(m, n)
+                  : rp_fail(RP_ERR_MODEL, "%s: an input or output has not one row", m->path);
         m->rows[n] = m;
     } else {
         ret = open_edited(m, n);

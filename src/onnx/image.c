@@ -97,9 +97,19 @@ static uint64_t field_size(const struct outline *o, size_t at, size_t end, int w
     }
 }
 
-/* The fields of a message, but no large weights. False where it is broken: what follows stays zero,
- * which no reader takes for anything. */
-static bool read_fields(const struct outline *o, size_t at, size_t end, bool graph)
+enum level { FILE_FIELDS, GRAPH_FIELDS, TENSOR_FIELDS };
+
+/* Is this field a message that is read field by field? */
+static bool is_opened(enum level level, uint64_t key, uint64_t text)
+{
+    return level == FILE_FIELDS    ? key == RP_WIRE_KEY(RP_ONNX_GRAPH, RP_WIRE_BYTES)
+           : level == GRAPH_FIELDS ? key == RP_WIRE_KEY(WEIGHT, RP_WIRE_BYTES) && text > KEPT
+                                   : false;
+}
+
+/* The fields of a message, but not the elements of large weights. False where it is broken: what
+ * follows stays zero, which no reader takes for anything. */
+static bool read_fields(const struct outline *o, size_t at, size_t end, enum level level)
 {
     while (at < end) {
         uint64_t key, text;
@@ -110,11 +120,10 @@ static bool read_fields(const struct outline *o, size_t at, size_t end, bool gra
         if (!size || size > end - at - n)
             return false;
         const size_t next = at + n + (size_t) size, begin = next - (size_t) text;
-        if (!graph && key == RP_WIRE_KEY(RP_ONNX_GRAPH, RP_WIRE_BYTES)) {
-            if (!read_fields(o, begin, next, true)) // NOLINT(misc-no-recursion): one level
+        if (is_opened(level, key, text)) {
+            if (!read_fields(o, begin, next, level + 1)) // NOLINT(misc-no-recursion): two levels
                 return false;
-        } else if (!(graph && key == RP_WIRE_KEY(WEIGHT, RP_WIRE_BYTES) && text > KEPT) &&
-                   !fetch(o, at, next - at)) {
+        } else if (!(level == TENSOR_FIELDS && text > KEPT) && !fetch(o, at, next - at)) {
             return false;
         }
         at = next;
@@ -141,7 +150,7 @@ int rp_onnx_outline(struct rp_onnx_image *out, const char *path)
                               MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (memory != MAP_FAILED) {
         o.data = memory;
-        read_fields(&o, 0, o.size, false);
+        read_fields(&o, 0, o.size, FILE_FIELDS);
         *out = (struct rp_onnx_image){memory, o.size};
     }
     close(o.fd);

@@ -190,10 +190,13 @@ static int open_pool(struct rp_pipeline *p, struct rp_engine *engine,
     RP_CHECK(rp_pipeline_executor(p->runtime, p->settings, params->gpu, &p->executor));
     if (p->device->fns->record_begin)
         RP_CHECK(rp_runtime_cache(p->runtime, graph->cache, &p->cache));
+    struct rp_cache *cache = p->cache;
+    if (!cache && o->network_engine == RP_NETWORK_NATIVE) /* for plans alone */
+        RP_CHECK(rp_runtime_cache(p->runtime, graph->cache, &cache));
     return rp_pool_create(
         &p->pool, engine, p->device, p->runtime->store,
         &(struct rp_pool_params){.shelf = p->runtime->shelf,
-                                 .cache = p->cache,
+                                 .cache = cache,
                                  .threads = params->threads,
                                  .layout = rp_graph_layout(graph),
                                  .measure = (params->use & RP_USE_MEASURE) != 0,

@@ -37,6 +37,7 @@ static const struct fuzzer {
     {"onnx", fuzz_onnx, 20000, 4000},
     {"rows", fuzz_rows, 10000, 4000},
     {"nets", fuzz_nets, 10000, 4000},
+    {"kept", fuzz_kept, 10000, 4000},
     {"cache", fuzz_cache, 4000, 500},
     {"sums", fuzz_sums, 2000, 500},
     {"hash", fuzz_hash, 5000, 20},

@@ -10,7 +10,7 @@ typedef void fuzz_fn(const uint8_t *data, size_t size);
 fuzz_fn fuzz_options, fuzz_config, fuzz_args, fuzz_text;            /* text.c */
 fuzz_fn fuzz_job, fuzz_template;                                   /* job.c */
 fuzz_fn fuzz_web;                                                    /* web.c */
-fuzz_fn fuzz_onnx, fuzz_rows, fuzz_nets;                            /* onnx.c */
+fuzz_fn fuzz_onnx, fuzz_rows, fuzz_nets, fuzz_kept;                           /* onnx.c */
 fuzz_fn fuzz_cache, fuzz_sums, fuzz_hash, fuzz_headers, fuzz_names,
     fuzz_journal; /* store.c */
 fuzz_fn fuzz_metadata, fuzz_profile, fuzz_picture, fuzz_video, fuzz_sound, fuzz_inspect,

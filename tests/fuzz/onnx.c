@@ -1,6 +1,8 @@
 /* Any bytes as an ONNX file: all that is reported lies within the file, the counts are numbers, and
  * when the file is changed, only what may change does. */
 #include "fuzz.h"
+#include "base/hash.h"
+#include "nets/keep.h"
 #include "nets/run.h"
 #include "onnx/rows.h"
 #include "onnx/sizes.h"
@@ -113,23 +115,31 @@ void fuzz_rows(const uint8_t *data, size_t size)
     change_it(data, size);
 }
 
-/* Steps stay within their buffers' memory: their tensors lie inside, or the sanitizer says so. */
-static void run_it(const struct rp_nn_plan *plan)
+/* Bytes of the largest buffer that is an input or output of this number. */
+static size_t largest(const struct rp_nn_plan *plan, enum rp_nn_memory memory, int index)
+{
+    size_t most = 0;
+
+    for (int i = 0; i < plan->nbuffers; i++)
+        if (plan->buffer[i].memory == memory && plan->buffer[i].index == index)
+            most = RP_MAX(most, plan->buffer[i].bytes);
+    return most;
+}
+
+/* @param constants  the plan has them; else they are zeros
+ * Steps stay within their buffers' memory: their tensors lie inside, or the sanitizer says so. */
+static void run_it(const struct rp_nn_plan *plan, bool constants)
 {
     struct rp_nn_run *run;
     struct rp_nn_place place = {.arena = calloc(plan->arena + 256, 1)};
     void *const weights = calloc(plan->weights + 256, 1);
 
-    if (weights)
+    if (weights && constants)
         rp_nn_plan_weights(plan, weights);
     place.weights = weights;
-    for (int i = 0; i < plan->nbuffers; i++) {
-        const struct rp_nn_buffer *const b = &plan->buffer[i];
-
-        if (b->memory == RP_NN_INPUT && !place.in[b->index])
-            place.in[b->index] = calloc(b->bytes + 1, 1);
-        if (b->memory == RP_NN_OUTPUT && !place.out[b->index])
-            place.out[b->index] = calloc(b->bytes + 1, 1);
+    for (int i = 0; i < (int) RP_ARRAY_LEN(place.in); i++) {
+        place.in[i] = calloc(largest(plan, RP_NN_INPUT, i) + 1, 1);
+        place.out[i] = calloc(largest(plan, RP_NN_OUTPUT, i) + 1, 1);
     }
     fuzz_must(rp_nn_run_create(&run, plan, &place) >= 0);
     fuzz_must(rp_nn_run_go(run, &rp_ops_c, NULL) >= 0);
@@ -142,9 +152,37 @@ static void run_it(const struct rp_nn_plan *plan)
     free(weights);
 }
 
+static double numbers(const struct rp_act *t)
+{
+    return (double) t->n * t->h * t->w * t->c;
+}
+
+/* Multiply-adds of a step, and the like. */
+static double work_of(const struct rp_nn_step *s)
+{
+    const struct rp_op_net_matmul *const m = &s->args.net_matmul;
+    const struct rp_op_net_conv *const c = &s->args.net_conv;
+    const struct rp_op_net_pool *const p = &s->args.net_pool;
+    const struct rp_op_net_reduce *const r = &s->args.net_reduce;
+
+    switch ((int) s->op) {
+    case RP_NN_OP_net_conv:
+        return numbers(&c->dst) * c->kh * c->kw * c->src.c * c->shuffle * c->shuffle;
+    case RP_NN_OP_net_matmul:
+        return (double) m->batch * m->heads * m->rows * m->columns * m->depth;
+    case RP_NN_OP_net_pool:
+        return numbers(&p->dst) * p->kh * p->kw;
+    case RP_NN_OP_net_reduce:
+        return numbers(&r->dst) + numbers(&r->src);
+    default:
+        return 0;
+    }
+}
+
 /* Of at most about a million numbers in all, so that it takes no time. */
 static bool small(const struct rp_nn_plan *plan)
 {
+    double work = 0;
     size_t all = plan->arena + plan->weights;
 
     for (int i = 0; i < plan->nbuffers; i++)
@@ -156,8 +194,9 @@ static bool small(const struct rp_nn_plan *plan)
             all += (size_t) s->args.net_conv.kh * (size_t) s->args.net_conv.kw * 64;
         if (s->op == RP_NN_OP_net_pool)
             all += (size_t) s->args.net_pool.kh * (size_t) s->args.net_pool.kw * 64;
+        work += work_of(s);
     }
-    return all < 1 << 18 && plan->nsteps < 200;
+    return all < 1 << 18 && plan->nsteps < 200 && work < 1e8;
 }
 
 /* The file as steps of our own operations, which are done if there are few. */
@@ -171,7 +210,37 @@ void fuzz_nets(const uint8_t *data, size_t size)
         ret = rp_nn_plan_make(&plan, graph, size % 2 ? RP_ACT_F16 : RP_ACT_F32);
     fuzz_must(ret != RP_ERR_UNSUPPORTED || graph->why[0]);
     if (ret >= 0 && small(plan))
-        run_it(plan);
+        run_it(plan, true);
+    rp_nn_plan_free(&plan);
+    rp_nn_graph_free(&graph);
+}
+
+/* Up to 32 changes of bytes, then a file: its plan is kept, these bytes of what was kept are changed
+ * (and the checksum with them), and what is still taken stays within its memory. */
+void fuzz_kept(const uint8_t *data, size_t size)
+{
+    enum { CHANGE = 4, CRC = 8 }; /* bytes of one; where the checksum is, of what follows it */
+    size_t kept;
+    uint8_t *bytes = NULL;
+    struct rp_nn_graph *graph;
+    struct rp_nn_plan *plan = NULL, *back = NULL;
+    struct rp_nn_sum sum = {{0}};
+    const size_t changes = size ? data[0] % 33 : 0, head = 1 + changes * CHANGE;
+
+    if (size < head)
+        return;
+    if (rp_nn_graph_read(&graph, "fuzz.onnx", data + head, size - head, NULL) >= 0 &&
+        rp_nn_plan_make(&plan, graph, size % 2 ? RP_ACT_F16 : RP_ACT_F32) >= 0 && small(plan) &&
+        rp_nn_keep(plan, &sum, (void **) &bytes, &kept) >= 0) {
+        for (const uint8_t *c = data + 1; c < data + head; c += CHANGE)
+            bytes[((size_t) c[0] << 16 | (size_t) c[1] << 8 | c[2]) % kept] = c[3];
+        const uint32_t crc = rp_crc32(0, bytes + CRC + 4, kept - CRC - 4);
+        memcpy(bytes + CRC, &crc, sizeof(crc));
+        if (rp_nn_kept(&back, &sum, bytes, kept) >= 0 && small(back))
+            run_it(back, false);
+    }
+    free(bytes);
+    rp_nn_plan_free(&back);
     rp_nn_plan_free(&plan);
     rp_nn_graph_free(&graph);
 }
