@@ -205,8 +205,9 @@ static int record(const struct work *k, struct rp_recording **out)
     return fns->record_end(s->device, s->stream, out);
 }
 
-/* Seconds of a replay. */
-static int time_replays(struct rp_slot **slot, struct rp_recording **r, int n, double *seconds)
+/* Seconds of a replay, measured for `span`. */
+static int time_replays(struct rp_slot **slot, struct rp_recording **r, int n, double span,
+                        double *seconds)
 {
     int rounds = 0;
     double start = 0;
@@ -214,7 +215,7 @@ static int time_replays(struct rp_slot **slot, struct rp_recording **r, int n, d
 
     for (int warm = 1; warm >= 0; warm--) {
         start = rp_now();
-        for (rounds = 0; rounds < 3 || rp_now() - start < (warm ? 0.02 : 0.15); rounds++) {
+        for (rounds = 0; rounds < 3 || rp_now() - start < (warm ? 0.1 : 1) * span; rounds++) {
             for (int i = 0; i < n; i++)
                 RP_CHECK(fns->replay(slot[i]->device, slot[i]->stream, r[i], false));
             if (rounds % 8 == 7)
@@ -242,7 +243,7 @@ static int time_steps(const struct way *w)
         const enum rp_op_number op = rp_net_step(w->net, i, &args);
 
         RP_CHECK(record(&k, &r));
-        RP_CHECK(time_replays(&slot, &r, 1, &s));
+        RP_CHECK(time_replays(&slot, &r, 1, 0.02, &s));
         w->dev->fns->recording_free(w->dev, &r);
         rp_op_describe(op, args, &f);
         s /= REPEAT;
@@ -286,7 +287,7 @@ static int time_way(struct way *w, const char *path, const uint8_t *want, uint8_
     slot[0] = w->slot;
     RP_TRY(record(&(struct work){w, -1, 1}, &r[0]));
     RP_TRY(check_replay(w, r[0], want, got));
-    RP_TRY(time_replays(slot, r, 1, &one));
+    RP_TRY(time_replays(slot, r, 1, 0.2, &one));
     for (; n < opt.slots; n++) {
         more[n] = *w;
         more[n].slot = NULL;
@@ -304,7 +305,7 @@ static int time_way(struct way *w, const char *path, const uint8_t *want, uint8_
         RP_TRY(rp_slot_sync(slot[n]));
         RP_TRY(record(&(struct work){&more[n], -1, 1}, &r[n]));
     }
-    RP_TRY(time_replays(slot, r, n, &all));
+    RP_TRY(time_replays(slot, r, n, 0.2, &all));
     printf("time   %s: %s, %d rows: %.3f ms a launch, %d at once %.3f ms; a row %.3f, %.3f ms\n",
            rp_path_base(path), w->name, opt.rows, 1e3 * one, n, 1e3 * all, 1e3 * one / opt.rows,
            1e3 * all / opt.rows);

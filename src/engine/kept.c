@@ -89,6 +89,7 @@ static void constants_key(const struct rp_nn_sum *sum, size_t bytes, char key[12
 
 struct way {
     struct rp_device *device;
+    struct rp_stream *stream;
     uint8_t *part; /* host memory that the device copies from */
     size_t size, used, done;
     uint8_t *to;
@@ -97,6 +98,7 @@ struct way {
 static int begin(struct way *w, struct rp_device *device, void *to, size_t bytes)
 {
     *w = (struct way){.device = device, .to = to, .size = RP_CLAMP(bytes, 64, PART)};
+    RP_CHECK(device->fns->stream_create(device, &w->stream));
     return device->fns->alloc_host(device, w->size, (void **) &w->part);
 }
 
@@ -106,8 +108,8 @@ static int flush(struct way *w)
 
     if (!w->used)
         return 0;
-    RP_CHECK(fns->upload(w->device, NULL, w->to + w->done, w->part, w->used));
-    RP_CHECK(fns->sync(w->device, NULL));
+    RP_CHECK(fns->upload(w->device, w->stream, w->to + w->done, w->part, w->used));
+    RP_CHECK(fns->sync(w->device, w->stream));
     w->done += w->used;
     w->used = 0;
     return 0;
@@ -136,6 +138,7 @@ static void end(struct way *w)
 {
     if (w->part)
         w->device->fns->free_host(w->device, w->part);
+    w->device->fns->stream_destroy(w->device, w->stream);
 }
 
 int rp_kept_upload(const struct rp_nn_plan *plan, struct rp_device *device, void *to)

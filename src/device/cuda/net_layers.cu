@@ -299,6 +299,96 @@ static __global__ void __launch_bounds__(THREADS)
         rp_net_copy_at(&a, i);
 }
 
+/* Offsets of the numbers of group i, where the last dimension is `last` groups. */
+RP_DEV void copy_places(const struct rp_op_net_copy &a, unsigned i, unsigned last, int64_t *from,
+                        int64_t *to)
+{
+    const int each = RP_NET_AXES - 1;
+
+    *from = i % last * a.src_step[each] * 8;
+    *to = i % last * a.dst_step[each] * 8;
+    i /= last;
+#pragma unroll
+    for (int k = each - 1; k >= 0; k--) {
+        const unsigned at = i % (unsigned) a.size[k];
+
+        *from += at * a.src_step[k];
+        *to += at * a.dst_step[k];
+        i /= (unsigned) a.size[k];
+    }
+}
+
+/* Rows of eights: eight numbers in a thread. */
+static __global__ void __launch_bounds__(THREADS)
+    copy_eights(const __grid_constant__ struct rp_op_net_copy a, unsigned count)
+{
+    const unsigned i = blockIdx.x * THREADS + threadIdx.x;
+    int64_t from, to;
+    float v[8];
+
+    if (i >= count)
+        return;
+    copy_places(a, i, (unsigned) a.size[RP_NET_AXES - 1] / 8, &from, &to);
+    rp_eight_get(a.src, a.src_type, from, v);
+    rp_eight_put(a.dst, a.dst_type, to, v);
+}
+
+/* Up to eight numbers from anywhere, and zeros up to eight: a pixel from planes. */
+static __global__ void __launch_bounds__(THREADS)
+    copy_pixels(const __grid_constant__ struct rp_op_net_copy a, unsigned count)
+{
+    const unsigned i = blockIdx.x * THREADS + threadIdx.x;
+    int64_t from, to;
+    float v[8];
+
+    if (i >= count)
+        return;
+    copy_places(a, i, 1, &from, &to);
+#pragma unroll
+    for (int j = 0; j < 8; j++)
+        v[j] = j < a.size[RP_NET_AXES - 1]
+                   ? rp_number_get(a.src, a.src_type, from + j * a.src_step[RP_NET_AXES - 1])
+                   : 0;
+    rp_eight_put(a.dst, a.dst_type, to, v);
+}
+
+/* Are all steps but the last multiples of 8? */
+static bool steps_of_eight(const struct rp_op_net_copy *a, const int64_t *step)
+{
+    bool all = true;
+
+    for (int k = 0; k < RP_NET_AXES - 1; k++)
+        all &= a->size[k] == 1 || step[k] % 8 == 0;
+    return all;
+}
+
+static bool is_aligned(const void *p)
+{
+    return (uintptr_t) p % 16 == 0;
+}
+
+static bool are_real(const struct rp_op_net_copy *a)
+{
+    return a->src_type <= RP_ACT_F16 && a->dst_type <= RP_ACT_F16;
+}
+
+static bool are_eights(const struct rp_op_net_copy *a)
+{
+    const int last = RP_NET_AXES - 1;
+
+    return are_real(a) && a->dst_step[last] == 1 && a->src_step[last] == 1 && a->size[last] % 8 == 0 && !a->zeros &&
+           is_aligned(a->src) && is_aligned(a->dst) && steps_of_eight(a, a->src_step) &&
+           steps_of_eight(a, a->dst_step);
+}
+
+static bool are_pixels(const struct rp_op_net_copy *a)
+{
+    const int last = RP_NET_AXES - 1;
+
+    return are_real(a) && a->dst_step[last] == 1 && a->size[last] + a->zeros == 8 && is_aligned(a->dst) &&
+           steps_of_eight(a, a->dst_step);
+}
+
 /* With the dimension of the destination's step 1 innermost, writes are in one piece. Where that is
  * not so already, and nothing has to be filled with zeros after it, dimensions change places. */
 static struct rp_op_net_copy turned(const struct rp_op_net_copy *a)
@@ -326,7 +416,14 @@ extern "C" int rp_cuda_net_copy(struct rp_stream *stream, const struct rp_op_net
 
     for (int k = 0; k < RP_NET_AXES; k++)
         count *= a->size[k];
-    if (count > 0)
+    if (count <= 0)
+        return 0;
+    if (count <= INT32_MAX && are_eights(&b))
+        RP_LAUNCH(stream, blocks(count / 8), THREADS, copy_eights, b, (unsigned) (count / 8));
+    else if (count <= INT32_MAX && are_pixels(&b))
+        RP_LAUNCH(stream, blocks(count / b.size[RP_NET_AXES - 1]), THREADS, copy_pixels, b,
+                  (unsigned) (count / b.size[RP_NET_AXES - 1]));
+    else
         RP_LAUNCH(stream, blocks(count), THREADS, copy_any, b, count);
     return rp_cuda_launched("net_copy");
 }
@@ -334,12 +431,15 @@ extern "C" int rp_cuda_net_copy(struct rp_stream *stream, const struct rp_op_net
 /* ---- sums over pixels, or over all
  * ------------------------------------------------------------------- */
 
+#define REDUCERS 1024
+#define AT_ONCE 8 /* numbers that a thread fetches before it joins them */
+
 /* A block makes 32 neighbouring channels of one pixel of dst: lane = channel, warps share the
  * numbers. With dst.c = 1 a block makes one number, and all threads share. Always in one order. */
-static __global__ void __launch_bounds__(THREADS)
+static __global__ void __launch_bounds__(REDUCERS)
     reduce(const __grid_constant__ struct rp_op_net_reduce a)
 {
-    __shared__ float part[THREADS];
+    __shared__ float part[REDUCERS];
     const int me = (int) threadIdx.x, lane = me % 32, warp = me / 32;
     const bool all = a.dst.c == 1;
     const int c = all ? 0 : (int) blockIdx.y * 32 + lane,
@@ -347,20 +447,31 @@ static __global__ void __launch_bounds__(THREADS)
     const int h = rp_reduce_span(a.src.h, a.dst.h), w = rp_reduce_span(a.src.w, a.dst.w);
     const int x = (int) blockIdx.x % a.dst.w, y = (int) blockIdx.x / a.dst.w % a.dst.h;
     const int n = (int) blockIdx.x / a.dst.w / a.dst.h;
-    const int count = all ? h * w * channels : h * w, step = all ? THREADS : THREADS / 32;
+    const int count = all ? h * w * channels : h * w, threads = (int) blockDim.x,
+              step = all ? threads : threads / 32;
     float v = rp_reduce_first(a.kind);
 
-    for (int i = all ? me : warp; i < count && c < a.src.c; i += step) {
-        const int pixel = all ? i / channels : i, k = all ? i % channels : c;
+    for (int first = all ? me : warp; first < count && c < a.src.c; first += AT_ONCE * step) {
+        float got[AT_ONCE];
 
-        v = rp_reduce_join(a.kind, v, rp_act_get(&a.src, n, y + pixel / w, x + pixel % w, k));
+#pragma unroll
+        for (int j = 0; j < AT_ONCE; j++) {
+            const int i = first + j * step, pixel = all ? i / channels : i,
+                      k = all ? i % channels : c;
+
+            got[j] = i < count ? rp_act_get(&a.src, n, y + pixel / w, x + pixel % w, k)
+                               : rp_reduce_first(a.kind);
+        }
+#pragma unroll
+        for (int j = 0; j < AT_ONCE; j++)
+            v = rp_reduce_join(a.kind, v, got[j]);
     }
     part[me] = v;
     __syncthreads();
     if (all ? me : warp)
         return;
     v = rp_reduce_first(a.kind);
-    for (int i = all ? 0 : lane; i < THREADS; i += all ? 1 : 32)
+    for (int i = all ? 0 : lane; i < threads; i += all ? 1 : 32)
         v = a.kind == RP_REDUCE_L2 ? v + part[i] : rp_reduce_join(a.kind, v, part[i]);
     if (all || c < RP_ACT_ROUND(a.dst.c))
         rp_act_put(&a.dst, n, y, x, c,
@@ -373,7 +484,10 @@ extern "C" int rp_cuda_net_reduce(struct rp_stream *stream, const struct rp_op_n
 {
     const dim3 grid((unsigned) pixels(&a->dst), a->dst.c == 1 ? 1 : rp_div_up(a->dst.c, 32));
 
+    const int64_t each = (int64_t) rp_reduce_span(a->src.h, a->dst.h) *
+                         rp_reduce_span(a->src.w, a->dst.w) * rp_reduce_span(a->src.c, a->dst.c);
+
     if (grid.x)
-        RP_LAUNCH(stream, grid, THREADS, reduce, *a);
+        RP_LAUNCH(stream, grid, each < 4 * REDUCERS ? THREADS : REDUCERS, reduce, *a);
     return rp_cuda_launched("net_reduce");
 }

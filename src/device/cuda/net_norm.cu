@@ -8,7 +8,7 @@
  * ------------------------------------------------------------------- */
 
 /* In one step, where a picture is small: 16 channels in a block, 8 in a thread. */
-#define SMALL 4096 /* pixels */
+#define SMALL 256 /* pixels */
 #define LANES (THREADS / 2)
 
 /* Sums of all lanes' eights for this thread's piece of channels. */
@@ -320,6 +320,33 @@ extern "C" int rp_cuda_net_norm(struct rp_stream *stream, const struct rp_op_net
 /* ---- attention
  * -------------------------------------------------------------------------------------- */
 
+/* A short row in a thread: distributions over 16 places, or over 2 answers. */
+#define SHORT_ROW 32
+static __global__ void __launch_bounds__(THREADS)
+    softmax_short(const __grid_constant__ struct rp_op_net_softmax a)
+{
+    const int64_t row = (int64_t) blockIdx.x * THREADS + threadIdx.x;
+    const int64_t from = row * a.src_ld, to = row * a.dst_ld;
+    float v[SHORT_ROW], most = -INFINITY, sum = 0;
+
+    if (row >= a.rows)
+        return;
+#pragma unroll
+    for (int i = 0; i < SHORT_ROW; i++) {
+        v[i] = i < a.count ? rp_number_get(a.src, a.type, from + i) : -INFINITY;
+        most = rp_net_max(v[i], most);
+    }
+#pragma unroll
+    for (int i = 0; i < SHORT_ROW; i++) {
+        v[i] = i < a.count ? RP_NET_EXP(v[i] - most) : 0;
+        sum += v[i];
+    }
+#pragma unroll
+    for (int i = 0; i < SHORT_ROW; i++)
+        if (i < a.count || (i < RP_ACT_ROUND(a.count) && i < a.dst_ld))
+            rp_number_put(a.dst, a.type, to + i, i < a.count ? v[i] / sum : 0);
+}
+
 /* A row in a block. */
 static __global__ void __launch_bounds__(THREADS)
     softmax(const __grid_constant__ struct rp_op_net_softmax a)
@@ -352,7 +379,10 @@ static __global__ void __launch_bounds__(THREADS)
 
 extern "C" int rp_cuda_net_softmax(struct rp_stream *stream, const struct rp_op_net_softmax *a)
 {
-    RP_LAUNCH(stream, (unsigned) a->rows, THREADS, softmax, *a);
+    if (a->count <= SHORT_ROW && a->rows > 64)
+        RP_LAUNCH(stream, rp_div_up(a->rows, THREADS), THREADS, softmax_short, *a);
+    else
+        RP_LAUNCH(stream, (unsigned) a->rows, THREADS, softmax, *a);
     return rp_cuda_launched("net_softmax");
 }
 
