@@ -84,7 +84,10 @@ static int open_way(struct way *w, const char *path, int rows)
     const int nin = rp_model_inputs(model, &in);
     for (int i = 0; i < nin; i++) {
         for (int d = 0; d < in[i].rank; d++)
-            dim[i][d] = in[i].dim[d] >= 0 ? in[i].dim[d] : d ? OPEN_SIZE : rows;
+            dim[i][d] = d == 0 && rows > 1         ? rows
+                        : in[i].dim[d] >= 0      ? in[i].dim[d]
+                        : d                      ? OPEN_SIZE
+                                                 : rows;
         dims[i] = dim[i];
     }
     RP_CHECK(rp_slot_create(&w->slot, w->dev));
@@ -386,8 +389,8 @@ fail:
 static int check_file(const char *path)
 {
     int ret;
-    struct way way[] = {{.name = "ONNX Runtime, CPU", .dev = here.cpu},
-                        {.name = "ONNX Runtime", .dev = here.dev},
+    struct way way[] = {{.name = "ONNX Runtime, CPU", .dev = here.cpu, .by = RP_NETWORK_ONNXRUNTIME},
+                        {.name = "ONNX Runtime", .dev = here.dev, .by = RP_NETWORK_ONNXRUNTIME},
                         {.name = "ours", .dev = here.dev, .by = RP_NETWORK_NATIVE}};
     struct way *const ours = &way[2];
     uint8_t *want = NULL, *got = NULL;

@@ -51,7 +51,7 @@ struct rp_model_sum {
 
 /* What runs networks. */
 enum rp_network_engine {
-    RP_NETWORK_AUTO = 0,    /* ONNX Runtime */
+    RP_NETWORK_AUTO = 0,    /* native on a GPU, ONNX Runtime on the CPU */
     RP_NETWORK_NATIVE,      /* our own operations (src/nets) where they can, else ONNX Runtime */
     RP_NETWORK_ONNXRUNTIME,
 };

@@ -102,7 +102,7 @@ static const struct rp_opt execution_opts[] = {
      .def_text = "8", .meta = "N", .help = "frames worked on at once on the CPU; never more than there are cores"},
     {"network-engine", 0, RP_OPT_CHOICE, offsetof(struct rp_execution_options, network_engine), .def_text = "auto",
      .choices = network_engines, .ours = true,
-     .help = "what runs networks; native: our own operations where they can; auto: ONNX Runtime"},
+     .help = "what runs networks; native: our own operations where they can; auto: so on a GPU, ONNX Runtime on the CPU"},
     {"precision", 0, RP_OPT_CHOICE, offsetof(struct rp_execution_options, precision), .def_text = "auto",
      .choices = precisions, .ours = true,
      .help = "of our own operations; fp16: stored as float16; auto: on a GPU where that is as near to float32 as TF32, measured once for videos, and kept"},
