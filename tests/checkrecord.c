@@ -481,7 +481,7 @@ static int open_network(struct network *n, struct rp_device *dev, const char *pa
 
     *n = (struct network){0};
     RP_TRY(rp_form_open(&n->model, here.engine, dev,
-                        &(struct rp_model_params){.path = path, .layout = RP_LAYOUT_AUTO}, true));
+                        &(struct rp_model_params){.path = path, .layout = RP_LAYOUT_AUTO}, RP_MEASURE_ALL));
     const int nin = rp_model_inputs(n->model, &in);
     for (int i = 0; i < nin; i++) {
         for (int d = 0; d < in[i].rank; d++)

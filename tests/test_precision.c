@@ -86,7 +86,7 @@ static struct rp_model *open_form(const char *path, enum rp_precision precision)
     struct rp_model *m;
     const struct rp_model_params p = params_of(path, precision);
 
-    assert_int_equal(rp_form_open(&m, engine, device, &p, true), 0);
+    assert_int_equal(rp_form_open(&m, engine, device, &p, RP_MEASURE_ALL), 0);
     assert_true(rp_model_is_native(m));
     return m;
 }

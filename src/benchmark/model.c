@@ -142,7 +142,8 @@ static int open_subject(struct subject *s, const int64_t *const *dims)
         params.by = (enum rp_network_engine) o->network_engine;
         params.precision = (enum rp_precision) o->precision;
     }
-    RP_CHECK(rp_form_open(&s->model, s->b->engine, s->b->device, &params, s->measure));
+    RP_CHECK(rp_form_open(&s->model, s->b->engine, s->b->device, &params,
+                          s->measure ? RP_MEASURE_ALL : RP_MEASURE_NOTHING));
     rp_bench_text(s->o, "layout", rp_model_layout(s->model) == RP_LAYOUT_NHWC ? "nhwc" : "nchw");
     rp_bench_text(s->o, "network_engine",
                   rp_model_is_native(s->model) ? "native" : "onnxruntime");

@@ -341,15 +341,15 @@ fail:
 }
 
 int rp_form_open(struct rp_model **out, struct rp_engine *engine, struct rp_device *device,
-                 const struct rp_model_params *params, bool may_measure)
+                 const struct rp_model_params *params, enum rp_measure measure)
 {
     int ret;
     struct rp_precision_facts known;
     struct rp_model_params p = *params;
 
     p.precision = rp_precision_for(device, params, &known);
-    RP_CHECK(open_layout(out, engine, device, &p, may_measure));
-    ret = rp_precision_settle(out, params, &known, may_measure);
+    RP_CHECK(open_layout(out, engine, device, &p, measure == RP_MEASURE_ALL));
+    ret = rp_precision_settle(out, params, &known, measure != RP_MEASURE_NOTHING);
     if (ret < 0)
         rp_model_close(out);
     return ret;

@@ -270,7 +270,8 @@ static void start_ahead(struct rp_pool *pool, const json_t *model)
         goto fail;
     read_dims(model, a->dim);
     wish = wish_for(pool, a->entry, a->path);
-    if ((wish.measure && !rp_form_is_known(pool->engine, pool->device, &wish.model)) ||
+    if ((wish.measure == RP_MEASURE_ALL &&
+         !rp_form_is_known(pool->engine, pool->device, &wish.model)) ||
         pthread_create(&a->thread, NULL, open_ahead, a))
         goto fail;
     pool->ahead[pool->nahead++] = a;

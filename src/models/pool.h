@@ -19,7 +19,7 @@ struct rp_pool_params {
     bool tensorrt;          /* on a GPU: networks through TensorRT */
     enum rp_network_engine by;
     enum rp_precision precision;
-    bool measure; /* layout and precision auto: see rp_form_open() */
+    enum rp_measure measure; /* layout and precision auto: see rp_form_open() */
 };
 
 int rp_pool_create(struct rp_pool **out, struct rp_engine *engine, struct rp_device *device,

@@ -22,7 +22,7 @@ void rp_shelf_destroy(struct rp_shelf **shelf); /* no model may be in use */
 /* Which model to open, and how. */
 struct rp_shelf_wish {
     struct rp_model_params model;
-    bool measure; /* see rp_form_open() */
+    enum rp_measure measure; /* see rp_form_open() */
     const int64_t (*warm)[RP_MAX_RANK]; /* NULL, or run it once if it was not open: rp_model_warm() */
 };
 

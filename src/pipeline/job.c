@@ -177,32 +177,38 @@ static bool keeps_alpha(const struct rp_job *job)
 }
 
 /* Measuring what suits a GPU best takes 36 s on an H200, once; it makes a frame up to 1.2 ms
- * faster, so that a short video never wins it back. A video that does not say how long it is counts as long. The reader is kept for the job. */
-static bool is_long(struct rp_job *job)
+ * faster, so that a short video never wins it back. Choosing the precision takes about a second for
+ * each network, and halves its time. A video that does not say how long it is counts as long. The
+ * reader is kept for the job. */
+static unsigned what_pays(struct rp_job *job)
 {
-    bool is = true;
+    int64_t frames = INT64_MAX;
     const struct rp_range part = rp_frame_range(job->settings);
 
     rp_log_hold(true); /* if it fails the job tries again, and says what is wrong with the file */
     if (rp_job_open_reader(job, &job->reader) >= 0) {
         const int64_t all = rp_reader_info(job->reader)->frames;
-        is = !all || (part.ends ? RP_MIN(all, part.end) : all) - part.start >= RP_LONG_VIDEO;
+
+        if (all)
+            frames = (part.ends ? RP_MIN(all, part.end) : all) - part.start;
     }
     rp_log_hold(false);
-    return is;
+    return frames >= RP_LONG_VIDEO       ? RP_USE_MEASURE
+           : frames >= RP_MIDDLING_VIDEO ? RP_USE_MEASURE_PRECISION
+                                         : 0;
 }
 
 static int open_pipeline(void *priv)
 {
     struct rp_job *const job = priv;
 
-    job->measures = job->executor && !is_picture(job) && is_long(job);
+    job->measures = job->executor && !is_picture(job) ? what_pays(job) : 0;
 
     /* Several frames at once: each on its own thread. One picture: all cores in each network. */
     RP_CHECK(rp_pipeline_open(
         &job->pipeline, job->runtime, job->settings,
         &(const struct rp_pipeline_params){
-            .use = RP_USE_PROCESS | (job->measures ? RP_USE_MEASURE : 0),
+            .use = RP_USE_PROCESS | job->measures,
             .threads = job->slots > 1 ? 1 : RP_MIN(rp_cpu_count(), 8),
             .shrink = shrink_of(job),
             .opaque = !keeps_alpha(job)}));

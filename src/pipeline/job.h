@@ -8,7 +8,9 @@
 #include "pipeline/journal.h"
 #include "pipeline/pipeline.h"
 
-#define RP_LONG_VIDEO 15000 /* frames from which on measuring pays: ten minutes */
+/* Frames from which on measuring pays: all, ten minutes; the networks' precision, one. */
+#define RP_LONG_VIDEO 15000
+#define RP_MIDDLING_VIDEO 1500
 
 /* Of a job that is made in segments: what only who has its models open can know, and what a join
  * needs of it. */
@@ -30,7 +32,8 @@ struct rp_job {
         *reader; /* of a GPU's video: opened before the pipeline was, and kept for it */
     enum rp_media_kind kind;
     bool still; /* one frame of a video becomes a picture */
-    bool measures; /* what suits the GPU best, if it is not known: for long videos */
+    unsigned measures; /* RP_USE_MEASURE, RP_USE_MEASURE_PRECISION: what suits the GPU best, if it
+                        * is not known; for long videos */
     bool join;     /* nothing is made: the output is joined of pieces that are there */
     struct rp_job_facts
         *facts; /* the options are those of segments, and only a join is possible: the

@@ -81,7 +81,7 @@ static int measure(struct rp_job_video *v, bool lockstep, struct rp_launches *ou
     kind.frames = out->frames = rp_plan_frames(&job->pipeline->plan);
     RP_TRY(launches_key(v, &kind, lockstep, key, sizeof(key)));
     RP_TRY(rp_tune_launches(job->pipeline->cache, key, &job->pipeline->plan,
-                            job->measures ? frame : NULL, lockstep, out));
+                            job->measures & RP_USE_MEASURE ? frame : NULL, lockstep, out));
 
 fail:
     rp_media_frame_free(&frame);
@@ -113,7 +113,8 @@ int rp_job_video_choose(struct rp_job_video *v)
     struct rp_launches way = {1, 1};
     struct rp_job *const job = v->job;
     const struct rp_output_options *const o = rp_settings_get(job->settings, &rp_output_group);
-    const bool lockstep = job->measures && rp_plan_frames_are_open(&job->pipeline->plan) &&
+    const bool lockstep = (job->measures & RP_USE_MEASURE) &&
+                          rp_plan_frames_are_open(&job->pipeline->plan) &&
                           is_kept(job->pipeline->cache) && !(o->segment && *o->segment);
 
     if (job->slots || job->facts || job->join)
@@ -184,7 +185,7 @@ static int help(void *priv)
 
     RP_TRY(rp_pipeline_open(&pipeline, v->job->runtime, v->job->settings,
                             &(const struct rp_pipeline_params){
-                                .use = RP_USE_PROCESS | (v->job->measures ? RP_USE_MEASURE : 0),
+                                .use = RP_USE_PROCESS | v->job->measures,
                                 .threads = 1,
                                 .gpu = h->gpu,
                                 .shrink = v->job->pipeline->plan.shrink,

@@ -178,6 +178,13 @@ static void destroy(void *pipeline)
     free(p);
 }
 
+static enum rp_measure measure_of(unsigned use)
+{
+    return use & RP_USE_MEASURE             ? RP_MEASURE_ALL
+           : use & RP_USE_MEASURE_PRECISION ? RP_MEASURE_PRECISION
+                                            : RP_MEASURE_NOTHING;
+}
+
 static int open_pool(struct rp_pipeline *p, struct rp_engine *engine,
                      const struct rp_pipeline_params *params)
 {
@@ -199,7 +206,7 @@ static int open_pool(struct rp_pipeline *p, struct rp_engine *engine,
                                  .cache = cache,
                                  .threads = params->threads,
                                  .layout = rp_graph_layout(graph),
-                                 .measure = (params->use & RP_USE_MEASURE) != 0,
+                                 .measure = measure_of(params->use),
                                  .tensorrt = provider_of(p->settings) == RP_PROVIDER_TENSORRT,
                                  .by = (enum rp_network_engine) o->network_engine,
                                  .precision = (enum rp_precision) o->precision});
@@ -228,7 +235,7 @@ static char *list_key(const struct rp_pipeline *p, const struct rp_pipeline_para
     if (!p->cache)
         return NULL;
     struct rp_pipeline_params same = *params;
-    same.use &= ~(unsigned) RP_USE_MEASURE;
+    same.use &= ~(unsigned) (RP_USE_MEASURE | RP_USE_MEASURE_PRECISION);
     write_use(&same, use, sizeof(use));
     kind = rp_pipeline_kind(p->settings, rp_store_path(p->runtime->store), use);
     if (kind)

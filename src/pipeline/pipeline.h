@@ -12,6 +12,7 @@ enum rp_pipeline_use {
     RP_USE_PROCESS = 2, /* content check, selection, processors */
     RP_USE_MEASURE = 4, /* on a GPU: measure what is not in the cache yet; for many frames */
     RP_USE_CHECK = 8,   /* the content check alone */
+    RP_USE_MEASURE_PRECISION = 16, /* of RP_USE_MEASURE only what takes little time */
 };
 
 struct rp_pipeline {
