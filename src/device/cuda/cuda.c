@@ -47,11 +47,14 @@ static struct cuda_device *self(struct rp_device *dev)
  * though nothing of ours captures then, and plans of cuDNN fail in another. It is taken for a capture
  * inside of cuDNN's planning, in the mode in which no thread may allocate; one whose own mode is
  * relaxed may, and does not end that capture. */
+static _Thread_local int mine = -1; /* the GPU that this thread works with; -1: none yet */
+
 static cudaError_t use(int id)
 {
     enum cudaStreamCaptureMode mode = cudaStreamCaptureModeRelaxed;
     const cudaError_t error = cudaSetDevice(id);
 
+    mine = id;
     return error != cudaSuccess ? error : cudaThreadExchangeStreamCaptureMode(&mode);
 }
 
@@ -94,7 +97,10 @@ static int cuda_alloc_host(struct rp_device *dev, size_t size, void **out)
     int ret;
 
     *out = NULL;
-    CU_TRY("device", use(dev->id)); /* a decoder's thread may call this */
+    /* The memory is every GPU's. A decoder's thread may call this, and that of one GPU for frames that
+     * another one's pipeline made: it stays with its own. */
+    if (mine < 0)
+        CU_TRY("device", use(dev->id));
     CU_TRY("pinned memory", cudaHostAlloc(out, RP_MAX(size, 64), cudaHostAllocPortable));
     memset(*out, 0, RP_MAX(size, 64));
     return 0;
@@ -278,10 +284,14 @@ static int cuda_alloc_beside(struct rp_device *dev, size_t size, void **out)
 {
     int ret = 0;
 
+    const int before = mine;
+
     *out = NULL;
     CU_TRY("device", use(dev->id));
     CU_TRY("memory", cudaMalloc(out, RP_MAX(size, 256)));
 fail:
+    if (before >= 0 && before != dev->id)
+        use(before);
     return ret;
 }
 

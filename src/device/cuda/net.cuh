@@ -138,9 +138,15 @@ static inline int rp_gpu_major(void)
     return major;
 }
 
-static inline void rp_shared_allow(const void *kernel, int bytes)
+/* All that there is, whatever this launch needs: another thread may be launching the same kernel
+ * with another size. */
+static inline void rp_shared_allow(const void *kernel)
 {
-    (void) cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, bytes);
+    struct cudaFuncAttributes a;
+
+    if (cudaFuncGetAttributes(&a, kernel) == cudaSuccess)
+        (void) cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                                    rp_shared_most() - (int) a.sharedSizeBytes);
 }
 #else
 static inline int rp_shared_most(void)
@@ -148,7 +154,7 @@ static inline int rp_shared_most(void)
     return 160 * 1024;
 }
 
-static inline void rp_shared_allow(const void *, int)
+static inline void rp_shared_allow(const void *)
 {
 }
 #endif

@@ -409,7 +409,7 @@ static inline int conv_launch(struct rp_stream *stream, const struct rp_op_net_c
     if (p.splits > 1 && (int64_t) grid.x * grid.y * a->groups > COUNTERS)
         return rp_host.fail(RP_ERR_DEVICE, "a convolution of %d pixels is too large to be split",
                             p.pixels);
-    rp_shared_allow((const void *) kernel, bytes);
+    rp_shared_allow((const void *) kernel);
     config.gridDim = grid;
     config.blockDim = dim3((unsigned) threads);
     config.dynamicSmemBytes = (size_t) bytes;
