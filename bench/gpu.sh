@@ -13,6 +13,7 @@
 #               archive has in data/: the models in models, pictures and clips in media, source.jpg and source2.jpg
 #   record   *  checkstep and checkrecord: frames in lockstep; verbs and faults of recording, each network's
 #               replays against eager
+#   nets     *  checknet: the twins by our own operations against ONNX Runtime, rows against one, times
 #   bench    *  reprise benchmark on the twins; what becomes bench/results/GPU.json
 #   decode      NVDEC against the processor's decoder: the same frames, and how fast; clips are those in
 #               data/clips (tests/decode_clips.sh makes them)
@@ -29,7 +30,7 @@
 #   OUT             results (out/gpu)
 #   TMPDIR          what is unpacked goes to reprise-gpu in it (/tmp) and is used again
 #   LIMIT           seconds for all steps together (560); LIMIT_BENCH etc.: for one
-#   *_ARGS          of BENCH, CHECKGPU, CHECKGRAPH, FAULTS, RECORD, SANITIZE, TWINS: more arguments, apart at blanks
+#   *_ARGS          of BENCH, CHECKGPU, CHECKGRAPH, FAULTS, NETS, RECORD, SANITIZE, TWINS: more arguments, apart at blanks
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -42,7 +43,7 @@ out=$(cd "$out" && pwd)
 work=${TMPDIR:-/tmp}/reprise-gpu
 packed=$work/programs
 log=$out/gpu.log
-default_steps=(unpack twins doctor checkgpu graph record bench)
+default_steps=(unpack twins doctor checkgpu graph record nets bench)
 
 say() { echo "gpu: $*"; }
 skip() { say "$*"; exit 77; }
@@ -177,6 +178,18 @@ step_graph() {
         esac || failed=1
     done
     return $failed
+}
+
+step_nets() {
+    local checknet
+    surroundings
+    checknet=$(program checknet)
+    [ -n "$checknet" ] || skip "there is no checknet yet"
+    # shellcheck disable=SC2086
+    "$checknet" ${NETS_ARGS:---precision fp16} "$work"/twins/*.onnx
+    # shellcheck disable=SC2086
+    "$checknet" ${NETS_ARGS:---precision fp16} --inputs 1 --rows 4 --slots 4 \
+        "$work"/twins/{yoloface_8n,2dfan4,arcface_w600k_r50,hyperswap_1a_256,inswapper_128}.onnx
 }
 
 step_record() {
