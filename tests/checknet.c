@@ -154,13 +154,18 @@ static int run_way(const struct way *w, int seed, uint8_t *to)
     return get_results(w, to);
 }
 
-static double rms_difference(const float *a, const float *b, size_t n)
+/* Of n floats, which need not be aligned. */
+static double rms_difference(const uint8_t *got, const uint8_t *want, size_t n)
 {
     double difference = 0, size = 0;
 
     for (size_t i = 0; i < n; i++) {
-        difference += ((double) a[i] - b[i]) * ((double) a[i] - b[i]);
-        size += (double) b[i] * b[i];
+        float a, b;
+
+        memcpy(&a, got + i * sizeof(a), sizeof(a));
+        memcpy(&b, want + i * sizeof(b), sizeof(b));
+        difference += ((double) a - (double) b) * ((double) a - (double) b);
+        size += (double) b * (double) b;
     }
     return size > 0 ? sqrt(difference / size) : difference;
 }
@@ -174,8 +179,7 @@ static void note(struct way *w, const uint8_t *got, const uint8_t *want)
 
         w->most = RP_MAX(w->most, d.scale > 0 ? d.most / d.scale : d.most);
         if (t->type == RP_TYPE_F32)
-            w->rms = RP_MAX(w->rms, rms_difference((const float *) got, (const float *) want,
-                                                   t->count));
+            w->rms = RP_MAX(w->rms, rms_difference(got, want, t->count));
         got += t->bytes;
         want += t->bytes;
     }
