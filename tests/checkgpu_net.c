@@ -152,7 +152,7 @@ void check_net_conv(struct cg *c)
     a.product =
         kind == RP_ACT_F32 && !c->bench && cg_chance(c, 20) ? RP_PRODUCT_EXACT : RP_PRODUCT_QUICK;
     /* Of the largest number; where a function keeps that within bounds, of the sums' rather. */
-    const float sums = sqrtf((float) (a.kh * a.kw * in / a.groups)) / 4;
+    const float sums = sqrtf((float) (a.kh * a.kw * in) / (float) a.groups) / 4;
     const float tolerance = a.product == RP_PRODUCT_EXACT ? 2e-5f : 2e-3f * RP_MAX(sums, 1.0f);
     a.dst = act(c, "dst",
                 shape(cg_chance(c, 80) ? kind : RP_ACT_F32, n, h * a.shuffle,

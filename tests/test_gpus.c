@@ -171,7 +171,7 @@ static void run(rp_options *o, bool measures, rp_report *report)
     work.most = 0;
     assert_int_equal(rp_job_create(&job, runtime, o), 0);
     assert_non_null(job->reader); /* of a GPU's job, kept for its run */
-    job->measures = measures;
+    job->measures = measures ? RP_USE_MEASURE : 0;
     job->pipeline->cache = cache;
     assert_int_equal(rp_job_run(job, NULL, NULL), 0);
     assert_null(job->reader);

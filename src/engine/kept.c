@@ -136,6 +136,8 @@ static int add(void *priv, size_t offset, const void *data, size_t bytes)
 
 static void end(struct way *w)
 {
+    if (!w->device) /* it was not begun */
+        return;
     if (w->part)
         w->device->fns->free_host(w->device, w->part);
     w->device->fns->stream_destroy(w->device, w->stream);

@@ -106,10 +106,14 @@ static int bring_weights(const struct rp_model *m, const struct rp_nn_sum *sum,
 /* How many rows these sizes are of, if the file has one and all else is as it says; else 0. */
 static int rows_of(const struct rp_model *m, const int64_t *const *dim)
 {
-    for (int i = 0; i < m->nin; i++)
-        if (m->in[i].rank < 1 || m->in[i].dim[0] != 1 || dim[i][0] != dim[0][0])
+    int64_t rows = 0;
+
+    for (int i = 0; i < m->nin; i++) {
+        if (m->in[i].rank < 1 || m->in[i].dim[0] != 1 || (i && dim[i][0] != rows))
             return 0;
-    return m->nin && dim[0][0] > 1 && dim[0][0] <= RP_MAX_LANES ? (int) dim[0][0] : 0;
+        rows = dim[i][0];
+    }
+    return rows > 1 && rows <= RP_MAX_LANES ? (int) rows : 0;
 }
 
 static enum rp_type type_of(int theirs)
