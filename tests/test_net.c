@@ -680,7 +680,7 @@ static void test_copy(void **state)
 static void test_copy_types(void **state)
 {
     enum { N = 6 };
-    float from[N] = {-2.75f, 0, 3.5f, 1e20f, -1e20f, NAN}, back[N];
+    float from[N] = {-2.75f, 0, 3.5f, 1e20f, -1e20f, NAN}, back[N] = {0};
     static const int64_t whole[N] = {-2, 0, 3, INT64_MAX, INT64_MIN, 0};
     static const int32_t less[N] = {-2, 0, 3, 2147483520, INT32_MIN, 0};
     static const uint8_t truth[N] = {1, 0, 1, 1, 1, 1};
