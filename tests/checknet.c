@@ -20,6 +20,7 @@
 #include "engine/compare.h"
 #include "engine/graph.h"
 #include "ops/describe.h"
+#include "tell.h"
 
 #define MAX_SLOTS 16
 #define REPEAT 20
@@ -29,7 +30,6 @@ static struct {
     const char *device;
     enum rp_precision precision;
     int inputs, rows, slots, steps;
-    int passed, failed;
 } opt = {.device = "cuda", .precision = RP_PRECISION_TF32, .inputs = 3, .rows = 1, .slots = 8};
 
 static struct {
@@ -47,22 +47,6 @@ struct way {
     struct rp_net *net;
     double most, rms; /* difference to the reference, relative; the worst input's */
 };
-
-static void verdict(bool ok, const char *fmt, ...) RP_PRINTF(2, 3);
-
-static void verdict(bool ok, const char *fmt, ...)
-{
-    va_list ap;
-
-    printf("%s ", ok ? "ok    " : "FAILED");
-    va_start(ap, fmt);
-    vprintf(fmt, ap);
-    va_end(ap);
-    putchar('\n');
-    fflush(stdout);
-    opt.passed += ok;
-    opt.failed += !ok;
-}
 
 /* ---- opening --------------------------------------------------------------------------------- */
 
@@ -278,7 +262,7 @@ static int check_replay(const struct way *w, struct rp_recording *r, const uint8
         RP_CHECK(get_results(w, got));
         same &= !memcmp(got, want, result_bytes(w->net));
     }
-    verdict(same, "%s: %s replayed: the bytes of an eager run", rp_model_name(w->model), w->name);
+    tell(same, "%s: %s replayed: the bytes of an eager run", rp_model_name(w->model), w->name);
     return 0;
 }
 
@@ -359,7 +343,7 @@ static int compare_rows(const struct way *one, const struct way *rows, const uin
             g += n;
         }
     }
-    verdict(same, "%s: %d rows are those of one row", rp_model_name(rows->model), opt.rows);
+    tell(same, "%s: %d rows are those of one row", rp_model_name(rows->model), opt.rows);
     return 0;
 }
 
@@ -413,7 +397,7 @@ static int check_file(const char *path)
         goto fail;
     }
     RP_TRY(compare_ways(way, want, got));
-    verdict(ours->most <= times * RP_MAX(way[1].most, 1e-4) ||
+    tell(ours->most <= times * RP_MAX(way[1].most, 1e-4) ||
                 ours->rms <= times * RP_MAX(way[1].rms, 1e-5),
             "%s: largest difference: ours %.2e, ONNX Runtime's %.2e; of squares: %.2e, %.2e",
             rp_path_base(path), ours->most, way[1].most, ours->rms, way[1].rms);
@@ -478,11 +462,11 @@ int main(int argc, char **argv)
         here.dev = here.cpu;
     for (int i = optind; i < argc; i++)
         if (check_file(argv[i]) < 0)
-            verdict(false, "%s: %s", argv[i], rp_last_error());
+            tell(false, "%s: %s", argv[i], rp_last_error());
     rp_engine_destroy(&here.engine);
     if (here.dev != here.cpu)
         rp_device_destroy(&here.dev);
     rp_device_destroy(&here.cpu);
-    printf("%d passed, %d failed\n", opt.passed, opt.failed);
-    return opt.failed ? 1 : 0;
+    printf("%d passed, %d failed\n", told.passed, told.failed);
+    return told.failed ? 1 : 0;
 }

@@ -30,6 +30,7 @@
 #include "engine/form.h"
 #include "engine/graph.h"
 #include "engine/play.h"
+#include "tell.h"
 
 #define MAX_NETWORKS 64
 #define MIB (1 << 20)
@@ -37,7 +38,7 @@
 static struct {
     const char *device, *models, *network[MAX_NETWORKS];
     int networks, soak, repeats;
-    int passed, failed, skipped;
+    int skipped;
 } opt = {.device = "cuda", .repeats = 3};
 
 static struct {
@@ -49,19 +50,6 @@ static struct {
 static const struct rp_graph_options on = {.mode = RP_GRAPH_FRAME, .warmup = 3, .verify = 0};
 
 /* ---- words ----------------------------------------------------------------------------------- */
-
-__attribute__((format(printf, 2, 3))) static void tell(bool ok, const char *fmt, ...)
-{
-    va_list ap;
-
-    printf("%s ", ok ? "ok    " : "FAILED");
-    va_start(ap, fmt);
-    vprintf(fmt, ap);
-    va_end(ap);
-    putchar('\n');
-    fflush(stdout);
-    *(ok ? &opt.passed : &opt.failed) += 1;
-}
 
 static void skip(const char *what)
 {
@@ -1058,6 +1046,6 @@ int main(int argc, char **argv)
         rp_device_destroy(&here.dev);
     rp_engine_destroy(&here.engine);
     rp_device_destroy(&here.cpu);
-    printf("%d passed, %d failed, %d skipped\n", opt.passed, opt.failed, opt.skipped);
-    return opt.failed ? 1 : 0;
+    printf("%d passed, %d failed, %d skipped\n", told.passed, told.failed, opt.skipped);
+    return told.failed ? 1 : 0;
 }

@@ -116,6 +116,15 @@ RP_DEV void rp_eight_then(const struct rp_net_then *t, float v[8], int c, int co
             v[j] *= t->gain;
 }
 
+/* Sum over a warp, in one order, for every lane. */
+RP_DEV float rp_warp_sum(float v)
+{
+#pragma unroll
+    for (int k = RP_WARP / 2; k; k /= 2)
+        v += __shfl_xor_sync(RP_ALL_LANES, v, k);
+    return v;
+}
+
 /* Shared memory that a block may have on this GPU, and permission for a kernel to use it. */
 #ifdef __CUDACC__
 static inline int rp_shared_most(void)

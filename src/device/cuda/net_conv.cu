@@ -296,9 +296,7 @@ static __global__ void __launch_bounds__(256)
             s *= a.in_scale[(int64_t) n * a.src.c + c];
         sum = fmaf(s, rp_number_get(a.weights, a.src.type, rp_conv_weight(&a, o, 0, c)), sum);
     }
-#pragma unroll
-    for (int k = RP_WARP / 2; k; k /= 2)
-        sum += __shfl_xor_sync(RP_ALL_LANES, sum, k);
+    sum = rp_warp_sum(sum);
     if (lane == 0)
         rp_conv_finish(&a, sum, n, 0, 0, o);
 }

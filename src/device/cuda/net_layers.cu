@@ -376,8 +376,8 @@ static bool are_eights(const struct rp_op_net_copy *a)
 {
     const int last = RP_NET_AXES - 1;
 
-    return are_real(a) && a->dst_step[last] == 1 && a->src_step[last] == 1 && a->size[last] % 8 == 0 && !a->zeros &&
-           is_aligned(a->src) && is_aligned(a->dst) && steps_of_eight(a, a->src_step) &&
+    return are_real(a) && a->dst_step[last] == 1 && a->src_step[last] == 1 &&
+           a->size[last] % 8 == 0 && !a->zeros && is_aligned(a->src) && is_aligned(a->dst) && steps_of_eight(a, a->src_step) &&
            steps_of_eight(a, a->dst_step);
 }
 
@@ -385,8 +385,8 @@ static bool are_pixels(const struct rp_op_net_copy *a)
 {
     const int last = RP_NET_AXES - 1;
 
-    return are_real(a) && a->dst_step[last] == 1 && a->size[last] + a->zeros == 8 && is_aligned(a->dst) &&
-           steps_of_eight(a, a->dst_step);
+    return are_real(a) && a->dst_step[last] == 1 && a->size[last] + a->zeros == 8 &&
+           is_aligned(a->dst) && steps_of_eight(a, a->dst_step);
 }
 
 /* With the dimension of the destination's step 1 innermost, writes are in one piece. Where that is

@@ -256,14 +256,6 @@ static __global__ void __launch_bounds__(THREADS)
                       0);
 }
 
-RP_DEV float warp_sum(float v)
-{
-#pragma unroll
-    for (int k = RP_WARP / 2; k; k /= 2)
-        v += __shfl_xor_sync(RP_ALL_LANES, v, k);
-    return v;
-}
-
 /* A warp has the channels of a pixel. */
 static __global__ void __launch_bounds__(THREADS)
     norm_pixel(const __grid_constant__ struct rp_op_net_norm a)
@@ -278,14 +270,14 @@ static __global__ void __launch_bounds__(THREADS)
     if (a.kind == RP_NORM_LAYER) {
         for (int c = lane; c < count; c += RP_WARP)
             mean += get_at(a, pixel, c);
-        mean = warp_sum(mean) / (float) count;
+        mean = rp_warp_sum(mean) / (float) count;
     }
     for (int c = lane; c < count; c += RP_WARP) {
         const float d = get_at(a, pixel, c) - mean;
 
         square = fmaf(d, d, square);
     }
-    square = warp_sum(square);
+    square = rp_warp_sum(square);
     float factor = 1 / sqrtf(square / (float) count + a.eps);
     if (a.kind == RP_NORM_L2)
         factor = 1 / rp_net_max(sqrtf(square), a.eps);
