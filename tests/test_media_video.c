@@ -685,6 +685,32 @@ static void test_last_frame(void **state)
     rp_media_frame_free(&f);
 }
 
+/* An open video gives each frame as if it was opened for it: on, back, again, far on, past its end. */
+static void test_open_frames(void **state)
+{
+    static const int64_t order[] = {3, 4, 9, 9, 2, 300, 29, 1000, 1000, 0};
+    rp_frames *frames = NULL;
+    rp_image a, b;
+
+    (void) state;
+    need("long.mp4");
+    assert_int_equal(rp_frames_open(&frames, in_dir("long.mp4")), 0);
+    for (size_t i = 0; i < RP_ARRAY_LEN(order); i++) {
+        assert_int_equal(rp_frames_read(frames, &a, order[i], i % 2 ? 64 : 0), 0);
+        assert_int_equal(rp_frame_read(&b, in_dir("long.mp4"), order[i], i % 2 ? 64 : 0), 0);
+        assert_int_equal(a.w, b.w);
+        assert_int_equal(a.h, b.h);
+        for (int y = 0; y < a.h; y++)
+            assert_memory_equal(a.data + y * a.stride, b.data + y * b.stride, (size_t) a.w * 3);
+        rp_image_free(&a);
+        rp_image_free(&b);
+    }
+    assert_int_equal(rp_frames_read(frames, &a, -1, 0), RP_ERR_INVALID);
+    rp_frames_close(&frames);
+    assert_int_equal(rp_frames_open(&frames, in_dir("nothing.mp4")), RP_ERR_IO);
+    assert_null(frames);
+}
+
 static void test_rate(void **state)
 {
     struct rp_writer_params params = usual;
@@ -1041,6 +1067,7 @@ int main(void)
         cmocka_unit_test(test_times),
         cmocka_unit_test(test_frames_in_blocks),
         cmocka_unit_test(test_last_frame),
+        cmocka_unit_test(test_open_frames),
         cmocka_unit_test(test_rate),
         cmocka_unit_test(test_size),
         cmocka_unit_test(test_sound),

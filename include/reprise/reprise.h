@@ -562,6 +562,23 @@ static inline int rp_frame_read(rp_image *out, const char *path, int64_t index, 
     return rp_frame_read_sized(out, sizeof(*out), path, index, width);
 }
 
+typedef struct rp_frames rp_frames;
+
+/** Open a video, or a picture, to read several of its frames (since API 8): what is decoded once
+ *  serves the next, as long as they come in rising order and not far apart. For one thread at a
+ *  time. Nothing is opened if this fails. */
+RP_API int rp_frames_open(rp_frames **out, const char *path);
+RP_API void rp_frames_close(rp_frames **frames);
+
+RP_API int rp_frames_read_sized(rp_frames *frames, rp_image *out, size_t size, int64_t index,
+                                int width);
+
+/** A frame as rp_frame_read() gives it (since API 8). */
+static inline int rp_frames_read(rp_frames *frames, rp_image *out, int64_t index, int width)
+{
+    return rp_frames_read_sized(frames, out, sizeof(*out), index, width);
+}
+
 typedef struct rp_live rp_live;
 
 /** A source of frames in real time (since API 7). */

@@ -12,6 +12,6 @@
 #define RP_VERSION_PATCH 0
 
 /** Grows by one whenever a function or a field is added to reprise.h. */
-#define RP_API_VERSION 7
+#define RP_API_VERSION 8
 
 #endif /* REPRISE_VERSION_H */

@@ -70,18 +70,61 @@ int rp_file_look_sized(const char *path, rp_file_info *out, size_t size)
     return ret;
 }
 
-static int read_frame(rp_image *out, const char *path, int64_t index)
-{
+struct rp_frames {
+    char *path;
     enum rp_media_kind kind;
-    struct rp_media_frame *frame = NULL;
+    struct rp_reader *reader; /* of a video: it may stand anywhere. NULL: not open */
+    int64_t next;             /* the frame that it reads next */
+};
 
-    RP_CHECK(rp_media_probe(path, &kind));
-    if (kind == RP_MEDIA_IMAGE)
-        return rp_image_read(out, path);
-    if (kind != RP_MEDIA_VIDEO)
-        return rp_fail(RP_ERR_FORMAT, "%s: neither a picture nor a video", path);
-    RP_CHECK(rp_reader_frame(path, index, &frame));
-    const int ret = rp_media_frame_image(frame, out);
+/* As far as a key frame usually is, so that to go on decoding is no slower than to seek. */
+enum { NEAR = 250 };
+
+int rp_frames_open(rp_frames **out, const char *path)
+{
+    struct rp_frames *const f = *out = calloc(1, sizeof(*f));
+    int ret = 0;
+
+    if (!f || !(f->path = strdup(path)))
+        ret = rp_fail(RP_ERR_NOMEM, "out of memory");
+    else if ((ret = rp_media_probe(path, &f->kind)) >= 0 && f->kind != RP_MEDIA_IMAGE &&
+             f->kind != RP_MEDIA_VIDEO)
+        ret = rp_fail(RP_ERR_FORMAT, "%s: neither a picture nor a video", path);
+    if (ret < 0)
+        rp_frames_close(out);
+    return ret;
+}
+
+void rp_frames_close(rp_frames **frames)
+{
+    struct rp_frames *const f = *frames;
+
+    if (!f)
+        return;
+    rp_reader_close(&f->reader);
+    free(f->path);
+    free(f);
+    *frames = NULL;
+}
+
+static int read_frame(struct rp_frames *f, int64_t index, rp_image *out)
+{
+    struct rp_media_frame *frame = NULL;
+    int ret = 0;
+
+    if (f->kind == RP_MEDIA_IMAGE)
+        return rp_image_read(out, f->path);
+    if (index < f->next || index - f->next > NEAR)
+        rp_reader_close(&f->reader);
+    if (!f->reader)
+        ret = rp_reader_open(&f->reader, f->path, &(struct rp_reader_params){.start = index});
+    if (ret >= 0)
+        ret = rp_reader_forward(f->reader, index, &frame);
+    if (ret >= 0)
+        ret = rp_media_frame_image(frame, out);
+    f->next = index + 1;
+    if (ret < 0 || frame->index < index) /* it failed, or is at its end */
+        rp_reader_close(&f->reader);
     rp_media_frame_free(&frame);
     return ret;
 }
@@ -98,7 +141,7 @@ static int shrink(rp_image *image, int width)
     return ret;
 }
 
-int rp_frame_read_sized(rp_image *out, size_t size, const char *path, int64_t index, int width)
+int rp_frames_read_sized(rp_frames *f, rp_image *out, size_t size, int64_t index, int width)
 {
     rp_image own = {0};
 
@@ -107,9 +150,20 @@ int rp_frame_read_sized(rp_image *out, size_t size, const char *path, int64_t in
     if (index < 0 || width < 0)
         return rp_fail(RP_ERR_INVALID, "frame %lld, width %d: both must be 0 or more",
                        (long long) index, width);
-    int ret = read_frame(&own, path, index);
+    int ret = read_frame(f, index, &own);
     if (ret >= 0 && width > 0 && own.w > width)
         ret = shrink(&own, width);
     rp_api_give(out, size, &own, sizeof(own));
+    return ret;
+}
+
+int rp_frame_read_sized(rp_image *out, size_t size, const char *path, int64_t index, int width)
+{
+    struct rp_frames *frames = NULL;
+
+    memset(out, 0, size);
+    RP_CHECK(rp_frames_open(&frames, path));
+    const int ret = rp_frames_read_sized(frames, out, size, index, width);
+    rp_frames_close(&frames);
     return ret;
 }

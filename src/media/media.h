@@ -190,6 +190,9 @@ int rp_reader_count(const struct rp_reader *reader, struct rp_video_count *count
  * "video: 156 of 277 frames, cut short". */
 bool rp_reader_damage(struct rp_reader *reader, char *text, size_t size);
 
+/* On to the frame of this number, which has not come yet, or to the last one if there are fewer. */
+int rp_reader_forward(struct rp_reader *reader, int64_t index, struct rp_media_frame **frame);
+
 /* One frame by its number, or the last if there are fewer: for the reference frame. */
 int rp_reader_frame(const char *path, int64_t index, struct rp_media_frame **frame);
 

@@ -141,6 +141,13 @@ bool rp_reader_damage(struct rp_reader *reader, char *text, size_t size)
     return false;
 }
 
+int rp_reader_forward(struct rp_reader *reader, int64_t index, struct rp_media_frame **frame)
+{
+    (void) reader, (void) index;
+    *frame = NULL;
+    return none();
+}
+
 int rp_reader_frame(const char *path, int64_t index, struct rp_media_frame **frame)
 {
     (void) path, (void) index;
@@ -236,6 +243,25 @@ void rp_live_stop(rp_live *live)
 void rp_live_close(rp_live **live)
 {
     *live = NULL;
+}
+
+int rp_frames_open(rp_frames **out, const char *path)
+{
+    (void) path;
+    *out = NULL;
+    return none();
+}
+
+void rp_frames_close(rp_frames **frames)
+{
+    *frames = NULL;
+}
+
+int rp_frames_read_sized(rp_frames *frames, rp_image *out, size_t size, int64_t index, int width)
+{
+    (void) frames, (void) index, (void) width;
+    memset(out, 0, size);
+    return none();
 }
 
 int rp_frame_read_sized(rp_image *out, size_t size, const char *path, int64_t index, int width)

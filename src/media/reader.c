@@ -949,14 +949,13 @@ bool rp_reader_damage(struct rp_reader *r, char *text, size_t size)
     return true;
 }
 
-int rp_reader_frame(const char *path, int64_t index, struct rp_media_frame **frame)
+int rp_reader_forward(struct rp_reader *r, int64_t index, struct rp_media_frame **frame)
 {
-    struct rp_reader *r = NULL;
     AVFrame *f = NULL, *last = NULL;
     int ret;
 
     *frame = NULL;
-    RP_TRY(rp_reader_open(&r, path, &(struct rp_reader_params){.start = index}));
+    rp_watch_begin(&r->watch);
     while (r->index <= index || !last) {
         RP_TRY(next_raw(r, &f));
         if (!f)
@@ -965,13 +964,23 @@ int rp_reader_frame(const char *path, int64_t index, struct rp_media_frame **fra
         last = f;
     }
     if (!last)
-        ret = rp_fail(RP_ERR_FORMAT, "%s: no frame of its video can be decoded", path);
+        ret = rp_fail(RP_ERR_FORMAT, "%s: no frame of its video can be decoded", r->path);
     else
         ret = finish_frame(r, &last, frame);
     if (ret >= 0 && (ret = check_memory(r)) < 0)
         rp_media_frame_free(frame);
 fail:
     av_frame_free(&last);
+    return ret;
+}
+
+int rp_reader_frame(const char *path, int64_t index, struct rp_media_frame **frame)
+{
+    struct rp_reader *r = NULL;
+
+    *frame = NULL;
+    RP_CHECK(rp_reader_open(&r, path, &(struct rp_reader_params){.start = index}));
+    const int ret = rp_reader_forward(r, index, frame);
     rp_reader_close(&r);
     return ret;
 }

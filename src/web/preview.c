@@ -18,6 +18,8 @@ struct web_preview {
     /* of the thread */
     rp_pipeline *pipeline;
     char *wish;     /* what the pipeline was opened for */
+    rp_frames *frames; /* of the medium */
+    char frames_of[WEB_ID + 1];
     rp_image frame; /* the last one that was read */
     char frame_of[WEB_ID + 64];
 };
@@ -69,13 +71,26 @@ static int open_pipeline(struct web_preview *p, const json_t *json)
     return ret;
 }
 
+/* The medium stays open: who drags along the time line wants the next frame, too. */
+static int open_frames(struct web_preview *p, const struct web_medium *m)
+{
+    char path[WEB_PATH];
+
+    if (p->frames && !strcmp(m->id, p->frames_of))
+        return 0;
+    rp_frames_close(&p->frames);
+    web_store_path(p->server, m, path);
+    snprintf(p->frames_of, sizeof(p->frames_of), "%s", m->id);
+    return rp_frames_open(&p->frames, path);
+}
+
 /* A frame that is looked at with other options was read before. */
 static int read_frame(struct web_preview *p, const json_t *json, rp_image *out)
 {
     const char *const target = json_string_value(json_object_get(json, "target"));
     const int64_t frame = number(json, "frame", INT32_MAX - 1),
                   width = number(json, "width", 32768);
-    char name[sizeof(p->frame_of)], path[WEB_PATH];
+    char name[sizeof(p->frame_of)];
     struct web_medium m;
 
     if (!target || !web_store_find(p->server, target, &m))
@@ -84,8 +99,9 @@ static int read_frame(struct web_preview *p, const json_t *json, rp_image *out)
     if (strcmp(name, p->frame_of) != 0) {
         rp_image_free(&p->frame);
         *p->frame_of = '\0';
-        web_store_path(p->server, &m, path);
-        const int ret = rp_frame_read(&p->frame, path, frame, (int) width);
+        int ret = open_frames(p, &m);
+        if (ret >= 0)
+            ret = rp_frames_read(p->frames, &p->frame, frame, (int) width);
         if (ret < 0)
             return ret;
         memcpy(p->frame_of, name, sizeof(name));
@@ -180,6 +196,7 @@ static void *work(void *priv)
     }
     pthread_mutex_unlock(&p->lock);
     rp_pipeline_destroy(&p->pipeline);
+    rp_frames_close(&p->frames);
     rp_image_free(&p->frame);
     return NULL;
 }
