@@ -337,7 +337,7 @@ RP_FN int rp_conv_split(const struct rp_op_net_conv *a)
 
     if (rp_conv_is_depthwise(rp_conv_out(a), a->src.c, a->groups) || rp_conv_is_odd(a))
         return 1;
-    while (split < 16 && tiles * split <= 128 && steps >= split * 18)
+    while (split < 16 && tiles * split < 64 && steps >= split * 18)
         split *= 2;
     return split;
 }

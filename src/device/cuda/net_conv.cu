@@ -258,6 +258,11 @@ static bool can(const struct rp_op_net_conv *a, const conv_plan &p, int tile)
     return conv_table[tile].kernel[a->src.type == RP_ACT_F16][p.simple];
 }
 
+static int blocks_of_sum(const struct conv_tile &, const conv_plan &p)
+{
+    return p.splits;
+}
+
 static int choose(const struct rp_op_net_conv *a, const conv_plan &p)
 {
     return conv_choose(conv_table, a, p, can);

@@ -45,7 +45,8 @@ template <int TYPE, int BM, int BN, int THREADS, bool SIMPLE> struct fetcher {
     uint32_t in[A];        /* taps that are in the source: rows, and from bit 16 on columns */
     int y[SIMPLE ? 1 : A]; /* of the first tap in the enlarged source */
     int x[SIMPLE ? 1 : A];
-    int m; /* the first row's pixel */
+    int here[SIMPLE ? 1 : A]; /* this tap in the source, -1: a zero */
+    int m;                    /* the first row's pixel */
     const T *weight;
     int apart;        /* from a row of B to the next of this thread */
     int rows;         /* of B that there are */
@@ -67,6 +68,8 @@ template <int TYPE, int BM, int BN, int THREADS, bool SIMPLE> struct fetcher {
 #pragma unroll
         for (int i = 0; i < A; i++)
             start_row(a, p, i, group * each);
+        if (!SIMPLE)
+            aim(a);
         weight = (const T *) a.weights + (int64_t) (group * p.out + n0 + row) * p.row + k;
         apart = STRIDE * p.row;
         rows = p.out - n0 - row;
@@ -98,37 +101,43 @@ template <int TYPE, int BM, int BN, int THREADS, bool SIMPLE> struct fetcher {
             in[i] = 0;
     }
 
-    /* The source of row i of this step, and whether it is there or a zero. */
-    RP_DEV_METHOD bool source(const struct rp_op_net_conv &a, int i, int tap, int *from) const
+    /* Not simple: where the tap of the next step is. Several steps share one. */
+    RP_DEV_METHOD void aim(const struct rp_op_net_conv &a)
     {
-        if (SIMPLE) {
-            *from = at[i] + tap;
-            return (in[i] >> ky) & (in[i] >> (16 + kx)) & 1;
+#pragma unroll
+        for (int i = 0; i < A; i++) {
+            const int fy = rp_pad_source(y[i] + ky * a.dilation_h, a.src.h, a.up, a.pad_mode);
+            const int fx = rp_pad_source(x[i] + kx * a.dilation_w, a.src.w, a.up, a.pad_mode);
+
+            here[i] = fy >= 0 && fx >= 0 && in[i] ? at[i] + (fy * a.src.w + fx) * a.src.ld : -1;
         }
-        const int fy = rp_pad_source(y[i] + ky * a.dilation_h, a.src.h, a.up, a.pad_mode);
-        const int fx = rp_pad_source(x[i] + kx * a.dilation_w, a.src.w, a.up, a.pad_mode);
-        *from = at[i] + (fy * a.src.w + fx) * a.src.ld + c;
-        return fy >= 0 && fx >= 0 && in[i];
+    }
+
+    /* The source of row i of this step, and whether it is there or a zero. */
+    RP_DEV_METHOD bool source(int i, int tap, int *from) const
+    {
+        *from = SIMPLE ? at[i] + tap : here[i] + c;
+        return SIMPLE ? (in[i] >> ky) & (in[i] >> (16 + kx)) & 1 : here[i] >= 0;
     }
 
     RP_DEV_METHOD void step(const struct rp_op_net_conv &a, const conv_plan &p, int stage)
     {
-        char *const here = to + stage * (BM + BN) * ROW;
+        char *const room = to + stage * (BM + BN) * ROW;
         const bool more = k < p.row;
         const int tap = (ky * a.dilation_h * a.src.w + kx * a.dilation_w) * a.src.ld + c;
 
 #pragma unroll
         for (int i = 0; i < A; i++) {
             int from;
-            const bool have = source(a, i, tap, &from) && more;
+            const bool have = source(i, tap, &from) && more;
 
-            rp_fetch(here + i * STRIDE * ROW, (const T *) a.src.data + (have ? from : 0), have);
+            rp_fetch(room + i * STRIDE * ROW, (const T *) a.src.data + (have ? from : 0), have);
         }
 #pragma unroll
         for (int i = 0; i < B; i++) {
             const bool have = more && i * STRIDE < rows;
 
-            rp_fetch(here + (BM + i * STRIDE) * ROW,
+            rp_fetch(room + (BM + i * STRIDE) * ROW,
                      have ? weight + i * apart : (const T *) a.weights, have);
         }
         advance(a);
@@ -141,13 +150,17 @@ template <int TYPE, int BM, int BN, int THREADS, bool SIMPLE> struct fetcher {
         k += STEP;
         c += STEP;
         weight += STEP;
-        while (c >= room) {
+        if (c < room)
+            return;
+        do {
             c -= room;
             if (++kx == a.kw) {
                 kx = 0;
                 ky++;
             }
-        }
+        } while (c >= room);
+        if (!SIMPLE)
+            aim(a);
     }
 
     /* Multiplies the pieces that this thread fetched; c0: the channel of its piece. */
@@ -184,7 +197,8 @@ RP_DEV void put_eight(const struct rp_act &t, int m, float v[8], int o, int out)
     rp_eight_put(t.data, t.type, (int64_t) m * t.ld + o, v);
 }
 
-/* What is added to 8 channels of pixel m: of dst's sizes, or the same for all channels or pictures. */
+/* What is added to 8 channels of pixel m: of dst's sizes, or the same for all channels or pictures.
+ */
 RP_DEV void add_of(const struct rp_op_net_conv &a, const conv_plan &p, int m, int o, float v[8])
 {
     const int at = a.add.n == a.dst.n ? m : m % (p.height * p.width);
@@ -322,7 +336,7 @@ template <int COUNT> RP_DEV bool join(float *sum, void *work, int tile, int spli
 
 #define PROCESSORS 132 /* the rules', whatever the GPU has */
 
-static conv_plan make_plan(const struct rp_op_net_conv *a)
+static inline conv_plan make_plan(const struct rp_op_net_conv *a)
 {
     conv_plan p = {};
     const bool each = a->add.h == a->dst.h && a->add.w == a->dst.w &&
@@ -362,19 +376,22 @@ int rp_conv_one_by_one(struct rp_stream *stream, const struct rp_op_net_conv *a)
 /* Lets launch() use programmatic dependent launches. */
 extern bool rp_conv_early;
 
+#define JOINING 2.5f /* microseconds of a block that leaves a part of a sum, and may add them up \
+                      */
+
 /* The time of all blocks, in microseconds: of one its fixed part and its steps. Those that are at
- * once on a processor share it. */
-static inline float conv_cost(const struct rp_op_net_conv *a, const conv_plan &p, int m, int n,
-                              float fixed, float step, int at_once)
+ * once on a processor share it. `parts`: blocks that a sum is split to. */
+template <class TILE>
+static float conv_cost(const TILE &t, const struct rp_op_net_conv *a, const conv_plan &p, int parts)
 {
     const int64_t tiles =
-        (int64_t) rp_div_up(p.pixels, m) * rp_div_up(p.out, n) * a->groups * p.splits;
+        (int64_t) rp_div_up(p.pixels, t.m) * rp_div_up(p.out, t.n) * a->groups * parts;
     const int64_t each = (tiles + PROCESSORS - 1) / PROCESSORS;
-    const int64_t rounds = (each + at_once - 1) / at_once;
-    const float share = 0.85f * (float) (each < at_once ? each : at_once);
+    const int64_t rounds = (each + t.at_once - 1) / t.at_once;
+    const float share = 0.85f * (float) (each < t.at_once ? each : t.at_once);
 
-    return (float) rounds *
-           (fixed + step * (float) p.steps / (float) p.splits * (share < 1 ? 1 : share));
+    return (float) rounds * (t.fixed + (parts > 1 ? JOINING : 0) +
+                             t.step * (float) p.steps / (float) parts * (share < 1 ? 1 : share));
 }
 
 /* Of a table of tiles the one with which the work is done in the shortest time. */
@@ -387,8 +404,7 @@ static int conv_choose(const TILE (&table)[COUNT], const struct rp_op_net_conv *
     float least = 0;
 
     for (int i = 0; i < COUNT; i++) {
-        const TILE &t = table[i];
-        const float cost = conv_cost(a, p, t.m, t.n, t.fixed, t.step, t.at_once);
+        const float cost = conv_cost(table[i], a, p, blocks_of_sum(table[i], p));
 
         if (can(a, p, i) && (least == 0 || cost < least)) {
             best = i;

@@ -125,7 +125,19 @@ template <int BN> RP_DEV void begin_step(float sum[BN / 8][4], const char *a, co
 /* ---- the kernel ---------------------------------------------------------------------------------
  */
 
-template <int BM, int BN, bool SIMPLE>
+/* The multiplications that were begun end here. */
+template <int COUNT> RP_DEV void end_part(float *total, float *sum)
+{
+    asm volatile("wgmma.wait_group.sync.aligned 0;" ::: "memory");
+#pragma unroll
+    for (int i = 0; i < COUNT; i++) {
+        total[i] += sum[i];
+        sum[i] = 0;
+    }
+}
+
+/* SERIAL: a block does all parts of a sum, one after the other, and adds them up as join() does. */
+template <int BM, int BN, bool SIMPLE, bool SERIAL>
 static __global__ void __launch_bounds__(BM * 2)
     conv_hopper(const __grid_constant__ struct rp_op_net_conv a,
                 const __grid_constant__ conv_plan p)
@@ -134,17 +146,21 @@ static __global__ void __launch_bounds__(BM * 2)
     RP_SHARED_FLOATS(shared_floats);
     char *const shared = (char *) shared_floats +
                          (1024 - (unsigned) __cvta_generic_to_shared(shared_floats) % 1024) % 1024;
-    const int group = (int) blockIdx.z / p.splits, split = (int) blockIdx.z % p.splits;
+    const int blocks = SERIAL ? 1 : p.splits;
+    const int group = (int) blockIdx.z / blocks, split = (int) blockIdx.z % blocks;
     const int m0 = (int) blockIdx.x * BM, n0 = (int) blockIdx.y * BN;
-    const int first = p.steps * split / p.splits, end = p.steps * (split + 1) / p.splits;
+    const int first = p.steps * split / blocks, end = p.steps * (split + 1) / blocks;
     const int warp = (int) threadIdx.x / RP_WARP, ahead = p.stages - 2;
-    float sum[1][BN / 8][4];
+    float sum[1][BN / 8][4], total[1][SERIAL ? BN / 8 : 1][4];
     fetcher<RP_ACT_F16, BM, BN, THREADS, SIMPLE> f;
-    int scale_c, stage = 0, next = ahead;
+    int scale_c, stage = 0, next = ahead, part = 1;
 
 #pragma unroll
-    for (int i = 0; i < BN / 2; i++)
+    for (int i = 0; i < BN / 2; i++) {
         (&sum[0][0][0])[i] = 0;
+        if (SERIAL)
+            (&total[0][0][0])[i] = 0;
+    }
     f.start(a, p, m0, n0, group, first, shared);
     scale_c = f.c;
     rp_after_others();
@@ -155,6 +171,10 @@ static __global__ void __launch_bounds__(BM * 2)
     }
 #pragma unroll 1
     for (int s = first; s < end; s++) {
+        if (SERIAL && s == p.steps * part / p.splits) {
+            end_part<BN / 2>(&total[0][0][0], &sum[0][0][0]);
+            part++;
+        }
         rp_fetch_wait(ahead - 1);
         if (a.in_scale) {
             f.scale(a, p, group, stage, scale_c);
@@ -173,7 +193,9 @@ static __global__ void __launch_bounds__(BM * 2)
         next = next + 1 == p.stages ? 0 : next + 1;
     }
     asm volatile("wgmma.wait_group.sync.aligned 0;" ::: "memory");
-    if (p.splits > 1) {
+    if (SERIAL)
+        end_part<BN / 2>(&total[0][0][0], &sum[0][0][0]);
+    else if (p.splits > 1) {
         const int tile =
             (group * (int) gridDim.y + (int) blockIdx.y) * (int) gridDim.x + (int) blockIdx.x;
 
@@ -182,8 +204,11 @@ static __global__ void __launch_bounds__(BM * 2)
     }
     rp_fetch_wait(0);
     __syncthreads(); /* nobody reads what was fetched any more */
-    finish<16, BN>(a, p, sum, (float *) shared + warp * 16 * (BN + PITCH), m0 + warp * 16, n0,
-                   group);
+    float *const turn = (float *) shared + warp * 16 * (BN + PITCH);
+    if constexpr (SERIAL)
+        finish<16, BN>(a, p, total, turn, m0 + warp * 16, n0, group);
+    else
+        finish<16, BN>(a, p, sum, turn, m0 + warp * 16, n0, group);
 }
 
 /* ---- launching
@@ -193,16 +218,23 @@ struct hopper_tile {
     int m, n;
     float fixed, step; /* microseconds of a block, and of each of its steps, as measured */
     int at_once;       /* on a processor */
+    bool serial;
     void (*kernel[2])(struct rp_op_net_conv, conv_plan); /* not simple, simple */
 };
 
+#define TILE(bm, bn, fixed, step, at_once, serial)                                \
+    {                                                                             \
+        bm, bn, fixed, step, at_once, serial,                                     \
+        {                                                                         \
+            conv_hopper<bm, bn, false, serial>, conv_hopper<bm, bn, true, serial> \
+        }                                                                         \
+    }
 static const struct hopper_tile hopper_table[] = {
-    {128, 256, 5.0f, 0.85f, 1, {NULL, conv_hopper<128, 256, true>}},
-    {128, 128, 3.5f, 0.50f, 1, {conv_hopper<128, 128, false>, conv_hopper<128, 128, true>}},
-    {128, 64, 2.8f, 0.35f, 2, {conv_hopper<128, 64, false>, conv_hopper<128, 64, true>}},
-    {64, 64, 2.6f, 0.22f, 3, {NULL, conv_hopper<64, 64, true>}},
-    {64, 32, 2.4f, 0.18f, 4, {conv_hopper<64, 32, false>, conv_hopper<64, 32, true>}},
-    {128, 32, 2.5f, 0.28f, 2, {NULL, conv_hopper<128, 32, true>}},
+    TILE(128, 256, 5.0f, 0.85f, 1, false), TILE(128, 128, 3.5f, 0.50f, 1, false),
+    TILE(128, 64, 2.8f, 0.35f, 2, false),  TILE(64, 64, 2.6f, 0.22f, 3, false),
+    TILE(64, 32, 2.4f, 0.18f, 4, false),   TILE(128, 32, 2.5f, 0.28f, 2, false),
+    TILE(128, 128, 3.5f, 0.52f, 1, true),  TILE(64, 64, 2.6f, 0.23f, 3, true),
+    TILE(64, 32, 2.4f, 0.19f, 4, true),
 };
 #define HOPPER_TILES ((int) (sizeof(hopper_table) / sizeof(*hopper_table)))
 
@@ -214,7 +246,12 @@ static void size(int tile, int *m, int *n)
 
 static bool can(const struct rp_op_net_conv *, const conv_plan &p, int tile)
 {
-    return hopper_table[tile].kernel[p.simple];
+    return !hopper_table[tile].serial || p.splits > 1;
+}
+
+static int blocks_of_sum(const struct hopper_tile &tile, const conv_plan &p)
+{
+    return tile.serial ? 1 : p.splits;
 }
 
 static int choose(const struct rp_op_net_conv *a, const conv_plan &p)
@@ -225,7 +262,8 @@ static int choose(const struct rp_op_net_conv *a, const conv_plan &p)
 static int launch(struct rp_stream *stream, const struct rp_op_net_conv *a, conv_plan p, int tile)
 {
     const struct hopper_tile &t = hopper_table[tile];
-    const dim3 grid(rp_div_up(p.pixels, t.m), rp_div_up(p.out, t.n), a->groups * p.splits);
+    const dim3 grid(rp_div_up(p.pixels, t.m), rp_div_up(p.out, t.n),
+                    a->groups * blocks_of_sum(t, p));
     const int stage = (t.m + t.n) * ROW;
 
     const int64_t blocks = (int64_t) grid.x * grid.y * grid.z;

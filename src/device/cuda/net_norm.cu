@@ -1,5 +1,9 @@
 /* Normalisations and attention. Sums are in float32, of what differs from the mean, in an order
  * that depends on the sizes of one picture only. */
+#ifdef __CUDACC__
+#include <cooperative_groups.h>
+#endif
+
 #include "device/cuda/net.cuh"
 
 #define THREADS 256
@@ -103,13 +107,54 @@ RP_DEV void first_pixel(const struct rp_op_net_norm &a, int n, int c, float v[8]
     rp_eight_get(a.src.data, a.src.type, (int64_t) n * a.src.h * a.src.w * a.src.ld + c, v);
 }
 
+/* To one channel's sums of its differences and of their squares from the first pixel. */
+RP_DEV void add_pixel(float sum[16], const float v[8], const float zero[8])
+{
+#pragma unroll
+    for (int j = 0; j < 8; j++) {
+        const float d = v[j] - zero[j];
+
+        sum[j] += d;
+        sum[8 + j] = fmaf(d, d, sum[8 + j]);
+    }
+}
+
+/* The sums of a block: threads below 64 get those of one channel each, the next 64 their squares.
+ */
+typedef float sums_room[16][THREADS + 4]; /* neighbours are in other banks */
+RP_DEV float sum_block(const float sum[16], sums_room room)
+{
+    const int me = (int) threadIdx.x, row = me / 64 * 8 + me % 8, column = me % 64 / 8;
+    float s = 0;
+
+#pragma unroll
+    for (int j = 0; j < 16; j++)
+        room[j][me] = sum[j];
+    __syncthreads();
+    for (int i = 0; me < 128 && i < ROWS; i++)
+        s += room[row][i * 8 + column];
+    return s;
+}
+
+/* What becomes of a channel: its mean and what it is multiplied by, of such sums. */
+RP_DEV void end_sums(const struct rp_op_net_norm &a, int n, int c, float s, float q, float *mean,
+                     float *factor)
+{
+    const int count = a.src.h * a.src.w;
+
+    s /= (float) count;
+    const float var = q / (float) count - s * s;
+    *mean = s + rp_number_get(a.src.data, a.src.type, (int64_t) n * count * a.src.ld + c);
+    *factor = 1 / sqrtf((var < 0 ? 0 : var) + a.eps);
+}
+
 static __global__ void __launch_bounds__(THREADS)
     instance_sums(const __grid_constant__ struct rp_op_net_norm a)
 {
-    __shared__ float room[16][THREADS];
+    __shared__ sums_room room;
     const int n = (int) blockIdx.z, part = (int) blockIdx.y, me = (int) threadIdx.x;
     const int c = ((int) blockIdx.x * 8 + me % 8) * 8, all = RP_ACT_ROUND(a.src.c);
-    const int count = a.src.h * a.src.w;
+    const int count = a.src.h * a.src.w, mine = (int) blockIdx.x * 64 + me % 64;
     const int begin = (int) ((int64_t) count * part / RP_NORM_PARTS);
     const int end = (int) ((int64_t) count * (part + 1) / RP_NORM_PARTS);
     float *const work = (float *) ((char *) a.work + RP_NET_COUNTERS);
@@ -122,56 +167,39 @@ static __global__ void __launch_bounds__(THREADS)
         first_pixel(a, n, c, zero);
         for (int i = begin + me / 8; i < end; i += ROWS) {
             rp_eight_get(a.src.data, a.src.type, ((int64_t) n * count + i) * a.src.ld + c, v);
-#pragma unroll
-            for (int j = 0; j < 8; j++) {
-                const float d = v[j] - zero[j];
-
-                sum[j] += d;
-                sum[8 + j] = fmaf(d, d, sum[8 + j]);
-            }
+            add_pixel(sum, v, zero);
         }
     }
-#pragma unroll
-    for (int j = 0; j < 16; j++)
-        room[j][me] = sum[j];
-    __syncthreads();
-    if (me >= 64 || (int) blockIdx.x * 64 + me >= all)
-        return;
-    float s = 0, q = 0; /* of channel me */
-    for (int i = 0; i < ROWS; i++) {
-        s += room[me % 8][i * 8 + me / 8];
-        q += room[8 + me % 8][i * 8 + me / 8];
-    }
-    float *const to =
-        work + (((int64_t) n * RP_NORM_PARTS + part) * all + blockIdx.x * 64 + me) * 2;
-    to[0] = s;
-    to[1] = q;
+    const float s = sum_block(sum, room);
+
+    if (me < 128 && mine < all)
+        work[(((int64_t) n * RP_NORM_PARTS + part) * all + mine) * 2 + me / 64] = s;
 }
 
+#define QUARTER (RP_NORM_PARTS / 4)
 static __global__ void __launch_bounds__(THREADS)
     instance_end(const __grid_constant__ struct rp_op_net_norm a)
 {
-    __shared__ float means[64], factors[64];
+    __shared__ float means[64], factors[64], parts[4][2][64];
     const int n = (int) blockIdx.z, me = (int) threadIdx.x;
     const int c = ((int) blockIdx.x * 8 + me % 8) * 8, all = RP_ACT_ROUND(a.src.c);
-    const int count = a.src.h * a.src.w, mine = (int) blockIdx.x * 64 + me;
+    const int count = a.src.h * a.src.w, mine = (int) blockIdx.x * 64 + me % 64;
     const float *const work = (const float *) ((const char *) a.work + RP_NET_COUNTERS);
-    float v[8];
+    float v[8], s = 0, q = 0;
 
+    for (int p = me / 64 * QUARTER; mine < all && p < (me / 64 + 1) * QUARTER; p++) {
+        const float *const from = work + (((int64_t) n * RP_NORM_PARTS + p) * all + mine) * 2;
+
+        s += from[0];
+        q += from[1];
+    }
+    parts[me / 64][0][me % 64] = s;
+    parts[me / 64][1][me % 64] = q;
+    __syncthreads();
     if (me < 64 && mine < all) {
-        float s = 0, q = 0;
-
-        for (int p = 0; p < RP_NORM_PARTS; p++) {
-            const float *const from = work + (((int64_t) n * RP_NORM_PARTS + p) * all + mine) * 2;
-
-            s += from[0];
-            q += from[1];
-        }
-        s /= (float) count;
-        const float var = q / (float) count - s * s;
-        means[me] =
-            s + rp_number_get(a.src.data, a.src.type, (int64_t) n * count * a.src.ld + mine);
-        factors[me] = 1 / sqrtf((var < 0 ? 0 : var) + a.eps);
+        s = parts[0][0][me] + parts[1][0][me] + parts[2][0][me] + parts[3][0][me];
+        q = parts[0][1][me] + parts[1][1][me] + parts[2][1][me] + parts[3][1][me];
+        end_sums(a, n, mine, s, q, &means[me], &factors[me]);
     }
     __syncthreads();
     if (c >= all)
@@ -184,6 +212,85 @@ static __global__ void __launch_bounds__(THREADS)
     }
 }
 
+/* From sm_90 on in one step, as long as the pixels fit into the registers of a cluster of blocks,
+ * which read each other's sums: EACH pixels in a thread. */
+#define CLUSTER 8
+#define CLUSTER_PIXELS(each) (CLUSTER * ROWS * (each))
+#ifdef __CUDACC__
+template <int EACH>
+static __global__ void __cluster_dims__(1, CLUSTER, 1) __launch_bounds__(THREADS)
+    instance_cluster(const __grid_constant__ struct rp_op_net_norm a)
+{
+#if __CUDA_ARCH__ >= 900
+    __shared__ sums_room room;
+    __shared__ float own[2][64], all_sums[2][64], means[64], factors[64];
+    const cooperative_groups::cluster_group cluster = cooperative_groups::this_cluster();
+    const int n = (int) blockIdx.z, me = (int) threadIdx.x, all = RP_ACT_ROUND(a.src.c);
+    const int c = ((int) blockIdx.x * 8 + me % 8) * 8, mine = (int) blockIdx.x * 64 + me % 64;
+    const int count = c < all ? a.src.h * a.src.w : 0; /* pixels of this thread's channels */
+    const int first = (int) blockIdx.y * ROWS * EACH + me / 8;
+    const int64_t picture = (int64_t) n * a.src.h * a.src.w;
+    float v[EACH][8], zero[8], sum[16];
+
+#pragma unroll
+    for (int j = 0; j < 16; j++)
+        sum[j] = 0;
+    if (count)
+        first_pixel(a, n, c, zero);
+#pragma unroll
+    for (int e = 0; e < EACH; e++)
+        if (first + e * ROWS < count)
+            rp_eight_get(a.src.data, a.src.type, (picture + first + e * ROWS) * a.src.ld + c, v[e]);
+#pragma unroll
+    for (int e = 0; e < EACH; e++)
+        if (first + e * ROWS < count)
+            add_pixel(sum, v[e], zero);
+    const float s = sum_block(sum, room);
+    if (me < 128)
+        own[me / 64][me % 64] = s;
+    cluster.sync();
+    if (me < 128) {
+        float total = 0;
+
+#pragma unroll
+        for (int r = 0; r < CLUSTER; r++)
+            total += *cluster.map_shared_rank(&own[me / 64][me % 64], r);
+        all_sums[me / 64][me % 64] = total;
+    }
+    cluster.sync(); /* nobody leaves while its sums are read */
+    if (me < 64 && mine < all)
+        end_sums(a, n, mine, all_sums[0][me], all_sums[1][me], &means[me], &factors[me]);
+    __syncthreads();
+#pragma unroll
+    for (int e = 0; e < EACH; e++)
+        if (first + e * ROWS < count)
+            finish_eight(a, v[e], means + me % 8 * 8, factors + me % 8 * 8, n,
+                         picture + first + e * ROWS, c);
+#else
+    (void) a;
+#endif
+}
+
+static bool instance_at_once(struct rp_stream *stream, const struct rp_op_net_norm *a)
+{
+    const dim3 grid(rp_div_up(a->src.c, 64), CLUSTER, (unsigned) a->src.n);
+    const int count = a->src.h * a->src.w;
+
+    if (rp_gpu_major() < 9 || count > CLUSTER_PIXELS(16))
+        return false;
+    if (count <= CLUSTER_PIXELS(4))
+        RP_LAUNCH(stream, grid, THREADS, instance_cluster<4>, *a);
+    else
+        RP_LAUNCH(stream, grid, THREADS, instance_cluster<16>, *a);
+    return true;
+}
+#else
+static bool instance_at_once(struct rp_stream *, const struct rp_op_net_norm *)
+{
+    return false;
+}
+#endif
+
 static void instance(struct rp_stream *stream, const struct rp_op_net_norm *a)
 {
     const unsigned slabs = rp_div_up(a->src.c, 64);
@@ -194,6 +301,8 @@ static void instance(struct rp_stream *stream, const struct rp_op_net_norm *a)
                   instance_small, *a);
         return;
     }
+    if (instance_at_once(stream, a))
+        return;
     RP_LAUNCH(stream, dim3(slabs, RP_NORM_PARTS, (unsigned) a->src.n), THREADS, instance_sums, *a);
     RP_LAUNCH(stream, dim3(slabs, rp_div_up(count, 8 * ROWS), (unsigned) a->src.n), THREADS,
               instance_end, *a);
