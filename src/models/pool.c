@@ -81,6 +81,16 @@ const struct rp_model *rp_pool_model(const struct rp_pool *pool, int index)
     return index >= 0 && index < pool->n ? pool->open[index].model : NULL;
 }
 
+bool rp_pool_is_native(const struct rp_pool *pool)
+{
+    const struct rp_model *model;
+
+    for (int i = 0; (model = rp_pool_model(pool, i)); i++)
+        if (!rp_model_is_native(model))
+            return false;
+    return true;
+}
+
 /* The content check's networks, which see one frame per second, are not worth measuring; and with
  * channels last cuDNN would search for seconds, at every start, for algorithms for the depthwise
  * layers of nsfwjs. */

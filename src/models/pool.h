@@ -34,6 +34,9 @@ bool rp_pool_current(const struct rp_pool *pool);
 /* Model number `index` of those opened so far, in order of opening; NULL after the last. */
 const struct rp_model *rp_pool_model(const struct rp_pool *pool, int index);
 
+/* Are all of them networks of our own? */
+bool rp_pool_is_native(const struct rp_pool *pool);
+
 /* Which models this pool has opened, and with which sizes: for the next pool of its kind. New
  * reference; NULL when out of memory. */
 json_t *rp_pool_list(const struct rp_pool *pool);

@@ -134,12 +134,7 @@ static int hash_of(const struct rp_job *job, enum part part, const char *voice,
 /* The version of ONNX Runtime, if it runs any of the networks. */
 static const char *runtime_of(const struct rp_pipeline *p, struct rp_engine *engine)
 {
-    const struct rp_model *model;
-
-    for (int i = 0; (model = rp_pool_model(p->pool, i)); i++)
-        if (!rp_model_is_native(model))
-            return rp_engine_version(engine);
-    return "none";
+    return rp_pool_is_native(p->pool) ? "none" : rp_engine_version(engine);
 }
 
 /* All that is known to change bytes and is not the same everywhere: libraries choose their code by

@@ -3,6 +3,8 @@
  * says what comes after what, and how it ends. */
 #include "pipeline/job_video.h"
 
+#include "base/timeline.h"
+
 static void fill_report(struct rp_job_video *v)
 {
     struct rp_report *const r = &v->job->report;
@@ -92,8 +94,11 @@ static int finish(struct rp_job_video *v, struct rp_partial *out)
     if (v->job->still) {
         ret = write_still(v, out);
     } else if ((ret = v->pieces ? rp_job_video_add_pieces(v, out->temp) : 0) >= 0) {
+        if (v->pieces)
+            rp_timeline_add("the pieces are joined");
         note_damage(v);
         ret = rp_writer_finish(v->writer);
+        rp_timeline_add("the file is complete");
     }
     v->job->report.own_seconds[RP_STAGE_ENCODE] += rp_now() - start;
     return ret;

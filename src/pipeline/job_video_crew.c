@@ -5,6 +5,9 @@
 #include "engine/show.h"
 #include "pipeline/tune.h"
 
+#define LOCKSTEP_ROOM \
+    ((size_t) 6 << 30) /* bytes that are free on a GPU where frames go in lockstep */
+
 static bool is_checked(void *priv, const struct rp_media_frame *frame)
 {
     (void) priv;
@@ -105,8 +108,20 @@ static bool is_kept(struct rp_cache *cache)
     return folder != NULL;
 }
 
-/* Frames in lockstep have other last bits than single ones. So their number is not chosen for a
- * segment, whose neighbours other machines make, and not where a run that goes on with the job
+/* Rows of networks of our own have the bytes of single ones: frames go in lockstep, without
+ * measuring, if the video is long enough to win back what recording them takes, and the GPU has the
+ * memory. */
+static bool takes_lockstep(const struct rp_job *job)
+{
+    size_t room = 0, total = 0;
+    const struct rp_pipeline *const p = job->pipeline;
+
+    return job->measures && rp_plan_frames_are_open(&p->plan) && rp_pool_is_native(p->pool) &&
+           p->device->fns->memory(p->device, &room, &total) >= 0 && room >= LOCKSTEP_ROOM;
+}
+
+/* Frames in lockstep may have other last bits than single ones. So their number is not measured for
+ * a segment, whose neighbours other machines make, and not where a run that goes on with the job
  * would choose again. */
 int rp_job_video_choose(struct rp_job_video *v)
 {
@@ -119,6 +134,7 @@ int rp_job_video_choose(struct rp_job_video *v)
 
     if (job->slots || job->facts || job->join)
         return 0;
+    job->pipeline->plan.frames = !lockstep && takes_lockstep(job) ? RP_SOME_FRAMES : 0;
     RP_CHECK(measure(v, lockstep, &way));
     if (lockstep)
         job->pipeline->plan.frames = way.frames;
@@ -183,13 +199,13 @@ static int help(void *priv)
     struct rp_crew *crew = NULL;
     struct rp_pipeline *pipeline = NULL;
 
-    RP_TRY(rp_pipeline_open(&pipeline, v->job->runtime, v->job->settings,
-                            &(const struct rp_pipeline_params){
-                                .use = RP_USE_PROCESS | v->job->measures,
-                                .threads = 1,
-                                .gpu = h->gpu,
-                                .shrink = v->job->pipeline->plan.shrink,
-                                .opaque = v->job->pipeline->opaque}));
+    RP_TRY(rp_pipeline_open(
+        &pipeline, v->job->runtime, v->job->settings,
+        &(const struct rp_pipeline_params){.use = RP_USE_PROCESS | v->job->measures,
+                                           .threads = 1,
+                                           .gpu = h->gpu,
+                                           .shrink = v->job->pipeline->plan.shrink,
+                                           .opaque = v->job->pipeline->opaque}));
     rp_pipeline_share_reference(pipeline, v->job->pipeline);
     rp_job_video_set_speech(v, pipeline);
     pipeline->plan.frames = v->job->pipeline->plan.frames;

@@ -6,6 +6,7 @@
 #include "pipeline/program.h"
 
 #define RP_SOME_SLOTS 4
+#define RP_SOME_FRAMES 4 /* in lockstep */
 
 struct rp_launches {
     int frames; /* of one, in lockstep */

@@ -125,15 +125,18 @@ template <int BN> RP_DEV void begin_step(float sum[BN / 8][4], const char *a, co
 /* ---- the kernel ---------------------------------------------------------------------------------
  */
 
-/* The multiplications that were begun end here. */
-template <int COUNT> RP_DEV void end_part(float *total, float *sum)
+template <int COUNT> RP_DEV void clear(float *v)
 {
-    asm volatile("wgmma.wait_group.sync.aligned 0;" ::: "memory");
 #pragma unroll
-    for (int i = 0; i < COUNT; i++) {
-        total[i] += sum[i];
-        sum[i] = 0;
-    }
+    for (int i = 0; i < COUNT; i++)
+        v[i] = 0;
+}
+
+template <int COUNT> RP_DEV void add(float *to, const float *v)
+{
+#pragma unroll
+    for (int i = 0; i < COUNT; i++)
+        to[i] += v[i];
 }
 
 /* SERIAL: a block does all parts of a sum, one after the other, and adds them up as join() does. */
@@ -153,49 +156,46 @@ static __global__ void __launch_bounds__(BM * 2)
     const int warp = (int) threadIdx.x / RP_WARP, ahead = p.stages - 2;
     float sum[1][BN / 8][4], total[1][SERIAL ? BN / 8 : 1][4];
     fetcher<RP_ACT_F16, BM, BN, THREADS, SIMPLE> f;
-    int scale_c, stage = 0, next = ahead, part = 1;
+    int scale_c, stage = 0, next = ahead, s = first;
 
-#pragma unroll
-    for (int i = 0; i < BN / 2; i++) {
-        (&sum[0][0][0])[i] = 0;
-        if (SERIAL)
-            (&total[0][0][0])[i] = 0;
-    }
+    clear<sizeof(total) / sizeof(float)>(&total[0][0][0]);
     f.start(a, p, m0, n0, group, first, shared);
     scale_c = f.c;
     rp_after_others();
-    for (int s = 0; s < ahead; s++) {
-        if (first + s < end)
-            f.step(a, p, s);
+    for (int i = 0; i < ahead; i++) {
+        if (first + i < end)
+            f.step(a, p, i);
         rp_fetch_group();
     }
 #pragma unroll 1
-    for (int s = first; s < end; s++) {
-        if (SERIAL && s == p.steps * part / p.splits) {
-            end_part<BN / 2>(&total[0][0][0], &sum[0][0][0]);
-            part++;
+    for (int part = 1; part <= (SERIAL ? p.splits : 1); part++) {
+        const int part_end = SERIAL ? p.steps * part / p.splits : end;
+
+        clear<BN / 2>(&sum[0][0][0]);
+#pragma unroll 1
+        for (; s < part_end; s++) {
+            rp_fetch_wait(ahead - 1);
+            if (a.in_scale) {
+                f.scale(a, p, group, stage, scale_c);
+                scale_c = (scale_c + ROW / 2) % RP_ACT_ROUND(a.src.c / a.groups);
+            }
+            asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
+            __syncthreads();
+            begin_step<BN>(sum[0], shared + stage * STAGE + warp / 4 * 64 * ROW,
+                           shared + stage * STAGE + BM * ROW);
+            /* where the step before the last was: every warp waited for it before the barrier */
+            if (s + ahead < end)
+                f.step(a, p, next);
+            rp_fetch_group();
+            asm volatile("wgmma.wait_group.sync.aligned 1;" ::: "memory");
+            stage = stage + 1 == p.stages ? 0 : stage + 1;
+            next = next + 1 == p.stages ? 0 : next + 1;
         }
-        rp_fetch_wait(ahead - 1);
-        if (a.in_scale) {
-            f.scale(a, p, group, stage, scale_c);
-            scale_c = (scale_c + ROW / 2) % RP_ACT_ROUND(a.src.c / a.groups);
-        }
-        asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
-        __syncthreads();
-        begin_step<BN>(sum[0], shared + stage * STAGE + warp / 4 * 64 * ROW,
-                       shared + stage * STAGE + BM * ROW);
-        /* where the step before the last was: every warp waited for it before the barrier */
-        if (s + ahead < end)
-            f.step(a, p, next);
-        rp_fetch_group();
-        asm volatile("wgmma.wait_group.sync.aligned 1;" ::: "memory");
-        stage = stage + 1 == p.stages ? 0 : stage + 1;
-        next = next + 1 == p.stages ? 0 : next + 1;
+        asm volatile("wgmma.wait_group.sync.aligned 0;" ::: "memory");
+        if (SERIAL)
+            add<BN / 2>(&total[0][0][0], &sum[0][0][0]);
     }
-    asm volatile("wgmma.wait_group.sync.aligned 0;" ::: "memory");
-    if (SERIAL)
-        end_part<BN / 2>(&total[0][0][0], &sum[0][0][0]);
-    else if (p.splits > 1) {
+    if (!SERIAL && p.splits > 1) {
         const int tile =
             (group * (int) gridDim.y + (int) blockIdx.y) * (int) gridDim.x + (int) blockIdx.x;
 

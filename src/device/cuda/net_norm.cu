@@ -213,11 +213,11 @@ static __global__ void __launch_bounds__(THREADS)
 }
 
 /* From sm_90 on in one step, as long as the pixels fit into the registers of a cluster of blocks,
- * which read each other's sums: EACH pixels in a thread. */
+ * which read each other's sums. */
 #define CLUSTER 8
-#define CLUSTER_PIXELS(each) (CLUSTER * ROWS * (each))
+#define EACH 4 /* pixels in a thread */
+#define CLUSTER_PIXELS (CLUSTER * ROWS * EACH)
 #ifdef __CUDACC__
-template <int EACH>
 static __global__ void __cluster_dims__(1, CLUSTER, 1) __launch_bounds__(THREADS)
     instance_cluster(const __grid_constant__ struct rp_op_net_norm a)
 {
@@ -274,14 +274,10 @@ static __global__ void __cluster_dims__(1, CLUSTER, 1) __launch_bounds__(THREADS
 static bool instance_at_once(struct rp_stream *stream, const struct rp_op_net_norm *a)
 {
     const dim3 grid(rp_div_up(a->src.c, 64), CLUSTER, (unsigned) a->src.n);
-    const int count = a->src.h * a->src.w;
 
-    if (rp_gpu_major() < 9 || count > CLUSTER_PIXELS(16))
+    if (rp_gpu_major() < 9 || a->src.h * a->src.w > CLUSTER_PIXELS)
         return false;
-    if (count <= CLUSTER_PIXELS(4))
-        RP_LAUNCH(stream, grid, THREADS, instance_cluster<4>, *a);
-    else
-        RP_LAUNCH(stream, grid, THREADS, instance_cluster<16>, *a);
+    RP_LAUNCH(stream, grid, THREADS, instance_cluster, *a);
     return true;
 }
 #else
