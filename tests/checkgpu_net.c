@@ -112,6 +112,15 @@ static void draw_weights(struct cg *c, struct rp_op_net_conv *a, int out, int in
     a->weights = packed;
 }
 
+/* A second result. */
+static void draw_also(struct cg *c, struct rp_net_also *a, const struct rp_act *dst, float tolerance)
+{
+    a->to = act(c, "also", shape(type(c), dst->n, dst->h, dst->w, dst->c), tolerance);
+    a->scale = floats(c, "also_scale", dst->c, 70);
+    a->shift = floats(c, "also_shift", dst->c, 70);
+    a->then = then(c, RP_FN_MISH, dst->c);
+}
+
 static void draw_extras(struct cg *c, struct rp_op_net_conv *a, int out, int in, float tolerance)
 {
     const int n = a->src.n, rare = c->bench ? 0 : 15;
@@ -130,10 +139,7 @@ static void draw_extras(struct cg *c, struct rp_op_net_conv *a, int out, int in,
     a->then = then(c, c->bench ? RP_FN_NONE : RP_FN_MISH, out);
     if (c->bench || cg_chance(c, 70))
         return;
-    a->also = act(c, "also", shape(type(c), n, a->dst.h, a->dst.w, a->dst.c), tolerance);
-    a->also_scale = floats(c, "also_scale", a->dst.c, 70);
-    a->also_shift = floats(c, "also_shift", a->dst.c, 70);
-    a->also_then = then(c, RP_FN_MISH, a->dst.c);
+    draw_also(c, &a->also, &a->dst, tolerance);
 }
 
 void check_net_conv(struct cg *c)
@@ -277,6 +283,8 @@ void check_net_pool(struct cg *c)
                 shape(kind, 1, (a.src.h + 2 * a.pad_top - a.kh) / a.stride_h + 1,
                       (a.src.w + 2 * a.pad_left - a.kw) / a.stride_w + 1, channels),
                 1e-3f);
+    if (!c->bench && cg_chance(c, 40))
+        draw_also(c, &a.also, &a.dst, 1e-2f);
     cg_note(c, "kind %d, type %d, window %dx%d, %d channels", a.kind, kind, a.kh, a.kw, channels);
     c->bytes = 2.0 * a.src.h * a.src.w * channels;
     RUN(a);
@@ -324,6 +332,8 @@ void check_net_eltwise(struct cg *c)
                   0);
     a.dst = act(c, "dst", shape(type(c), n, h, w, channels), 1e-3f);
     a.then = then(c, c->bench ? RP_FN_NONE : RP_FN_COUNT - 1, channels);
+    if (!c->bench && cg_chance(c, 40))
+        draw_also(c, &a.also, &a.dst, 1e-2f);
     cg_note(c, "op %d, then %d, %dx%dx%dx%d", a.op, a.then.fn, n, h, w, channels);
     c->bytes = 6.0 * n * h * w * channels;
     RUN(a);

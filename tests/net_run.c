@@ -143,7 +143,7 @@ static void count_steps(const struct rp_nn_plan *p)
             continue;
         up += c->up > 1;
         shuffled += c->shuffle > 1;
-        also += c->also.c > 0;
+        also += c->also.to.c > 0;
         add += c->add.c > 0;
         affine += c->groups > 1 && c->kh * c->kw == 1 && c->groups == c->src.c;
     }
@@ -167,7 +167,7 @@ static void show(const struct rp_nn_plan *p)
                    s->args.net_conv.src.h, s->args.net_conv.src.w, s->args.net_conv.src.c,
                    s->args.net_conv.dst.h, s->args.net_conv.dst.w, s->args.net_conv.dst.c,
                    s->args.net_conv.then.fn, s->args.net_conv.add.c != 0, s->args.net_conv.up,
-                   s->args.net_conv.shuffle, s->args.net_conv.also.c != 0);
+                   s->args.net_conv.shuffle, s->args.net_conv.also.to.c != 0);
         printf("\n");
     }
     printf("# %d steps, arena %zu, weights %zu\n", p->nsteps, p->arena, p->weights);

@@ -98,6 +98,16 @@ class Fused(unittest.TestCase):
         c = n.conv(n.node('Relu', n.norm(b, 16)), 16, 16)
         self.check(n.save(n.node('Concat', a, b, c, axis=1), [1, 64, 12, 10]), conv=3, also=2, copy=2)
 
+    def test_second(self):
+        """The batch norm and its function behind a pool and a sum, as in 2dfan4: beside them."""
+        n = Net(16, size=(24, 20))
+        a = n.node('MaxPool', n.conv('x', 16, 32), kernel_shape=[2, 2], strides=[2, 2])
+        b = n.node('Add', n.conv(n.node('Relu', n.norm(a, 32)), 32, 16), n.conv(a, 32, 16))
+        c = n.node('Concat', b, n.conv(b, 16, 16), axis=1)
+        d = n.node('Add', c, a)
+        e = n.conv(n.node('PRelu', n.norm(d, 32), n.weights(32, 1, 1)), 32, 32)
+        self.check(n.save(n.node('Mul', e, d), [1, 32, 12, 10]), affine=0)
+
     def test_also_output(self):
         """Both results are outputs."""
         n = Net(8)

@@ -219,12 +219,12 @@ static void check_conv(const struct conv *v)
                     s = s * (a->then.gain == 0 ? 1 : (double) a->then.gain) + a->add_last * add;
                     s *= a->post_scale ? (double) a->post_scale[n * v->out + o] : 1;
                     near(s, rp_act_get(d, n, y, x, c), tolerance(d), "convolution");
-                    s = RP_MAX(s * (double) a->also_scale[c] + (double) a->also_shift[c], 0);
-                    if (a->also.data)
-                        near(s, rp_act_get(&a->also, n, y, x, c), 2e-3, "convolution's second");
+                    s = RP_MAX(s * (double) a->also.scale[c] + (double) a->also.shift[c], 0);
+                    if (a->also.to.data)
+                        near(s, rp_act_get(&a->also.to, n, y, x, c), 2e-3, "convolution's second");
                 }
     check_ends(d);
-    check_ends(&a->also);
+    check_ends(&a->also.to);
 }
 
 static void draw_groups(struct conv *v, int *c)
@@ -260,13 +260,28 @@ static void draw_extras(struct conv *v)
                                    .slope = numbers((size_t) v->out)};
 }
 
-static void draw_also(struct rp_op_net_conv *a)
+static void draw_also(struct rp_net_also *a, const struct rp_act *dst)
 {
-    a->also_scale = numbers((size_t) a->dst.c);
-    a->also_shift = numbers((size_t) a->dst.c);
-    a->also_then.fn = RP_FN_RELU;
+    a->scale = numbers((size_t) dst->c);
+    a->shift = numbers((size_t) dst->c);
+    a->then.fn = RP_FN_RELU;
     if (range(0, 2) == 0)
-        a->also = tensor(range(0, 1), a->dst.n, a->dst.h, a->dst.w, a->dst.c);
+        a->to = tensor(range(0, 1), dst->n, dst->h, dst->w, dst->c);
+}
+
+/* The second result of what an operation made. */
+static void check_also(const struct rp_net_also *a, const struct rp_act *dst)
+{
+    for (int n = 0; a->to.data && n < dst->n; n++)
+        for (int y = 0; y < dst->h; y++)
+            for (int x = 0; x < dst->w; x++)
+                for (int c = 0; c < dst->c; c++) {
+                    const double v = (double) rp_act_get(dst, n, y, x, c);
+
+                    near(RP_MAX(v * (double) a->scale[c] + (double) a->shift[c], 0),
+                         rp_act_get(&a->to, n, y, x, c), 5e-3, "second result");
+                }
+    check_ends(&a->to);
 }
 
 static struct conv draw_conv(void)
@@ -293,7 +308,7 @@ static struct conv draw_conv(void)
     a->dst = tensor(type, n, h * a->shuffle, w * a->shuffle - (a->shuffle > 1),
                     v.out / a->shuffle / a->shuffle);
     draw_extras(&v);
-    draw_also(a);
+    draw_also(&a->also, &a->dst);
     v.weights = numbers((size_t) v.out * (size_t) v.each * (size_t) a->kh * (size_t) a->kw);
     void *const packed = some(rp_conv_pack_bytes(type, v.out, c, a->groups, a->kh, a->kw));
     rp_conv_pack(v.weights, type, v.out, c, a->groups, a->kh, a->kw, packed);
@@ -306,12 +321,19 @@ static void free_act(struct rp_act *t)
     free(t->data);
 }
 
+static void free_also(struct rp_net_also *a)
+{
+    free_act(&a->to);
+    free((float *) a->scale);
+    free((float *) a->shift);
+}
+
 static void free_conv(struct conv *v)
 {
     const void *const all[] = {v->weights,     v->a.weights,    v->a.bias,       v->a.in_scale,
                                v->a.out_scale, v->a.post_scale, v->a.then.slope, v->a.src.data,
-                               v->a.dst.data,  v->a.add.data,   v->a.also.data,  v->a.also_scale,
-                               v->a.also_shift};
+                               v->a.dst.data,  v->a.add.data,   v->a.also.to.data,  v->a.also.scale,
+                               v->a.also.shift};
 
     for (size_t i = 0; i < RP_ARRAY_LEN(all); i++)
         free((void *) all[i]);
@@ -341,7 +363,7 @@ static void test_conv_deep(void **state)
     a->pad_top = a->pad_left = a->groups = a->up = a->shuffle = 1;
     a->src = tensor(RP_ACT_F32, 1, 3, 9, 120);
     a->dst = tensor(RP_ACT_F32, 1, 3, 9, 300);
-    draw_also(a);
+    draw_also(&a->also, &a->dst);
     v.weights = numbers(300 * 120 * 9);
     void *const packed = some(rp_conv_pack_bytes(RP_ACT_F32, 300, 120, 1, 3, 3));
     rp_conv_pack(v.weights, RP_ACT_F32, 300, 120, 1, 3, 3, packed);
@@ -488,7 +510,9 @@ static void test_pool(void **state)
         a.src = tensor(range(0, 1), 2, range(4, 9), range(4, 9), range(1, 12));
         a.dst = tensor(a.src.type, 2, (a.src.h + 2 * a.pad_top - a.kh) / a.stride_h + 1,
                        (a.src.w + 2 * a.pad_left - a.kw) / a.stride_w + 1, a.src.c);
+        draw_also(&a.also, &a.dst);
         rp_c_net_pool(NULL, &a);
+        check_also(&a.also, &a.dst);
         for (int y = 0; y < a.dst.h; y++)
             for (int x = 0; x < a.dst.w; x++) {
                 const int y0 = y * a.stride_h - a.pad_top, x0 = x * a.stride_w - a.pad_left;
@@ -508,6 +532,7 @@ static void test_pool(void **state)
         check_ends(&a.dst);
         free_act(&a.src);
         free_act(&a.dst);
+        free_also(&a.also);
     }
 }
 
@@ -608,7 +633,10 @@ static void one_eltwise(int op)
     for (int64_t i = 0; op == RP_ELT_POW && i < (int64_t) a.a.n * a.a.h * a.a.w * a.a.ld; i++)
         rp_number_put(a.a.data, a.a.type, i, fabsf(rp_number_get(a.a.data, a.a.type, i)) + 0.1f);
     a.turned = op == RP_ELT_POW ? 0 : a.turned;
+    if (op <= RP_ELT_MUL)
+        draw_also(&a.also, &a.dst);
     rp_c_net_eltwise(NULL, &a);
+    check_also(&a.also, &a.dst);
     for (int i = 0; i < n * h * w * c; i++) {
         const int k = i % c, x = i / c % w, y = i / c / w % h, r = i / c / w / h;
         const float p = rp_act_get(&a.a, r, a.a.h == 1 ? 0 : y, x, a.a.c == 1 ? 0 : k);
@@ -624,6 +652,7 @@ static void one_eltwise(int op)
     free_act(&a.a);
     free_act(&a.b);
     free_act(&a.dst);
+    free_also(&a.also);
 }
 
 static void test_eltwise(void **state)

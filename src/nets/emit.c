@@ -278,6 +278,20 @@ static int compute(struct rp_nn_lower *l)
     return rp_nn_do(&rp_ops_c, NULL, s->op, &s->args);
 }
 
+/* The last step so far uses its buffers. */
+static void note_uses(struct rp_nn_plan *p, int step)
+{
+    const struct rp_nn_step *const s = &p->step[step];
+
+    for (int i = 0; i < s->nfix; i++) {
+        struct rp_nn_buffer *const b = &p->buffer[s->fix[i].buffer];
+
+        if (b->first < 0)
+            b->first = step;
+        b->last = step;
+    }
+}
+
 int rp_nn_emit(struct rp_nn_lower *l)
 {
     struct rp_nn_plan *const p = l->plan;
@@ -296,15 +310,20 @@ int rp_nn_emit(struct rp_nn_lower *l)
         p->step = grown;
         p->step_cap = cap;
     }
-    for (int i = 0; i < s->nfix; i++) {
-        struct rp_nn_buffer *const b = &p->buffer[s->fix[i].buffer];
-
-        if (b->first < 0)
-            b->first = p->nsteps;
-        b->last = p->nsteps;
-    }
-    p->step[p->nsteps++] = *s;
+    p->step[p->nsteps] = *s;
+    note_uses(p, p->nsteps++);
     return 0;
+}
+
+void rp_nn_count_uses(struct rp_nn_lower *l)
+{
+    struct rp_nn_plan *const p = l->plan;
+
+    for (int i = 0; i < p->nbuffers; i++)
+        if (i != l->scratch)
+            p->buffer[i].first = p->buffer[i].last = -1;
+    for (int i = 0; i < p->nsteps; i++)
+        note_uses(p, i);
 }
 
 /* ---- copies ---------------------------------------------------------------------------------- */

@@ -100,6 +100,12 @@ void rp_nn_put_act(struct rp_nn_lower *l, size_t at, const struct rp_nn_act *act
 int rp_nn_put_work(struct rp_nn_lower *l, size_t at, size_t bytes);
 int rp_nn_emit(struct rp_nn_lower *l);
 
+/* Steps were changed or left out: which of them use which buffer. */
+void rp_nn_count_uses(struct rp_nn_lower *l);
+
+/* Second results of sums and pools, when all steps are there (second.c). */
+void rp_nn_second_results(struct rp_nn_lower *l);
+
 /* What follows, as operations want it; slopes are put at `at`, where struct rp_net_then is. */
 int rp_nn_then(struct rp_nn_lower *l, const struct rp_nn_tail *tail, struct rp_net_then *then,
                size_t at);

@@ -110,14 +110,14 @@ static int put_also(struct rp_nn_lower *l, const struct rp_nn_node *n, const str
     if (y.rank == 5)
         return rp_nn_cannot_node(l->g, n, "a second result of rank 5");
     RP_CHECK(rp_nn_as_nchw(l, &y, &act));
-    rp_nn_put_act(l, RP_NN_AT(net_conv, also), &act);
+    rp_nn_put_act(l, RP_NN_AT(net_conv, also.to), &act);
     if (n->also_scale) {
         RP_CHECK(rp_nn_floats(l, n->also_scale, c->dst.c, &buffer));
-        rp_nn_put(l, RP_NN_AT(net_conv, also_scale), buffer, 0);
+        rp_nn_put(l, RP_NN_AT(net_conv, also.scale), buffer, 0);
         RP_CHECK(rp_nn_floats(l, n->also_shift, c->dst.c, &buffer));
-        rp_nn_put(l, RP_NN_AT(net_conv, also_shift), buffer, 0);
+        rp_nn_put(l, RP_NN_AT(net_conv, also.shift), buffer, 0);
     }
-    return rp_nn_then(l, &n->also_tail, &op->also_then, RP_NN_AT(net_conv, also_then));
+    return rp_nn_then(l, &n->also_tail, &op->also.then, RP_NN_AT(net_conv, also.then));
 }
 
 /* Its place, before a step is begun: that may be inside of a Concat's result. */

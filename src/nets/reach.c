@@ -127,6 +127,17 @@ static void then(struct reaches *s, size_t at, const struct rp_net_then *t, int6
     floats(s, at + offsetof(struct rp_net_then, slope), channels, t->fn == RP_FN_PRELU);
 }
 
+/* A second result, of dst's sizes. */
+static void also(struct reaches *s, size_t at, const struct rp_net_also *a, const struct rp_act *dst)
+{
+    if (is_given(s))
+        want(s, a->to.n == dst->n && a->to.h == dst->h && a->to.w == dst->w && a->to.c == dst->c);
+    act(s, at + offsetof(struct rp_net_also, to), &a->to, false, true);
+    floats(s, at + offsetof(struct rp_net_also, scale), dst->c, false);
+    floats(s, at + offsetof(struct rp_net_also, shift), dst->c, false);
+    then(s, at + offsetof(struct rp_net_also, then), &a->then, dst->c);
+}
+
 #define AT(op, field) offsetof(struct rp_op_##op, field)
 
 /* ---- operations ------------------------------------------------------------------------------ */
@@ -174,13 +185,7 @@ static void reach_net_conv(struct reaches *s, const struct rp_op_net_conv *a)
     floats(s, AT(net_conv, post_scale), times(s, a->src.n, out), false);
     wide_act(s, AT(net_conv, add), &a->add, &a->dst, false);
     then(s, AT(net_conv, then), &a->then, out);
-    if (is_given(s))
-        want(s, a->also.n == a->dst.n && a->also.h == a->dst.h && a->also.w == a->dst.w &&
-                    a->also.c == a->dst.c);
-    act(s, AT(net_conv, also), &a->also, false, true);
-    floats(s, AT(net_conv, also_scale), a->dst.c, false);
-    floats(s, AT(net_conv, also_shift), a->dst.c, false);
-    then(s, AT(net_conv, also_then), &a->also_then, a->dst.c);
+    also(s, AT(net_conv, also), &a->also, &a->dst);
     work(s, AT(net_conv, work), rp_conv_work(a));
 }
 
@@ -262,6 +267,7 @@ static void reach_net_pool(struct reaches *s, const struct rp_op_net_pool *a)
                 a->src.h <= POSITION && a->src.w <= POSITION && within(a->pad_top, -WINDOW, WINDOW) &&
                 within(a->pad_left, -WINDOW, WINDOW) && within(a->pad_bottom, -WINDOW, WINDOW) &&
                 within(a->pad_right, -WINDOW, WINDOW));
+    also(s, AT(net_pool, also), &a->also, &a->dst);
 }
 
 static void reach_net_resize(struct reaches *s, const struct rp_op_net_resize *a)
@@ -282,6 +288,7 @@ static void reach_net_eltwise(struct reaches *s, const struct rp_op_net_eltwise 
     act(s, AT(net_eltwise, dst), &a->dst, true, true);
     want(s, within(a->op, 0, RP_ELT_COUNT - 1));
     then(s, AT(net_eltwise, then), &a->then, a->dst.c);
+    also(s, AT(net_eltwise, also), &a->also, &a->dst);
 }
 
 /* Bytes that a side of a copy touches, before and behind its address. What is written is written

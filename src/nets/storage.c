@@ -2,11 +2,11 @@
  *
  * A convolution or a product with a constant matrix multiplies numbers of 11 bits either way: TF32
  * rounds float32 as it is read, float16 is rounded as it was written. So a tensor that is only
- * multiplied loses nothing by being float16, and these are the ones that cost time. A tensor is
- * float16 if all of this is true:
+ * multiplied loses nothing by being float16, and these are the ones that cost time. What is added up,
+ * normalised or scaled before it is multiplied would be rounded once more: it stays float32, so that
+ * float16 is as near to float32 as TF32 is. A tensor is float16 if all of this is true:
  *
- *   - such a product comes somewhere behind it (what is left behind the last one, such as boxes and
- *     scores, is small and would be rounded once more for nothing);
+ *   - such a product reads it, or what reads it only moves numbers, or picks or blends neighbours;
  *   - it is large: LARGE numbers in a row of the batch, along more than one axis. Vectors (styles,
  *     embeddings, scales, what a global mean gives) are float32, and so are the matrices that make
  *     them;
@@ -53,6 +53,24 @@ static bool is_norm(enum rp_nn_kind kind)
     return kind == RP_NN_NORM || kind == RP_NN_INSTANCE_NORM || kind == RP_NN_LAYER_NORM;
 }
 
+/* Are its results those numbers of its inputs that are there, moved, or blends of neighbours? */
+static bool passes(enum rp_nn_kind kind)
+{
+#define MOVES(name, onnx) case RP_NN_##name:
+    switch (kind) {
+        RP_NN_MOVE(MOVES)
+    case RP_NN_RELU:
+    case RP_NN_LEAKY:
+    case RP_NN_PRELU:
+    case RP_NN_MAX_POOL:
+    case RP_NN_RESIZE:
+        return true;
+    default:
+        return false;
+    }
+#undef MOVES
+}
+
 /* What is known of a node's results goes on to its inputs. */
 static void pass_back(const struct rp_nn_graph *g, const struct rp_nn_node *n, bool *before,
                       bool *exact)
@@ -65,10 +83,9 @@ static void pass_back(const struct rp_nn_graph *g, const struct rp_nn_node *n, b
             multiplied |= before[n->out[i]];
             precise |= exact[n->out[i]] && !product && !is_norm(n->kind);
         }
-    if (n->also >= 0) {
-        multiplied |= before[n->also];
+    if (n->also >= 0)
         precise |= exact[n->also] && !product;
-    }
+    multiplied &= passes(n->kind);
     for (int i = 0; i < n->nin; i++)
         if (n->in[i] >= 0) {
             before[n->in[i]] |= multiplied || (product && i == 0);
@@ -77,10 +94,8 @@ static void pass_back(const struct rp_nn_graph *g, const struct rp_nn_node *n, b
                 (precise && ((n->kind != RP_NN_GRID_SAMPLE && n->kind != RP_NN_GATHER) || i > 0)) ||
                 (i == 0 && is_thin(g, n));
         }
-    if (n->residual >= 0) {
-        before[n->residual] |= multiplied;
+    if (n->residual >= 0)
         exact[n->residual] |= precise;
-    }
 }
 
 void rp_nn_choose_storage(const struct rp_nn_graph *g, bool *half)

@@ -1062,6 +1062,14 @@ static void say_then(struct rp_op_facts *f, const struct rp_net_then *t, int cha
     in(f, "slope", t->slope, floats(channels));
 }
 
+static void say_also(struct rp_op_facts *f, const struct rp_net_also *a, int channels)
+{
+    act_out(f, "also", &a->to);
+    in(f, "also_scale", a->scale, floats(channels));
+    in(f, "also_shift", a->shift, floats(channels));
+    say_then(f, &a->then, channels);
+}
+
 static void describe_net_conv(struct rp_op_facts *f, const struct rp_op_net_conv *a)
 {
     const double out_ = (double) a->dst.c * a->shuffle * a->shuffle;
@@ -1082,10 +1090,7 @@ static void describe_net_conv(struct rp_op_facts *f, const struct rp_op_net_conv
     in(f, "out_scale", a->out_scale, floats(a->src.n * out_));
     in(f, "post_scale", a->post_scale, floats(a->src.n * out_));
     say_then(f, &a->then, a->dst.c);
-    act_out(f, "also", &a->also);
-    in(f, "also_scale", a->also_scale, floats(a->dst.c));
-    in(f, "also_shift", a->also_shift, floats(a->dst.c));
-    say_then(f, &a->also_then, a->dst.c);
+    say_also(f, &a->also, a->dst.c);
     in_out(f, "work", a->work, 0);
     f->flop = 2 * pixels * out_ * row;
 }
@@ -1143,6 +1148,7 @@ static void describe_net_pool(struct rp_op_facts *f, const struct rp_op_net_pool
     say(f, "kind %d, window %dx%d, steps %dx%d, spread %dx%d, pads %d %d %d %d counted %d", a->kind,
         a->kh, a->kw, a->stride_h, a->stride_w, a->dilation_h, a->dilation_w, a->pad_top,
         a->pad_left, a->pad_bottom, a->pad_right, a->count_pads);
+    say_also(f, &a->also, a->dst.c);
 }
 
 static void describe_net_resize(struct rp_op_facts *f, const struct rp_op_net_resize *a)
@@ -1160,6 +1166,7 @@ static void describe_net_eltwise(struct rp_op_facts *f, const struct rp_op_net_e
     act_out(f, "dst", &a->dst);
     say(f, "op %d, turned %d, scalar %.9g", a->op, a->turned, (double) a->scalar);
     say_then(f, &a->then, a->dst.c);
+    say_also(f, &a->also, a->dst.c);
 }
 
 static void describe_net_copy(struct rp_op_facts *f, const struct rp_op_net_copy *a)

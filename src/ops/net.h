@@ -82,6 +82,14 @@ struct rp_net_then {
     const float *slope; /* [c], for RP_FN_PRELU */
 };
 
+/* A second result, beside x itself what the next layer wants of it, such as a batch norm and its
+ * activation: then(x * scale + shift). */
+struct rp_net_also {
+    struct rp_act to;           /* data NULL: none; else of dst's sizes */
+    const float *scale, *shift; /* [dst.c] or NULL */
+    struct rp_net_then then;    /* its slope is [dst.c] */
+};
+
 /* ---- convolution ----------------------------------------------------------------------------- */
 
 /* How a convolution multiplies numbers of float32; to compare results, not to work with. */
@@ -107,8 +115,7 @@ enum rp_net_shuffle {
  *     x = then(x + add), or then(x) + add when add_last
  *     x = x * post_scale
  *
- * and, when also.data is given, also = also_then(x * also_scale + also_shift): what the next layer
- * wants of it, such as a batch norm and its activation, beside x itself. x is then shuffled to dst. The source is enlarged `up` times (nearest) before anything else.
+ * which may have a second result (struct rp_net_also). x is then shuffled to dst. The source is enlarged `up` times (nearest) before anything else.
  * Pads at the bottom and on the right are what dst needs. With shuffle r the result has dst.c * r *
  * r channels and is ceil(dst.h / r) x ceil(dst.w / r); what does not fit in dst is not stored. bias,
  * the scales and then.slope count in channels of the result before it is shuffled; add is of dst.
@@ -131,9 +138,7 @@ struct rp_op_net_conv {
     struct rp_act add; /* data NULL: none. n, h, w, c may each be 1: the same for all */
     int add_last;
     struct rp_net_then then;
-    struct rp_act also; /* data NULL: none; else of dst's sizes */
-    const float *also_scale, *also_shift; /* [dst.c] or NULL */
-    struct rp_net_then also_then;         /* its slope is [dst.c] */
+    struct rp_net_also also;
     int product; /* enum rp_net_product; float16 and depthwise ones know no other than exact */
     void *work; /* of rp_conv_work() bytes; NULL if that is 0 */
 };
@@ -229,6 +234,7 @@ struct rp_op_net_pool {
     int kind, kh, kw, stride_h, stride_w, dilation_h, dilation_w;
     int pad_top, pad_left, pad_bottom, pad_right;
     int count_pads;
+    struct rp_net_also also;
 };
 
 /* ONNX's Resize. scale: of dst over src, which the formulas use (they may differ from the sizes). */
@@ -276,6 +282,7 @@ struct rp_op_net_eltwise {
     int turned;
     float scalar;
     struct rp_net_then then;
+    struct rp_net_also also;
 };
 
 /* Numbers from anywhere to anywhere: size[0] x ... x size[5] of them, each side with a step for

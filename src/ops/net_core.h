@@ -276,16 +276,16 @@ RP_FN int rp_conv_place(const struct rp_op_net_conv *a, int o, int y, int x, int
 }
 
 /* What the next layer wants of a number of the result. */
-RP_FN void rp_conv_also(const struct rp_op_net_conv *a, float v, int n, int y, int x, int c)
+RP_FN void rp_net_also(const struct rp_net_also *a, float v, int n, int y, int x, int c)
 {
-    if (a->also_scale)
-        v *= a->also_scale[c];
-    if (a->also_shift)
-        v += a->also_shift[c];
-    rp_act_put(&a->also, n, y, x, c, rp_net_then(&a->also_then, v, c));
-    if (c == a->also.c - 1)
-        for (int k = c + 1; k < RP_ACT_ROUND(a->also.c); k++)
-            rp_act_put(&a->also, n, y, x, k, 0);
+    if (a->scale)
+        v *= a->scale[c];
+    if (a->shift)
+        v += a->shift[c];
+    rp_act_put(&a->to, n, y, x, c, rp_net_then(&a->then, v, c));
+    if (c == a->to.c - 1)
+        for (int k = c + 1; k < RP_ACT_ROUND(a->to.c); k++)
+            rp_act_put(&a->to, n, y, x, k, 0);
 }
 
 /* What follows the sum. */
@@ -308,8 +308,8 @@ RP_FN void rp_conv_finish(const struct rp_op_net_conv *a, float sum, int n, int 
     if (a->post_scale)
         sum *= a->post_scale[(int64_t) n * out + o];
     rp_act_put(&a->dst, n, dy, dx, dc, sum);
-    if (a->also.data)
-        rp_conv_also(a, sum, n, dy, dx, dc);
+    if (a->also.to.data)
+        rp_net_also(&a->also, sum, n, dy, dx, dc);
     if (dc == a->dst.c - 1)
         for (int c = a->dst.c; c < RP_ACT_ROUND(a->dst.c); c++)
             rp_act_put(&a->dst, n, dy, dx, c, 0);

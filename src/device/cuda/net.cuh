@@ -116,6 +116,26 @@ RP_DEV void rp_eight_then(const struct rp_net_then *t, float v[8], int c, int co
             v[j] *= t->gain;
 }
 
+/* 8 channels of a pixel from channel c on; those that are none become zeros. */
+RP_DEV void rp_eight_store(const struct rp_act &t, int64_t pixel, float v[8], int c)
+{
+#pragma unroll
+    for (int j = 0; j < 8; j++)
+        v[j] = c + j < t.c ? v[j] : 0;
+    rp_eight_put(t.data, t.type, pixel * t.ld + c, v);
+}
+
+/* The second result of 8 channels, which are lost. */
+RP_DEV void rp_eight_also(const struct rp_net_also &a, int64_t pixel, float v[8], int c)
+{
+    if (a.scale)
+        scale_eight(v, a.scale, c, a.to.c);
+    if (a.shift)
+        shift_eight(v, a.shift, c, a.to.c);
+    rp_eight_then(&a.then, v, c, a.to.c);
+    rp_eight_store(a.to, pixel, v, c);
+}
+
 /* Sum over a warp, in one order, for every lane. */
 RP_DEV float rp_warp_sum(float v)
 {

@@ -189,14 +189,6 @@ template <int TYPE, int BM, int BN, int THREADS, bool SIMPLE> struct fetcher {
 /* ---- the end -----------------------------------------------------------------------------------
  */
 
-RP_DEV void put_eight(const struct rp_act &t, int m, float v[8], int o, int out)
-{
-#pragma unroll
-    for (int j = 0; j < 8; j++)
-        v[j] = o + j < out ? v[j] : 0;
-    rp_eight_put(t.data, t.type, (int64_t) m * t.ld + o, v);
-}
-
 /* What is added to 8 channels of pixel m: of dst's sizes, or the same for all channels or pictures.
  */
 RP_DEV void add_of(const struct rp_op_net_conv &a, const conv_plan &p, int m, int o, float v[8])
@@ -239,15 +231,9 @@ RP_DEV void finish_eight(const struct rp_op_net_conv &a, const conv_plan &p, con
         rp_eight_add(v, add);
     if (a.post_scale)
         scale_eight(v, a.post_scale + row, o, out);
-    put_eight(a.dst, m, v, o, out);
-    if (!a.also.data)
-        return;
-    if (a.also_scale)
-        scale_eight(v, a.also_scale, o, out);
-    if (a.also_shift)
-        shift_eight(v, a.also_shift, o, out);
-    rp_eight_then(&a.also_then, v, o, out);
-    put_eight(a.also, m, v, o, out);
+    rp_eight_store(a.dst, m, v, o);
+    if (a.also.to.data)
+        rp_eight_also(a.also, m, v, o);
 }
 
 /* 16 rows of a warp's results at a time, turned by way of shared memory so that a thread has
@@ -355,7 +341,7 @@ static inline conv_plan make_plan(const struct rp_op_net_conv *a)
               (a->groups == 1 || p.out % 8 == 0 ||
                rp_conv_is_depthwise(rp_conv_out(a), a->src.c, a->groups)) &&
               (!a->add.data || each) && rp_eight_can(a->then.fn) &&
-              (!a->also.data || rp_eight_can(a->also_then.fn));
+              (!a->also.to.data || rp_eight_can(a->also.then.fn));
     return p;
 }
 

@@ -49,9 +49,24 @@ RP_DEV bool find(const struct rp_act *t, int64_t i, struct place *at)
             rp_act_put(&(dst), at.n, at.y, at.x, at.c, at.c < (dst).c ? (value) : 0); \
     }
 
-ONE_BY_ONE(pool, a.dst, rp_pool_sum(&a, at.n, at.y, at.x, at.c))
+/* The same with a second result. */
+#define ONE_BY_ONE_BOTH(name, value)                                        \
+    static __global__ void __launch_bounds__(THREADS)                       \
+        name(const __grid_constant__ struct rp_op_net_##name a)             \
+    {                                                                       \
+        struct place at;                                                    \
+                                                                            \
+        if (!find(&a.dst, my_number(), &at))                                \
+            return;                                                         \
+        const float v = at.c < a.dst.c ? (value) : 0;                       \
+        rp_act_put(&a.dst, at.n, at.y, at.x, at.c, v);                      \
+        if (a.also.to.data && at.c < a.dst.c)                               \
+            rp_net_also(&a.also, v, at.n, at.y, at.x, at.c);                \
+    }
+
+ONE_BY_ONE_BOTH(pool, rp_pool_sum(&a, at.n, at.y, at.x, at.c))
 ONE_BY_ONE(resize, a.dst, rp_net_resize_at(&a, at.n, at.y, at.x, at.c))
-ONE_BY_ONE(eltwise, a.dst, rp_net_eltwise_at(&a, at.n, at.y, at.x, at.c))
+ONE_BY_ONE_BOTH(eltwise, rp_net_eltwise_at(&a, at.n, at.y, at.x, at.c))
 ONE_BY_ONE(pad, a.dst, rp_net_pad_at(&a, at.n, at.y, at.x, at.c))
 
 #define LAUNCH_ONE_BY_ONE(stream, name, a) \
@@ -89,10 +104,15 @@ RP_DEV void get_wide(const struct rp_act *t, const struct place *at, float v[8])
 
 RP_DEV void put_eight(const struct rp_act *t, const struct place *at, float v[8])
 {
-#pragma unroll
-    for (int j = 0; j < 8; j++)
-        v[j] = at->c + j < t->c ? v[j] : 0;
-    rp_eight_put(t->data, t->type, rp_act_at(t, at->n, at->y, at->x, at->c), v);
+    rp_eight_store(*t, ((int64_t) at->n * t->h + at->y) * t->w + at->x, v, at->c);
+}
+
+RP_DEV void put_both(const struct rp_act *t, const struct rp_net_also *also, const struct place *at,
+                     float v[8])
+{
+    put_eight(t, at, v);
+    if (also->to.data)
+        rp_eight_also(*also, ((int64_t) at->n * t->h + at->y) * t->w + at->x, v, at->c);
 }
 
 static __global__ void __launch_bounds__(THREADS)
@@ -118,12 +138,12 @@ static __global__ void __launch_bounds__(THREADS)
                                     : l;
     }
     rp_eight_then(&a.then, p, at.c, a.dst.c);
-    put_eight(&a.dst, &at, p);
+    put_both(&a.dst, &a.also, &at, p);
 }
 
 extern "C" int rp_cuda_net_eltwise(struct rp_stream *stream, const struct rp_op_net_eltwise *a)
 {
-    if (a->op <= RP_ELT_DIV && rp_eight_can(a->then.fn))
+    if (a->op <= RP_ELT_DIV && rp_eight_can(a->then.fn) && rp_eight_can(a->also.then.fn))
         RP_LAUNCH(stream, blocks(pixels(&a->dst) * (RP_ACT_ROUND(a->dst.c) / 8)), THREADS,
                   eltwise_eight, *a);
     else
@@ -160,12 +180,12 @@ static __global__ void __launch_bounds__(THREADS)
 #pragma unroll
     for (int j = 0; j < 8; j++)
         v[j] = a.kind == RP_POOL_MAX || !count ? v[j] : v[j] / (float) count;
-    put_eight(&a.dst, &at, v);
+    put_both(&a.dst, &a.also, &at, v);
 }
 
 extern "C" int rp_cuda_net_pool(struct rp_stream *stream, const struct rp_op_net_pool *a)
 {
-    if (a->kh * a->kw <= 64) {
+    if (a->kh * a->kw <= 64 && rp_eight_can(a->also.then.fn)) {
         RP_LAUNCH(stream, blocks(pixels(&a->dst) * (RP_ACT_ROUND(a->dst.c) / 8)), THREADS,
                   pool_eight, *a);
     } else {

@@ -1,0 +1,127 @@
+/* A step that only scales, shifts and bends each number of a tensor becomes a second result of the
+ * sum or pool that made the tensor, which needs no other launch and does not read it again. (Of a
+ * convolution fuse.c makes them: there it also decides what is stored.) */
+#include "nets/lower.h"
+#include "ops/net_core.h"
+
+#define CONV(field) RP_NN_AT(net_conv, field)
+
+static struct rp_nn_fix *fix_at(struct rp_nn_step *s, size_t at)
+{
+    for (int i = 0; i < s->nfix; i++)
+        if (s->fix[i].at == at)
+            return &s->fix[i];
+    return NULL;
+}
+
+/* A depthwise convolution of one tap, in float32, with no more than a bias and a function. */
+static bool is_affine(struct rp_nn_step *s)
+{
+    static const size_t none[] = {CONV(in_scale), CONV(out_scale), CONV(post_scale), CONV(add.data),
+                                  CONV(also.to.data)};
+    const struct rp_op_net_conv *const a = &s->args.net_conv;
+
+    if (s->op != RP_NN_OP_net_conv || a->src.type != RP_ACT_F32 || a->kh != 1 || a->kw != 1 ||
+        a->stride_h != 1 || a->stride_w != 1 || a->pad_top || a->pad_left || a->up != 1 ||
+        a->shuffle != 1 || a->src.h != a->dst.h || a->src.w != a->dst.w ||
+        !rp_conv_is_depthwise(rp_conv_out(a), a->src.c, a->groups))
+        return false;
+    for (size_t i = 0; i < RP_ARRAY_LEN(none); i++)
+        if (fix_at(s, none[i]))
+            return false;
+    return true;
+}
+
+/* What of a step may have a second result. */
+struct maker {
+    const struct rp_act *dst;
+    size_t dst_at, also_at;
+};
+
+static bool makes(const struct rp_nn_step *s, struct maker *m)
+{
+    if (s->op == RP_NN_OP_net_eltwise)
+        *m = (struct maker){&s->args.net_eltwise.dst, RP_NN_AT(net_eltwise, dst.data),
+                            RP_NN_AT(net_eltwise, also)};
+    else if (s->op == RP_NN_OP_net_pool)
+        *m = (struct maker){&s->args.net_pool.dst, RP_NN_AT(net_pool, dst.data),
+                            RP_NN_AT(net_pool, also)};
+    else
+        return false;
+    return true;
+}
+
+static int64_t pixels(const struct rp_act *a)
+{
+    return (int64_t) a->n * a->h * a->w;
+}
+
+/* Did step s make all of what the affine one reads, which lies as it was made? */
+static bool made(struct rp_nn_step *s, struct rp_nn_step *affine, struct maker *m)
+{
+    const struct rp_act *const src = &affine->args.net_conv.src;
+    const struct rp_nn_fix *const from = fix_at(affine, CONV(src.data));
+
+    if (!makes(s, m))
+        return false;
+    const struct rp_nn_fix *const to = fix_at(s, m->dst_at);
+    return to && to->buffer == from->buffer && to->bytes == from->bytes && m->dst->c == src->c &&
+           m->dst->ld == src->ld && m->dst->type == src->type && pixels(m->dst) == pixels(src) &&
+           !fix_at(s, m->also_at + offsetof(struct rp_net_also, to.data));
+}
+
+static void move_fix(struct rp_nn_step *from, size_t at, struct rp_nn_step *to, size_t to_at)
+{
+    const struct rp_nn_fix *const f = fix_at(from, at);
+
+    if (f)
+        to->fix[to->nfix++] = (struct rp_nn_fix){to_at, f->buffer, f->bytes};
+}
+
+/* The affine step's constants and result become those of step s. */
+static void take(struct rp_nn_step *s, struct rp_nn_step *affine, const struct maker *m)
+{
+    const struct rp_op_net_conv *const a = &affine->args.net_conv;
+    struct rp_net_also *const also = (struct rp_net_also *) ((char *) &s->args + m->also_at);
+
+    *also = (struct rp_net_also){.to = a->dst, .then = a->then};
+    also->to.n = m->dst->n;
+    also->to.h = m->dst->h;
+    also->to.w = m->dst->w;
+    move_fix(affine, CONV(dst.data), s, m->also_at + offsetof(struct rp_net_also, to.data));
+    move_fix(affine, CONV(weights), s, m->also_at + offsetof(struct rp_net_also, scale));
+    move_fix(affine, CONV(bias), s, m->also_at + offsetof(struct rp_net_also, shift));
+    move_fix(affine, CONV(then.slope), s, m->also_at + offsetof(struct rp_net_also, then.slope));
+}
+
+/* One of the n steps before it made what the affine step reads, and takes it: nobody between them
+ * knows its result. */
+static bool is_taken(struct rp_nn_step *affine, struct rp_nn_step *before, int n)
+{
+    struct maker m;
+
+    for (int i = n - 1; i >= 0; i--) {
+        if (!made(&before[i], affine, &m))
+            continue;
+        if (before[i].nfix + 4 > RP_NN_MAX_FIX)
+            return false;
+        take(&before[i], affine, &m);
+        return true;
+    }
+    return false;
+}
+
+void rp_nn_second_results(struct rp_nn_lower *l)
+{
+    int n = 0;
+    struct rp_nn_plan *const p = l->plan;
+
+    for (int i = 0; i < p->nsteps; i++)
+        if (!is_affine(&p->step[i]) || !is_taken(&p->step[i], p->step, n)) {
+            if (n != i)
+                p->step[n] = p->step[i];
+            n++;
+        }
+    p->nsteps = n;
+    rp_nn_count_uses(l);
+}
