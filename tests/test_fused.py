@@ -6,6 +6,7 @@
 Each network has a pattern of real ones; the result must be right, in float32 and in float16, and the
 steps must be those of the joined form (net_run --count).
 """
+import os
 import re
 import subprocess
 import sys
@@ -107,6 +108,24 @@ class Fused(unittest.TestCase):
         d = n.node('Add', c, a)
         e = n.conv(n.node('PRelu', n.norm(d, 32), n.weights(32, 1, 1)), 32, 32)
         self.check(n.save(n.node('Mul', e, d), [1, 32, 12, 10]), affine=0)
+
+    def test_scale_first(self):
+        """A style that scales what was enlarged scales it before; not if somebody else reads that."""
+        for shared in (False, True):
+            n = Net(16)
+            n.g.initializer('scales', FLOAT, [4], onnx_writer.floats([1, 1, 2, 2]))
+            a = n.node('Resize', n.conv('x', 16, 24), '', 'scales', mode='linear',
+                       coordinate_transformation_mode='pytorch_half_pixel')
+            style = n.conv(n.node('GlobalAveragePool', 'x'), 16, 24, k=1)
+            y = n.conv(n.node('Mul', a, style), 24, 8)
+            if shared:
+                y = n.node('Concat', y, n.node('Sigmoid', a), axis=1)
+            path = n.save(y, [1, 32 if shared else 8, 24, 20])
+            self.check(path, resize=1)
+            said = subprocess.run([PROGRAM, '--plan', path, os.path.dirname(path), 'x:1x16x12x10='], text=True,
+                                  stdout=subprocess.PIPE, check=True).stdout
+            order = re.findall(r'(eltwise|resize)', said)
+            self.assertEqual(order[:2], ['resize', 'eltwise'] if shared else ['eltwise', 'resize'])
 
     def test_also_output(self):
         """Both results are outputs."""

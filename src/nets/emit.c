@@ -315,6 +315,14 @@ int rp_nn_emit(struct rp_nn_lower *l)
     return 0;
 }
 
+struct rp_nn_fix *rp_nn_fix_at(const struct rp_nn_step *s, size_t at)
+{
+    for (int i = 0; i < s->nfix; i++)
+        if (s->fix[i].at == at)
+            return (struct rp_nn_fix *) &s->fix[i];
+    return NULL;
+}
+
 void rp_nn_count_uses(struct rp_nn_lower *l)
 {
     struct rp_nn_plan *const p = l->plan;

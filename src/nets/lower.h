@@ -103,6 +103,12 @@ int rp_nn_emit(struct rp_nn_lower *l);
 /* Steps were changed or left out: which of them use which buffer. */
 void rp_nn_count_uses(struct rp_nn_lower *l);
 
+/* Where a step's pointer at this offset of its arguments leads; NULL: it has none. */
+struct rp_nn_fix *rp_nn_fix_at(const struct rp_nn_step *s, size_t at);
+
+/* What is scaled after it was enlarged is scaled before, when all steps are there (scale_first.c). */
+void rp_nn_scale_first(struct rp_nn_lower *l);
+
 /* Second results of sums and pools, when all steps are there (second.c). */
 void rp_nn_second_results(struct rp_nn_lower *l);
 

@@ -6,14 +6,6 @@
 
 #define CONV(field) RP_NN_AT(net_conv, field)
 
-static struct rp_nn_fix *fix_at(struct rp_nn_step *s, size_t at)
-{
-    for (int i = 0; i < s->nfix; i++)
-        if (s->fix[i].at == at)
-            return &s->fix[i];
-    return NULL;
-}
-
 /* A depthwise convolution of one tap, in float32, with no more than a bias and a function. */
 static bool is_affine(struct rp_nn_step *s)
 {
@@ -27,7 +19,7 @@ static bool is_affine(struct rp_nn_step *s)
         !rp_conv_is_depthwise(rp_conv_out(a), a->src.c, a->groups))
         return false;
     for (size_t i = 0; i < RP_ARRAY_LEN(none); i++)
-        if (fix_at(s, none[i]))
+        if (rp_nn_fix_at(s, none[i]))
             return false;
     return true;
 }
@@ -60,19 +52,19 @@ static int64_t pixels(const struct rp_act *a)
 static bool made(struct rp_nn_step *s, struct rp_nn_step *affine, struct maker *m)
 {
     const struct rp_act *const src = &affine->args.net_conv.src;
-    const struct rp_nn_fix *const from = fix_at(affine, CONV(src.data));
+    const struct rp_nn_fix *const from = rp_nn_fix_at(affine, CONV(src.data));
 
     if (!makes(s, m))
         return false;
-    const struct rp_nn_fix *const to = fix_at(s, m->dst_at);
+    const struct rp_nn_fix *const to = rp_nn_fix_at(s, m->dst_at);
     return to && to->buffer == from->buffer && to->bytes == from->bytes && m->dst->c == src->c &&
            m->dst->ld == src->ld && m->dst->type == src->type && pixels(m->dst) == pixels(src) &&
-           !fix_at(s, m->also_at + offsetof(struct rp_net_also, to.data));
+           !rp_nn_fix_at(s, m->also_at + offsetof(struct rp_net_also, to.data));
 }
 
 static void move_fix(struct rp_nn_step *from, size_t at, struct rp_nn_step *to, size_t to_at)
 {
-    const struct rp_nn_fix *const f = fix_at(from, at);
+    const struct rp_nn_fix *const f = rp_nn_fix_at(from, at);
 
     if (f)
         to->fix[to->nfix++] = (struct rp_nn_fix){to_at, f->buffer, f->bytes};
