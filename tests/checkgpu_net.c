@@ -256,6 +256,8 @@ void check_net_norm(struct cg *c)
     a.then = then(c, c->bench ? RP_FN_RELU : RP_FN_GELU, channels);
     if (cg_chance(c, 40))
         a.add = act(c, "add", shape(type(c), n, h, large ? 65 : h, channels), 0);
+    if (!c->bench && cg_chance(c, 40))
+        draw_also(c, &a.also, &a.dst, 1e-2f);
     a.work = cg_zeros(c, "work", rp_norm_work(&a), CG_SCRATCH);
     cg_note(c, "kind %d, type %d, %dx%dx%dx%d, then %d", a.kind, kind, n, h, a.src.w, channels,
             a.then.fn);

@@ -255,9 +255,10 @@ int rp_nn_lower(struct rp_nn_graph *g, struct rp_nn_plan *plan, enum rp_act_type
 
     l.view = calloc((size_t) g->nvalues + 1, sizeof(*l.view));
     l.home = calloc((size_t) g->nvalues + 1, sizeof(*l.home));
-    l.half = calloc((size_t) g->nvalues + 1, sizeof(*l.half));
+    l.half = calloc(2 * ((size_t) g->nvalues + 1), sizeof(*l.half));
+    l.twice = l.half ? l.half + g->nvalues + 1 : NULL;
     if (l.half && storage == RP_ACT_F16)
-        rp_nn_choose_storage(g, l.half);
+        rp_nn_choose_storage(g, l.half, l.twice);
     ret = l.view && l.home && l.half ? lower_all(&l) : rp_fail(RP_ERR_NOMEM, "out of memory");
     free(l.view);
     free(l.home);

@@ -17,6 +17,7 @@ struct rp_nn_lower {
     int nviews;
     struct rp_nn_home *home; /* of each value: where it is made, if a Concat needs it there */
     bool *half;              /* of each value: may be float16 (storage.c) */
+    bool *twice;             /* ... is float32, and products read a copy in float16 */
     bool half_now;           /* so may what the node makes that is done now */
     int64_t batch;           /* rows of the first input */
     bool folding;            /* what is made now depends on constants alone: computed at once */
@@ -144,7 +145,7 @@ int64_t rp_nn_unslide(int64_t size, const struct rp_nn_window *w, int i);
 /* ---- storage --------------------------------------------------------------------------------- */
 
 /* Which values may be float16, and of which sizes; see storage.c. */
-void rp_nn_choose_storage(const struct rp_nn_graph *g, bool *half);
+void rp_nn_choose_storage(const struct rp_nn_graph *g, bool *half, bool *twice);
 bool rp_nn_is_large(const struct rp_nn_lower *l, int rank, const int64_t *dim);
 
 /* Work out a plan's steps. */

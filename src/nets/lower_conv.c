@@ -303,6 +303,24 @@ static int check_conv(struct rp_nn_lower *l, const struct rp_nn_node *n, const s
     return 0;
 }
 
+/* The source; of what is stored twice, the copy that is multiplied. */
+static int source_of(struct rp_nn_lower *l, const struct rp_nn_node *n, struct rp_nn_view *x)
+{
+    const struct rp_nn_view none = {.buffer = -1};
+    const bool before = l->half_now;
+    struct rp_nn_view copy;
+
+    RP_CHECK(rp_nn_input(l, n, 0, x));
+    if (!l->twice[n->in[0]])
+        return 0;
+    l->half_now = true;
+    const int ret = rp_nn_eltwise(l, *x, none, RP_ELT_FIRST, 0, NULL, &copy);
+    l->half_now = before;
+    if (ret >= 0)
+        *x = copy;
+    return ret;
+}
+
 int rp_nn_lower_conv(struct rp_nn_lower *l, struct rp_nn_node *n)
 {
     int ret;
@@ -311,7 +329,7 @@ int rp_nn_lower_conv(struct rp_nn_lower *l, struct rp_nn_node *n)
     struct rp_nn_window w = {0};
     struct rp_nn_conv c = rp_nn_conv_new(n);
 
-    RP_CHECK(rp_nn_input(l, n, 0, &x));
+    RP_CHECK(source_of(l, n, &x));
     RP_CHECK(rp_nn_as_nchw(l, &x, &c.src));
     RP_CHECK(kernel_of(l, n, &c, &w));
     if (x.rank != rp_nn_in(l->g, n, 1)->rank || !rp_nn_window_of(n, x.rank - 2, &c.src, &w))

@@ -254,6 +254,7 @@ static void reach_net_norm(struct reaches *s, const struct rp_op_net_norm *a)
     floats(s, AT(net_norm, shift), style, false);
     then(s, AT(net_norm, then), &a->then, a->src.c);
     wide_act(s, AT(net_norm, add), &a->add, &a->dst, false);
+    also(s, AT(net_norm, also), &a->also, &a->dst);
     work(s, AT(net_norm, work), rp_norm_work(a));
 }
 

@@ -1,10 +1,12 @@
-/* A step that only scales, shifts and bends each number of a tensor becomes a second result of the
- * sum or pool that made the tensor, which needs no other launch and does not read it again. (Of a
- * convolution fuse.c makes them: there it also decides what is stored.) */
+/* A step that only scales, shifts and bends each number of a tensor, or rounds it, becomes a second
+ * result of the sum, pool or normalisation that made the tensor, which needs no other launch and
+ * does not read it again. (Of a convolution fuse.c makes them: there it also decides what is
+ * stored.) */
 #include "nets/lower.h"
 #include "ops/net_core.h"
 
 #define CONV(field) RP_NN_AT(net_conv, field)
+#define ELT(field) RP_NN_AT(net_eltwise, field)
 
 /* A depthwise convolution of one tap, in float32, with no more than a bias and a function. */
 static bool is_affine(struct rp_nn_step *s)
@@ -24,6 +26,43 @@ static bool is_affine(struct rp_nn_step *s)
     return true;
 }
 
+/* A function of each number, or none. */
+static bool is_plain(struct rp_nn_step *s)
+{
+    const struct rp_op_net_eltwise *const e = &s->args.net_eltwise;
+
+    return s->op == RP_NN_OP_net_eltwise && e->op == RP_ELT_FIRST && e->a.type == RP_ACT_F32 &&
+           e->a.n == e->dst.n && e->a.h == e->dst.h && e->a.w == e->dst.w && e->a.c == e->dst.c &&
+           !rp_nn_fix_at(s, ELT(also.to.data));
+}
+
+/* What such a step reads and writes, and where its arguments have that. */
+struct second {
+    const struct rp_act *src, *dst;
+    const struct rp_net_then *then;
+    size_t src_at, dst_at, slope_at, scale_at, shift_at; /* the last two: 0, none */
+};
+
+static bool is_second(struct rp_nn_step *s, struct second *out)
+{
+    const struct rp_op_net_conv *const a = &s->args.net_conv;
+    const struct rp_op_net_eltwise *const e = &s->args.net_eltwise;
+
+    if (is_affine(s))
+        *out = (struct second){&a->src,        &a->dst,          &a->then,      CONV(src.data),
+                               CONV(dst.data), CONV(then.slope), CONV(weights), CONV(bias)};
+    else if (is_plain(s))
+        *out = (struct second){.src = &e->a,
+                               .dst = &e->dst,
+                               .then = &e->then,
+                               .src_at = ELT(a.data),
+                               .dst_at = ELT(dst.data),
+                               .slope_at = ELT(then.slope)};
+    else
+        return false;
+    return true;
+}
+
 /* What of a step may have a second result. */
 struct maker {
     const struct rp_act *dst;
@@ -35,6 +74,9 @@ static bool makes(const struct rp_nn_step *s, struct maker *m)
     if (s->op == RP_NN_OP_net_eltwise)
         *m = (struct maker){&s->args.net_eltwise.dst, RP_NN_AT(net_eltwise, dst.data),
                             RP_NN_AT(net_eltwise, also)};
+    else if (s->op == RP_NN_OP_net_norm)
+        *m = (struct maker){&s->args.net_norm.dst, RP_NN_AT(net_norm, dst.data),
+                            RP_NN_AT(net_norm, also)};
     else if (s->op == RP_NN_OP_net_pool)
         *m = (struct maker){&s->args.net_pool.dst, RP_NN_AT(net_pool, dst.data),
                             RP_NN_AT(net_pool, also)};
@@ -48,11 +90,12 @@ static int64_t pixels(const struct rp_act *a)
     return (int64_t) a->n * a->h * a->w;
 }
 
-/* Did step s make all of what the affine one reads, which lies as it was made? */
-static bool made(struct rp_nn_step *s, struct rp_nn_step *affine, struct maker *m)
+/* Did step s make all of what the other one reads, which lies as it was made? */
+static bool made(struct rp_nn_step *s, struct rp_nn_step *other, const struct second *second,
+                 struct maker *m)
 {
-    const struct rp_act *const src = &affine->args.net_conv.src;
-    const struct rp_nn_fix *const from = rp_nn_fix_at(affine, CONV(src.data));
+    const struct rp_act *const src = second->src;
+    const struct rp_nn_fix *const from = rp_nn_fix_at(other, second->src_at);
 
     if (!makes(s, m))
         return false;
@@ -64,40 +107,43 @@ static bool made(struct rp_nn_step *s, struct rp_nn_step *affine, struct maker *
 
 static void move_fix(struct rp_nn_step *from, size_t at, struct rp_nn_step *to, size_t to_at)
 {
-    const struct rp_nn_fix *const f = rp_nn_fix_at(from, at);
+    const struct rp_nn_fix *const f = at ? rp_nn_fix_at(from, at) : NULL;
 
     if (f)
         to->fix[to->nfix++] = (struct rp_nn_fix){to_at, f->buffer, f->bytes};
 }
 
-/* The affine step's constants and result become those of step s. */
-static void take(struct rp_nn_step *s, struct rp_nn_step *affine, const struct maker *m)
+/* The other step's constants and result become those of step s. */
+static void take(struct rp_nn_step *s, struct rp_nn_step *other, const struct second *second,
+                 const struct maker *m)
 {
-    const struct rp_op_net_conv *const a = &affine->args.net_conv;
     struct rp_net_also *const also = (struct rp_net_also *) ((char *) &s->args + m->also_at);
 
-    *also = (struct rp_net_also){.to = a->dst, .then = a->then};
+    *also = (struct rp_net_also){.to = *second->dst, .then = *second->then};
     also->to.n = m->dst->n;
     also->to.h = m->dst->h;
     also->to.w = m->dst->w;
-    move_fix(affine, CONV(dst.data), s, m->also_at + offsetof(struct rp_net_also, to.data));
-    move_fix(affine, CONV(weights), s, m->also_at + offsetof(struct rp_net_also, scale));
-    move_fix(affine, CONV(bias), s, m->also_at + offsetof(struct rp_net_also, shift));
-    move_fix(affine, CONV(then.slope), s, m->also_at + offsetof(struct rp_net_also, then.slope));
+    move_fix(other, second->dst_at, s, m->also_at + offsetof(struct rp_net_also, to.data));
+    move_fix(other, second->scale_at, s, m->also_at + offsetof(struct rp_net_also, scale));
+    move_fix(other, second->shift_at, s, m->also_at + offsetof(struct rp_net_also, shift));
+    move_fix(other, second->slope_at, s, m->also_at + offsetof(struct rp_net_also, then.slope));
 }
 
-/* One of the n steps before it made what the affine step reads, and takes it: nobody between them
- * knows its result. */
-static bool is_taken(struct rp_nn_step *affine, struct rp_nn_step *before, int n)
+/* One of the n steps before it made what it reads, and takes it: nobody between them knows its
+ * result. */
+static bool is_taken(struct rp_nn_step *s, struct rp_nn_step *before, int n)
 {
     struct maker m;
+    struct second second;
 
+    if (!is_second(s, &second))
+        return false;
     for (int i = n - 1; i >= 0; i--) {
-        if (!made(&before[i], affine, &m))
+        if (!made(&before[i], s, &second, &m))
             continue;
         if (before[i].nfix + 4 > RP_NN_MAX_FIX)
             return false;
-        take(&before[i], affine, &m);
+        take(&before[i], s, &second, &m);
         return true;
     }
     return false;
@@ -109,7 +155,7 @@ void rp_nn_second_results(struct rp_nn_lower *l)
     struct rp_nn_plan *const p = l->plan;
 
     for (int i = 0; i < p->nsteps; i++)
-        if (!is_affine(&p->step[i]) || !is_taken(&p->step[i], p->step, n)) {
+        if (!is_taken(&p->step[i], p->step, n)) {
             if (n != i)
                 p->step[n] = p->step[i];
             n++;

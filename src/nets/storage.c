@@ -2,11 +2,12 @@
  *
  * A convolution or a product with a constant matrix multiplies numbers of 11 bits either way: TF32
  * rounds float32 as it is read, float16 is rounded as it was written. So a tensor that is only
- * multiplied loses nothing by being float16, and these are the ones that cost time. What is added up,
- * normalised or scaled before it is multiplied would be rounded once more: it stays float32, so that
- * float16 is as near to float32 as TF32 is. A tensor is float16 if all of this is true:
+ * multiplied loses nothing by being float16, and these are the ones that cost time. What is added
+ * up, normalised or scaled before it is multiplied would be rounded once more: it stays float32, so
+ * that float16 is as near to float32 as TF32 is. A tensor is float16 if all of this is true:
  *
- *   - such a product reads it, or what reads it only moves numbers, or picks or blends neighbours;
+ *   - such a product reads it, or what reads it only moves numbers, or picks or blends neighbours
+ *     (what a normalisation makes for a product and for a sum is stored twice);
  *   - it is large: LARGE numbers in a row of the batch, along more than one axis. Vectors (styles,
  *     embeddings, scales, what a global mean gives) are float32, and so are the matrices that make
  *     them;
@@ -71,47 +72,73 @@ static bool passes(enum rp_nn_kind kind)
 #undef MOVES
 }
 
+/* What of a value is known so far, from those that read it. */
+struct use {
+    bool exact; /* it may not be rounded */
+    bool added; /* somebody adds it up, or the like: what is rounded there stays rounded */
+};
+
 /* What is known of a node's results goes on to its inputs. */
 static void pass_back(const struct rp_nn_graph *g, const struct rp_nn_node *n, bool *before,
-                      bool *exact)
+                      struct use *use)
 {
     bool multiplied = false, precise = is_sensitive(g, n);
     const bool product = is_product(g, n);
+    bool added = !product && !passes(n->kind);
 
     for (int i = 0; i < n->nout; i++)
         if (n->out[i] >= 0) {
             multiplied |= before[n->out[i]];
-            precise |= exact[n->out[i]] && !product && !is_norm(n->kind);
+            precise |= use[n->out[i]].exact && !product && !is_norm(n->kind);
+            added |= use[n->out[i]].added && !product;
         }
     if (n->also >= 0)
-        precise |= exact[n->also] && !product;
+        precise |= use[n->also].exact && !product;
     multiplied &= passes(n->kind);
     for (int i = 0; i < n->nin; i++)
         if (n->in[i] >= 0) {
             before[n->in[i]] |= multiplied || (product && i == 0);
             /* positions and indices, not the picture that is looked at */
-            exact[n->in[i]] |=
+            use[n->in[i]].added |= added;
+            use[n->in[i]].exact |=
                 (precise && ((n->kind != RP_NN_GRID_SAMPLE && n->kind != RP_NN_GATHER) || i > 0)) ||
                 (i == 0 && is_thin(g, n));
         }
-    if (n->residual >= 0)
-        exact[n->residual] |= precise;
+    if (n->residual >= 0) {
+        use[n->residual].exact |= precise;
+        use[n->residual].added = true;
+    }
 }
 
-void rp_nn_choose_storage(const struct rp_nn_graph *g, bool *half)
+/* What a normalisation makes for a product and for others: float32, and float16 beside it. */
+static void choose_twice(const struct rp_nn_graph *g, const struct rp_nn_node *n,
+                         const struct use *use, bool *half, bool *twice)
 {
-    bool *const exact = calloc((size_t) g->nvalues + 1, sizeof(*exact));
+    const int y = n->nout > 0 ? n->out[0] : -1;
 
-    if (!exact) /* all stays float32: then the caller's memory is short, too */
+    if (y < 0 || !is_norm(n->kind) || !half[y] || !use[y].added || g->value[y].rank != 4)
+        return;
+    half[y] = false;
+    twice[y] = true;
+}
+
+void rp_nn_choose_storage(const struct rp_nn_graph *g, bool *half, bool *twice)
+{
+    struct use *const use = calloc((size_t) g->nvalues + 1, sizeof(*use));
+
+    if (!use) /* all stays float32: then the caller's memory is short, too */
         return;
     for (int i = 0; i < g->noutputs; i++)
-        exact[g->output[i]] = true;
+        use[g->output[i]].exact = true;
     for (int i = g->nnodes - 1; i >= 0; i--)
         if (!g->node[i].gone)
-            pass_back(g, &g->node[i], half, exact);
+            pass_back(g, &g->node[i], half, use);
     for (int i = 0; i < g->nvalues; i++)
-        half[i] &= !exact[i];
-    free(exact);
+        half[i] &= !use[i].exact;
+    for (int i = 0; i < g->nnodes; i++)
+        if (!g->node[i].gone)
+            choose_twice(g, &g->node[i], use, half, twice);
+    free(use);
 }
 
 bool rp_nn_is_large(const struct rp_nn_lower *l, int rank, const int64_t *dim)

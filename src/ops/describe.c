@@ -1138,6 +1138,7 @@ static void describe_net_norm(struct rp_op_facts *f, const struct rp_op_net_norm
     in(f, "scale", a->scale, floats((double) a->src.n * a->src.c));
     in(f, "shift", a->shift, floats((double) a->src.n * a->src.c));
     say_then(f, &a->then, a->src.c);
+    say_also(f, &a->also, a->dst.c);
     in_out(f, "work", a->work, 0);
 }
 

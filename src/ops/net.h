@@ -219,7 +219,8 @@ struct rp_op_net_norm {
     int style_ld;
     struct rp_net_then then;
     struct rp_act add; /* data NULL: none; dst's sizes */
-    void *work;        /* of rp_norm_work() bytes; the first RP_NET_COUNTERS are not touched */
+    struct rp_net_also also;
+    void *work; /* of rp_norm_work() bytes; the first RP_NET_COUNTERS are not touched */
 };
 size_t rp_norm_work(const struct rp_op_net_norm *a);
 

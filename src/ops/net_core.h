@@ -722,4 +722,12 @@ RP_FN float rp_norm_finish(const struct rp_op_net_norm *a, float v, int n, int y
     return a->add.data ? v + rp_act_get_wide(&a->add, n, y, x, c) : v;
 }
 
+RP_FN void rp_norm_put(const struct rp_op_net_norm *a, float v, int n, int y, int x, int c)
+{
+    v = rp_norm_finish(a, v, n, y, x, c);
+    rp_act_put(&a->dst, n, y, x, c, v);
+    if (a->also.to.data)
+        rp_net_also(&a->also, v, n, y, x, c);
+}
+
 #endif /* RP_OPS_NET_CORE_H */

@@ -51,8 +51,7 @@ static void norm_span(const struct rp_op_net_norm *a, const struct span *s)
             for (int c = s->c0; c < s->c1; c++) {
                 const double v = (double) rp_act_get(&a->src, s->n, y, x, c) - mean;
 
-                rp_act_put(&a->dst, s->n, y, x, c,
-                           rp_norm_finish(a, (float) (v * factor), s->n, y, x, c));
+                rp_norm_put(a, (float) (v * factor), s->n, y, x, c);
             }
             for (int c = a->dst.c; s->c1 == a->dst.c && c < RP_ACT_ROUND(a->dst.c); c++)
                 rp_act_put(&a->dst, s->n, y, x, c, 0);

@@ -58,10 +58,9 @@ RP_DEV void finish_eight(const struct rp_op_net_norm &a, const float from[8], co
         rp_eight_get(a.add.data, a.add.type, pixel * a.add.ld + c, add);
         rp_eight_add(v, add);
     }
-#pragma unroll
-    for (int j = 0; j < 8; j++)
-        v[j] = c + j < a.src.c ? v[j] : 0;
-    rp_eight_put(a.dst.data, a.dst.type, pixel * a.dst.ld + c, v);
+    rp_eight_store(a.dst, pixel, v, c);
+    if (a.also.to.data)
+        rp_eight_also(a.also, pixel, v, c);
 }
 
 static __global__ void __launch_bounds__(THREADS)
@@ -351,9 +350,7 @@ static __global__ void __launch_bounds__(THREADS)
     for (int i = (int) threadIdx.x; i < count; i += THREADS) {
         const int q = i / each, c = c0 + i % each;
 
-        rp_act_put(&a.dst, n, q / a.src.w, q % a.src.w, c,
-                   rp_norm_finish(&a, (get_at(a, first + q, c) - mean) * factor, n, q / a.src.w,
-                                  q % a.src.w, c));
+        rp_norm_put(&a, (get_at(a, first + q, c) - mean) * factor, n, q / a.src.w, q % a.src.w, c);
     }
     const int rest = RP_ACT_ROUND(a.src.c) - a.src.c;
     for (int i = (int) threadIdx.x; c0 + each == a.src.c && i < rest * pixels; i += THREADS)
@@ -387,9 +384,7 @@ static __global__ void __launch_bounds__(THREADS)
     if (a.kind == RP_NORM_L2)
         factor = 1 / rp_net_max(sqrtf(square), a.eps);
     for (int c = lane; c < count; c += RP_WARP)
-        rp_act_put(&a.dst, n, q / a.src.w, q % a.src.w, c,
-                   rp_norm_finish(&a, (get_at(a, pixel, c) - mean) * factor, n, q / a.src.w,
-                                  q % a.src.w, c));
+        rp_norm_put(&a, (get_at(a, pixel, c) - mean) * factor, n, q / a.src.w, q % a.src.w, c);
     if (lane < RP_ACT_ROUND(count) - count)
         rp_number_put(a.dst.data, a.dst.type, pixel * a.dst.ld + count + lane, 0);
 }
@@ -397,7 +392,7 @@ static __global__ void __launch_bounds__(THREADS)
 extern "C" int rp_cuda_net_norm(struct rp_stream *stream, const struct rp_op_net_norm *a)
 {
     const int all = a->src.n * a->src.h * a->src.w;
-    const bool plain = rp_eight_can(a->then.fn) &&
+    const bool plain = rp_eight_can(a->then.fn) && rp_eight_can(a->also.then.fn) &&
                        (!a->add.data || (a->add.n == a->dst.n && a->add.h == a->dst.h &&
                                          a->add.w == a->dst.w && a->add.c == a->dst.c));
 
