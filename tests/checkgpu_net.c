@@ -235,6 +235,47 @@ void check_net_softmax(struct cg *c)
     RUN(a);
 }
 
+/* ---- fully connected layers ------------------------------------------------------------------ */
+
+void check_net_linear(struct cg *c)
+{
+    struct rp_op_net_linear a = {.squares = cg_chance(c, 20)};
+    const bool many = !c->bench && cg_chance(c, 10); /* so many that a warp makes four */
+    const int n = c->bench ? 1 : cg_range(c, 1, many ? 2 : 6);
+    const int parts = c->bench ? 34 : cg_chance(c, 50) ? cg_range(c, 2, 5) : 1;
+    const int in = c->bench                    ? 512
+                   : !many && cg_chance(c, 30) ? cg_range(c, 100, 600)
+                                               : cg_range(c, 1, 80);
+    const int out = c->bench           ? 1024
+                    : many             ? 4096 / parts + cg_range(c, 1, 9)
+                    : cg_chance(c, 50) ? 8 * cg_range(c, 1, 12)
+                                       : cg_range(c, 1, 100);
+    const int slices = c->bench ? 1 : cg_range(c, 1, 4), width = RP_ACT_ROUND(in);
+
+    a.src = act(c, "src", shape(RP_ACT_F32, n + slices, 1, 1, in), 0);
+    a.src.n = n; /* what follows the rows are further slices */
+    a.span = (n - 1 + slices) * a.src.ld + width;
+    a.dst = act(c, "dst", shape(RP_ACT_F32, n * parts, 1, 1, out), 2e-5f);
+    a.weights = plain_numbers(c, "weights", RP_ACT_F32, (int64_t) parts * out * width, 0);
+    for (int i = 0; i < parts * out; i++)
+        memset((float *) a.weights + (size_t) i * (size_t) width + in, 0,
+               (size_t) (width - in) * sizeof(float));
+    a.bias = floats(c, "bias", parts * out, 60);
+    a.then = then(c, c->bench ? RP_FN_NONE : RP_FN_MISH, out);
+    if (out % 8 == 0 && cg_chance(c, 70)) {
+        const int eights = parts * out / 8;
+        int32_t *const from = cg_buf(c, "from", (size_t) eights * sizeof(*from), CG_BYTES, 0);
+
+        for (int i = 0; i < eights; i++) /* some beyond either end */
+            from[i] = cg_range(c, -2, slices * a.src.ld / 8 + 2);
+        a.from = from;
+    }
+    cg_note(c, "%d parts of %d rows, %d to %d, then %d, squares %d", parts, n, in, out, a.then.fn,
+            a.squares);
+    c->bytes = 4.0 * parts * out * in;
+    RUN(a);
+}
+
 /* ---- the rest -------------------------------------------------------------------------------- */
 
 void check_net_norm(struct cg *c)

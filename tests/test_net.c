@@ -952,6 +952,43 @@ static void test_product(void **state)
     }
 }
 
+/* Three layers of two rows that read slices; the last is told to read beyond the span, and reads
+ * its last place instead. */
+static void test_linear(void **state)
+{
+    enum { IN = 11, ROOM = 16, LD = 40, OUT = 8, ROWS = 2, PARTS = 3, SPAN = LD + 24 };
+    static const int32_t from[PARTS] = {1, 0, 1 << 30};
+    float *const src = numbers(ROWS * LD), *const w = numbers(PARTS * OUT * ROOM);
+    float *const dst = numbers(PARTS * ROWS * 8), *const bias = numbers(PARTS * OUT);
+    struct rp_op_net_linear a = {.src = {src, RP_ACT_F32, ROWS, 1, 1, IN, LD},
+                                 .dst = {dst, RP_ACT_F32, PARTS * ROWS, 1, 1, OUT, 8},
+                                 .weights = w,
+                                 .bias = bias,
+                                 .from = from,
+                                 .span = SPAN,
+                                 .then = {.fn = RP_FN_RELU}};
+
+    (void) state;
+    for (int i = 0; i < PARTS * OUT * ROOM; i++)
+        w[i] = i % ROOM < IN ? w[i] : 0;
+    for (a.squares = 0; a.squares < 2; a.squares++) {
+        assert_int_equal(rp_c_net_linear(NULL, &a), 0);
+        for (int i = 0; i < PARTS * ROWS * 8; i++) {
+            const int part = i / 8 / ROWS, r = i / 8 % ROWS, o = i % 8;
+            const float *const x = src + r * LD + 8 * RP_MIN(from[part], 1);
+            double v = o < OUT ? bias[part * OUT + o] : 0;
+
+            for (int k = 0; o < OUT && k < IN; k++)
+                v += (double) x[k] * (a.squares ? x[k] : 1) * w[(part * OUT + o) * ROOM + k];
+            assert_true(fabs(dst[i] - (v > 0 ? v : 0)) < 1e-5);
+        }
+    }
+    free(src);
+    free(w);
+    free(dst);
+    free(bias);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -962,7 +999,7 @@ int main(void)
         cmocka_unit_test(test_eltwise),    cmocka_unit_test(test_copy),
         cmocka_unit_test(test_copy_types), cmocka_unit_test(test_pad),
         cmocka_unit_test(test_reduce),     cmocka_unit_test(test_norm),
-        cmocka_unit_test(test_attention),
+        cmocka_unit_test(test_attention),  cmocka_unit_test(test_linear),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -249,6 +249,8 @@ static double work_of(const struct rp_nn_step *s)
     case RP_NN_OP_net_conv:
         return numbers(&a->net_conv.dst) * a->net_conv.kh * a->net_conv.kw * a->net_conv.src.c *
                RP_MAX(a->net_conv.shuffle, 1) * RP_MAX(a->net_conv.shuffle, 1) / a->net_conv.groups;
+    case RP_NN_OP_net_linear:
+        return numbers(&a->net_linear.dst) * a->net_linear.src.c;
     case RP_NN_OP_net_matmul:
         return (double) a->net_matmul.batch * a->net_matmul.heads * a->net_matmul.rows *
                a->net_matmul.columns * a->net_matmul.depth;

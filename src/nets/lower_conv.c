@@ -33,8 +33,8 @@ int rp_nn_constant_floats(struct rp_nn_lower *l, const struct rp_nn_node *n, int
 
 /* ---- the convolution itself ------------------------------------------------------------------ */
 
-/* weights * scale, packed. */
-static int put_weights(struct rp_nn_lower *l, const struct rp_nn_conv *c)
+/* weights * scale, packed; the pointer to them is at `at`. */
+static int put_weights(struct rp_nn_lower *l, const struct rp_nn_conv *c, size_t at)
 {
     void *packed;
     int buffer;
@@ -55,11 +55,11 @@ static int put_weights(struct rp_nn_lower *l, const struct rp_nn_conv *c)
     rp_conv_pack(scaled ? scaled : c->weights, type, c->out, c->src.c, o->groups, o->kh, o->kw,
                  packed);
     free(scaled);
-    rp_nn_put(l, RP_NN_AT(net_conv, weights), buffer, 0);
+    rp_nn_put(l, at, buffer, 0);
     return 0;
 }
 
-static int put_bias(struct rp_nn_lower *l, const struct rp_nn_conv *c)
+static int put_bias(struct rp_nn_lower *l, const struct rp_nn_conv *c, size_t at)
 {
     void *host;
     int buffer;
@@ -70,7 +70,7 @@ static int put_bias(struct rp_nn_lower *l, const struct rp_nn_conv *c)
     for (int k = 0; k < c->out; k++)
         ((float *) host)[k] = (c->bias ? c->bias[k] : 0) * (c->scale ? c->scale[k] : 1) +
                               (c->shift ? c->shift[k] : 0);
-    rp_nn_put(l, RP_NN_AT(net_conv, bias), buffer, 0);
+    rp_nn_put(l, at, buffer, 0);
     return 0;
 }
 
@@ -134,14 +134,45 @@ static int make_also(struct rp_nn_lower *l, const struct rp_nn_node *n)
     return ret;
 }
 
+/* A fully connected layer of vectors, and nothing that only convolutions do. */
+static bool is_linear(const struct rp_nn_lower *l, const struct rp_nn_node *n,
+                      const struct rp_nn_conv *c)
+{
+    const struct rp_op_net_conv *const o = &c->op;
+
+    return c->src.h == 1 && c->src.w == 1 && c->dst.h == 1 && c->dst.w == 1 && o->kh == 1 &&
+           o->kw == 1 && o->groups == 1 && o->shuffle <= 1 && o->pad_top == 0 && o->pad_left == 0 &&
+           c->in_scale < 0 && c->out_scale < 0 && n->residual < 0 && n->also < 0 &&
+           rp_nn_type(l, c->src.buffer) == RP_ACT_F32 && rp_nn_type(l, c->dst.buffer) == RP_ACT_F32;
+}
+
+static int emit_linear(struct rp_nn_lower *l, const struct rp_nn_node *n,
+                       const struct rp_nn_conv *c)
+{
+    struct rp_op_net_linear *const op = &rp_nn_begin(l, RP_NN_OP_net_linear)->net_linear;
+
+    op->span = (c->src.n - 1) * c->src.ld + RP_ACT_ROUND(c->src.c);
+    rp_nn_put_act(l, RP_NN_AT(net_linear, src), &c->src);
+    rp_nn_put_act(l, RP_NN_AT(net_linear, dst), &c->dst);
+    RP_CHECK(put_weights(l, c, RP_NN_AT(net_linear, weights)));
+    RP_CHECK(put_bias(l, c, RP_NN_AT(net_linear, bias)));
+    RP_CHECK(rp_nn_then(l, &n->tail, &op->then, RP_NN_AT(net_linear, then)));
+    if (c->lengths) {
+        op->squares = 1;
+        op->then.fn = RP_FN_RSQRT;
+    }
+    return rp_nn_emit(l);
+}
+
 int rp_nn_conv_emit(struct rp_nn_lower *l, const struct rp_nn_node *n, struct rp_nn_conv *c,
                     const struct rp_nn_act *add)
 {
-    RP_CHECK(make_also(l, n));
-    struct rp_op_net_conv *const op = &rp_nn_begin(l, RP_NN_OP_net_conv)->net_conv;
-
     if (c->src.c < 1 || c->out < 1 || c->op.groups < 1)
         return rp_nn_cannot_node(l->g, n, "no channels");
+    if (is_linear(l, n, c))
+        return emit_linear(l, n, c);
+    RP_CHECK(make_also(l, n));
+    struct rp_op_net_conv *const op = &rp_nn_begin(l, RP_NN_OP_net_conv)->net_conv;
 
     *op = c->op;
     if (op->shuffle < 1)
@@ -150,8 +181,8 @@ int rp_nn_conv_emit(struct rp_nn_lower *l, const struct rp_nn_node *n, struct rp
         op->up = 1;
     rp_nn_put_act(l, RP_NN_AT(net_conv, src), &c->src);
     rp_nn_put_act(l, RP_NN_AT(net_conv, dst), &c->dst);
-    RP_CHECK(put_weights(l, c));
-    RP_CHECK(put_bias(l, c));
+    RP_CHECK(put_weights(l, c, RP_NN_AT(net_conv, weights)));
+    RP_CHECK(put_bias(l, c, RP_NN_AT(net_conv, bias)));
     if (c->in_scale >= 0)
         rp_nn_put_number(l, RP_NN_AT(net_conv, in_scale), c->in_scale, c->in_scale_at);
     if (c->out_scale >= 0)
@@ -722,16 +753,15 @@ int rp_nn_lower_affine(struct rp_nn_lower *l, struct rp_nn_node *n)
 /* ---- MODULATED ------------------------------------------------------------------------------- */
 
 /* 1 / sqrt(sum over c of style^2 * q[out][c] + eps), q the sums of squares of the weights, over the
- * square of the node's scale. */
+ * square of the node's scale: a fully connected layer. */
 static int lengths(struct rp_nn_lower *l, const struct rp_nn_node *n, struct rp_nn_conv *c,
                    const struct rp_nn_view *style, const float *w, int taps)
 {
-    struct rp_nn_view square, length;
+    struct rp_nn_view length, vector = *style;
     struct rp_nn_node none = {.residual = -1, .also = -1, .tail = {.slopes = -1}};
     struct rp_nn_conv d = rp_nn_conv_new(&none);
     struct rp_nn_parts parts;
     const int in = c->src.c, out = c->out;
-    const struct rp_nn_view nothing = {.buffer = -1};
     float *const q = malloc(((size_t) out * (size_t) in + (size_t) out) * sizeof(float));
     int ret = q ? 0 : rp_fail(RP_ERR_NOMEM, "out of memory");
 
@@ -753,9 +783,7 @@ static int lengths(struct rp_nn_lower *l, const struct rp_nn_node *n, struct rp_
     }
     rp_nn_parts_nchw(2, &parts);
     if (ret >= 0)
-        ret = rp_nn_eltwise(l, *style, *style, RP_ELT_MUL, 0, NULL, &square);
-    if (ret >= 0)
-        ret = rp_nn_as(l, &square, &parts, &d.src);
+        ret = rp_nn_as(l, &vector, &parts, &d.src);
     if (ret >= 0)
         ret = rp_nn_fresh_nchw(l, 2, (const int64_t[]){c->src.n, out}, &length);
     if (ret >= 0)
@@ -763,16 +791,12 @@ static int lengths(struct rp_nn_lower *l, const struct rp_nn_node *n, struct rp_
     d.weights = q;
     d.bias = q ? q + out * in : NULL;
     d.out = out;
+    d.lengths = true;
     if (ret >= 0)
-        ret = rp_nn_conv_emit(l, &none, &d, NULL);
+        ret = emit_linear(l, &none, &d);
     free(q);
     if (ret < 0)
         return ret;
-    struct rp_nn_view root;
-    RP_CHECK(rp_nn_eltwise(l, length, nothing, RP_ELT_FIRST, 0,
-                           &(const struct rp_nn_tail){.act = RP_NN_SQRT}, &root));
-    RP_CHECK(rp_nn_eltwise(l, root, nothing, RP_ELT_FIRST, 0,
-                           &(const struct rp_nn_tail){.act = RP_NN_RECIPROCAL}, &length));
     c->out_scale = length.buffer;
     c->out_scale_at = length.at;
     return 0;

@@ -13,6 +13,7 @@ struct rp_nn_conv {
     const float *scale, *shift;        /* of the node */
     int in_scale, out_scale;           /* buffers, -1: none */
     int64_t in_scale_at, out_scale_at; /* numbers */
+    bool lengths;                      /* of vectors: 1 / sqrt(sum of squares times weights) */
 };
 
 /* One of a single pixel, with what the node says of its result's channels. */

@@ -189,6 +189,26 @@ static void reach_net_conv(struct reaches *s, const struct rp_op_net_conv *a)
     work(s, AT(net_conv, work), rp_conv_work(a));
 }
 
+/* What `from` says is kept within the span by whoever reads it. */
+static void reach_net_linear(struct reaches *s, const struct rp_op_net_linear *a)
+{
+    act(s, AT(net_linear, src), &a->src, true, false);
+    act(s, AT(net_linear, dst), &a->dst, true, true);
+    want(s, a->src.type == RP_ACT_F32 && a->dst.type == RP_ACT_F32 && a->src.h == 1 &&
+                a->src.w == 1 && a->dst.h == 1 && a->dst.w == 1 && a->span >= 1);
+    if (s->bad)
+        return;
+    const int64_t parts = a->dst.n / a->src.n, outs = times(s, parts, a->dst.c);
+    want(s, a->dst.n % a->src.n == 0 && (int64_t) a->span * 4 >= s->r[0].to);
+    s->r[0].to = (int64_t) a->span * 4;
+    add(s, (struct rp_nn_reach){.at = AT(net_linear, weights), .align = 16, .needed = true,
+                                .to = 4 * times(s, outs, RP_ACT_ROUND((int64_t) a->src.c))});
+    floats(s, AT(net_linear, bias), outs, false);
+    want(s, !is_given(s) || a->dst.c % 8 == 0);
+    floats(s, AT(net_linear, from), outs / 8, false);
+    then(s, AT(net_linear, then), &a->then, a->dst.c);
+}
+
 static void matrix(struct reaches *s, size_t at, const struct rp_op_net_matmul *a,
                    const struct rp_net_matrix *m, int rows, int columns)
 {

@@ -1095,6 +1095,22 @@ static void describe_net_conv(struct rp_op_facts *f, const struct rp_op_net_conv
     f->flop = 2 * pixels * out_ * row;
 }
 
+static void describe_net_linear(struct rp_op_facts *f, const struct rp_op_net_linear *a)
+{
+    const double parts = a->src.n > 0 ? (double) a->dst.n / a->src.n : 0;
+    const double weights = parts * a->dst.c * a->src.c;
+
+    say_act(f, "src", &a->src);
+    in(f, "src", a->src.data, floats(a->from ? a->span : numbers_of(&a->src)));
+    act_out(f, "dst", &a->dst);
+    say(f, "span %d, squares %d", a->span, a->squares);
+    in(f, "weights", a->weights, floats(weights));
+    in(f, "bias", a->bias, floats(parts * a->dst.c));
+    in(f, "from", a->from, floats(parts * a->dst.c / 8));
+    say_then(f, &a->then, a->dst.c);
+    f->flop = 2 * weights * a->src.n;
+}
+
 static void say_matrix(struct rp_op_facts *f, const char *name, const struct rp_net_matrix *m)
 {
     say(f, "%s /%d %lld %lld", name, m->ld, (long long) m->by_batch, (long long) m->by_head);

@@ -168,6 +168,27 @@ void rp_deconv(const struct rp_deconv *d, struct rp_op_net_conv *conv);
 void rp_deconv_weights(const struct rp_deconv *d, const float *weights, const float *bias,
                        float *conv_weights, float *conv_bias);
 
+/* ---- fully connected layers ------------------------------------------------------------------ */
+
+/* One layer of vectors or several of the same sizes, `parts` = dst.n / src.n of them. Row r of part
+ * p is row p * src.n + r of dst. Output o of it is
+ *
+ *     then(sum of weight[p][o] * source + bias[p][o])
+ *
+ * and its source is row r of src, 8 * from[(p * dst.c + o) / 8] numbers further on: outputs may be
+ * of different slices of one vector, or of several vectors that lie one behind the other. All is
+ * float32, h = w = 1. What `from` says beyond the last place where all rows lie within `span`
+ * counts as that place. */
+struct rp_op_net_linear {
+    struct rp_act src, dst;
+    const float *weights;    /* [parts * dst.c][src.c and zeros up to a multiple of 8] */
+    const float *bias;       /* [parts * dst.c] or NULL */
+    const int32_t *from;     /* [parts * dst.c / 8], dst.c a multiple of 8; or NULL: 0 */
+    int span;                /* numbers from src.data on; at least what src's own rows take */
+    int squares;             /* it is the squares of the source that count */
+    struct rp_net_then then; /* its slope is [dst.c], the same for all parts */
+};
+
 /* ---- attention ------------------------------------------------------------------------------- */
 
 /* dst[i][j] = then(scale * sum over k of a[i][k] * b[k][j]), `batch` x `heads` times. Numbers of a
@@ -348,6 +369,7 @@ struct rp_op_net_gather {
 
 #define RP_NET_OPS(X)                                                                         \
     X(net_conv)                                                                               \
+    X(net_linear)                                                                             \
     X(net_matmul)                                                                             \
     X(net_softmax)                                                                            \
     X(net_norm) X(net_pool) X(net_resize) X(net_eltwise) X(net_copy) X(net_pad) X(net_reduce) \

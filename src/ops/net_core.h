@@ -365,6 +365,39 @@ RP_FN float rp_conv_depthwise_sum(const struct rp_op_net_conv *a, int n, int y, 
     return sum;
 }
 
+/* ---- fully connected layers ------------------------------------------------------------------ */
+
+RP_FN int rp_linear_parts(const struct rp_op_net_linear *a)
+{
+    return a->dst.n / a->src.n;
+}
+
+/* Where the source of output o of a part lies, in row r. The table is memory, so what it says may
+ * be anything. */
+RP_FN int64_t rp_linear_source(const struct rp_op_net_linear *a, int part, int r, int o)
+{
+    const int64_t row = (int64_t) r * a->src.ld;
+    const int64_t last = ((int64_t) a->src.n - 1) * a->src.ld + RP_ACT_ROUND(a->src.c);
+
+    if (!a->from)
+        return row;
+    return row + 8 * (int64_t) rp_clampi(a->from[((int64_t) part * a->dst.c + o) / 8], 0,
+                                         (int) ((a->span - last) / 8));
+}
+
+/* What follows the sum of output o of a part. */
+RP_FN void rp_linear_finish(const struct rp_op_net_linear *a, float sum, int part, int r, int o)
+{
+    const int n = part * a->src.n + r;
+
+    if (a->bias)
+        sum += a->bias[(int64_t) part * a->dst.c + o];
+    rp_act_put(&a->dst, n, 0, 0, o, rp_net_then(&a->then, sum, o));
+    if (o == a->dst.c - 1)
+        for (int c = a->dst.c; c < RP_ACT_ROUND(a->dst.c); c++)
+            rp_act_put(&a->dst, n, 0, 0, c, 0);
+}
+
 /* ---- pool, resize, the rest ------------------------------------------------------------------ */
 
 RP_FN float rp_pool_sum(const struct rp_op_net_pool *a, int n, int y, int x, int c)

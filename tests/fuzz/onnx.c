@@ -162,12 +162,15 @@ static double work_of(const struct rp_nn_step *s)
 {
     const struct rp_op_net_matmul *const m = &s->args.net_matmul;
     const struct rp_op_net_conv *const c = &s->args.net_conv;
+    const struct rp_op_net_linear *const l = &s->args.net_linear;
     const struct rp_op_net_pool *const p = &s->args.net_pool;
     const struct rp_op_net_reduce *const r = &s->args.net_reduce;
 
     switch ((int) s->op) {
     case RP_NN_OP_net_conv:
         return numbers(&c->dst) * c->kh * c->kw * c->src.c * c->shuffle * c->shuffle;
+    case RP_NN_OP_net_linear:
+        return numbers(&l->dst) * l->src.c;
     case RP_NN_OP_net_matmul:
         return (double) m->batch * m->heads * m->rows * m->columns * m->depth;
     case RP_NN_OP_net_pool:

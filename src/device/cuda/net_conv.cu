@@ -283,45 +283,12 @@ static int launch(struct rp_stream *stream, const struct rp_op_net_conv *a, conv
 bool rp_conv_early = false;
 const struct conv_kernels rp_conv_kernels = {TILES, size, can, choose, launch};
 
-/* Layers of vectors: a warp makes one number, whose weights lie together. */
-static __global__ void __launch_bounds__(256)
-    conv_vectors(const __grid_constant__ struct rp_op_net_conv a)
-{
-    const int out = rp_conv_out(&a), lane = (int) threadIdx.x % RP_WARP;
-    const int i = (int) (blockIdx.x * (256 / RP_WARP) + threadIdx.x / RP_WARP);
-    const int n = i / out, o = i % out;
-    float sum = 0;
-
-    if (n >= a.src.n)
-        return;
-    for (int c = lane; c < a.src.c; c += RP_WARP) {
-        float s = rp_act_get(&a.src, n, 0, 0, c);
-
-        if (a.in_scale)
-            s *= a.in_scale[(int64_t) n * a.src.c + c];
-        sum = fmaf(s, rp_number_get(a.weights, a.src.type, rp_conv_weight(&a, o, 0, c)), sum);
-    }
-    sum = rp_warp_sum(sum);
-    if (lane == 0)
-        rp_conv_finish(&a, sum, n, 0, 0, o);
-}
-
-static bool is_of_vectors(const struct rp_op_net_conv *a)
-{
-    return a->src.h == 1 && a->src.w == 1 && a->dst.h == 1 && a->dst.w == 1 && a->kh == 1 &&
-           a->kw == 1 && a->groups == 1 && a->shuffle == 1 && a->pad_top == 0 && a->pad_left == 0;
-}
-
 int rp_conv_one_by_one(struct rp_stream *stream, const struct rp_op_net_conv *a)
 {
     const conv_plan p = make_plan(a);
     const int64_t count = (int64_t) p.pixels * p.out * a->groups;
 
-    if (is_of_vectors(a))
-        RP_LAUNCH(stream, rp_div_up(a->src.n * rp_conv_out(a), 256 / RP_WARP), 256, conv_vectors,
-                  *a);
-    else
-        RP_LAUNCH(stream, (unsigned) ((count + 255) / 256), 256, conv_any, *a, p);
+    RP_LAUNCH(stream, (unsigned) ((count + 255) / 256), 256, conv_any, *a, p);
     return rp_cuda_launched("net_conv");
 }
 
