@@ -688,6 +688,139 @@ static void refused(struct model *m, const char *why)
     end(m);
 }
 
+/* ---- layers that are joined ------------------------------------------------------------------ */
+
+/* Layers of slices of x [rows][40]: where each begins, and its outputs. */
+static const struct {
+    int at, out;
+    bool bias;
+} layers[] = {{0, 8, true}, {8, 8, false}, {24, 16, true}, {8, 8, true}};
+#define LAYER_IN 16
+#define LAYERS_OUT 40
+
+/* Those from `first` to `end` - 1, side by side in y [rows][outputs]. */
+static struct model *sliced(int rows, int first, int end_, int outs)
+{
+    char text[64], all[64] = "Concat", name[16], bias[16];
+    struct model *const m = begin();
+
+    for (int i = first; i < end_; i++) {
+        snprintf(text, sizeof(text), "Slice x b%d e%d axes > s%d", i, i, i);
+        rp_onnx_put_node(&m->out, text);
+        snprintf(bias, sizeof(bias), layers[i].bias ? " c%d" : "", i);
+        snprintf(text, sizeof(text), "Gemm s%d w%d%s > g%d", i, i, bias, i);
+        rp_onnx_put_node(&m->out, text);
+        snprintf(name, sizeof(name), " g%d", i);
+        strcat(all, name);
+        snprintf(name, sizeof(name), "b%d", i);
+        whole(m, name, 1, DIMS(layers[i].at));
+        snprintf(name, sizeof(name), "e%d", i);
+        whole(m, name, 1, DIMS(layers[i].at + LAYER_IN));
+        snprintf(name, sizeof(name), "w%d", i);
+        weight(m, name, 2, DIMS(LAYER_IN, layers[i].out), 7 * i);
+        snprintf(name, sizeof(name), "c%d", i);
+        if (layers[i].bias)
+            weight(m, name, 1, DIMS(layers[i].out), 3 * i);
+    }
+    whole(m, "axes", 1, DIMS(1));
+    strcat(all, " > y");
+    const size_t node = rp_onnx_begin_node(&m->out, all);
+    rp_onnx_put_int(&m->out, "axis", 1);
+    rp_onnx_end(&m->out, node);
+    ends(m, 2, DIMS(rows, 40), 2, DIMS(rows, outs));
+    return m;
+}
+
+/* One step, with the bytes of each layer by itself; over several rows layers of other sizes stay
+ * apart, but have the same constants. */
+static void test_join(void **state)
+{
+    struct rp_nn_sum sum[2];
+
+    (void) state;
+    for (int i = 0; i < 2; i++) {
+        struct model *const m = sliced(i + 1, 0, (int) RP_ARRAY_LEN(layers), LAYERS_OUT);
+
+        assert_int_equal(plan(m), 0);
+        assert_int_equal(rp_nn_plan_sum(m->plan, &sum[i]), 0);
+        end(m);
+    }
+    assert_true(rp_nn_sum_same(&sum[0], &sum[1]));
+    for (int rows = 1; rows <= 3; rows += 2) {
+        struct model *const all = sliced(rows, 0, (int) RP_ARRAY_LEN(layers), LAYERS_OUT);
+        const float *const y = run(all);
+        int at = 0;
+
+        assert_int_equal(steps(all, RP_NN_OP_net_linear), rows == 1 ? 1 : 2);
+        for (int i = 0; i < (int) RP_ARRAY_LEN(layers); i++) {
+            const int out = layers[i].out;
+            struct model *const one = sliced(rows, i, i + 1, out);
+            const float *const single = run(one);
+
+            assert_int_equal(steps(one, RP_NN_OP_net_linear), 1);
+            for (int k = 0; k < rows * out; k++) {
+                const int r = k / out, o = k % out;
+                double v = layers[i].bias ? noise(3 * i + o) : 0;
+
+                for (int c = 0; c < LAYER_IN; c++)
+                    v += (double) noise(r * 40 + layers[i].at + c) * noise(7 * i + c * out + o);
+                near(single[k], v);
+                assert_memory_equal(&single[k], &y[r * LAYERS_OUT + at + o], sizeof(*y));
+            }
+            at += out;
+            end(one);
+        }
+        end(all);
+    }
+}
+
+/* Eight numbers times the weights from `seed` on. */
+static void eight(const double *x, int seed, double *y)
+{
+    for (int o = 0; o < 8; o++) {
+        y[o] = 0;
+        for (int c = 0; c < 8; c++)
+            y[o] += x[c] * noise(seed + o * 8 + c);
+    }
+}
+
+/* Two layers of one buffer, a Concat's result, the second of which reads what the first one led to:
+ * they stay two. */
+static void test_join_order(void **state)
+{
+    double x[8], a[8], p[8], b[8], q[8];
+    struct model *const m = begin();
+
+    (void) state;
+    rp_onnx_put_node(&m->out, "Conv x w > a");
+    rp_onnx_put_node(&m->out, "Conv a v > p");
+    rp_onnx_put_node(&m->out, "Conv p w > b");
+    rp_onnx_put_node(&m->out, "Conv b v > q");
+    size_t node = rp_onnx_begin_node(&m->out, "Concat a b > c");
+    rp_onnx_put_int(&m->out, "axis", 1);
+    rp_onnx_end(&m->out, node);
+    node = rp_onnx_begin_node(&m->out, "Concat c q > y");
+    rp_onnx_put_int(&m->out, "axis", 1);
+    rp_onnx_end(&m->out, node);
+    weight(m, "w", 4, DIMS(8, 8, 1, 1), 3);
+    weight(m, "v", 4, DIMS(8, 8, 1, 1), 40);
+    ends(m, 4, DIMS(1, 8, 1, 1), 4, DIMS(1, 24, 1, 1));
+    const float *const y = run(m);
+    assert_int_equal(steps(m, RP_NN_OP_net_linear), 4);
+    for (int o = 0; o < 8; o++)
+        x[o] = noise(o);
+    eight(x, 3, a);
+    eight(a, 40, p);
+    eight(p, 3, b);
+    eight(b, 40, q);
+    for (int o = 0; o < 8; o++) {
+        near(y[o], a[o]);
+        near(y[8 + o], b[o]);
+        near(y[16 + o], q[o]);
+    }
+    end(m);
+}
+
 static void test_refused(void **state)
 {
     struct model *m = begin();
@@ -733,7 +866,8 @@ int main(void)
         cmocka_unit_test(test_constants),   cmocka_unit_test(test_rows),
         cmocka_unit_test(test_half),        cmocka_unit_test(test_storage),
         cmocka_unit_test(test_thin),        cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_kept),
+        cmocka_unit_test(test_kept),        cmocka_unit_test(test_join),
+        cmocka_unit_test(test_join_order),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -237,6 +237,7 @@ static int lower_all(struct rp_nn_lower *l)
         RP_CHECK(end_output(l, i));
     rp_nn_scale_first(l);
     rp_nn_second_results(l);
+    RP_CHECK(rp_nn_join(l));
     if (l->scratch >= 0)
         l->plan->buffer[l->scratch].last = RP_MAX(l->plan->nsteps - 1, 0);
     return 0;

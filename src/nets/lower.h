@@ -113,6 +113,9 @@ void rp_nn_scale_first(struct rp_nn_lower *l);
 /* Second results of sums and pools, when all steps are there (second.c). */
 void rp_nn_second_results(struct rp_nn_lower *l);
 
+/* Fully connected layers that can be done at once become one step, when all are there (join.c). */
+int rp_nn_join(struct rp_nn_lower *l);
+
 /* What follows, as operations want it; slopes are put at `at`, where struct rp_net_then is. */
 int rp_nn_then(struct rp_nn_lower *l, const struct rp_nn_tail *tail, struct rp_net_then *then,
                size_t at);

@@ -4,6 +4,7 @@
  *   plan.c      steps, buffers, and where in one block of memory (arena) each buffer lies
  *   view.c      how a tensor of the file lies in a buffer
  *   lower.c     nodes to steps: the rest in lower_*.c
+ *   join.c      layers of the same vectors, which become one step
  *
  * Tensors are NHWC (struct rp_act). A value of the graph is a view of a buffer: transposing,
  * slicing and most reshaping change only the view, and a copy is made when an operation needs
