@@ -178,6 +178,36 @@ void check_net_conv(struct cg *c)
     RUN(a);
 }
 
+/* As the last layers of swappers: 64 channels by 7 x 7 to 3. */
+void check_net_columns(struct cg *c)
+{
+    struct rp_op_net_columns a = {.kw = c->bench ? 7 : cg_range(c, 1, 9), .dilation = 1};
+    const int n = c->bench ? 1 : cg_range(c, 1, 3), h = c->bench ? 256 : cg_range(c, 1, 5);
+    const int w = c->bench ? 256 : cg_range(c, 1, cg_chance(c, 50) ? 300 : 9);
+    const int out = c->bench ? 3 : cg_range(c, 1, cg_chance(c, 20) ? 40 : 9);
+    const int wider = c->bench ? 0 : cg_range(c, w > 3 ? -3 : 0, 3);
+
+    if (!c->bench && cg_chance(c, 30))
+        a.dilation = cg_chance(c, 10) ? 100 : 2;
+    a.pad_left = c->bench ? 3 : cg_range(c, -2, a.kw);
+    a.pad_mode = c->bench || cg_chance(c, 60) ? RP_PAD_ZERO : cg_range(c, 1, 2);
+    a.src =
+        act(c, "src",
+            shape(cg_chance(c, 80) || c->bench ? RP_ACT_F32 : RP_ACT_F16, n, h, w, a.kw * out), 0);
+    a.dst = act(c, "dst", shape(c->bench ? RP_ACT_F32 : type(c), n, h, w + wider, out), 1e-3f);
+    a.bias = floats(c, "bias", out, c->bench ? 100 : 60);
+    if (!c->bench && cg_chance(c, 40))
+        a.add = act(
+            c, "add",
+            shape(type(c), cg_chance(c, 50) ? 1 : n, h, a.dst.w, cg_chance(c, 30) ? 1 : out), 0);
+    a.add_last = cg_range(c, 0, 1);
+    a.then = then(c, c->bench ? RP_FN_NONE : RP_FN_MISH, out);
+    cg_note(c, "%dx%dx%dx%d, %d columns %d apart to %d, pad %d mode %d, then %d", n, h, w, a.src.c,
+            a.kw, a.dilation, out, a.pad_left, a.pad_mode, a.then.fn);
+    c->bytes = 4.0 * n * h * w * (a.src.c + out);
+    RUN(a);
+}
+
 /* ---- attention ------------------------------------------------------------------------------- */
 
 static void *plain_numbers(struct cg *c, const char *name, int kind, int64_t n, float tolerance)

@@ -157,6 +157,15 @@ class Fused(unittest.TestCase):
             x = n.node('Resize', 'x', '', 'scales', mode='nearest', **how)
             self.check(n.save(n.conv(x, 16, 8), [1, 8, 12 * scale, 10 * scale]), conv=1, up=0, resize=1)
 
+    def test_columns(self):
+        """Few channels of a large picture: a step for the window's columns, one that adds them."""
+        for mode in ('reflect', 'edge', 'constant'):
+            with self.subTest(mode=mode):
+                n = Net(64, (80, 84))
+                x = n.node('Pad', 'x', n.shape(0, 0, 3, 3, 0, 0, 3, 3), mode=mode)
+                y = n.node('Conv', x, n.weights(3, 64, 7, 7), n.weights(3), kernel_shape=[7, 7])
+                self.check(n.save(n.node('Tanh', n.norm(y, 3)), [1, 3, 80, 84]), conv=1, columns=1, pad=0)
+
     def test_shuffle(self):
         """Channels that become pixels, by an operator or by three, and a sum behind them."""
         for how in ('DCR', 'CRD', 'three'):

@@ -352,6 +352,82 @@ static void test_conv(void **state)
 }
 
 /* A large sum and many outputs: more than a block of each. */
+/* One that can be done column by column of its window. */
+static struct conv draw_narrow(void)
+{
+    struct conv v = {.each = range(1, 40), .out = range(1, 9)};
+    struct rp_op_net_conv *const a = &v.a;
+    const int n = range(1, 2);
+
+    *a = (struct rp_op_net_conv){.kh = range(1, 4),
+                                 .kw = range(1, 5),
+                                 .stride_h = range(1, 2),
+                                 .stride_w = 1,
+                                 .dilation_h = range(1, 2),
+                                 .dilation_w = range(1, 2),
+                                 .pad_top = range(0, 2),
+                                 .pad_left = range(-1, 3),
+                                 .pad_mode = range(0, 2),
+                                 .groups = 1,
+                                 .up = 1,
+                                 .shuffle = 1};
+    a->src = tensor(range(0, 1), n, range(5, 9), range(9, 20), v.each);
+    a->dst =
+        tensor(range(0, 1), n, (a->src.h - 1) / a->stride_h + 1, a->src.w - range(0, 3), v.out);
+    draw_extras(&v);
+    const void *const scales[] = {a->in_scale, a->out_scale, a->post_scale};
+    for (size_t i = 0; i < RP_ARRAY_LEN(scales); i++)
+        free((void *) scales[i]);
+    a->in_scale = a->out_scale = a->post_scale = NULL;
+    a->also.scale = numbers((size_t) v.out);
+    a->also.shift = numbers((size_t) v.out);
+    v.weights = numbers((size_t) v.out * (size_t) v.each * (size_t) a->kh * (size_t) a->kw);
+    return v;
+}
+
+/* Each column by itself in a convolution of kh x 1, then all of them added. */
+static void do_columns(const struct conv *v)
+{
+    const struct rp_op_net_conv *const a = &v->a;
+    const int rows = v->each * a->kh, out = a->kw * v->out;
+    struct rp_act part = tensor(RP_ACT_F32, a->dst.n, a->dst.h, a->src.w, out);
+    struct rp_op_net_conv wide = *a;
+    const struct rp_op_net_columns columns = {part,        a->dst,      a->kw,   a->dilation_w,
+                                              a->pad_left, a->pad_mode, a->bias, a->add,
+                                              a->add_last, a->then};
+    float *const plain = numbers((size_t) out * (size_t) rows);
+    void *const packed = some(rp_conv_pack_bytes(a->src.type, out, v->each, 1, a->kh, 1));
+
+    for (int o = 0; o < out; o++)
+        for (int i = 0; i < rows; i++)
+            plain[o * rows + i] = v->weights[(o % v->out * rows + i) * a->kw + o / v->out];
+    rp_conv_pack(plain, a->src.type, out, v->each, 1, a->kh, 1, packed);
+    wide.weights = packed;
+    wide.dst = part;
+    wide.kw = wide.dilation_w = 1;
+    wide.pad_left = wide.add_last = 0;
+    wide.bias = NULL;
+    wide.add = (struct rp_act){0};
+    wide.then = (struct rp_net_then){0};
+    assert_int_equal(rp_c_net_conv(NULL, &wide), 0);
+    assert_int_equal(rp_c_net_columns(NULL, &columns), 0);
+    free(plain);
+    free(packed);
+    free_act(&part);
+}
+
+static void test_columns(void **state)
+{
+    (void) state;
+    for (int i = 0; i < 300; i++) {
+        struct conv v = draw_narrow();
+
+        do_columns(&v);
+        check_conv(&v);
+        free_conv(&v);
+    }
+}
+
 static void test_conv_deep(void **state)
 {
     struct conv v = {.out = 300, .each = 120};
@@ -1000,6 +1076,7 @@ int main(void)
         cmocka_unit_test(test_copy_types), cmocka_unit_test(test_pad),
         cmocka_unit_test(test_reduce),     cmocka_unit_test(test_norm),
         cmocka_unit_test(test_attention),  cmocka_unit_test(test_linear),
+        cmocka_unit_test(test_columns),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

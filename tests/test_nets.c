@@ -22,14 +22,17 @@
 
 /* ---- making and running a file --------------------------------------------------------------- */
 
+#define MOST_INPUT (7 << 18) /* numbers */
+#define MOST_RESULT (1 << 18)
+
 struct model {
-    uint8_t b[65536];
+    uint8_t b[1 << 17];
     struct rp_onnx_out out;
     size_t graph;
     struct rp_nn_graph *g;
     struct rp_nn_plan *plan;
     enum rp_act_type storage;
-    float result[4096];
+    float result[MOST_RESULT];
 };
 
 static struct model *begin(void)
@@ -51,13 +54,13 @@ static void end(struct model *m)
 
 static float noise(int i)
 {
-    return (float) ((i * 7919 + 13) % 101) / 50.0f - 1;
+    return (float) ((i % 101 * 7919 + 13) % 101) / 50.0f - 1;
 }
 
 /* A weight of noise from `seed` on. */
 static void weight(struct model *m, const char *name, int rank, const int64_t *dim, int seed)
 {
-    float v[4096];
+    float v[1 << 14];
     size_t n = 1;
 
     for (int i = 0; i < rank; i++)
@@ -126,14 +129,14 @@ static void keep(struct model *m, void *weights)
 /* The result of x = noise(0), noise(1), ... */
 static const float *run(struct model *m)
 {
-    float x[4096];
+    static float x[MOST_INPUT];
     struct rp_nn_run *r;
     struct rp_nn_place place = {.in = {x}, .out = {m->result}};
 
     if (plan(m) < 0)
         fail_msg("not native: %s", m->g ? m->g->why : "?");
-    for (size_t i = 0; i < RP_ARRAY_LEN(x); i++)
-        x[i] = noise((int) i);
+    for (int i = 0; i < MOST_INPUT; i++)
+        x[i] = noise(i);
     void *const arena = aligned_alloc(256, m->plan->arena + 256), *const weights = aligned_alloc(
                                                                       256, m->plan->weights + 256);
     memset(arena, 0, m->plan->arena);
@@ -678,6 +681,111 @@ static void test_storage(void **state)
     end(m);
 }
 
+/* ---- column by column ------------------------------------------------------------------------ */
+
+/* A convolution with something behind it: PRelu, or a sum and Relu. */
+struct narrow {
+    int n, c, h, w, out, kh, kw, dilation, top, left, right; /* pads; at the bottom as at the top */
+    bool add;
+};
+
+static int64_t narrow_h(const struct narrow *t)
+{
+    return t->h + 2 * t->top - t->kh + 1;
+}
+
+static int64_t narrow_w(const struct narrow *t)
+{
+    return t->w + t->left + t->right - (int64_t) (t->kw - 1) * t->dilation;
+}
+
+static struct model *begin_narrow(const struct narrow *t)
+{
+    struct model *const m = begin();
+    const size_t node = rp_onnx_begin_node(&m->out, "Conv x w b > c");
+
+    rp_onnx_put_ints(&m->out, "dilations", 2, DIMS(1, t->dilation));
+    rp_onnx_put_ints(&m->out, "pads", 4, DIMS(t->top, t->left, t->top, t->right));
+    rp_onnx_end(&m->out, node);
+    weight(m, "w", 4, DIMS(t->out, t->c, t->kh, t->kw), 5);
+    weight(m, "b", 1, DIMS(t->out), 9);
+    weight(m, "s", 3, DIMS(t->out, 1, 1), 3);
+    if (t->add)
+        rp_onnx_put_node(&m->out, "Add c s > a");
+    rp_onnx_put_node(&m->out, t->add ? "Relu a > y" : "PRelu c s > y");
+    ends(m, 4, DIMS(t->n, t->c, t->h, t->w), 4, DIMS(t->n, t->out, narrow_h(t), narrow_w(t)));
+    return m;
+}
+
+/* What it must give at output o of row n, at (y, x). */
+static double narrow_at(const struct narrow *t, int n, int o, int y, int x)
+{
+    double v = noise(9 + o), s = noise(3 + o);
+
+    for (int c = 0; c < t->c; c++)
+        for (int ky = 0; ky < t->kh; ky++)
+            for (int kx = 0; kx < t->kw; kx++) {
+                const int sy = y + ky - t->top, sx = x + kx * t->dilation - t->left;
+
+                if (sy >= 0 && sy < t->h && sx >= 0 && sx < t->w)
+                    v += (double) noise(((n * t->c + c) * t->h + sy) * t->w + sx) *
+                         noise(5 + ((o * t->c + c) * t->kh + ky) * t->kw + kx);
+            }
+    if (t->add)
+        return fmax(v + s, 0);
+    return v < 0 ? v * s : v;
+}
+
+/* Every 17th pixel and the edges, which is enough to find one that is wrong and takes less time. */
+static void check_narrow(const struct narrow *t, const float *y)
+{
+    const int h = (int) narrow_h(t), w = (int) narrow_w(t);
+
+    for (int i = 0; i < t->n * t->out * h * w; i++) {
+        const int x = i % w, row = i / w % h;
+
+        if (i % 17 == 0 || x < 1 || x >= w - 1 || row < 1 || row >= h - 1)
+            near(y[i], narrow_at(t, i / w / h / t->out, i / w / h % t->out, row, x));
+    }
+}
+
+/* Last layers of few channels are done column by column, where that pays. */
+static void test_columns(void **state)
+{
+    static const struct narrow t[] = {
+        {1, 64, 80, 82, 3, 7, 7, 1, 3, 3, 3, false},
+        {1, 64, 80, 90, 3, 7, 7, 1, 3, 0, 2, true},
+        {2, 40, 130, 160, 1, 7, 5, 2, 3, 4, 4, true},
+        {1, 72, 80, 250, 4, 3, 8, 1, 0, 7, 0, false}, /* 32 outputs of all columns */
+    };
+    static const struct narrow direct[] = {
+        {1, 64, 40, 40, 3, 7, 7, 1, 3, 3, 3, false},   /* small */
+        {1, 16, 160, 165, 3, 7, 7, 1, 3, 3, 3, false}, /* more room than the source */
+        {1, 72, 80, 250, 5, 3, 5, 1, 0, 4, 0, false},  /* outputs */
+        {1, 72, 80, 250, 3, 3, 11, 1, 0, 6, 4, false}, /* 33 outputs of all columns */
+        {1, 72, 70, 250, 3, 7, 2, 1, 3, 0, 1, false},
+    };
+
+    (void) state;
+    for (size_t i = 0; i < RP_ARRAY_LEN(t); i++) {
+        struct model *const m = begin_narrow(&t[i]);
+
+        check_narrow(&t[i], run(m));
+        assert_int_equal(steps(m, RP_NN_OP_net_columns), 1);
+        assert_int_equal(m->plan->nsteps, 4);
+        assert_int_equal(m->plan->step[1].args.net_conv.kw, 1);
+        assert_int_equal(m->plan->step[2].args.net_columns.src.type, RP_ACT_F32);
+        end(m);
+    }
+    for (size_t i = 0; i < RP_ARRAY_LEN(direct); i++) {
+        struct model *const m = begin_narrow(&direct[i]);
+
+        assert_int_equal(plan(m), 0);
+        assert_int_equal(steps(m, RP_NN_OP_net_columns), 0);
+        end(m);
+    }
+}
+
 /* ---- what is not done ------------------------------------------------------------------------ */
 
 static void refused(struct model *m, const char *why)
@@ -868,6 +976,7 @@ int main(void)
         cmocka_unit_test(test_thin),        cmocka_unit_test(test_refused),
         cmocka_unit_test(test_kept),        cmocka_unit_test(test_join),
         cmocka_unit_test(test_join_order),
+        cmocka_unit_test(test_columns),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -297,6 +297,25 @@ static int turn(struct rp_nn_lower *l, struct rp_nn_conv *c, const struct rp_nn_
     return 0;
 }
 
+/* Two steps: the columns of the window, and their sum with what follows it. */
+static int emit_columns(struct rp_nn_lower *l, const struct rp_nn_node *n,
+                        const struct rp_nn_conv *c, const struct rp_nn_act *add)
+{
+    int ret;
+    float *weights = NULL;
+    struct rp_nn_conv wide;
+    const struct rp_nn_node plain = {.residual = -1, .also = -1, .tail = {.slopes = -1}};
+
+    ret = rp_nn_columns_begin(l, c, &wide, &weights);
+    if (ret >= 0)
+        ret = rp_nn_conv_emit(l, &plain, &wide, NULL);
+    free(weights);
+    RP_CHECK(ret);
+    RP_CHECK(rp_nn_columns_end(l, n, c, &wide.dst, add));
+    RP_CHECK(put_bias(l, c, RP_NN_AT(net_columns, bias)));
+    return rp_nn_emit(l);
+}
+
 static int finish_conv(struct rp_nn_lower *l, const struct rp_nn_node *n, struct rp_nn_conv *c)
 {
     struct rp_nn_view y;
@@ -308,7 +327,10 @@ static int finish_conv(struct rp_nn_lower *l, const struct rp_nn_node *n, struct
     RP_CHECK(residual_act(l, n, &parts, &add));
     RP_CHECK(rp_nn_fresh_result(l, n, &y));
     RP_CHECK(rp_nn_as(l, &y, &parts, &c->dst));
-    RP_CHECK(rp_nn_conv_emit(l, n, c, &add));
+    if (rp_nn_columns_pay(l, n, c))
+        RP_CHECK(emit_columns(l, n, c, &add));
+    else
+        RP_CHECK(rp_nn_conv_emit(l, n, c, &add));
     return rp_nn_result(l, n, 0, &y);
 }
 

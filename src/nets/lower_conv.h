@@ -1,4 +1,4 @@
-/* What becomes steps of rp_op_net_conv: shared by lower_conv.c and lower_volume.c. */
+/* What becomes steps of rp_op_net_conv: shared by lower_conv.c, lower_columns.c, lower_volume.c. */
 #ifndef RP_NETS_LOWER_CONV_H
 #define RP_NETS_LOWER_CONV_H
 
@@ -32,5 +32,19 @@ int rp_nn_constant_floats(struct rp_nn_lower *l, const struct rp_nn_node *n, int
 
 /* The file's numbers are no longer needed; whoever needs them still reads them again. */
 int rp_nn_drop_weights(struct rp_nn_lower *l, int value);
+
+/* ---- lower_columns.c --------------------------------------------------------------------------
+ */
+
+/* Is it quicker column by column of its window? */
+bool rp_nn_columns_pay(const struct rp_nn_lower *l, const struct rp_nn_node *n,
+                       const struct rp_nn_conv *c);
+/* The convolution *wide of kh x 1 that comes first, with its place; *weights are to be freed, also
+ * after a failure. */
+int rp_nn_columns_begin(struct rp_nn_lower *l, const struct rp_nn_conv *c, struct rp_nn_conv *wide,
+                        float **weights);
+/* Begin the step that adds the columns, `parts`: only the bias is missing. */
+int rp_nn_columns_end(struct rp_nn_lower *l, const struct rp_nn_node *n, const struct rp_nn_conv *c,
+                      const struct rp_nn_act *parts, const struct rp_nn_act *add);
 
 #endif /* RP_NETS_LOWER_CONV_H */

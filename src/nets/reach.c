@@ -393,6 +393,19 @@ static void reach_net_gather(struct reaches *s, const struct rp_op_net_gather *a
                                         times(s, times(s, a->dst.n, a->dst.h), a->dst.w));
 }
 
+static void reach_net_columns(struct reaches *s, const struct rp_op_net_columns *a)
+{
+    act(s, AT(net_columns, src), &a->src, true, false);
+    act(s, AT(net_columns, dst), &a->dst, true, true);
+    window(s, (const int[]){1, a->kw, 1, 1, 1, a->dilation}, a->dst.h, a->dst.w);
+    want(s, within(a->pad_left, -WINDOW, WINDOW) && within(a->pad_mode, 0, RP_PAD_REFLECT) &&
+                a->src.w <= POSITION && a->src.n == a->dst.n && a->src.h == a->dst.h);
+    want(s, times(s, a->kw, a->dst.c) == a->src.c);
+    floats(s, AT(net_columns, bias), a->dst.c, false);
+    wide_act(s, AT(net_columns, add), &a->add, &a->dst, false);
+    then(s, AT(net_columns, then), &a->then, a->dst.c);
+}
+
 /* ---- the table ------------------------------------------------------------------------------- */
 
 int rp_nn_reach(enum rp_nn_op op, const union rp_nn_args *args, unsigned given,

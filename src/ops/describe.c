@@ -1231,6 +1231,17 @@ static void describe_net_gather(struct rp_op_facts *f, const struct rp_op_net_ga
     act_out(f, "dst", &a->dst);
 }
 
+static void describe_net_columns(struct rp_op_facts *f, const struct rp_op_net_columns *a)
+{
+    act_in(f, "src", &a->src);
+    act_out(f, "dst", &a->dst);
+    act_in(f, "add", &a->add);
+    say(f, "last %d, columns %d, spread %d, pad %d mode %d", a->add_last, a->kw, a->dilation,
+        a->pad_left, a->pad_mode);
+    in(f, "bias", a->bias, floats(a->dst.c));
+    say_then(f, &a->then, a->dst.c);
+}
+
 /* ---- the table ------------------------------------------------------------------------------- */
 
 /* If an operation has no function above, this does not compile. */

@@ -367,12 +367,29 @@ struct rp_op_net_gather {
     struct rp_act src, index, dst; /* src and dst have the same c */
 };
 
+/* The rest of a convolution whose window was taken apart into its columns: channel k * dst.c + o of
+ * src, one of kh x 1, is what column k of the window gives to channel o. Then, for each pixel,
+ *
+ *     x = sum over k of src(y, x + k * dilation - pad_left, k * dst.c + o) + bias
+ *     x = then(x + add), or then(x) + add when add_last
+ *
+ * The convolution so reads its source once for all columns, not once for each: that is worth a step
+ * of its own where dst has few channels. */
+struct rp_op_net_columns {
+    struct rp_act src, dst; /* src: kw * dst.c channels, n and h as dst; not in the same place */
+    int kw, dilation, pad_left, pad_mode; /* of the width, as in rp_op_net_conv */
+    const float *bias;                    /* [dst.c] or NULL */
+    struct rp_act add;                    /* data NULL: none. n, h, w, c may each be 1 */
+    int add_last;
+    struct rp_net_then then;
+};
+
 #define RP_NET_OPS(X)                                                                         \
     X(net_conv)                                                                               \
     X(net_linear)                                                                             \
     X(net_matmul)                                                                             \
     X(net_softmax)                                                                            \
     X(net_norm) X(net_pool) X(net_resize) X(net_eltwise) X(net_copy) X(net_pad) X(net_reduce) \
-        X(net_sample) X(net_gather)
+        X(net_sample) X(net_gather) X(net_columns)
 
 #endif /* RP_OPS_NET_H */

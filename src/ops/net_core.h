@@ -365,6 +365,31 @@ RP_FN float rp_conv_depthwise_sum(const struct rp_op_net_conv *a, int n, int y, 
     return sum;
 }
 
+/* Of columns, in their order. */
+RP_FN float rp_columns_sum(const struct rp_op_net_columns *a, int n, int y, int x, int o)
+{
+    float sum = 0;
+
+    for (int k = 0; k < a->kw; k++) {
+        const int sx = rp_pad_source(x + k * a->dilation - a->pad_left, a->src.w, 1, a->pad_mode);
+
+        if (sx >= 0)
+            sum += rp_act_get(&a->src, n, y, sx, k * a->dst.c + o);
+    }
+    return sum;
+}
+
+/* What follows the sum v. */
+RP_FN float rp_columns_end(const struct rp_op_net_columns *a, float v, int n, int y, int x, int o)
+{
+    if (a->bias)
+        v += a->bias[o];
+    if (a->add.data && !a->add_last)
+        v += rp_act_get_wide(&a->add, n, y, x, o);
+    v = rp_net_then(&a->then, v, o);
+    return a->add.data && a->add_last ? v + rp_act_get_wide(&a->add, n, y, x, o) : v;
+}
+
 /* ---- fully connected layers ------------------------------------------------------------------ */
 
 RP_FN int rp_linear_parts(const struct rp_op_net_linear *a)

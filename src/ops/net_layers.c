@@ -131,6 +131,40 @@ int rp_c_net_sample(struct rp_stream *stream, const struct rp_op_net_sample *a)
     return 0;
 }
 
+/* rp_columns_sum() of channels o to o + count - 1. */
+static void add_columns(const struct rp_op_net_columns *a, int n, int y, int x, int o, int count,
+                        float sum[8])
+{
+    for (int c = 0; c < 8; c++)
+        sum[c] = 0;
+    for (int k = 0; k < a->kw; k++) {
+        const int sx = rp_pad_source(x + k * a->dilation - a->pad_left, a->src.w, 1, a->pad_mode);
+        const int64_t at = rp_act_at(&a->src, n, y, sx, k * a->dst.c + o);
+
+        for (int c = 0; c < count && sx >= 0; c++)
+            sum[c] += rp_number_get(a->src.data, a->src.type, at + c);
+    }
+}
+
+int rp_c_net_columns(struct rp_stream *stream, const struct rp_op_net_columns *a)
+{
+    float sum[8];
+
+    (void) stream;
+    EACH_PIXEL(&a->dst)
+    {
+        for (int o = 0; o < a->dst.c; o += 8) {
+            const int count = RP_MIN(a->dst.c - o, 8);
+
+            add_columns(a, n, y, x, o, count, sum);
+            for (int c = 0; c < count; c++)
+                rp_act_put(&a->dst, n, y, x, o + c, rp_columns_end(a, sum[c], n, y, x, o + c));
+        }
+        end_pixel(&a->dst, n, y, x);
+    }
+    return 0;
+}
+
 int rp_c_net_gather(struct rp_stream *stream, const struct rp_op_net_gather *a)
 {
     int64_t i = 0;

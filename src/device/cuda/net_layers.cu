@@ -67,6 +67,8 @@ RP_DEV bool find(const struct rp_act *t, int64_t i, struct place *at)
 ONE_BY_ONE_BOTH(pool, rp_pool_sum(&a, at.n, at.y, at.x, at.c))
 ONE_BY_ONE(resize, a.dst, rp_net_resize_at(&a, at.n, at.y, at.x, at.c))
 ONE_BY_ONE_BOTH(eltwise, rp_net_eltwise_at(&a, at.n, at.y, at.x, at.c))
+ONE_BY_ONE(columns, a.dst,
+           rp_columns_end(&a, rp_columns_sum(&a, at.n, at.y, at.x, at.c), at.n, at.y, at.x, at.c))
 ONE_BY_ONE(pad, a.dst, rp_net_pad_at(&a, at.n, at.y, at.x, at.c))
 
 #define LAUNCH_ONE_BY_ONE(stream, name, a) \
@@ -305,6 +307,99 @@ extern "C" int rp_cuda_net_pad(struct rp_stream *stream, const struct rp_op_net_
 {
     LAUNCH_ONE_BY_ONE(stream, pad, a);
     return rp_cuda_launched("net_pad");
+}
+
+/* ---- columns
+ * --------------------------------------------------------------------------------------- */
+
+#define STRIP 128               /* pixels of a row, one in a thread */
+#define STRIP_BYTES (48 * 1024) /* of shared memory, that every GPU has */
+
+/* Pixels of src that a strip needs, and how far apart in shared memory the channels' rows of them
+ * are: odd, so that neither pixels nor channels share a bank. */
+RP_FN int strip_pixels(const struct rp_op_net_columns &a)
+{
+    return STRIP + (a.kw - 1) * a.dilation;
+}
+
+RP_FN int strip_pitch(const struct rp_op_net_columns &a)
+{
+    return strip_pixels(a) | 1;
+}
+
+/* The strip's source to part[channel][pixel], with zeros or mirrored pixels beside the picture. */
+RP_DEV void fetch_strip(const struct rp_op_net_columns &a, int n, int y, int x, float *part)
+{
+    const int pieces = RP_ACT_ROUND(a.src.c) / 8, pitch = strip_pitch(a);
+
+    for (int i = (int) threadIdx.x; i < strip_pixels(a) * pieces; i += STRIP) {
+        const int pixel = i / pieces, c = i % pieces * 8;
+        const int sx = rp_pad_source(x + pixel - a.pad_left, a.src.w, 1, a.pad_mode);
+        float v[8] = {0, 0, 0, 0, 0, 0, 0, 0};
+
+        if (sx >= 0)
+            rp_eight_get(a.src.data, a.src.type, rp_act_at(&a.src, n, y, sx, c), v);
+#pragma unroll
+        for (int j = 0; j < 8; j++)
+            if (c + j < a.src.c)
+                part[(c + j) * pitch + pixel] = v[j];
+    }
+}
+
+/* Channels o to o + 7 of one pixel. `part`: of the first column's pixel. */
+RP_DEV void add_columns(const struct rp_op_net_columns &a, const float *part, int o, float v[8])
+{
+    const int pitch = strip_pitch(a);
+
+    for (int k = 0; k < a.kw; k++, part += a.dst.c * pitch + a.dilation)
+#pragma unroll
+        for (int j = 0; j < 8; j++)
+            if (o + j < a.dst.c)
+                v[j] += part[(o + j) * pitch];
+}
+
+static __global__ void __launch_bounds__(STRIP)
+    columns_strip(const __grid_constant__ struct rp_op_net_columns a, int strips)
+{
+    RP_SHARED_FLOATS(part);
+    const int row = (int) blockIdx.x / strips, x = (int) blockIdx.x % strips * STRIP;
+    struct place at = {row / a.dst.h, row % a.dst.h, x + (int) threadIdx.x, 0};
+
+    fetch_strip(a, at.n, at.y, x, part);
+    __syncthreads();
+    if (at.x >= a.dst.w)
+        return;
+    for (; at.c < a.dst.c; at.c += 8) {
+        float v[8] = {0, 0, 0, 0, 0, 0, 0, 0}, add[8];
+
+        add_columns(a, part + threadIdx.x, at.c, v);
+        if (a.bias)
+            shift_eight(v, a.bias, at.c, a.dst.c);
+        if (a.add.data)
+            get_wide(&a.add, &at, add);
+        if (a.add.data && !a.add_last)
+            rp_eight_add(v, add);
+        rp_eight_then(&a.then, v, at.c, a.dst.c);
+        if (a.add.data && a.add_last)
+            rp_eight_add(v, add);
+        put_eight(&a.dst, &at, v);
+    }
+}
+
+extern "C" int rp_cuda_net_columns(struct rp_stream *stream, const struct rp_op_net_columns *a)
+{
+    const unsigned strips = rp_div_up(a->dst.w, STRIP);
+    const int64_t blocks_all = (int64_t) a->dst.n * a->dst.h * strips;
+    const int64_t wide = STRIP + (int64_t) (a->kw - 1) * a->dilation + 1;
+
+    if (wide * a->src.c * (int64_t) sizeof(float) <= STRIP_BYTES && blocks_all <= INT32_MAX &&
+        rp_eight_can(a->then.fn))
+        RP_LAUNCH_SHARED(stream, (unsigned) blocks_all, STRIP,
+                         (size_t) strip_pitch(*a) * (size_t) a->src.c * sizeof(float),
+                         columns_strip, *a, (int) strips);
+    else
+        LAUNCH_ONE_BY_ONE(stream, columns, a);
+    return rp_cuda_launched("net_columns");
 }
 
 /* ---- copies
