@@ -44,8 +44,8 @@ static void conv(struct rp_onnx_out *o, const char *text)
     rp_onnx_end(o, node);
 }
 
-/* x [1][8][16][16] by a convolution whose bias is `offset`, which is then subtracted, and by
- * another one whose weights are multiplied by `gain`. */
+/* x [1][8][16][16] by a convolution whose bias is `offset`, which is then subtracted, and by two
+ * more whose weights are multiplied, and divided, by `gain`. */
 static const char *network(const char *name, float offset, float gain)
 {
     static uint8_t b[1 << 16];
@@ -58,7 +58,7 @@ static const char *network(const char *name, float offset, float gain)
     rp_onnx_put_node(&o, "Relu a > r");
     rp_onnx_put_node(&o, "Sub r offset > b");
     conv(&o, "Conv b v > c");
-    conv(&o, "Conv c w > y");
+    conv(&o, "Conv c u > y");
     for (int i = 0; i < 8; i++)
         bias[i] = offset;
     rp_fill_floats(w, RP_ARRAY_LEN(w), -0.2f, 0.4f, &seed);
@@ -68,6 +68,9 @@ static const char *network(const char *name, float offset, float gain)
     for (size_t i = 0; i < RP_ARRAY_LEN(w); i++)
         w[i] *= gain;
     rp_onnx_put_weight(&o, "v", RP_ONNX_FLOAT, 4, DIMS(8, 8, 3, 3), w, sizeof(w));
+    for (size_t i = 0; i < RP_ARRAY_LEN(w); i++)
+        w[i] /= gain * gain;
+    rp_onnx_put_weight(&o, "u", RP_ONNX_FLOAT, 4, DIMS(8, 8, 3, 3), w, sizeof(w));
     rp_onnx_put_value(&o, RP_ONNX_INPUT, "x", 4, DIMS(1, 8, 16, 16));
     rp_onnx_put_value(&o, RP_ONNX_OUTPUT, "y", 4, DIMS(1, 8, 16, 16));
     assert_int_equal(rp_onnx_end_model(&o, graph), 0);
@@ -140,14 +143,25 @@ static void test_ordinary(void **state)
         fail_msg("TF32 %g %g, float16 %g %g", f.tf32.rms, f.tf32.most, f.fp16.rms, f.fp16.most);
 }
 
-/* Where large numbers are subtracted from each other float16 loses what TF32 keeps. */
+/* Of numbers below 6e-5 float16 loses bits that TF32 keeps. */
 static void test_lossy(void **state)
 {
     (void) state;
-    const struct rp_precision_facts f = measured(network("lossy.onnx", 1000, 1));
+    const struct rp_precision_facts f = measured(network("lossy.onnx", 0, 4e-6f));
 
     assert_int_equal(f.taken, RP_PRECISION_TF32);
     if (!(f.tf32.rms < 2e-3 && f.fp16.rms > 1e-2 && isfinite(f.fp16.rms)))
+        fail_msg("TF32 %g, float16 %g", f.tf32.rms, f.fp16.rms);
+}
+
+/* What is subtracted before it is multiplied is not rounded before: it may be large. */
+static void test_subtracted(void **state)
+{
+    (void) state;
+    const struct rp_precision_facts f = measured(network("subtracted.onnx", 1000, 1));
+
+    assert_int_equal(f.taken, RP_PRECISION_FP16);
+    if (!(f.tf32.rms < 2e-3 && f.fp16.rms < 2e-3))
         fail_msg("TF32 %g, float16 %g", f.tf32.rms, f.fp16.rms);
 }
 
@@ -220,9 +234,10 @@ static void test_kept(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_near),  cmocka_unit_test(test_ordinary),
-        cmocka_unit_test(test_lossy), cmocka_unit_test(test_overflow),
-        cmocka_unit_test(test_asked), cmocka_unit_test(test_kept),
+        cmocka_unit_test(test_near),     cmocka_unit_test(test_ordinary),
+        cmocka_unit_test(test_lossy),    cmocka_unit_test(test_subtracted),
+        cmocka_unit_test(test_overflow), cmocka_unit_test(test_asked),
+        cmocka_unit_test(test_kept),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -139,6 +139,26 @@ template <int COUNT> RP_DEV void add(float *to, const float *v)
         to[i] += v[i];
 }
 
+/* What this block has of its tile's sums: all, or one of `blocks` parts. */
+template <int BN>
+RP_DEV void end_tile(const struct rp_op_net_conv &a, const conv_plan &p, float sum[1][BN / 8][4],
+                     char *shared, int group, int split, int blocks)
+{
+    const int warp = (int) threadIdx.x / RP_WARP, m = (int) blockDim.x / 2; /* rows of the tile */
+
+    if (blocks > 1) {
+        const int tile =
+            (group * (int) gridDim.y + (int) blockIdx.y) * (int) gridDim.x + (int) blockIdx.x;
+
+        if (!join<BN / 2>(&sum[0][0][0], a.work, tile, split, blocks))
+            return;
+    }
+    rp_fetch_wait(0);
+    __syncthreads(); /* nobody reads what was fetched any more */
+    finish<16, BN>(a, p, sum, (float *) shared + warp * 16 * (BN + PITCH),
+                   (int) blockIdx.x * m + warp * 16, (int) blockIdx.y * BN, group);
+}
+
 /* SERIAL: a block does all parts of a sum, one after the other, and adds them up as join() does. */
 template <int BM, int BN, bool SIMPLE, bool SERIAL>
 static __global__ void __launch_bounds__(BM * 2)
@@ -195,20 +215,10 @@ static __global__ void __launch_bounds__(BM * 2)
         if (SERIAL)
             add<BN / 2>(&total[0][0][0], &sum[0][0][0]);
     }
-    if (!SERIAL && p.splits > 1) {
-        const int tile =
-            (group * (int) gridDim.y + (int) blockIdx.y) * (int) gridDim.x + (int) blockIdx.x;
-
-        if (!join<BN / 2>(&sum[0][0][0], a.work, tile, split, p.splits))
-            return;
-    }
-    rp_fetch_wait(0);
-    __syncthreads(); /* nobody reads what was fetched any more */
-    float *const turn = (float *) shared + warp * 16 * (BN + PITCH);
     if constexpr (SERIAL)
-        finish<16, BN>(a, p, total, turn, m0 + warp * 16, n0, group);
+        end_tile<BN>(a, p, total, shared, group, split, blocks);
     else
-        finish<16, BN>(a, p, sum, turn, m0 + warp * 16, n0, group);
+        end_tile<BN>(a, p, sum, shared, group, split, blocks);
 }
 
 /* ---- launching
