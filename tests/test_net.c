@@ -272,7 +272,9 @@ static void draw_also(struct rp_net_also *a, const struct rp_act *dst)
 /* The second result of what an operation made. */
 static void check_also(const struct rp_net_also *a, const struct rp_act *dst)
 {
-    for (int n = 0; a->to.data && n < dst->n; n++)
+    if (!a->to.data || !a->scale || !a->shift)
+        return;
+    for (int n = 0; n < dst->n; n++)
         for (int y = 0; y < dst->h; y++)
             for (int x = 0; x < dst->w; x++)
                 for (int c = 0; c < dst->c; c++) {

@@ -818,8 +818,7 @@ static struct model *sliced(int rows, int first, int end_, int outs)
         snprintf(bias, sizeof(bias), layers[i].bias ? " c%d" : "", i);
         snprintf(text, sizeof(text), "Gemm s%d w%d%s > g%d", i, i, bias, i);
         rp_onnx_put_node(&m->out, text);
-        snprintf(name, sizeof(name), " g%d", i);
-        strcat(all, name);
+        snprintf(all + strlen(all), sizeof(all) - strlen(all), " g%d", i);
         snprintf(name, sizeof(name), "b%d", i);
         whole(m, name, 1, DIMS(layers[i].at));
         snprintf(name, sizeof(name), "e%d", i);
@@ -831,7 +830,7 @@ static struct model *sliced(int rows, int first, int end_, int outs)
             weight(m, name, 1, DIMS(layers[i].out), 3 * i);
     }
     whole(m, "axes", 1, DIMS(1));
-    strcat(all, " > y");
+    snprintf(all + strlen(all), sizeof(all) - strlen(all), " > y");
     const size_t node = rp_onnx_begin_node(&m->out, all);
     rp_onnx_put_int(&m->out, "axis", 1);
     rp_onnx_end(&m->out, node);
