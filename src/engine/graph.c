@@ -24,7 +24,7 @@ static const struct rp_opt opts[] = {
     {"cuda-graph-slots", 0, RP_OPT_STRING, offsetof(struct rp_graph_options, slots), .def_text = "auto",
      .meta = "N|auto", .ours = true, .help = "frames in flight on a GPU"},
     {"cuda-graph-frames", 0, RP_OPT_CHOICE, offsetof(struct rp_graph_options, frames), .def_text = "auto",
-     .choices = launches, .ours = true, .help = "frames of a video that go in lockstep through one launch, each network once for all; auto: on a GPU measured once for long videos, and kept; 1: the pixels of single frames"},
+     .choices = launches, .ours = true, .help = "frames of a video that go in lockstep through one launch, each network once for all; auto: on a GPU 4 for videos of a minute if all networks are native, measured once for long ones, and kept; 1: single frames"},
     {"cuda-graph-memory", 0, RP_OPT_BYTES, offsetof(struct rp_graph_options, memory), 0, 1e15, 0,
      .def_text = "0", .meta = "BYTES", .ours = true, .help = "device memory for recordings; 0: what is free"},
     {"cuda-graph-verify", 0, RP_OPT_CHOICE, offsetof(struct rp_graph_options, verify), .def_text = "on",

@@ -29,9 +29,9 @@ static bool enlarges(const struct rp_nn_step *r, const struct rp_nn_step *s)
 
     if (r->op != RP_NN_OP_net_resize || a->src.n != 1 || 2 * pixels(&a->src) > pixels(&a->dst))
         return false;
-    const struct rp_nn_fix *const made = rp_nn_fix_at(r, RESIZE(dst.data)), *const read =
-                                                                                rp_nn_fix_at(
-                                                                                    s, ELT(a.data));
+    const struct rp_nn_fix *const made = rp_nn_fix_at(r, RESIZE(dst.data));
+    const struct rp_nn_fix *const read = rp_nn_fix_at(s, ELT(a.data));
+
     return made->buffer == read->buffer && made->bytes == 0 && read->bytes == 0 &&
            a->dst.c == to->c && a->dst.ld == to->ld && a->dst.type == to->type &&
            end->type == to->type && pixels(&a->dst) == pixels(to);
@@ -65,10 +65,10 @@ static void change(struct rp_nn_plan *p, int r, int s)
     struct rp_nn_step enlarge = p->step[r], scale = p->step[s];
     struct rp_op_net_eltwise *const e = &scale.args.net_eltwise;
     struct rp_op_net_resize *const a = &enlarge.args.net_resize;
-    struct rp_nn_fix *const from = rp_nn_fix_at(&enlarge, RESIZE(src.data)),
-                            *const to = rp_nn_fix_at(&enlarge, RESIZE(dst.data)),
-                            *const scaled = rp_nn_fix_at(&scale, ELT(a.data)),
-                            *const end = rp_nn_fix_at(&scale, ELT(dst.data));
+    struct rp_nn_fix *const from = rp_nn_fix_at(&enlarge, RESIZE(src.data));
+    struct rp_nn_fix *const to = rp_nn_fix_at(&enlarge, RESIZE(dst.data));
+    struct rp_nn_fix *const scaled = rp_nn_fix_at(&scale, ELT(a.data));
+    struct rp_nn_fix *const end = rp_nn_fix_at(&scale, ELT(dst.data));
     const int small = to->buffer, last = end->buffer, first = from->buffer;
     const int64_t last_bytes = end->bytes, first_bytes = from->bytes;
     const int ld = e->dst.ld;
