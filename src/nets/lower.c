@@ -235,8 +235,9 @@ static int lower_all(struct rp_nn_lower *l)
             RP_CHECK(lower_node(l, &g->node[i]));
     for (int i = 0; i < g->noutputs; i++)
         RP_CHECK(end_output(l, i));
-    rp_nn_scale_first(l);
-    rp_nn_second_results(l);
+    rp_nn_scale_first(l->plan);
+    rp_nn_second_results(l->plan);
+    rp_nn_count_uses(l);
     RP_CHECK(rp_nn_join(l));
     if (l->scratch >= 0)
         l->plan->buffer[l->scratch].last = RP_MAX(l->plan->nsteps - 1, 0);

@@ -108,10 +108,10 @@ void rp_nn_count_uses(struct rp_nn_lower *l);
 struct rp_nn_fix *rp_nn_fix_at(const struct rp_nn_step *s, size_t at);
 
 /* What is scaled after it was enlarged is scaled before, when all steps are there (scale_first.c). */
-void rp_nn_scale_first(struct rp_nn_lower *l);
+void rp_nn_scale_first(struct rp_nn_plan *plan);
 
 /* Second results of sums and pools, when all steps are there (second.c). */
-void rp_nn_second_results(struct rp_nn_lower *l);
+void rp_nn_second_results(struct rp_nn_plan *plan);
 
 /* Fully connected layers that can be done at once become one step, when all are there (join.c). */
 int rp_nn_join(struct rp_nn_lower *l);

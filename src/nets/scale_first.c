@@ -1,14 +1,10 @@
 /* Scaling the channels of an enlarged tensor (the style before a modulated convolution, StyleGAN)
  * is as right before it is enlarged, where there are fewer numbers to read and write. */
 #include "nets/lower.h"
+#include "ops/net_core.h"
 
 #define ELT(field) RP_NN_AT(net_eltwise, field)
 #define RESIZE(field) RP_NN_AT(net_resize, field)
-
-static int64_t pixels(const struct rp_act *a)
-{
-    return (int64_t) a->n * a->h * a->w;
-}
 
 /* Each number times that of its channel, of one picture. */
 static bool scales(const struct rp_nn_step *s)
@@ -16,8 +12,8 @@ static bool scales(const struct rp_nn_step *s)
     const struct rp_op_net_eltwise *const e = &s->args.net_eltwise;
 
     return s->op == RP_NN_OP_net_eltwise && e->op == RP_ELT_MUL && e->then.fn == RP_FN_NONE &&
-           e->then.gain == 0 && rp_nn_fix_at(s, ELT(b.data)) && pixels(&e->b) == 1 &&
-           e->b.c == e->dst.c && e->a.c == e->dst.c && pixels(&e->a) == pixels(&e->dst) &&
+           e->then.gain == 0 && rp_nn_fix_at(s, ELT(b.data)) && rp_act_pixels(&e->b) == 1 &&
+           e->b.c == e->dst.c && e->a.c == e->dst.c && rp_act_pixels(&e->a) == rp_act_pixels(&e->dst) &&
            !rp_nn_fix_at(s, ELT(also.to.data));
 }
 
@@ -27,14 +23,14 @@ static bool enlarges(const struct rp_nn_step *r, const struct rp_nn_step *s)
     const struct rp_op_net_resize *const a = &r->args.net_resize;
     const struct rp_act *const to = &s->args.net_eltwise.a, *const end = &s->args.net_eltwise.dst;
 
-    if (r->op != RP_NN_OP_net_resize || a->src.n != 1 || 2 * pixels(&a->src) > pixels(&a->dst))
+    if (r->op != RP_NN_OP_net_resize || a->src.n != 1 || 2 * rp_act_pixels(&a->src) > rp_act_pixels(&a->dst))
         return false;
     const struct rp_nn_fix *const made = rp_nn_fix_at(r, RESIZE(dst.data));
     const struct rp_nn_fix *const read = rp_nn_fix_at(s, ELT(a.data));
 
     return made->buffer == read->buffer && made->bytes == 0 && read->bytes == 0 &&
            a->dst.c == to->c && a->dst.ld == to->ld && a->dst.type == to->type &&
-           end->type == to->type && pixels(&a->dst) == pixels(to);
+           end->type == to->type && rp_act_pixels(&a->dst) == rp_act_pixels(to);
 }
 
 static bool uses(const struct rp_nn_step *s, int buffer)
@@ -75,7 +71,7 @@ static void change(struct rp_nn_plan *p, int r, int s)
 
     e->a = a->src;
     e->a.h = 1;
-    e->a.w = (int) pixels(&a->src);
+    e->a.w = (int) rp_act_pixels(&a->src);
     e->dst = e->a;
     e->dst.type = a->dst.type;
     e->dst.ld = a->dst.ld;
@@ -91,10 +87,8 @@ static void change(struct rp_nn_plan *p, int r, int s)
     p->step[s] = enlarge;
 }
 
-void rp_nn_scale_first(struct rp_nn_lower *l)
+void rp_nn_scale_first(struct rp_nn_plan *p)
 {
-    struct rp_nn_plan *const p = l->plan;
-
     for (int s = 1; s < p->nsteps; s++)
         for (int r = s - 1; scales(&p->step[s]) && r >= 0; r--)
             if (enlarges(&p->step[r], &p->step[s])) {
@@ -102,5 +96,4 @@ void rp_nn_scale_first(struct rp_nn_lower *l)
                     change(p, r, s);
                 break;
             }
-    rp_nn_count_uses(l);
 }

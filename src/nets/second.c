@@ -85,11 +85,6 @@ static bool makes(const struct rp_nn_step *s, struct maker *m)
     return true;
 }
 
-static int64_t pixels(const struct rp_act *a)
-{
-    return (int64_t) a->n * a->h * a->w;
-}
-
 /* Did step s make all of what the other one reads, which lies as it was made? */
 static bool made(struct rp_nn_step *s, struct rp_nn_step *other, const struct second *second,
                  struct maker *m)
@@ -101,7 +96,7 @@ static bool made(struct rp_nn_step *s, struct rp_nn_step *other, const struct se
         return false;
     const struct rp_nn_fix *const to = rp_nn_fix_at(s, m->dst_at);
     return to && to->buffer == from->buffer && to->bytes == from->bytes && m->dst->c == src->c &&
-           m->dst->ld == src->ld && m->dst->type == src->type && pixels(m->dst) == pixels(src) &&
+           m->dst->ld == src->ld && m->dst->type == src->type && rp_act_pixels(m->dst) == rp_act_pixels(src) &&
            !rp_nn_fix_at(s, m->also_at + offsetof(struct rp_net_also, to.data));
 }
 
@@ -149,10 +144,9 @@ static bool is_taken(struct rp_nn_step *s, struct rp_nn_step *before, int n)
     return false;
 }
 
-void rp_nn_second_results(struct rp_nn_lower *l)
+void rp_nn_second_results(struct rp_nn_plan *p)
 {
     int n = 0;
-    struct rp_nn_plan *const p = l->plan;
 
     for (int i = 0; i < p->nsteps; i++)
         if (!is_taken(&p->step[i], p->step, n)) {
@@ -161,5 +155,4 @@ void rp_nn_second_results(struct rp_nn_lower *l)
             n++;
         }
     p->nsteps = n;
-    rp_nn_count_uses(l);
 }

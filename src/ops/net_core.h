@@ -27,6 +27,11 @@ RP_FN int64_t rp_act_at(const struct rp_act *t, int n, int y, int x, int c)
     return (((int64_t) n * t->h + y) * t->w + x) * t->ld + c;
 }
 
+RP_FN int64_t rp_act_pixels(const struct rp_act *t)
+{
+    return (int64_t) t->n * t->h * t->w;
+}
+
 RP_FN float rp_act_get(const struct rp_act *t, int n, int y, int x, int c)
 {
     return rp_number_get(t->data, t->type, rp_act_at(t, n, y, x, c));
@@ -286,6 +291,15 @@ RP_FN void rp_net_also(const struct rp_net_also *a, float v, int n, int y, int x
     if (c == a->to.c - 1)
         for (int k = c + 1; k < RP_ACT_ROUND(a->to.c); k++)
             rp_act_put(&a->to, n, y, x, k, 0);
+}
+
+/* A number of a result, and of its second result if there is one. */
+RP_FN void rp_act_put_both(const struct rp_act *dst, const struct rp_net_also *also, int n, int y,
+                           int x, int c, float v)
+{
+    rp_act_put(dst, n, y, x, c, v);
+    if (also->to.data)
+        rp_net_also(also, v, n, y, x, c);
 }
 
 /* What follows the sum. */
@@ -782,10 +796,7 @@ RP_FN float rp_norm_finish(const struct rp_op_net_norm *a, float v, int n, int y
 
 RP_FN void rp_norm_put(const struct rp_op_net_norm *a, float v, int n, int y, int x, int c)
 {
-    v = rp_norm_finish(a, v, n, y, x, c);
-    rp_act_put(&a->dst, n, y, x, c, v);
-    if (a->also.to.data)
-        rp_net_also(&a->also, v, n, y, x, c);
+    rp_act_put_both(&a->dst, &a->also, n, y, x, c, rp_norm_finish(a, v, n, y, x, c));
 }
 
 #endif /* RP_OPS_NET_CORE_H */

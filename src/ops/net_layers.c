@@ -14,21 +14,13 @@ static void end_pixel(const struct rp_act *t, int n, int y, int x)
         rp_act_put(t, n, y, x, c, 0);
 }
 
-static void put_both(const struct rp_act *dst, const struct rp_net_also *also, int n, int y, int x,
-                     int c, float v)
-{
-    rp_act_put(dst, n, y, x, c, v);
-    if (also->to.data)
-        rp_net_also(also, v, n, y, x, c);
-}
-
 int rp_c_net_pool(struct rp_stream *stream, const struct rp_op_net_pool *a)
 {
     (void) stream;
     EACH_PIXEL(&a->dst)
     {
         for (int c = 0; c < a->dst.c; c++)
-            put_both(&a->dst, &a->also, n, y, x, c, rp_pool_sum(a, n, y, x, c));
+            rp_act_put_both(&a->dst, &a->also, n, y, x, c, rp_pool_sum(a, n, y, x, c));
         end_pixel(&a->dst, n, y, x);
     }
     return 0;
@@ -52,7 +44,7 @@ int rp_c_net_eltwise(struct rp_stream *stream, const struct rp_op_net_eltwise *a
     EACH_PIXEL(&a->dst)
     {
         for (int c = 0; c < a->dst.c; c++)
-            put_both(&a->dst, &a->also, n, y, x, c, rp_net_eltwise_at(a, n, y, x, c));
+            rp_act_put_both(&a->dst, &a->also, n, y, x, c, rp_net_eltwise_at(a, n, y, x, c));
         end_pixel(&a->dst, n, y, x);
     }
     return 0;

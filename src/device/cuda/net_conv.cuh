@@ -362,8 +362,8 @@ int rp_conv_one_by_one(struct rp_stream *stream, const struct rp_op_net_conv *a)
 /* Lets launch() use programmatic dependent launches. */
 extern bool rp_conv_early;
 
-#define JOINING 2.5f /* microseconds of a block that leaves a part of a sum, and may add them up \
-                      */
+/* Microseconds of a block that leaves a part of a sum, and may add them up. */
+#define JOINING 2.5f
 
 /* The time of all blocks, in microseconds: of one its fixed part and its steps. Those that are at
  * once on a processor share it. `parts`: blocks that a sum is split to. */

@@ -14,11 +14,6 @@ RP_DEV int64_t my_number(void)
     return (int64_t) blockIdx.x * THREADS + threadIdx.x;
 }
 
-static int64_t pixels(const struct rp_act *t)
-{
-    return (int64_t) t->n * t->h * t->w;
-}
-
 /* ---- one number in a thread
  * ------------------------------------------------------------------------ */
 
@@ -50,18 +45,18 @@ RP_DEV bool find(const struct rp_act *t, int64_t i, struct place *at)
     }
 
 /* The same with a second result. */
-#define ONE_BY_ONE_BOTH(name, value)                                        \
-    static __global__ void __launch_bounds__(THREADS)                       \
-        name(const __grid_constant__ struct rp_op_net_##name a)             \
-    {                                                                       \
-        struct place at;                                                    \
-                                                                            \
-        if (!find(&a.dst, my_number(), &at))                                \
-            return;                                                         \
-        const float v = at.c < a.dst.c ? (value) : 0;                       \
-        rp_act_put(&a.dst, at.n, at.y, at.x, at.c, v);                      \
-        if (a.also.to.data && at.c < a.dst.c)                               \
-            rp_net_also(&a.also, v, at.n, at.y, at.x, at.c);                \
+#define ONE_BY_ONE_BOTH(name, value)                                           \
+    static __global__ void __launch_bounds__(THREADS)                          \
+        name(const __grid_constant__ struct rp_op_net_##name a)                \
+    {                                                                          \
+        struct place at;                                                       \
+                                                                               \
+        if (!find(&a.dst, my_number(), &at))                                   \
+            return;                                                            \
+        if (at.c < a.dst.c)                                                    \
+            rp_act_put_both(&a.dst, &a.also, at.n, at.y, at.x, at.c, (value)); \
+        else                                                                   \
+            rp_act_put(&a.dst, at.n, at.y, at.x, at.c, 0);                     \
     }
 
 ONE_BY_ONE_BOTH(pool, rp_pool_sum(&a, at.n, at.y, at.x, at.c))
@@ -72,7 +67,7 @@ ONE_BY_ONE(columns, a.dst,
 ONE_BY_ONE(pad, a.dst, rp_net_pad_at(&a, at.n, at.y, at.x, at.c))
 
 #define LAUNCH_ONE_BY_ONE(stream, name, a) \
-    RP_LAUNCH(stream, blocks(pixels(&(a)->dst) * RP_ACT_ROUND((a)->dst.c)), THREADS, name, *(a))
+    RP_LAUNCH(stream, blocks(rp_act_pixels(&(a)->dst) * RP_ACT_ROUND((a)->dst.c)), THREADS, name, *(a))
 
 /* ---- eight channels in a thread
  * -------------------------------------------------------------------- */
@@ -146,7 +141,7 @@ static __global__ void __launch_bounds__(THREADS)
 extern "C" int rp_cuda_net_eltwise(struct rp_stream *stream, const struct rp_op_net_eltwise *a)
 {
     if (a->op <= RP_ELT_DIV && rp_eight_can(a->then.fn) && rp_eight_can(a->also.then.fn))
-        RP_LAUNCH(stream, blocks(pixels(&a->dst) * (RP_ACT_ROUND(a->dst.c) / 8)), THREADS,
+        RP_LAUNCH(stream, blocks(rp_act_pixels(&a->dst) * (RP_ACT_ROUND(a->dst.c) / 8)), THREADS,
                   eltwise_eight, *a);
     else
         LAUNCH_ONE_BY_ONE(stream, eltwise, a);
@@ -188,7 +183,7 @@ static __global__ void __launch_bounds__(THREADS)
 extern "C" int rp_cuda_net_pool(struct rp_stream *stream, const struct rp_op_net_pool *a)
 {
     if (a->kh * a->kw <= 64 && rp_eight_can(a->also.then.fn)) {
-        RP_LAUNCH(stream, blocks(pixels(&a->dst) * (RP_ACT_ROUND(a->dst.c) / 8)), THREADS,
+        RP_LAUNCH(stream, blocks(rp_act_pixels(&a->dst) * (RP_ACT_ROUND(a->dst.c) / 8)), THREADS,
                   pool_eight, *a);
     } else {
         LAUNCH_ONE_BY_ONE(stream, pool, a);
@@ -241,7 +236,7 @@ static __global__ void __launch_bounds__(THREADS)
 extern "C" int rp_cuda_net_resize(struct rp_stream *stream, const struct rp_op_net_resize *a)
 {
     if (a->mode != RP_RESIZE_CUBIC)
-        RP_LAUNCH(stream, blocks(pixels(&a->dst) * (RP_ACT_ROUND(a->dst.c) / 8)), THREADS,
+        RP_LAUNCH(stream, blocks(rp_act_pixels(&a->dst) * (RP_ACT_ROUND(a->dst.c) / 8)), THREADS,
                   resize_eight, *a);
     else
         LAUNCH_ONE_BY_ONE(stream, resize, a);
@@ -277,7 +272,7 @@ static __global__ void __launch_bounds__(THREADS)
 
 extern "C" int rp_cuda_net_sample(struct rp_stream *stream, const struct rp_op_net_sample *a)
 {
-    RP_LAUNCH(stream, blocks(pixels(&a->dst) * (RP_ACT_ROUND(a->dst.c) / 8)), THREADS, sample_eight,
+    RP_LAUNCH(stream, blocks(rp_act_pixels(&a->dst) * (RP_ACT_ROUND(a->dst.c) / 8)), THREADS, sample_eight,
               *a);
     return rp_cuda_launched("net_sample");
 }
@@ -298,7 +293,7 @@ static __global__ void __launch_bounds__(THREADS)
 
 extern "C" int rp_cuda_net_gather(struct rp_stream *stream, const struct rp_op_net_gather *a)
 {
-    RP_LAUNCH(stream, blocks(pixels(&a->dst) * (RP_ACT_ROUND(a->dst.c) / 8)), THREADS, gather_eight,
+    RP_LAUNCH(stream, blocks(rp_act_pixels(&a->dst) * (RP_ACT_ROUND(a->dst.c) / 8)), THREADS, gather_eight,
               *a);
     return rp_cuda_launched("net_gather");
 }
@@ -597,7 +592,7 @@ static __global__ void __launch_bounds__(REDUCERS)
 
 extern "C" int rp_cuda_net_reduce(struct rp_stream *stream, const struct rp_op_net_reduce *a)
 {
-    const dim3 grid((unsigned) pixels(&a->dst), a->dst.c == 1 ? 1 : rp_div_up(a->dst.c, 32));
+    const dim3 grid((unsigned) rp_act_pixels(&a->dst), a->dst.c == 1 ? 1 : rp_div_up(a->dst.c, 32));
 
     const int64_t each = (int64_t) rp_reduce_span(a->src.h, a->dst.h) *
                          rp_reduce_span(a->src.w, a->dst.w) * rp_reduce_span(a->src.c, a->dst.c);
