@@ -48,6 +48,7 @@ static int told(int status, const char *format, ...)
 
 struct layer {
     int count, size, in, out, k, stride; /* size: of the source */
+    int mode;                            /* what is around it */
 };
 
 struct network {
@@ -143,15 +144,15 @@ static network inswapper(void)
 {
     return {"inswapper",
             0.85,
-            {{1, 128, 3, 128, 7, 1},
+            {{1, 128, 3, 128, 7, 1, RP_PAD_REFLECT},
              {1, 128, 128, 256, 3, 1},
              {1, 128, 256, 512, 3, 2},
              {1, 64, 512, 1024, 3, 2},
-             {12, 32, 1024, 1024, 3, 1},
+             {12, 32, 1024, 1024, 3, 1, RP_PAD_REFLECT},
              {1, 64, 1024, 512, 3, 1},
              {1, 128, 512, 256, 3, 1},
              {1, 128, 256, 128, 3, 1},
-             {1, 128, 128, 3, 7, 1}}};
+             {1, 128, 128, 3, 7, 1, RP_PAD_REFLECT}}};
 }
 
 static network hyperswap(void)
@@ -162,7 +163,7 @@ static network hyperswap(void)
              {1, 256, 64, 128, 3, 2},
              {1, 128, 128, 256, 3, 2},
              {1, 64, 256, 512, 3, 2},
-             {34, 32, 512, 512, 3, 1},
+             {34, 32, 512, 512, 3, 1, RP_PAD_REFLECT},
              {1, 64, 512, 256, 3, 1},
              {1, 128, 256, 128, 3, 1},
              {1, 256, 128, 64, 3, 1},
@@ -246,6 +247,7 @@ static struct rp_op_net_conv conv_of(const layer &l, int type, int n)
     a.stride_h = a.stride_w = l.stride;
     a.dilation_h = a.dilation_w = a.groups = a.up = a.shuffle = 1;
     a.pad_top = a.pad_left = l.k / 2;
+    a.pad_mode = l.mode;
     a.then.fn = RP_FN_LEAKY;
     a.then.alpha = 0.2f;
     a.work = arena[3];
@@ -255,11 +257,6 @@ static struct rp_op_net_conv conv_of(const layer &l, int type, int n)
 /* ---- the same bytes
  * ------------------------------------------------------------------------------- */
 
-static const struct conv_kernels *kernels_for(const struct rp_op_net_conv &a)
-{
-    return a.src.type == RP_ACT_F16 && rp_gpu_major() == 9 ? &rp_conv_hopper : &rp_conv_kernels;
-}
-
 static std::vector<uint8_t> result(struct rp_stream *s, const struct rp_op_net_conv &a, int tile)
 {
     std::vector<uint8_t> out(bytes_of(a.dst));
@@ -268,7 +265,7 @@ static std::vector<uint8_t> result(struct rp_stream *s, const struct rp_op_net_c
     if (tile < 0)
         rp_conv_one_by_one(s, &a);
     else
-        kernels_for(a)->launch(s, &a, make_plan(&a), tile);
+        rp_conv_kernels_for(&a)->launch(s, &a, make_plan(&a), tile);
     need(cudaDeviceSynchronize(), "convolution");
     need(cudaMemcpy(out.data(), a.dst.data, out.size(), cudaMemcpyDeviceToHost), "copy");
     return out;
@@ -293,32 +290,38 @@ static double difference(const struct rp_act &t, const std::vector<uint8_t> &p,
 static int check(struct rp_stream *s, const layer &l, int type)
 {
     struct rp_op_net_conv a = conv_of(l, type, 3), one = conv_of(l, type, 1);
+    const struct conv_kernels &k = *rp_conv_kernels_for(&a);
+    const conv_plan p = make_plan(&a);
     int bad = 0;
 
     fill(arena[0], type, bytes_of(a.src) / (type ? 2 : 4), 1);
     fill(arena[2], type, rp_conv_pack_bytes(type, l.out, l.in, 1, l.k, l.k) / (type ? 2 : 4), 0.1f);
-    const std::vector<uint8_t> plain = result(s, a, -1), first = result(s, a, 0);
+    const int rule = k.choose(&a, p);
+    const std::vector<uint8_t> plain = result(s, a, -1), first = result(s, a, rule);
     const double d = difference(a.dst, plain, first);
     const bool wrong = !(d < (type ? 2e-3 : 1e-3));
-    for (int t = 0; t < kernels_for(a)->tiles; t++) {
+    for (int t = 0; t < k.tiles; t++) {
+        if (!k.can(&a, p, t))
+            continue;
         const std::vector<uint8_t> again = result(s, a, t), alone = result(s, one, t);
 
         if (again != first) /* pieces above the channels are zeros in all */
-            printf("tile %d differs from tile 0\n", t), bad++;
+            printf("tile %d differs from tile %d\n", t, rule), bad++;
         if (memcmp(alone.data(), first.data(), alone.size()))
             printf("tile %d: one row alone differs\n", t), bad++;
     }
     if (wrong || bad)
-        printf("FAILED: type %d, %dx%d %d -> %d, window %d: relative difference %.2g\n", type,
-               l.size, l.size, l.in, l.out, l.k, d);
+        printf("FAILED: type %d, %dx%d %d -> %d, window %d, around it %d: relative difference "
+               "%.2g\n",
+               type, l.size, l.size, l.in, l.out, l.k, l.mode, d);
     return wrong || bad;
 }
 
 /* ---- times
  * --------------------------------------------------------------------------------------- */
 
-static double time_of(struct rp_stream *s, const struct rp_op_net_conv &a, const conv_plan &p,
-                      int tile)
+static double time_of(struct rp_stream *s, const struct conv_kernels &k,
+                      const struct rp_op_net_conv &a, const conv_plan &p, int tile)
 {
     cudaGraph_t graph;
     cudaGraphExec_t exec;
@@ -327,7 +330,7 @@ static double time_of(struct rp_stream *s, const struct rp_op_net_conv &a, const
 
     need(cudaStreamBeginCapture(s->record, cudaStreamCaptureModeGlobal), "capture");
     for (int i = 0; i < LAYERS; i++)
-        kernels_for(a)->launch(s, &a, p, tile);
+        k.launch(s, &a, p, tile);
     need(cudaStreamEndCapture(s->record, &graph), "capture");
     need(cudaGraphInstantiate(&exec, graph, 0), "graph");
     need(cudaEventCreate(&begin), "event");
@@ -349,49 +352,59 @@ static double time_of(struct rp_stream *s, const struct rp_op_net_conv &a, const
 }
 
 struct sums {
-    double rule, soon, best, single, flop; /* microseconds; soon: launched early; single: TF32 */
+    double rule, best, single, flop; /* microseconds; single: TF32 */
 };
+
+/* Every tile and number of parts: as text, and the best. */
+static std::string all_of(struct rp_stream *s, const struct conv_kernels &k,
+                          const struct rp_op_net_conv &a, conv_plan p, double *best)
+{
+    std::string table;
+
+    for (int t = 0; t < k.tiles; t++)
+        for (p.splits = 1; p.splits <= 32 && p.splits <= p.steps; p.splits *= 2) {
+            int m, n;
+            char text[40];
+
+            k.size(t, &m, &n);
+            const int64_t tiles = (int64_t) rp_div_up(p.pixels, m) * rp_div_up(p.out, n);
+            if (!k.can(&a, p, t) ||
+                (p.splits > 1 &&
+                 (&k == &rp_conv_patch || tiles * p.splits > 600 || p.steps / p.splits < 4)))
+                continue;
+            const double now = time_of(s, k, a, p, t);
+
+            snprintf(text, sizeof(text), " %d/%d:%.1f", t, p.splits, now);
+            table += text;
+            *best = std::min(*best, now);
+        }
+    return table;
+}
 
 static void bench_layer(struct rp_stream *s, const layer &l, int n, bool all, sums *sum)
 {
     const struct rp_op_net_conv a = conv_of(l, RP_ACT_F16, n), f = conv_of(l, RP_ACT_F32, n);
-    conv_plan p = make_plan(&a);
-    const int splits = p.splits, tile = kernels_for(a)->choose(&a, p);
+    const struct conv_kernels &k = *rp_conv_kernels_for(&a), &kf = *rp_conv_kernels_for(&f);
+    const conv_plan p = make_plan(&a), pf = make_plan(&f);
+    const int tile = k.choose(&a, p);
     const double flop = 2.0 * p.pixels * l.out * l.in * l.k * l.k;
-    std::string table;
 
     rp_conv_early = false;
-    const double us = time_of(s, a, p, tile);
-    rp_conv_early = true;
-    const double soon = time_of(s, a, p, tile);
-    const double single = time_of(s, f, make_plan(&f), kernels_for(f)->choose(&f, make_plan(&f)));
-    double best = soon;
-    int best_tile = tile, best_splits = splits;
-    for (int t = 0; all && t < kernels_for(a)->tiles; t++)
-        for (p.splits = 1; p.splits <= 32 && p.splits <= p.steps; p.splits *= 2) {
-            int m, n_;
+    const double us = time_of(s, k, a, p, tile);
+    const double single = time_of(s, kf, f, pf, kf.choose(&f, pf));
+    double best = us;
+    printf("%3d x %3d %4d -> %4d k%d s%d | tile %d/%d %7.2f us %6.1f TFLOP/s | tf32 %7.2f", l.count,
+           l.size, l.in, l.out, l.k, l.stride, tile, p.splits, us, flop / us * 1e-6, single);
+    if (&k == &rp_conv_patch)
+        printf(" | without patches %7.2f",
+               time_of(s, rp_conv_hopper, a, p, rp_conv_hopper.choose(&a, p)));
+    if (all) {
+        const std::string table = all_of(s, k, a, p, &best);
 
-            kernels_for(a)->size(t, &m, &n_);
-            const int64_t tiles = (int64_t) rp_div_up(p.pixels, m) * rp_div_up(l.out, n_);
-            if (p.splits > 1 && (tiles * p.splits > 600 || p.steps / p.splits < 4))
-                continue;
-            const double now = time_of(s, a, p, t);
-            char text[40];
-
-            snprintf(text, sizeof(text), " %d/%d:%.1f", t, p.splits, now);
-            table += text;
-            if (now < best)
-                best = now, best_tile = t, best_splits = p.splits;
-        }
-    printf("%3d x %3d %4d -> %4d k%d s%d | tile %d/%d %7.2f us %6.1f TFLOP/s | early %7.2f | tf32 "
-           "%7.2f",
-           l.count, l.size, l.in, l.out, l.k, l.stride, tile, splits, us, flop / us * 1e-6, soon,
-           single);
-    if (all)
-        printf(" | best %d/%d %7.2f%s", best_tile, best_splits, best, table.c_str());
+        printf(" | best %7.2f%s", best, table.c_str());
+    }
     printf("\n");
     sum->rule += l.count * us;
-    sum->soon += l.count * soon;
     sum->best += l.count * best;
     sum->single += l.count * single;
     sum->flop += l.count * flop;
@@ -404,11 +417,10 @@ static void bench(struct rp_stream *s, const network &net, int n, bool all)
     printf("\n%s, batch %d\n", net.name, n);
     for (const layer &l : net.layers)
         bench_layer(s, l, n, all, &sum);
-    printf("SUM %s batch %d: %.1f GFLOP, fp16 %.3f ms (%.1f TFLOP/s), launched early %.3f, best of "
-           "all %.3f, tf32 early "
-           "%.3f, aim of the whole network %.2f\n",
+    printf("SUM %s batch %d: %.1f GFLOP, fp16 %.3f ms (%.1f TFLOP/s), best of all %.3f, tf32 %.3f, "
+           "aim of the whole network %.2f\n",
            net.name, n, sum.flop * 1e-9, sum.rule * 1e-3, sum.flop / sum.rule * 1e-6,
-           sum.soon * 1e-3, sum.best * 1e-3, sum.single * 1e-3, net.aim * n);
+           sum.best * 1e-3, sum.single * 1e-3, net.aim * n);
     fflush(stdout);
 }
 
@@ -418,7 +430,9 @@ int main(int argc, char **argv)
     static const layer odd[] = {
         {1, 9, 8, 5, 3, 1},      {1, 14, 256, 256, 3, 1}, {1, 7, 512, 512, 3, 1},
         {1, 33, 40, 72, 3, 2},   {1, 17, 72, 200, 1, 1},  {1, 1, 2000, 130, 1, 1},
-        {1, 64, 128, 128, 3, 1}, {1, 21, 8, 17, 7, 1},    {1, 4, 512, 512, 3, 1}};
+        {1, 64, 128, 128, 3, 1}, {1, 21, 8, 17, 7, 1},    {1, 4, 512, 512, 3, 1},
+        {1, 80, 64, 64, 3, 1},   {1, 40, 72, 40, 3, 1},   {1, 60, 16, 21, 7, 1},
+        {1, 48, 200, 136, 5, 1}, {1, 32, 512, 512, 3, 1}, {1, 46, 136, 8, 2, 1}};
     struct rp_stream s = {};
     bool all = false, fast = false;
     int failed = 0;
@@ -435,17 +449,19 @@ int main(int argc, char **argv)
     need(cudaStreamCreate(&s.record), "stream");
     for (int i = 0; i < 4; i++)
         arena[i] = device(room[i]);
-    for (const layer &l : odd)
-        for (int type = 0; type < 2; type++)
-            failed += check(&s, l, type);
-    printf("checks: %d failed of %d\n", failed, (int) (2 * sizeof(odd) / sizeof(*odd)));
+    for (layer l : odd)
+        for (int i = 0; i < 4; i++) {
+            l.mode = i / 2 && l.k > 1 ? RP_PAD_REFLECT : RP_PAD_ZERO;
+            failed += check(&s, l, i % 2);
+        }
+    printf("checks: %d failed of %d\n", failed, (int) (4 * sizeof(odd) / sizeof(*odd)));
     fill(arena[0], RP_ACT_F16, 64 << 20, 1);
     fill(arena[2], RP_ACT_F16, 16 << 20, 0.1f);
     for (const network &n : nets)
         if (strstr(n.name, wanted)) {
             bench(&s, n, 1, all);
             if (!fast)
-                bench(&s, n, 4, false);
+                bench(&s, n, 8, all);
         }
     return failed != 0;
 }

@@ -113,9 +113,14 @@ static void draw_weights(struct cg *c, struct rp_op_net_conv *a, int out, int in
 }
 
 /* A second result. */
-static void draw_also(struct cg *c, struct rp_net_also *a, const struct rp_act *dst, float tolerance)
+static void draw_also(struct cg *c, struct rp_net_also *a, const struct rp_act *dst,
+                      float tolerance)
 {
-    a->to = act(c, "also", shape(type(c), dst->n, dst->h, dst->w, dst->c), tolerance);
+    const int kind = type(c);
+
+    /* float16 has a rounding of its own */
+    a->to = act(c, "also", shape(kind, dst->n, dst->h, dst->w, dst->c),
+                kind == RP_ACT_F16 ? RP_MAX(tolerance, 1e-3f) : tolerance);
     a->scale = floats(c, "also_scale", dst->c, 70);
     a->shift = floats(c, "also_shift", dst->c, 70);
     a->then = then(c, RP_FN_MISH, dst->c);
@@ -142,18 +147,37 @@ static void draw_extras(struct cg *c, struct rp_op_net_conv *a, int out, int in,
     draw_also(c, &a->also, &a->dst, tolerance);
 }
 
+/* A picture large enough for the kernels that keep a patch of it: window and channels as they like
+ * them. */
+static int draw_large(struct cg *c, struct rp_op_net_conv *a, int *in, int *h, int *w)
+{
+    *in = cg_chance(c, 30) ? cg_range(c, 1, 8) : cg_range(c, 16, 80);
+    a->kh = cg_range(c, 1, 7);
+    a->kw = cg_range(c, 1, 5);
+    a->pad_top = cg_range(c, a->kh / 2, a->kh - 1);
+    a->pad_left = cg_range(c, a->kw / 2, a->kw - 1);
+    a->stride_h = a->stride_w = *in > 8 ? 1 : cg_range(c, 1, 2);
+    a->dilation_h = a->groups = a->up = 1;
+    *h = cg_range(c, 32, 44);
+    *w = cg_range(c, 32, 44);
+    return cg_range(c, 1, 70);
+}
+
 void check_net_conv(struct cg *c)
 {
     struct rp_op_net_conv a = {0};
-    const int n = c->bench ? 1 : cg_range(c, 1, 3), kind = type(c);
-    int in;
+    const bool large = !c->bench && cg_chance(c, 12);
+    const int n = c->bench || large ? 1 + large * cg_range(c, 0, 1) : cg_range(c, 1, 3);
+    const int kind = large ? RP_ACT_F16 : type(c);
+    int in, out, src_h = c->bench ? 32 : cg_range(c, 4, 12);
+    int src_w = c->bench ? 32 : cg_range(c, 4, 20);
 
     draw_window(c, &a);
-    const int out = draw_channels(c, &a, &in);
-    a.src = act(
-        c, "src",
-        shape(kind, n, c->bench ? 32 : cg_range(c, 4, 12), c->bench ? 32 : cg_range(c, 4, 20), in),
-        0);
+    if (large)
+        out = draw_large(c, &a, &in, &src_h, &src_w);
+    else
+        out = draw_channels(c, &a, &in);
+    a.src = act(c, "src", shape(kind, n, src_h, src_w, in), 0);
     const int h = (a.src.h * a.up - 1) / a.stride_h + 1, w = (a.src.w * a.up - 1) / a.stride_w + 1;
     a.product =
         kind == RP_ACT_F32 && !c->bench && cg_chance(c, 20) ? RP_PRODUCT_EXACT : RP_PRODUCT_QUICK;
@@ -168,11 +192,12 @@ void check_net_conv(struct cg *c)
     draw_extras(c, &a, out, in, tolerance);
     if (rp_conv_work(&a))
         a.work = cg_zeros(c, "work", rp_conv_work(&a), CG_SCRATCH);
-    cg_note(
-        c,
-        "type %d product %d, %dx%dx%d of %d groups, window %dx%d to %d, shuffle %d, up %d, then %d",
-        kind, a.product, a.src.h, a.src.w, in, a.groups, a.kh, a.kw, out, a.shuffle, a.up,
-        a.then.fn);
+    cg_note(c,
+            "type %d product %d, %dx%dx%d of %d groups, window %dx%d to %d, pads %d %d mode %d, "
+            "shuffle "
+            "%d, up %d, then %d",
+            kind, a.product, a.src.h, a.src.w, in, a.groups, a.kh, a.kw, out, a.pad_top, a.pad_left,
+            a.pad_mode, a.shuffle, a.up, a.then.fn);
     c->bytes =
         (double) a.src.h * a.src.w * in * 2 + (double) h * w * out * 2 + (double) out * in * 9 * 2;
     RUN(a);
@@ -447,7 +472,10 @@ static void check_slices(struct cg *c)
     other.type = type(c);
     const struct rp_act d = act(c, "dst", other, 1e-3f);
     const struct rp_op_net_copy a = {
-        .src = s.data, .dst = d.data, .src_type = s.type, .dst_type = d.type,
+        .src = s.data,
+        .dst = d.data,
+        .src_type = s.type,
+        .dst_type = d.type,
         .size = {1, 1, s.n, s.h, s.w, s.c},
         .src_step = {0, 0, (int64_t) s.h * s.w * s.ld, (int64_t) s.w * s.ld, s.ld, 1},
         .dst_step = {0, 0, (int64_t) s.h * s.w * d.ld, (int64_t) s.w * d.ld, d.ld, 1}};

@@ -124,7 +124,8 @@ static __global__ void __launch_bounds__(BM / WM * (BN / WN) * RP_WARP)
     }
     rp_fetch_wait(0);
     __syncthreads(); /* nobody reads what was fetched any more */
-    finish<WM, WN>(a, p, sum, shared_floats + warp * 16 * (WN + PITCH), m0 + wm, n0 + wn, group);
+    const in_rows place = {m0 + wm, p.pixels};
+    finish<WM, WN>(a, p, sum, shared_floats + warp * 16 * (WN + PITCH), place, n0 + wn, group);
 }
 
 /* ---- others
@@ -292,10 +293,20 @@ int rp_conv_one_by_one(struct rp_stream *stream, const struct rp_op_net_conv *a)
     return rp_cuda_launched("net_conv");
 }
 
+const struct conv_kernels *rp_conv_kernels_for(const struct rp_op_net_conv *a)
+{
+    if (conv_is_for_few(a))
+        return &rp_conv_few;
+#ifdef __CUDACC__
+    if (a->src.type == RP_ACT_F16 && rp_gpu_major() == 9)
+        return conv_is_for_patches(a) ? &rp_conv_patch : &rp_conv_hopper;
+#endif
+    return &rp_conv_kernels;
+}
+
 extern "C" int rp_cuda_net_conv(struct rp_stream *stream, const struct rp_op_net_conv *a)
 {
     const conv_plan p = make_plan(a);
-    const struct conv_kernels *kernels = &rp_conv_kernels;
     const int64_t threads = (int64_t) p.pixels * RP_ACT_ROUND(a->src.c) / 8;
 
     if (rp_conv_is_depthwise(rp_conv_out(a), a->src.c, a->groups)) {
@@ -307,9 +318,6 @@ extern "C" int rp_cuda_net_conv(struct rp_stream *stream, const struct rp_op_net
     }
     if (rp_conv_is_odd(a) || (a->product == RP_PRODUCT_EXACT && a->src.type == RP_ACT_F32))
         return rp_conv_one_by_one(stream, a);
-#ifdef __CUDACC__
-    if (a->src.type == RP_ACT_F16 && rp_gpu_major() == 9)
-        kernels = &rp_conv_hopper;
-#endif
+    const struct conv_kernels *const kernels = rp_conv_kernels_for(a);
     return kernels->launch(stream, a, p, kernels->choose(a, p));
 }

@@ -236,11 +236,22 @@ RP_DEV void finish_eight(const struct rp_op_net_conv &a, const conv_plan &p, con
         rp_eight_also(a.also, m, v, o);
 }
 
+/* Which pixel the rows of a warp's results are of, -1: none. */
+struct in_rows {
+    int first, pixels;
+
+    RP_DEV_METHOD int pixel(int row) const
+    {
+        return first + row < pixels ? first + row : -1;
+    }
+};
+
 /* 16 rows of a warp's results at a time, turned by way of shared memory so that a thread has
  * neighbouring channels. */
-template <int WM, int WN>
+template <int WM, int WN, class PLACE>
 RP_DEV void finish(const struct rp_op_net_conv &a, const conv_plan &p,
-                   const float sum[WM / 16][WN / 8][4], float *turn, int m0, int o0, int group)
+                   const float sum[WM / 16][WN / 8][4], float *turn, const PLACE &place, int o0,
+                   int group)
 {
     const int lane = (int) threadIdx.x % RP_WARP, out = rp_conv_out(&a);
     const int wide = WN + PITCH;
@@ -258,10 +269,10 @@ RP_DEV void finish(const struct rp_op_net_conv &a, const conv_plan &p,
         __syncwarp();
 #pragma unroll 1
         for (int q = lane; q < 16 * WN / 8; q += RP_WARP) {
-            const int m = m0 + i * 16 + q / (WN / 8), o = o0 + q % (WN / 8) * 8;
+            const int m = place.pixel(i * 16 + q / (WN / 8)), o = o0 + q % (WN / 8) * 8;
             const float *const from = turn + q / (WN / 8) * wide + q % (WN / 8) * 8;
 
-            if (m >= p.pixels)
+            if (m < 0)
                 continue;
             if (p.quick) {
                 if (o < p.out)
@@ -345,8 +356,8 @@ static inline conv_plan make_plan(const struct rp_op_net_conv *a)
     return p;
 }
 
-/* Kernels for tiles of several sizes: those of net_conv.cu, and for float16 on sm_90 those of
- * net_hopper.cu. A plan is fit for either. */
+/* Kernels for tiles of several sizes: those of net_conv.cu, of net_few.cu, and for float16 on sm_90
+ * those of net_hopper.cu and net_patch.cu. A plan is fit for all. */
 struct conv_kernels {
     int tiles;
     void (*size)(int tile, int *m, int *n);
@@ -354,7 +365,35 @@ struct conv_kernels {
     int (*choose)(const struct rp_op_net_conv *a, const conv_plan &p);
     int (*launch)(struct rp_stream *stream, const struct rp_op_net_conv *a, conv_plan p, int tile);
 };
-extern const struct conv_kernels rp_conv_kernels, rp_conv_hopper;
+extern const struct conv_kernels rp_conv_kernels, rp_conv_few, rp_conv_hopper, rp_conv_patch;
+
+/* Which of them does this convolution on the current GPU. */
+const struct conv_kernels *rp_conv_kernels_for(const struct rp_op_net_conv *a);
+
+/* Does net_patch.cu do this one? The sizes of a row decide, since its order of adding is another:
+ * few pixels of its tiles may be beyond the picture, and the sum is one. Mirrored pixels must be in
+ * the patch that mirrors them. */
+static inline bool conv_is_for_patches(const struct rp_op_net_conv *a)
+{
+    const int h = rp_conv_h(a), w = rp_conv_w(a);
+    const int64_t covered = (int64_t) ((w + 7) / 8 * 8) * ((h + 15) / 16 * 16);
+
+    return a->src.type == RP_ACT_F16 && a->groups == 1 && a->up == 1 && !a->in_scale &&
+           a->stride_h == 1 && a->stride_w == 1 && a->dilation_h == 1 && a->dilation_w == 1 &&
+           a->kh * a->kw > 1 && a->kh <= 7 && a->kw <= 7 && a->src.c >= 16 &&
+           rp_conv_split(a) == 1 && h * w >= 1024 && 5 * (int64_t) h * w >= 4 * covered &&
+           (a->pad_mode == RP_PAD_ZERO ||
+            (2 * a->pad_top >= a->kh - 1 && 2 * a->pad_left >= a->kw - 1));
+}
+
+/* Does net_few.cu do this one? */
+static inline bool conv_is_for_few(const struct rp_op_net_conv *a)
+{
+    return a->src.type == RP_ACT_F16 && a->src.c <= 8 && a->groups == 1 && a->up == 1 &&
+           !a->in_scale && a->stride_h <= 2 && a->stride_w <= 2 && a->dilation_h == 1 &&
+           a->dilation_w == 1 && a->kh * a->kw > 1 && a->kh <= 7 && a->kw <= 7 &&
+           rp_conv_split(a) == 1;
+}
 
 /* One number in a thread, whatever the sizes. */
 int rp_conv_one_by_one(struct rp_stream *stream, const struct rp_op_net_conv *a);
@@ -365,19 +404,16 @@ extern bool rp_conv_early;
 /* Microseconds of a block that leaves a part of a sum, and may add them up. */
 #define JOINING 2.5f
 
-/* The time of all blocks, in microseconds: of one its fixed part and its steps. Those that are at
- * once on a processor share it. `parts`: blocks that a sum is split to. */
-template <class TILE>
-static float conv_cost(const TILE &t, const struct rp_op_net_conv *a, const conv_plan &p, int parts)
+/* The time of so many blocks of a tile, in microseconds: of one its fixed part and its steps. Those
+ * that are at once on a processor share it. `parts`: blocks that a sum is split to. */
+template <class TILE> static float conv_cost(const TILE &t, int64_t blocks, int steps, int parts)
 {
-    const int64_t tiles =
-        (int64_t) rp_div_up(p.pixels, t.m) * rp_div_up(p.out, t.n) * a->groups * parts;
-    const int64_t each = (tiles + PROCESSORS - 1) / PROCESSORS;
+    const int64_t each = (blocks + PROCESSORS - 1) / PROCESSORS;
     const int64_t rounds = (each + t.at_once - 1) / t.at_once;
     const float share = 0.85f * (float) (each < t.at_once ? each : t.at_once);
 
     return (float) rounds * (t.fixed + (parts > 1 ? JOINING : 0) +
-                             t.step * (float) p.steps / (float) parts * (share < 1 ? 1 : share));
+                             t.step * (float) steps / (float) parts * (share < 1 ? 1 : share));
 }
 
 /* Of a table of tiles the one with which the work is done in the shortest time. */
@@ -390,7 +426,10 @@ static int conv_choose(const TILE (&table)[COUNT], const struct rp_op_net_conv *
     float least = 0;
 
     for (int i = 0; i < COUNT; i++) {
-        const float cost = conv_cost(table[i], a, p, blocks_of_sum(table[i], p));
+        const int parts = blocks_of_sum(table[i], p);
+        const int64_t blocks = (int64_t) rp_div_up(p.pixels, table[i].m) *
+                               rp_div_up(p.out, table[i].n) * a->groups * parts;
+        const float cost = conv_cost(table[i], blocks, p.steps, parts);
 
         if (can(a, p, i) && (least == 0 || cost < least)) {
             best = i;

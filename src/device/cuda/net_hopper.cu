@@ -1,125 +1,18 @@
 /* Convolutions of float16 on the units of sm_90, which read both operands from shared memory and
  * work beside the warps. A group of four warps has 64 rows of a tile. */
+#include "device/cuda/hopper.cuh"
 #include "device/cuda/net_conv.cuh"
-
-/* ---- the units ----------------------------------------------------------------------------------
- */
-
-/* Rows of 128 bytes, whose pieces of 16 are swapped as fetcher does it, eight rows after eight. */
-RP_DEV uint64_t operand(const char *shared)
-{
-    const uint64_t at = (uint64_t) __cvta_generic_to_shared(shared);
-
-    return (at & 0x3ffff) >> 4 | 1ull << 16 | 64ull << 32 | 1ull << 62;
-}
-
-template <int BN> struct unit;
-template <> struct unit<32> {
-    RP_DEV_METHOD static void multiply(float d[4][4], uint64_t a, uint64_t b)
-    {
-        asm volatile("wgmma.mma_async.sync.aligned.m64n32k16.f32.f16.f16 {%0, %1, %2, %3, %4, %5, "
-                     "%6, %7, %8, %9, %10, %11, %12, %13, %14, %15}, %16, %17, 1, 1, 1, 0, 0;"
-                     : "+f"(d[0][0]), "+f"(d[0][1]), "+f"(d[0][2]), "+f"(d[0][3]), "+f"(d[1][0]),
-                       "+f"(d[1][1]), "+f"(d[1][2]), "+f"(d[1][3]), "+f"(d[2][0]), "+f"(d[2][1]),
-                       "+f"(d[2][2]), "+f"(d[2][3]), "+f"(d[3][0]), "+f"(d[3][1]), "+f"(d[3][2]),
-                       "+f"(d[3][3])
-                     : "l"(a), "l"(b));
-    }
-};
-template <> struct unit<64> {
-    RP_DEV_METHOD static void multiply(float d[8][4], uint64_t a, uint64_t b)
-    {
-        asm volatile("wgmma.mma_async.sync.aligned.m64n64k16.f32.f16.f16 {%0, %1, %2, %3, %4, %5, "
-                     "%6, %7, %8, %9, %10, %11, %12, %13, %14, %15, %16, %17, %18, %19, %20, %21, "
-                     "%22, %23, %24, %25, %26, %27, %28, %29, %30, %31}, %32, %33, 1, 1, 1, 0, 0;"
-                     : "+f"(d[0][0]), "+f"(d[0][1]), "+f"(d[0][2]), "+f"(d[0][3]), "+f"(d[1][0]),
-                       "+f"(d[1][1]), "+f"(d[1][2]), "+f"(d[1][3]), "+f"(d[2][0]), "+f"(d[2][1]),
-                       "+f"(d[2][2]), "+f"(d[2][3]), "+f"(d[3][0]), "+f"(d[3][1]), "+f"(d[3][2]),
-                       "+f"(d[3][3]), "+f"(d[4][0]), "+f"(d[4][1]), "+f"(d[4][2]), "+f"(d[4][3]),
-                       "+f"(d[5][0]), "+f"(d[5][1]), "+f"(d[5][2]), "+f"(d[5][3]), "+f"(d[6][0]),
-                       "+f"(d[6][1]), "+f"(d[6][2]), "+f"(d[6][3]), "+f"(d[7][0]), "+f"(d[7][1]),
-                       "+f"(d[7][2]), "+f"(d[7][3])
-                     : "l"(a), "l"(b));
-    }
-};
-template <> struct unit<128> {
-    RP_DEV_METHOD static void multiply(float d[16][4], uint64_t a, uint64_t b)
-    {
-        asm volatile(
-            "wgmma.mma_async.sync.aligned.m64n128k16.f32.f16.f16 {%0, %1, %2, %3, %4, %5, %6, %7, "
-            "%8, %9, %10, %11, %12, %13, %14, %15, %16, %17, %18, %19, %20, %21, %22, %23, %24, "
-            "%25, %26, %27, %28, %29, %30, %31, %32, %33, %34, %35, %36, %37, %38, %39, %40, %41, "
-            "%42, %43, %44, %45, %46, %47, %48, %49, %50, %51, %52, %53, %54, %55, %56, %57, %58, "
-            "%59, %60, %61, %62, %63}, %64, %65, 1, 1, 1, 0, 0;"
-            : "+f"(d[0][0]), "+f"(d[0][1]), "+f"(d[0][2]), "+f"(d[0][3]), "+f"(d[1][0]),
-              "+f"(d[1][1]), "+f"(d[1][2]), "+f"(d[1][3]), "+f"(d[2][0]), "+f"(d[2][1]),
-              "+f"(d[2][2]), "+f"(d[2][3]), "+f"(d[3][0]), "+f"(d[3][1]), "+f"(d[3][2]),
-              "+f"(d[3][3]), "+f"(d[4][0]), "+f"(d[4][1]), "+f"(d[4][2]), "+f"(d[4][3]),
-              "+f"(d[5][0]), "+f"(d[5][1]), "+f"(d[5][2]), "+f"(d[5][3]), "+f"(d[6][0]),
-              "+f"(d[6][1]), "+f"(d[6][2]), "+f"(d[6][3]), "+f"(d[7][0]), "+f"(d[7][1]),
-              "+f"(d[7][2]), "+f"(d[7][3]), "+f"(d[8][0]), "+f"(d[8][1]), "+f"(d[8][2]),
-              "+f"(d[8][3]), "+f"(d[9][0]), "+f"(d[9][1]), "+f"(d[9][2]), "+f"(d[9][3]),
-              "+f"(d[10][0]), "+f"(d[10][1]), "+f"(d[10][2]), "+f"(d[10][3]), "+f"(d[11][0]),
-              "+f"(d[11][1]), "+f"(d[11][2]), "+f"(d[11][3]), "+f"(d[12][0]), "+f"(d[12][1]),
-              "+f"(d[12][2]), "+f"(d[12][3]), "+f"(d[13][0]), "+f"(d[13][1]), "+f"(d[13][2]),
-              "+f"(d[13][3]), "+f"(d[14][0]), "+f"(d[14][1]), "+f"(d[14][2]), "+f"(d[14][3]),
-              "+f"(d[15][0]), "+f"(d[15][1]), "+f"(d[15][2]), "+f"(d[15][3])
-            : "l"(a), "l"(b));
-    }
-};
-template <> struct unit<256> {
-    RP_DEV_METHOD static void multiply(float d[32][4], uint64_t a, uint64_t b)
-    {
-        asm volatile(
-            "wgmma.mma_async.sync.aligned.m64n256k16.f32.f16.f16 {%0, %1, %2, %3, %4, %5, %6, %7, "
-            "%8, %9, %10, %11, %12, %13, %14, %15, %16, %17, %18, %19, %20, %21, %22, %23, %24, "
-            "%25, %26, %27, %28, %29, %30, %31, %32, %33, %34, %35, %36, %37, %38, %39, %40, %41, "
-            "%42, %43, %44, %45, %46, %47, %48, %49, %50, %51, %52, %53, %54, %55, %56, %57, %58, "
-            "%59, %60, %61, %62, %63, %64, %65, %66, %67, %68, %69, %70, %71, %72, %73, %74, %75, "
-            "%76, %77, %78, %79, %80, %81, %82, %83, %84, %85, %86, %87, %88, %89, %90, %91, %92, "
-            "%93, %94, %95, %96, %97, %98, %99, %100, %101, %102, %103, %104, %105, %106, %107, "
-            "%108, %109, %110, %111, %112, %113, %114, %115, %116, %117, %118, %119, %120, %121, "
-            "%122, %123, %124, %125, %126, %127}, %128, %129, 1, 1, 1, 0, 0;"
-            : "+f"(d[0][0]), "+f"(d[0][1]), "+f"(d[0][2]), "+f"(d[0][3]), "+f"(d[1][0]),
-              "+f"(d[1][1]), "+f"(d[1][2]), "+f"(d[1][3]), "+f"(d[2][0]), "+f"(d[2][1]),
-              "+f"(d[2][2]), "+f"(d[2][3]), "+f"(d[3][0]), "+f"(d[3][1]), "+f"(d[3][2]),
-              "+f"(d[3][3]), "+f"(d[4][0]), "+f"(d[4][1]), "+f"(d[4][2]), "+f"(d[4][3]),
-              "+f"(d[5][0]), "+f"(d[5][1]), "+f"(d[5][2]), "+f"(d[5][3]), "+f"(d[6][0]),
-              "+f"(d[6][1]), "+f"(d[6][2]), "+f"(d[6][3]), "+f"(d[7][0]), "+f"(d[7][1]),
-              "+f"(d[7][2]), "+f"(d[7][3]), "+f"(d[8][0]), "+f"(d[8][1]), "+f"(d[8][2]),
-              "+f"(d[8][3]), "+f"(d[9][0]), "+f"(d[9][1]), "+f"(d[9][2]), "+f"(d[9][3]),
-              "+f"(d[10][0]), "+f"(d[10][1]), "+f"(d[10][2]), "+f"(d[10][3]), "+f"(d[11][0]),
-              "+f"(d[11][1]), "+f"(d[11][2]), "+f"(d[11][3]), "+f"(d[12][0]), "+f"(d[12][1]),
-              "+f"(d[12][2]), "+f"(d[12][3]), "+f"(d[13][0]), "+f"(d[13][1]), "+f"(d[13][2]),
-              "+f"(d[13][3]), "+f"(d[14][0]), "+f"(d[14][1]), "+f"(d[14][2]), "+f"(d[14][3]),
-              "+f"(d[15][0]), "+f"(d[15][1]), "+f"(d[15][2]), "+f"(d[15][3]), "+f"(d[16][0]),
-              "+f"(d[16][1]), "+f"(d[16][2]), "+f"(d[16][3]), "+f"(d[17][0]), "+f"(d[17][1]),
-              "+f"(d[17][2]), "+f"(d[17][3]), "+f"(d[18][0]), "+f"(d[18][1]), "+f"(d[18][2]),
-              "+f"(d[18][3]), "+f"(d[19][0]), "+f"(d[19][1]), "+f"(d[19][2]), "+f"(d[19][3]),
-              "+f"(d[20][0]), "+f"(d[20][1]), "+f"(d[20][2]), "+f"(d[20][3]), "+f"(d[21][0]),
-              "+f"(d[21][1]), "+f"(d[21][2]), "+f"(d[21][3]), "+f"(d[22][0]), "+f"(d[22][1]),
-              "+f"(d[22][2]), "+f"(d[22][3]), "+f"(d[23][0]), "+f"(d[23][1]), "+f"(d[23][2]),
-              "+f"(d[23][3]), "+f"(d[24][0]), "+f"(d[24][1]), "+f"(d[24][2]), "+f"(d[24][3]),
-              "+f"(d[25][0]), "+f"(d[25][1]), "+f"(d[25][2]), "+f"(d[25][3]), "+f"(d[26][0]),
-              "+f"(d[26][1]), "+f"(d[26][2]), "+f"(d[26][3]), "+f"(d[27][0]), "+f"(d[27][1]),
-              "+f"(d[27][2]), "+f"(d[27][3]), "+f"(d[28][0]), "+f"(d[28][1]), "+f"(d[28][2]),
-              "+f"(d[28][3]), "+f"(d[29][0]), "+f"(d[29][1]), "+f"(d[29][2]), "+f"(d[29][3]),
-              "+f"(d[30][0]), "+f"(d[30][1]), "+f"(d[30][2]), "+f"(d[30][3]), "+f"(d[31][0]),
-              "+f"(d[31][1]), "+f"(d[31][2]), "+f"(d[31][3])
-            : "l"(a), "l"(b));
-    }
-};
 
 /* One step of a group of four warps: its 64 rows times all of B, begun. */
 template <int BN> RP_DEV void begin_step(float sum[BN / 8][4], const char *a, const char *b)
 {
-    const uint64_t da = operand(a), db = operand(b);
+    const uint64_t da = rp_operand(a, 8 * ROW), db = rp_operand(b, 8 * ROW);
 
-    asm volatile("wgmma.fence.sync.aligned;" ::: "memory");
+    rp_units_begin();
 #pragma unroll
     for (int k = 0; k < 4; k++)
-        unit<BN>::multiply(sum, da + 2 * k, db + 2 * k);
-    asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory");
+        rp_unit<BN>::multiply(sum, da + 2 * k, db + 2 * k);
+    rp_units_end();
 }
 
 /* ---- the kernel ---------------------------------------------------------------------------------
@@ -155,8 +48,9 @@ RP_DEV void end_tile(const struct rp_op_net_conv &a, const conv_plan &p, float s
     }
     rp_fetch_wait(0);
     __syncthreads(); /* nobody reads what was fetched any more */
-    finish<16, BN>(a, p, sum, (float *) shared + warp * 16 * (BN + PITCH),
-                   (int) blockIdx.x * m + warp * 16, (int) blockIdx.y * BN, group);
+    const in_rows place = {(int) blockIdx.x * m + warp * 16, p.pixels};
+    finish<16, BN>(a, p, sum, (float *) shared + warp * 16 * (BN + PITCH), place,
+                   (int) blockIdx.y * BN, group);
 }
 
 /* SERIAL: a block does all parts of a sum, one after the other, and adds them up as join() does. */
@@ -199,7 +93,7 @@ static __global__ void __launch_bounds__(BM * 2)
                 f.scale(a, p, group, stage, scale_c);
                 scale_c = (scale_c + ROW / 2) % RP_ACT_ROUND(a.src.c / a.groups);
             }
-            asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
+            rp_units_may_read();
             __syncthreads();
             begin_step<BN>(sum[0], shared + stage * STAGE + warp / 4 * 64 * ROW,
                            shared + stage * STAGE + BM * ROW);
@@ -207,11 +101,11 @@ static __global__ void __launch_bounds__(BM * 2)
             if (s + ahead < end)
                 f.step(a, p, next);
             rp_fetch_group();
-            asm volatile("wgmma.wait_group.sync.aligned 1;" ::: "memory");
+            rp_units_wait<1>();
             stage = stage + 1 == p.stages ? 0 : stage + 1;
             next = next + 1 == p.stages ? 0 : next + 1;
         }
-        asm volatile("wgmma.wait_group.sync.aligned 0;" ::: "memory");
+        rp_units_wait<0>();
         if (SERIAL)
             add<BN / 2>(&total[0][0][0], &sum[0][0][0]);
     }

@@ -9,9 +9,11 @@ static unsigned blocks(int64_t n)
     return n > 0 ? (unsigned) ((n + THREADS - 1) / THREADS) : 0;
 }
 
-RP_DEV int64_t my_number(void)
+/* A tensor has less than 2^31 numbers: 32 bits will do, whose divisions are several times faster.
+ */
+RP_DEV uint32_t my_number(void)
 {
-    return (int64_t) blockIdx.x * THREADS + threadIdx.x;
+    return blockIdx.x * THREADS + threadIdx.x;
 }
 
 /* ---- one number in a thread
@@ -22,15 +24,21 @@ struct place {
     int n, y, x, c;
 };
 
-RP_DEV bool find(const struct rp_act *t, int64_t i, struct place *at)
+RP_DEV void find_pixel(const struct rp_act *t, uint32_t pixel, struct place *at)
 {
-    const int room = RP_ACT_ROUND(t->c);
-    const int64_t pixel = i / room;
+    const uint32_t w = (uint32_t) t->w, h = (uint32_t) t->h, row = pixel / w, n = row / h;
+
+    at->x = (int) (pixel - row * w);
+    at->y = (int) (row - n * h);
+    at->n = (int) n;
+}
+
+RP_DEV bool find(const struct rp_act *t, uint32_t i, struct place *at)
+{
+    const uint32_t room = (uint32_t) RP_ACT_ROUND(t->c), pixel = i / room;
 
     at->c = (int) (i - pixel * room);
-    at->x = (int) (pixel % t->w);
-    at->y = (int) (pixel / t->w % t->h);
-    at->n = (int) (pixel / t->w / t->h);
+    find_pixel(t, pixel, at);
     return at->n < t->n;
 }
 
@@ -66,21 +74,19 @@ ONE_BY_ONE(columns, a.dst,
            rp_columns_end(&a, rp_columns_sum(&a, at.n, at.y, at.x, at.c), at.n, at.y, at.x, at.c))
 ONE_BY_ONE(pad, a.dst, rp_net_pad_at(&a, at.n, at.y, at.x, at.c))
 
-#define LAUNCH_ONE_BY_ONE(stream, name, a) \
-    RP_LAUNCH(stream, blocks(rp_act_pixels(&(a)->dst) * RP_ACT_ROUND((a)->dst.c)), THREADS, name, *(a))
+#define LAUNCH_ONE_BY_ONE(stream, name, a)                                                        \
+    RP_LAUNCH(stream, blocks(rp_act_pixels(&(a)->dst) * RP_ACT_ROUND((a)->dst.c)), THREADS, name, \
+              *(a))
 
 /* ---- eight channels in a thread
  * -------------------------------------------------------------------- */
 
-RP_DEV bool find_eight(const struct rp_act *t, int64_t i, struct place *at)
+RP_DEV bool find_eight(const struct rp_act *t, uint32_t i, struct place *at)
 {
-    const int pieces = RP_ACT_ROUND(t->c) / 8;
-    const int pixel = (int) (i / pieces);
+    const uint32_t pieces = (uint32_t) RP_ACT_ROUND(t->c) / 8, pixel = i / pieces;
 
-    at->c = (int) (i % pieces) * 8;
-    at->x = pixel % t->w;
-    at->y = pixel / t->w % t->h;
-    at->n = pixel / t->w / t->h;
+    at->c = (int) (i - pixel * pieces) * 8;
+    find_pixel(t, pixel, at);
     return at->n < t->n;
 }
 
@@ -233,9 +239,84 @@ static __global__ void __launch_bounds__(THREADS)
     put_eight(&a.dst, &at, v);
 }
 
+/* Where a tensor becomes twice as wide and high, pixels 2i - 1 and 2i of a row lie between the same
+ * two of the source: a thread has all four that lie between four. */
+struct between {
+    int from[2];   /* in the source */
+    bool is[2];    /* is there such a pixel? */
+    float w[2][4]; /* of the pixel's two sources */
+};
+
+RP_DEV struct between find_between(const struct rp_op_net_resize *a, int i, int from, int to,
+                                   float scale)
+{
+    struct between b;
+    int first;
+
+#pragma unroll
+    for (int k = 0; k < 2; k++) {
+        const int at = 2 * i - 1 + k;
+
+        b.from[k] = rp_clampi(i - 1 + k, 0, from - 1);
+        b.is[k] = at >= 0 && at < to;
+        rp_resize_taps(a, rp_resize_from(at, from, to, scale, a->coordinates), &first, b.w[k]);
+    }
+    return b;
+}
+
+static __global__ void __launch_bounds__(THREADS)
+    resize_twice(const __grid_constant__ struct rp_op_net_resize a)
+{
+    const uint32_t pieces = (uint32_t) RP_ACT_ROUND(a.dst.c) / 8, i = my_number(), px = i / pieces;
+    const int py = (int) blockIdx.y, n = (int) blockIdx.z, c = (int) (i - px * pieces) * 8;
+    float row[2][2][8], s[2][8], v[8]; /* row: of the source, of dst */
+
+    if (px > (uint32_t) a.src.w)
+        return;
+    const struct between x = find_between(&a, (int) px, a.src.w, a.dst.w, a.scale_w);
+    const struct between y = find_between(&a, py, a.src.h, a.dst.h, a.scale_h);
+#pragma unroll
+    for (int k = 0; k < 2; k++) {
+#pragma unroll
+        for (int l = 0; l < 2; l++)
+            rp_eight_get(a.src.data, a.src.type, rp_act_at(&a.src, n, y.from[k], x.from[l], c),
+                         s[l]);
+#pragma unroll
+        for (int l = 0; l < 2; l++)
+#pragma unroll
+            for (int j = 0; j < 8; j++)
+                row[k][l][j] = x.w[l][0] * s[0][j] + x.w[l][1] * s[1][j];
+    }
+#pragma unroll
+    for (int k = 0; k < 2; k++)
+#pragma unroll
+        for (int l = 0; l < 2; l++) {
+            const struct place at = {n, 2 * py - 1 + k, 2 * (int) px - 1 + l, c};
+
+#pragma unroll
+            for (int j = 0; j < 8; j++)
+                v[j] = y.w[k][0] * row[0][l][j] + y.w[k][1] * row[1][l][j];
+            if (y.is[k] && x.is[l])
+                put_eight(&a.dst, &at, v);
+        }
+}
+
+static bool is_twice(const struct rp_op_net_resize *a)
+{
+    return a->mode == RP_RESIZE_LINEAR && a->scale_h == 2 && a->scale_w == 2 &&
+           a->dst.h == 2 * a->src.h && a->dst.w == 2 * a->src.w && a->dst.n <= 65535 &&
+           a->src.h < 65535 &&
+           (a->coordinates == RP_COORD_HALF_PIXEL || a->coordinates == RP_COORD_PYTORCH_HALF_PIXEL);
+}
+
 extern "C" int rp_cuda_net_resize(struct rp_stream *stream, const struct rp_op_net_resize *a)
 {
-    if (a->mode != RP_RESIZE_CUBIC)
+    const int64_t row = (int64_t) (a->src.w + 1) * (RP_ACT_ROUND(a->dst.c) / 8);
+
+    if (is_twice(a))
+        RP_LAUNCH(stream, dim3(blocks(row), (unsigned) a->src.h + 1, (unsigned) a->dst.n), THREADS,
+                  resize_twice, *a);
+    else if (a->mode != RP_RESIZE_CUBIC)
         RP_LAUNCH(stream, blocks(rp_act_pixels(&a->dst) * (RP_ACT_ROUND(a->dst.c) / 8)), THREADS,
                   resize_eight, *a);
     else
@@ -261,8 +342,8 @@ static __global__ void __launch_bounds__(THREADS)
 
                 if (row < 0 || t[0].at[i] < 0)
                     continue;
-                rp_eight_get(a.src.data, a.src.type,
-                             rp_act_at(&a.src, at.n, row, t[0].at[i], at.c), s);
+                rp_eight_get(a.src.data, a.src.type, rp_act_at(&a.src, at.n, row, t[0].at[i], at.c),
+                             s);
 #pragma unroll
                 for (int m = 0; m < 8; m++)
                     v[m] += w * s[m];
@@ -272,8 +353,8 @@ static __global__ void __launch_bounds__(THREADS)
 
 extern "C" int rp_cuda_net_sample(struct rp_stream *stream, const struct rp_op_net_sample *a)
 {
-    RP_LAUNCH(stream, blocks(rp_act_pixels(&a->dst) * (RP_ACT_ROUND(a->dst.c) / 8)), THREADS, sample_eight,
-              *a);
+    RP_LAUNCH(stream, blocks(rp_act_pixels(&a->dst) * (RP_ACT_ROUND(a->dst.c) / 8)), THREADS,
+              sample_eight, *a);
     return rp_cuda_launched("net_sample");
 }
 
@@ -293,8 +374,8 @@ static __global__ void __launch_bounds__(THREADS)
 
 extern "C" int rp_cuda_net_gather(struct rp_stream *stream, const struct rp_op_net_gather *a)
 {
-    RP_LAUNCH(stream, blocks(rp_act_pixels(&a->dst) * (RP_ACT_ROUND(a->dst.c) / 8)), THREADS, gather_eight,
-              *a);
+    RP_LAUNCH(stream, blocks(rp_act_pixels(&a->dst) * (RP_ACT_ROUND(a->dst.c) / 8)), THREADS,
+              gather_eight, *a);
     return rp_cuda_launched("net_gather");
 }
 
@@ -487,8 +568,8 @@ static bool are_eights(const struct rp_op_net_copy *a)
     const int last = RP_NET_AXES - 1;
 
     return are_real(a) && a->dst_step[last] == 1 && a->src_step[last] == 1 &&
-           a->size[last] % 8 == 0 && !a->zeros && is_aligned(a->src) && is_aligned(a->dst) && steps_of_eight(a, a->src_step) &&
-           steps_of_eight(a, a->dst_step);
+           a->size[last] % 8 == 0 && !a->zeros && is_aligned(a->src) && is_aligned(a->dst) &&
+           steps_of_eight(a, a->src_step) && steps_of_eight(a, a->dst_step);
 }
 
 static bool are_pixels(const struct rp_op_net_copy *a)
