@@ -228,7 +228,7 @@ static void fill(void *data, int type, size_t n, float scale)
 }
 
 static void *arena[4]; /* source, result, weights, scratch */
-static const size_t room[4] = {512u << 20, 512u << 20, 256u << 20, 512u << 20};
+static const size_t room[4] = {640u << 20, 640u << 20, 256u << 20, 512u << 20};
 
 static size_t bytes_of(const struct rp_act &t)
 {
@@ -432,7 +432,8 @@ int main(int argc, char **argv)
         {1, 33, 40, 72, 3, 2},   {1, 17, 72, 200, 1, 1},  {1, 1, 2000, 130, 1, 1},
         {1, 64, 128, 128, 3, 1}, {1, 21, 8, 17, 7, 1},    {1, 4, 512, 512, 3, 1},
         {1, 80, 64, 64, 3, 1},   {1, 40, 72, 40, 3, 1},   {1, 60, 16, 21, 7, 1},
-        {1, 48, 200, 136, 5, 1}, {1, 32, 512, 512, 3, 1}, {1, 46, 136, 8, 2, 1}};
+        {1, 48, 200, 136, 5, 1}, {1, 32, 512, 512, 3, 1}, {1, 46, 136, 8, 2, 1},
+        {1, 112, 32, 40, 3, 1},  {1, 96, 64, 3, 1, 1},    {1, 64, 8, 32, 1, 1}};
     struct rp_stream s = {};
     bool all = false, fast = false;
     int failed = 0;

@@ -217,8 +217,8 @@ static void check_conv(const struct conv *v)
                     s = plain_fn(a->then.fn, s, (double) a->then.alpha, (double) a->then.beta,
                                  a->then.slope ? (double) a->then.slope[o] : 0);
                     s = s * (a->then.gain == 0 ? 1 : (double) a->then.gain) + a->add_last * add;
-                    s *= a->post_scale ? (double) a->post_scale[n * v->out + o] : 1;
-                    near(s, rp_act_get(d, n, y, x, c), tolerance(d), "convolution");
+                    near(s * (a->post_scale ? (double) a->post_scale[n * v->out + o] : 1),
+                         rp_act_get(d, n, y, x, c), tolerance(d), "convolution");
                     s = RP_MAX(s * (double) a->also.scale[c] + (double) a->also.shift[c], 0);
                     if (a->also.to.data)
                         near(s, rp_act_get(&a->also.to, n, y, x, c), 2e-3, "convolution's second");
@@ -332,9 +332,9 @@ static void free_also(struct rp_net_also *a)
 
 static void free_conv(struct conv *v)
 {
-    const void *const all[] = {v->weights,     v->a.weights,    v->a.bias,       v->a.in_scale,
-                               v->a.out_scale, v->a.post_scale, v->a.then.slope, v->a.src.data,
-                               v->a.dst.data,  v->a.add.data,   v->a.also.to.data,  v->a.also.scale,
+    const void *const all[] = {v->weights,     v->a.weights,    v->a.bias,         v->a.in_scale,
+                               v->a.out_scale, v->a.post_scale, v->a.then.slope,   v->a.src.data,
+                               v->a.dst.data,  v->a.add.data,   v->a.also.to.data, v->a.also.scale,
                                v->a.also.shift};
 
     for (size_t i = 0; i < RP_ARRAY_LEN(all); i++)

@@ -211,6 +211,14 @@ static void find_homes(struct rp_nn_lower *l, const struct rp_nn_node *n)
     }
 }
 
+static bool has_styles(const struct rp_nn_graph *g)
+{
+    for (int i = 0; i < g->nnodes; i++)
+        if (!g->node[i].gone && g->node[i].kind == RP_NN_MODULATED)
+            return true;
+    return false;
+}
+
 static int lower_all(struct rp_nn_lower *l)
 {
     struct rp_nn_graph *const g = l->g;
@@ -235,10 +243,20 @@ static int lower_all(struct rp_nn_lower *l)
             RP_CHECK(lower_node(l, &g->node[i]));
     for (int i = 0; i < g->noutputs; i++)
         RP_CHECK(end_output(l, i));
+    return 0;
+}
+
+/* What the steps can do together. */
+static int join_steps(struct rp_nn_lower *l)
+{
     rp_nn_scale_first(l->plan);
     rp_nn_second_results(l->plan);
     rp_nn_count_uses(l);
     RP_CHECK(rp_nn_join(l));
+    if (has_styles(l->g)) {
+        rp_nn_scale_last(l->plan);
+        rp_nn_count_uses(l);
+    }
     if (l->scratch >= 0)
         l->plan->buffer[l->scratch].last = RP_MAX(l->plan->nsteps - 1, 0);
     return 0;
@@ -262,6 +280,8 @@ int rp_nn_lower(struct rp_nn_graph *g, struct rp_nn_plan *plan, enum rp_act_type
     if (l.half && storage == RP_ACT_F16)
         rp_nn_choose_storage(g, l.half, l.twice);
     ret = l.view && l.home && l.half ? lower_all(&l) : rp_fail(RP_ERR_NOMEM, "out of memory");
+    if (ret >= 0)
+        ret = join_steps(&l);
     free(l.view);
     free(l.home);
     free(l.half);

@@ -107,8 +107,13 @@ void rp_nn_count_uses(struct rp_nn_lower *l);
 /* Where a step's pointer at this offset of its arguments leads; NULL: it has none. */
 struct rp_nn_fix *rp_nn_fix_at(const struct rp_nn_step *s, size_t at);
 
-/* What is scaled after it was enlarged is scaled before, when all steps are there (scale_first.c). */
+/* When all steps are there: what is scaled after it was enlarged is scaled before (scale_first.c),
+ * and by the convolution that made it (scale_last.c). */
 void rp_nn_scale_first(struct rp_nn_plan *plan);
+void rp_nn_scale_last(struct rp_nn_plan *plan);
+
+/* Is this step each number times that of its channel, of one picture? */
+bool rp_nn_scales(const struct rp_nn_step *s);
 
 /* Second results of sums and pools, when all steps are there (second.c). */
 void rp_nn_second_results(struct rp_nn_plan *plan);

@@ -6,15 +6,14 @@
 #define ELT(field) RP_NN_AT(net_eltwise, field)
 #define RESIZE(field) RP_NN_AT(net_resize, field)
 
-/* Each number times that of its channel, of one picture. */
-static bool scales(const struct rp_nn_step *s)
+bool rp_nn_scales(const struct rp_nn_step *s)
 {
     const struct rp_op_net_eltwise *const e = &s->args.net_eltwise;
 
     return s->op == RP_NN_OP_net_eltwise && e->op == RP_ELT_MUL && e->then.fn == RP_FN_NONE &&
            e->then.gain == 0 && rp_nn_fix_at(s, ELT(b.data)) && rp_act_pixels(&e->b) == 1 &&
-           e->b.c == e->dst.c && e->a.c == e->dst.c && rp_act_pixels(&e->a) == rp_act_pixels(&e->dst) &&
-           !rp_nn_fix_at(s, ELT(also.to.data));
+           e->b.type == RP_ACT_F32 && e->b.c == e->dst.c && e->a.c == e->dst.c &&
+           rp_act_pixels(&e->a) == rp_act_pixels(&e->dst) && !rp_nn_fix_at(s, ELT(also.to.data));
 }
 
 /* Does step r make, by enlarging one picture, just what step s reads? */
@@ -23,7 +22,8 @@ static bool enlarges(const struct rp_nn_step *r, const struct rp_nn_step *s)
     const struct rp_op_net_resize *const a = &r->args.net_resize;
     const struct rp_act *const to = &s->args.net_eltwise.a, *const end = &s->args.net_eltwise.dst;
 
-    if (r->op != RP_NN_OP_net_resize || a->src.n != 1 || 2 * rp_act_pixels(&a->src) > rp_act_pixels(&a->dst))
+    if (r->op != RP_NN_OP_net_resize || a->src.n != 1 ||
+        2 * rp_act_pixels(&a->src) > rp_act_pixels(&a->dst))
         return false;
     const struct rp_nn_fix *const made = rp_nn_fix_at(r, RESIZE(dst.data));
     const struct rp_nn_fix *const read = rp_nn_fix_at(s, ELT(a.data));
@@ -90,7 +90,7 @@ static void change(struct rp_nn_plan *p, int r, int s)
 void rp_nn_scale_first(struct rp_nn_plan *p)
 {
     for (int s = 1; s < p->nsteps; s++)
-        for (int r = s - 1; scales(&p->step[s]) && r >= 0; r--)
+        for (int r = s - 1; rp_nn_scales(&p->step[s]) && r >= 0; r--)
             if (enlarges(&p->step[r], &p->step[s])) {
                 if (alone(p, r, s))
                     change(p, r, s);

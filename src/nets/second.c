@@ -96,7 +96,8 @@ static bool made(struct rp_nn_step *s, struct rp_nn_step *other, const struct se
         return false;
     const struct rp_nn_fix *const to = rp_nn_fix_at(s, m->dst_at);
     return to && to->buffer == from->buffer && to->bytes == from->bytes && m->dst->c == src->c &&
-           m->dst->ld == src->ld && m->dst->type == src->type && rp_act_pixels(m->dst) == rp_act_pixels(src) &&
+           m->dst->ld == src->ld && m->dst->type == src->type &&
+           rp_act_pixels(m->dst) == rp_act_pixels(src) &&
            !rp_nn_fix_at(s, m->also_at + offsetof(struct rp_net_also, to.data));
 }
 

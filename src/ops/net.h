@@ -113,17 +113,17 @@ enum rp_net_shuffle {
  *
  *     x = sum of weight * (source * in_scale), * out_scale + bias
  *     x = then(x + add), or then(x) + add when add_last
- *     x = x * post_scale
  *
- * which may have a second result (struct rp_net_also). x is then shuffled to dst. The source is enlarged `up` times (nearest) before anything else.
+ * dst is x * post_scale, shuffled; x may have a second result (struct rp_net_also). The source is
+ * enlarged `up` times (nearest) before anything else.
  * Pads at the bottom and on the right are what dst needs. With shuffle r the result has dst.c * r *
- * r channels and is ceil(dst.h / r) x ceil(dst.w / r); what does not fit in dst is not stored. bias,
- * the scales and then.slope count in channels of the result before it is shuffled; add is of dst.
- * Modulated convolutions (StyleGAN) are in_scale = the style and out_scale = 1 / sqrt(sum of
+ * r channels and is ceil(dst.h / r) x ceil(dst.w / r); what does not fit in dst is not stored.
+ * bias, the scales and then.slope count in channels of the result before it is shuffled; add is of
+ * dst. Modulated convolutions (StyleGAN) are in_scale = the style and out_scale = 1 / sqrt(sum of
  * squares).
  *
- * src and weights have one type; dst and add may have others. groups: src.c / groups channels of the
- * source make out / groups ones, both whole; depthwise is groups = src.c. */
+ * src and weights have one type; dst and add may have others. groups: src.c / groups channels of
+ * the source make out / groups ones, both whole; depthwise is groups = src.c. */
 struct rp_op_net_conv {
     struct rp_act src, dst;
     const void *weights; /* by rp_conv_pack() */
@@ -132,15 +132,15 @@ struct rp_op_net_conv {
     int pad_mode; /* enum rp_net_pad; REFLECT: a pad is smaller than the source */
     int groups, up;
     int shuffle, shuffle_order; /* 1, 0: none */
-    const float *in_scale;   /* [n][src.c] or NULL */
-    const float *out_scale;  /* [n][out] or NULL */
-    const float *post_scale; /* [n][out] or NULL */
-    struct rp_act add; /* data NULL: none. n, h, w, c may each be 1: the same for all */
+    const float *in_scale;      /* [n][src.c] or NULL */
+    const float *out_scale;     /* [n][out] or NULL */
+    const float *post_scale;    /* [n][out] or NULL */
+    struct rp_act add;          /* data NULL: none. n, h, w, c may each be 1: the same for all */
     int add_last;
     struct rp_net_then then;
     struct rp_net_also also;
     int product; /* enum rp_net_product; float16 and depthwise ones know no other than exact */
-    void *work; /* of rp_conv_work() bytes; NULL if that is 0 */
+    void *work;  /* of rp_conv_work() bytes; NULL if that is 0 */
 };
 
 /* Convolution of weights [out][c / groups][kh][kw] (ONNX's order) as rp_op_net_conv wants them:
@@ -202,7 +202,7 @@ struct rp_net_matrix {
 };
 struct rp_op_net_matmul {
     struct rp_net_matrix a, b, dst;
-    int type; /* enum rp_act_type, of all three */
+    int type;                               /* enum rp_act_type, of all three */
     int batch, heads, rows, columns, depth; /* i, j, k */
     int b_rows;
     float scale;
@@ -259,7 +259,8 @@ struct rp_op_net_pool {
     struct rp_net_also also;
 };
 
-/* ONNX's Resize. scale: of dst over src, which the formulas use (they may differ from the sizes). */
+/* ONNX's Resize. scale: of dst over src, which the formulas use (they may differ from the sizes).
+ */
 enum rp_net_resize_mode { RP_RESIZE_NEAREST = 0, RP_RESIZE_LINEAR, RP_RESIZE_CUBIC };
 enum rp_net_coordinates {
     RP_COORD_HALF_PIXEL = 0,
@@ -384,12 +385,13 @@ struct rp_op_net_columns {
     struct rp_net_then then;
 };
 
-#define RP_NET_OPS(X)                                                                         \
-    X(net_conv)                                                                               \
-    X(net_linear)                                                                             \
-    X(net_matmul)                                                                             \
-    X(net_softmax)                                                                            \
-    X(net_norm) X(net_pool) X(net_resize) X(net_eltwise) X(net_copy) X(net_pad) X(net_reduce) \
-        X(net_sample) X(net_gather) X(net_columns)
+#define RP_NET_OPS(X)                                                                           \
+    X(net_conv)                                                                                 \
+    X(net_linear)                                                                               \
+    X(net_matmul)                                                                               \
+    X(net_softmax)                                                                              \
+    X(net_norm)                                                                                 \
+    X(net_pool) X(net_resize) X(net_eltwise) X(net_copy) X(net_pad) X(net_reduce) X(net_sample) \
+        X(net_gather) X(net_columns)
 
 #endif /* RP_OPS_NET_H */

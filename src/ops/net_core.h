@@ -319,11 +319,11 @@ RP_FN void rp_conv_finish(const struct rp_op_net_conv *a, float sum, int n, int 
     sum = rp_net_then(&a->then, sum, o);
     if (a->add.data && a->add_last)
         sum += rp_act_get_wide(&a->add, n, dy, dx, dc);
+    if (a->also.to.data)
+        rp_net_also(&a->also, sum, n, dy, dx, dc);
     if (a->post_scale)
         sum *= a->post_scale[(int64_t) n * out + o];
     rp_act_put(&a->dst, n, dy, dx, dc, sum);
-    if (a->also.to.data)
-        rp_net_also(&a->also, sum, n, dy, dx, dc);
     if (dc == a->dst.c - 1)
         for (int c = a->dst.c; c < RP_ACT_ROUND(a->dst.c); c++)
             rp_act_put(&a->dst, n, dy, dx, c, 0);

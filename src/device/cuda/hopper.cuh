@@ -23,6 +23,12 @@ RP_DEV void rp_barrier_init(uint64_t *barrier, int count)
                  : "memory");
 }
 
+/* Barriers that this thread initialized are that for the copying unit too. */
+RP_DEV void rp_barriers_ready(void)
+{
+    asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
+}
+
 RP_DEV void rp_barrier_arrive(uint64_t *barrier)
 {
     asm volatile("mbarrier.arrive.shared::cta.b64 _, [%0];" ::"r"(rp_shared_at(barrier))

@@ -216,7 +216,7 @@ RP_DEV void finish_eight(const struct rp_op_net_conv &a, const conv_plan &p, con
     if (o >= RP_ACT_ROUND(out))
         return;
     rp_eight_get(from, RP_ACT_F32, 0, v);
-    if (a.out_scale || a.post_scale)
+    if ((a.out_scale || a.post_scale) && a.src.n > 1)
         row = (int64_t) (m / (p.height * p.width)) * out;
     if (a.out_scale)
         scale_eight(v, a.out_scale + row, o, out);
@@ -229,11 +229,17 @@ RP_DEV void finish_eight(const struct rp_op_net_conv &a, const conv_plan &p, con
     rp_eight_then(&a.then, v, o, out);
     if (a.add.data && a.add_last)
         rp_eight_add(v, add);
+    if (a.also.to.data) {
+        float copy[8];
+
+#pragma unroll
+        for (int j = 0; j < 8; j++)
+            copy[j] = v[j];
+        rp_eight_also(a.also, m, copy, o);
+    }
     if (a.post_scale)
         scale_eight(v, a.post_scale + row, o, out);
     rp_eight_store(a.dst, m, v, o);
-    if (a.also.to.data)
-        rp_eight_also(a.also, m, v, o);
 }
 
 /* Which pixel the rows of a warp's results are of, -1: none. */
@@ -380,7 +386,7 @@ static inline bool conv_is_for_patches(const struct rp_op_net_conv *a)
 
     return a->src.type == RP_ACT_F16 && a->groups == 1 && a->up == 1 && !a->in_scale &&
            a->stride_h == 1 && a->stride_w == 1 && a->dilation_h == 1 && a->dilation_w == 1 &&
-           a->kh * a->kw > 1 && a->kh <= 7 && a->kw <= 7 && a->src.c >= 16 &&
+           a->kh <= 7 && a->kw <= 7 && a->src.c >= 16 && (a->kh * a->kw > 1 || a->src.c <= 64) &&
            rp_conv_split(a) == 1 && h * w >= 1024 && 5 * (int64_t) h * w >= 4 * covered &&
            (a->pad_mode == RP_PAD_ZERO ||
             (2 * a->pad_top >= a->kh - 1 && 2 * a->pad_left >= a->kw - 1));
@@ -391,8 +397,8 @@ static inline bool conv_is_for_few(const struct rp_op_net_conv *a)
 {
     return a->src.type == RP_ACT_F16 && a->src.c <= 8 && a->groups == 1 && a->up == 1 &&
            !a->in_scale && a->stride_h <= 2 && a->stride_w <= 2 && a->dilation_h == 1 &&
-           a->dilation_w == 1 && a->kh * a->kw > 1 && a->kh <= 7 && a->kw <= 7 &&
-           rp_conv_split(a) == 1;
+           a->dilation_w == 1 && a->kh <= 7 && a->kw <= 7 && rp_conv_split(a) == 1 &&
+           rp_conv_h(a) * rp_conv_w(a) > 1;
 }
 
 /* One number in a thread, whatever the sizes. */

@@ -18,9 +18,9 @@
 
 /* What the kernel wants to know beside the arguments and conv_plan. */
 struct patch_plan {
-    int across, down, outs; /* tiles: of a picture, of the outputs */
-    int w, h, bytes;        /* of a patch of the source; its room in shared memory */
-    int deep;               /* parts of 64 channels */
+    int across, down, tiles, outs; /* tiles: of a picture, of all, of the outputs */
+    int w, h, bytes;               /* of a patch of the source; its room in shared memory */
+    int deep;                      /* parts of 64 channels */
 };
 
 struct patch_barriers {
@@ -33,15 +33,11 @@ struct patch_at {
     int n, y, x, out;
 };
 
-RP_DEV struct patch_at find_tile(const patch_plan &q, int height, int wide_outs)
+RP_DEV struct patch_at find_tile(const patch_plan &q, int tile, int height, int out)
 {
-    const int tile = (int) blockIdx.x / q.outs, x = tile % q.across, rest = tile / q.across;
-    struct patch_at at;
+    const int rest = tile / q.across;
+    const struct patch_at at = {rest / q.down, rest % q.down * height, tile % q.across * WIDE, out};
 
-    at.out = (int) blockIdx.x % q.outs * wide_outs;
-    at.n = rest / q.down;
-    at.y = rest % q.down * height;
-    at.x = x * WIDE;
     return at;
 }
 
@@ -179,8 +175,9 @@ RP_DEV void fetch_patches(const struct rp_op_net_conv &a, const patch_plan &q,
 /* ---- multiplying -------------------------------------------------------------------------------
  */
 
-/* One step of a group of four warps: one tap of EACH times 64 pixels, begun. */
-template <int EACH, int BN>
+/* One step of a group of four warps: one tap of EACH times 64 pixels, begun. Of 64 channels the
+ * first 16 STEPS are there; the others are zeros. */
+template <int EACH, int BN, int STEPS>
 RP_DEV void begin_tap(float sum[EACH][BN / 8][4], const char *pixels, int apart,
                       const char *weights)
 {
@@ -192,7 +189,7 @@ RP_DEV void begin_tap(float sum[EACH][BN / 8][4], const char *pixels, int apart,
         const uint64_t da = rp_operand(pixels + e * 8 * apart, apart);
 
 #pragma unroll
-        for (int k = 0; k < ROW / 32; k++)
+        for (int k = 0; k < STEPS; k++)
             rp_unit<BN>::multiply(sum[e], da + 2 * k, db + 2 * k);
     }
     rp_units_end();
@@ -219,8 +216,8 @@ RP_DEV void multiply_all(const struct rp_op_net_conv &a, const conv_plan &p, con
 #pragma unroll 1
             for (int kx = 0; kx < a.kw; kx++) {
                 rp_barrier_wait(&b->weights_came[stage], phase);
-                begin_tap<EACH, BN>(sum, patch + ky * apart + kx * ROW, apart,
-                                    weights + stage * BN * ROW);
+                begin_tap<EACH, BN, DEEP / 16>(sum, patch + ky * apart + kx * ROW, apart,
+                                               weights + stage * BN * ROW);
                 rp_units_wait<1>(); /* the step before is done, and with it what it read */
                 if (tells && done >= 0)
                     rp_barrier_arrive(&b->weights_left[done]);
@@ -236,6 +233,22 @@ RP_DEV void multiply_all(const struct rp_op_net_conv &a, const conv_plan &p, con
     rp_units_wait<0>();
 }
 
+/* What a group of warps has; row: of its first pixels in the tile. */
+template <int EACH, int BN>
+RP_DEV void finish_patch(const struct rp_op_net_conv &a, const conv_plan &p,
+                         const float sum[EACH][BN / 8][4], float *turn, const patch_at &at, int row)
+{
+    const int warp = (int) threadIdx.x / RP_WARP % 4;
+
+#pragma unroll
+    for (int e = 0; e < EACH; e++) {
+        const struct in_patch place = {at.n, at.y + row + e * 8 + warp * 2, at.x, p.height,
+                                       p.width};
+
+        finish<16, BN>(a, p, &sum[e], turn, place, at.out, 0);
+    }
+}
+
 RP_DEV void start_barriers(struct patch_barriers *b, int stages, int warps)
 {
     for (int i = 0; i < 2; i++) {
@@ -247,7 +260,7 @@ RP_DEV void start_barriers(struct patch_barriers *b, int stages, int warps)
         rp_barrier_init(&b->weights_came[i], 1);
         rp_barrier_init(&b->weights_left[i], warps);
     }
-    asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
+    rp_barriers_ready();
 }
 
 /* GROUPS of four warps, EACH times 64 pixels for each of them, BN outputs. */
@@ -265,7 +278,8 @@ static __global__ void __launch_bounds__(GROUPS * 4 * RP_WARP + HELPERS, AT_ONCE
         (char *) shared_floats + (1024 - rp_shared_at(shared_floats) % 1024) % 1024;
     char *const room = patches + (q.deep > 1 ? 2 : 1) * q.bytes;
     const int warp = (int) threadIdx.x / RP_WARP, row = warp / 4 * EACH * 8;
-    const struct patch_at at = find_tile(q, GROUPS * EACH * 8, BN);
+    const struct patch_at at =
+        find_tile(q, (int) blockIdx.x / q.outs, GROUPS * EACH * 8, (int) blockIdx.x % q.outs * BN);
     float sum[EACH][BN / 8][4];
 
     if (threadIdx.x == 0)
@@ -287,13 +301,153 @@ static __global__ void __launch_bounds__(GROUPS * 4 * RP_WARP + HELPERS, AT_ONCE
     multiply_all<EACH, BN>(a, p, q, &barriers, patches, room, row, sum);
     /* what was fetched is read no more: results are turned there */
     asm volatile("bar.sync 1, %0;" ::"n"(WARPS * RP_WARP) : "memory");
-#pragma unroll
-    for (int e = 0; e < EACH; e++) {
-        const struct in_patch place = {at.n, at.y + row + e * 8 + warp % 4 * 2, at.x, p.height,
-                                       p.width};
+    finish_patch<EACH, BN>(a, p, sum, (float *) patches + warp * 16 * (BN + PITCH), at, row);
+}
 
-        finish<16, BN>(a, p, &sum[e], (float *) patches + warp * 16 * (BN + PITCH), place, at.out,
-                       0);
+/* ---- many small patches ------------------------------------------------------------------------
+ */
+
+/* Where all weights of a block fit beside the patches, and 64 channels are all, blocks stay and
+ * every group of warps has patches of its own, one after the other: while it stores what it has,
+ * others multiply. Adds as conv_patch() does. */
+
+#define MOST_SLOTS 8 /* for patches */
+
+struct slot_barriers {
+    uint64_t came[MOST_SLOTS], right[MOST_SLOTS], left[MOST_SLOTS], weights;
+};
+
+RP_DEV void start_slots(struct slot_barriers *b, int slots)
+{
+    rp_barrier_init(&b->weights, 1);
+    for (int i = 0; i < slots; i++) {
+        rp_barrier_init(&b->came[i], 1);
+        rp_barrier_init(&b->right[i], 1);
+        rp_barrier_init(&b->left[i], 4); /* warps of a group */
+    }
+    rp_barriers_ready();
+}
+
+/* One thread has all weights fetched, then patch after patch. */
+template <int HEIGHT, int BN>
+RP_DEV void fetch_slots(const struct rp_op_net_conv &a, const conv_plan &p, const patch_plan &q,
+                        const CUtensorMap *source, const CUtensorMap *weights,
+                        struct slot_barriers *b, char *patches, char *room, int out)
+{
+    const int taps = a.kh * a.kw, step = (int) gridDim.x / q.outs;
+    int slot = 0, round = 0;
+
+    rp_barrier_expect(&b->weights, taps * BN * ROW);
+    for (int tap = 0; tap < taps; tap++)
+        rp_box_of_three(room + tap * BN * ROW, weights, &b->weights, 0, tap, out);
+    for (int tile = (int) blockIdx.x / q.outs; tile < q.tiles; tile += step) {
+        const struct patch_at at = find_tile(q, tile, HEIGHT, out);
+
+        if (round > 0)
+            rp_barrier_wait(&b->left[slot], (round - 1) & 1);
+        rp_barrier_expect(&b->came[slot], q.w * q.h * ROW);
+        rp_box_of_four(patches + slot * q.bytes, source, &b->came[slot], 0, at.x - a.pad_left,
+                       at.y - a.pad_top, at.n);
+        if (++slot == p.stages) {
+            slot = 0;
+            round++;
+        }
+    }
+}
+
+/* A warp mirrors what is to be mirrored of patch after patch. */
+template <int HEIGHT>
+RP_DEV void mirror_slots(const struct rp_op_net_conv &a, const conv_plan &p, const patch_plan &q,
+                         struct slot_barriers *b, char *patches, uint32_t *pairs)
+{
+    const int step = (int) gridDim.x / q.outs;
+    int slot = 0, round = 0;
+
+    for (int tile = (int) blockIdx.x / q.outs; tile < q.tiles; tile += step) {
+        const struct patch_at at = find_tile(q, tile, HEIGHT, 0);
+        const int count = list_mirrored(a, q, pairs, at.y - a.pad_top, at.x - a.pad_left);
+
+        rp_barrier_wait(&b->came[slot], round & 1);
+        mirror(patches + slot * q.bytes, pairs, count);
+        __syncwarp();
+        if (threadIdx.x % RP_WARP == 0)
+            rp_barrier_arrive(&b->right[slot]);
+        if (++slot == p.stages) {
+            slot = 0;
+            round++;
+        }
+    }
+}
+
+/* Every patch that is this group's. */
+template <int GROUPS, int EACH, int BN, int STEPS>
+RP_DEV void multiply_slots(const struct rp_op_net_conv &a, const conv_plan &p, const patch_plan &q,
+                           struct slot_barriers *b, const char *patches, const char *room,
+                           float *turn, int out)
+{
+    const int group = (int) threadIdx.x / (4 * RP_WARP), apart = q.w * ROW;
+    const int first = (int) blockIdx.x / q.outs, step = (int) gridDim.x / q.outs;
+    uint64_t *const ready = a.pad_mode == RP_PAD_ZERO ? b->came : b->right;
+    float sum[EACH][BN / 8][4];
+
+    rp_barrier_wait(&b->weights, 0);
+#pragma unroll 1
+    for (int i = group, tile = first + group * step; tile < q.tiles;
+         i += GROUPS, tile += GROUPS * step) {
+        const struct patch_at at = find_tile(q, tile, EACH * 8, out);
+        const int slot = i % p.stages;
+        const char *pixels = patches + slot * q.bytes, *weights = room;
+
+#pragma unroll
+        for (int k = 0; k < EACH * BN / 2; k++)
+            (&sum[0][0][0])[k] = 0;
+        rp_barrier_wait(&ready[slot], i / p.stages & 1);
+#pragma unroll 1
+        for (int ky = 0; ky < a.kh; ky++, pixels += apart)
+#pragma unroll 1
+            for (int kx = 0; kx < a.kw; kx++, weights += BN * ROW)
+                begin_tap<EACH, BN, STEPS>(sum, pixels + kx * ROW, apart, weights);
+        rp_units_wait<0>();
+        if (threadIdx.x % RP_WARP == 0)
+            rp_barrier_arrive(&b->left[slot]);
+        finish_patch<EACH, BN>(a, p, sum, turn, at, 0);
+    }
+}
+
+template <int GROUPS, int EACH, int BN, int AT_ONCE>
+static __global__ void __launch_bounds__(GROUPS * 4 * RP_WARP + HELPERS, AT_ONCE)
+    conv_slots(const __grid_constant__ struct rp_op_net_conv a, const __grid_constant__ conv_plan p,
+               const __grid_constant__ patch_plan q, const __grid_constant__ CUtensorMap source,
+               const __grid_constant__ CUtensorMap weights)
+{
+    enum { WARPS = GROUPS * 4, HEIGHT = EACH * 8 };
+    RP_SHARED_FLOATS(shared_floats);
+    __shared__ struct slot_barriers barriers;
+    __shared__ uint32_t pairs[MOST_WIDE * (HEIGHT + MOST_WINDOW - 1)];
+    char *const patches =
+        (char *) shared_floats + (1024 - rp_shared_at(shared_floats) % 1024) % 1024;
+    char *const room = patches + p.stages * q.bytes;
+    const int warp = (int) threadIdx.x / RP_WARP;
+    float *const turn = (float *) (room + a.kh * a.kw * BN * ROW) + warp * 16 * (BN + PITCH);
+    const int out = (int) blockIdx.x % q.outs * BN;
+
+    if (threadIdx.x == 0)
+        start_slots(&barriers, p.stages);
+    __syncthreads();
+    rp_after_others();
+    if (warp == WARPS) {
+        if (threadIdx.x % RP_WARP == 0)
+            fetch_slots<HEIGHT, BN>(a, p, q, &source, &weights, &barriers, patches, room, out);
+    } else if (warp > WARPS) {
+        if (a.pad_mode != RP_PAD_ZERO)
+            mirror_slots<HEIGHT>(a, p, q, &barriers, patches, pairs);
+    } else {
+        if (a.src.c <= DEEP / 2)
+            multiply_slots<GROUPS, EACH, BN, DEEP / 32>(a, p, q, &barriers, patches, room, turn,
+                                                        out);
+        else
+            multiply_slots<GROUPS, EACH, BN, DEEP / 16>(a, p, q, &barriers, patches, room, turn,
+                                                        out);
     }
 }
 
@@ -306,19 +460,26 @@ struct patch_tile {
     int m, n;
     float fixed, step; /* microseconds of a block, and of each of its taps of 64 channels */
     int at_once;       /* on a processor */
+    float start;       /* conv_slots(): microseconds once; its blocks stay, "a block" is a patch */
     int threads;
     patch_kernel *kernel;
 };
 
-#define TILE(groups, each, bn, at_once, fixed, step)                                 \
-    {                                                                                \
-        groups *each * 64, bn, fixed, step, at_once, groups * 4 * RP_WARP + HELPERS, \
-            conv_patch<groups, each, bn, at_once>                                    \
+#define TILE(groups, each, bn, at_once, fixed, step)                                    \
+    {                                                                                   \
+        groups *each * 64, bn, fixed, step, at_once, 0, groups * 4 * RP_WARP + HELPERS, \
+            conv_patch<groups, each, bn, at_once>                                       \
+    }
+#define SLOTS(groups, each, bn, start, fixed, step)                           \
+    {                                                                         \
+        each * 64, bn, fixed, step, 1, start, groups * 4 * RP_WARP + HELPERS, \
+            conv_slots<groups, each, bn, 1>                                   \
     }
 static const struct patch_tile patch_table[] = {
-    TILE(2, 2, 128, 1, 5.0f, 0.70f), TILE(2, 1, 128, 2, 4.0f, 0.38f),
-    TILE(2, 2, 64, 2, 4.0f, 0.40f),  TILE(2, 1, 64, 2, 3.0f, 0.22f),
-    TILE(2, 2, 32, 2, 3.5f, 0.25f),  TILE(2, 1, 32, 3, 2.8f, 0.15f),
+    TILE(2, 2, 128, 1, 5.0f, 0.70f),      TILE(2, 1, 128, 2, 4.0f, 0.35f),
+    TILE(2, 2, 64, 2, 4.0f, 0.40f),       TILE(2, 1, 64, 2, 3.0f, 0.27f),
+    TILE(2, 2, 32, 2, 3.5f, 0.25f),       TILE(2, 1, 32, 3, 2.8f, 0.15f),
+    SLOTS(3, 2, 64, 4.0f, 0.50f, 0.150f), SLOTS(3, 2, 32, 4.0f, 0.40f, 0.080f),
 };
 #define PATCH_TILES ((int) (sizeof(patch_table) / sizeof(*patch_table)))
 
@@ -335,6 +496,7 @@ static patch_plan make_patches(const struct rp_op_net_conv *a, const conv_plan &
 
     q.across = (int) rp_div_up(p.width, WIDE);
     q.down = (int) rp_div_up(p.height, height);
+    q.tiles = q.across * q.down * a->src.n;
     q.outs = (int) rp_div_up(p.out, patch_table[tile].n);
     q.w = WIDE + a->kw - 1;
     q.h = height + a->kh - 1;
@@ -343,23 +505,36 @@ static patch_plan make_patches(const struct rp_op_net_conv *a, const conv_plan &
     return q;
 }
 
-/* Steps ahead for which there is room, 0: not even for two. */
-static int stages_of(const patch_plan &q, int tile)
+static int turn_bytes(const struct patch_tile &t)
 {
-    const struct patch_tile &t = patch_table[tile];
-    const int all = 228 * 1024 / t.at_once - 5 * 1024; /* beside the block's own */
+    return (t.threads - HELPERS) / RP_WARP * 16 * (t.n + PITCH) * 4;
+}
 
-    return RP_MIN((all - (q.deep > 1 ? 2 : 1) * q.bytes) / (t.n * ROW), MOST_STAGES);
+/* Bytes of shared memory beside the stages: steps ahead, or slots for patches, of stage_bytes(). */
+static int fixed_bytes(const struct rp_op_net_conv *a, const patch_plan &q, const patch_tile &t)
+{
+    return t.start > 0 ? a->kh * a->kw * t.n * ROW + turn_bytes(t) : (q.deep > 1 ? 2 : 1) * q.bytes;
+}
+
+static int stage_bytes(const patch_plan &q, const patch_tile &t)
+{
+    return t.start > 0 ? q.bytes : t.n * ROW;
+}
+
+/* For how many there is room. */
+static int stages_of(const struct rp_op_net_conv *a, const patch_plan &q, const patch_tile &t)
+{
+    const int all = 228 * 1024 / t.at_once - 5 * 1024; /* beside the block's own */
+    const int most = t.start > 0 ? MOST_SLOTS : MOST_STAGES;
+
+    return RP_MIN((all - fixed_bytes(a, q, t)) / stage_bytes(q, t), most);
 }
 
 static bool can(const struct rp_op_net_conv *a, const conv_plan &p, int tile)
 {
-    return stages_of(make_patches(a, p, tile), tile) >= 2;
-}
+    const patch_plan q = make_patches(a, p, tile);
 
-static int64_t blocks_of(const patch_plan &q, int n)
-{
-    return (int64_t) q.across * q.down * q.outs * n;
+    return stages_of(a, q, patch_table[tile]) >= 2 && (patch_table[tile].start == 0 || q.deep == 1);
 }
 
 static int choose(const struct rp_op_net_conv *a, const conv_plan &p)
@@ -369,8 +544,9 @@ static int choose(const struct rp_op_net_conv *a, const conv_plan &p)
 
     for (int i = 0; i < PATCH_TILES; i++) {
         const patch_plan q = make_patches(a, p, i);
+        const int64_t blocks = (int64_t) q.tiles * q.outs;
         const float cost =
-            conv_cost(patch_table[i], blocks_of(q, a->src.n), q.deep * a->kh * a->kw, 1);
+            patch_table[i].start + conv_cost(patch_table[i], blocks, q.deep * a->kh * a->kw, 1);
 
         if (can(a, p, i) && (least == 0 || cost < least)) {
             best = i;
@@ -433,15 +609,16 @@ static int launch(struct rp_stream *stream, const struct rp_op_net_conv *a, conv
     CUtensorMap source, weights;
     int ret;
 
-    p.stages = stages_of(q, tile);
+    p.stages = stages_of(a, q, t);
     if ((ret = map_source(&source, &a->src, q)) || (ret = map_weights(&weights, a, p, t.n)))
         return ret;
-    const int fetched = (q.deep > 1 ? 2 : 1) * q.bytes + p.stages * t.n * ROW;
-    const int turned = (t.threads - HELPERS) / RP_WARP * 16 * (t.n + PITCH) * 4;
-    const int bytes = RP_MAX(fetched, turned) + 1024;
+    const int bytes =
+        RP_MAX(fixed_bytes(a, q, t) + p.stages * stage_bytes(q, t), turn_bytes(t)) + 1024;
+    const int most = t.start > 0 ? PROCESSORS / q.outs : q.tiles;
+    const int blocks = RP_CLAMP(most, 1, q.tiles) * q.outs;
     rp_shared_allow((const void *) t.kernel);
-    RP_LAUNCH_SHARED(stream, (unsigned) blocks_of(q, a->src.n), (unsigned) t.threads, bytes,
-                     t.kernel, *a, p, q, source, weights);
+    RP_LAUNCH_SHARED(stream, (unsigned) blocks, (unsigned) t.threads, bytes, t.kernel, *a, p, q,
+                     source, weights);
     return rp_cuda_launched("net_conv");
 }
 
