@@ -17,9 +17,12 @@ tests/test_install.py "$program" -v Subproject
 if [ -d "${1:-build}-asan" ]; then
     export REPRISE_SOURCE=$PWD LSAN_OPTIONS=suppressions=$PWD/tests/lsan.supp
     meson test -C "${1:-build}-asan" --no-rebuild --print-errorlogs --suite reference -t 4
+    REPRISE_ALL_RUNS=1 "${1:-build}-asan/tests/test_pipeline"
     tests/test_bad_input.py "${1:-build}-asan/reprise" -v World
     tests/test_background.py "${1:-build}-asan/reprise" -v Alpha BadInput
 fi
+[ ! -x "${1:-build}-tsan/tests/test_pipeline" ] || REPRISE_SOURCE=$PWD REPRISE_ALL_RUNS=1 \
+    TSAN_OPTIONS=suppressions=$PWD/tests/tsan.supp:halt_on_error=1 "${1:-build}-tsan/tests/test_pipeline"
 # Every call of a device fails once, not some of them.
 [ ! -x "${1:-build}-test/tests/test_pipeline" ] || REPRISE_SOURCE=$PWD REPRISE_EVERY_CALL=1 \
     "${1:-build}-test/tests/test_pipeline" test_device_fails

@@ -14,7 +14,7 @@
 /* What set_up() lays into the folder:
  *   lite/     the lite models              source.png   the face to put in
  *   bright/   the same, but the content    face.png     the astronaut
- *             check refuses what is bright clip.mp4     20 frames; the face is in the first 10 only
+ *             check refuses what is bright clip.mp4     10 frames; the face is in the first 5 only
  *   empty/    nothing                      grey.png     no face */
 static char why_not[512];
 static bool have_clips;
@@ -22,8 +22,8 @@ static rp_runtime *runtime;
 
 #define W 320
 #define H 240
-#define FRAMES 20
-#define WITH_FACE 10
+#define FRAMES 10 /* of launches of 4 and of 8 the last is not full */
+#define WITH_FACE 5
 
 /* ---- log ------------------------------------------------------------------------------------- */
 
@@ -139,6 +139,30 @@ static void need_standins(void)
 static void need_all(void)
 {
     if (!have_clips)
+        skip();
+}
+
+/* ThreadSanitizer sees a race in any run in which threads meet, AddressSanitizer what is wrong with
+ * memory; that results do not depend on numbers is shown by the runs without them.
+ * $REPRISE_ALL_RUNS: all runs with them as well. */
+#ifdef __SANITIZE_THREAD__
+enum { RACES = true, ONCE = true };
+#elif defined(__SANITIZE_ADDRESS__)
+enum { RACES = false, ONCE = true };
+#else
+enum { RACES = false, ONCE = false };
+#endif
+
+static bool once(void)
+{
+    return ONCE && !getenv("REPRISE_ALL_RUNS");
+}
+
+/* For tests in which no threads of ours meet: nothing for ThreadSanitizer. */
+static void need_all_but_threads(void)
+{
+    need_all();
+    if (RACES && once())
         skip();
 }
 
@@ -288,7 +312,7 @@ static void test_analyse(void **state)
     double length = 0;
 
     (void) state;
-    need_all();
+    need_all_but_threads();
     struct pipe p = open_pipe(runtime, NULL, NULL);
     rp_image image = read_image("face.png");
     uint8_t *const before = malloc(image_size(&image));
@@ -369,12 +393,12 @@ static void test_analyse_file(void **state)
     assert_int_equal(rp_analyse_file_sized(runtime, o, in_dir("clip.mp4"), sizeof(rp_face) + 64,
                                            see_larger_face, &seen), 0);
     assert_int_equal(seen, 1);
-    counts[0] = 8;
+    counts[0] = 3;
     counts[1] = -1;
-    set(o, "trim-frame-start", "8");
-    set(o, "trim-frame-end", "12");
+    set(o, "trim-frame-start", "3");
+    set(o, "trim-frame-end", "7");
     assert_int_equal(rp_analyse_file(runtime, o, in_dir("clip.mp4"), count_frames, counts), 0);
-    assert_int_equal(counts[0], 12);
+    assert_int_equal(counts[0], 7);
     assert_int_equal(rp_analyse_file(runtime, o, in_dir("none.mp4"), count_frames, counts),
                      RP_ERR_IO);
     rp_options_destroy(&o);
@@ -389,7 +413,7 @@ static void test_process(void **state)
     int n = 0;
 
     (void) state;
-    need_all();
+    need_all_but_threads();
     struct pipe p = open_pipe(runtime, NULL, NULL);
     rp_image image = read_image("face.png"), again = read_image("face.png"),
              before = read_image("face.png");
@@ -428,7 +452,7 @@ static void test_process(void **state)
 static void test_layouts(void **state)
 {
     (void) state;
-    need_all();
+    need_all_but_threads();
     struct pipe p = open_pipe(runtime, NULL, NULL);
     rp_image plain = read_image("face.png");
     const int w = plain.w, h = plain.h;
@@ -466,7 +490,7 @@ static void test_on_device(void **state)
     rp_face a = {0}, b = {0};
 
     (void) state;
-    need_all();
+    need_all_but_threads();
     struct pipe p = open_pipe(runtime, NULL, NULL);
     rp_image image = read_image("face.png");
 
@@ -518,7 +542,7 @@ static void test_image_mark(void **state)
     static const char *const names[] = {"m.png", "m.jpg", "m.webp", "m.tiff", "m.bmp"};
 
     (void) state;
-    need_all();
+    need_all_but_threads();
     struct pipe swap = open_pipe(runtime, NULL, NULL),
                 draw = open_pipe(runtime, "processors", "face_debugger");
     rp_image image = read_image("face.png"), other = read_image("grey.png"), mine = image;
@@ -554,7 +578,7 @@ static void test_bad_images(void **state)
     rp_face face;
 
     (void) state;
-    need_all();
+    need_all_but_threads();
     struct pipe p = open_pipe(runtime, NULL, NULL);
     bad = ok;
     assert_int_equal(rp_pipeline_process(p.pipeline, &bad), 0);
@@ -587,7 +611,7 @@ static void test_picture_job(void **state)
     rp_mark mark;
 
     (void) state;
-    need_all();
+    need_all_but_threads();
     rp_options *o = options_for("face.png", "swapped.png", NULL, NULL);
     assert_int_equal(run_job(runtime, o, &report), 0);
     assert_int_equal(report.progress.frames_done, 1);
@@ -627,7 +651,7 @@ static void test_sources(void **state)
     rp_pipeline *p;
 
     (void) state;
-    need_all();
+    need_all_but_threads();
     assert_int_equal(pipe_status(runtime, "source-paths", in_dir("grey.png")), RP_ERR_FORMAT);
     assert_said("grey.png", "no source face");
     assert_int_equal(pipe_status(runtime, "source-paths", in_dir("clip.mp4")), RP_ERR_FORMAT);
@@ -648,7 +672,7 @@ static void test_sources(void **state)
 static void test_paths(void **state)
 {
     (void) state;
-    need_all();
+    need_all_but_threads();
     assert_int_equal(swap(runtime, "face.png", "swapped.mp4", NULL, NULL), RP_ERR_USAGE);
     assert_said("swapped.mp4", "picture");
     assert_int_equal(swap(runtime, "clip.mp4", "swapped.png", NULL, NULL), RP_ERR_USAGE);
@@ -684,7 +708,7 @@ static void test_analysed_once(void **state)
     char *sums[2];
 
     (void) state;
-    need_all();
+    need_all_but_threads();
     for (size_t i = 0; i < RP_ARRAY_LEN(modes); i++) {
         detector_runs = 0;
         assert_int_equal(swap(runtime, "face.png", "swapped.png", "face-selector-mode", modes[i]),
@@ -703,7 +727,7 @@ static void test_analysed_once(void **state)
 static void test_missing_models(void **state)
 {
     (void) state;
-    need_all();
+    need_all_but_threads();
     assert_int_equal(pipe_status(runtime, "face-detector-model", "yunet"), RP_ERR_MISSING);
     assert_int_equal(rp_exit_code(RP_ERR_MISSING), 2);
     assert_said("face detector yunet is not installed", "yunet_2023_mar.onnx");
@@ -732,7 +756,7 @@ static void test_wrong_models(void **state)
     };
 
     (void) state;
-    need_all();
+    need_all_but_threads();
     for (size_t i = 0; i < RP_ARRAY_LEN(wrong); i++) {
         assert_int_equal(
             shell("rm -rf more; cp -r --no-dereference lite more && rm more/%s.onnx && "
@@ -755,7 +779,7 @@ static void test_no_onnxruntime(void **state)
     rp_runtime *rt;
 
     (void) state;
-    need_all();
+    need_all_but_threads();
     assert_int_equal(rp_runtime_create(&rt, &(rp_runtime_params){
         .models_path = in_dir("lite"), .onnxruntime = "/nowhere/libonnxruntime.so"}), 0);
     assert_int_equal(pipe_status(rt, NULL, NULL), RP_ERR_UNSUPPORTED);
@@ -769,7 +793,7 @@ static void test_no_onnxruntime(void **state)
 static void test_blocked_picture(void **state)
 {
     (void) state;
-    need_all();
+    need_all_but_threads();
     need_standins();
     assert_int_equal(shell("ffmpeg -y -v error -i face.png -vf eq=brightness=0.4 bright.png && "
                            "ffmpeg -y -v error -i face.png -vf eq=brightness=-0.2 dark.png"), 0);
@@ -823,13 +847,13 @@ static void test_blocked_video(void **state)
     need_all();
     need_standins();
     rp_runtime *rt = runtime_of("bright");
-    assert_int_equal(run_bright(rt, 20, 2, 9, &r), 0);
-    assert_int_equal(r.content_checked, 20);
-    assert_int_equal(r.content_positive, 2);
+    assert_int_equal(run_bright(rt, 10, 1, 4, &r), 0);
+    assert_int_equal(r.content_checked, 10);
+    assert_int_equal(r.content_positive, 1);
     assert_true(rp_path_is_file(in_dir("rated.mp4")));
-    assert_int_equal(run_bright(rt, 20, 3, 17, &r), RP_ERR_BLOCKED);
+    assert_int_equal(run_bright(rt, 10, 2, 8, &r), RP_ERR_BLOCKED);
     assert_nothing_left("rated.mp4");
-    assert_int_equal(run_bright(rt, 20, 20, 0, &r), RP_ERR_BLOCKED);
+    assert_int_equal(run_bright(rt, 10, 10, 0, &r), RP_ERR_BLOCKED);
     assert_nothing_left("rated.mp4");
     assert_int_equal(run_bright(rt, 3, 1, 0, &r), RP_ERR_BLOCKED); /* the first frame counts */
     assert_int_equal(run_bright(rt, 1, 1, 0, &r), RP_ERR_BLOCKED);
@@ -851,6 +875,18 @@ static void test_blocked_video(void **state)
 static const char *frame_hashes(const char *name)
 {
     return output_of("ffmpeg -v error -i %s -map 0:v -f framemd5 - | grep -v '^#'", name);
+}
+
+/* The frames of NAME are those of the first output, whose hashes are kept in `first`, empty before. */
+static void assert_same_frames(const char *name, char first[8192])
+{
+    const char *const now = frame_hashes(name);
+
+    assert_true(strlen(now) > 20 * FRAMES);
+    if (first[0])
+        assert_string_equal(now, first);
+    else
+        snprintf(first, 8192, "%s", now);
 }
 
 struct told {
@@ -911,14 +947,6 @@ static void test_video_job(void **state)
                                   "out.mp4"), "video\naudio");
 }
 
-/* ThreadSanitizer sees a race in any run in which threads meet; that results do not depend on numbers
- * is shown by the runs without it. */
-#ifdef __SANITIZE_THREAD__
-enum { ONCE = 1 };
-#else
-enum { ONCE = 0 };
-#endif
-
 /* The number of frames in flight does not change the result. */
 static void test_slots(void **state)
 {
@@ -927,17 +955,14 @@ static void test_slots(void **state)
 
     (void) state;
     need_all();
-    for (int i = 0; i < (ONCE ? 3 : 6); i++) {
+    for (int i = once() ? 2 : 0; i < (once() ? 3 : 6); i++) {
         rp_options *o = options_for("clip.mp4", "slots.mkv", "execution-thread-count",
                                     counts[i % 3]);
         set(o, "output-video-quality", "100");
         unlink(in_dir("slots.mkv"));
         assert_int_equal(run_job(runtime, o, NULL), 0);
         rp_options_destroy(&o);
-        if (i == 0)
-            snprintf(first, sizeof(first), "%s", frame_hashes("slots.mkv"));
-        assert_true(strlen(first) > 20 * FRAMES);
-        assert_string_equal(frame_hashes("slots.mkv"), first);
+        assert_same_frames("slots.mkv", first);
     }
 }
 
@@ -950,7 +975,7 @@ static void test_lockstep(void **state)
 
     (void) state;
     need_all();
-    for (size_t i = 0; i < RP_ARRAY_LEN(frames); i += ONCE ? 3 : 1) {
+    for (size_t i = once() ? 2 : 0; i < RP_ARRAY_LEN(frames); i += once() ? 2 : 1) {
         rp_report r = {0};
         rp_options *o = options_for("clip.mp4", "step.mkv", "cuda-graph-frames", frames[i]);
 
@@ -960,10 +985,7 @@ static void test_lockstep(void **state)
         rp_options_destroy(&o);
         assert_int_equal(r.progress.faces_changed, WITH_FACE);
         assert_int_equal(r.content_checked, FRAMES);
-        if (i == 0)
-            snprintf(first, sizeof(first), "%s", frame_hashes("step.mkv"));
-        assert_true(strlen(first) > 20 * FRAMES);
-        assert_string_equal(frame_hashes("step.mkv"), first);
+        assert_same_frames("step.mkv", first);
     }
 }
 
@@ -1014,7 +1036,7 @@ static void test_untouched(void **state)
     struct found *const found = calloc(1, sizeof(*found));
 
     (void) state;
-    need_all();
+    need_all_but_threads();
     rp_options *o = options_for("clip.mp4", "exact.mkv", "output-video-quality", "100");
     assert_int_equal(run_job(runtime, o, NULL), 0);
     assert_int_equal(rp_analyse_file(runtime, o, in_dir("clip.mp4"), keep_faces, found), 0);
@@ -1042,13 +1064,13 @@ static void test_trim(void **state)
     rp_report r = {0};
 
     (void) state;
-    need_all();
-    rp_options *o = options_for("clip.mp4", "trim.mp4", "trim-frame-start", "8");
-    set(o, "trim-frame-end", "13");
+    need_all_but_threads();
+    rp_options *o = options_for("clip.mp4", "trim.mp4", "trim-frame-start", "3");
+    set(o, "trim-frame-end", "8");
     assert_int_equal(run_job(runtime, o, &r), 0);
     assert_int_equal(r.progress.frames_done, 5);
-    assert_int_equal(r.progress.faces_changed, WITH_FACE - 8);
-    set(o, "trim-frame-end", "8");
+    assert_int_equal(r.progress.faces_changed, WITH_FACE - 3);
+    set(o, "trim-frame-end", "3");
     unlink(in_dir("trim.mp4"));
     assert_int_equal(run_job(runtime, o, &r), RP_ERR_USAGE);
     assert_said("--trim-frame-end", "");
@@ -1126,13 +1148,15 @@ static void test_cancel(void **state)
 
 /* ---- tracker --------------------------------------------------------------------------------- */
 
-/* 20 frames with a face, but 5, 6 and 12 are grey. */
+/* 10 frames with a face, but 2, 3 and 6 are grey. */
+enum { FOUND = FRAMES - 3 };
+
 static void make_gap_clip(void)
 {
     if (!rp_path_is_file(in_dir("gap.mp4")))
         assert_int_equal(shell("ffmpeg -v error -loop 1 -r 25 -i face.png -frames:v %d -vf "
                                "\"crop=%d:%d:60+4*n:10,drawbox=color=gray:t=fill:enable='"
-                               "between(n,5,6)+eq(n,12)',format=yuv420p\" -c:v libx264 -g 5 -crf 12 "
+                               "between(n,2,3)+eq(n,6)',format=yuv420p\" -c:v libx264 -g 5 -crf 12 "
                                "gap.mp4", FRAMES, W, H), 0);
 }
 
@@ -1193,19 +1217,19 @@ static void test_tracker(void **state)
     static const struct {
         const char *score, *amount;
         int faces;
-    } tries[] = {{"0.0", "2", 17}, {"0.3", "2", 20}, {"0.3", "1", 18}, {"0.3", "0", 17},
-                 {"0.3", "10", 20}};
+    } tries[] = {{"0.3", "2", FRAMES}, {"0.0", "2", FOUND}, {"0.3", "1", FOUND + 1},
+                 {"0.3", "0", FOUND},  {"0.3", "10", FRAMES}};
     rp_report r = {0};
 
     (void) state;
     need_all();
     make_gap_clip();
-    for (size_t i = 0; i < (ONCE ? 2 : RP_ARRAY_LEN(tries)); i++) {
+    for (size_t i = 0; i < (once() ? 1 : RP_ARRAY_LEN(tries)); i++) {
         const struct tracked how = {tries[i].score, tries[i].amount, 2, false, NULL};
 
         assert_int_equal(run_tracked("gap.mp4", &how, &r), 0);
         assert_int_equal(r.progress.frames_done, FRAMES);
-        assert_int_equal(r.progress.faces_found, 17); /* the filled ones were not found */
+        assert_int_equal(r.progress.faces_found, FOUND); /* the filled ones were not found */
         assert_int_equal(r.progress.faces_changed, tries[i].faces);
         assert_int_equal(r.content_checked, FRAMES);
     }
@@ -1220,15 +1244,12 @@ static void test_tracker_order(void **state)
     (void) state;
     need_all();
     make_gap_clip();
-    for (int i = 0; i < 8; i += ONCE && i < 6 ? 6 : 1) {
+    for (int i = once() ? 4 : 0; i < 8; i += once() ? 3 : 1) {
         const struct tracked how = {"0.3", "3", (int[]){1, 2, 3, 5}[i / 2], i % 2, NULL};
 
         assert_int_equal(run_tracked("gap.mp4", &how, &r), 0);
         assert_int_equal(r.progress.faces_changed, FRAMES);
-        if (i == 0)
-            snprintf(first, sizeof(first), "%s", frame_hashes("tracked.mkv"));
-        assert_true(strlen(first) > 20 * FRAMES);
-        assert_string_equal(frame_hashes("tracked.mkv"), first);
+        assert_same_frames("tracked.mkv", first);
     }
 }
 
@@ -1346,7 +1367,7 @@ static void test_pixels_on_their_way(void **state)
 
     (void) state;
     need_all();
-    for (int i = 0; i < 6; i++) {
+    for (int i = once() ? 1 : 0; i < 6; i += once() ? 4 : 1) {
         rp_job *job;
         const bool pinned = i % 3 == 1;
         rp_options *o = options_for("clip.mp4", "way.mkv", "output-video-quality", "100");
@@ -1366,10 +1387,9 @@ static void test_pixels_on_their_way(void **state)
         }
         rp_job_destroy(&job);
         rp_options_destroy(&o);
-        if (i % 3 == 0)
-            snprintf(first, sizeof(first), "%s", frame_hashes("way.mkv"));
-        assert_true(strlen(first) > 20 * FRAMES);
-        assert_string_equal(frame_hashes("way.mkv"), first);
+        if (i == 3 || once()) /* the other kind */
+            first[0] = '\0';
+        assert_same_frames("way.mkv", first);
     }
 }
 
@@ -1391,7 +1411,7 @@ static void test_decoder_on_device(void **state)
 
     (void) state;
     need_all();
-    for (int i = 0; i < 5; i++) {
+    for (int i = once() ? 2 : 0; i < 5; i += once() ? 2 : 1) {
         rp_job *job;
         rp_options *o = options_for("clip.mp4", "gpu.mkv", "output-video-quality", "100");
 
@@ -1419,11 +1439,8 @@ static void test_decoder_on_device(void **state)
         assert_int_equal(copies.blocks, 0);
         rp_job_destroy(&job);
         rp_options_destroy(&o);
-        if (i == 0)
-            snprintf(first, sizeof(first), "%s", frame_hashes("gpu.mkv"));
-        assert_true(strlen(first) > 20 * FRAMES);
         if (i != 3) /* the tracker finds one face more */
-            assert_string_equal(frame_hashes("gpu.mkv"), first);
+            assert_same_frames("gpu.mkv", first);
     }
 }
 
@@ -1597,7 +1614,8 @@ static void test_device_fails(void **state)
                           run_failing(-1, first[1], sizeof(first[1]))};
     const int all = RP_MAX(calls[0], calls[1]);
     assert_true(all > 100);
-    for (int n = 1; n <= all; n += getenv("REPRISE_EVERY_CALL") ? 1 : 1 + all / 12) {
+    const int step = 1 + all / (RACES && once() ? 4 : 12);
+    for (int n = 1; n <= all; n += getenv("REPRISE_EVERY_CALL") ? 1 : step) {
         hashes[0] = '\0';
         run_failing(n, hashes, sizeof(hashes));
         failed += !hashes[0];
