@@ -7,10 +7,12 @@ Each of them is called with the program to test:
 Real media lie beside the checkout ($REPRISE_SHARED, else ../shared); tests that need them are
 skipped without.
 """
+import ctypes
 import functools
 import json
 import os
 import shutil
+import struct
 import subprocess
 import sys
 import tempfile
@@ -161,12 +163,97 @@ def size_of(path):
     return tuple(int(n) for n in probe(path, 'stream=width,height')[0].split(',')[:2])
 
 
+def read_bmp(path):
+    """A picture of 24 bits, [1,h,w,3]; None: it is another."""
+    with open(path, 'rb') as file:
+        data = file.read()
+    at, _, width, height, _, bits, packed = struct.unpack_from('<IIiiHHI', data, 10)
+    if data[:2] != b'BM' or height < 0 or (bits, packed) != (24, 0):
+        return None
+    rows = np.frombuffer(data, np.uint8, height * (-(-width * 3 // 4) * 4), at).reshape(height, -1)
+    return rows[None, ::-1, :width * 3].reshape(1, height, width, 3)
+
+
+def boxes(data, path):
+    """What lies in a box of QuickTime: 'moov trak' is the first trak of the first moov."""
+    for name in path.encode().split():
+        at = 0
+        while data[at + 4:at + 8] != name:
+            at += int.from_bytes(data[at:at + 4], 'big')
+        data = data[at + 8:at + int.from_bytes(data[at:at + 4], 'big')]
+    return data
+
+
+def read_mov(path):
+    """Frames of a video of RGB that is not compressed and has nothing beside, [n,h,w,3]; None: it is
+    another."""
+    with open(path, 'rb') as file:
+        data = file.read()
+    kind = boxes(data, 'moov trak mdia minf stbl stsd')[8:]
+    width, height = struct.unpack_from('>HH', kind, 32)
+    if kind[4:8] != b'raw ' or data.count(b'trak') != 1:
+        return None
+    stride = width * 3 + width % 2
+    rgb = np.frombuffer(boxes(data, 'mdat'), np.uint8).reshape(-1, height, stride)
+    return rgb[..., :width * 3].reshape(-1, height, width, 3)[..., ::-1]
+
+
+class PngImage(ctypes.Structure):
+    """png_image of png.h"""
+    _fields_ = [('opaque', ctypes.c_void_p), *((name, ctypes.c_uint32) for name in (
+        'version', 'width', 'height', 'format', 'flags', 'colormap_entries', 'warning_or_error')),
+                ('message', ctypes.c_char * 64)]
+
+
+@functools.lru_cache
+def libpng():
+    """What most programs read PNG with, the one to test not; None: there is none."""
+    try:
+        return ctypes.CDLL('libpng16.so.16')
+    except OSError:
+        return None
+
+
+def read_png(path):
+    """A picture of 8 bits, BGRA [1,h,w,4]; None: it is another."""
+    with open(path, 'rb') as file:
+        head = file.read(26)
+    if head[24:25] != b'\x08' or head[25:26] not in (b'\x02', b'\x06') or not libpng():
+        return None
+    image = PngImage(version=1)
+    good = libpng().png_image_begin_read_from_file(ctypes.byref(image), path.encode())
+    image.format = 0x13  # with alpha, in the order BGR
+    out = np.empty((1, image.height, image.width, 4), np.uint8)
+    if not good or not libpng().png_image_finish_read(ctypes.byref(image), None,
+                                                      ctypes.c_void_p(out.ctypes.data), 0, None):
+        raise AssertionError(f'{path}: {image.message.decode()}')
+    return out
+
+
+def read_frames(path, alpha=False):
+    """All frames of a picture or video, BGR or BGRA [n,h,w,c]. Plain ones are read here: the ffmpeg
+    program takes longer to start than they take."""
+    plain = {'.bmp': read_bmp, '.mov': read_mov, '.png': read_png}.get(path[-4:], lambda _: None)
+    found = plain(path)
+    if found is not None:
+        return found[..., :4 if alpha else 3]
+    data = ffmpeg('-i', path, '-map', '0:v:0', '-fps_mode', 'passthrough', '-f', 'image2pipe',
+                  '-c:v', 'pam', '-pix_fmt', 'rgba' if alpha else 'rgb24', '-')
+    frames, channels = [], 4 if alpha else 3
+    while data:
+        head, data = data.split(b'ENDHDR\n', 1)
+        facts = dict(line.split(b' ') for line in head.splitlines()[1:])
+        width, height = int(facts[b'WIDTH']), int(facts[b'HEIGHT'])
+        size = width * height * channels
+        rgb = np.frombuffer(data[:size], np.uint8).reshape(height, width, channels)
+        frames.append(rgb[..., [2, 1, 0, 3][:channels]])
+        data = data[size:]
+    return np.stack(frames)
+
+
 def pixels(path):
     """All frames as BGR [n,h,w,3]."""
-    w, h = size_of(path)
-    raw = ffmpeg('-i', path, '-map', '0:v:0', '-fps_mode', 'passthrough', '-f', 'rawvideo',
-                 '-pix_fmt', 'bgr24', '-')
-    return np.frombuffer(raw, np.uint8).reshape(-1, h, w, 3)
+    return read_frames(path)
 
 
 def times(path):

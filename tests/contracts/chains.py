@@ -10,7 +10,9 @@ import numpy as np
 from contracts import common, face_enhancer, lip_syncer, portrait
 
 KINDS, CONTRACTS = [], []
-SCENE = common.PAIR
+# Small, since it is enlarged; two faces.
+SCENE = common.Scene('orders', 199, 121, [common.turned([25, 25, 85, 95], 20, 0.9),
+                                          common.turned([175, 70, 210, 115], -10, 0.8)])
 MODELS = ['hyperswap_1a_256', 'gfpgan_1.4', 'modnet', 'span_kendata_x4', 'ddcolor',
           'wav2lip_gan_96']
 MODELS += portrait.ALL

@@ -12,8 +12,10 @@ list of Contract, of which tests/test_contracts.py makes tests; and, if it wants
 with COVERS, the models that these cover.
 """
 import functools
+import json
 import math
 import os
+import re
 import struct
 import sys
 import unittest
@@ -22,6 +24,7 @@ from dataclasses import dataclass, field
 
 import e2e
 import numpy as np
+from e2e import read_frames
 
 sys.path.insert(0, os.path.join(e2e.ROOT, 'tools'))
 from twins import planted, tiny  # noqa: E402
@@ -32,6 +35,8 @@ ANALYSING = ['yoloface_8n', '2dfan4', 'fan_68_5', 'arcface_w600k_r50', 'fairface
 # More words for the program, for example --execution-providers cuda.
 MORE = os.environ.get('REPRISE_CONTRACT_OPTIONS', '').split()
 FRAMES = 2  # of a clip
+# Are jobs of one test case run by one process? Not where one test is asked for by name.
+TOGETHER = not MORE and not [word for word in sys.argv[2:] if word[:1].isalpha()]
 
 
 # ---- pictures -----------------------------------------------------------------------------------
@@ -71,22 +76,6 @@ def write_clip(path, frames):
     np.stack(frames).tofile(raw)
     e2e.ffmpeg('-f', 'rawvideo', '-pix_fmt', 'bgr24', '-s', f'{width}x{height}', '-r', '25', '-i',
                raw, '-c:v', 'libx264rgb', '-qp', '0', '-preset', 'ultrafast', path)
-
-
-def read_frames(path, alpha=False):
-    """All frames of a picture or video, BGR or BGRA [n,h,w,c]."""
-    data = e2e.ffmpeg('-i', path, '-map', '0:v:0', '-fps_mode', 'passthrough', '-f', 'image2pipe',
-                      '-c:v', 'pam', '-pix_fmt', 'rgba' if alpha else 'rgb24', '-')
-    frames, channels = [], 4 if alpha else 3
-    while data:
-        head, data = data.split(b'ENDHDR\n', 1)
-        facts = dict(line.split(b' ') for line in head.splitlines()[1:])
-        width, height = int(facts[b'WIDTH']), int(facts[b'HEIGHT'])
-        size = width * height * channels
-        rgb = np.frombuffer(data[:size], np.uint8).reshape(height, width, channels)
-        frames.append(rgb[..., [2, 1, 0, 3][:channels]])
-        data = data[size:]
-    return np.stack(frames)
 
 
 # ---- scenes -------------------------------------------------------------------------------------
@@ -434,6 +423,9 @@ class Contract:
     changes: bool = True      # the reference differs from the frame, else the test would say nothing
     where: tuple = ('picture', 'clip')
 
+    def target(self, where):
+        return self.scene.picture() if where == 'picture' else self.scene.clip()
+
 
 def command(contract, target, output):
     words = ['headless-run', '--models-path', contract.scene.models(contract.models),
@@ -442,6 +434,8 @@ def command(contract, target, output):
         words += ['-s', *contract.source()]
     if not contract.landmarker:
         words += ['--face-landmarker-score', '0']
+    if output.endswith('.mov'):
+        words += ['--output-video-encoder', 'rawvideo']
     if output.endswith('.mkv'):
         words += ['--output-video-encoder', 'libx264rgb', '--output-video-quality', '100',
                   '--output-video-preset', 'ultrafast']
@@ -462,13 +456,50 @@ def look_at(test, contract, got, want, before):
     test.assertLessEqual((wrong[changed] > 0).sum(), contract.differ * wrong[changed].size)
 
 
+def output_of(test, contract, where):
+    """Where it writes: a form that is read fast, where there is one without loss."""
+    kind = 'mov' if where == 'clip' else 'png' if contract.alpha else 'bmp'
+    return e2e.scratch(f'{test.__name__}-{contract.name}.{kind}')
+
+
+def args_of(words):
+    """The words of a command as the args of a job's step."""
+    names, args = {'-s': '--source-paths', '-t': '--target-path', '-o': '--output-path'}, {}
+    for word in words:
+        if re.match('--?[a-z]', word):
+            key = names.get(word, word)[2:].replace('-', '_')
+            args[key] = []
+        else:
+            args[key].append(word)
+    return {key: values[0] if len(values) == 1 else values for key, values in args.items()}
+
+
+def run_together(test, cases):
+    """The outputs of [(contract, where)], by one process for each folder of models: most of the time
+    of a short job is the start of its process. A job that fails has no output."""
+    folders = {}
+    for contract, where in cases:
+        words = command(contract, contract.target(where), output_of(test, contract, where))[1:]
+        at = words.index('--models-path')
+        folders.setdefault(words[at + 1], []).append(args_of(words[:at] + words[at + 2:]))
+    for number, (models, jobs) in enumerate(folders.items()):
+        folder = e2e.scratch(f'{test.__name__}-jobs-{number}')
+        os.makedirs(f'{folder}/queued')
+        for i, args in enumerate(jobs):
+            with open(f'{folder}/queued/{i}.json', 'w', encoding='utf-8') as file:
+                json.dump({'version': '1', 'date_created': '2026-01-02T03:04:05+01:00',
+                           'date_updated': None,
+                           'steps': [{'args': args, 'status': 'queued'}]}, file)
+        e2e.run('job-run-all', '--jobs-path', folder, '--models-path', models)
+
+
 def check(test, contract, where):
-    scene = contract.scene
-    target = scene.picture() if where == 'picture' else scene.clip()
-    output = e2e.scratch('contract.' + ('png' if where == 'picture' else 'mkv'))
+    scene, target = contract.scene, contract.target(where)
+    output = output_of(type(test), contract, where)
     points = [] if contract.landmarker else ['--face-landmarker-score', '0']
     faces = scene.faces(target, [*points, *MORE])
-    e2e.must(*command(contract, target, output))
+    if not os.path.exists(output):
+        e2e.must(*command(contract, target, output))
     before, got = scene.frames(target), read_frames(output, contract.alpha)
     os.unlink(output)
     test.assertEqual(len(got), len(before))
@@ -513,5 +544,9 @@ def tests_of(name, contracts):
     def method(contract, where):
         return lambda self: check(self, contract, where)
 
-    return type(name, (unittest.TestCase,), {
-        f'test_{c.name}_{where}': method(c, where) for c in contracts for where in c.where})
+    def set_up(cls):
+        if TOGETHER:
+            run_together(cls, [(c, where) for c in contracts for where in c.where])
+
+    return type(name, (unittest.TestCase,), {'setUpClass': classmethod(set_up), **{
+        f'test_{c.name}_{where}': method(c, where) for c in contracts for where in c.where}})

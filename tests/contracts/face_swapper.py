@@ -126,7 +126,7 @@ FIXED, FREE = Ramped('fixed', False), Ramped('free', True)
 def largest(scene, path):
     """The picture and its largest face."""
     faces = scene.faces(path, ['--face-landmarker-score', '0', *common.MORE])[0]
-    return common.read_frames(path)[0], faces[0]
+    return scene.frames(path)[0], faces[0]
 
 
 def embedding(frame, face):
@@ -250,7 +250,7 @@ class Map:
         if number == 0:
             return picture
         path = e2e.scratch(f'still-face-{number}.png')
-        frame, faces = common.read_frames(picture)[0], STILL.faces(
+        frame, faces = STILL.frames(picture)[0], STILL.faces(
             picture, ['--face-landmarker-score', '0', *common.MORE])[0]
         there, here = (common.similarity(common.five(faces[i], False), 'arcface_112_v2', 112)
                        for i in (0, number))

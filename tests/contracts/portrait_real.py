@@ -182,7 +182,7 @@ class Real(unittest.TestCase):
     """Published weights of feature extractor, retargeters and stitcher. The motion extractor says what
     the official one said of an example, so the points are those of a face."""
 
-    SCENE = common.PAIR
+    SCENE = common.Scene('real', 220, 242, [common.turned([50, 50, 170, 190], 20, 0.9)])
     known, done = {}, {}
 
     @classmethod
