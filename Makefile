@@ -22,11 +22,11 @@ run:         ## build, then swap a face in a sample clip; or SOURCE=me.jpg TARGE
 	@BUILD="$(BUILD)" scripts/run.sh
 
 test:        ## install what the tests need and pass every test
-	@scripts/build.sh "$(BUILD)" --tests $(INTO)
+	@scripts/build.sh "$(BUILD)" --tests -Dtests=false $(INTO)
 	@tests/run.sh
 
 check-long:  ## the tests that take long (a 10-minute clip)
-	@scripts/build.sh "$(BUILD)" --tests $(INTO)
+	@scripts/build.sh "$(BUILD)" --tests -Dtests=false $(INTO)
 	@tests/long.sh "$(BUILD)"
 
 check-cluster: ## as root: segments by Slurm and GNU parallel, which are installed from Debian if missing
@@ -41,7 +41,7 @@ check-dockerfile: ## as root: build the Dockerfile by buildah, swap in it; downl
 	@tests/dockerfile.sh "$(BUILD)"
 
 fuzz:        ## each fuzzer a million times, or RUNS=N; takes hours; FUZZERS="onnx video" for some
-	@scripts/build.sh "$(BUILD)" --tests $(INTO)
+	@scripts/build.sh "$(BUILD)" --tests -Dtests=false $(INTO)
 	@tests/run.sh "$(BUILD)" build-clang
 	@tests/fuzz.sh "$(BUILD)-clang" $(FUZZERS)
 

@@ -4,8 +4,8 @@
 #   scripts/build.sh FOLDER [--media] [--tests] [--gpu] [-DNAME=VALUE...]
 #
 # --media, --tests and --gpu are set-up's. A new build folder is a release build without tests and
-# benchmarks, unless --tests or options say else; in a folder that is there only what is named here,
-# or was changed by set-up, is changed.
+# benchmarks, unless --tests or options say else (--tests -Dtests=false: what they need, but not they
+# themselves); in a folder that is there only what is named here, or was changed by set-up, is changed.
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -41,7 +41,8 @@ esac
 
 ort=$(scripts/setup.sh "${setup[@]}")
 options+=("-Dort_home=$ort")
-case " ${setup[*]} " in
+case " ${setup[*]} ${options[*]} " in
+    *' -Dtests='*) ;;
     *' --tests '*) options+=(-Dtests=true) ;;
 esac
 

@@ -6,9 +6,10 @@
 # PART: "tidy" is clang-tidy alone, "rest" all but that.
 #
 # clang-tidy looks again only at files that changed since they were found clean. How far its analyser
-# follows a function's paths takes most of the time: $REPRISE_LINT_NODES states of a function at most,
-# 20000 if it is not set; the long suite takes clang's own 225000. $REPRISE_LINT_PROCESSES run at once,
-# as many as there are cores if it is not set.
+# follows a function's paths takes most of the time: 5000 states of a function at most. With
+# $REPRISE_LINT_LONG, as in the long suite, they are clang's own 225000, and cppcheck looks at tests,
+# benchmarks, tools and examples as well as at src. $REPRISE_LINT_PROCESSES run at once, as many as there
+# are cores if it is not set.
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -16,6 +17,8 @@ build=${1:?usage: lint.sh BUILD [PART]}
 build=$(realpath "$build")
 part=${2:-}
 processes=${REPRISE_LINT_PROCESSES:-$(nproc)}
+nodes=5000 checked='src/*.c'
+[ -z "${REPRISE_LINT_LONG:-}" ] || nodes=225000 checked='*.c'
 clean=$build/lint
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -71,7 +74,7 @@ sources() { # PATTERN...
 
 check_cppcheck() {
     local files
-    mapfile -t files < <(sources '*.c')
+    mapfile -t files < <(sources "$checked")
     mkdir -p "$clean/cppcheck"
     cppcheck --quiet --std=c11 --language=c -j "$processes" --cppcheck-build-dir="$clean/cppcheck" \
         --enable=warning,performance,portability --inline-suppr \
@@ -135,7 +138,7 @@ app_uses_the_public_header() {
 
 check_tidy() {
     if need clang-tidy clang-tidy; then
-        each python3 -B tests/tidy.py "$build" "$processes" "${REPRISE_LINT_NODES:-20000}"
+        each python3 -B tests/tidy.py "$build" "$processes" "$nodes"
     fi
 }
 

@@ -8,7 +8,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 program=$(realpath "${1:-build}")/reprise
 tests/test_sync.py "$program" --all -v
 # As `make test` does, but farther; it makes the build.
-[ ! -d "${1:-build}-test" ] || REPRISE_LINT_NODES=225000 tests/lint.sh "${1:-build}-test"
+[ ! -d "${1:-build}-test" ] || REPRISE_LINT_LONG=1 tests/lint.sh "${1:-build}-test"
 tests/test_install.py "$program" -v Subproject
 # Two minutes each, begun with what they found before; what ends one is kept.
 [ ! -x "${1:-build}-clang/tests/fuzz" ] ||

@@ -143,7 +143,7 @@ run_list() {
 compile() {
     local folder=$1 options=$2
     shift 2
-    options+=" --buildtype=debugoptimized -Dbench=true -Dtests=true -Dcuda=disabled -Dort_home=$ort"
+    options+=" --buildtype=debugoptimized -Dtests=true -Dcuda=disabled -Dort_home=$ort"
     options+=' -Dcheck_standins=true' # the content check takes networks whose answers are known
     if [ "$(cat "$folder/.options" 2>/dev/null)" != "$options" ]; then
         rm -rf "$folder/meson-private" "$folder/build.ninja" "$folder/meson-info"
@@ -184,7 +184,7 @@ plan() {
 
     alone=' load '
 
-    suite 'build debug' compile "$build-test" ''
+    suite 'build debug' compile "$build-test" -Dbench=true
     # for the last files of that, which are compiled one after the other
     for test in twins import_nsfwjs classic onnx_writer; do
         suite "$test" /usr/bin/python3 -B "tests/test_$test.py" -v
@@ -193,9 +193,9 @@ plan() {
         suite "$test" "tests/test_$test.sh"
     done
     after='build debug'
-    suite 'build asan' compile "$build-asan" '-Db_sanitize=address,undefined -Doptimization=1' -j "$few"
-    suite 'build tsan' compile "$build-tsan" '-Db_sanitize=thread' -j "$few" \
-        reprise tests/test_{queue,ring,log,pipeline}
+    suite 'build asan' compile "$build-asan" '-Db_sanitize=address,undefined -Doptimization=1 -Dbench=false' -j "$few"
+    suite 'build tsan' compile "$build-tsan" '-Db_sanitize=thread -Doptimization=1' -j "$few" \
+        tests/test_{queue,ring,log,pipeline}
     suite 'tidy' env REPRISE_LINT_PROCESSES=1 tests/lint.sh "$build-test" tidy
     python 'contracts 1' contracts "$standins" --part 1/2
     python 'contracts 2' contracts "$standins" --part 2/2
@@ -211,7 +211,7 @@ plan() {
     after='build tsan'
     suite 'threads tsan' in_meson "$build-tsan" -t 6 queue ring log pipeline
     after='build debug'
-    suite 'build clang' compile_by_clang "$build-clang" '-Dfuzz=true' -j "$few" reprise tests/fuzz
+    suite 'build clang' compile_by_clang "$build-clang" '-Dfuzz=true -Doptimization=1' -j "$few" reprise tests/fuzz
 
     python 'real media' real_media "$program"
     python 'face blur' face_blur "$program"
