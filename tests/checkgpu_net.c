@@ -413,8 +413,11 @@ void check_net_resize(struct cg *c)
 void check_net_eltwise(struct cg *c)
 {
     struct rp_op_net_eltwise a = {.op = c->bench ? RP_ELT_ADD : cg_range(c, 0, RP_ELT_COUNT - 1)};
-    const int n = c->bench ? 1 : cg_range(c, 1, 2), h = c->bench ? 64 : cg_range(c, 1, 6);
-    const int w = c->bench ? 64 : cg_range(c, 1, 9), channels = c->bench ? 256 : cg_range(c, 1, 30);
+    const int up = c->bench || cg_chance(c, 60) ? 0 : cg_range(c, 1, 3); /* of `low` */
+    const int n = c->bench ? 1 : cg_range(c, 1, 2);
+    const int h = c->bench ? 64 : cg_range(c, 1, 6) * RP_MAX(up, 1);
+    const int w = c->bench ? 64 : cg_range(c, 1, 9) * RP_MAX(up, 1);
+    const int channels = c->bench ? 256 : cg_range(c, 1, 30);
     const int one = c->bench ? 0 : 25; /* percent */
 
     a.scalar = cg_between(c, -2, 2);
@@ -428,6 +431,8 @@ void check_net_eltwise(struct cg *c)
                   shape(type(c), cg_chance(c, one) ? 1 : n, cg_chance(c, one) ? 1 : h,
                         cg_chance(c, one) ? 1 : w, cg_chance(c, one) ? 1 : channels),
                   0);
+    if (up)
+        a.low = act(c, "low", shape(type(c), n, h / up, w / up, channels), 0);
     a.dst = act(c, "dst", shape(type(c), n, h, w, channels), 1e-3f);
     a.then = then(c, c->bench ? RP_FN_NONE : RP_FN_COUNT - 1, channels);
     if (!c->bench && cg_chance(c, 40))

@@ -700,13 +700,16 @@ static double plain_elt(int op, double p, double q)
 
 static void one_eltwise(int op)
 {
-    const int n = 2, h = 3, w = 4, c = range(1, 10);
+    const int n = 2, up = range(0, 3), h = 3 * RP_MAX(up, 1), w = 4 * RP_MAX(up, 1),
+              c = range(1, 10);
     struct rp_op_net_eltwise a = {.op = op, .turned = op != RP_ELT_FIRST && range(0, 1)};
 
     a.then.fn = range(0, 1) ? RP_FN_LEAKY : RP_FN_NONE;
     a.then.alpha = 0.1f;
     a.a = tensor(range(0, 1), n, range(0, 1) ? h : 1, w, range(0, 1) ? c : 1);
     a.b = tensor(range(0, 1), range(0, 1) ? n : 1, h, range(0, 1) ? w : 1, c);
+    if (up)
+        a.low = tensor(range(0, 1), n, 3, 4, c);
     a.dst = tensor(RP_ACT_F32, n, h, w, c);
     for (int64_t i = 0; op == RP_ELT_POW && i < (int64_t) a.a.n * a.a.h * a.a.w * a.a.ld; i++)
         rp_number_put(a.a.data, a.a.type, i, fabsf(rp_number_get(a.a.data, a.a.type, i)) + 0.1f);
@@ -722,6 +725,8 @@ static void one_eltwise(int op)
         double want = a.turned ? plain_elt(op, (double) q, (double) p)
                                : plain_elt(op, (double) p, (double) q);
 
+        if (up)
+            want += (double) rp_act_get(&a.low, r, y / up, x / up, k);
         want = want < 0 && a.then.fn ? want * (double) 0.1f : want;
         if (isfinite(want))
             near(want, rp_act_get(&a.dst, r, y, x, k), 1e-6, "eltwise");
@@ -729,6 +734,7 @@ static void one_eltwise(int op)
     check_ends(&a.dst);
     free_act(&a.a);
     free_act(&a.b);
+    free_act(&a.low);
     free_act(&a.dst);
     free_also(&a.also);
 }

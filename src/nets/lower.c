@@ -251,6 +251,7 @@ static int join_steps(struct rp_nn_lower *l)
 {
     rp_nn_scale_first(l->plan);
     rp_nn_second_results(l->plan);
+    rp_nn_join_sums(l->plan);
     rp_nn_count_uses(l);
     RP_CHECK(rp_nn_join(l));
     if (has_styles(l->g)) {

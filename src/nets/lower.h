@@ -115,6 +115,10 @@ void rp_nn_scale_last(struct rp_nn_plan *plan);
 /* Is this step each number times that of its channel, of one picture? */
 bool rp_nn_scales(const struct rp_nn_step *s);
 
+/* A sum with what was enlarged reads it as it was before, and is done with the sum before it
+ * (sums.c). */
+void rp_nn_join_sums(struct rp_nn_plan *plan);
+
 /* Second results of sums and pools, when all steps are there (second.c). */
 void rp_nn_second_results(struct rp_nn_plan *plan);
 

@@ -306,6 +306,10 @@ static void reach_net_eltwise(struct reaches *s, const struct rp_op_net_eltwise 
 {
     wide_act(s, AT(net_eltwise, a), &a->a, &a->dst, true);
     wide_act(s, AT(net_eltwise, b), &a->b, &a->dst, false);
+    if (is_given(s))
+        want(s, a->low.n == a->dst.n && a->low.c == a->dst.c && a->low.h >= 1 && a->low.w >= 1 &&
+                    a->dst.h % a->low.h == 0 && a->dst.w % a->low.w == 0);
+    act(s, AT(net_eltwise, low), &a->low, false, false);
     act(s, AT(net_eltwise, dst), &a->dst, true, true);
     want(s, within(a->op, 0, RP_ELT_COUNT - 1));
     then(s, AT(net_eltwise, then), &a->then, a->dst.c);

@@ -1180,6 +1180,7 @@ static void describe_net_eltwise(struct rp_op_facts *f, const struct rp_op_net_e
 {
     act_in(f, "a", &a->a);
     act_in(f, "b", &a->b);
+    act_in(f, "low", &a->low);
     act_out(f, "dst", &a->dst);
     say(f, "op %d, turned %d, scalar %.9g", a->op, a->turned, (double) a->scalar);
     say_then(f, &a->then, a->dst.c);

@@ -282,9 +282,11 @@ struct rp_op_net_resize {
     float cubic_a; /* -0.75 is usual */
 };
 
-/* dst = then(a OP b), where n, h, w, c of a and of b are each dst's, or 1: the same for all. With
- * b.data NULL, b is the number `scalar`; with RP_ELT_FIRST there is only a. `turned`: b OP a. Types
- * may differ. dst may be a or b if that has its sizes and type. */
+/* dst = then((a OP b) + low), where n, h, w, c of a and of b are each dst's, or 1: the same for
+ * all. With b.data NULL, b is the number `scalar`; with RP_ELT_FIRST there is only a. `turned`: b
+ * OP a. low.data NULL: there is none; else it has dst's n and c, and dst is a whole number of times
+ * as high and as wide: each of its pixels is added to so many. Types may differ. dst may be a or b
+ * if that has its sizes and type. */
 enum rp_net_elt {
     RP_ELT_FIRST = 0,
     RP_ELT_ADD,
@@ -300,7 +302,7 @@ enum rp_net_elt {
     RP_ELT_COUNT
 };
 struct rp_op_net_eltwise {
-    struct rp_act a, b, dst;
+    struct rp_act a, b, low, dst;
     int op; /* enum rp_net_elt */
     int turned;
     float scalar;
@@ -385,13 +387,14 @@ struct rp_op_net_columns {
     struct rp_net_then then;
 };
 
-#define RP_NET_OPS(X)                                                                           \
-    X(net_conv)                                                                                 \
-    X(net_linear)                                                                               \
-    X(net_matmul)                                                                               \
-    X(net_softmax)                                                                              \
-    X(net_norm)                                                                                 \
-    X(net_pool) X(net_resize) X(net_eltwise) X(net_copy) X(net_pad) X(net_reduce) X(net_sample) \
-        X(net_gather) X(net_columns)
+#define RP_NET_OPS(X)                                                                             \
+    X(net_conv)                                                                                   \
+    X(net_linear)                                                                                 \
+    X(net_matmul)                                                                                 \
+    X(net_softmax)                                                                                \
+    X(net_norm)                                                                                   \
+    X(net_pool)                                                                                   \
+    X(net_resize) X(net_eltwise) X(net_copy) X(net_pad) X(net_reduce) X(net_sample) X(net_gather) \
+        X(net_columns)
 
 #endif /* RP_OPS_NET_H */

@@ -580,7 +580,10 @@ RP_FN float rp_net_eltwise_at(const struct rp_op_net_eltwise *a, int n, int y, i
 
     if (a->op != RP_ELT_FIRST && a->b.data)
         q = rp_act_get_wide(&a->b, n, y, x, c);
-    return rp_net_then(&a->then, a->turned ? rp_net_elt(a->op, q, p) : rp_net_elt(a->op, p, q), c);
+    float v = a->turned ? rp_net_elt(a->op, q, p) : rp_net_elt(a->op, p, q);
+    if (a->low.data)
+        v += rp_act_get(&a->low, n, y / (a->dst.h / a->low.h), x / (a->dst.w / a->low.w), c);
+    return rp_net_then(&a->then, v, c);
 }
 
 RP_FN float rp_net_pad_at(const struct rp_op_net_pad *a, int n, int y, int x, int c)

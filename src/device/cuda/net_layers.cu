@@ -140,6 +140,13 @@ static __global__ void __launch_bounds__(THREADS)
                : a.op == RP_ELT_DIV ? l / r
                                     : l;
     }
+    if (a.low.data) {
+        rp_eight_get(
+            a.low.data, a.low.type,
+            rp_act_at(&a.low, at.n, at.y / (a.dst.h / a.low.h), at.x / (a.dst.w / a.low.w), at.c),
+            q);
+        rp_eight_add(p, q);
+    }
     rp_eight_then(&a.then, p, at.c, a.dst.c);
     put_both(&a.dst, &a.also, &at, p);
 }
