@@ -15,6 +15,7 @@ import unittest
 sys.dont_write_bytecode = True
 import test_nets
 from test_nets import compare, half_error, inputs_of, np, onnx_writer, ort
+from twins import net as twins, restore
 
 PROGRAM = sys.argv[1] if len(sys.argv) > 1 else ''
 FLOAT = onnx_writer.FLOAT
@@ -126,6 +127,37 @@ class Fused(unittest.TestCase):
                                   stdout=subprocess.PIPE, check=True).stdout
             order = re.findall(r'(eltwise|resize)', said)
             self.assertEqual(order[:2], ['resize', 'eltwise'] if shared else ['eltwise', 'resize'])
+
+    def test_sums(self):
+        """A sum of a sum and of what was enlarged, as hourglasses have it; not if that is read elsewhere."""
+        for shared in (False, True):
+            n = Net(16, size=(16, 24))
+            n.g.initializer('scales', FLOAT, [4], onnx_writer.floats([1, 1, 2, 2]))
+            base = n.node('MaxPool', n.conv('x', 16, 32), kernel_shape=[2, 2], strides=[2, 2])
+            both = n.node('Add', n.node('Concat', n.conv(base, 32, 16), n.conv(base, 32, 16), axis=1), base)
+            low = n.node('MaxPool', base, kernel_shape=[2, 2], strides=[2, 2])
+            y = n.node('Add', both, n.node('Resize', low, '', 'scales', mode='nearest', nearest_mode='floor',
+                                           coordinate_transformation_mode='asymmetric'))
+            y = n.conv(n.node('Relu', n.norm(y, 32)), 32, 8)
+            if shared:
+                y = n.node('Concat', y, both, axis=1)
+            self.check(n.save(y, [1, 40 if shared else 8, 8, 12]), resize=0, eltwise=2 if shared else 1)
+
+    def test_scale_last(self):
+        """Styles scale what a convolution stores, once or twice, with a part beside it that is a copy."""
+        n = twins.Net('styles')
+        x, style = n.input('x', [1, 16, 32, 24]), n.input('style', [1, 512])
+        x = restore.style_conv(n, x, style, 32)
+        same, steered = n.split(x, [16, 16])
+        x = n.concat([same, n.add(n.mul(steered, n.conv(same, 16)), n.conv(same, 16))])
+        x = restore.style_conv(n, x, style, 24)
+        rgb = restore.to_rgb(n, x, style, None)
+        x = restore.style_conv(n, x, style, 8)
+        n.output(n.concat([x, rgb]), 'y')
+        path = ort.scratch('styles.onnx')
+        with open(path, 'wb') as f:
+            n.g.message().write(f)
+        self.check(path, conv=6, also=1, eltwise=3, copy=3)
 
     def test_also_output(self):
         """Both results are outputs."""

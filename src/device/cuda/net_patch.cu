@@ -233,6 +233,28 @@ RP_DEV void multiply_all(const struct rp_op_net_conv &a, const conv_plan &p, con
     rp_units_wait<0>();
 }
 
+/* What will be added to a group's pixels is asked for while they are multiplied: by itself every
+ * piece would be waited for as long as memory takes. */
+template <int EACH, int BN>
+RP_DEV void expect_add(const struct rp_op_net_conv &a, const conv_plan &p, const patch_at &at,
+                       int row)
+{
+    const int me = (int) threadIdx.x % (4 * RP_WARP), size = a.add.type == RP_ACT_F16 ? 2 : 4;
+    const struct in_patch place = {at.n, at.y + row, at.x, p.height, p.width};
+    const int m = me < EACH * 64 ? place.pixel(me) : -1;
+
+    if (!a.add.data || m < 0 || !p.quick)
+        return;
+    const int pixel = a.add.n == a.dst.n ? m : m % (p.height * p.width);
+    const int first = a.add.c == 1 ? 0 : at.out,
+              count = a.add.c == 1 ? 1 : rp_mini(BN, a.add.c - first);
+    const char *const from =
+        (const char *) a.add.data + ((int64_t) pixel * a.add.ld + first) * size;
+
+    for (int i = 0; i < count * size; i += 128)
+        asm volatile("prefetch.global.L1 [%0];" ::"l"(from + i));
+}
+
 /* What a group of warps has; row: of its first pixels in the tile. */
 template <int EACH, int BN>
 RP_DEV void finish_patch(const struct rp_op_net_conv &a, const conv_plan &p,
@@ -298,6 +320,7 @@ static __global__ void __launch_bounds__(GROUPS * 4 * RP_WARP + HELPERS, AT_ONCE
 #pragma unroll
     for (int i = 0; i < EACH * BN / 2; i++)
         (&sum[0][0][0])[i] = 0;
+    expect_add<EACH, BN>(a, p, at, row);
     multiply_all<EACH, BN>(a, p, q, &barriers, patches, room, row, sum);
     /* what was fetched is read no more: results are turned there */
     asm volatile("bar.sync 1, %0;" ::"n"(WARPS * RP_WARP) : "memory");
@@ -401,6 +424,7 @@ RP_DEV void multiply_slots(const struct rp_op_net_conv &a, const conv_plan &p, c
 #pragma unroll
         for (int k = 0; k < EACH * BN / 2; k++)
             (&sum[0][0][0])[k] = 0;
+        expect_add<EACH, BN>(a, p, at, 0);
         rp_barrier_wait(&ready[slot], i / p.stages & 1);
 #pragma unroll 1
         for (int ky = 0; ky < a.kh; ky++, pixels += apart)
