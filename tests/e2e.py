@@ -239,16 +239,14 @@ def read_frames(path, alpha=False):
         return found[..., :4 if alpha else 3]
     data = ffmpeg('-i', path, '-map', '0:v:0', '-fps_mode', 'passthrough', '-f', 'image2pipe',
                   '-c:v', 'pam', '-pix_fmt', 'rgba' if alpha else 'rgb24', '-')
-    frames, channels = [], 4 if alpha else 3
-    while data:
-        head, data = data.split(b'ENDHDR\n', 1)
-        facts = dict(line.split(b' ') for line in head.splitlines()[1:])
+    frames, channels, at = [], 4 if alpha else 3, 0
+    while at < len(data):
+        body = data.index(b'ENDHDR\n', at) + 7
+        facts = dict(line.split(b' ') for line in data[at:body - 7].splitlines()[1:])
         width, height = int(facts[b'WIDTH']), int(facts[b'HEIGHT'])
-        size = width * height * channels
-        rgb = np.frombuffer(data[:size], np.uint8).reshape(height, width, channels)
-        frames.append(rgb[..., [2, 1, 0, 3][:channels]])
-        data = data[size:]
-    return np.stack(frames)
+        at = body + width * height * channels
+        frames.append(np.frombuffer(data, np.uint8, at - body, body).reshape(height, width, channels))
+    return np.stack(frames)[..., [2, 1, 0, 3][:channels]]
 
 
 def pixels(path):
