@@ -36,6 +36,7 @@ LITE = ['fr_detect', 'fr_landmark', 'fr_feature', 'fr_age', 'fr_gender', 'nsfwjs
 TIMEOUT = 600
 
 program = None
+whole = False  # --all: long clips from end to end
 _work = tempfile.TemporaryDirectory(prefix='reprise-test-')
 
 
@@ -44,7 +45,10 @@ def main(standins=False):
 
     standins: their networks are stand-ins, also for those of the content check, which only a build
     with -Dcheck_standins=true takes."""
-    global program
+    global program, whole
+    if '--all' in sys.argv:
+        whole = True
+        sys.argv.remove('--all')
     if len(sys.argv) < 2:
         print(f'usage: {sys.argv[0]} PROGRAM [TEST...]')
         sys.exit(2)

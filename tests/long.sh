@@ -31,6 +31,8 @@ fi
 [ ! -d "${1:-build}-test" ] || tests/test_dropin.py "${1:-build}-test/reprise" --all -v
 [ ! -x "${1:-build}-test/tests/report_page" ] ||
     tests/test_report.py "${1:-build}-test/tests/report_page" --measure "$program"
+tests/test_real_media.py "$program" --all -v Lite Yunet Jobs
+tests/test_face_blur.py "$program" --all -v Nobody
 tests/test_pieces.py "$program" --all -v
 tests/test_faults.py "$program" --all
 tests/test_resume.py "$program" --all -v
