@@ -18,7 +18,7 @@ if [ -d "${1:-build}-asan" ]; then
     export REPRISE_SOURCE=$PWD LSAN_OPTIONS=suppressions=$PWD/tests/lsan.supp
     meson test -C "${1:-build}-asan" --no-rebuild --print-errorlogs --suite reference -t 4
     REPRISE_ALL_RUNS=1 "${1:-build}-asan/tests/test_pipeline"
-    tests/test_bad_input.py "${1:-build}-asan/reprise" -v World
+    tests/test_bad_input.py "${1:-build}-asan/reprise" --all -v World Files
     tests/test_background.py "${1:-build}-asan/reprise" -v Alpha BadInput
 fi
 [ ! -x "${1:-build}-tsan/tests/test_pipeline" ] || REPRISE_SOURCE=$PWD REPRISE_ALL_RUNS=1 \
