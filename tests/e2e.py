@@ -164,6 +164,9 @@ def probe(path, entries, stream='v:0', *more):
 
 
 def size_of(path):
+    if path.endswith('.png'):
+        with open(path, 'rb') as file:
+            return struct.unpack('>8s8xII', file.read(24))[1:]
     return tuple(int(n) for n in probe(path, 'stream=width,height')[0].split(',')[:2])
 
 
@@ -234,6 +237,20 @@ def read_png(path):
     return out
 
 
+def frames_as(path, pix_fmt, *decode):
+    """All frames of a picture or video in a format of FFmpeg's of bytes, [n,h,w,c]."""
+    data = ffmpeg(*decode, '-i', path, '-map', '0:v:0', '-fps_mode', 'passthrough', '-f',
+                  'image2pipe', '-c:v', 'pam', '-pix_fmt', pix_fmt, '-')
+    frames, at = [], 0
+    while at < len(data):
+        body = data.index(b'ENDHDR\n', at) + 7
+        facts = dict(line.split(b' ') for line in data[at:body - 7].splitlines()[1:])
+        shape = [int(facts[name]) for name in (b'HEIGHT', b'WIDTH', b'DEPTH')]
+        at = body + shape[0] * shape[1] * shape[2]
+        frames.append(np.frombuffer(data, np.uint8, at - body, body).reshape(shape))
+    return np.stack(frames)
+
+
 def read_frames(path, alpha=False):
     """All frames of a picture or video, BGR or BGRA [n,h,w,c]. Plain ones are read here: the ffmpeg
     program takes longer to start than they take."""
@@ -241,16 +258,7 @@ def read_frames(path, alpha=False):
     found = plain(path)
     if found is not None:
         return found[..., :4 if alpha else 3]
-    data = ffmpeg('-i', path, '-map', '0:v:0', '-fps_mode', 'passthrough', '-f', 'image2pipe',
-                  '-c:v', 'pam', '-pix_fmt', 'rgba' if alpha else 'rgb24', '-')
-    frames, channels, at = [], 4 if alpha else 3, 0
-    while at < len(data):
-        body = data.index(b'ENDHDR\n', at) + 7
-        facts = dict(line.split(b' ') for line in data[at:body - 7].splitlines()[1:])
-        width, height = int(facts[b'WIDTH']), int(facts[b'HEIGHT'])
-        at = body + width * height * channels
-        frames.append(np.frombuffer(data, np.uint8, at - body, body).reshape(height, width, channels))
-    return np.stack(frames)[..., [2, 1, 0, 3][:channels]]
+    return frames_as(path, 'rgba' if alpha else 'rgb24')[..., [2, 1, 0, 3] if alpha else [2, 1, 0]]
 
 
 def pixels(path):

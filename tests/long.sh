@@ -27,8 +27,11 @@ fi
 [ ! -x "${1:-build}-test/tests/test_pipeline" ] || REPRISE_SOURCE=$PWD REPRISE_EVERY_CALL=1 \
     "${1:-build}-test/tests/test_pipeline" test_device_fails
 [ ! -x "${1:-build}-test/tests/net_run" ] || tests/test_nets.py "${1:-build}-test/tests/net_run" --long
-# All of FaceFusion's command lines; networks that stand in for the content check's are needed.
-[ ! -d "${1:-build}-test" ] || tests/test_dropin.py "${1:-build}-test/reprise" --all -v
+# Networks that stand in for the content check's are needed: all of FaceFusion's command lines, and sound.
+if [ -d "${1:-build}-test" ]; then
+    tests/test_dropin.py "${1:-build}-test/reprise" --all -v
+    tests/test_lip_syncer.py "${1:-build}-test/reprise" --all -v Hears Sound
+fi
 [ ! -x "${1:-build}-test/tests/report_page" ] ||
     tests/test_report.py "${1:-build}-test/tests/report_page" --measure "$program"
 tests/test_real_media.py "$program" --all -v Lite Yunet Jobs

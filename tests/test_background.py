@@ -157,10 +157,10 @@ def write(path, frames, pix_fmt='rgb24', *encode):
 
 def read(path, pix_fmt='rgba', *decode):
     """Frames of a file as [n,h,w,c]."""
-    w, h = e2e.size_of(path)
-    raw = e2e.ffmpeg(*decode, '-i', path, '-map', '0:v:0', '-fps_mode', 'passthrough', '-f',
-                     'rawvideo', '-pix_fmt', pix_fmt, '-')
-    return np.frombuffer(raw, np.uint8).reshape(-1, h, w, {'rgba': 4, 'rgb24': 3, 'gray': 1}[pix_fmt])
+    if decode or pix_fmt == 'gray':
+        return e2e.frames_as(path, pix_fmt, *decode)
+    alpha = pix_fmt == 'rgba'
+    return e2e.read_frames(path, alpha)[..., [2, 1, 0, 3] if alpha else [2, 1, 0]]
 
 
 def planes(path, w, h, sub_x=1, sub_y=1, *decode):

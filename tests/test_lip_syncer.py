@@ -2,13 +2,16 @@
 """Lips and sound stay together: a clip with a tone every second, and a network that paints the mouth
 by what it hears. Every model's contract: tests/contracts/lip_syncer.py.
 
-    test_lip_syncer.py PROGRAM
+    test_lip_syncer.py PROGRAM [--all] [TEST...]
+
+With --all clips are longer.
 """
 import functools
 import itertools
 import json
 import os
 import shutil
+import sys
 import unittest
 
 import e2e
@@ -18,7 +21,7 @@ from twins import tiny
 from twins.net import Net
 
 SCENE = common.ONE
-SECONDS, FEW = 12, 6  # of clips
+SECONDS, FEW = (12, 6) if '--all' in sys.argv else (6, 4)  # of clips
 TONE = 0.4            # seconds of a tone, which begins with the second
 RATES = {'24000/1001': 24000 / 1001, '25': 25.0, '30000/1001': 30000 / 1001}
 BLUR = 0.03               # seconds: half a window of the spectrogram, and a little
