@@ -279,12 +279,30 @@ def packets(path, stream):
 
 
 def sample():
-    """Target clip and source picture, as `make run` makes them."""
+    """Target clip and source picture, as `make run` makes them. Of all suites of a run ($REPRISE_SAMPLE, a
+    folder) the first makes them."""
     target, source = scratch('target.mp4'), scratch('source.png')
-    if not os.path.exists(target):
+    made = os.environ.get('REPRISE_SAMPLE')
+    if not os.path.exists(target) and made and os.path.exists(made):
+        shutil.copy(f'{made}/source.png', source)
+        shutil.copy(f'{made}/target.mp4', target)
+    elif not os.path.exists(target):
         maker = os.path.join(os.path.dirname(program), 'tools', 'make-sample')
         tool(maker, scratch(), PICTURE)
+        if made:
+            keep_sample(made, source, target)
     return source, target
+
+
+def keep_sample(folder, *paths):
+    """Complete or not at all; another suite may do the same."""
+    part = tempfile.mkdtemp(dir=os.path.dirname(folder))
+    for path in paths:
+        shutil.copy(path, part)
+    try:
+        os.rename(part, folder)
+    except OSError:
+        shutil.rmtree(part)
 
 
 def inside(shape, box, grow=0.0):

@@ -31,6 +31,8 @@ mkdir -p "$logs"
 rm -f "$logs"/*.{log,time,end}
 
 export REPRISE_SOURCE=$root
+export REPRISE_SAMPLE=$root/$build-test/sample # the suites share it
+rm -rf "$REPRISE_SAMPLE"
 # Sanitizers end a program with a code that is none of its own.
 export ASAN_OPTIONS=${ASAN_OPTIONS:-exitcode=99:detect_stack_use_after_return=1}
 export UBSAN_OPTIONS=${UBSAN_OPTIONS:-halt_on_error=1:print_stacktrace=1:exitcode=99}
