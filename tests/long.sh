@@ -26,6 +26,8 @@ fi
 # Every call of a device fails once, not some of them.
 [ ! -x "${1:-build}-test/tests/test_pipeline" ] || REPRISE_SOURCE=$PWD REPRISE_EVERY_CALL=1 \
     "${1:-build}-test/tests/test_pipeline" test_device_fails
+[ ! -f "${1:-build}-test/tests/emulate/libcheckgpu-emulated.so" ] || "${1:-build}-test/tests/checkgpu" \
+    --count 40 --module "${1:-build}-test/tests/emulate/libcheckgpu-emulated.so"
 [ ! -x "${1:-build}-test/tests/net_run" ] || tests/test_nets.py "${1:-build}-test/tests/net_run" --long
 # Networks that stand in for the content check's are needed: all of FaceFusion's command lines, and sound.
 if [ -d "${1:-build}-test" ]; then

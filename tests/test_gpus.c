@@ -9,7 +9,7 @@
 #include "pipeline/job.h"
 #include "pipeline/tune.h"
 
-enum { GPUS = 3, FRAMES = 22 };
+enum { GPUS = 3, FRAMES = 11 };
 
 static rp_runtime *runtime;
 static struct rp_cache *cache; /* what these GPUs have; NULL: nothing is kept */
@@ -197,14 +197,14 @@ static void assert_same(const char *a, const char *b)
 /* ---- tests ----------------------------------------------------------------------------------- */
 
 /* One, two and three GPUs; in pieces and not; single frames, and four in lockstep, which end with
- * each piece of 10. */
+ * each piece of 5. */
 static void test_number_of_gpus(void **state)
 {
     static const char *const ids[] = {"0", "0 1", "0 1 2"};
     static const struct {
         const char *piece, *frames;
         int most, gpus;
-    } kinds[] = {{"0", "1", 1, 2}, {"0.4", "4", 4, GPUS}};
+    } kinds[] = {{"0", "1", 1, 2}, {"0.2", "4", 4, GPUS}};
 
     (void) state;
     need_all();
@@ -285,7 +285,7 @@ static void test_join_elsewhere(void **state)
     need_all();
     for (int i = 0; i < 3; i++) {
         o = options_for("0", "1", i ? "c.mp4" : "a.mp4");
-        set(o, "output-video-piece", "0.4");
+        set(o, "output-video-piece", "0.2");
         if (i)
             set(o, "segment", segment[i - 1]);
         run(o, false, NULL);

@@ -12,7 +12,7 @@
 #define W 320
 #define H 160
 #define LANES 4
-#define FRAMES 12
+#define FRAMES (2 * LANES)
 #define FPS 25.0
 #define BYTES ((size_t) 3 * W * H)
 
