@@ -4,6 +4,7 @@ as float16, against the same networks in float32 (on the processor that is --pre
 
     test_precision.py PROGRAM                       the tests
     test_precision.py PROGRAM --table FACE PICTURE...   a table of these pictures, with FACE swapped in
+    test_precision.py PROGRAM --gpu FACE PICTURE...     the same of a GPU against the processor in float32
 """
 import json
 import os
@@ -16,6 +17,9 @@ import numpy as np
 NATIVE = ('--network-engine', 'native')
 FULL = (*NATIVE, '--precision', 'tf32')
 HALF = (*NATIVE, '--precision', 'fp16')
+GPU = {'auto': ('--execution-providers', 'cuda', '--precision', 'auto'),
+       'fp16': ('--execution-providers', 'cuda', '--precision', 'fp16'),
+       'ONNX Runtime': ('--execution-providers', 'cuda', '--network-engine', 'onnxruntime')}
 
 
 def swapped(source, target, name, options):
@@ -24,20 +28,20 @@ def swapped(source, target, name, options):
     return e2e.pixels(path)[0]
 
 
-def picture_error(source, target):
+def picture_error(source, target, options=HALF):
     """PSNR over the pixels that the swap changed, and the largest difference of one."""
     before = e2e.pixels(target)[0]
     full = swapped(source, target, 'full.png', FULL)
-    half = swapped(source, target, 'half.png', HALF)
+    half = swapped(source, target, 'half.png', options)
     changed = (full != before).any(2)
     assert changed.any(), f'{target}: nothing was swapped'
     apart = np.abs(full[changed].astype(int) - half[changed])
     return e2e.psnr(full[changed], half[changed]), int(apart.max())
 
 
-def face_errors(target):
+def face_errors(target, options=HALF):
     """The largest difference of boxes and landmarks in pixels, and the least cosine."""
-    both = [e2e.analyse(*options, target)[0]['faces'] for options in (FULL, HALF)]
+    both = [e2e.analyse(*o, target)[0]['faces'] for o in (FULL, options)]
     assert len(both[0]) == len(both[1]) > 0, f'{target}: {[len(faces) for faces in both]} faces'
     box = points = 0.0
     cosine = 1.0
@@ -75,18 +79,19 @@ class Precision(unittest.TestCase):
         self.assertEqual(*faces)
 
 
-def table(source, pictures):
-    print(f'{"picture":28} {"PSNR dB":>8} {"most":>5} {"box px":>8} {"points px":>10} {"cosine":>9}')
+def table(source, pictures, ways):
+    print(f'{"picture":20} {"":12} {"PSNR dB":>8} {"most":>5} {"box px":>8} {"points px":>10} {"cosine":>9}')
     for path in pictures:
-        psnr, most = picture_error(source, path)
-        box, points, cosine = face_errors(path)
-        print(f'{os.path.basename(path):28} {psnr:8.1f} {most:5} {box:8.3f} {points:10.3f} '
-              f'{cosine:9.6f}', flush=True)
+        for name, options in ways.items():
+            psnr, most = picture_error(source, path, options)
+            box, points, cosine = face_errors(path, options)
+            print(f'{os.path.basename(path):20} {name:12} {psnr:8.1f} {most:5} {box:8.3f} {points:10.3f} '
+                  f'{cosine:9.6f}', flush=True)
 
 
 if __name__ == '__main__':
-    if len(sys.argv) > 4 and sys.argv[2] == '--table':
+    if len(sys.argv) > 4 and sys.argv[2] in ('--table', '--gpu'):
         e2e.program = os.path.abspath(sys.argv[1])
-        table(sys.argv[3], sys.argv[4:])
+        table(sys.argv[3], sys.argv[4:], GPU if sys.argv[2] == '--gpu' else {'fp16': HALF})
     else:
         e2e.main()
