@@ -101,9 +101,15 @@ class Landmarkers(unittest.TestCase):
                            'yunet_2023_mar': 'yunet_2023mar'}.items():
             os.symlink(e2e.shared(f'models/{file}.onnx'), f'{cls.folder}/{name}.onnx')
 
+    def faces_of(self, names, *options):
+        """Of each of some pictures, by one process."""
+        found = e2e.analyse('--models-path', self.folder, *options, *map(media, names))
+        self.assertEqual(len(found), len(names))
+        return {name: sorted(f['faces'], key=lambda face: face['box'][0])
+                for name, f in zip(names, found)}
+
     def faces(self, name, *options):
-        faces = e2e.analyse('--models-path', self.folder, *options, media(name))[0]['faces']
-        return sorted(faces, key=lambda f: f['box'][0])
+        return self.faces_of([name], *options)[name]
 
     def check_points(self, face):
         """In the box or near it, eyes over nose over mouth."""
@@ -119,8 +125,8 @@ class Landmarkers(unittest.TestCase):
     def test_points_and_identity(self):
         for model in ('2dfan4', 'peppa_wutz'):
             for detector in ('ultraface', 'yunet'):
-                found = {name: self.faces(name, '--face-landmarker-model', model,
-                                          '--face-detector-model', detector) for name in PICTURES}
+                found = self.faces_of([*PICTURES], '--face-landmarker-model', model,
+                                      '--face-detector-model', detector)
                 for name, n in PICTURES.items():
                     self.assertEqual(len(found[name]), n, (model, detector, name))
                     for face in found[name]:
@@ -198,12 +204,15 @@ class Turned(unittest.TestCase):
     def check(self, *options):
         options = ('--models-path', self.folder, *options)
         want, = e2e.analyse(*options, media('astronaut.png'))[0]['faces']
-        path = e2e.scratch('quarter.bmp')
-        for quarters in (1, 2, 3):
+        paths = {n: e2e.scratch(f'quarter{n}.bmp') for n in (1, 2, 3)}
+        for quarters, path in paths.items():
             write_bmp(path, np.rot90(self.picture, -quarters))
-            for angles in ((quarters,), (0, 1, 2, 3)):
-                face, = e2e.analyse(path, *options, '--face-detector-angles',
-                                    *(str(90 * a) for a in angles))[0]['faces']
+        with_all = e2e.analyse(*paths.values(), *options, '--face-detector-angles', '0', '90', '180',
+                               '270')
+        for (quarters, path), second in zip(paths.items(), with_all, strict=True):
+            first = e2e.analyse(path, *options, '--face-detector-angles', str(90 * quarters))[0]
+            for frame in (first, second):
+                face, = frame['faces']
                 corners = self.back(face['box'], quarters)
                 np.testing.assert_allclose([*corners.min(0), *corners.max(0)], want['box'],
                                            atol=0.1)
@@ -334,22 +343,22 @@ class Classes(unittest.TestCase):
                            'yunet_2023_mar': 'yunet_2023mar'}.items():
             os.symlink(e2e.shared(f'models/{file}.onnx'), f'{cls.folder}/{name}.onnx')
 
-    def faces(self, name, *options):
-        return e2e.analyse('--models-path', self.folder, *options, media(name))[0]['faces']
-
     def test_fairface(self):
+        names = ('obama.jpg', 'biden.jpg', 'obama_and_biden.jpg', 'kodim04.png')
         for detector in ('yunet', 'ultraface'):
-            options = ('--face-detector-model', detector)
+            lines = e2e.analyse('--models-path', self.folder, '--face-detector-model', detector,
+                                *map(media, names))
+            found = {name: f['faces'] for name, f in zip(names, lines, strict=True)}
             men = {}
             for name in ('obama.jpg', 'biden.jpg'):
-                men[name], = self.faces(name, *options)
+                men[name], = found[name]
                 self.assertEqual(men[name]['gender'], 'male', (detector, name))
-            group = self.faces('obama_and_biden.jpg', *options)
+            group = found['obama_and_biden.jpg']
             for name, man in men.items():
                 likeness = [np.dot(f['embedding'], man['embedding']) for f in group]
                 self.assertEqual(group[int(np.argmax(likeness))]['gender'], 'male',
                                  (detector, name))
-            woman = max(self.faces('kodim04.png', *options), key=lambda f: f['score'])
+            woman = max(found['kodim04.png'], key=lambda f: f['score'])
             self.assertEqual(woman['gender'], 'female', detector)
             for face in [*group, *men.values(), woman]:
                 self.assertIn(face['race'],
