@@ -325,6 +325,27 @@ struct rp_nn_fix *rp_nn_fix_at(const struct rp_nn_step *s, size_t at)
     return NULL;
 }
 
+void rp_nn_add_fix(struct rp_nn_step *s, size_t at, const struct rp_nn_fix *from)
+{
+    s->fix[s->nfix++] = (struct rp_nn_fix){at, from->buffer, from->bytes};
+}
+
+bool rp_nn_uses(const struct rp_nn_step *s, int buffer)
+{
+    for (int i = 0; i < s->nfix; i++)
+        if (s->fix[i].buffer == buffer)
+            return true;
+    return false;
+}
+
+bool rp_nn_only(const struct rp_nn_plan *p, int buffer, int i, int k, int j)
+{
+    for (int s = 0; s < p->nsteps; s++)
+        if (s != i && s != k && s != j && rp_nn_uses(&p->step[s], buffer))
+            return false;
+    return p->buffer[buffer].memory == RP_NN_ARENA;
+}
+
 void rp_nn_count_uses(struct rp_nn_lower *l)
 {
     struct rp_nn_plan *const p = l->plan;

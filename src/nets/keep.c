@@ -11,7 +11,7 @@
 
 struct head {
     char magic[8];
-    uint32_t crc; /* of all that follows it */
+    uint32_t crc;    /* of all that follows it */
     uint32_t shapes; /* bytes of this, to notice a build with other structs */
     struct rp_nn_sum sum;
     uint64_t arena, weights;
@@ -28,8 +28,8 @@ struct step {
 static void add_block(struct rp_nn_sum *s, const uint64_t word[8])
 {
     for (int i = 0; i < 8; i++)
-        s->lane[i] = ((s->lane[i] << 29 | s->lane[i] >> 35) ^ word[i]) * 0x9e3779b97f4a7c15u +
-                     (uint64_t) i;
+        s->lane[i] =
+            ((s->lane[i] << 29 | s->lane[i] >> 35) ^ word[i]) * 0x9e3779b97f4a7c15u + (uint64_t) i;
 }
 
 void rp_nn_sum_add(struct rp_nn_sum *s, const void *data, size_t bytes)
@@ -125,9 +125,15 @@ static uint32_t crc_of(const void *data, size_t size)
 
 static void write_head(const struct rp_nn_plan *p, const struct rp_nn_sum *sum, struct head *h)
 {
-    *h = (struct head){.magic = MAGIC, .shapes = shapes(), .sum = *sum, .arena = p->arena,
-                       .weights = p->weights, .nsteps = p->nsteps, .nbuffers = p->nbuffers,
-                       .ninputs = p->ninputs, .noutputs = p->noutputs};
+    *h = (struct head){.magic = MAGIC,
+                       .shapes = shapes(),
+                       .sum = *sum,
+                       .arena = p->arena,
+                       .weights = p->weights,
+                       .nsteps = p->nsteps,
+                       .nbuffers = p->nbuffers,
+                       .ninputs = p->ninputs,
+                       .noutputs = p->noutputs};
     memcpy(h->in, p->in, sizeof(h->in));
     memcpy(h->out, p->out, sizeof(h->out));
 }
@@ -206,8 +212,7 @@ static bool take_step(struct bytes *b, struct rp_nn_step *s)
 {
     struct step head;
 
-    if (!take(b, &head, sizeof(head)) || head.op < 0 || head.nfix < 0 ||
-        head.nfix > RP_NN_MAX_FIX)
+    if (!take(b, &head, sizeof(head)) || head.op < 0 || head.nfix < 0 || head.nfix > RP_NN_MAX_FIX)
         return false;
     s->op = (enum rp_nn_op) head.op;
     s->nfix = head.nfix;
@@ -273,7 +278,8 @@ int rp_nn_kept(struct rp_nn_plan **out, struct rp_nn_sum *sum, const void *data,
     *sum = h.sum;
     const int ret = read_plan(*out, &h, &b);
     if (ret < 0) {
-        for (int i = 0; i < (*out)->nbuffers; i++) { /* if they were not read, they may be anything */
+        for (int i = 0; i < (*out)->nbuffers;
+             i++) { /* if they were not read, they may be anything */
             (*out)->buffer[i].host = NULL;
             (*out)->buffer[i].owned = false;
         }

@@ -106,6 +106,13 @@ void rp_nn_count_uses(struct rp_nn_lower *l);
 
 /* Where a step's pointer at this offset of its arguments leads; NULL: it has none. */
 struct rp_nn_fix *rp_nn_fix_at(const struct rp_nn_step *s, size_t at);
+/* Let it lead where `from` leads, whose place in its own step counts nothing. There must be room.
+ */
+void rp_nn_add_fix(struct rp_nn_step *s, size_t at, const struct rp_nn_fix *from);
+
+bool rp_nn_uses(const struct rp_nn_step *s, int buffer);
+/* Is it a tensor between steps that only steps i, k and (unless -1) j use? */
+bool rp_nn_only(const struct rp_nn_plan *p, int buffer, int i, int k, int j);
 
 /* When all steps are there: what is scaled after it was enlarged is scaled before (scale_first.c),
  * and by the convolution that made it (scale_last.c). */

@@ -1,6 +1,7 @@
-/* Convolutions of volumes (rank 5), frame by frame: a kernel of several frames is as many kernels of
- * one, whose sums are added up where the result is. Frames before the first and after the last one
- * are zeros that are copied there, so that each kernel sees as many frames as the result has. */
+/* Convolutions of volumes (rank 5), frame by frame: a kernel of several frames is as many kernels
+ * of one, whose sums are added up where the result is. Frames before the first and after the last
+ * one are zeros that are copied there, so that each kernel sees as many frames as the result has.
+ */
 #include "nets/lower_conv.h"
 #include "onnx/attr.h"
 
@@ -42,14 +43,14 @@ static int set_up(struct rp_nn_lower *l, const struct rp_nn_node *n, const struc
     struct rp_nn_window win = {0};
     struct rp_nn_conv *const c = &v->conv;
     const struct rp_nn_value *const w = rp_nn_in(l->g, n, 1), *const b = rp_nn_in(l->g, n, 2),
-                             *const out = rp_nn_out(l->g, n, 0);
+                                    *const out = rp_nn_out(l->g, n, 0);
     const struct rp_nn_act frame = {.h = (int) x->dim[3], .w = (int) x->dim[4]};
     const int64_t groups = rp_onnx_attr_int(n->onnx, "group", 1);
 
     RP_CHECK(rp_nn_constant_floats(l, n, 1, &c->weights));
     if (!c->weights || w->rank != 5 || !out || out->rank != 5 || groups < 1 ||
-        w->dim[1] * groups != x->dim[1] || w->dim[0] < 1 || w->dim[0] % groups ||
-        w->count < 1 || w->count > INT32_MAX || (n->scale && n->channels != w->dim[0]))
+        w->dim[1] * groups != x->dim[1] || w->dim[0] < 1 || w->dim[0] % groups || w->count < 1 ||
+        w->count > INT32_MAX || (n->scale && n->channels != w->dim[0]))
         return rp_nn_cannot_node(l->g, n, "weights that are not constants, or do not fit");
     if (b) {
         RP_CHECK(rp_nn_constant_floats(l, n, 2, &c->bias));
@@ -61,10 +62,12 @@ static int set_up(struct rp_nn_lower *l, const struct rp_nn_node *n, const struc
     win.kernel[1] = (int) w->dim[4];
     if (!depth_of(n, v) || !rp_nn_window_of(n, 3, &frame, &win))
         return rp_nn_cannot_node(l->g, n, "strides, dilations or pads that are not known");
-    const int64_t room = x->dim[2] + v->begin + v->end - (int64_t) v->dilation * (v->frames - 1) - 1;
+    const int64_t room =
+        x->dim[2] + v->begin + v->end - (int64_t) v->dilation * (v->frames - 1) - 1;
     if (room < 0 || out->dim[0] != x->dim[0] || out->dim[1] != w->dim[0] ||
         out->dim[2] != room / v->stride + 1 || out->dim[3] < 1 || out->dim[4] < 1 ||
-        out->dim[3] != rp_nn_slide(frame.h, &win, 0) || out->dim[4] != rp_nn_slide(frame.w, &win, 1))
+        out->dim[3] != rp_nn_slide(frame.h, &win, 0) ||
+        out->dim[4] != rp_nn_slide(frame.w, &win, 1))
         return rp_nn_cannot_node(l->g, n, "a result of unexpected size");
     c->out = (int) w->dim[0];
     c->op.groups = (int) groups;

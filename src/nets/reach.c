@@ -7,8 +7,8 @@
 
 #include "ops/net_core.h"
 
-#define MOST INT32_MAX      /* of a size; also of a tensor's numbers */
-#define WINDOW (1 << 20)    /* of what positions are made of: positions stay within int */
+#define MOST INT32_MAX   /* of a size; also of a tensor's numbers */
+#define WINDOW (1 << 20) /* of what positions are made of: positions stay within int */
 #define POSITION (1 << 29)
 
 struct reaches {
@@ -95,8 +95,10 @@ static void work(struct reaches *s, size_t at, size_t bytes)
 /* A tensor at `at` in the arguments. One that is not there may have any sizes. */
 static void act(struct reaches *s, size_t at, const struct rp_act *t, bool needed, bool written)
 {
-    struct rp_nn_reach r = {.at = at + offsetof(struct rp_act, data), .align = 16,
-                            .needed = needed, .written = written};
+    struct rp_nn_reach r = {.at = at + offsetof(struct rp_act, data),
+                            .align = 16,
+                            .needed = needed,
+                            .written = written};
 
     if (needed || is_given(s)) {
         const int64_t size = size_of(s, t->type);
@@ -128,7 +130,8 @@ static void then(struct reaches *s, size_t at, const struct rp_net_then *t, int6
 }
 
 /* A second result, of dst's sizes. */
-static void also(struct reaches *s, size_t at, const struct rp_net_also *a, const struct rp_act *dst)
+static void also(struct reaches *s, size_t at, const struct rp_net_also *a,
+                 const struct rp_act *dst)
 {
     if (is_given(s))
         want(s, a->to.n == dst->n && a->to.h == dst->h && a->to.w == dst->w && a->to.c == dst->c);
@@ -176,7 +179,9 @@ static void reach_net_conv(struct reaches *s, const struct rp_op_net_conv *a)
     if (s->bad)
         return;
     const int out = rp_conv_out(a);
-    add(s, (struct rp_nn_reach){.at = AT(net_conv, weights), .align = 16, .needed = true,
+    add(s, (struct rp_nn_reach){.at = AT(net_conv, weights),
+                                .align = 16,
+                                .needed = true,
                                 .to = (int64_t) rp_conv_pack_bytes(a->src.type, out, a->src.c,
                                                                    a->groups, a->kh, a->kw)});
     floats(s, AT(net_conv, bias), out, false);
@@ -201,7 +206,9 @@ static void reach_net_linear(struct reaches *s, const struct rp_op_net_linear *a
     const int64_t parts = a->dst.n / a->src.n, outs = times(s, parts, a->dst.c);
     want(s, a->dst.n % a->src.n == 0 && (int64_t) a->span * 4 >= s->r[0].to);
     s->r[0].to = (int64_t) a->span * 4;
-    add(s, (struct rp_nn_reach){.at = AT(net_linear, weights), .align = 16, .needed = true,
+    add(s, (struct rp_nn_reach){.at = AT(net_linear, weights),
+                                .align = 16,
+                                .needed = true,
                                 .to = 4 * times(s, outs, RP_ACT_ROUND((int64_t) a->src.c))});
     floats(s, AT(net_linear, bias), outs, false);
     want(s, !is_given(s) || a->dst.c % 8 == 0);
@@ -213,8 +220,10 @@ static void matrix(struct reaches *s, size_t at, const struct rp_op_net_matmul *
                    const struct rp_net_matrix *m, int rows, int columns)
 {
     const int64_t size = size_of(s, a->type);
-    struct rp_nn_reach r = {.at = at + offsetof(struct rp_net_matrix, data), .align = 16,
-                            .needed = true, .written = m == &a->dst};
+    struct rp_nn_reach r = {.at = at + offsetof(struct rp_net_matrix, data),
+                            .align = 16,
+                            .needed = true,
+                            .written = m == &a->dst};
 
     want(s, within(m->ld, 8, MOST) && m->ld % 8 == 0 && columns <= m->ld &&
                 within(m->by_batch, 0, MOST) && within(m->by_head, 0, MOST) &&
@@ -251,9 +260,13 @@ static void reach_net_softmax(struct reaches *s, const struct rp_op_net_softmax 
     times(s, a->rows, a->src_ld);
     times(s, a->rows, a->dst_ld);
     const int64_t room = RP_MIN(((int64_t) a->count + 7) / 8 * 8, a->dst_ld);
-    add(s, (struct rp_nn_reach){.at = AT(net_softmax, src), .align = 16, .needed = true,
+    add(s, (struct rp_nn_reach){.at = AT(net_softmax, src),
+                                .align = 16,
+                                .needed = true,
                                 .to = ((int64_t) (a->rows - 1) * a->src_ld + a->count) * size});
-    add(s, (struct rp_nn_reach){.at = AT(net_softmax, dst), .align = 16, .needed = true,
+    add(s, (struct rp_nn_reach){.at = AT(net_softmax, dst),
+                                .align = 16,
+                                .needed = true,
                                 .written = true,
                                 .to = ((int64_t) (a->rows - 1) * a->dst_ld + room) * size});
 }
@@ -285,9 +298,9 @@ static void reach_net_pool(struct reaches *s, const struct rp_op_net_pool *a)
     window(s, (const int[]){a->kh, a->kw, a->stride_h, a->stride_w, a->dilation_h, a->dilation_w},
            a->dst.h, a->dst.w);
     want(s, within(a->kind, 0, RP_POOL_MEAN) && a->dst.n == a->src.n && a->dst.c == a->src.c &&
-                a->src.h <= POSITION && a->src.w <= POSITION && within(a->pad_top, -WINDOW, WINDOW) &&
-                within(a->pad_left, -WINDOW, WINDOW) && within(a->pad_bottom, -WINDOW, WINDOW) &&
-                within(a->pad_right, -WINDOW, WINDOW));
+                a->src.h <= POSITION && a->src.w <= POSITION &&
+                within(a->pad_top, -WINDOW, WINDOW) && within(a->pad_left, -WINDOW, WINDOW) &&
+                within(a->pad_bottom, -WINDOW, WINDOW) && within(a->pad_right, -WINDOW, WINDOW));
     also(s, AT(net_pool, also), &a->also, &a->dst);
 }
 
@@ -295,11 +308,12 @@ static void reach_net_resize(struct reaches *s, const struct rp_op_net_resize *a
 {
     act(s, AT(net_resize, src), &a->src, true, false);
     act(s, AT(net_resize, dst), &a->dst, true, true);
-    want(s, within(a->mode, 0, RP_RESIZE_CUBIC) && within(a->coordinates, 0, RP_COORD_TF_HALF_PIXEL) &&
+    want(s, within(a->mode, 0, RP_RESIZE_CUBIC) &&
+                within(a->coordinates, 0, RP_COORD_TF_HALF_PIXEL) &&
                 within(a->nearest, 0, RP_NEAREST_CEIL) && a->dst.n == a->src.n &&
                 a->dst.c == a->src.c && a->src.h <= WINDOW && a->src.w <= WINDOW &&
-                a->scale_h > 1e-6f && a->scale_h < 1e6f && a->scale_w > 1e-6f && a->scale_w < 1e6f &&
-                isfinite(a->cubic_a));
+                a->scale_h > 1e-6f && a->scale_h < 1e6f && a->scale_w > 1e-6f &&
+                a->scale_w < 1e6f && isfinite(a->cubic_a));
 }
 
 static void reach_net_eltwise(struct reaches *s, const struct rp_op_net_eltwise *a)
@@ -322,7 +336,8 @@ static void copied(struct reaches *s, size_t at, const int *size, const int64_t 
                    int zeros, int64_t count, bool written)
 {
     const int64_t each = size_of_any(type);
-    struct rp_nn_reach r = {.at = at, .align = RP_MAX((int) each, 1), .needed = true, .written = written};
+    struct rp_nn_reach r = {
+        .at = at, .align = RP_MAX((int) each, 1), .needed = true, .written = written};
 
     for (int i = 0; i < RP_NET_AXES; i++) {
         want(s, size[i] >= 1 && within(step[i], -(int64_t) MOST, MOST));
@@ -345,8 +360,7 @@ static void reach_net_copy(struct reaches *s, const struct rp_op_net_copy *a)
     for (int i = 0; i < RP_NET_AXES; i++)
         count = times(s, count, a->size[i]);
     copied(s, AT(net_copy, src), a->size, a->src_step, a->src_type, 0, count, false);
-    copied(s, AT(net_copy, dst), a->size, a->dst_step, a->dst_type, a->zeros, count,
-           true);
+    copied(s, AT(net_copy, dst), a->size, a->dst_step, a->dst_type, a->zeros, count, true);
 }
 
 static void reach_net_pad(struct reaches *s, const struct rp_op_net_pad *a)
@@ -418,9 +432,9 @@ int rp_nn_reach(enum rp_nn_op op, const union rp_nn_args *args, unsigned given,
     struct reaches s = {.r = out, .given = given};
 
     switch ((int) op) {
-#define REACH(name)                       \
-    case RP_NN_OP_##name:                 \
-        reach_##name(&s, &args->name);    \
+#define REACH(name)                    \
+    case RP_NN_OP_##name:              \
+        reach_##name(&s, &args->name); \
         break;
         RP_NET_OPS(REACH)
 #undef REACH
@@ -504,9 +518,8 @@ static bool is_fix_sound(const struct rp_nn_plan *p, const struct rp_nn_fix *f,
 
     if (r->written && b->memory != RP_NN_ARENA && b->memory != RP_NN_OUTPUT)
         return false;
-    return is_inside(p, b) && within(f->bytes, 0, (int64_t) b->bytes) &&
-           f->bytes % r->align == 0 && f->bytes + r->from >= 0 &&
-           r->to <= (int64_t) b->bytes - f->bytes;
+    return is_inside(p, b) && within(f->bytes, 0, (int64_t) b->bytes) && f->bytes % r->align == 0 &&
+           f->bytes + r->from >= 0 && r->to <= (int64_t) b->bytes - f->bytes;
 }
 
 /* Which pointers are filled in; false if something else is, or one twice. */

@@ -33,27 +33,6 @@ static bool enlarges(const struct rp_nn_step *r, const struct rp_nn_step *s)
            end->type == to->type && rp_act_pixels(&a->dst) == rp_act_pixels(to);
 }
 
-static bool uses(const struct rp_nn_step *s, int buffer)
-{
-    for (int i = 0; i < s->nfix; i++)
-        if (s->fix[i].buffer == buffer)
-            return true;
-    return false;
-}
-
-/* Only these two steps know what is between them. */
-static bool alone(const struct rp_nn_plan *p, int r, int s)
-{
-    const int buffer = rp_nn_fix_at(&p->step[r], RESIZE(dst.data))->buffer;
-
-    if (p->buffer[buffer].memory != RP_NN_ARENA)
-        return false;
-    for (int i = 0; i < p->nsteps; i++)
-        if (i != r && i != s && uses(&p->step[i], buffer))
-            return false;
-    return true;
-}
-
 /* r, which enlarges, and s, which scales, change places; the memory that was between them holds the
  * small tensor now. Both are done where s was: what it scales by may not be there before. */
 static void change(struct rp_nn_plan *p, int r, int s)
@@ -92,7 +71,7 @@ void rp_nn_scale_first(struct rp_nn_plan *p)
     for (int s = 1; s < p->nsteps; s++)
         for (int r = s - 1; rp_nn_scales(&p->step[s]) && r >= 0; r--)
             if (enlarges(&p->step[r], &p->step[s])) {
-                if (alone(p, r, s))
+                if (rp_nn_only(p, rp_nn_fix_at(&p->step[r], RESIZE(dst.data))->buffer, r, s, -1))
                     change(p, r, s);
                 break;
             }

@@ -8,14 +8,6 @@
 #define CONV(field) RP_NN_AT(net_conv, field)
 #define ELT(field) RP_NN_AT(net_eltwise, field)
 
-static bool uses(const struct rp_nn_step *s, int buffer)
-{
-    for (int i = 0; i < s->nfix; i++)
-        if (s->fix[i].buffer == buffer)
-            return true;
-    return false;
-}
-
 static int size_of(const struct rp_act *t)
 {
     return t->type == RP_ACT_F16 ? 2 : 4;
@@ -47,7 +39,7 @@ static int first_user(const struct rp_nn_plan *p, int buffer)
 {
     int i = 0;
 
-    while (i < p->nsteps && !uses(&p->step[i], buffer))
+    while (i < p->nsteps && !rp_nn_uses(&p->step[i], buffer))
         i++;
     return i;
 }
@@ -66,17 +58,7 @@ static int maker(const struct rp_nn_plan *p, int s)
 /* Does only s read what r made, and `other` (or -1) have a part in it? */
 static bool is_alone(const struct rp_nn_plan *p, int r, int s, int other)
 {
-    const int buffer = rp_nn_fix_at(&p->step[r], CONV(dst.data))->buffer;
-
-    for (int i = 0; i < p->nsteps; i++)
-        if (i != r && i != s && i != other && uses(&p->step[i], buffer))
-            return false;
-    return p->buffer[buffer].memory == RP_NN_ARENA;
-}
-
-static void put(struct rp_nn_step *s, size_t at, const struct rp_nn_fix *from)
-{
-    s->fix[s->nfix++] = (struct rp_nn_fix){at, from->buffer, from->bytes};
+    return rp_nn_only(p, rp_nn_fix_at(&p->step[r], CONV(dst.data))->buffer, r, s, other);
 }
 
 /* What convolution r makes is scaled as step s does it, and goes where that one's result is. */
@@ -92,8 +74,8 @@ static bool scale_conv(struct rp_nn_step *conv, const struct rp_nn_step *s)
                                   to->bytes + at * size_of(&s->args.net_eltwise.dst)};
     dst->type = s->args.net_eltwise.dst.type;
     dst->ld = s->args.net_eltwise.dst.ld;
-    put(conv, CONV(post_scale),
-        &(struct rp_nn_fix){0, by->buffer, by->bytes + at * (int64_t) sizeof(float)});
+    rp_nn_add_fix(conv, CONV(post_scale),
+                  &(struct rp_nn_fix){0, by->buffer, by->bytes + at * (int64_t) sizeof(float)});
     return true;
 }
 
@@ -114,8 +96,8 @@ static bool take(struct rp_nn_plan *p, int r, int s)
     to.h = a->dst.h;
     to.w = a->dst.w;
     a->also = (struct rp_net_also){.to = to};
-    put(conv, CONV(also.to.data), rp_nn_fix_at(scale, ELT(dst.data)));
-    put(conv, CONV(also.scale), rp_nn_fix_at(scale, ELT(b.data)));
+    rp_nn_add_fix(conv, CONV(also.to.data), rp_nn_fix_at(scale, ELT(dst.data)));
+    rp_nn_add_fix(conv, CONV(also.scale), rp_nn_fix_at(scale, ELT(b.data)));
     return true;
 }
 
@@ -168,10 +150,11 @@ static void scale_copy(struct rp_nn_step *k, const struct rp_nn_step *s, int fir
     e.a.ld = (int) c.src_step[RP_NET_AXES - 2];
     *k = (struct rp_nn_step){.op = RP_NN_OP_net_eltwise};
     k->args.net_eltwise = e;
-    put(k, ELT(a.data), &from);
-    put(k, ELT(b.data),
-        &(struct rp_nn_fix){0, by->buffer, by->bytes + first * (int64_t) sizeof(float)});
-    put(k, ELT(dst.data),
+    rp_nn_add_fix(k, ELT(a.data), &from);
+    rp_nn_add_fix(k, ELT(b.data),
+                  &(struct rp_nn_fix){0, by->buffer, by->bytes + first * (int64_t) sizeof(float)});
+    rp_nn_add_fix(
+        k, ELT(dst.data),
         &(struct rp_nn_fix){0, to->buffer, to->bytes + (int64_t) first * size_of(&e.dst)});
 }
 

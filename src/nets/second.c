@@ -106,7 +106,7 @@ static void move_fix(struct rp_nn_step *from, size_t at, struct rp_nn_step *to, 
     const struct rp_nn_fix *const f = at ? rp_nn_fix_at(from, at) : NULL;
 
     if (f)
-        to->fix[to->nfix++] = (struct rp_nn_fix){to_at, f->buffer, f->bytes};
+        rp_nn_add_fix(to, to_at, f);
 }
 
 /* The other step's constants and result become those of step s. */

@@ -7,23 +7,6 @@
 #define ELT(field) RP_NN_AT(net_eltwise, field)
 #define RESIZE(field) RP_NN_AT(net_resize, field)
 
-static bool uses(const struct rp_nn_step *s, int buffer)
-{
-    for (int i = 0; i < s->nfix; i++)
-        if (s->fix[i].buffer == buffer)
-            return true;
-    return false;
-}
-
-/* Is a buffer only between steps i and k? */
-static bool is_between(const struct rp_nn_plan *p, int buffer, int i, int k)
-{
-    for (int j = 0; j < p->nsteps; j++)
-        if (j != i && j != k && uses(&p->step[j], buffer))
-            return false;
-    return p->buffer[buffer].memory == RP_NN_ARENA;
-}
-
 static bool same(const struct rp_act *a, const struct rp_act *b)
 {
     return a->type == b->type && a->c == b->c && rp_act_pixels(a) == rp_act_pixels(b);
@@ -77,7 +60,7 @@ static int source(const struct rp_nn_plan *p, int s, size_t at, const struct rp_
         if ((!sum && !enlarges(m)) || to->buffer != from->buffer || to->bytes != from->bytes ||
             !same(sum ? &m->args.net_eltwise.dst : &m->args.net_resize.dst, read))
             continue;
-        return is_between(p, from->buffer, i, s) ? i : -1;
+        return rp_nn_only(p, from->buffer, i, s, -1) ? i : -1;
     }
     return -1;
 }
@@ -95,7 +78,7 @@ static void point(struct rp_nn_step *s, size_t at, const struct rp_nn_fix *from)
     if (f)
         *f = (struct rp_nn_fix){at, from->buffer, from->bytes};
     else
-        s->fix[s->nfix++] = (struct rp_nn_fix){at, from->buffer, from->bytes};
+        rp_nn_add_fix(s, at, from);
 }
 
 static void shape(struct rp_act *t, const struct rp_act *like)
