@@ -6,11 +6,10 @@
 # PART: "tidy" is clang-tidy alone, "rest" all but that.
 #
 # clang-tidy looks again only at files that changed since they were found clean. How far its analyser
-# follows a function's paths takes most of the time: 20000 states of a function at most (with
-# 5000 it takes what cannot be for errors). With
-# $REPRISE_LINT_LONG, as in the long suite, they are clang's own 225000, and cppcheck looks at tests,
-# benchmarks, tools and examples as well as at src. $REPRISE_LINT_PROCESSES run at once, as many as there
-# are cores if it is not set.
+# follows a function's paths takes most of the time: 20000 states of a function at most (with 5000 it
+# takes what cannot be for errors). With $REPRISE_LINT_LONG, as in the long suite, they are clang's own
+# 225000, and cppcheck looks at tests, benchmarks, tools and examples as well as at src.
+# $REPRISE_LINT_PROCESSES run at once, as many as there are cores if it is not set.
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."

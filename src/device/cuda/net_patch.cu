@@ -334,16 +334,14 @@ static __global__ void __launch_bounds__(GROUPS * 4 * RP_WARP + HELPERS, AT_ONCE
  * every group of warps has patches of its own, one after the other: while it stores what it has,
  * others multiply. Adds as conv_patch() does. */
 
-#define MOST_SLOTS 8 /* for patches */
-
-struct slot_barriers {
-    uint64_t came[MOST_SLOTS], right[MOST_SLOTS], left[MOST_SLOTS], weights;
+struct staged_barriers {
+    uint64_t came[MOST_STAGES], right[MOST_STAGES], left[MOST_STAGES], weights;
 };
 
-RP_DEV void start_slots(struct slot_barriers *b, int slots)
+RP_DEV void start_staged(struct staged_barriers *b, int stages)
 {
     rp_barrier_init(&b->weights, 1);
-    for (int i = 0; i < slots; i++) {
+    for (int i = 0; i < stages; i++) {
         rp_barrier_init(&b->came[i], 1);
         rp_barrier_init(&b->right[i], 1);
         rp_barrier_init(&b->left[i], 4); /* warps of a group */
@@ -353,12 +351,12 @@ RP_DEV void start_slots(struct slot_barriers *b, int slots)
 
 /* One thread has all weights fetched, then patch after patch. */
 template <int HEIGHT, int BN>
-RP_DEV void fetch_slots(const struct rp_op_net_conv &a, const conv_plan &p, const patch_plan &q,
-                        const CUtensorMap *source, const CUtensorMap *weights,
-                        struct slot_barriers *b, char *patches, char *room, int out)
+RP_DEV void fetch_staged(const struct rp_op_net_conv &a, const conv_plan &p, const patch_plan &q,
+                         const CUtensorMap *source, const CUtensorMap *weights,
+                         struct staged_barriers *b, char *patches, char *room, int out)
 {
     const int taps = a.kh * a.kw, step = (int) gridDim.x / q.outs;
-    int slot = 0, round = 0;
+    int stage = 0, round = 0;
 
     rp_barrier_expect(&b->weights, taps * BN * ROW);
     for (int tap = 0; tap < taps; tap++)
@@ -367,12 +365,12 @@ RP_DEV void fetch_slots(const struct rp_op_net_conv &a, const conv_plan &p, cons
         const struct patch_at at = find_tile(q, tile, HEIGHT, out);
 
         if (round > 0)
-            rp_barrier_wait(&b->left[slot], (round - 1) & 1);
-        rp_barrier_expect(&b->came[slot], q.w * q.h * ROW);
-        rp_box_of_four(patches + slot * q.bytes, source, &b->came[slot], 0, at.x - a.pad_left,
+            rp_barrier_wait(&b->left[stage], (round - 1) & 1);
+        rp_barrier_expect(&b->came[stage], q.w * q.h * ROW);
+        rp_box_of_four(patches + stage * q.bytes, source, &b->came[stage], 0, at.x - a.pad_left,
                        at.y - a.pad_top, at.n);
-        if (++slot == p.stages) {
-            slot = 0;
+        if (++stage == p.stages) {
+            stage = 0;
             round++;
         }
     }
@@ -380,23 +378,23 @@ RP_DEV void fetch_slots(const struct rp_op_net_conv &a, const conv_plan &p, cons
 
 /* A warp mirrors what is to be mirrored of patch after patch. */
 template <int HEIGHT>
-RP_DEV void mirror_slots(const struct rp_op_net_conv &a, const conv_plan &p, const patch_plan &q,
-                         struct slot_barriers *b, char *patches, uint32_t *pairs)
+RP_DEV void mirror_staged(const struct rp_op_net_conv &a, const conv_plan &p, const patch_plan &q,
+                          struct staged_barriers *b, char *patches, uint32_t *pairs)
 {
     const int step = (int) gridDim.x / q.outs;
-    int slot = 0, round = 0;
+    int stage = 0, round = 0;
 
     for (int tile = (int) blockIdx.x / q.outs; tile < q.tiles; tile += step) {
         const struct patch_at at = find_tile(q, tile, HEIGHT, 0);
         const int count = list_mirrored(a, q, pairs, at.y - a.pad_top, at.x - a.pad_left);
 
-        rp_barrier_wait(&b->came[slot], round & 1);
-        mirror(patches + slot * q.bytes, pairs, count);
+        rp_barrier_wait(&b->came[stage], round & 1);
+        mirror(patches + stage * q.bytes, pairs, count);
         __syncwarp();
         if (threadIdx.x % RP_WARP == 0)
-            rp_barrier_arrive(&b->right[slot]);
-        if (++slot == p.stages) {
-            slot = 0;
+            rp_barrier_arrive(&b->right[stage]);
+        if (++stage == p.stages) {
+            stage = 0;
             round++;
         }
     }
@@ -404,9 +402,9 @@ RP_DEV void mirror_slots(const struct rp_op_net_conv &a, const conv_plan &p, con
 
 /* Every patch that is this group's. */
 template <int GROUPS, int EACH, int BN, int STEPS>
-RP_DEV void multiply_slots(const struct rp_op_net_conv &a, const conv_plan &p, const patch_plan &q,
-                           struct slot_barriers *b, const char *patches, const char *room,
-                           float *turn, int out)
+RP_DEV void multiply_staged(const struct rp_op_net_conv &a, const conv_plan &p, const patch_plan &q,
+                            struct staged_barriers *b, const char *patches, const char *room,
+                            float *turn, int out)
 {
     const int group = (int) threadIdx.x / (4 * RP_WARP), apart = q.w * ROW;
     const int first = (int) blockIdx.x / q.outs, step = (int) gridDim.x / q.outs;
@@ -418,14 +416,14 @@ RP_DEV void multiply_slots(const struct rp_op_net_conv &a, const conv_plan &p, c
     for (int i = group, tile = first + group * step; tile < q.tiles;
          i += GROUPS, tile += GROUPS * step) {
         const struct patch_at at = find_tile(q, tile, EACH * 8, out);
-        const int slot = i % p.stages;
-        const char *pixels = patches + slot * q.bytes, *weights = room;
+        const int stage = i % p.stages;
+        const char *pixels = patches + stage * q.bytes, *weights = room;
 
 #pragma unroll
         for (int k = 0; k < EACH * BN / 2; k++)
             (&sum[0][0][0])[k] = 0;
         expect_add<EACH, BN>(a, p, at, 0);
-        rp_barrier_wait(&ready[slot], i / p.stages & 1);
+        rp_barrier_wait(&ready[stage], i / p.stages & 1);
 #pragma unroll 1
         for (int ky = 0; ky < a.kh; ky++, pixels += apart)
 #pragma unroll 1
@@ -433,20 +431,21 @@ RP_DEV void multiply_slots(const struct rp_op_net_conv &a, const conv_plan &p, c
                 begin_tap<EACH, BN, STEPS>(sum, pixels + kx * ROW, apart, weights);
         rp_units_wait<0>();
         if (threadIdx.x % RP_WARP == 0)
-            rp_barrier_arrive(&b->left[slot]);
+            rp_barrier_arrive(&b->left[stage]);
         finish_patch<EACH, BN>(a, p, sum, turn, at, 0);
     }
 }
 
 template <int GROUPS, int EACH, int BN, int AT_ONCE>
 static __global__ void __launch_bounds__(GROUPS * 4 * RP_WARP + HELPERS, AT_ONCE)
-    conv_slots(const __grid_constant__ struct rp_op_net_conv a, const __grid_constant__ conv_plan p,
-               const __grid_constant__ patch_plan q, const __grid_constant__ CUtensorMap source,
-               const __grid_constant__ CUtensorMap weights)
+    conv_staged(const __grid_constant__ struct rp_op_net_conv a,
+                const __grid_constant__ conv_plan p, const __grid_constant__ patch_plan q,
+                const __grid_constant__ CUtensorMap source,
+                const __grid_constant__ CUtensorMap weights)
 {
     enum { WARPS = GROUPS * 4, HEIGHT = EACH * 8 };
     RP_SHARED_FLOATS(shared_floats);
-    __shared__ struct slot_barriers barriers;
+    __shared__ struct staged_barriers barriers;
     __shared__ uint32_t pairs[MOST_WIDE * (HEIGHT + MOST_WINDOW - 1)];
     char *const patches =
         (char *) shared_floats + (1024 - rp_shared_at(shared_floats) % 1024) % 1024;
@@ -456,22 +455,22 @@ static __global__ void __launch_bounds__(GROUPS * 4 * RP_WARP + HELPERS, AT_ONCE
     const int out = (int) blockIdx.x % q.outs * BN;
 
     if (threadIdx.x == 0)
-        start_slots(&barriers, p.stages);
+        start_staged(&barriers, p.stages);
     __syncthreads();
     rp_after_others();
     if (warp == WARPS) {
         if (threadIdx.x % RP_WARP == 0)
-            fetch_slots<HEIGHT, BN>(a, p, q, &source, &weights, &barriers, patches, room, out);
+            fetch_staged<HEIGHT, BN>(a, p, q, &source, &weights, &barriers, patches, room, out);
     } else if (warp > WARPS) {
         if (a.pad_mode != RP_PAD_ZERO)
-            mirror_slots<HEIGHT>(a, p, q, &barriers, patches, pairs);
+            mirror_staged<HEIGHT>(a, p, q, &barriers, patches, pairs);
     } else {
         if (a.src.c <= DEEP / 2)
-            multiply_slots<GROUPS, EACH, BN, DEEP / 32>(a, p, q, &barriers, patches, room, turn,
-                                                        out);
+            multiply_staged<GROUPS, EACH, BN, DEEP / 32>(a, p, q, &barriers, patches, room, turn,
+                                                         out);
         else
-            multiply_slots<GROUPS, EACH, BN, DEEP / 16>(a, p, q, &barriers, patches, room, turn,
-                                                        out);
+            multiply_staged<GROUPS, EACH, BN, DEEP / 16>(a, p, q, &barriers, patches, room, turn,
+                                                         out);
     }
 }
 
@@ -484,7 +483,7 @@ struct patch_tile {
     int m, n;
     float fixed, step; /* microseconds of a block, and of each of its taps of 64 channels */
     int at_once;       /* on a processor */
-    float start;       /* conv_slots(): microseconds once; its blocks stay, "a block" is a patch */
+    float start;       /* conv_staged(): microseconds once; its blocks stay, "a block" is a patch */
     int threads;
     patch_kernel *kernel;
 };
@@ -494,16 +493,16 @@ struct patch_tile {
         groups *each * 64, bn, fixed, step, at_once, 0, groups * 4 * RP_WARP + HELPERS, \
             conv_patch<groups, each, bn, at_once>                                       \
     }
-#define SLOTS(groups, each, bn, start, fixed, step)                           \
+#define STAGED(groups, each, bn, start, fixed, step)                          \
     {                                                                         \
         each * 64, bn, fixed, step, 1, start, groups * 4 * RP_WARP + HELPERS, \
-            conv_slots<groups, each, bn, 1>                                   \
+            conv_staged<groups, each, bn, 1>                                  \
     }
 static const struct patch_tile patch_table[] = {
-    TILE(2, 2, 128, 1, 5.0f, 0.70f),      TILE(2, 1, 128, 2, 4.0f, 0.35f),
-    TILE(2, 2, 64, 2, 4.0f, 0.40f),       TILE(2, 1, 64, 2, 3.0f, 0.27f),
-    TILE(2, 2, 32, 2, 3.5f, 0.25f),       TILE(2, 1, 32, 3, 2.8f, 0.15f),
-    SLOTS(3, 2, 64, 4.0f, 0.50f, 0.150f), SLOTS(3, 2, 32, 4.0f, 0.40f, 0.080f),
+    TILE(2, 2, 128, 1, 5.0f, 0.70f),       TILE(2, 1, 128, 2, 4.0f, 0.35f),
+    TILE(2, 2, 64, 2, 4.0f, 0.40f),        TILE(2, 1, 64, 2, 3.0f, 0.27f),
+    TILE(2, 2, 32, 2, 3.5f, 0.25f),        TILE(2, 1, 32, 3, 2.8f, 0.15f),
+    STAGED(3, 2, 64, 4.0f, 0.50f, 0.150f), STAGED(3, 2, 32, 4.0f, 0.40f, 0.080f),
 };
 #define PATCH_TILES ((int) (sizeof(patch_table) / sizeof(*patch_table)))
 
@@ -534,7 +533,8 @@ static int turn_bytes(const struct patch_tile &t)
     return (t.threads - HELPERS) / RP_WARP * 16 * (t.n + PITCH) * 4;
 }
 
-/* Bytes of shared memory beside the stages: steps ahead, or slots for patches, of stage_bytes(). */
+/* Bytes of shared memory beside the stages, which are of weights, or of patches where those stay.
+ */
 static int fixed_bytes(const struct rp_op_net_conv *a, const patch_plan &q, const patch_tile &t)
 {
     return t.start > 0 ? a->kh * a->kw * t.n * ROW + turn_bytes(t) : (q.deep > 1 ? 2 : 1) * q.bytes;
@@ -549,9 +549,8 @@ static int stage_bytes(const patch_plan &q, const patch_tile &t)
 static int stages_of(const struct rp_op_net_conv *a, const patch_plan &q, const patch_tile &t)
 {
     const int all = 228 * 1024 / t.at_once - 5 * 1024; /* beside the block's own */
-    const int most = t.start > 0 ? MOST_SLOTS : MOST_STAGES;
 
-    return RP_MIN((all - fixed_bytes(a, q, t)) / stage_bytes(q, t), most);
+    return RP_MIN((all - fixed_bytes(a, q, t)) / stage_bytes(q, t), MOST_STAGES);
 }
 
 static bool can(const struct rp_op_net_conv *a, const conv_plan &p, int tile)
