@@ -1,8 +1,9 @@
 /* What the files of convolutions share: fetching the operands of a tile, and what follows its
  * sums. A large convolution is a product of matrices: rows are the pixels of the result, the sum
  * runs over taps and channels, and of the source's rows only addresses exist. What a tile needs is
- * fetched some steps ahead, while warps multiply. All tiles add in the same order, so that which of
- * them is used changes nothing of the result. */
+ * fetched some steps ahead, while warps multiply. All tiles of a kind of kernels (struct
+ * conv_kernels) add in the same order, so that which of them is used changes nothing of the result.
+ */
 #ifndef RP_NET_CONV_CUH
 #define RP_NET_CONV_CUH
 
