@@ -330,6 +330,12 @@ void rp_nn_add_fix(struct rp_nn_step *s, size_t at, const struct rp_nn_fix *from
     s->fix[s->nfix++] = (struct rp_nn_fix){at, from->buffer, from->bytes};
 }
 
+void rp_nn_remove_step(struct rp_nn_plan *p, int s)
+{
+    memmove(&p->step[s], &p->step[s + 1], (size_t) (p->nsteps - s - 1) * sizeof(*p->step));
+    p->nsteps--;
+}
+
 bool rp_nn_uses(const struct rp_nn_step *s, int buffer)
 {
     for (int i = 0; i < s->nfix; i++)

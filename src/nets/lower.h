@@ -110,6 +110,7 @@ struct rp_nn_fix *rp_nn_fix_at(const struct rp_nn_step *s, size_t at);
  */
 void rp_nn_add_fix(struct rp_nn_step *s, size_t at, const struct rp_nn_fix *from);
 
+void rp_nn_remove_step(struct rp_nn_plan *p, int s);
 bool rp_nn_uses(const struct rp_nn_step *s, int buffer);
 /* Is it a tensor between steps that only steps i, k and (unless -1) j use? */
 bool rp_nn_only(const struct rp_nn_plan *p, int buffer, int i, int k, int j);

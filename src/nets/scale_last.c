@@ -62,7 +62,7 @@ static bool is_alone(const struct rp_nn_plan *p, int r, int s, int other)
 }
 
 /* What convolution r makes is scaled as step s does it, and goes where that one's result is. */
-static bool scale_conv(struct rp_nn_step *conv, const struct rp_nn_step *s)
+static void scale_conv(struct rp_nn_step *conv, const struct rp_nn_step *s)
 {
     struct rp_act *const dst = &conv->args.net_conv.dst;
     struct rp_nn_fix *const made_at = rp_nn_fix_at(conv, CONV(dst.data));
@@ -76,7 +76,6 @@ static bool scale_conv(struct rp_nn_step *conv, const struct rp_nn_step *s)
     dst->ld = s->args.net_eltwise.dst.ld;
     rp_nn_add_fix(conv, CONV(post_scale),
                   &(struct rp_nn_fix){0, by->buffer, by->bytes + at * (int64_t) sizeof(float)});
-    return true;
 }
 
 /* Step s becomes part of r, all of whose result it scales; false if r has no place for it. */
@@ -88,8 +87,10 @@ static bool take(struct rp_nn_plan *p, int r, int s)
 
     if (conv->nfix + 2 > RP_NN_MAX_FIX || rp_nn_fix_at(conv, CONV(post_scale)))
         return false;
-    if (is_alone(p, r, s, -1))
-        return scale_conv(conv, scale);
+    if (is_alone(p, r, s, -1)) {
+        scale_conv(conv, scale);
+        return true;
+    }
     if (rp_nn_fix_at(conv, CONV(also.to.data)))
         return false;
     to.n = a->dst.n;
@@ -172,7 +173,8 @@ static bool take_parts(struct rp_nn_plan *p, int r, int s)
         (p->buffer[by].memory != RP_NN_WEIGHTS && first_user(p, by) >= k))
         return false;
     scale_copy(&p->step[k], &p->step[s], first, count);
-    return scale_conv(conv, &p->step[s]);
+    scale_conv(conv, &p->step[s]);
+    return true;
 }
 
 void rp_nn_scale_last(struct rp_nn_plan *p)
@@ -184,8 +186,6 @@ void rp_nn_scale_last(struct rp_nn_plan *p)
                            ? take(p, r, s)
                            : take_parts(p, r, s)))
             continue;
-        memmove(&p->step[s], &p->step[s + 1], (size_t) (p->nsteps - s - 1) * sizeof(*p->step));
-        p->nsteps--;
-        s--;
+        rp_nn_remove_step(p, s--);
     }
 }

@@ -65,12 +65,6 @@ static int source(const struct rp_nn_plan *p, int s, size_t at, const struct rp_
     return -1;
 }
 
-static void remove_step(struct rp_nn_plan *p, int s)
-{
-    memmove(&p->step[s], &p->step[s + 1], (size_t) (p->nsteps - s - 1) * sizeof(*p->step));
-    p->nsteps--;
-}
-
 static void point(struct rp_nn_step *s, size_t at, const struct rp_nn_fix *from)
 {
     struct rp_nn_fix *const f = rp_nn_fix_at(s, at);
@@ -89,30 +83,27 @@ static void shape(struct rp_act *t, const struct rp_act *like)
 }
 
 /* Sum s, of which one argument was enlarged by step r, reads what that one read. The other argument
- * is its `a` then. @return whether there was room for it */
-static bool take_low(struct rp_nn_plan *p, int r, int s, bool first)
+ * is its `a` then. */
+static void take_low(struct rp_nn_plan *p, int r, int s, bool first)
 {
     struct rp_nn_step *const sum = &p->step[s];
     struct rp_op_net_eltwise *const e = &sum->args.net_eltwise;
     const struct rp_op_net_resize *const a = &p->step[r].args.net_resize;
     const struct rp_nn_fix low = *rp_nn_fix_at(&p->step[r], RESIZE(src.data));
-    const struct rp_nn_fix kept = *rp_nn_fix_at(sum, first ? ELT(b.data) : ELT(a.data));
+    struct rp_nn_fix *const free_now = rp_nn_fix_at(sum, ELT(b.data));
 
-    if (sum->nfix + 1 > RP_NN_MAX_FIX)
-        return false;
-    if (first)
+    if (first) {
         e->a = e->b;
+        point(sum, ELT(a.data), free_now);
+    }
     e->low = a->src;
-    point(sum, ELT(a.data), &kept);
-    point(sum, ELT(b.data), &low);
-    rp_nn_fix_at(sum, ELT(b.data))->at = ELT(low.data);
+    *free_now = (struct rp_nn_fix){ELT(low.data), low.buffer, low.bytes};
     e->op = RP_ELT_FIRST;
     e->b = (struct rp_act){0};
     shape(&e->a, &a->dst);
     shape(&e->dst, &a->dst);
     if (rp_nn_fix_at(sum, ELT(also.to.data)))
         shape(&e->also.to, &a->dst);
-    return true;
 }
 
 /* Step s adds the two that step m added. */
@@ -153,15 +144,16 @@ void rp_nn_join_sums(struct rp_nn_plan *p)
         const bool first = one >= 0 && enlarges(&p->step[one]);
         const int r = first ? one : other, m = first ? other : one;
 
-        if (r < 0 || !enlarges(&p->step[r]) || !take_low(p, r, s, first))
+        if (r < 0 || !enlarges(&p->step[r]))
             continue;
-        if (m >= 0 && is_bare(&p->step[m]) && p->step[s].nfix + 1 <= RP_NN_MAX_FIX) {
+        take_low(p, r, s, first);
+        if (m >= 0 && is_bare(&p->step[m]) && p->step[s].nfix < RP_NN_MAX_FIX) {
             take_sum(p, m, s);
-            remove_step(p, RP_MAX(m, r));
-            remove_step(p, RP_MIN(m, r));
+            rp_nn_remove_step(p, RP_MAX(m, r));
+            rp_nn_remove_step(p, RP_MIN(m, r));
             s -= 2;
         } else {
-            remove_step(p, r);
+            rp_nn_remove_step(p, r);
             s--;
         }
     }
