@@ -286,6 +286,16 @@ static void check_also(const struct rp_net_also *a, const struct rp_act *dst)
     check_ends(&a->to);
 }
 
+/* Those of float16 are such already: how others are rounded is for test_rounding. */
+static float *weights_of(int type, size_t n)
+{
+    float *const w = numbers(n);
+
+    for (size_t i = 0; type == RP_ACT_F16 && i < n; i++)
+        w[i] = rp_half_to_float(rp_half_from_float(w[i]));
+    return w;
+}
+
 static struct conv draw_conv(void)
 {
     struct conv v = {0};
@@ -311,9 +321,10 @@ static struct conv draw_conv(void)
                     v.out / a->shuffle / a->shuffle);
     draw_extras(&v);
     draw_also(&a->also, &a->dst);
-    v.weights = numbers((size_t) v.out * (size_t) v.each * (size_t) a->kh * (size_t) a->kw);
+    v.weights =
+        weights_of(a->src.type, (size_t) v.out * (size_t) v.each * (size_t) a->kh * (size_t) a->kw);
     void *const packed = some(rp_conv_pack_bytes(type, v.out, c, a->groups, a->kh, a->kw));
-    rp_conv_pack(v.weights, type, v.out, c, a->groups, a->kh, a->kw, packed);
+    assert_int_equal(rp_conv_pack(v.weights, type, v.out, c, a->groups, a->kh, a->kw, packed), 0);
     a->weights = packed;
     return v;
 }
@@ -383,7 +394,8 @@ static struct conv draw_narrow(void)
     a->in_scale = a->out_scale = a->post_scale = NULL;
     a->also.scale = numbers((size_t) v.out);
     a->also.shift = numbers((size_t) v.out);
-    v.weights = numbers((size_t) v.out * (size_t) v.each * (size_t) a->kh * (size_t) a->kw);
+    v.weights =
+        weights_of(a->src.type, (size_t) v.out * (size_t) v.each * (size_t) a->kh * (size_t) a->kw);
     return v;
 }
 
@@ -403,7 +415,7 @@ static void do_columns(const struct conv *v)
     for (int o = 0; o < out; o++)
         for (int i = 0; i < rows; i++)
             plain[o * rows + i] = v->weights[(o % v->out * rows + i) * a->kw + o / v->out];
-    rp_conv_pack(plain, a->src.type, out, v->each, 1, a->kh, 1, packed);
+    assert_int_equal(rp_conv_pack(plain, a->src.type, out, v->each, 1, a->kh, 1, packed), 0);
     wide.weights = packed;
     wide.dst = part;
     wide.kw = wide.dilation_w = 1;
@@ -444,7 +456,7 @@ static void test_conv_deep(void **state)
     draw_also(&a->also, &a->dst);
     v.weights = numbers(300 * 120 * 9);
     void *const packed = some(rp_conv_pack_bytes(RP_ACT_F32, 300, 120, 1, 3, 3));
-    rp_conv_pack(v.weights, RP_ACT_F32, 300, 120, 1, 3, 3, packed);
+    assert_int_equal(rp_conv_pack(v.weights, RP_ACT_F32, 300, 120, 1, 3, 3, packed), 0);
     a->weights = packed;
     rp_c_net_conv(NULL, a);
     check_conv(&v);
@@ -467,7 +479,7 @@ static void one_deconv(const struct rp_deconv *d, const float *w, const float *b
                  *const cb = numbers((size_t) out);
     rp_deconv_weights(d, w, bias, cw, cb);
     void *const packed = some(rp_conv_pack_bytes(RP_ACT_F32, out, d->c, 1, a.kh, a.kw));
-    rp_conv_pack(cw, RP_ACT_F32, out, d->c, 1, a.kh, a.kw, packed);
+    assert_int_equal(rp_conv_pack(cw, RP_ACT_F32, out, d->c, 1, a.kh, a.kw, packed), 0);
     a.weights = packed;
     a.bias = cb;
     rp_c_net_conv(NULL, &a);
@@ -1028,12 +1040,82 @@ static void test_product(void **state)
                                    .up = 1,
                                    .shuffle = 1};
 
-        for (int product = RP_PRODUCT_QUICK; product <= RP_PRODUCT_TF32; product++) {
+        for (int product = RP_PRODUCT_QUICK; product <= RP_PRODUCT_FULL; product++) {
             a.product = product;
             assert_int_equal(rp_c_net_conv(NULL, &a), 0);
             assert_true((double) dst[0] == (product == RP_PRODUCT_TF32 ? t[i].tf32 : t[i].exact));
         }
     }
+}
+
+static bool is_half(float v)
+{
+    return rp_half_to_float(rp_half_from_float(v)) == v;
+}
+
+/* The square of the error of a sum over numbers of which those of a channel are much alike, and all
+ * have something in common. */
+static double error_of_sum(const float *w, const float *rounded, const float *level,
+                           const float *own, int channels, int taps)
+{
+    double sum = 0;
+
+    for (int i = 0; i < channels * taps; i++)
+        sum += ((double) rounded[i] - (double) w[i]) *
+               (0.4 + (taps > 1 ? (double) level[i / taps] : 0) + 0.7 * (double) own[i]);
+    return sum * sum;
+}
+
+/* Weights go to one of their two neighbours, and sums gain by it. */
+static void one_rounding(int channels, int taps, float size)
+{
+    double error = 0, nearest = 0;
+    const size_t n = (size_t) channels * (size_t) taps;
+    float *const rounded = numbers(n), *const near = numbers(n), *const scratch = numbers(n);
+
+    for (int row = 0; row < 200; row++) {
+        float *const w = numbers(n), *const level = numbers((size_t) channels),
+                     *const own = numbers(n);
+
+        for (size_t i = 0; i < n; i++) {
+            w[i] *= size;
+            near[i] = rp_half_to_float(rp_half_from_float(w[i]));
+        }
+        rp_round_weights(w, channels, taps, rounded, scratch);
+        for (size_t i = 0; i < n; i++)
+            assert_true(is_half(rounded[i]) &&
+                        fabsf(rounded[i] - w[i]) < fmaxf(fabsf(w[i]) * 0x1p-10f, 0x1p-24f));
+        error += error_of_sum(w, rounded, level, own, channels, taps);
+        nearest += error_of_sum(w, near, level, own, channels, taps);
+        free(w);
+        free(level);
+        free(own);
+    }
+    if (!(error < 0.7 * nearest))
+        fail_msg("%d channels of %d: %g of the nearest's", channels, taps, error / nearest);
+    rp_round_weights(near, channels, taps, rounded, scratch); /* they are float16 already */
+    for (size_t i = 0; i < n; i++)
+        assert_true(near[i] == rounded[i]);
+    free(rounded);
+    free(near);
+    free(scratch);
+}
+
+static void test_rounding(void **state)
+{
+    float w[4] = {70000, 1.0003f, -INFINITY, NAN}, rounded[4], scratch[4];
+
+    (void) state;
+    one_rounding(64, 9, 0.05f);
+    one_rounding(40, 49, 1);
+    one_rounding(300, 1, 0.1f);
+    one_rounding(32, 9, 0x1p-16f);
+    rp_round_weights(w, 1, 4, rounded, scratch);
+    assert_true(isinf(rp_half_to_float(rp_half_from_float(rounded[0]))) && is_half(rounded[1]) &&
+                !isfinite(rounded[2]) && isnan(rounded[3]));
+    memset(w, 0, sizeof(w));
+    rp_round_weights(w, 2, 2, rounded, scratch);
+    assert_memory_equal(w, rounded, sizeof(w));
 }
 
 /* Three layers of two rows that read slices; the last is told to read beyond the span, and reads
@@ -1084,7 +1166,7 @@ int main(void)
         cmocka_unit_test(test_copy_types), cmocka_unit_test(test_pad),
         cmocka_unit_test(test_reduce),     cmocka_unit_test(test_norm),
         cmocka_unit_test(test_attention),  cmocka_unit_test(test_linear),
-        cmocka_unit_test(test_columns),
+        cmocka_unit_test(test_columns),    cmocka_unit_test(test_rounding),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -37,7 +37,7 @@ int rp_nn_constant_floats(struct rp_nn_lower *l, const struct rp_nn_node *n, int
 static int put_weights(struct rp_nn_lower *l, const struct rp_nn_conv *c, size_t at)
 {
     void *packed;
-    int buffer;
+    int ret, buffer;
     float *scaled = NULL;
     const struct rp_op_net_conv *const o = &c->op;
     const size_t per = (size_t) (c->src.c / o->groups) * (size_t) o->kh * (size_t) o->kw;
@@ -52,11 +52,11 @@ static int put_weights(struct rp_nn_lower *l, const struct rp_nn_conv *c, size_t
             for (size_t i = 0; i < per; i++)
                 scaled[(size_t) k * per + i] = c->weights[(size_t) k * per + i] * c->scale[k];
     }
-    rp_conv_pack(scaled ? scaled : c->weights, type, c->out, c->src.c, o->groups, o->kh, o->kw,
-                 packed);
+    ret = rp_conv_pack(scaled ? scaled : c->weights, type, c->out, c->src.c, o->groups, o->kh,
+                       o->kw, packed);
     free(scaled);
     rp_nn_put(l, at, buffer, 0);
-    return 0;
+    return ret;
 }
 
 static int put_bias(struct rp_nn_lower *l, const struct rp_nn_conv *c, size_t at)

@@ -6,8 +6,9 @@
  * up, normalised or scaled before it is multiplied would be rounded once more: it stays float32, so
  * that float16 is as near to float32 as TF32 is. A tensor is float16 if all of this is true:
  *
- *   - such a product reads it, or what reads it only moves numbers, or picks or blends neighbours
- *     (what a normalisation makes for a product and for a sum is stored twice);
+ *   - such a product reads it, or what reads it only moves numbers or picks among neighbours, for a
+ *     product (what a normalisation makes for a product and for a sum is stored twice). A picture
+ *     that is enlarged by blending neighbours is float32, and smaller than what comes of it;
  *   - it is large: LARGE numbers in a row of the batch, along more than one axis. Vectors (styles,
  *     embeddings, scales, what a global mean gives) are float32, and so are the matrices that make
  *     them;
@@ -54,18 +55,26 @@ static bool is_norm(enum rp_nn_kind kind)
     return kind == RP_NN_NORM || kind == RP_NN_INSTANCE_NORM || kind == RP_NN_LAYER_NORM;
 }
 
-/* Are its results those numbers of its inputs that are there, moved, or blends of neighbours? */
-static bool passes(enum rp_nn_kind kind)
+static bool is_nearest(const struct rp_nn_node *n)
+{
+    const struct rp_onnx_attr mode = rp_onnx_attr(n->onnx, "mode");
+
+    return !mode.s.n || rp_onnx_is(mode.s, "nearest");
+}
+
+/* Are its results numbers of its inputs, but for sign or scale? */
+static bool passes(const struct rp_nn_node *n)
 {
 #define MOVES(name, onnx) case RP_NN_##name:
-    switch (kind) {
+    switch (n->kind) {
         RP_NN_MOVE(MOVES)
     case RP_NN_RELU:
     case RP_NN_LEAKY:
     case RP_NN_PRELU:
     case RP_NN_MAX_POOL:
-    case RP_NN_RESIZE:
         return true;
+    case RP_NN_RESIZE:
+        return is_nearest(n);
     default:
         return false;
     }
@@ -84,7 +93,7 @@ static void pass_back(const struct rp_nn_graph *g, const struct rp_nn_node *n, b
 {
     bool multiplied = false, precise = is_sensitive(g, n);
     const bool product = is_product(g, n);
-    bool added = !product && !passes(n->kind);
+    bool added = !product && !passes(n);
 
     for (int i = 0; i < n->nout; i++)
         if (n->out[i] >= 0) {
@@ -94,7 +103,7 @@ static void pass_back(const struct rp_nn_graph *g, const struct rp_nn_node *n, b
         }
     if (n->also >= 0)
         precise |= use[n->also].exact && !product;
-    multiplied &= passes(n->kind);
+    multiplied &= passes(n);
     for (int i = 0; i < n->nin; i++)
         if (n->in[i] >= 0) {
             before[n->in[i]] |= multiplied || (product && i == 0);

@@ -92,11 +92,13 @@ struct rp_net_also {
 
 /* ---- convolution ----------------------------------------------------------------------------- */
 
-/* How a convolution multiplies numbers of float32; to compare results, not to work with. */
+/* How a convolution multiplies numbers of float32. EXACT and TF32 are there to compare results. */
 enum rp_net_product {
     RP_PRODUCT_QUICK = 0, /* as is best on the device: a GPU's matrix units take TF32 */
     RP_PRODUCT_EXACT,     /* as float32, many times slower on a GPU */
     RP_PRODUCT_TF32,      /* rounded to 11 bits before, in C too */
+    RP_PRODUCT_FULL,      /* near to float32: a GPU's matrix units take each number as a sum of two
+                           * of TF32, and lose some bits of the sums */
 };
 
 enum rp_net_pad { RP_PAD_ZERO = 0, RP_PAD_EDGE, RP_PAD_REFLECT };
@@ -144,10 +146,16 @@ struct rp_op_net_conv {
 };
 
 /* Convolution of weights [out][c / groups][kh][kw] (ONNX's order) as rp_op_net_conv wants them:
- * bytes, and the packing, to host memory. With type RP_ACT_F32 they keep all bits. */
+ * bytes, and the packing, to host memory (0, or RP_ERR_NOMEM). With type RP_ACT_F32 they keep all
+ * bits, with RP_ACT_F16 they are those of rp_round_weights(). */
 size_t rp_conv_pack_bytes(int type, int out, int c, int groups, int kh, int kw);
-void rp_conv_pack(const float *weights, int type, int out, int c, int groups, int kh, int kw,
-                  void *packed);
+int rp_conv_pack(const float *weights, int type, int out, int c, int groups, int kh, int kw,
+                 void *packed);
+
+/* One output's weights [channels][taps] to numbers of float16: each is one of the two on either
+ * side of it, not always the nearest, but such that their errors cancel in sums over numbers that
+ * are alike (net_round.c). `step`: as much scratch. */
+void rp_round_weights(const float *w, int channels, int taps, float *rounded, float *step);
 
 /* Scratch for this convolution in bytes, from its sizes. The first RP_NET_COUNTERS bytes must be
  * zero before the first run and are left zero, so that all operations of a stream may share one

@@ -21,20 +21,42 @@ size_t rp_conv_pack_bytes(int type, int out, int c, int groups, int kh, int kw)
     return (size_t) out * (size_t) rp_conv_row(c, groups, kh, kw) * size;
 }
 
-void rp_conv_pack(const float *weights, int type, int out, int c, int groups, int kh, int kw,
-                  void *packed)
+/* Output o's weights, [each][taps], to their places. */
+static void put_row(const float *row, int type, int o, int each, int taps, void *packed)
 {
-    const int taps = kh * kw, each = c / groups, room = RP_ACT_ROUND(each);
-    const bool depthwise = rp_conv_is_depthwise(out, c, groups);
+    const int room = RP_ACT_ROUND(each);
 
+    for (int i = 0; i < each; i++)
+        for (int t = 0; t < taps; t++)
+            rp_number_put(packed, type, ((int64_t) o * taps + t) * room + i, row[i * taps + t]);
+}
+
+int rp_conv_pack(const float *weights, int type, int out, int c, int groups, int kh, int kw,
+                 void *packed)
+{
+    const int taps = kh * kw, each = c / groups;
+    const size_t row = (size_t) each * (size_t) taps;
+    const bool depthwise = rp_conv_is_depthwise(out, c, groups);
+    float *const rounded = malloc((2 * row + 1) * sizeof(*rounded));
+
+    if (!rounded)
+        return rp_fail(RP_ERR_NOMEM, "out of memory");
     memset(packed, 0, rp_conv_pack_bytes(type, out, c, groups, kh, kw));
-    for (int o = 0; o < out; o++)
-        for (int i = 0; i < each; i++)
-            for (int t = 0; t < taps; t++) {
-                const int64_t to = depthwise ? (int64_t) t * RP_ACT_ROUND(c) + o
-                                             : ((int64_t) o * taps + t) * room + i;
-                rp_number_put(packed, type, to, weights[((int64_t) o * each + i) * taps + t]);
-            }
+    for (int o = 0; o < out; o++) {
+        const float *w = weights + (size_t) o * row;
+
+        if (type == RP_ACT_F16) {
+            rp_round_weights(w, each, taps, rounded, rounded + row);
+            w = rounded;
+        }
+        if (!depthwise)
+            put_row(w, type, o, each, taps, packed);
+        else
+            for (int t = 0; t < taps; t++)
+                rp_number_put(packed, type, (int64_t) t * RP_ACT_ROUND(c) + o, w[t]);
+    }
+    free(rounded);
+    return 0;
 }
 
 /* ---- transposed convolutions ----------------------------------------------------------------- */
