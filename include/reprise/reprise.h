@@ -740,7 +740,8 @@ RP_API int rp_model_native(rp_runtime *runtime, const char *kind, const char *na
 /** How far an installed model's results were found to move when GPUs of this machine run it without
  *  ONNX Runtime ("precision auto"), and what follows from that: "NVIDIA H200: fp16 (TF32 1.8e-04,
  *  float16 2.1e-04)", with one more such part for each further kind of GPU; "" if it was not
- * measured. The numbers are root mean squares over those of the result, against float32.
+ *  measured, as small networks never are, which are float32. The numbers are root mean squares over
+ *  those of the result, against float32.
  *  @return 0, or RP_ERR_MISSING if it is not installed */
 RP_API int rp_model_measured(rp_runtime *runtime, const rp_options *options, const char *kind,
                              const char *name, char *text, size_t size);

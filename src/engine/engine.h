@@ -58,10 +58,15 @@ enum rp_network_engine {
 
 /* How networks by our own operations hold and multiply numbers. */
 enum rp_precision {
-    RP_PRECISION_AUTO = 0, /* float16 on a GPU where that is as near to float32 as TF32 */
+    RP_PRECISION_AUTO = 0, /* on a GPU by the network: rp_precision_best(); else as it is */
     RP_PRECISION_TF32,     /* float32, multiplied as TF32 on a GPU and as it is on the CPU */
     RP_PRECISION_FP16,     /* float16, multiplied as it is and added in float32 */
+    RP_PRECISION_FP32,     /* float32, multiplied so that a GPU is 20 times nearer to it than TF32,
+                            * and takes up to twice as long */
 };
+
+/* "tf32" */
+const char *rp_precision_name(enum rp_precision precision);
 
 /* How far results are from those in float32, of the output that is farthest: the root mean square
  * of the difference over that of the output, and the largest difference over the largest value.
@@ -74,6 +79,7 @@ struct rp_precision_facts {
     enum rp_precision taken; /* never auto */
     bool measured;           /* the following are */
     struct rp_errors tf32, fp16;
+    double flop; /* floating-point operations of one item */
 };
 
 struct rp_model_params {

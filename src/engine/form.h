@@ -10,7 +10,7 @@ enum rp_measure { RP_MEASURE_NOTHING = 0, RP_MEASURE_PRECISION, RP_MEASURE_ALL }
 /* The same as rp_model_open(), but on a GPU with RP_LAYOUT_AUTO the form is taken from the cache.
  * If the cache has none, it is NCHW, or if all may be measured the form that proves best, which is
  * then kept in the cache. The same goes for the precision of a native network with
- * RP_PRECISION_AUTO (precision.h); where it may not be measured it is TF32 then. */
+ * RP_PRECISION_AUTO (precision.h); where it may not be measured a large one is TF32 then. */
 int rp_form_open(struct rp_model **out, struct rp_engine *engine, struct rp_device *device,
                  const struct rp_model_params *params, enum rp_measure measure);
 

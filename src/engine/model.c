@@ -150,7 +150,7 @@ static int begin(struct rp_model *m, struct rp_engine *engine, struct rp_device 
     m->edited = params->edited;
     m->by = params->by;
     m->precision.taken =
-        params->precision == RP_PRECISION_FP16 ? RP_PRECISION_FP16 : RP_PRECISION_TF32;
+        params->precision == RP_PRECISION_AUTO ? RP_PRECISION_TF32 : params->precision;
     m->nrows = params->rows;
     m->path = strdup(params->path);
     m->name = strdup(params->name ? params->name : rp_path_base(params->path));

@@ -31,9 +31,10 @@ struct planned {
 
 struct rp_native {
     struct rp_device *device;
-    struct rp_onnx_image file; /* of what was checked by its sum, while sizes are open; else empty */
-    char stamp[256];           /* of the file, for the cache; "" without one */
-    pthread_mutex_t lock;      /* of the lists */
+    struct rp_onnx_image
+        file;             /* of what was checked by its sum, while sizes are open; else empty */
+    char stamp[256];      /* of the file, for the cache; "" without one */
+    pthread_mutex_t lock; /* of the lists */
     struct planned *first;
     struct weights *weights;
 };
@@ -327,6 +328,18 @@ int rp_native_rows(struct rp_model *m, int n)
     return plan_for(m, dims, &p);
 }
 
+double rp_native_flop(const struct rp_model *m)
+{
+    double flop = 0;
+
+    pthread_mutex_lock(&m->native->lock);
+    for (const struct planned *p = m->native->first; p; p = p->next)
+        if (!p->next) /* the first that was made: try_plan() */
+            flop = rp_nn_plan_flop(p->plan);
+    pthread_mutex_unlock(&m->native->lock);
+    return flop;
+}
+
 size_t rp_native_weights(const struct rp_model *m)
 {
     size_t bytes = 0;
@@ -512,7 +525,10 @@ int rp_native_bind(struct rp_net *net)
         place.in[i] = net->in[i].data;
     for (int i = 0; i < net->nout; i++)
         place.out[i] = net->out[i].data;
-    return rp_nn_run_create(&n->run, n->planned->plan, &place);
+    RP_CHECK(rp_nn_run_create(&n->run, n->planned->plan, &place));
+    if (net->model->precision.taken == RP_PRECISION_FP32)
+        rp_nn_run_multiply(n->run, RP_PRODUCT_FULL);
+    return 0;
 }
 
 void rp_native_bind_input(struct rp_net *net, int index)

@@ -29,6 +29,9 @@ void rp_native_bind_input(struct rp_net *net, int index);
 int rp_native_run(const struct rp_net *net);
 /* How its convolutions multiply float32 from now on. */
 void rp_native_multiply(struct rp_net *net, enum rp_net_product product);
+
+/* Floating-point operations of a run, at the sizes that rp_native_guess_dim() says. */
+double rp_native_flop(const struct rp_model *model);
 void rp_native_unbind(struct rp_net *net);
 
 #endif /* RP_ENGINE_NATIVE_H */

@@ -7,6 +7,10 @@
  * What is right is computed on the GPU as well, by its ordinary units: a convolution then has one
  * thread for each number (RP_PRODUCT_EXACT), slow beside its matrix units but quick beside the C
  * operations, whose results differ only by the order of their sums. The cache keeps what was found.
+ *
+ * Small networks have so little to multiply that three products instead of one (RP_PRODUCT_FULL)
+ * take no time beside that of their launches; and it is these, detectors, landmarks, embeddings and
+ * ages, whose few numbers decide where all else looks. So they are float32.
  */
 #include "engine/precision.h"
 
@@ -17,11 +21,11 @@
 #include "engine/native.h"
 
 #define INPUTS 3
-#define SECONDS 1 /* after these no further input is looked at: one is enough for large pictures \
-                   */
-#define TIMES 2  /* at most so many times as far as TF32: one bit */
-#define RMS 5e-4 /* or so far, which nothing that looks at a picture sees: 66 dB */
+#define SECONDS 1 /* after these no further input: one is enough for large pictures */
+#define TIMES 2   /* at most so many times as far as TF32: one bit */
+#define RMS 5e-4  /* or so far, which nothing that looks at a picture sees: 66 dB */
 #define MOST 1e-3
+#define SMALL 1e9 /* floating-point operations: 20 us of an H200's float32 by matrix units */
 /* Outputs smaller than this are measured as if they were as large: scores of what is not there. */
 #define LEAST 0.01
 
@@ -58,7 +62,8 @@ static struct rp_errors errors_of(const json_t *entry, const char *name)
 /* JSON has no infinity: float16 that is not finite is left out. */
 static json_t *entry_of(const struct rp_precision_facts *f)
 {
-    json_t *const entry = json_pack("{s:[f,f]}", "tf32", f->tf32.rms, f->tf32.most);
+    json_t *const entry =
+        json_pack("{s:[f,f], s:f}", "tf32", f->tf32.rms, f->tf32.most, "flop", f->flop);
 
     if (entry && isfinite(f->fp16.rms) && isfinite(f->fp16.most))
         json_object_set_new(entry, "fp16", json_pack("[f,f]", f->fp16.rms, f->fp16.most));
@@ -110,9 +115,10 @@ static struct rp_precision_facts facts_of(const json_t *entry)
 
     f.tf32 = errors_of(entry, "tf32");
     f.fp16 = errors_of(entry, "fp16");
-    f.measured = isfinite(f.tf32.rms) && isfinite(f.tf32.most);
-    if (f.measured && rp_precision_is_near(&f))
-        f.taken = RP_PRECISION_FP16;
+    f.flop = json_number_value(json_object_get(entry, "flop"));
+    f.measured = isfinite(f.tf32.rms) && isfinite(f.tf32.most) && f.flop > 0;
+    if (f.measured)
+        f.taken = rp_precision_best(&f);
     return f;
 }
 
@@ -148,7 +154,7 @@ void rp_precision_describe(struct rp_cache *cache, const char *path, char *text,
             continue;
         const int more =
             snprintf(text + n, size - n, "%s%s: %s (TF32 %.1e, float16 %.1e)", n ? "; " : "", gpu,
-                     f.taken == RP_PRECISION_FP16 ? "fp16" : "tf32", f.tf32.rms, f.fp16.rms);
+                     rp_precision_name(f.taken), f.tf32.rms, f.fp16.rms);
         n += more > 0 ? (size_t) more : 0;
     }
     json_decref(all);
@@ -299,12 +305,14 @@ int rp_precision_measure(struct rp_model *full, struct rp_model *half, float mos
     const double start = rp_now();
 
     *facts = (struct rp_precision_facts){.taken = RP_PRECISION_TF32};
+    if (ret >= 0)
+        facts->flop = rp_native_flop(full);
     for (uint32_t i = 0; ret >= 0 && i < INPUTS && (!i || rp_now() - start < SECONDS); i++)
         ret = measure_once(&t, most, i * 2654435761u + 1, facts);
     end_trial(&t);
     facts->measured = ret >= 0;
-    if (ret >= 0 && rp_precision_is_near(facts))
-        facts->taken = RP_PRECISION_FP16;
+    if (ret >= 0)
+        facts->taken = rp_precision_best(facts);
     return ret;
 }
 
@@ -313,6 +321,25 @@ bool rp_precision_is_near(const struct rp_precision_facts *f)
     return isfinite(f->fp16.rms) && isfinite(f->fp16.most) &&
            f->fp16.rms <= fmax(TIMES * f->tf32.rms, RMS) &&
            f->fp16.most <= fmax(TIMES * f->tf32.most, MOST);
+}
+
+enum rp_precision rp_precision_best(const struct rp_precision_facts *f)
+{
+    if (f->flop < SMALL)
+        return RP_PRECISION_FP32;
+    if (rp_precision_is_near(f))
+        return RP_PRECISION_FP16;
+    return f->tf32.rms <= RMS && f->tf32.most <= MOST ? RP_PRECISION_TF32 : RP_PRECISION_FP32;
+}
+
+const char *rp_precision_name(enum rp_precision precision)
+{
+    static const char *const names[] = {[RP_PRECISION_AUTO] = "auto",
+                                        [RP_PRECISION_TF32] = "tf32",
+                                        [RP_PRECISION_FP16] = "fp16",
+                                        [RP_PRECISION_FP32] = "fp32"};
+
+    return names[precision];
 }
 
 /* Are its results finite? They are computed once. */
@@ -352,12 +379,13 @@ static void take(struct rp_model **model, struct rp_model **other)
 
 static void tell(const struct rp_model *m, const struct rp_precision_facts *f, double seconds)
 {
-    if (!isfinite(f->fp16.rms))
-        rp_log(RP_LOG_INFO, "%s: has numbers that float16 has not; it stays with TF32", m->name);
+    if (!isfinite(f->fp16.rms) && f->flop >= SMALL)
+        rp_log(RP_LOG_INFO, "%s: has numbers that float16 has not; it is %s", m->name,
+               rp_precision_name(f->taken));
     rp_log(RP_LOG_DEBUG,
            "%s: from float32 rms %.1e, most %.1e as TF32, %.1e, %.1e as float16: %s (%.2f s)",
            m->name, f->tf32.rms, f->tf32.most, f->fp16.rms, f->fp16.most,
-           f->taken == RP_PRECISION_FP16 ? "float16" : "TF32", seconds);
+           rp_precision_name(f->taken), seconds);
 }
 
 /* A failure to measure is no failure to open. */
@@ -414,8 +442,12 @@ int rp_precision_settle(struct rp_model **model, const struct rp_model_params *p
     m->precision = *known;
     if (params->precision == RP_PRECISION_FP16)
         return check(model, params);
-    if (params->precision == RP_PRECISION_AUTO && on_gpu(m->device) && !known->measured &&
-        may_measure)
+    if (params->precision != RP_PRECISION_AUTO || !on_gpu(m->device) || known->measured)
+        return 0;
+    m->precision.flop = rp_native_flop(m);
+    if (m->precision.flop < SMALL)
+        m->precision.taken = RP_PRECISION_FP32;
+    else if (may_measure)
         return rp_precision_choose(model, params);
     return 0;
 }

@@ -11,9 +11,10 @@ enum rp_precision rp_precision_for(const struct rp_device *device,
                                    const struct rp_model_params *params,
                                    struct rp_precision_facts *known);
 
-/* The model was opened with that. With auto, where nothing is known, measure both if it may be,
- * keep what was found, and put the better model in place of *model; what was asked for is only
- * replaced if its numbers do not fit in float16. A model that is not native stays as it is. */
+/* The model was opened with that. With auto a small network is float32. Of another of which nothing
+ * is known measure both if it may be, keep what was found, and put the better model in place of
+ * *model. What was asked for is only replaced if its numbers do not fit in float16. A model that is
+ * not native stays as it is. */
 int rp_precision_settle(struct rp_model **model, const struct rp_model_params *params,
                         const struct rp_precision_facts *known, bool may_measure);
 
@@ -32,5 +33,8 @@ bool rp_precision_recall(const struct rp_device *device, const struct rp_model_p
 
 /* Is float16 as near to float32 as TF32? */
 bool rp_precision_is_near(const struct rp_precision_facts *facts);
+/* What auto takes: float32 for small networks, which take no longer by it; else float16 if it is
+ * near; else TF32 if nobody sees the difference; else float32. */
+enum rp_precision rp_precision_best(const struct rp_precision_facts *facts);
 
 #endif /* RP_PRECISION_H */

@@ -1,6 +1,7 @@
 #include "nets/plan.h"
 
 #include "nets/lower.h"
+#include "ops/describe.h"
 
 #define ALIGN 256
 
@@ -106,6 +107,19 @@ int rp_nn_plan_make(struct rp_nn_plan **out, struct rp_nn_graph *g, enum rp_act_
 fail:
     rp_nn_plan_free(out);
     return ret;
+}
+
+double rp_nn_plan_flop(const struct rp_nn_plan *p)
+{
+    double sum = 0;
+
+    for (int i = 0; i < p->nsteps; i++) {
+        struct rp_op_facts f;
+
+        rp_op_describe(rp_nn_op_number(p->step[i].op), &p->step[i].args, &f);
+        sum += f.flop;
+    }
+    return sum;
 }
 
 void rp_nn_plan_forget(struct rp_nn_plan *p)

@@ -84,10 +84,16 @@ void rp_nn_plan_free(struct rp_nn_plan **plan);
 /* Copy all constants to `to`, plan->weights bytes. */
 void rp_nn_plan_weights(const struct rp_nn_plan *plan, void *to);
 
+/* Floating-point operations of a run, by rp_op_describe(). */
+double rp_nn_plan_flop(const struct rp_nn_plan *plan);
+
 /* The constants are elsewhere: their memory here goes. */
 void rp_nn_plan_forget(struct rp_nn_plan *plan);
 
 /* ---- for the files of this folder ------------------------------------------------------------ */
+
+/* Its number among all operations. */
+enum rp_op_number rp_nn_op_number(enum rp_nn_op op);
 
 /* One operation, now. */
 int rp_nn_do(const struct rp_ops *ops, struct rp_stream *stream, enum rp_nn_op op,

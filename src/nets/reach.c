@@ -158,7 +158,7 @@ static void conv_sizes(struct reaches *s, const struct rp_op_net_conv *a)
 {
     want(s, within(a->shuffle, 1, 64) && within(a->groups, 1, MOST) && within(a->up, 1, 16) &&
                 within(a->pad_top, -WINDOW, WINDOW) && within(a->pad_left, -WINDOW, WINDOW) &&
-                within(a->pad_mode, 0, RP_PAD_REFLECT) && within(a->product, 0, RP_PRODUCT_TF32) &&
+                within(a->pad_mode, 0, RP_PAD_REFLECT) && within(a->product, 0, RP_PRODUCT_FULL) &&
                 within(a->shuffle_order, 0, RP_SHUFFLE_DCR) && a->dst.n == a->src.n);
     window(s, (const int[]){a->kh, a->kw, a->stride_h, a->stride_w, a->dilation_h, a->dilation_w},
            a->dst.h, a->dst.w);

@@ -98,12 +98,7 @@ void rp_nn_run_bind_input(struct rp_nn_run *run, int index, void *data)
     }
 }
 
-int rp_nn_run_steps(const struct rp_nn_run *run)
-{
-    return run->nsteps;
-}
-
-enum rp_op_number rp_nn_run_step(const struct rp_nn_run *run, int i, const void **args)
+enum rp_op_number rp_nn_op_number(enum rp_nn_op op)
 {
     static const enum rp_op_number number[] = {
 #define NUMBER(name) [RP_NN_OP_##name] = RP_OP_NUMBER_##name,
@@ -111,8 +106,18 @@ enum rp_op_number rp_nn_run_step(const struct rp_nn_run *run, int i, const void 
 #undef NUMBER
     };
 
+    return number[op];
+}
+
+int rp_nn_run_steps(const struct rp_nn_run *run)
+{
+    return run->nsteps;
+}
+
+enum rp_op_number rp_nn_run_step(const struct rp_nn_run *run, int i, const void **args)
+{
     *args = &run->step[i].args;
-    return number[run->step[i].op];
+    return rp_nn_op_number(run->step[i].op);
 }
 
 int rp_nn_run_go_step(const struct rp_nn_run *run, const struct rp_ops *ops,

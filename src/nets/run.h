@@ -21,8 +21,7 @@ int rp_nn_run_create(struct rp_nn_run **out, const struct rp_nn_plan *plan,
 void rp_nn_run_bind_input(struct rp_nn_run *run, int index, void *data);
 /* How its convolutions multiply float32 from now on. */
 void rp_nn_run_multiply(struct rp_nn_run *run, enum rp_net_product product);
-int rp_nn_run_go(const struct rp_nn_run *run, const struct rp_ops *ops,
-                 struct rp_stream *stream);
+int rp_nn_run_go(const struct rp_nn_run *run, const struct rp_ops *ops, struct rp_stream *stream);
 /* One step of it: its operation, whose arguments stay the run's; and doing it. */
 int rp_nn_run_steps(const struct rp_nn_run *run);
 enum rp_op_number rp_nn_run_step(const struct rp_nn_run *run, int i, const void **args);

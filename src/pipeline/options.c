@@ -91,7 +91,7 @@ static const char *const decoders[] = {"cpu", "gpu", NULL};
 
 static const char *const network_engines[] = {"auto", "native", "onnxruntime", NULL};
 
-static const char *const precisions[] = {"auto", "tf32", "fp16", NULL};
+static const char *const precisions[] = {"auto", "tf32", "fp16", "fp32", NULL};
 
 static const struct rp_opt execution_opts[] = {
     {"execution-providers", 0, RP_OPT_CHOICES, offsetof(struct rp_execution_options, providers),
@@ -105,7 +105,7 @@ static const struct rp_opt execution_opts[] = {
      .help = "what runs networks; native: our own operations where they can; auto: so on a GPU, ONNX Runtime on the CPU"},
     {"precision", 0, RP_OPT_CHOICE, offsetof(struct rp_execution_options, precision), .def_text = "auto",
      .choices = precisions, .ours = true,
-     .help = "of our own operations; fp16: stored as float16; auto: on a GPU where that is as near to float32 as TF32, measured once for videos, and kept"},
+     .help = "of our own operations; fp16: stored as float16; fp32: multiplied as float32, slower on a GPU; auto: on a GPU fp32 for small networks, fp16 where that is as near to float32 as TF32, measured once for videos, and kept"},
     {"video-decoder", 0, RP_OPT_CHOICE, offsetof(struct rp_execution_options, video_decoder), .def_text = "cpu",
      .choices = decoders, .ours = true,
      .help = "what decodes the target; gpu: the GPU that works on it does if it can, and damage inside a picture goes unnoticed"},

@@ -4,9 +4,28 @@
 /* ---- multiplying -------------------------------------------------------------------------------
  */
 
+/* How numbers are multiplied: float16, and float32 as RP_PRODUCT_TF32 and RP_PRODUCT_FULL say. */
+enum way { BY_TF32, BY_HALF, BY_FULL, WAYS };
+template <way BY> struct stored {
+    enum { type = BY == BY_HALF ? RP_ACT_F16 : RP_ACT_F32 };
+};
+
 #ifdef __CUDACC__
+/* A word of an operand as the units want it. What TF32 leaves of a number of float32 is a number
+ * itself, whose own 11 bits make almost all of it. */
+template <way BY> RP_DEV void take(uint32_t *word, uint32_t *rest)
+{
+    if (BY == BY_HALF)
+        return;
+    const uint32_t high = rp_to_tf32(*word);
+
+    if (BY == BY_FULL)
+        *rest = rp_to_tf32(__float_as_uint(__uint_as_float(*word) - __uint_as_float(high)));
+    *word = high;
+}
+
 /* One step of a warp: WM x WN of the tile. */
-template <int TYPE, int WM, int WN>
+template <way BY, int WM, int WN>
 RP_DEV void multiply(float sum[WM / 16][WN / 8][4], const char *a, const char *b)
 {
     const int lane = (int) threadIdx.x % RP_WARP;
@@ -15,15 +34,15 @@ RP_DEV void multiply(float sum[WM / 16][WN / 8][4], const char *a, const char *b
 
 #pragma unroll
     for (int k = 0; k < PIECES; k += 2) {
-        uint32_t fa[WM / 16][4], fb[WN / 8][2];
+        uint32_t fa[WM / 16][4], fb[WN / 8][2], rest_a[WM / 16][4], rest_b[WN / 8][2];
 
 #pragma unroll
         for (int i = 0; i < WM / 16; i++) {
             rp_rows_of_four(fa[i],
                             a + (i * 16 + row_a) * ROW + (((k + piece_a) ^ (row_a & 7)) * 16));
-            if (TYPE == RP_ACT_F32)
-                for (int j = 0; j < 4; j++)
-                    fa[i][j] = rp_to_tf32(fa[i][j]);
+#pragma unroll
+            for (int j = 0; j < 4; j++)
+                take<BY>(&fa[i][j], &rest_a[i][j]);
         }
 #pragma unroll
         for (int i = 0; i < WN / 16; i++) {
@@ -31,25 +50,34 @@ RP_DEV void multiply(float sum[WM / 16][WN / 8][4], const char *a, const char *b
 
             rp_rows_of_four(r, b + (i * 16 + row_b) * ROW + (((k + piece_b) ^ (row_b & 7)) * 16));
 #pragma unroll
-            for (int j = 0; j < 4; j++)
-                fb[i * 2 + j / 2][j % 2] = TYPE == RP_ACT_F32 ? rp_to_tf32(r[j]) : r[j];
+            for (int j = 0; j < 4; j++) {
+                fb[i * 2 + j / 2][j % 2] = r[j];
+                take<BY>(&fb[i * 2 + j / 2][j % 2], &rest_b[i * 2 + j / 2][j % 2]);
+            }
         }
 #pragma unroll
         for (int i = 0; i < WM / 16; i++)
 #pragma unroll
-            for (int j = 0; j < WN / 8; j++)
-                if (TYPE == RP_ACT_F16)
+            for (int j = 0; j < WN / 8; j++) {
+                if (BY == BY_HALF) {
                     rp_mma_half(sum[i][j], fa[i], fb[j]);
-                else
-                    rp_mma_float(sum[i][j], fa[i], fb[j]);
+                    continue;
+                }
+                if (BY == BY_FULL) {
+                    rp_mma_float(sum[i][j], rest_a[i], fb[j]);
+                    rp_mma_float(sum[i][j], fa[i], rest_b[j]);
+                }
+                rp_mma_float(sum[i][j], fa[i], fb[j]);
+            }
     }
 }
 #else
 /* What each lane holds of it, without the units' way of sharing operands. */
-template <int TYPE, int WM, int WN>
+template <way BY, int WM, int WN>
 static void multiply(float sum[WM / 16][WN / 8][4], const char *a, const char *b)
 {
-    const int lane = (int) threadIdx.x % RP_WARP, count = TYPE == RP_ACT_F16 ? 8 : 4;
+    const int lane = (int) threadIdx.x % RP_WARP, type = stored<BY>::type;
+    const int count = BY == BY_HALF ? 8 : 4;
 
     for (int i = 0; i < WM / 16 * (WN / 8) * 4; i++) {
         const int row = i / (WN / 8) / 4 * 16 + lane / 4 + i % 4 / 2 * 8;
@@ -58,8 +86,8 @@ static void multiply(float sum[WM / 16][WN / 8][4], const char *a, const char *b
 
         for (int k = 0; k < PIECES; k++)
             for (int j = 0; j < count; j++)
-                *to += rp_number_get(a + row * ROW + ((k ^ (row & 7)) * 16), TYPE, j) *
-                       rp_number_get(b + out * ROW + ((k ^ (out & 7)) * 16), TYPE, j);
+                *to += rp_number_get(a + row * ROW + ((k ^ (row & 7)) * 16), type, j) *
+                       rp_number_get(b + out * ROW + ((k ^ (out & 7)) * 16), type, j);
     }
 }
 #endif
@@ -67,7 +95,7 @@ static void multiply(float sum[WM / 16][WN / 8][4], const char *a, const char *b
 /* ---- the kernel ---------------------------------------------------------------------------------
  */
 
-template <int TYPE, int BM, int BN, int WM, int WN, bool SIMPLE>
+template <way BY, int BM, int BN, int WM, int WN, bool SIMPLE>
 static __global__ void __launch_bounds__(BM / WM * (BN / WN) * RP_WARP)
     conv_tiles(const __grid_constant__ struct rp_op_net_conv a, const __grid_constant__ conv_plan p)
 {
@@ -80,7 +108,7 @@ static __global__ void __launch_bounds__(BM / WM * (BN / WN) * RP_WARP)
     const int warp = (int) threadIdx.x / RP_WARP;
     const int wm = warp % (BM / WM) * WM, wn = warp / (BM / WM) * WN;
     float sum[WM / 16][WN / 8][4];
-    fetcher<TYPE, BM, BN, THREADS, SIMPLE> f;
+    fetcher<stored<BY>::type, BM, BN, THREADS, SIMPLE> f;
     int scale_c, room = RP_ACT_ROUND(a.src.c / a.groups);
 
 #pragma unroll
@@ -104,14 +132,14 @@ static __global__ void __launch_bounds__(BM / WM * (BN / WN) * RP_WARP)
         rp_fetch_wait(p.stages - 2);
         if (a.in_scale) {
             f.scale(a, p, group, stage, scale_c);
-            scale_c = (scale_c + (int) (ROW / sizeof(typename number<TYPE>::type))) % room;
+            scale_c = (scale_c + ROW / (BY == BY_HALF ? 2 : 4)) % room;
         }
         __syncthreads();
         if (s + p.stages - 1 < end)
             f.step(a, p, next);
         rp_fetch_group();
-        multiply<TYPE, WM, WN>(sum, shared + stage * STAGE + wm * ROW,
-                               shared + stage * STAGE + (BM + wn) * ROW);
+        multiply<BY, WM, WN>(sum, shared + stage * STAGE + wm * ROW,
+                             shared + stage * STAGE + (BM + wn) * ROW);
         stage = stage + 1 == p.stages ? 0 : stage + 1;
         next = next + 1 == p.stages ? 0 : next + 1;
     }
@@ -215,36 +243,30 @@ struct conv_tile {
     int m, n, threads;
     float fixed, step; /* microseconds of a block, and of each of its steps, as measured */
     int at_once;       /* on a processor */
-    void (*kernel[2][2])(struct rp_op_net_conv,
-                         conv_plan); /* float32, float16; not simple, simple */
+    void (*kernel[WAYS][2])(struct rp_op_net_conv, conv_plan); /* not simple, simple */
 };
 
-#define KERNEL(type, bm, bn, wm, wn, simple) conv_tiles<type, bm, bn, wm, wn, simple>
-#define TILE(bm, bn, wm, wn, fixed, step, at_once)                  \
-    {                                                               \
-        bm, bn, bm / wm *(bn / wn) * RP_WARP, fixed, step, at_once, \
-        {                                                           \
-            {NULL, KERNEL(RP_ACT_F32, bm, bn, wm, wn, true)},       \
-            {                                                       \
-                NULL, KERNEL(RP_ACT_F16, bm, bn, wm, wn, true)      \
-            }                                                       \
-        }                                                           \
+#define KERNEL(by, bm, bn, wm, wn, simple) conv_tiles<by, bm, bn, wm, wn, simple>
+#define SIMPLE_ONLY(by, bm, bn, wm, wn)        \
+    {                                          \
+        NULL, KERNEL(by, bm, bn, wm, wn, true) \
     }
-#define TILE_FOR_ALL(bm, bn, wm, wn, fixed, step, at_once)                                         \
-    {                                                                                              \
-        bm, bn, bm / wm *(bn / wn) * RP_WARP, fixed, step, at_once,                                \
-        {                                                                                          \
-            {KERNEL(RP_ACT_F32, bm, bn, wm, wn, false), KERNEL(RP_ACT_F32, bm, bn, wm, wn, true)}, \
-            {                                                                                      \
-                KERNEL(RP_ACT_F16, bm, bn, wm, wn, false),                                         \
-                    KERNEL(RP_ACT_F16, bm, bn, wm, wn, true)                                       \
-            }                                                                                      \
-        }                                                                                          \
+#define BOTH(by, bm, bn, wm, wn)                                            \
+    {                                                                       \
+        KERNEL(by, bm, bn, wm, wn, false), KERNEL(by, bm, bn, wm, wn, true) \
+    }
+#define TILE(kernels, bm, bn, wm, wn, fixed, step, at_once)                     \
+    {                                                                           \
+        bm, bn, bm / wm *(bn / wn) * RP_WARP, fixed, step, at_once,             \
+        {                                                                       \
+            kernels(BY_TF32, bm, bn, wm, wn), kernels(BY_HALF, bm, bn, wm, wn), \
+                kernels(BY_FULL, bm, bn, wm, wn)                                \
+        }                                                                       \
     }
 static const struct conv_tile conv_table[] = {
-    TILE(128, 128, 64, 32, 6, 1.3f, 1), TILE_FOR_ALL(128, 64, 32, 32, 4, 0.95f, 2),
-    TILE(64, 64, 32, 32, 4, 0.8f, 3),   TILE_FOR_ALL(64, 32, 16, 32, 3, 0.65f, 4),
-    TILE(32, 64, 16, 32, 3, 0.5f, 4),
+    TILE(SIMPLE_ONLY, 128, 128, 64, 32, 6, 1.3f, 1), TILE(BOTH, 128, 64, 32, 32, 4, 0.95f, 2),
+    TILE(SIMPLE_ONLY, 64, 64, 32, 32, 4, 0.8f, 3),   TILE(BOTH, 64, 32, 16, 32, 3, 0.65f, 4),
+    TILE(SIMPLE_ONLY, 32, 64, 16, 32, 3, 0.5f, 4),
 };
 #define TILES ((int) (sizeof(conv_table) / sizeof(*conv_table)))
 
@@ -254,9 +276,14 @@ static void size(int tile, int *m, int *n)
     *n = conv_table[tile].n;
 }
 
+static way way_of(const struct rp_op_net_conv *a)
+{
+    return a->src.type == RP_ACT_F16 ? BY_HALF : a->product == RP_PRODUCT_FULL ? BY_FULL : BY_TF32;
+}
+
 static bool can(const struct rp_op_net_conv *a, const conv_plan &p, int tile)
 {
-    return conv_table[tile].kernel[a->src.type == RP_ACT_F16][p.simple];
+    return conv_table[tile].kernel[way_of(a)][p.simple];
 }
 
 static int blocks_of_sum(const struct conv_tile &, const conv_plan &p)
@@ -278,7 +305,7 @@ static int launch(struct rp_stream *stream, const struct rp_op_net_conv *a, conv
 
     p.stages = RP_CLAMP(rp_shared_most() / stage, 2, 4);
     return conv_launch(stream, a, p, grid, t.threads, p.stages * stage,
-                       t.kernel[a->src.type == RP_ACT_F16][p.simple]);
+                       t.kernel[way_of(a)][p.simple]);
 }
 
 bool rp_conv_early = false;
