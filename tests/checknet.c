@@ -1,14 +1,16 @@
 /* checknet: networks by our own operations, against ONNX Runtime, and where their time goes.
  *
- *     checknet [--device cuda|cpu] [--precision tf32|fp16] [--inputs N] [--rows N] [--slots N]
- *              [--steps] FILE...
+ *     checknet [--device cuda|cpu] [--precision tf32|fp16|fp32|auto] [--inputs N] [--rows N]
+ *              [--slots N] [--steps] FILE...
  *
  * For each file and N inputs of made-up numbers (default 3) the reference is ONNX Runtime on the
  * CPU. Against it stand ONNX Runtime on the device and our own operations there: the largest
  * difference over the largest number, and the same of root mean squares; the worst input counts.
+ * Then what ours is over ONNX Runtime's on the same input, as the geometric mean of all.
  * Ours must not be worse than ONNX Runtime's on a GPU (which multiplies as TF32; stored as float16
- * it may be twice as far, as for --precision auto), and must give the same bytes in replays, twice.
- * Then the milliseconds of an item: recorded, and of --slots recordings at once (8).
+ * it may be twice as far, as for --precision auto, which says what it takes), and must give the
+ * same bytes in replays, twice. Then the milliseconds of an item: recorded, and of --slots
+ * recordings at once (8).
  * --rows: over so many rows, whose bytes must be those of one row. --steps: also what each
  * operation takes within a graph of REPEAT of it.
  *
@@ -19,6 +21,7 @@
 #include "base/path.h"
 #include "engine/compare.h"
 #include "engine/graph.h"
+#include "engine/precision.h"
 #include "ops/describe.h"
 #include "tell.h"
 
@@ -46,6 +49,7 @@ struct way {
     struct rp_slot *slot;
     struct rp_net *net;
     double most, rms; /* difference to the reference, relative; the worst input's */
+    double last;      /* rms of the last input */
 };
 
 /* ---- opening --------------------------------------------------------------------------------- */
@@ -56,10 +60,11 @@ static int open_way(struct way *w, const char *path, int rows)
     const int64_t *dims[RP_MAX_TENSORS];
     const struct rp_tensor_info *in;
     struct rp_model *model;
+    const struct rp_model_params params = {.path = path, .by = w->by, .precision = opt.precision};
 
-    RP_CHECK(rp_model_open(
-        &w->model, here.engine, w->dev,
-        &(struct rp_model_params){.path = path, .by = w->by, .precision = opt.precision}));
+    RP_CHECK(rp_model_open(&w->model, here.engine, w->dev, &params));
+    if (opt.precision == RP_PRECISION_AUTO && rp_model_is_native(w->model))
+        RP_CHECK(rp_precision_choose(&w->model, &params));
     model = w->model;
     if (rows > 1)
         RP_CHECK(rp_model_rows(&model, w->model, rows));
@@ -68,10 +73,10 @@ static int open_way(struct way *w, const char *path, int rows)
     const int nin = rp_model_inputs(model, &in);
     for (int i = 0; i < nin; i++) {
         for (int d = 0; d < in[i].rank; d++)
-            dim[i][d] = d == 0 && rows > 1         ? rows
-                        : in[i].dim[d] >= 0      ? in[i].dim[d]
-                        : d                      ? OPEN_SIZE
-                                                 : rows;
+            dim[i][d] = d == 0 && rows > 1  ? rows
+                        : in[i].dim[d] >= 0 ? in[i].dim[d]
+                        : d                 ? OPEN_SIZE
+                                            : rows;
         dims[i] = dim[i];
     }
     RP_CHECK(rp_slot_create(&w->slot, w->dev));
@@ -157,16 +162,18 @@ static double rms_difference(const uint8_t *got, const uint8_t *want, size_t n)
 /* Take the differences of one input's results into account. */
 static void note(struct way *w, const uint8_t *got, const uint8_t *want)
 {
+    w->last = 0;
     for (int i = 0; i < w->net->nout; i++) {
         const struct rp_tensor *const t = &w->net->out[i];
         const struct rp_difference d = rp_difference(t, got, want);
 
         w->most = RP_MAX(w->most, d.scale > 0 ? d.most / d.scale : d.most);
         if (t->type == RP_TYPE_F32)
-            w->rms = RP_MAX(w->rms, rms_difference(got, want, t->count));
+            w->last = RP_MAX(w->last, rms_difference(got, want, t->count));
         got += t->bytes;
         want += t->bytes;
     }
+    w->rms = RP_MAX(w->rms, w->last);
 }
 
 /* ---- time ------------------------------------------------------------------------------------ */
@@ -313,7 +320,14 @@ fail:
 
 /* ---- a file ---------------------------------------------------------------------------------- */
 
-static int compare_ways(struct way *way, uint8_t *want, uint8_t *got)
+/* Ours against ONNX Runtime's on the same inputs: the geometric mean of the ratio of root mean
+ * squares, and how often ours is not farther. */
+struct race {
+    double logs;
+    int nearer;
+};
+
+static int compare_ways(struct way *way, uint8_t *want, uint8_t *got, struct race *race)
 {
     for (int i = 0; i < opt.inputs; i++) {
         RP_CHECK(run_way(&way[0], i, want));
@@ -321,6 +335,8 @@ static int compare_ways(struct way *way, uint8_t *want, uint8_t *got)
             RP_CHECK(run_way(&way[k], i, got));
             note(&way[k], got, want);
         }
+        race->logs += log(RP_MAX(way[2].last, 1e-9) / RP_MAX(way[1].last, 1e-9)) / opt.inputs;
+        race->nearer += way[2].last <= way[1].last;
     }
     return 0;
 }
@@ -377,15 +393,18 @@ fail:
 static int check_file(const char *path)
 {
     int ret;
-    struct way way[] = {{.name = "ONNX Runtime, CPU", .dev = here.cpu, .by = RP_NETWORK_ONNXRUNTIME},
-                        {.name = "ONNX Runtime", .dev = here.dev, .by = RP_NETWORK_ONNXRUNTIME},
-                        {.name = "ours", .dev = here.dev, .by = RP_NETWORK_NATIVE}};
+    struct way way[] = {
+        {.name = "ONNX Runtime, CPU", .dev = here.cpu, .by = RP_NETWORK_ONNXRUNTIME},
+        {.name = "ONNX Runtime", .dev = here.dev, .by = RP_NETWORK_ONNXRUNTIME},
+        {.name = "ours", .dev = here.dev, .by = RP_NETWORK_NATIVE}};
     struct way *const ours = &way[2];
     uint8_t *want = NULL, *got = NULL;
-    const double times = opt.precision == RP_PRECISION_FP16 ? 2 : 1;
+    struct race race = {0};
 
     for (int i = 0; i < 3; i++)
         RP_TRY(open_way(&way[i], path, 1));
+    const enum rp_precision taken = rp_model_precision(ours->model).taken;
+    const double times = taken == RP_PRECISION_FP16 ? 2 : 1;
     if (!rp_model_is_native(ours->model)) {
         printf("no     %s: not native\n", rp_path_base(path));
         goto fail;
@@ -396,11 +415,13 @@ static int check_file(const char *path)
         ret = rp_fail(RP_ERR_NOMEM, "out of memory");
         goto fail;
     }
-    RP_TRY(compare_ways(way, want, got));
+    RP_TRY(compare_ways(way, want, got, &race));
     tell(ours->most <= times * RP_MAX(way[1].most, 1e-4) ||
-                ours->rms <= times * RP_MAX(way[1].rms, 1e-5),
-            "%s: largest difference: ours %.2e, ONNX Runtime's %.2e; of squares: %.2e, %.2e",
-            rp_path_base(path), ours->most, way[1].most, ours->rms, way[1].rms);
+             ours->rms <= times * RP_MAX(way[1].rms, 1e-5),
+         "%s, %s: largest difference: ours %.2e, ONNX Runtime's %.2e; of squares: %.2e, %.2e; "
+         "over ONNX Runtime's, of the same input: %.2f, not more in %d of %d",
+         rp_path_base(path), rp_precision_name(taken), ours->most, way[1].most, ours->rms,
+         way[1].rms, exp(race.logs), race.nearer, opt.inputs);
     RP_TRY(run_way(ours, 0, want));
     if (here.dev->fns->record_begin && opt.rows == 1)
         RP_TRY(time_way(ours, path, want, got));
@@ -417,6 +438,16 @@ fail:
     return ret;
 }
 
+static bool read_precision(const char *name)
+{
+    for (int i = RP_PRECISION_AUTO; i <= RP_PRECISION_FP32; i++)
+        if (!strcmp(name, rp_precision_name((enum rp_precision) i))) {
+            opt.precision = (enum rp_precision) i;
+            return true;
+        }
+    return false;
+}
+
 static bool parse(int argc, char **argv)
 {
     static const struct option options[] = {{"device", required_argument, NULL, 'd'},
@@ -431,8 +462,8 @@ static bool parse(int argc, char **argv)
     while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
         if (c == 'd')
             opt.device = optarg;
-        else if (c == 'p' && (!strcmp(optarg, "tf32") || !strcmp(optarg, "fp16")))
-            opt.precision = !strcmp(optarg, "fp16") ? RP_PRECISION_FP16 : RP_PRECISION_TF32;
+        else if (c == 'p' && read_precision(optarg))
+            continue;
         else if (c == 'i')
             opt.inputs = RP_CLAMP(atoi(optarg), 1, 1000);
         else if (c == 'r')
@@ -450,8 +481,9 @@ static bool parse(int argc, char **argv)
 int main(int argc, char **argv)
 {
     if (!parse(argc, argv)) {
-        fprintf(stderr, "checknet: [--device cuda|cpu] [--inputs N] [--rows N] [--slots N] [--steps] "
-                        "FILE...\n");
+        fprintf(stderr,
+                "checknet: [--device cuda|cpu] [--inputs N] [--rows N] [--slots N] [--steps] "
+                "FILE...\n");
         return 2;
     }
     if (rp_device_cpu(&here.cpu) < 0 || rp_engine_create(&here.engine, NULL) < 0)
