@@ -170,7 +170,7 @@ def table(program, args):
 KNOWN = {
 }
 # Numbers beyond 65504: float16 has none.
-OVERFLOW = ('sinet_320',)
+OVERFLOW = ('sinet_320', 'prisma_portrait_256')
 # Minutes, in C: tests/long.sh.
 TWINS = ('yoloface_8n', 'scrfd_2.5g', '2dfan4', 'arcface_w600k_r50', 'xseg', 'bisenet_resnet_34',
          'inswapper_128', 'hyperswap_1a_256', 'gfpgan_1.4', 'wav2lip_gan_96')
