@@ -420,7 +420,7 @@ static int check_file(const char *path)
              ours->rms <= times * RP_MAX(way[1].rms, 1e-5),
          "%s, %s: largest difference: ours %.2e, ONNX Runtime's %.2e; of squares: %.2e, %.2e; "
          "over ONNX Runtime's, of the same input: %.2f, not more in %d of %d",
-         rp_path_base(path), rp_precision_name(taken), ours->most, way[1].most, ours->rms,
+         rp_path_base(path), rp_precision_names[taken], ours->most, way[1].most, ours->rms,
          way[1].rms, exp(race.logs), race.nearer, opt.inputs);
     RP_TRY(run_way(ours, 0, want));
     if (here.dev->fns->record_begin && opt.rows == 1)
@@ -440,8 +440,8 @@ fail:
 
 static bool read_precision(const char *name)
 {
-    for (int i = RP_PRECISION_AUTO; i <= RP_PRECISION_FP32; i++)
-        if (!strcmp(name, rp_precision_name((enum rp_precision) i))) {
+    for (int i = 0; rp_precision_names[i]; i++)
+        if (!strcmp(name, rp_precision_names[i])) {
             opt.precision = (enum rp_precision) i;
             return true;
         }

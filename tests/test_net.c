@@ -33,6 +33,12 @@ static void *some(size_t size)
     return p;
 }
 
+/* The nearest float16. */
+static float as_half(float v)
+{
+    return rp_half_to_float(rp_half_from_float(v));
+}
+
 static float *numbers(size_t n)
 {
     float *const v = some(n * sizeof(*v));
@@ -186,10 +192,7 @@ static double plain_sum(const struct conv *v, int n, int y, int x, int o)
                     x * a->stride_w - a->pad_left + kx * a->dilation_w, c, a->up, a->pad_mode);
                 const float w = v->weights[((o * v->each + i) * a->kh + ky) * a->kw + kx];
 
-                sum += s *
-                       (double) (a->src.type == RP_ACT_F16 ? rp_half_to_float(rp_half_from_float(w))
-                                                           : w) *
-                       (a->in_scale ? (double) a->in_scale[n * a->src.c + c] : 1);
+                sum += s * (double) w * (a->in_scale ? (double) a->in_scale[n * a->src.c + c] : 1);
             }
     return sum;
 }
@@ -292,7 +295,7 @@ static float *weights_of(int type, size_t n)
     float *const w = numbers(n);
 
     for (size_t i = 0; type == RP_ACT_F16 && i < n; i++)
-        w[i] = rp_half_to_float(rp_half_from_float(w[i]));
+        w[i] = as_half(w[i]);
     return w;
 }
 
@@ -1048,11 +1051,6 @@ static void test_product(void **state)
     }
 }
 
-static bool is_half(float v)
-{
-    return rp_half_to_float(rp_half_from_float(v)) == v;
-}
-
 /* The square of the error of a sum over numbers of which those of a channel are much alike, and all
  * have something in common. */
 static double error_of_sum(const float *w, const float *rounded, const float *level,
@@ -1079,11 +1077,11 @@ static void one_rounding(int channels, int taps, float size)
 
         for (size_t i = 0; i < n; i++) {
             w[i] *= size;
-            near[i] = rp_half_to_float(rp_half_from_float(w[i]));
+            near[i] = as_half(w[i]);
         }
         rp_round_weights(w, channels, taps, rounded, scratch);
         for (size_t i = 0; i < n; i++)
-            assert_true(is_half(rounded[i]) &&
+            assert_true(as_half(rounded[i]) == rounded[i] &&
                         fabsf(rounded[i] - w[i]) < fmaxf(fabsf(w[i]) * 0x1p-10f, 0x1p-24f));
         error += error_of_sum(w, rounded, level, own, channels, taps);
         nearest += error_of_sum(w, near, level, own, channels, taps);
@@ -1111,7 +1109,7 @@ static void test_rounding(void **state)
     one_rounding(300, 1, 0.1f);
     one_rounding(32, 9, 0x1p-16f);
     rp_round_weights(w, 1, 4, rounded, scratch);
-    assert_true(isinf(rp_half_to_float(rp_half_from_float(rounded[0]))) && is_half(rounded[1]) &&
+    assert_true(isinf(as_half(rounded[0])) && as_half(rounded[1]) == rounded[1] &&
                 !isfinite(rounded[2]) && isnan(rounded[3]));
     memset(w, 0, sizeof(w));
     rp_round_weights(w, 2, 2, rounded, scratch);

@@ -145,7 +145,7 @@ static void test_best(void **state)
     assert_int_equal(rp_precision_best(&f), RP_PRECISION_FP32);
     f.tf32 = (struct rp_errors){4e-4, 9e-4};
     assert_int_equal(rp_precision_best(&f), RP_PRECISION_TF32);
-    assert_string_equal(rp_precision_name(RP_PRECISION_FP32), "fp32");
+    assert_string_equal(rp_precision_names[RP_PRECISION_FP32], "fp32");
 }
 
 /* An ordinary network moves by as much. What the three runs give is not the same. */

@@ -119,7 +119,7 @@ static void put_precision(struct subject *s)
 
     if (!rp_model_is_native(s->model))
         return;
-    rp_bench_text(s->o, "precision", rp_precision_name(f.taken));
+    rp_bench_text(s->o, "precision", rp_precision_names[f.taken]);
     if (!f.measured)
         return;
     rp_bench_number(s->o, "tf32_rms", f.tf32.rms);

@@ -65,8 +65,8 @@ enum rp_precision {
                             * and takes up to twice as long */
 };
 
-/* "tf32" */
-const char *rp_precision_name(enum rp_precision precision);
+/* "tf32" and so on, by their numbers; NULL at the end. */
+extern const char *const rp_precision_names[];
 
 /* How far results are from those in float32, of the output that is farthest: the root mean square
  * of the difference over that of the output, and the largest difference over the largest value.

@@ -31,10 +31,9 @@ struct planned {
 
 struct rp_native {
     struct rp_device *device;
-    struct rp_onnx_image
-        file;             /* of what was checked by its sum, while sizes are open; else empty */
-    char stamp[256];      /* of the file, for the cache; "" without one */
-    pthread_mutex_t lock; /* of the lists */
+    struct rp_onnx_image file; /* what was checked by its sum, while sizes are open; else empty */
+    char stamp[256];           /* of the file, for the cache; "" without one */
+    pthread_mutex_t lock;      /* of the lists */
     struct planned *first;
     struct weights *weights;
 };

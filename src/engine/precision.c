@@ -154,7 +154,7 @@ void rp_precision_describe(struct rp_cache *cache, const char *path, char *text,
             continue;
         const int more =
             snprintf(text + n, size - n, "%s%s: %s (TF32 %.1e, float16 %.1e)", n ? "; " : "", gpu,
-                     rp_precision_name(f.taken), f.tf32.rms, f.fp16.rms);
+                     rp_precision_names[f.taken], f.tf32.rms, f.fp16.rms);
         n += more > 0 ? (size_t) more : 0;
     }
     json_decref(all);
@@ -332,15 +332,11 @@ enum rp_precision rp_precision_best(const struct rp_precision_facts *f)
     return f->tf32.rms <= RMS && f->tf32.most <= MOST ? RP_PRECISION_TF32 : RP_PRECISION_FP32;
 }
 
-const char *rp_precision_name(enum rp_precision precision)
-{
-    static const char *const names[] = {[RP_PRECISION_AUTO] = "auto",
-                                        [RP_PRECISION_TF32] = "tf32",
-                                        [RP_PRECISION_FP16] = "fp16",
-                                        [RP_PRECISION_FP32] = "fp32"};
-
-    return names[precision];
-}
+const char *const rp_precision_names[] = {[RP_PRECISION_AUTO] = "auto",
+                                          [RP_PRECISION_TF32] = "tf32",
+                                          [RP_PRECISION_FP16] = "fp16",
+                                          [RP_PRECISION_FP32] = "fp32",
+                                          NULL};
 
 /* Are its results finite? They are computed once. */
 static int try_half(struct rp_model *half, float most)
@@ -379,13 +375,13 @@ static void take(struct rp_model **model, struct rp_model **other)
 
 static void tell(const struct rp_model *m, const struct rp_precision_facts *f, double seconds)
 {
-    if (!isfinite(f->fp16.rms) && f->flop >= SMALL)
+    if (!isfinite(f->fp16.rms))
         rp_log(RP_LOG_INFO, "%s: has numbers that float16 has not; it is %s", m->name,
-               rp_precision_name(f->taken));
+               rp_precision_names[f->taken]);
     rp_log(RP_LOG_DEBUG,
            "%s: from float32 rms %.1e, most %.1e as TF32, %.1e, %.1e as float16: %s (%.2f s)",
            m->name, f->tf32.rms, f->tf32.most, f->fp16.rms, f->fp16.most,
-           rp_precision_name(f->taken), seconds);
+           rp_precision_names[f->taken], seconds);
 }
 
 /* A failure to measure is no failure to open. */

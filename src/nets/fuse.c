@@ -341,8 +341,7 @@ static bool doubles(struct rp_nn_graph *g, const struct rp_nn_node *n)
 {
     const struct rp_nn_value *const x = rp_nn_in(g, n, 0), *const y = rp_nn_out(g, n, 0);
     const bool old = rp_onnx_is(n->onnx->op, "Upsample") || g->opset < 11;
-    const struct rp_onnx_attr mode = rp_onnx_attr(n->onnx, "mode"),
-                              how = rp_onnx_attr(n->onnx, "coordinate_transformation_mode"),
+    const struct rp_onnx_attr how = rp_onnx_attr(n->onnx, "coordinate_transformation_mode"),
                               nearest = rp_onnx_attr(n->onnx, "nearest_mode");
     const bool floor = old || (nearest.there && rp_onnx_is(nearest.s, "floor"));
     const bool round = !nearest.there || rp_onnx_is(nearest.s, "round_prefer_floor");
@@ -351,7 +350,7 @@ static bool doubles(struct rp_nn_graph *g, const struct rp_nn_node *n)
         !how.there || rp_onnx_is(how.s, "half_pixel") || rp_onnx_is(how.s, "pytorch_half_pixel");
 
     if (!x || !y || x->rank != 4 || y->rank != 4 || rp_onnx_attr(n->onnx, "axes").there ||
-        (mode.there && !rp_onnx_is(mode.s, "nearest")))
+        !rp_nn_is_nearest(n))
         return false;
     return x->dim[0] == y->dim[0] && x->dim[1] == y->dim[1] && 2 * x->dim[2] == y->dim[2] &&
            2 * x->dim[3] == y->dim[3] && x->dim[2] > 1 && x->dim[3] > 1 &&

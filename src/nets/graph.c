@@ -67,6 +67,13 @@ struct rp_nn_value *rp_nn_out(const struct rp_nn_graph *g, const struct rp_nn_no
     return i < n->nout && n->out[i] >= 0 ? &g->value[n->out[i]] : NULL;
 }
 
+bool rp_nn_is_nearest(const struct rp_nn_node *n)
+{
+    const struct rp_onnx_attr mode = rp_onnx_attr(n->onnx, "mode");
+
+    return !mode.there || rp_onnx_is(mode.s, "nearest");
+}
+
 /* Its elements are in the file, so memory for them may be taken: none is shorter than a byte. */
 static bool stored(const struct rp_nn_value *v)
 {

@@ -88,10 +88,10 @@ struct rp_nn_node {
     int residual;       /* the value added; -1: none */
     bool residual_last; /* added behind the activation */
     struct rp_nn_tail tail;
-    int64_t pad[4];  /* CONV: more at top, left, bottom, right than the file says */
-    int pad_mode;    /* of these: enum rp_nn_pad */
-    int up;          /* CONV: 2: each pixel of the input stands for 2x2 */
-    int shuffle;     /* CONV: the output's channels become blocks of so many pixels; 0, 1: no */
+    int64_t pad[4];    /* CONV: more at top, left, bottom, right than the file says */
+    int pad_mode;      /* of these: enum rp_nn_pad */
+    int up;            /* CONV: 2: each pixel of the input stands for 2x2 */
+    int shuffle;       /* CONV: the output's channels become blocks of so many pixels; 0, 1: no */
     int shuffle_order; /* enum rp_net_shuffle */
     /* a second result: the first, times and plus these (both or none), and what follows it */
     int also; /* its value; -1: none */
@@ -145,6 +145,8 @@ struct rp_nn_value *rp_nn_out(const struct rp_nn_graph *g, const struct rp_nn_no
 
 /* The node that alone uses this value, which is not an output; NULL if there is none. */
 struct rp_nn_node *rp_nn_user(struct rp_nn_graph *g, int value);
+/* Does a Resize or Upsample only repeat or leave out pixels? */
+bool rp_nn_is_nearest(const struct rp_nn_node *n);
 
 /* Whoever uses `from` uses `to` from now on; the same for outputs. */
 void rp_nn_replace(struct rp_nn_graph *g, int from, int to);

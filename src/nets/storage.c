@@ -55,13 +55,6 @@ static bool is_norm(enum rp_nn_kind kind)
     return kind == RP_NN_NORM || kind == RP_NN_INSTANCE_NORM || kind == RP_NN_LAYER_NORM;
 }
 
-static bool is_nearest(const struct rp_nn_node *n)
-{
-    const struct rp_onnx_attr mode = rp_onnx_attr(n->onnx, "mode");
-
-    return !mode.s.n || rp_onnx_is(mode.s, "nearest");
-}
-
 /* Are its results numbers of its inputs, but for sign or scale? */
 static bool passes(const struct rp_nn_node *n)
 {
@@ -74,7 +67,7 @@ static bool passes(const struct rp_nn_node *n)
     case RP_NN_MAX_POOL:
         return true;
     case RP_NN_RESIZE:
-        return is_nearest(n);
+        return rp_nn_is_nearest(n);
     default:
         return false;
     }

@@ -23,7 +23,7 @@
 
 #define ALIKE 0.6F
 #define COMMON 0.2F
-#define PASSES 9
+#define PASSES 8
 #define MOST 65504 /* the largest float16 */
 #define UNIT 0x1p-11F
 
@@ -125,6 +125,6 @@ void rp_round_weights(const float *w, int channels, int taps, float *rounded, fl
         return;
     for (int i = 0; taps > 1 && i < count; i += taps)
         balance_channel(&r, i);
-    for (int i = 1; i < PASSES && fabsf(r.all) > largest * UNIT; i++)
+    for (int i = 1; i <= PASSES && fabsf(r.all) > largest * UNIT; i++)
         balance_all(&r, 0.5F - 0.05F * (float) i);
 }

@@ -91,8 +91,6 @@ static const char *const decoders[] = {"cpu", "gpu", NULL};
 
 static const char *const network_engines[] = {"auto", "native", "onnxruntime", NULL};
 
-static const char *const precisions[] = {"auto", "tf32", "fp16", "fp32", NULL};
-
 static const struct rp_opt execution_opts[] = {
     {"execution-providers", 0, RP_OPT_CHOICES, offsetof(struct rp_execution_options, providers),
      .def_text = "cpu", .choices = providers, .elsewhere = rp_elsewhere_providers, .help = "where networks run"},
@@ -104,7 +102,7 @@ static const struct rp_opt execution_opts[] = {
      .choices = network_engines, .ours = true,
      .help = "what runs networks; native: our own operations where they can; auto: so on a GPU, ONNX Runtime on the CPU"},
     {"precision", 0, RP_OPT_CHOICE, offsetof(struct rp_execution_options, precision), .def_text = "auto",
-     .choices = precisions, .ours = true,
+     .choices = rp_precision_names, .ours = true,
      .help = "of our own operations; fp16: stored as float16; fp32: multiplied as float32, slower on a GPU; auto: on a GPU fp32 for small networks, fp16 where that is as near to float32 as TF32, measured once for videos, and kept"},
     {"video-decoder", 0, RP_OPT_CHOICE, offsetof(struct rp_execution_options, video_decoder), .def_text = "cpu",
      .choices = decoders, .ours = true,
